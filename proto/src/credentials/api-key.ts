@@ -1,0 +1,60 @@
+import { CmdopError } from "../errors/cmdop-error.ts";
+import { ED25519_BYTES, type KeyPair, keyPairOf } from "./ed25519.ts";
+import { addressSchema } from "./fields.ts";
+import { isPinnedRelayId, splitAddress } from "./relay-id.ts";
+
+/** Where a key's relay is and how it is recognised. */
+export interface RelayTarget {
+  /** The relay's id: the pin of its CA, or its host name. */
+  readonly id: string;
+  /** `host:port`. */
+  readonly address: string;
+}
+
+/** What an API key holds: all that a program needs. */
+export interface ApiKey {
+  readonly key: KeyPair;
+  readonly relay: RelayTarget;
+}
+
+const PREFIX = "cmd_";
+/** Version byte: a relay id of 32 bytes follows the seed. */
+const PINNED = 1;
+/** Version byte: the relay has a public certificate, its id is the host name in the address. */
+const PUBLIC = 2;
+
+/** An API key as one string: `cmd_` + base64url(version ‖ seed ‖ relay id ‖ relay address). A secret. */
+export function formatApiKey({ key, relay }: ApiKey): string {
+  const address = Buffer.from(addressSchema.parse(relay.address));
+  const parts = isPinnedRelayId(relay.id)
+    ? [Buffer.of(PINNED), key.seed, Buffer.from(relay.id, "base64url"), address]
+    : [Buffer.of(PUBLIC), key.seed, address];
+  return PREFIX + Buffer.concat(parts).toString("base64url");
+}
+
+/** Reads an API key. The error never repeats any part of the string. */
+export function parseApiKey(text: string): ApiKey {
+  const trimmed = text.trim();
+  if (!trimmed.startsWith(PREFIX)) throw malformed(`it does not begin with ${PREFIX}`);
+  const encoded = trimmed.slice(PREFIX.length);
+  const bytes = Buffer.from(encoded, "base64url");
+  if (bytes.toString("base64url") !== encoded)
+    throw malformed("it has characters that no key has, or was cut off");
+  const version = bytes[0];
+  if (version !== PINNED && version !== PUBLIC) throw malformed("its version is not known here");
+  const relayIdStart = 1 + ED25519_BYTES;
+  const addressStart = version === PINNED ? relayIdStart + ED25519_BYTES : relayIdStart;
+  const address = addressSchema.safeParse(bytes.subarray(addressStart).toString());
+  if (!address.success) throw malformed("it was cut off, or its relay address is damaged");
+  const relayId =
+    version === PINNED
+      ? bytes.subarray(relayIdStart, addressStart).toString("base64url")
+      : splitAddress(address.data).host;
+  return { key: keyPairOf(bytes.subarray(1, relayIdStart)), relay: { id: relayId, address: address.data } };
+}
+
+function malformed(why: string): CmdopError {
+  return new CmdopError("Unauthenticated", `This is not an API key: ${why}.`, {
+    next: "Copy the whole key again, from cmd_ to its end; cmdop keys create makes a new one.",
+  });
+}

@@ -1,0 +1,52 @@
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, randomBytes } from "node:crypto";
+import { CmdopError } from "../errors/cmdop-error.ts";
+
+/** Length of an Ed25519 seed, and of a public key, in bytes. */
+export const ED25519_BYTES = 32;
+
+/** The public half of a key pair: 32 bytes as base64url, 43 characters. The form in which keys appear in statements. */
+export type PublicKey = string;
+
+/** An RFC 7638 thumbprint (SHA-256, base64url, 43 characters): how keys and machines are named. */
+export type KeyId = string;
+
+/** An Ed25519 key pair. */
+export interface KeyPair {
+  readonly seed: Uint8Array;
+  readonly privateKey: KeyObject;
+  readonly publicKey: PublicKey;
+  readonly id: KeyId;
+}
+
+/** What precedes the seed in the PKCS #8 form of an Ed25519 private key (RFC 8410, section 7). */
+const PKCS8_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
+
+/** A new key pair. */
+export function generateKeyPair(): KeyPair {
+  return keyPairOf(randomBytes(ED25519_BYTES));
+}
+
+/** The key pair of a 32-byte seed. */
+export function keyPairOf(seed: Uint8Array): KeyPair {
+  if (seed.length !== ED25519_BYTES) {
+    throw new CmdopError("InvalidArgument", `An Ed25519 seed has 32 bytes, this one ${seed.length}.`);
+  }
+  const privateKey = createPrivateKey({
+    key: Buffer.concat([PKCS8_PREFIX, seed]),
+    format: "der",
+    type: "pkcs8",
+  });
+  const publicKey = createPublicKey(privateKey).export({ format: "jwk" }).x;
+  if (publicKey === undefined) throw new TypeError("an Ed25519 JWK without x");
+  return { seed, privateKey, publicKey, id: thumbprint(publicKey) };
+}
+
+/** A public key as node:crypto wants it. */
+export function publicKeyObject(publicKey: PublicKey): KeyObject {
+  return createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x: publicKey }, format: "jwk" });
+}
+
+/** The id of a public key: its RFC 7638 thumbprint, members in lexical order. */
+export function thumbprint(publicKey: PublicKey): KeyId {
+  return createHash("sha256").update(`{"crv":"Ed25519","kty":"OKP","x":"${publicKey}"}`).digest("base64url");
+}

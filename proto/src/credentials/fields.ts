@@ -1,0 +1,42 @@
+import { z } from "zod";
+
+/** The pieces that several statements are made of. */
+
+/** 32 bytes as base64url: a public key or a thumbprint. */
+export const bytes32Schema = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/, "expected 32 bytes as base64url");
+
+/** Seconds since 1970. */
+export const secondsSchema = z.int().min(0).max(253_402_300_799);
+
+/** The number of a statement that replaces its predecessors. */
+export const seqSchema = z.int().min(0);
+
+/** A name that people type: of a machine or a key. */
+export const nameSchema = z
+  .string()
+  .regex(
+    /^[a-zA-Z0-9](?:[a-zA-Z0-9._-]{0,61}[a-zA-Z0-9])?$/,
+    "expected 1 to 63 letters, digits, dots, dashes or underscores",
+  );
+
+/** Labels of a machine: `team=payments`. */
+export const labelsSchema = z
+  .record(z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,62}$/), z.string().regex(/^[a-zA-Z0-9._-]{0,63}$/))
+  .refine((labels) => Object.keys(labels).length <= 32, "expected at most 32 labels");
+
+/** `host:port`, the host a name, an IPv4 address or an IPv6 address in brackets. */
+export const addressSchema = z
+  .string()
+  .max(260)
+  .regex(/^(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$/, "expected host:port");
+
+/** A relay's id: the SHA-256 of its CA's public key as base64url, or the host name of a relay with a public certificate. */
+export const relayIdSchema = z.union([
+  bytes32Schema,
+  z
+    .string()
+    .max(253)
+    .regex(/^(?=.*\.)[a-z0-9-]+(?:\.[a-z0-9-]+)+$/, "expected a relay id or a host name"),
+]);

@@ -1,0 +1,71 @@
+import { z } from "zod";
+import { CmdopError } from "../errors/cmdop-error.ts";
+import { MAX_PATH_BYTES } from "../limits.ts";
+import { SCOPES } from "../methods.ts";
+import type { KeyPair, PublicKey } from "./ed25519.ts";
+import { bytes32Schema, nameSchema, secondsSchema } from "./fields.ts";
+import { ownerKey } from "./roster.ts";
+import { machineSelectorSchema } from "./selectors.ts";
+import { type StatementKind, signStatement, verifyStatement } from "./statement.ts";
+
+/** Paths that a grant may name. */
+const MAX_GRANT_PATHS = 64;
+
+const grantSchema = z
+  .strictObject({
+    /** The key's public half. */
+    key: bytes32Schema,
+    /** What the owner calls the key. */
+    name: nameSchema,
+    /** What it may do. */
+    scopes: z.array(z.enum(SCOPES)).min(1).max(SCOPES.length),
+    /** Where it may do it. */
+    machines: z.array(machineSelectorSchema).min(1).max(1_000),
+    /** Directories (with all below them) that its files scopes are bound to; absent means everywhere. */
+    paths: z
+      .array(
+        z
+          .string()
+          .max(MAX_PATH_BYTES)
+          .regex(/^(?:\/|~)/),
+      )
+      .min(1)
+      .max(MAX_GRANT_PATHS)
+      .optional(),
+    /** When it was signed. */
+    iat: secondsSchema,
+    /** When it ends; no tolerance. */
+    not_after: secondsSchema,
+  })
+  .refine((grant) => grant.paths === undefined || !grant.scopes.includes("terminal"), {
+    message: "terminal is the full authority of the user that jobs run as, so it can't be bound to paths",
+    path: ["paths"],
+  });
+
+/** What a key may do: signed by an owner, never narrowed in place. */
+export type Grant = z.infer<typeof grantSchema>;
+
+const GRANT: StatementKind<Grant> = { type: "cmdop-grant", claims: grantSchema, refusal: "GrantRefused" };
+
+/** Default life of a grant: 90 days, in seconds. */
+export const DEFAULT_GRANT_LIFETIME_S = 90 * 24 * 60 * 60;
+
+/** Signs a grant. */
+export function signGrant(grant: Grant, owner: KeyPair): Promise<string> {
+  return signStatement(GRANT, grant, owner);
+}
+
+/** Verifies a grant against the owners of the roster. Its expiry is checked by `checkGrantTime`, at each call. */
+export async function verifyGrant(statement: string, owners: readonly PublicKey[]): Promise<Grant> {
+  return (await verifyStatement(GRANT, statement, ownerKey(owners))).claims;
+}
+
+/** Refuses a grant that has ended. `nowS`: seconds since 1970. */
+export function checkGrantTime(grant: Grant, nowS: number): void {
+  if (nowS >= grant.not_after) {
+    throw new CmdopError(
+      "GrantExpired",
+      `The grant of key ${JSON.stringify(grant.name)} ended at ${new Date(grant.not_after * 1000).toISOString()}; the clock here says ${new Date(nowS * 1000).toISOString()}.`,
+    );
+  }
+}

@@ -1,0 +1,42 @@
+import { sign, verify } from "node:crypto";
+import { type KeyPair, type PublicKey, publicKeyObject } from "./ed25519.ts";
+
+/** Bytes of the relay's challenge. */
+export const HELLO_NONCE_BYTES = 32;
+
+/** RFC 5705 exporter of the TLS connection that the hello runs on: a proof can't be carried to another connection. */
+export const LINK_EXPORTER = { label: "EXPORTER-cmdop-link", length: 32 } as const;
+
+/** What a machine signs to open a link. */
+export interface HelloTranscript {
+  readonly nonce: Uint8Array;
+  readonly exporter: Uint8Array;
+  readonly bootId: string;
+  /** The number of the lane, as in link.proto. */
+  readonly lane: number;
+}
+
+/** The machine's signature over nonce ‖ TLS exporter, bound to boot and lane. */
+export function signHello(transcript: HelloTranscript, machine: KeyPair): Uint8Array {
+  return sign(null, bytesOf(transcript), machine.privateKey);
+}
+
+/** Whether the machine whose key this is signed the transcript. */
+export function verifyHello(
+  transcript: HelloTranscript,
+  signature: Uint8Array,
+  machineKey: PublicKey,
+): boolean {
+  return verify(null, bytesOf(transcript), publicKeyObject(machineKey), signature);
+}
+
+function bytesOf({ nonce, exporter, bootId, lane }: HelloTranscript): Buffer {
+  // The first two have fixed lengths and the lane is one byte, so the concatenation is unambiguous.
+  return Buffer.concat([
+    Buffer.from("cmdop link hello v1\0"),
+    nonce,
+    exporter,
+    Buffer.of(lane),
+    Buffer.from(bootId),
+  ]);
+}

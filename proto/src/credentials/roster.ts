@@ -1,0 +1,39 @@
+import { z } from "zod";
+import type { KeyPair } from "./ed25519.ts";
+import { type KeyId, type PublicKey, thumbprint } from "./ed25519.ts";
+import { addressSchema, bytes32Schema, relayIdSchema, secondsSchema, seqSchema } from "./fields.ts";
+import type { StatementKind } from "./statement.ts";
+import { signStatement, verifyStatement } from "./statement.ts";
+
+const rosterSchema = z.strictObject({
+  /** A roster replaces those with a lower seq, never the other way round. */
+  seq: seqSchema,
+  /** When it was signed; agents take it as a lower bound of the time. */
+  iat: secondsSchema,
+  /** The public keys that may grant. */
+  owners: z.array(bytes32Schema).min(1).max(16),
+  /** The relays that serve this owner. */
+  relays: z.array(z.strictObject({ id: relayIdSchema, addresses: z.array(addressSchema).max(16) })).max(64),
+  /** Ids of keys that are revoked, for ever. */
+  revoked: z.array(bytes32Schema).max(10_000),
+});
+
+/** The owner's numbered statement of who may grant, where, and which keys no longer count. */
+export type Roster = z.infer<typeof rosterSchema>;
+
+const ROSTER: StatementKind<Roster> = { type: "cmdop-roster", claims: rosterSchema, refusal: "GrantRefused" };
+
+/** Signs a roster. */
+export function signRoster(roster: Roster, owner: KeyPair): Promise<string> {
+  return signStatement(ROSTER, roster, owner);
+}
+
+/** Verifies a roster against the public keys of owners that are already trusted. */
+export async function verifyRoster(statement: string, trustedOwners: readonly PublicKey[]): Promise<Roster> {
+  return (await verifyStatement(ROSTER, statement, ownerKey(trustedOwners))).claims;
+}
+
+/** A lookup of owners' public keys by id, as verifyStatement wants it. */
+export function ownerKey(owners: readonly PublicKey[]): (signer: KeyId) => PublicKey | undefined {
+  return (signer) => owners.find((owner) => thumbprint(owner) === signer);
+}

@@ -1,0 +1,104 @@
+import { CompactSign, compactVerify, decodeProtectedHeader, errors } from "jose";
+import { z } from "zod";
+import { CmdopError } from "../errors/cmdop-error.ts";
+import type { ErrorCode } from "../errors/table.ts";
+import { MAX_STATEMENT_BYTES } from "../limits.ts";
+import { type KeyId, type KeyPair, type PublicKey, publicKeyObject } from "./ed25519.ts";
+
+/**
+ * A statement is a compact EdDSA JWS whose protected header is exactly
+ * `{alg: "EdDSA", typ, kid}`: `typ` says which kind of statement it is, so that
+ * one kind can never pass for another, and `kid` is the signer's thumbprint.
+ */
+const headerSchema = z.strictObject({ alg: z.literal("EdDSA"), typ: z.string(), kid: z.string().length(43) });
+
+/** One kind of statement: its `typ`, its claims, and the error for one that does not hold. */
+export interface StatementKind<Claims> {
+  readonly type: string;
+  readonly claims: z.ZodType<Claims>;
+  readonly refusal: ErrorCode;
+}
+
+/** Signs claims. They are validated first: nobody can sign what nobody would accept. */
+export async function signStatement<Claims>(
+  kind: StatementKind<Claims>,
+  claims: Claims,
+  signer: KeyPair,
+): Promise<string> {
+  const checked = kind.claims.safeParse(claims);
+  if (!checked.success) {
+    throw new CmdopError(
+      "InvalidArgument",
+      `A ${kind.type} can't say this: ${z.prettifyError(checked.error)}`,
+    );
+  }
+  return new CompactSign(Buffer.from(JSON.stringify(checked.data)))
+    .setProtectedHeader({ alg: "EdDSA", typ: kind.type, kid: signer.id })
+    .sign(signer.privateKey);
+}
+
+/**
+ * Verifies a statement: its form, its kind, that `keyOf` knows the signer, the
+ * signature, and the claims. Throws the kind's refusal otherwise. Says nothing
+ * about time: each kind's own verifier does.
+ */
+export async function verifyStatement<Claims>(
+  kind: StatementKind<Claims>,
+  statement: string,
+  keyOf: (signer: KeyId) => PublicKey | undefined,
+): Promise<{ claims: Claims; signer: KeyId }> {
+  const header = peekHeader(kind, statement);
+  const key = keyOf(header.kid);
+  if (key === undefined) throw refused(kind, "its signer is not known here");
+  try {
+    const { payload } = await compactVerify(statement, publicKeyObject(key), { algorithms: ["EdDSA"] });
+    return { claims: claimsOf(kind, payload), signer: header.kid };
+  } catch (thrown) {
+    if (thrown instanceof errors.JOSEError) throw refused(kind, "its signature does not verify", thrown);
+    throw thrown;
+  }
+}
+
+/** Reads a statement without verifying who signed it, for a holder that wants to show or address it. */
+export function readUnverified<Claims>(
+  kind: StatementKind<Claims>,
+  statement: string,
+): { claims: Claims; signer: KeyId } {
+  const header = peekHeader(kind, statement);
+  return {
+    claims: claimsOf(kind, Buffer.from(statement.split(".")[1] ?? "", "base64url")),
+    signer: header.kid,
+  };
+}
+
+function peekHeader<Claims>(kind: StatementKind<Claims>, statement: string): z.infer<typeof headerSchema> {
+  if (statement.length > MAX_STATEMENT_BYTES) {
+    throw refused(kind, `it is longer than ${MAX_STATEMENT_BYTES} bytes`);
+  }
+  let decoded: unknown;
+  try {
+    decoded = decodeProtectedHeader(statement);
+  } catch (thrown) {
+    throw refused(kind, "it is not a compact JWS", thrown);
+  }
+  const header = headerSchema.safeParse(decoded);
+  if (!header.success) throw refused(kind, "its header is not {alg: EdDSA, typ, kid}");
+  if (header.data.typ !== kind.type) throw refused(kind, `it is a ${JSON.stringify(header.data.typ)}`);
+  return header.data;
+}
+
+function claimsOf<Claims>(kind: StatementKind<Claims>, payload: Uint8Array): Claims {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload));
+  } catch (thrown) {
+    throw refused(kind, "its claims are not JSON", thrown);
+  }
+  const claims = kind.claims.safeParse(json);
+  if (!claims.success) throw refused(kind, z.prettifyError(claims.error));
+  return claims.data;
+}
+
+function refused<Claims>(kind: StatementKind<Claims>, why: string, cause?: unknown): CmdopError {
+  return new CmdopError(kind.refusal, `This is not a valid ${kind.type}: ${why}.`, { cause });
+}

@@ -1,0 +1,160 @@
+import { status } from "@grpc/grpc-js";
+
+/**
+ * The one table between gRPC status codes and typed errors: for each code the
+ * status that carries it, and what to do next unless the thrower knows better.
+ */
+export const ERROR_TABLE = {
+  InvalidArgument: {
+    status: status.INVALID_ARGUMENT,
+    next: "Correct the argument that the message names.",
+  },
+  Unauthenticated: {
+    status: status.UNAUTHENTICATED,
+    next: "Check the API key: CMDOP_API_KEY, or the profile in CMDOP_HOME.",
+  },
+  TokenExpired: {
+    status: status.UNAUTHENTICATED,
+    next: "Compare the clocks that the message shows; correct the one that is wrong.",
+  },
+  KeyUnknown: {
+    status: status.UNAUTHENTICATED,
+    next: "Ask the owner to create the key on this relay: cmdop keys create.",
+  },
+  KeyRevoked: { status: status.UNAUTHENTICATED, next: "Ask the owner for a new key." },
+  GrantExpired: { status: status.UNAUTHENTICATED, next: "Ask the owner for a new key." },
+  GrantRefused: {
+    status: status.UNAUTHENTICATED,
+    next: "The grant is not signed by an owner that this machine knows; ask the owner for a new key.",
+  },
+  PermissionDenied: {
+    status: status.PERMISSION_DENIED,
+    next: "Ask the owner for a key with the scope that the message names.",
+  },
+  PolicyDenied: {
+    status: status.PERMISSION_DENIED,
+    next: "The machine's own policy forbids it; only its operator can change that (policy.json in its state directory).",
+  },
+  AccessDenied: {
+    status: status.PERMISSION_DENIED,
+    next: "The operating system refused: check owner and mode of the path, and the user that the agent runs as.",
+  },
+  MachineRequired: {
+    status: status.INVALID_ARGUMENT,
+    next: "Name the machine: client.machine(name), --machine, or CMDOP_MACHINE.",
+  },
+  MachineUnknown: {
+    status: status.NOT_FOUND,
+    next: "List the machines that this key reaches: cmdop machines.",
+  },
+  MachineAmbiguous: {
+    status: status.FAILED_PRECONDITION,
+    next: "Use the machine's id: cmdop machines --json shows it.",
+  },
+  MachineOffline: {
+    status: status.UNAVAILABLE,
+    next: "Check that the agent runs on the machine and can reach the relay: cmdop machines shows when it was last seen.",
+  },
+  RelayUnreachable: {
+    status: status.UNAVAILABLE,
+    next: "Check that the relay runs and that its address can be reached from here.",
+  },
+  RelayUntrusted: {
+    status: status.UNAVAILABLE,
+    next: "Whatever answers at this address is not the relay of the key: check the address, and who stands in between.",
+  },
+  LinkLost: {
+    status: status.UNAVAILABLE,
+    next: "The connection broke during the call: look before you repeat a call that changes something.",
+  },
+  LinkRefused: {
+    status: status.PERMISSION_DENIED,
+    next: "Ask the owner for a new join token: cmdop join-token NAME.",
+  },
+  OutcomeUnknown: {
+    status: status.UNKNOWN,
+    next: "It may have happened or not: look before you repeat it.",
+  },
+  NotFound: { status: status.NOT_FOUND, next: "Check the path; files.list shows what there is." },
+  AlreadyExists: {
+    status: status.ALREADY_EXISTS,
+    next: "Choose another name, or say that it may be replaced.",
+  },
+  NotADirectory: { status: status.FAILED_PRECONDITION, next: "Name a directory." },
+  IsADirectory: {
+    status: status.FAILED_PRECONDITION,
+    next: "Name a file, or say recursive where the call knows it.",
+  },
+  DirectoryNotEmpty: {
+    status: status.FAILED_PRECONDITION,
+    next: "Say recursive to delete the directory with its content.",
+  },
+  NotAFile: {
+    status: status.FAILED_PRECONDITION,
+    next: "Only regular files can be read and written; read devices and FIFOs with a command.",
+  },
+  NoSpace: { status: status.RESOURCE_EXHAUSTED, next: "Free space on the machine's disk." },
+  FileChanged: {
+    status: status.ABORTED,
+    next: "The content did not arrive as it was announced; nothing was changed: send it again.",
+  },
+  JobUnknown: {
+    status: status.NOT_FOUND,
+    next: "The machine keeps jobs for a while after their end; list them to see which.",
+  },
+  JobConflict: {
+    status: status.ALREADY_EXISTS,
+    next: "This job id belongs to another request: use a new one.",
+  },
+  JobEnded: {
+    status: status.FAILED_PRECONDITION,
+    next: "The job has ended and takes no more input or signals.",
+  },
+  InputGap: {
+    status: status.OUT_OF_RANGE,
+    next: "Send again from the accepted offset that the message names.",
+  },
+  LimitExceeded: {
+    status: status.RESOURCE_EXHAUSTED,
+    next: "Do less at once, or retry a little later; the message names the limit.",
+  },
+  MessageTooLarge: {
+    status: status.RESOURCE_EXHAUSTED,
+    next: "Send it in pieces: the streaming variants take any size.",
+  },
+  Canceled: { status: status.CANCELLED, next: "The caller ended the call." },
+  DeadlineExceeded: {
+    status: status.DEADLINE_EXCEEDED,
+    next: "Give the call more time, or check the connection.",
+  },
+  Unimplemented: {
+    status: status.UNIMPLEMENTED,
+    next: "The other side does not know this method: bring relay, agent and SDK to the same version.",
+  },
+  Internal: {
+    status: status.INTERNAL,
+    next: "This is a defect of cmdop: please report it with the message.",
+  },
+} as const satisfies Record<string, { status: status; next: string }>;
+
+/** The code of an error: a row of ERROR_TABLE. */
+export type ErrorCode = keyof typeof ERROR_TABLE;
+
+/** Whether a string names a row of the table. */
+export function isErrorCode(value: string): value is ErrorCode {
+  return Object.hasOwn(ERROR_TABLE, value);
+}
+
+/** The code for a status that came without one: from a proxy, or from grpc-js itself. */
+export const CODE_OF_BARE_STATUS: Readonly<Record<number, ErrorCode>> = {
+  [status.CANCELLED]: "Canceled",
+  [status.INVALID_ARGUMENT]: "InvalidArgument",
+  [status.DEADLINE_EXCEEDED]: "DeadlineExceeded",
+  [status.NOT_FOUND]: "NotFound",
+  [status.ALREADY_EXISTS]: "AlreadyExists",
+  [status.PERMISSION_DENIED]: "PermissionDenied",
+  [status.RESOURCE_EXHAUSTED]: "LimitExceeded",
+  [status.UNIMPLEMENTED]: "Unimplemented",
+  [status.UNAVAILABLE]: "LinkLost",
+  [status.UNAUTHENTICATED]: "Unauthenticated",
+};

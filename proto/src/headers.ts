@@ -1,0 +1,25 @@
+/**
+ * Every header name that cmdop puts on the wire. Headers that begin with
+ * `x-cmdop-` and are not listed in CALLER_HEADERS are removed by the relay
+ * before it forwards a call: only the relay itself sets them.
+ */
+export const HEADERS = {
+  /** Caller → relay → agent: `Bearer <call token>`. */
+  authorization: "authorization",
+  /** Caller → relay → agent: the machine's id or name. */
+  machine: "x-cmdop-machine",
+  /** Relay → agent and relay services: the owner-signed grant of the calling key. Absent for an owner. */
+  grant: "x-cmdop-grant",
+  /** Relay → its own services: the id of the key that the front door has verified. */
+  caller: "x-cmdop-caller",
+  /** Trailer of a failed call: the error's code, a row of errors/table.ts. */
+  error: "x-cmdop-error",
+  /** Trailer of a failed call: what to do next, percent-encoded. */
+  next: "x-cmdop-next",
+} as const;
+
+/** The `x-cmdop-` headers that a caller may send. */
+export const CALLER_HEADERS: ReadonlySet<string> = new Set([HEADERS.machine]);
+
+/** What all of cmdop's own headers begin with. */
+export const HEADER_PREFIX = "x-cmdop-";

@@ -1,0 +1,142 @@
+export { onAbort } from "./abort.ts";
+export { type ApiKey, formatApiKey, parseApiKey, type RelayTarget } from "./credentials/api-key.ts";
+export {
+  type CallToken,
+  callTokenKeyId,
+  checkCallTokenAudience,
+  checkCallTokenTime,
+  signCallToken,
+  verifyCallToken,
+} from "./credentials/call-token.ts";
+export { TrustedClock } from "./credentials/clock.ts";
+export {
+  ED25519_BYTES,
+  generateKeyPair,
+  type KeyId,
+  type KeyPair,
+  keyPairOf,
+  type PublicKey,
+  thumbprint,
+} from "./credentials/ed25519.ts";
+export {
+  addressSchema,
+  bytes32Schema,
+  labelsSchema,
+  nameSchema,
+  relayIdSchema,
+} from "./credentials/fields.ts";
+export {
+  checkGrantTime,
+  DEFAULT_GRANT_LIFETIME_S,
+  type Grant,
+  signGrant,
+  verifyGrant,
+} from "./credentials/grant.ts";
+export {
+  checkJoinTokenTime,
+  type JoinToken,
+  openJoinToken,
+  signJoinToken,
+  verifyJoinToken,
+} from "./credentials/join-token.ts";
+export {
+  HELLO_NONCE_BYTES,
+  type HelloTranscript,
+  LINK_EXPORTER,
+  signHello,
+  verifyHello,
+} from "./credentials/link-proof.ts";
+export { type MachineRecord, signMachineRecord, verifyMachineRecord } from "./credentials/machine-record.ts";
+export { isPinnedRelayId, relayIdOf, splitAddress } from "./credentials/relay-id.ts";
+export { ownerKey, type Roster as RosterClaims, signRoster, verifyRoster } from "./credentials/roster.ts";
+export {
+  type MachineIdentity,
+  type MachineSelector,
+  machineSelectorSchema,
+  selects,
+} from "./credentials/selectors.ts";
+export { CmdopError, type CmdopErrorOptions } from "./errors/cmdop-error.ts";
+export { ERROR_TABLE, type ErrorCode, isErrorCode } from "./errors/table.ts";
+export { errorTrailers, fromServiceError, isServiceError, toStatus } from "./errors/wire.ts";
+export {
+  Keys,
+  type KeysWhoAmIResponse,
+  type MachineSummary,
+  Machines,
+  Roster,
+} from "./gen/cmdop/relay/v1/relay_pb.ts";
+export {
+  Exec,
+  type ExecListResponse_Job,
+  type ExecStartRequest,
+  ExecStartRequestSchema,
+} from "./gen/cmdop/v1/exec_pb.ts";
+export {
+  type FileEntry,
+  FileEntrySchema,
+  Files,
+  type FilesWriteStreamRequest,
+  FileType,
+} from "./gen/cmdop/v1/files_pb.ts";
+export {
+  Channel,
+  type JobEvent,
+  JobEventSchema,
+  type Outcome,
+  OutcomeKind,
+  OutcomeSchema,
+} from "./gen/cmdop/v1/job_pb.ts";
+export {
+  Lane,
+  Link,
+  LinkHelloRequestSchema,
+  LinkHelloResponseSchema,
+  LinkWelcomeRequestSchema,
+} from "./gen/cmdop/v1/link_pb.ts";
+export { Machine, type MachineInfoResponse } from "./gen/cmdop/v1/machine_pb.ts";
+export { CALLER_HEADERS, HEADER_PREFIX, HEADERS } from "./headers.ts";
+export {
+  CALL_TOKEN_LIFETIME_S,
+  CLOCK_TOLERANCE_S,
+  FILE_CHUNK_BYTES,
+  INPUT_CHUNK_BYTES,
+  MAX_COMMAND_BYTES,
+  MAX_FRONT_HEADER_BYTES,
+  MAX_INLINE_STDIN_BYTES,
+  MAX_LINK_HEADER_BYTES,
+  MAX_MESSAGE_BYTES,
+  MAX_PATH_BYTES,
+  MAX_STATEMENT_BYTES,
+  MAX_STATUS_MESSAGE_BYTES,
+  MAX_UNARY_CONTENT_BYTES,
+  OUTPUT_CHUNK_BYTES,
+} from "./limits.ts";
+export {
+  LINK_SERVICE_PREFIX,
+  METHODS,
+  type MethodRule,
+  methodRule,
+  OWNER_SCOPES,
+  type PathScope,
+  RELAY_SERVICES_PREFIX,
+  requestPaths,
+  SCOPES,
+  type Scope,
+} from "./methods.ts";
+export { createClient } from "./rpc/client.ts";
+export { codec } from "./rpc/codec.ts";
+export { drained } from "./rpc/drained.ts";
+export { methodPath } from "./rpc/method-path.ts";
+export { serve } from "./rpc/server.ts";
+export type { Admit, Arrival, Call, CallOptions, Handlers, Service, ServiceClient } from "./rpc/types.ts";
+export { DrainingDuplex } from "./transport/draining-duplex.ts";
+export { applyWindows, LANE_WINDOWS, type LaneName } from "./transport/lanes.ts";
+export {
+  AGENT_ALPN,
+  CALLER_ALPN,
+  checkPinnedCertificate,
+  connectToRelay,
+  RELAY_CONNECT_TIMEOUT_MS,
+  type RelayConnectOptions,
+} from "./transport/relay-tls.ts";
+export { DEAD_AFTER_MS, PING_INTERVAL_MS, watchdog } from "./transport/watchdog.ts";

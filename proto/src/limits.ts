@@ -1,0 +1,46 @@
+/** The bounds that both ends of a call must agree on. Bounds of one side alone live on that side. */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** One message on the wire: the largest whole-file content and room for the fields around it. */
+export const MAX_MESSAGE_BYTES = 4 * MiB + 64 * KiB;
+
+/** Content of a unary file read or write; beyond it the streams are used. */
+export const MAX_UNARY_CONTENT_BYTES = 4 * MiB;
+
+/** Content bytes in one message of a file stream: large messages save CPU, see docs/decisions/0004-grpc-and-adapter.md. */
+export const FILE_CHUNK_BYTES = 512 * KiB;
+
+/** Payload bytes in one output event of a job. */
+export const OUTPUT_CHUNK_BYTES = 64 * KiB;
+
+/** Standard input that rides in the Start request itself. */
+export const MAX_INLINE_STDIN_BYTES = 1 * MiB;
+
+/** Payload bytes in one Input message. */
+export const INPUT_CHUNK_BYTES = 64 * KiB;
+
+/** Life of a call token, and the most that a verifier accepts. */
+export const CALL_TOKEN_LIFETIME_S = 60;
+
+/** How far a caller's clock may be from the verifier's, for call tokens only. */
+export const CLOCK_TOLERANCE_S = 120;
+
+/** A compact JWS of any of our kinds: header, claims and signature. */
+export const MAX_STATEMENT_BYTES = 16 * KiB;
+
+/** Status message and all cmdop trailers of one failed call: more would endanger the header limit of a link. */
+export const MAX_STATUS_MESSAGE_BYTES = 2 * KiB;
+
+/** Header block that the relay's front door accepts from a caller. */
+export const MAX_FRONT_HEADER_BYTES = 16 * KiB;
+
+/** Header block on a link: the caller's, plus the grant that the relay adds. */
+export const MAX_LINK_HEADER_BYTES = 32 * KiB;
+
+/** A path on the machine, in bytes of UTF-8: Linux's PATH_MAX. */
+export const MAX_PATH_BYTES = 4096;
+
+/** Arguments and environment of one command, together: well under Linux's ARG_MAX. */
+export const MAX_COMMAND_BYTES = 1 * MiB;

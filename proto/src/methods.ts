@@ -1,0 +1,117 @@
+/** What a key may be allowed to do. `terminal` is the full authority of the user that jobs run as. */
+export const SCOPES = [
+  "terminal",
+  "files:read",
+  "files:write",
+  "agent",
+  "machines:read",
+  "audit:read",
+  "approve",
+  "admin",
+] as const;
+export type Scope = (typeof SCOPES)[number];
+
+/** The scopes that may be bound to paths. */
+export type PathScope = Extract<Scope, `files:${string}`>;
+
+/** The scopes that an owner key has as a caller. Anything on a machine it must grant to a key first. */
+export const OWNER_SCOPES: readonly Scope[] = ["machines:read", "audit:read", "admin"];
+
+/** What the table says of one method. */
+export interface MethodRule {
+  /** Scopes that the caller's key must all have; none means any valid key. */
+  readonly scopes: readonly Scope[];
+  /** Who may call besides: `owner` methods are for keys that the roster names as owners, and for nobody else. */
+  readonly owner?: true;
+  /** Where the request (or the first message of a request stream) names paths, and what is done to them. */
+  readonly paths?: readonly { readonly field: string; readonly access: PathScope }[];
+  /** Which connection carries it. */
+  readonly lane: "interactive" | "bulk";
+  /**
+   * What the SDK may do when the reply was lost: `safe` (reads: again), `atomic`
+   * (whole-file writes: again, the result is the same), `job` (again with the
+   * same job id, which attaches), `never` (throw OutcomeUnknown).
+   */
+  readonly retry: "safe" | "atomic" | "job" | "never";
+}
+
+/**
+ * Every method that a caller can reach, by its path on the wire. The relay
+ * routes nothing else, the agent and the relay's services admit nothing else,
+ * and a test fails when a service has a method that is missing here.
+ */
+export const METHODS: Readonly<Record<string, MethodRule>> = {
+  "/cmdop.v1.Exec/Start": { scopes: ["terminal"], lane: "interactive", retry: "job" },
+  "/cmdop.v1.Exec/Attach": { scopes: ["terminal"], lane: "interactive", retry: "safe" },
+  "/cmdop.v1.Exec/Input": { scopes: ["terminal"], lane: "interactive", retry: "job" },
+  "/cmdop.v1.Exec/Cancel": { scopes: ["terminal"], lane: "interactive", retry: "safe" },
+  "/cmdop.v1.Exec/Signal": { scopes: ["terminal"], lane: "interactive", retry: "never" },
+  "/cmdop.v1.Exec/List": { scopes: ["terminal"], lane: "interactive", retry: "safe" },
+
+  "/cmdop.v1.Files/List": read("interactive"),
+  "/cmdop.v1.Files/Read": read("interactive"),
+  "/cmdop.v1.Files/Info": read("interactive"),
+  "/cmdop.v1.Files/ReadStream": read("bulk"),
+  "/cmdop.v1.Files/Write": write("path", "interactive", "atomic"),
+  "/cmdop.v1.Files/WriteStream": write("header.path", "bulk", "atomic"),
+  "/cmdop.v1.Files/Delete": write("path", "interactive", "never"),
+  "/cmdop.v1.Files/Mkdir": write("path", "interactive", "never"),
+  "/cmdop.v1.Files/Copy": {
+    scopes: ["files:read", "files:write"],
+    paths: [
+      { field: "source", access: "files:read" },
+      { field: "destination", access: "files:write" },
+    ],
+    lane: "interactive",
+    retry: "never",
+  },
+  "/cmdop.v1.Files/Move": {
+    scopes: ["files:read", "files:write"],
+    paths: [
+      { field: "source", access: "files:write" },
+      { field: "destination", access: "files:write" },
+    ],
+    lane: "interactive",
+    retry: "never",
+  },
+
+  "/cmdop.v1.Machine/Info": { scopes: ["machines:read"], lane: "interactive", retry: "safe" },
+
+  "/cmdop.relay.v1.Machines/List": { scopes: ["machines:read"], lane: "interactive", retry: "safe" },
+  "/cmdop.relay.v1.Keys/WhoAmI": { scopes: [], lane: "interactive", retry: "safe" },
+  "/cmdop.relay.v1.Keys/Put": { scopes: [], owner: true, lane: "interactive", retry: "safe" },
+  "/cmdop.relay.v1.Roster/Get": { scopes: [], lane: "interactive", retry: "safe" },
+  "/cmdop.relay.v1.Roster/Put": { scopes: [], owner: true, lane: "interactive", retry: "safe" },
+};
+
+/** What the paths of the relay's own services begin with; everything else goes to a machine. */
+export const RELAY_SERVICES_PREFIX = "/cmdop.relay.v1.";
+
+/** What the paths of the link's own service begin with; only a relay calls it, on a link. */
+export const LINK_SERVICE_PREFIX = "/cmdop.v1.Link/";
+
+/** The rule of a method, looked up safely by whatever path arrived. */
+export function methodRule(path: string): MethodRule | undefined {
+  return Object.hasOwn(METHODS, path) ? METHODS[path] : undefined;
+}
+
+/** The paths that a decoded request names, with what is to be done to each. */
+export function requestPaths(rule: MethodRule, request: object): { path: string; access: PathScope }[] {
+  return (rule.paths ?? []).map(({ field, access }) => ({ path: textAt(request, field), access }));
+}
+
+function read(lane: MethodRule["lane"]): MethodRule {
+  return { scopes: ["files:read"], paths: [{ field: "path", access: "files:read" }], lane, retry: "safe" };
+}
+
+function write(field: string, lane: MethodRule["lane"], retry: MethodRule["retry"]): MethodRule {
+  return { scopes: ["files:write"], paths: [{ field, access: "files:write" }], lane, retry };
+}
+
+function textAt(message: object, field: string): string {
+  let value: unknown = message;
+  for (const name of field.split(".")) {
+    value = typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
+  }
+  return typeof value === "string" ? value : "";
+}

@@ -1,0 +1,139 @@
+import type { DescMessage, DescMethod, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { type Client, type ClientDuplexStream, type ClientWritableStream, Metadata } from "@grpc/grpc-js";
+import { onAbort } from "../abort.ts";
+import { fromServiceError, isServiceError } from "../errors/wire.ts";
+import { codec } from "./codec.ts";
+import { drained } from "./drained.ts";
+import { methodPath } from "./method-path.ts";
+import type { CallOptions, Service, ServiceClient } from "./types.ts";
+
+type In = MessageInitShape<DescMessage>;
+type Out = MessageShape<DescMessage>;
+
+/** The calls of one method, whatever its kind; `createClient` picks the one that fits. */
+type Caller = Record<DescMethod["methodKind"], (input: never, options?: CallOptions) => unknown>;
+
+/**
+ * The typed client of a service on a grpc-js channel. Every failure is a
+ * CmdopError. A response stream starts when it is first read, and is canceled
+ * when its reader leaves early; backpressure is the reader's pace.
+ */
+export function createClient<S extends Service>(service: S, channel: Client): ServiceClient<S>;
+export function createClient(service: Service, channel: Client): object {
+  return Object.fromEntries(
+    service.methods.map((method) => [method.localName, caller(service, method, channel)[method.methodKind]]),
+  );
+}
+
+function caller(service: Service, method: DescMethod, channel: Client): Caller {
+  const path = methodPath(service, method);
+  const { serialize } = codec(method.input);
+  const { deserialize } = codec(method.output);
+
+  return {
+    unary: (request: In, options: CallOptions = {}) =>
+      new Promise<Out>((resolve, reject) => {
+        const call = channel.makeUnaryRequest(
+          path,
+          serialize,
+          deserialize,
+          request,
+          ...settings(options),
+          (error, value) => {
+            stopListening();
+            if (error) reject(fromServiceError(error));
+            else if (value === undefined) reject(new TypeError(`${path} answered nothing`));
+            else resolve(value);
+          },
+        );
+        const stopListening = onAbort(options.signal, () => call.cancel());
+      }),
+
+    server_streaming: async function* (request: In, options: CallOptions = {}) {
+      const call = channel.makeServerStreamRequest(
+        path,
+        serialize,
+        deserialize,
+        request,
+        ...settings(options),
+      );
+      const stopListening = onAbort(options.signal, () => call.cancel());
+      yield* received<Out>(call, () => {
+        stopListening();
+        call.cancel();
+      });
+    },
+
+    client_streaming: (requests: AsyncIterable<In>, options: CallOptions = {}) =>
+      new Promise<Out>((resolve, reject) => {
+        const over = new AbortController();
+        const call = channel.makeClientStreamRequest(
+          path,
+          serialize,
+          deserialize,
+          ...settings(options),
+          (error, value) => {
+            over.abort();
+            stopListening();
+            if (error) reject(fromServiceError(error));
+            else if (value === undefined) reject(new TypeError(`${path} answered nothing`));
+            else resolve(value);
+          },
+        );
+        const stopListening = onAbort(options.signal, () => call.cancel());
+        send(call, requests, over.signal).catch((thrown) => {
+          reject(thrown);
+          call.cancel();
+        });
+      }),
+
+    bidi_streaming: async function* (requests: AsyncIterable<In>, options: CallOptions = {}) {
+      const over = new AbortController();
+      const call = channel.makeBidiStreamRequest(path, serialize, deserialize, ...settings(options));
+      const stopListening = onAbort(options.signal, () => call.cancel());
+      let failure: { thrown: unknown } | undefined;
+      send(call, requests, over.signal).catch((thrown) => {
+        failure = { thrown };
+        call.cancel();
+      });
+      try {
+        yield* received<Out>(call, () => {
+          over.abort();
+          stopListening();
+          call.cancel();
+        });
+      } catch (error) {
+        // What the caller's own iterable threw says more than the cancel that it caused.
+        throw failure === undefined ? error : failure.thrown;
+      }
+    },
+  };
+}
+
+function settings(options: CallOptions): [Metadata, { deadline?: number }] {
+  const metadata = new Metadata();
+  for (const [name, value] of Object.entries(options.headers ?? {})) metadata.set(name, value);
+  return [metadata, options.timeoutMs === undefined ? {} : { deadline: Date.now() + options.timeoutMs }];
+}
+
+async function* received<T>(call: AsyncIterable<T>, release: () => void): AsyncGenerator<T> {
+  try {
+    yield* call;
+  } catch (thrown) {
+    throw isServiceError(thrown) ? fromServiceError(thrown) : thrown;
+  } finally {
+    release();
+  }
+}
+
+async function send(
+  call: ClientWritableStream<In> | ClientDuplexStream<In, Out>,
+  requests: AsyncIterable<In>,
+  over: AbortSignal,
+): Promise<void> {
+  for await (const request of requests) {
+    if (over.aborted) return;
+    if (!call.write(request)) await drained(call, over);
+  }
+  call.end();
+}

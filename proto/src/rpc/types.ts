@@ -1,0 +1,70 @@
+import type {
+  DescMessage,
+  DescMethod,
+  DescService,
+  MessageInitShape,
+  MessageShape,
+} from "@bufbuild/protobuf";
+
+/** A service descriptor as protoc-gen-es makes it. */
+export type Service = Omit<DescService, "method"> & { method: Record<string, DescMethod> };
+
+type Input<M extends DescMethod> = MessageShape<M["input"]>;
+type InputInit<M extends DescMethod> = MessageInitShape<M["input"]>;
+type Output<M extends DescMethod> = MessageShape<M["output"]>;
+type OutputInit<M extends DescMethod> = MessageInitShape<M["output"]>;
+
+/** What a handler knows about its call, besides the request. */
+export interface Call<Caller> {
+  /** Who calls, as `admit` found out. */
+  readonly caller: Caller;
+  /** Aborts when the stream is over for whatever reason: a cancel, a lost caller, a deadline; also after success. */
+  readonly signal: AbortSignal;
+}
+
+/** What is known about a call before its handler runs. */
+export interface Arrival {
+  /** The method's full path: `/cmdop.v1.Exec/Start`. */
+  readonly path: string;
+  /** A header's value, the first where there are several. */
+  header(name: string): string | undefined;
+  /** The request, or the first message of a request stream. */
+  readonly request: MessageShape<DescMessage>;
+}
+
+/** Decides on a call before its handler runs; throws a CmdopError to refuse it. */
+export type Admit<Caller> = (arrival: Arrival) => Promise<Caller>;
+
+/** The handler of one method. */
+export type Handler<M extends DescMethod, Caller> = {
+  unary: (request: Input<M>, call: Call<Caller>) => Promise<OutputInit<M>>;
+  server_streaming: (request: Input<M>, call: Call<Caller>) => AsyncIterable<OutputInit<M>>;
+  client_streaming: (requests: AsyncIterable<Input<M>>, call: Call<Caller>) => Promise<OutputInit<M>>;
+  bidi_streaming: (requests: AsyncIterable<Input<M>>, call: Call<Caller>) => AsyncIterable<OutputInit<M>>;
+}[M["methodKind"]];
+
+/** A handler for every method of a service. */
+export type Handlers<S extends Service, Caller> = {
+  [K in keyof S["method"]]: Handler<S["method"][K], Caller>;
+};
+
+/** What a caller may say about one call. */
+export interface CallOptions {
+  /** Ends the call (not the job behind it) with Canceled. */
+  signal?: AbortSignal | undefined;
+  /** The call's deadline from now, in milliseconds; DeadlineExceeded when it passes. */
+  timeoutMs?: number | undefined;
+  /** Headers of this call. */
+  headers?: Readonly<Record<string, string>> | undefined;
+}
+
+/** The client side of one method. */
+export type Method<M extends DescMethod> = {
+  unary: (request: InputInit<M>, options?: CallOptions) => Promise<Output<M>>;
+  server_streaming: (request: InputInit<M>, options?: CallOptions) => AsyncIterable<Output<M>>;
+  client_streaming: (requests: AsyncIterable<InputInit<M>>, options?: CallOptions) => Promise<Output<M>>;
+  bidi_streaming: (requests: AsyncIterable<InputInit<M>>, options?: CallOptions) => AsyncIterable<Output<M>>;
+}[M["methodKind"]];
+
+/** The client side of a service. */
+export type ServiceClient<S extends Service> = { [K in keyof S["method"]]: Method<S["method"][K]> };
