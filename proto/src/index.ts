@@ -106,11 +106,13 @@ export {
   MAX_LINK_HEADER_BYTES,
   MAX_MESSAGE_BYTES,
   MAX_PATH_BYTES,
+  MAX_ROSTER_BYTES,
   MAX_STATEMENT_BYTES,
   MAX_STATUS_MESSAGE_BYTES,
   MAX_UNARY_CONTENT_BYTES,
   OUTPUT_CHUNK_BYTES,
 } from "./limits.ts";
+export { agentStateDir, localSocketPath } from "./local-socket.ts";
 export {
   LINK_SERVICE_PREFIX,
   METHODS,
@@ -123,7 +125,7 @@ export {
   SCOPES,
   type Scope,
 } from "./methods.ts";
-export { createClient } from "./rpc/client.ts";
+export { type ChannelOf, createClient } from "./rpc/client.ts";
 export { codec } from "./rpc/codec.ts";
 export { drained } from "./rpc/drained.ts";
 export { methodPath } from "./rpc/method-path.ts";

@@ -27,8 +27,11 @@ export const CALL_TOKEN_LIFETIME_S = 60;
 /** How far a caller's clock may be from the verifier's, for call tokens only. */
 export const CLOCK_TOLERANCE_S = 120;
 
-/** A compact JWS of any of our kinds: header, claims and signature. */
+/** A compact JWS of any kind that travels in a header: header, claims and signature. */
 export const MAX_STATEMENT_BYTES = 16 * KiB;
+
+/** A roster, which travels in messages only: 10,000 revoked keys and 64 relays must fit. */
+export const MAX_ROSTER_BYTES = 1 * MiB;
 
 /** Status message and all cmdop trailers of one failed call: more would endanger the header limit of a link. */
 export const MAX_STATUS_MESSAGE_BYTES = 2 * KiB;
@@ -36,8 +39,8 @@ export const MAX_STATUS_MESSAGE_BYTES = 2 * KiB;
 /** Header block that the relay's front door accepts from a caller. */
 export const MAX_FRONT_HEADER_BYTES = 16 * KiB;
 
-/** Header block on a link: the caller's, plus the grant that the relay adds. */
-export const MAX_LINK_HEADER_BYTES = 32 * KiB;
+/** Header block on a link: the caller's, plus the grant that the relay adds and the names of what it adds. */
+export const MAX_LINK_HEADER_BYTES = MAX_FRONT_HEADER_BYTES + MAX_STATEMENT_BYTES + 1 * KiB;
 
 /** A path on the machine, in bytes of UTF-8: Linux's PATH_MAX. */
 export const MAX_PATH_BYTES = 4096;

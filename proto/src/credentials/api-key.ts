@@ -1,6 +1,6 @@
 import { CmdopError } from "../errors/cmdop-error.ts";
 import { ED25519_BYTES, type KeyPair, keyPairOf } from "./ed25519.ts";
-import { addressSchema } from "./fields.ts";
+import { addressSchema, relayIdSchema } from "./fields.ts";
 import { isPinnedRelayId, splitAddress } from "./relay-id.ts";
 
 /** Where a key's relay is and how it is recognised. */
@@ -25,7 +25,16 @@ const PUBLIC = 2;
 
 /** An API key as one string: `cmd_` + base64url(version ‖ seed ‖ relay id ‖ relay address). A secret. */
 export function formatApiKey({ key, relay }: ApiKey): string {
-  const address = Buffer.from(addressSchema.parse(relay.address));
+  if (!addressSchema.safeParse(relay.address).success || !relayIdSchema.safeParse(relay.id).success) {
+    throw new CmdopError("InvalidArgument", "An API key needs its relay's id and its address as host:port.");
+  }
+  if (!isPinnedRelayId(relay.id) && splitAddress(relay.address).host !== relay.id) {
+    throw new CmdopError(
+      "InvalidArgument",
+      `An API key reaches relay ${relay.id} by its public name, so the host of its address must be that name, not ${relay.address}.`,
+    );
+  }
+  const address = Buffer.from(relay.address);
   const parts = isPinnedRelayId(relay.id)
     ? [Buffer.of(PINNED), key.seed, Buffer.from(relay.id, "base64url"), address]
     : [Buffer.of(PUBLIC), key.seed, address];
@@ -50,6 +59,7 @@ export function parseApiKey(text: string): ApiKey {
     version === PINNED
       ? bytes.subarray(relayIdStart, addressStart).toString("base64url")
       : splitAddress(address.data).host;
+  if (!relayIdSchema.safeParse(relayId).success) throw malformed("its relay address is damaged");
   return { key: keyPairOf(bytes.subarray(1, relayIdStart)), relay: { id: relayId, address: address.data } };
 }
 

@@ -5,7 +5,8 @@
  * and so deny, but it can never turn it back, and so never prolong.
  */
 export class TrustedClock {
-  #highestS = 0;
+  #ownerSignedS = 0;
+  #callerSignedS = 0;
   readonly #system: () => number;
 
   /** `system`: milliseconds since 1970; Date.now unless a test says otherwise. */
@@ -15,11 +16,24 @@ export class TrustedClock {
 
   /** Seconds since 1970. */
   nowS(): number {
-    return Math.max(Math.floor(this.#system() / 1000), this.#highestS);
+    return Math.max(this.#systemS(), this.#ownerSignedS, this.#callerSignedS);
   }
 
-  /** Takes note of a time, in seconds since 1970, from a statement whose signature has been verified. */
-  observe(verifiedS: number): void {
-    this.#highestS = Math.max(this.#highestS, verifiedS);
+  /** Takes note of a time, in seconds since 1970, from a verified statement of an owner. */
+  observeOwner(signedS: number): void {
+    this.#ownerSignedS = Math.max(this.#ownerSignedS, signedS);
+  }
+
+  /**
+   * Takes note of a time from a verified call token. It counts only while the
+   * system clock is known to be wrong, being behind an owner's statement:
+   * otherwise any key could push the clock ahead and lock everyone else out.
+   */
+  observeCaller(signedS: number): void {
+    if (this.#systemS() < this.#ownerSignedS) this.#callerSignedS = Math.max(this.#callerSignedS, signedS);
+  }
+
+  #systemS(): number {
+    return Math.floor(this.#system() / 1000);
   }
 }

@@ -1,4 +1,5 @@
 import { sign, verify } from "node:crypto";
+import { CmdopError } from "../errors/cmdop-error.ts";
 import { type KeyPair, type PublicKey, publicKeyObject } from "./ed25519.ts";
 
 /** Bytes of the relay's challenge. */
@@ -31,6 +32,12 @@ export function verifyHello(
 }
 
 function bytesOf({ nonce, exporter, bootId, lane }: HelloTranscript): Buffer {
+  if (nonce.length !== HELLO_NONCE_BYTES || exporter.length !== LINK_EXPORTER.length) {
+    throw new CmdopError(
+      "LinkRefused",
+      `The link's challenge has ${nonce.length} bytes, not ${HELLO_NONCE_BYTES}.`,
+    );
+  }
   // The first two have fixed lengths and the lane is one byte, so the concatenation is unambiguous.
   return Buffer.concat([
     Buffer.from("cmdop link hello v1\0"),

@@ -1,9 +1,8 @@
 import { z } from "zod";
-import type { KeyPair } from "./ed25519.ts";
-import { type KeyId, type PublicKey, thumbprint } from "./ed25519.ts";
+import { MAX_ROSTER_BYTES } from "../limits.ts";
+import { type KeyId, type KeyPair, type PublicKey, thumbprint } from "./ed25519.ts";
 import { addressSchema, bytes32Schema, relayIdSchema, secondsSchema, seqSchema } from "./fields.ts";
-import type { StatementKind } from "./statement.ts";
-import { signStatement, verifyStatement } from "./statement.ts";
+import { type StatementKind, signStatement, verifyStatement } from "./statement.ts";
 
 const rosterSchema = z.strictObject({
   /** A roster replaces those with a lower seq, never the other way round. */
@@ -21,7 +20,12 @@ const rosterSchema = z.strictObject({
 /** The owner's numbered statement of who may grant, where, and which keys no longer count. */
 export type Roster = z.infer<typeof rosterSchema>;
 
-const ROSTER: StatementKind<Roster> = { type: "cmdop-roster", claims: rosterSchema, refusal: "GrantRefused" };
+const ROSTER: StatementKind<Roster> = {
+  type: "cmdop-roster",
+  claims: rosterSchema,
+  refusal: "GrantRefused",
+  maxBytes: MAX_ROSTER_BYTES,
+};
 
 /** Signs a roster. */
 export function signRoster(roster: Roster, owner: KeyPair): Promise<string> {

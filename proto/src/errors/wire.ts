@@ -12,7 +12,8 @@ import { CODE_OF_BARE_STATUS, isErrorCode } from "./table.ts";
 export function errorTrailers(error: CmdopError): Record<string, string> {
   return {
     "grpc-status": String(error.status),
-    "grpc-message": encodeURIComponent(bounded(error.message)),
+    // encodeURI, as grpc-js does: its clients decode with decodeURI, which leaves %2F and its like alone.
+    "grpc-message": encodeURI(bounded(error.message)),
     [HEADERS.error]: error.code,
     [HEADERS.next]: encodeURIComponent(bounded(error.next)),
   };

@@ -1,6 +1,7 @@
 import type { DescMessage, DescMethod, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { type Client, type ClientDuplexStream, type ClientWritableStream, Metadata } from "@grpc/grpc-js";
 import { onAbort } from "../abort.ts";
+import { CmdopError } from "../errors/cmdop-error.ts";
 import { fromServiceError, isServiceError } from "../errors/wire.ts";
 import { codec } from "./codec.ts";
 import { drained } from "./drained.ts";
@@ -10,22 +11,28 @@ import type { CallOptions, Service, ServiceClient } from "./types.ts";
 type In = MessageInitShape<DescMessage>;
 type Out = MessageShape<DescMessage>;
 
+/** The channel that carries a method, by its path on the wire: lanes have channels of their own. */
+export type ChannelOf = (path: string) => Client;
+
 /** The calls of one method, whatever its kind; `createClient` picks the one that fits. */
 type Caller = Record<DescMethod["methodKind"], (input: never, options?: CallOptions) => unknown>;
 
 /**
- * The typed client of a service on a grpc-js channel. Every failure is a
+ * The typed client of a service on grpc-js channels. Every failure is a
  * CmdopError. A response stream starts when it is first read, and is canceled
  * when its reader leaves early; backpressure is the reader's pace.
  */
-export function createClient<S extends Service>(service: S, channel: Client): ServiceClient<S>;
-export function createClient(service: Service, channel: Client): object {
+export function createClient<S extends Service>(service: S, channelOf: ChannelOf): ServiceClient<S>;
+export function createClient(service: Service, channelOf: ChannelOf): object {
   return Object.fromEntries(
-    service.methods.map((method) => [method.localName, caller(service, method, channel)[method.methodKind]]),
+    service.methods.map((method) => [
+      method.localName,
+      caller(service, method, channelOf)[method.methodKind],
+    ]),
   );
 }
 
-function caller(service: Service, method: DescMethod, channel: Client): Caller {
+function caller(service: Service, method: DescMethod, channelOf: ChannelOf): Caller {
   const path = methodPath(service, method);
   const { serialize } = codec(method.input);
   const { deserialize } = codec(method.output);
@@ -33,7 +40,7 @@ function caller(service: Service, method: DescMethod, channel: Client): Caller {
   return {
     unary: (request: In, options: CallOptions = {}) =>
       new Promise<Out>((resolve, reject) => {
-        const call = channel.makeUnaryRequest(
+        const call = channelOf(path).makeUnaryRequest(
           path,
           serialize,
           deserialize,
@@ -50,7 +57,7 @@ function caller(service: Service, method: DescMethod, channel: Client): Caller {
       }),
 
     server_streaming: async function* (request: In, options: CallOptions = {}) {
-      const call = channel.makeServerStreamRequest(
+      const call = channelOf(path).makeServerStreamRequest(
         path,
         serialize,
         deserialize,
@@ -67,7 +74,7 @@ function caller(service: Service, method: DescMethod, channel: Client): Caller {
     client_streaming: (requests: AsyncIterable<In>, options: CallOptions = {}) =>
       new Promise<Out>((resolve, reject) => {
         const over = new AbortController();
-        const call = channel.makeClientStreamRequest(
+        const call = channelOf(path).makeClientStreamRequest(
           path,
           serialize,
           deserialize,
@@ -89,7 +96,7 @@ function caller(service: Service, method: DescMethod, channel: Client): Caller {
 
     bidi_streaming: async function* (requests: AsyncIterable<In>, options: CallOptions = {}) {
       const over = new AbortController();
-      const call = channel.makeBidiStreamRequest(path, serialize, deserialize, ...settings(options));
+      const call = channelOf(path).makeBidiStreamRequest(path, serialize, deserialize, ...settings(options));
       const stopListening = onAbort(options.signal, () => call.cancel());
       let failure: { thrown: unknown } | undefined;
       send(call, requests, over.signal).catch((thrown) => {
@@ -112,7 +119,15 @@ function caller(service: Service, method: DescMethod, channel: Client): Caller {
 
 function settings(options: CallOptions): [Metadata, { deadline?: number }] {
   const metadata = new Metadata();
-  for (const [name, value] of Object.entries(options.headers ?? {})) metadata.set(name, value);
+  for (const [name, value] of Object.entries(options.headers ?? {})) {
+    if (!/^[ -~]*$/.test(value)) {
+      throw new CmdopError(
+        "InvalidArgument",
+        `The value for ${name} has characters that no header can carry.`,
+      );
+    }
+    metadata.set(name, value);
+  }
   return [metadata, options.timeoutMs === undefined ? {} : { deadline: Date.now() + options.timeoutMs }];
 }
 

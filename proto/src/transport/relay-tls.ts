@@ -66,7 +66,13 @@ export function connectToRelay({
       tls.destroy();
       reject(error);
     };
-    const onError = (error: Error): void => fail(unreachable(relay, error.message, error));
+    const onError = (error: Error): void => {
+      const code = "code" in error ? String(error.code) : "";
+      // Somebody answered, but with another certificate or with no TLS that we speak.
+      const foreign = Boolean(tls.authorizationError) || code.startsWith("ERR_SSL_");
+      // An attempt at several addresses of a host fails without a message.
+      fail((foreign ? untrusted : unreachable)(relay, error.message || code, error));
+    };
     const onClose = (): void => fail(unreachable(relay, "it closed the connection"));
     tls.once("error", onError);
     tls.once("close", onClose);
@@ -106,9 +112,10 @@ function unreachable(relay: RelayTarget, why: string, cause?: unknown): CmdopErr
   });
 }
 
-function untrusted(relay: RelayTarget, why: string): CmdopError {
+function untrusted(relay: RelayTarget, why: string, cause?: unknown): CmdopError {
   return new CmdopError(
     "RelayUntrusted",
     `What answers at ${relay.address} is not relay ${relay.id}: ${why}.`,
+    { cause },
   );
 }

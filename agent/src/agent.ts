@@ -1,0 +1,127 @@
+import { randomUUID } from "node:crypto";
+import os from "node:os";
+import path from "node:path";
+import type { Admit, CmdopError, LaneName, MachineIdentity } from "@cmdop/proto";
+import type { Server } from "@grpc/grpc-js";
+import { admitThrough, type Gate } from "./doors/admit.ts";
+import { Identifier } from "./doors/identify.ts";
+import { type LocalDoor, openLocalDoor } from "./doors/local-door.ts";
+import { Jobs } from "./jobs/jobs.ts";
+import { Link, type LinkState } from "./link/link.ts";
+import type { Log } from "./log.ts";
+import type { Caller } from "./policy/caller.ts";
+import { loadPolicy } from "./policy/policy.ts";
+import { addServices, type Core } from "./services/services.ts";
+import { loadMachineKey } from "./state/machine-key.ts";
+import { Membership } from "./state/membership.ts";
+import { makePrivateDirectory } from "./state/private-files.ts";
+
+/** How an agent is made. */
+export interface AgentOptions {
+  /** Its state: key, membership, policy, socket. Made with mode 0700. */
+  readonly stateDir: string;
+  /** Needed the first time. */
+  readonly joinToken?: string | undefined;
+  readonly version: string;
+  readonly log: Log;
+}
+
+/** What exists while the agent runs. */
+interface Running {
+  readonly membership: Membership;
+  readonly jobs: Jobs;
+  readonly localDoor: LocalDoor;
+  readonly links: Readonly<Record<LaneName, Link>>;
+}
+
+/**
+ * The daemon: the same services on the local socket and on two links to the
+ * relay, behind one gate. Construct, start, shutdown.
+ */
+export class Agent {
+  readonly #options: AgentOptions;
+  readonly #linked = Promise.withResolvers<CmdopError | undefined>();
+  #running: Running | undefined;
+
+  constructor(options: AgentOptions) {
+    this.#options = options;
+  }
+
+  /** The machine as its owner describes it; after start. */
+  get identity(): MachineIdentity {
+    if (this.#running === undefined) throw new TypeError("the agent has not been started");
+    return this.#running.membership.identity;
+  }
+
+  /** Resolves at the first welcome; throws when the relay refuses this machine before that. */
+  async linked(): Promise<void> {
+    const refusal = await this.#linked.promise;
+    if (refusal !== undefined) throw refusal;
+  }
+
+  /** Opens the local door and starts to dial. Throws when state or policy are broken, or another agent runs. */
+  async start(): Promise<void> {
+    const { stateDir, joinToken, version, log } = this.#options;
+    await makePrivateDirectory(stateDir);
+    const machineKey = await loadMachineKey(stateDir);
+    const membership = await Membership.open(stateDir, machineKey.id, joinToken);
+    const policy = await loadPolicy(path.join(stateDir, "policy.json"));
+    const home = os.userInfo().homedir;
+    const jobs = new Jobs();
+    const core: Core = {
+      jobs,
+      files: { stateDir, home },
+      machine: () => ({ ...membership.identity, agentVersion: version }),
+    };
+    const gate: Gate = { identifier: new Identifier(membership), policy: () => policy, home };
+    const localDoor = await openLocalDoor(stateDir, (server) =>
+      addServices(server, admitThrough("local", gate), core),
+    );
+    const greeter = { machineKey, membership, bootId: randomUUID(), agentVersion: version };
+
+    const link = (lane: LaneName): Link =>
+      new Link({
+        lane,
+        greeter,
+        admit: admitThrough("relay", gate),
+        addServices: (server: Server, admit: Admit<Caller>) => addServices(server, admit, core),
+        log,
+        onState: (state) => this.#onLinkState(lane, state),
+      });
+    const links = { interactive: link("interactive"), bulk: link("bulk") };
+    this.#running = { membership, jobs, localDoor, links };
+    links.interactive.start();
+    log.info("agent started", { machine: membership.identity.name, socket: localDoor.socketPath });
+  }
+
+  /** Ends links, jobs and the local door, in that order; leaves no process behind. */
+  async shutdown(): Promise<void> {
+    const running = this.#running;
+    if (running === undefined) return;
+    this.#running = undefined;
+    await running.jobs.shutdown();
+    await Promise.all([running.links.interactive.close(), running.links.bulk.close()]);
+    await running.localDoor.close();
+  }
+
+  #onLinkState(lane: LaneName, state: LinkState): void {
+    const { log } = this.#options;
+    if (state.kind === "up") {
+      log.info("link up", { lane });
+      // The first lane uses up the join token; the second follows once the relay knows this machine.
+      this.#running?.links.bulk.start();
+      if (lane === "interactive") this.#linked.resolve(undefined);
+    }
+    if (state.kind === "waiting") {
+      const { error, waitMs } = state;
+      log.warn("link down", {
+        lane,
+        code: error.code,
+        error: error.message,
+        next: error.next,
+        waitMs: Math.round(waitMs),
+      });
+      if (error.code === "LinkRefused") this.#linked.resolve(error);
+    }
+  }
+}

@@ -1,0 +1,122 @@
+import {
+  type Arrival,
+  type CallToken,
+  CmdopError,
+  callTokenKeyId,
+  checkCallTokenAudience,
+  checkCallTokenTime,
+  checkGrantTime,
+  type Grant,
+  HEADERS,
+  OWNER_SCOPES,
+  ownerKey,
+  SCOPES,
+  selects,
+  thumbprint,
+  verifyCallToken,
+  verifyGrant,
+} from "@cmdop/proto";
+import type { Identity } from "../policy/authorize.ts";
+import type { Membership } from "../state/membership.ts";
+
+/** Verified credentials kept, so that a warm call costs no signature check: a token lives a minute and is reused. */
+const MAX_REMEMBERED_CREDENTIALS = 1_000;
+
+/** A token and a grant whose signatures have been verified against the roster of that seq. */
+interface Verified {
+  readonly rosterSeq: number;
+  readonly token: CallToken;
+  readonly keyId: string;
+  /** Absent for an owner. */
+  readonly grant: Grant | undefined;
+}
+
+/**
+ * Finds out who is calling. Signatures are verified once and remembered; time,
+ * audience, revocation and machine are checked at every call, on this machine,
+ * whatever a relay has checked before.
+ */
+export class Identifier {
+  readonly #membership: Membership;
+  readonly #remembered = new Map<string, Verified>();
+
+  constructor(membership: Membership) {
+    this.#membership = membership;
+  }
+
+  /** Who calls through a relay: always a key, shown by its token and grant. */
+  async remote(arrival: Arrival): Promise<Identity> {
+    const authorization = arrival.header(HEADERS.authorization);
+    const token = /^Bearer ([\w.-]+)$/.exec(authorization ?? "")?.[1];
+    if (token === undefined) {
+      throw new CmdopError("Unauthenticated", "The call carries no token.");
+    }
+    const { keyId, grant } = await this.#verified(token, arrival.header(HEADERS.grant));
+    if (grant === undefined) {
+      return { door: "relay", keyId, keyName: "owner", scopes: OWNER_SCOPES, owner: true };
+    }
+    const bound = grant.paths === undefined ? {} : { paths: grant.paths };
+    return { door: "relay", keyId, keyName: grant.name, scopes: grant.scopes, owner: false, ...bound };
+  }
+
+  /** Who calls on the local socket: its mode is the credential; a token that is given is verified, and narrows. */
+  async local(arrival: Arrival): Promise<Identity> {
+    if (arrival.header(HEADERS.authorization) !== undefined) {
+      return { ...(await this.remote(arrival)), door: "local" };
+    }
+    return { door: "local", keyId: "local", keyName: "local", scopes: SCOPES, owner: false };
+  }
+
+  async #verified(token: string, grantStatement: string | undefined): Promise<Verified> {
+    const { clock, relay, identity, rosterSeq } = this.#membership;
+    const cacheKey = `${token} ${grantStatement ?? ""}`;
+    let found = this.#remembered.get(cacheKey);
+    if (found === undefined || found.rosterSeq !== rosterSeq) {
+      found = await this.#verify(token, grantStatement);
+      this.#remember(cacheKey, found);
+    }
+    clock.observeCaller(found.token.iat);
+    checkCallTokenTime(found.token, clock.nowS());
+    checkCallTokenAudience(found.token, relay.id, [identity.id, identity.name]);
+    if (this.#membership.isRevoked(found.keyId)) {
+      throw new CmdopError("KeyRevoked", "The owner has revoked this key.");
+    }
+    if (found.grant !== undefined) {
+      checkGrantTime(found.grant, clock.nowS());
+      if (!selects(found.grant.machines, identity)) {
+        throw new CmdopError("PermissionDenied", `Key ${found.grant.name} is not granted this machine.`);
+      }
+    }
+    return found;
+  }
+
+  async #verify(token: string, grantStatement: string | undefined): Promise<Verified> {
+    const { owners, clock, rosterSeq } = this.#membership;
+    const keyId = callTokenKeyId(token);
+    const owner = ownerKey(owners)(keyId);
+    if (owner !== undefined) {
+      return { rosterSeq, ...(await verifyCallToken(token, () => owner)), grant: undefined };
+    }
+    if (grantStatement === undefined) {
+      throw new CmdopError("KeyUnknown", "The call came without the grant of its key.");
+    }
+    const grant = await verifyGrant(grantStatement, owners);
+    if (thumbprint(grant.key) !== keyId) {
+      throw new CmdopError(
+        "GrantRefused",
+        "The grant belongs to another key than the one that signed the call.",
+      );
+    }
+    clock.observeOwner(grant.iat);
+    return { rosterSeq, ...(await verifyCallToken(token, () => grant.key)), grant };
+  }
+
+  #remember(cacheKey: string, verified: Verified): void {
+    if (this.#remembered.size >= MAX_REMEMBERED_CREDENTIALS) {
+      // A Map iterates in the order of insertion: the first is the oldest, and tokens age alike.
+      const oldest = this.#remembered.keys().next();
+      if (!oldest.done) this.#remembered.delete(oldest.value);
+    }
+    this.#remembered.set(cacheKey, verified);
+  }
+}

@@ -1,0 +1,71 @@
+import { chmod, unlink } from "node:fs/promises";
+import net from "node:net";
+import { CmdopError, DrainingDuplex, localSocketPath } from "@cmdop/proto";
+import type { Server } from "@grpc/grpc-js";
+import { createConnectionServer } from "./connection-server.ts";
+
+/** The longest path of a unix socket, on Linux less its final NUL; macOS has 103. */
+const MAX_SOCKET_PATH_BYTES = process.platform === "linux" ? 107 : 103;
+
+/** Local connections at once: each program that uses the socket holds one or two. */
+const MAX_LOCAL_CONNECTIONS = 256;
+
+/** The unix socket on which callers of this machine reach the agent. */
+export interface LocalDoor {
+  readonly socketPath: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the local door: mode 0600 in a directory of mode 0700 is its credential.
+ * A socket that a dead agent left is replaced; a live agent's is not.
+ */
+export async function openLocalDoor(
+  stateDir: string,
+  addServices: (server: Server) => void,
+): Promise<LocalDoor> {
+  const socketPath = localSocketPath(stateDir);
+  if (Buffer.byteLength(socketPath) > MAX_SOCKET_PATH_BYTES) {
+    throw new CmdopError("InvalidArgument", `The path of the local socket is too long: ${socketPath}.`, {
+      next: `Choose a shorter CMDOP_HOME: a socket's path has at most ${MAX_SOCKET_PATH_BYTES} bytes.`,
+    });
+  }
+  await removeDeadSocket(socketPath);
+  // The kernel's buffers of a unix socket are small, so the draining duplex is what makes bulk windows safe.
+  const connections = createConnectionServer("bulk");
+  addServices(connections.server);
+  const listener = net.createServer((socket) => {
+    connections.inject(new DrainingDuplex(socket));
+  });
+  listener.maxConnections = MAX_LOCAL_CONNECTIONS;
+  await new Promise<void>((resolve, reject) => {
+    listener.once("error", reject);
+    listener.listen(socketPath, () => resolve());
+  });
+  await chmod(socketPath, 0o600);
+  return {
+    socketPath,
+    async close() {
+      const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
+      connections.close();
+      await closed;
+    },
+  };
+}
+
+async function removeDeadSocket(socketPath: string): Promise<void> {
+  const answer = await new Promise<"live" | "dead" | "none">((resolve) => {
+    const probe = net.connect(socketPath);
+    probe.once("connect", () => {
+      probe.destroy();
+      resolve("live");
+    });
+    probe.once("error", (error) => resolve("code" in error && error.code === "ENOENT" ? "none" : "dead"));
+  });
+  if (answer === "live") {
+    throw new CmdopError("AlreadyExists", `An agent is running already: it answers on ${socketPath}.`, {
+      next: "Stop it first, or give this one a CMDOP_HOME of its own.",
+    });
+  }
+  if (answer === "dead") await unlink(socketPath);
+}

@@ -1,0 +1,67 @@
+import { existsSync } from "node:fs";
+import { lstat } from "node:fs/promises";
+import { CmdopError } from "@cmdop/proto";
+import { unless } from "./errors.ts";
+import { isWithin, selfAndAncestors, shown } from "./path.ts";
+import { type Pin, type Pinning, sameObject } from "./pin.ts";
+
+/** What the operations of one call may touch. */
+export interface Boundary {
+  /** What `~` stands for. */
+  readonly home: string;
+  /** The agent's own state: refused to everybody. */
+  readonly stateDir: string;
+  /** Each list must have a directory that contains the path; no lists: anywhere. */
+  readonly roots: readonly (readonly string[])[];
+  readonly pinning: Pinning;
+}
+
+/** Whether a caller is bound to directories, which also means that no link is followed for it. */
+export function isConfined(boundary: Boundary): boolean {
+  return boundary.roots.length > 0;
+}
+
+/** Refuses a path outside of the caller's directories. `path` must be normalised and free of links. */
+export function refuseOutside(boundary: Boundary, path: string): void {
+  if (isConfined(boundary) && !boundary.pinning.canConfine) {
+    throw new CmdopError("PolicyDenied", `Paths can't be confined safely on ${process.platform}.`, {
+      next: "Use a key without paths, on a machine whose policy names no roots.",
+    });
+  }
+  const refusing = boundary.roots.find((list) => !list.some((root) => isWithin(path, root)));
+  if (refusing === undefined) return;
+  const allowed = refusing.length === 0 ? "none" : refusing.map(shown).join(", ");
+  throw new CmdopError(
+    "PolicyDenied",
+    `${shown(path)} is outside of the directories that this caller is bound to: ${allowed}.`,
+  );
+}
+
+/** Refuses a path that is, or lies in, the agent's state or its process. Paths as `locate` gives them; the facts count, not the names alone. */
+export async function refuseOwnState(boundary: Boundary, path: string): Promise<void> {
+  const [state, chain] = await Promise.all([stateOf(boundary), identities(path)]);
+  const { pin } = state;
+  const same = pin !== undefined && chain.some((directory) => sameObject(directory, pin.stats));
+  if (same || isWithin(path, state.path) || isWithin(path, boundary.stateDir)) {
+    throw new CmdopError("PolicyDenied", `${shown(path)} belongs to the agent's own state.`, {
+      next: "Nobody reaches that through files; its operator changes it with cmdop or on the machine itself.",
+    });
+  }
+  refuseOwnProcess(path);
+}
+
+/** Whether the agent's state lies in this directory (or is it). */
+export async function holdsState(boundary: Boundary, directory: Pick<Pin, "stats">): Promise<boolean> {
+  const { pin, path } = await stateOf(boundary);
+  if (pin === undefined) return false;
+  return (await identities(path)).some((ancestor) => sameObject(ancestor, directory.stats));
+}
+
+/** /proc shows the agent's environment and memory, keys included, also under the numbers of its threads. */
+function refuseOwnProcess(path: string): void {
+  const number = /^\/proc\/(\d+)(?:\/|$)/.exec(path)?.[1];
+  if (number === undefined || !existsSync(`/proc/self/task/${number}`)) return;
+  throw new CmdopError("PolicyDenied", `${shown(path)} shows the inside of the agent's own process.`, {
+    next: "Use a command for what /proc says of other processes.",
+  });
+}

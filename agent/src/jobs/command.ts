@@ -1,0 +1,110 @@
+import { createHash } from "node:crypto";
+import { resolve } from "node:path";
+import { CmdopError, MAX_COMMAND_BYTES, MAX_INLINE_STDIN_BYTES, MAX_PATH_BYTES } from "@cmdop/proto";
+import type { Environment } from "./environment.ts";
+
+/** One command, as its caller asked for it. */
+export interface Command {
+  /** A line for `/bin/sh -c`, or a program with its arguments. */
+  readonly run: { readonly shell: string } | { readonly argv: readonly string[] };
+  /** Empty means the home directory; `~` expands; relative to the home directory. */
+  readonly cwd: string;
+  /** Added to the allow-listed environment. */
+  readonly env: Environment;
+  /** The job's time limit; 0 means none. */
+  readonly timeoutMs: number;
+  /** Whether standard input stays open for more. */
+  readonly stdinOpen: boolean;
+  /** The first bytes of standard input. */
+  readonly stdin: Uint8Array;
+}
+
+/** The longest that a Node timer can wait; beyond, it would fire at once. About 24 days. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+/** How much of a command a list shows. */
+const SUMMARY_CHARACTERS = 200;
+
+/** Throws InvalidArgument or MessageTooLarge where the system could not be asked to run this at all. */
+export function checkCommand({ run, cwd, env, timeoutMs, stdin }: Command): void {
+  const args = "shell" in run ? [run.shell] : run.argv;
+  if (args.length === 0 || args[0] === "") {
+    throw invalid("The command is empty.", "Give a shell line, or a program as the first argument.");
+  }
+  args.forEach((arg, index) => {
+    if (arg.includes("\0")) {
+      throw invalid(
+        `${"shell" in run ? "The command line" : `Argument ${index}`} contains a NUL byte, which no program can be given.`,
+        "Send binary data by standard input or in a file.",
+      );
+    }
+  });
+  for (const [name, value] of Object.entries(env)) {
+    if (name === "" || /[=\0]/.test(name)) {
+      throw invalid(
+        `${JSON.stringify(name)} can't be the name of an environment variable: names are not empty and hold no "=" and no NUL.`,
+      );
+    }
+    if (value.includes("\0")) throw invalid(`The environment variable ${name} contains a NUL byte.`);
+  }
+  if (cwd.includes("\0")) throw invalid("The working directory contains a NUL byte.");
+  if (timeoutMs > MAX_TIMEOUT_MS) {
+    throw invalid(`A time limit is at most ${MAX_TIMEOUT_MS} ms (24 days); ${timeoutMs} was asked for.`);
+  }
+
+  const size = [...args, ...Object.entries(env).flat()].reduce(
+    (sum, text) => sum + Buffer.byteLength(text),
+    0,
+  );
+  tooLarge(
+    "Arguments and environment",
+    size,
+    MAX_COMMAND_BYTES,
+    "Put the data into a file or standard input.",
+  );
+  tooLarge("The working directory", Buffer.byteLength(cwd), MAX_PATH_BYTES, "Use a shorter path.");
+  tooLarge(
+    "Standard input in the request",
+    stdin.length,
+    MAX_INLINE_STDIN_BYTES,
+    "Keep standard input open (stdin_open) and send the rest with Input.",
+  );
+}
+
+/** What makes two requests the same: everything but the offset to stream from. */
+export function requestHash({ run, cwd, env, timeoutMs, stdinOpen, stdin }: Command): string {
+  const variables = Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1));
+  return createHash("sha256")
+    .update(JSON.stringify([run, cwd, variables, timeoutMs, stdinOpen]))
+    .update("\n")
+    .update(stdin)
+    .digest("base64url");
+}
+
+/** The command as one line for people. */
+export function summary({ run }: Command): string {
+  const line = "shell" in run ? run.shell : run.argv.map(quoted).join(" ");
+  const short = line.length > SUMMARY_CHARACTERS ? `${line.slice(0, SUMMARY_CHARACTERS - 1)}…` : line;
+  // Through a buffer, since a slice would keep the whole line alive.
+  return Buffer.from(short.replace(/\s+/g, " ")).toString();
+}
+
+/** The absolute directory that a command asked for. */
+export function workingDirectory(cwd: string, home: string): string {
+  return resolve(home, cwd === "~" ? "" : cwd.replace(/^~\//, ""));
+}
+
+function quoted(arg: string): string {
+  return /^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`;
+}
+
+function invalid(message: string, next?: string): CmdopError {
+  return new CmdopError("InvalidArgument", message, { next });
+}
+
+function tooLarge(what: string, bytes: number, maxBytes: number, next: string): void {
+  if (bytes <= maxBytes) return;
+  throw new CmdopError("MessageTooLarge", `${what} may have ${maxBytes} bytes at most, not ${bytes}.`, {
+    next,
+  });
+}

@@ -1,0 +1,83 @@
+import type { TLSSocket } from "node:tls";
+import {
+  CmdopError,
+  type ErrorCode,
+  type Handlers,
+  HELLO_NONCE_BYTES,
+  isErrorCode,
+  type KeyPair,
+  Lane,
+  type LaneName,
+  LINK_EXPORTER,
+  type Link,
+  signHello,
+} from "@cmdop/proto";
+import type { Membership } from "../state/membership.ts";
+
+/** Who is greeting. */
+export interface Greeter {
+  readonly machineKey: KeyPair;
+  readonly membership: Membership;
+  /** A UUID made at the start of this process. */
+  readonly bootId: string;
+  readonly agentVersion: string;
+}
+
+/** The agent's half of Hello and Welcome on one connection. Each can happen once. */
+export interface Greeting {
+  readonly handlers: Handlers<typeof Link, undefined>;
+  /** Whether calls may be answered on this connection. */
+  readonly welcomed: boolean;
+  /** Resolves with the welcome, rejects with the relay's refusal. */
+  readonly done: Promise<void>;
+}
+
+/** Prepares the greeting of one connection. */
+export function createGreeting(greeter: Greeter, lane: LaneName, tls: TLSSocket): Greeting {
+  const { machineKey, membership, bootId, agentVersion } = greeter;
+  const { promise: done, resolve, reject } = Promise.withResolvers<void>();
+  let state: "expecting-hello" | "expecting-welcome" | "welcomed" | "refused" = "expecting-hello";
+  const handlers: Handlers<typeof Link, undefined> = {
+    async hello({ nonce }) {
+      if (state !== "expecting-hello") throw outOfOrder("Hello");
+      if (nonce.length !== HELLO_NONCE_BYTES) {
+        throw new CmdopError("InvalidArgument", `A hello's nonce has ${HELLO_NONCE_BYTES} bytes.`);
+      }
+      state = "expecting-welcome";
+      const laneNumber = lane === "bulk" ? Lane.BULK : Lane.INTERACTIVE;
+      const exporter = tls.exportKeyingMaterial(LINK_EXPORTER.length, LINK_EXPORTER.label, Buffer.alloc(0));
+      return {
+        machineKey: Buffer.from(machineKey.publicKey, "base64url"),
+        joinToken: membership.pendingJoinToken,
+        bootId,
+        lane: laneNumber,
+        signature: signHello({ nonce, exporter, bootId, lane: laneNumber }, machineKey),
+        agentVersion,
+      };
+    },
+    async welcome({ refusedCode, refusedReason, roster, machineRecord }) {
+      if (state !== "expecting-welcome") throw outOfOrder("Welcome");
+      if (refusedCode !== "") {
+        state = "refused";
+        const code: ErrorCode = isErrorCode(refusedCode) ? refusedCode : "LinkRefused";
+        reject(new CmdopError(code, `The relay refuses this machine: ${refusedReason}`));
+      } else {
+        await membership.welcomed({ roster, machineRecord });
+        state = "welcomed";
+        resolve();
+      }
+      return { rosterSeq: BigInt(membership.rosterSeq) };
+    },
+  };
+  return {
+    handlers,
+    done,
+    get welcomed() {
+      return state === "welcomed";
+    },
+  };
+}
+
+function outOfOrder(call: string): CmdopError {
+  return new CmdopError("InvalidArgument", `${call} is out of order on this link.`);
+}

@@ -1,0 +1,156 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { TLSSocket } from "node:tls";
+import {
+  type Admit,
+  AGENT_ALPN,
+  CmdopError,
+  connectToRelay,
+  DrainingDuplex,
+  type LaneName,
+  LINK_SERVICE_PREFIX,
+  Link as LinkService,
+  serve,
+  watchdog,
+} from "@cmdop/proto";
+import type { Server } from "@grpc/grpc-js";
+import { createConnectionServer } from "../doors/connection-server.ts";
+import type { Log } from "../log.ts";
+import type { Caller } from "../policy/caller.ts";
+import { backoffMs } from "./backoff.ts";
+import { createGreeting, type Greeter } from "./greeting.ts";
+
+/** From a connection to the relay's welcome, in milliseconds. */
+const GREETING_TIMEOUT_MS = 10_000;
+
+/** A link that was up this long, in milliseconds, starts its backoff anew: a relay that welcomes and drops is not hammered. */
+const STEADY_AFTER_MS = 5_000;
+
+/** Where a link is. */
+export type LinkState =
+  | { readonly kind: "connecting" }
+  | { readonly kind: "greeting" }
+  | { readonly kind: "up" }
+  | { readonly kind: "waiting"; readonly waitMs: number; readonly error: CmdopError }
+  | { readonly kind: "closed" };
+
+/** What a link needs. */
+export interface LinkOptions {
+  readonly lane: LaneName;
+  readonly greeter: Greeter;
+  /** Adds the services that callers can reach; their way in is `admit`. */
+  readonly addServices: (server: Server, admit: Admit<Caller>) => void;
+  readonly admit: Admit<Caller>;
+  readonly log: Log;
+  /** Called at every change of state. */
+  readonly onState: (state: LinkState) => void;
+}
+
+/**
+ * One lane's connection to the relay, for as long as the agent runs: dial,
+ * greet, serve calls until it ends, wait, dial again.
+ */
+export class Link {
+  #state: LinkState = { kind: "closed" };
+  readonly #options: LinkOptions;
+  readonly #stopping = new AbortController();
+  #running: Promise<void> | undefined;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+  }
+
+  /** Where the link is now. */
+  state(): LinkState {
+    return this.#state;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Ends the link for good and waits until its connection is closed. */
+  async close(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const stop = this.#stopping.signal;
+    let failures = 0;
+    while (!stop.aborted) {
+      const startedAt = performance.now();
+      const error = await this.#connectOnce().then(
+        () => new CmdopError("LinkLost", "The connection to the relay has ended."),
+        (thrown) => CmdopError.from(thrown),
+      );
+      if (stop.aborted) break;
+      const wasSteady = error.code === "LinkLost" && performance.now() - startedAt >= STEADY_AFTER_MS;
+      failures = wasSteady ? 0 : failures + 1;
+      const waitMs = backoffMs(failures);
+      this.#setState({ kind: "waiting", waitMs, error });
+      await sleep(waitMs, undefined, { signal: stop }).catch(ignoreAbort);
+    }
+    this.#setState({ kind: "closed" });
+  }
+
+  /** Resolves when a connection that was welcomed has ended; throws when it never came to that. */
+  async #connectOnce(): Promise<void> {
+    const { greeter } = this.#options;
+    this.#setState({ kind: "connecting" });
+    const relay = greeter.membership.relay;
+    const tls = await connectToRelay({ relay, alpn: AGENT_ALPN, signal: this.#stopping.signal });
+    this.#setState({ kind: "greeting" });
+    await this.#serveOn(tls);
+  }
+
+  async #serveOn(tls: TLSSocket): Promise<void> {
+    const { lane, greeter, admit, addServices } = this.#options;
+    const greeting = createGreeting(greeter, lane, tls);
+    const connections = createConnectionServer(lane);
+    serve(connections.server, LinkService, async () => undefined, greeting.handlers);
+    addServices(connections.server, (arrival) => {
+      if (!greeting.welcomed || arrival.path.startsWith(LINK_SERVICE_PREFIX)) {
+        throw new CmdopError("Unauthenticated", "This link has not been welcomed yet.");
+      }
+      return admit(arrival);
+    });
+    const ended = Promise.withResolvers<void>();
+    tls.once("close", () => ended.resolve());
+    tls.once("error", () => tls.destroy());
+    const session = connections.inject(lane === "bulk" ? new DrainingDuplex(tls) : tls);
+    session.once("close", () => ended.resolve());
+    session.once("error", (error) => this.#options.log.warn("link error", { lane, error: error.message }));
+    const stopWatching = watchdog({ session, socket: tls, onDead: () => ended.resolve() });
+    const stop = (): void => ended.resolve();
+    this.#stopping.signal.addEventListener("abort", stop, { once: true });
+    const timer = setTimeout(() => ended.resolve(), GREETING_TIMEOUT_MS);
+    try {
+      await Promise.race([greeting.done, ended.promise]);
+      clearTimeout(timer);
+      if (!greeting.welcomed) {
+        throw new CmdopError(
+          "RelayUnreachable",
+          `The relay at ${greeter.membership.relay.address} sent no welcome.`,
+        );
+      }
+      this.#setState({ kind: "up" });
+      await ended.promise;
+    } finally {
+      clearTimeout(timer);
+      stopWatching();
+      this.#stopping.signal.removeEventListener("abort", stop);
+      connections.close();
+      session.destroy();
+      tls.destroy();
+    }
+  }
+
+  #setState(state: LinkState): void {
+    this.#state = state;
+    this.#options.onState(state);
+  }
+}
+
+function ignoreAbort(thrown: unknown): void {
+  if (!(thrown instanceof Error && thrown.name === "AbortError")) throw thrown;
+}

@@ -1,0 +1,21 @@
+import { type Admit, Exec, Files, Machine, serve } from "@cmdop/proto";
+import type { Server } from "@grpc/grpc-js";
+import type { Jobs } from "../jobs/jobs.ts";
+import type { Caller } from "../policy/caller.ts";
+import { execHandlers } from "./exec.ts";
+import { type FilesOptions, filesHandlers } from "./files.ts";
+import { type MachineFacts, machineHandlers } from "./machine.ts";
+
+/** What the services work on. */
+export interface Core {
+  readonly jobs: Jobs;
+  readonly files: FilesOptions;
+  readonly machine: () => MachineFacts;
+}
+
+/** Adds every service that callers can reach: the same on each door. */
+export function addServices(server: Server, admit: Admit<Caller>, core: Core): void {
+  serve(server, Exec, admit, execHandlers(core.jobs));
+  serve(server, Files, admit, filesHandlers(core.files));
+  serve(server, Machine, admit, machineHandlers(core.machine));
+}

@@ -1,0 +1,150 @@
+import path from "node:path";
+import {
+  CmdopError,
+  type MachineIdentity,
+  openJoinToken,
+  type PublicKey,
+  type RelayTarget,
+  type RosterClaims,
+  TrustedClock,
+  verifyMachineRecord,
+  verifyRoster,
+} from "@cmdop/proto";
+import { z } from "zod";
+import { readPrivateFile, writePrivateFile } from "./private-files.ts";
+
+const storedSchema = z.strictObject({
+  joinToken: z.string(),
+  /** True once a relay has welcomed this machine: the join token is used up. */
+  joined: z.boolean(),
+  roster: z.string().optional(),
+  machineRecord: z.string().optional(),
+});
+type Stored = z.infer<typeof storedSchema>;
+
+/**
+ * What this machine knows of its owner: whom it trusts, what it is called,
+ * where its relay is. Everything in it is a statement that an owner signed, kept
+ * as it came and verified again at each start.
+ */
+export class Membership {
+  readonly clock = new TrustedClock();
+  readonly relay: RelayTarget;
+  #stored: Stored;
+  #identity: MachineIdentity;
+  #recordSeq = 0;
+  #roster: RosterClaims | undefined;
+  readonly #file: string;
+  readonly #firstOwner: PublicKey;
+
+  private constructor(
+    file: string,
+    stored: Stored,
+    origin: { relay: RelayTarget; owner: PublicKey; identity: MachineIdentity },
+  ) {
+    this.#file = file;
+    this.#stored = stored;
+    this.#firstOwner = origin.owner;
+    this.#identity = origin.identity;
+    this.relay = origin.relay;
+  }
+
+  /**
+   * Loads what is stored, or takes a join token where nothing is. A token given
+   * to a machine that has joined already is refused: it would change its owner.
+   */
+  static async open(stateDir: string, machineId: string, joinToken: string | undefined): Promise<Membership> {
+    const file = path.join(stateDir, "membership.json");
+    const found = await readStored(file);
+    if (found?.joined && joinToken !== undefined && joinToken !== found.joinToken) {
+      throw new CmdopError("LinkRefused", "This machine has joined already.", {
+        next: "Start the agent without --join. To give the machine to another owner, delete its state directory first.",
+      });
+    }
+    const token = found?.joined ? found.joinToken : (joinToken ?? found?.joinToken);
+    if (token === undefined) {
+      throw new CmdopError("LinkRefused", "This machine has not joined a relay yet.", {
+        next: "Start the agent with a token: cmdop agent --join TOKEN; the owner makes one with cmdop join-token NAME.",
+      });
+    }
+    const claims = await openJoinToken(token);
+    const stored = found?.joined ? found : { joinToken: token, joined: false };
+    const identity = { id: machineId, name: claims.name, labels: claims.labels };
+    const membership = new Membership(file, stored, { relay: claims.relay, owner: claims.owner, identity });
+    membership.clock.observeOwner(claims.iat);
+    if (stored.roster !== undefined) await membership.#takeRoster(stored.roster);
+    if (stored.machineRecord !== undefined) await membership.#takeMachineRecord(stored.machineRecord);
+    await membership.#save();
+    return membership;
+  }
+
+  /** The machine as its owner describes it. */
+  get identity(): MachineIdentity {
+    return this.#identity;
+  }
+
+  /** The public keys that may grant. */
+  get owners(): readonly PublicKey[] {
+    return this.#roster?.owners ?? [this.#firstOwner];
+  }
+
+  /** The seq of the roster in force; 0 before the first. */
+  get rosterSeq(): number {
+    return this.#roster?.seq ?? 0;
+  }
+
+  /** Whether a key has been revoked. */
+  isRevoked(keyId: string): boolean {
+    return this.#roster?.revoked.includes(keyId) ?? false;
+  }
+
+  /** The token to show in the hello: only until a relay has welcomed this machine. */
+  get pendingJoinToken(): string {
+    return this.#stored.joined ? "" : this.#stored.joinToken;
+  }
+
+  /** Takes what a relay brought with its welcome; statements that are not newer change nothing. */
+  async welcomed(statements: { roster: string; machineRecord: string }): Promise<void> {
+    if (statements.roster !== "" && (await this.#takeRoster(statements.roster))) {
+      this.#stored.roster = statements.roster;
+    }
+    if (statements.machineRecord !== "" && (await this.#takeMachineRecord(statements.machineRecord))) {
+      this.#stored.machineRecord = statements.machineRecord;
+    }
+    this.#stored.joined = true;
+    await this.#save();
+  }
+
+  async #takeRoster(statement: string): Promise<boolean> {
+    const roster = await verifyRoster(statement, this.owners);
+    this.clock.observeOwner(roster.iat);
+    if (this.#roster !== undefined && roster.seq <= this.#roster.seq) return false;
+    this.#roster = roster;
+    return true;
+  }
+
+  async #takeMachineRecord(statement: string): Promise<boolean> {
+    const record = await verifyMachineRecord(statement, this.owners);
+    if (record.id !== this.#identity.id || record.seq <= this.#recordSeq) return false;
+    this.#recordSeq = record.seq;
+    this.#identity = { id: record.id, name: record.name, labels: record.labels };
+    return true;
+  }
+
+  async #save(): Promise<void> {
+    await writePrivateFile(this.#file, `${JSON.stringify(this.#stored, null, 2)}\n`);
+  }
+}
+
+async function readStored(file: string): Promise<Stored | undefined> {
+  const text = await readPrivateFile(file);
+  if (text === undefined) return undefined;
+  try {
+    return storedSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new CmdopError("InvalidArgument", `${file} is damaged.`, {
+      cause,
+      next: "Restore it from a backup, or delete the state directory and join again with a new token.",
+    });
+  }
+}

@@ -1,0 +1,34 @@
+import { CmdopError } from "@cmdop/sdk";
+import type { CallToolResult } from "@modelcontextprotocol/server";
+import { MAX_ERROR_CHARS } from "./limits.ts";
+import type { ToolAnswer } from "./tool.ts";
+
+/** What to do next in terms of tools, where the error's own advice speaks of the SDK or the command line. */
+const NEXT_BY_CODE: Readonly<Partial<Record<CmdopError["code"], string>>> = {
+  MachineRequired: "Name the machine in the machine argument; machines_list shows which there are.",
+  MachineUnknown: "machines_list shows the machines that this key reaches.",
+  MachineAmbiguous: "Use the machine's id; machines_list shows it.",
+  MachineOffline: "machines_list shows when it was last seen. Its operator has to bring it back.",
+  NotFound: "Check the path; files_list shows what there is.",
+  AlreadyExists: "Choose another path, or set overwrite where the tool has it.",
+  IsADirectory: "Name a file, or set recursive where the tool has it.",
+  DirectoryNotEmpty: "Set recursive to delete the directory with its content.",
+  NotAFile: "Only regular files can be read and written; read devices and FIFOs with terminal_execute.",
+};
+
+/** An answer as MCP carries it. */
+export function resultOf({ text, structured }: ToolAnswer<Record<string, unknown>>): CallToolResult {
+  return { content: text.map((block) => ({ type: "text", text: block })), structuredContent: structured };
+}
+
+/** A failure as MCP carries it: a result that the model reads, with the next thing to do. */
+export function failureOf(thrown: unknown): CallToolResult {
+  const error = CmdopError.from(thrown);
+  const what = bounded(`${error.code}: ${error.message}`);
+  const next = bounded(NEXT_BY_CODE[error.code] ?? error.next);
+  return { content: [{ type: "text", text: `${what}\n\nNext: ${next}` }], isError: true };
+}
+
+function bounded(text: string): string {
+  return text.length <= MAX_ERROR_CHARS ? text : `${text.slice(0, MAX_ERROR_CHARS)}…`;
+}

@@ -1,0 +1,113 @@
+import { CmdopError } from "@cmdop/sdk";
+import { DEFAULT_READ_BYTES, LINE_SCAN_CHUNK_BYTES, MAX_LINE_SCAN_BYTES } from "./limits.ts";
+import { brokenEnd, brokenStart, textOf } from "./utf8.ts";
+
+const NEWLINE = 0x0a;
+
+/** Reads up to `length` bytes at `offset`; fewer only at the end of the file. */
+export type ReadAt = (offset: number, length: number) => Promise<Uint8Array>;
+
+/** A part of a file, as a model gets it. */
+export interface FileWindow {
+  readonly encoding: "utf8" | "base64";
+  readonly content: string;
+  /** The first byte of content in the file: a little behind the one asked for if that was inside a character. */
+  readonly offset: number;
+  readonly bytes: number;
+  /** Where the rest begins; null at the end of the file. */
+  readonly nextOffset: number | null;
+}
+
+/** The part from `offset` on, `length` bytes at most, cut between characters. */
+export async function readBytes(
+  readAt: ReadAt,
+  { offset, length }: { offset: number; length: number },
+): Promise<FileWindow> {
+  // One byte more than wanted tells whether the file goes on, without a second call.
+  const bytes = await readAt(offset, length + 1);
+  return windowOf(bytes.subarray(0, length), offset, bytes.length > length);
+}
+
+/**
+ * The lines from `startLine` on, as many as asked for or as fit into
+ * DEFAULT_READ_BYTES; a single line that is longer is cut.
+ */
+export async function readLines(
+  readAt: ReadAt,
+  path: string,
+  { startLine, lineCount = Number.POSITIVE_INFINITY }: { startLine: number; lineCount?: number | undefined },
+): Promise<FileWindow> {
+  const offset = await findLine(readAt, path, startLine);
+  const bytes = await readAt(offset, DEFAULT_READ_BYTES + 1);
+  const within = bytes.subarray(0, DEFAULT_READ_BYTES);
+  const isCut = bytes.length > within.length;
+  const wanted = endOfLines(within, lineCount);
+  // Whole lines, unless the first one alone is too long.
+  const end = wanted ?? (isCut ? within.lastIndexOf(NEWLINE) + 1 || within.length : within.length);
+  return windowOf(within.subarray(0, end), offset, end < bytes.length);
+}
+
+/** The offset of a line's first byte. */
+async function findLine(readAt: ReadAt, path: string, wantedLine: number): Promise<number> {
+  let line = 1;
+  let offset = 0;
+  while (line < wantedLine) {
+    if (offset >= MAX_LINE_SCAN_BYTES) {
+      throw new CmdopError(
+        "LimitExceeded",
+        `Line ${wantedLine} of ${path} lies behind the first ${MAX_LINE_SCAN_BYTES} bytes, which is as far as lines are counted.`,
+        { next: "Read by offset, or use sed -n in terminal_execute." },
+      );
+    }
+    const chunk = await readAt(offset, LINE_SCAN_CHUNK_BYTES);
+    let from = 0;
+    while (line < wantedLine) {
+      const newline = chunk.indexOf(NEWLINE, from);
+      if (newline === -1) break;
+      from = newline + 1;
+      line += 1;
+    }
+    if (line === wantedLine) return offset + from;
+    if (chunk.length < LINE_SCAN_CHUNK_BYTES) {
+      throw new CmdopError(
+        "InvalidArgument",
+        `${path} has only ${line} lines: there is no line ${wantedLine}.`,
+        {
+          next: "Ask for an earlier start_line.",
+        },
+      );
+    }
+    offset += chunk.length;
+  }
+  return offset;
+}
+
+/** Where the given number of lines ends; undefined where there are fewer. */
+function endOfLines(bytes: Uint8Array, lineCount: number): number | undefined {
+  let end = 0;
+  for (let lines = 0; lines < lineCount; lines += 1) {
+    const newline = bytes.indexOf(NEWLINE, end);
+    if (newline === -1) return undefined;
+    end = newline + 1;
+  }
+  return end;
+}
+
+function windowOf(bytes: Uint8Array, offset: number, more: boolean): FileWindow {
+  const skipped = offset > 0 ? brokenStart(bytes) : 0;
+  const whole = bytes.subarray(skipped, bytes.length - (more ? brokenEnd(bytes) : 0));
+  // A part inside one character has nothing to show as text, and must still get the reader further.
+  const text = whole.length === 0 && bytes.length > 0 ? undefined : textOf(whole);
+  // What is no text is given as it was asked for, to the byte.
+  const [content, kept, start] =
+    text === undefined
+      ? [Buffer.from(bytes).toString("base64"), bytes, offset]
+      : [text, whole, offset + skipped];
+  return {
+    encoding: text === undefined ? "base64" : "utf8",
+    content,
+    offset: start,
+    bytes: kept.length,
+    nextOffset: more ? start + kept.length : null,
+  };
+}

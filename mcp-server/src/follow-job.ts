@@ -1,0 +1,58 @@
+import { CmdopError, type ExecEnd, type ExecEvent } from "@cmdop/sdk";
+import { Excerpt } from "./excerpt.ts";
+
+/** A job that is being watched: what it has written so far, and its end. */
+export interface FollowedJob {
+  readonly stdout: Excerpt;
+  readonly stderr: Excerpt;
+  /** Whether the machine has said that the job runs. */
+  readonly hasStarted: boolean;
+  /** Bytes that the machine itself had dropped before they could be read. */
+  readonly droppedBytes: bigint;
+  /** The last line of whichever channel wrote last. */
+  lastLine(maxChars: number): string;
+  /** The job's end; rejects with what the stream threw. */
+  readonly end: Promise<ExecEnd>;
+  /** Stops watching. The job goes on. */
+  leave(): Promise<void>;
+}
+
+/** Reads a job's events from now on, in bounded memory. */
+export function followJob(events: AsyncIterable<ExecEvent>): FollowedJob {
+  const iterator = events[Symbol.asyncIterator]();
+  const stdout = new Excerpt();
+  const stderr = new Excerpt();
+  let latest = stdout;
+  let hasStarted = false;
+  let droppedBytes = 0n;
+
+  const readToEnd = async (): Promise<ExecEnd> => {
+    for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
+      const event = next.value;
+      if (event.type === "ended") return event;
+      hasStarted = true;
+      if (event.type === "dropped") droppedBytes += event.bytes;
+      else if (event.type !== "started") {
+        latest = event.type === "stdout" ? stdout : stderr;
+        latest.add(event.data);
+      }
+    }
+    throw new CmdopError("OutcomeUnknown", "The machine's report broke off before the command's end.");
+  };
+
+  return {
+    stdout,
+    stderr,
+    end: readToEnd(),
+    get hasStarted() {
+      return hasStarted;
+    },
+    get droppedBytes() {
+      return droppedBytes;
+    },
+    lastLine: (maxChars) => latest.lastLine(maxChars),
+    leave: async () => {
+      await iterator.return?.();
+    },
+  };
+}

@@ -1,0 +1,60 @@
+/** The bounds of the MCP door. What a model reads costs it context: the sizes are chosen for that reader. */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** How long terminal_execute waits for a command: clients cut calls at 60 s, and the answer still has to travel. */
+export const WAIT_MS = 45_000;
+
+/** The longest time limit of a command, about 24 days: what timers everywhere can count. */
+export const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+/** How long an answer waits for its machine's name: with WAIT_MS still below the clients' 60 s. */
+export const MACHINE_NAME_WAIT_MS = 5_000;
+
+/** Between two progress notifications: often enough to show life, rare enough to cost nothing. */
+export const PROGRESS_INTERVAL_MS = 5_000;
+
+/** Characters of a command's last line in a progress notification: one line on a screen. */
+export const MAX_PROGRESS_LINE_CHARS = 200;
+
+/**
+ * The beginning and the end that are kept of each of stdout and stderr. Together
+ * 32 KiB, about 10,000 tokens: where clients begin to warn. The end gets more,
+ * since that is where commands say what went wrong.
+ */
+export const HEAD_BYTES = 4 * KiB;
+export const TAIL_BYTES = 12 * KiB;
+
+/** Bytes that files_read returns where no length is asked for: about 10,000 tokens. */
+export const DEFAULT_READ_BYTES = 32 * KiB;
+
+/** Bytes that files_read returns at most: in both channels and escaped they stay far below the 10 MB of a message. */
+export const MAX_READ_BYTES = 256 * KiB;
+
+/** How far into a file files_read looks for a line; beyond it byte offsets are the way. */
+export const MAX_LINE_SCAN_BYTES = 64 * MiB;
+
+/** Bytes of one step of that search: a small part of a unary read. */
+export const LINE_SCAN_CHUNK_BYTES = 1 * MiB;
+
+/** Content that files_write takes: one unary write, and less than a message of 10 MB in base64. */
+export const MAX_WRITE_BYTES = 4 * MiB;
+
+/** Entries of a page of files_list where no size is asked for: about 5,000 tokens. */
+export const DEFAULT_PAGE_ENTRIES = 200;
+
+/** Entries of a page of files_list at most. */
+export const MAX_PAGE_ENTRIES = 1_000;
+
+/** Machines that machines_list names: about 10,000 tokens. */
+export const MAX_LISTED_MACHINES = 200;
+
+/** Tool calls of one server at a time: a client that never waits must not hold the machine's streams. */
+export const MAX_CALLS_IN_FLIGHT = 64;
+
+/** Characters of an error's text: it may quote what the client sent. */
+export const MAX_ERROR_CHARS = 4_000;
+
+/** After the client has gone: time for a Cancel that is under way to leave. Servers should be gone within a second. */
+export const SHUTDOWN_GRACE_MS = 800;

@@ -1,0 +1,10 @@
+/** Runs `action` when the signal aborts, at once if it already has. The returned function stops listening. */
+export function onAbort(signal: AbortSignal | undefined, action: () => void): () => void {
+  if (signal === undefined) return () => undefined;
+  if (signal.aborted) {
+    action();
+    return () => undefined;
+  }
+  signal.addEventListener("abort", action, { once: true });
+  return () => signal.removeEventListener("abort", action);
+}

@@ -1,0 +1,175 @@
+import { setImmediate } from "node:timers/promises";
+import {
+  CmdopError,
+  type ExecEnd,
+  type ExecEvent,
+  type ExecOptions,
+  type FileInfo,
+  type MachineStatus,
+} from "@cmdop/sdk";
+import type { ToolClient, ToolMachine } from "../client.ts";
+import { onAbort } from "../on-abort.ts";
+
+/** Tells the test what happened to a job, in the order in which it did. */
+export type Tell = (event: { readonly job: string; readonly what: "started" | "canceled" | "left" }) => void;
+
+const MACHINES: readonly MachineStatus[] = [
+  {
+    id: "id-1",
+    name: "web-1",
+    labels: { team: "a" },
+    online: true,
+    lastSeenMs: 1_790_000_000_000,
+    agentVersion: "0.1.0",
+  },
+  { id: "id-2", name: "web-2", labels: {}, online: false, lastSeenMs: null, agentVersion: "" },
+];
+
+/**
+ * Stands in for the SDK: a few commands known by their first word, and files in
+ * memory. The whole path with the real SDK is tested elsewhere.
+ */
+export function scriptedClient(tell: Tell = () => undefined): ToolClient {
+  const files = scriptedFiles();
+  const machine = (name: string): ToolMachine => {
+    if (name === "web-1") return { terminal: scriptedTerminal(tell), files };
+    if (name === "web-2") throw new CmdopError("MachineOffline", "web-2 has no link to the relay.");
+    throw new CmdopError("MachineUnknown", `This key reaches no machine ${name}.`);
+  };
+  return {
+    ...machine("web-1"),
+    machine,
+    machines: { list: async () => [...MACHINES] },
+    whoAmI: async () => ({ machines: MACHINES.slice(0, 1) }),
+  };
+}
+
+function scriptedTerminal(tell: Tell): ToolMachine["terminal"] {
+  return {
+    stream: (command, options = {}) => {
+      const line = typeof command === "string" ? command : command.join(" ");
+      return events(line, { tell, jobId: "?", ...options });
+    },
+  };
+}
+
+interface Script extends Pick<ExecOptions, "stdin" | "signal"> {
+  readonly tell: Tell;
+  readonly jobId: string;
+}
+
+async function* events(
+  line: string,
+  { tell, jobId: job, stdin = "", signal }: Script,
+): AsyncGenerator<ExecEvent> {
+  const out = (text: string): ExecEvent => ({ type: "stdout", data: Buffer.from(text), offset: 0n });
+  const ended = (end: Partial<ExecEnd>): ExecEvent => ({
+    type: "ended",
+    jobId: job,
+    outcome: "exited",
+    exitCode: 0,
+    signal: null,
+    reason: "",
+    durationMs: 1,
+    ...end,
+  });
+  const [word = "", ...rest] = line.split(" ");
+  if (word === "unreachable") {
+    await new Promise<void>((resolve) => onAbort(signal, resolve));
+    tell({ job, what: "canceled" });
+    throw new CmdopError("Canceled", "The command was withdrawn.");
+  }
+  let isOver = false;
+  try {
+    yield { type: "started", jobId: job, pid: 1, attached: false };
+    tell({ job, what: "started" });
+    switch (word) {
+      case "echo":
+        yield out(`${rest.join(" ")}\n`);
+        break;
+      case "cat":
+        yield out(String(stdin));
+        break;
+      case "fail":
+        yield { type: "stderr", data: Buffer.from("it broke\n"), offset: 0n };
+        isOver = true;
+        yield ended({ exitCode: 3 });
+        return;
+      case "missing":
+        isOver = true;
+        yield ended({ outcome: "failed_to_start", exitCode: null, reason: "there is no such program" });
+        return;
+      case "flood":
+        for (let index = 0; index < 1000; index += 1) yield out(`${String(index).padStart(999)}\n`);
+        break;
+      case "break":
+        isOver = true;
+        throw new CmdopError("LinkLost", "The link broke.");
+      case "talk":
+        while (signal?.aborted !== true) {
+          yield out("still here\n");
+          await setImmediate();
+        }
+        break;
+    }
+    isOver = true;
+    if (signal?.aborted === true) tell({ job, what: "canceled" });
+    yield signal?.aborted === true ? ended({ outcome: "canceled", exitCode: null }) : ended({});
+  } finally {
+    if (!isOver) tell({ job, what: "left" });
+  }
+}
+
+function scriptedFiles(): ToolMachine["files"] {
+  const contents = new Map<string, Buffer>();
+  const find = (path: string): Buffer => {
+    const content = contents.get(path);
+    if (content === undefined) throw new CmdopError("NotFound", `${path} does not exist.`);
+    return content;
+  };
+  const entry = (path: string, type: FileInfo["type"], size = 0): FileInfo => ({
+    name: path.slice(path.lastIndexOf("/") + 1),
+    path,
+    type,
+    size,
+    mtimeMs: 1_790_000_000_000,
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+  });
+  const put = (path: string, content: Uint8Array): FileInfo => {
+    contents.set(path, Buffer.from(content));
+    return entry(path, "file", content.length);
+  };
+  const copy = (source: string, destination: string, overwrite = false): FileInfo => {
+    if (!overwrite && contents.has(destination))
+      throw new CmdopError("AlreadyExists", `${destination} exists.`);
+    return put(destination, find(source));
+  };
+  return {
+    list: async (path, { page, pageSize = 1000 } = {}) => {
+      const inside = [...contents.keys()].filter((name) => name.startsWith(`${path}/`)).sort();
+      const from = Number(page ?? 0);
+      const to = from + pageSize;
+      return {
+        entries: inside.slice(from, to).map((name) => entry(name, "file", find(name).length)),
+        nextPage: to < inside.length ? String(to) : undefined,
+      };
+    },
+    read: async (path, { offset = 0, length } = {}) =>
+      find(path).subarray(offset, length === undefined ? undefined : offset + length),
+    write: async (path, content) => put(path, content),
+    delete: async (path) => {
+      find(path);
+      contents.delete(path);
+    },
+    copy: async (source, destination, { overwrite } = {}) => copy(source, destination, overwrite),
+    move: async (source, destination, { overwrite } = {}) => {
+      const moved = copy(source, destination, overwrite);
+      contents.delete(source);
+      return moved;
+    },
+    mkdir: async (path) => entry(path, "directory"),
+    info: async (path) => entry(path, "file", find(path).length),
+  };
+}

@@ -1,0 +1,88 @@
+import { CmdopError } from "@cmdop/sdk";
+import { z } from "zod";
+import type { ToolClient } from "./client.ts";
+import type { NameMachine } from "./machine-argument.ts";
+
+/** What a handler knows besides its arguments. */
+export interface ToolContext {
+  readonly client: ToolClient;
+  /** Aborts when the client withdrew this very call: what the call began is to be ended. */
+  readonly canceled: AbortSignal;
+  /** Aborts when the client is gone without having withdrawn the call: jobs go on. */
+  readonly gone: AbortSignal;
+  /** Aborts in either case: nobody waits for the answer any more. */
+  readonly over: AbortSignal;
+  /** Takes failures that no answer can carry. */
+  readonly report: (error: unknown) => void;
+  /** Tells the client how far a call is. Absent where the client did not ask. */
+  readonly progress: ((elapsedSeconds: number, message: string) => void) | undefined;
+  readonly timings: Timings;
+  /** What the machine of a call is called in its answer. */
+  readonly nameMachine: NameMachine;
+}
+
+/** How long calls take at most, in milliseconds. */
+export interface Timings {
+  /** Until terminal_execute answers without the command's end. Default WAIT_MS. */
+  readonly waitMs: number;
+  /** Between progress notifications. Default PROGRESS_INTERVAL_MS. */
+  readonly progressIntervalMs: number;
+}
+
+/** An answer in both channels. Clients show a model one of the two: each is complete on its own. */
+export interface ToolAnswer<Structured = unknown> {
+  /** Text blocks for people and models. */
+  readonly text: readonly string[];
+  /** The same for programs, as the output schema has it. */
+  readonly structured: Structured;
+}
+
+/** MCP's hints about what a tool does to the world. */
+export interface ToolAnnotations {
+  readonly readOnlyHint: boolean;
+  readonly destructiveHint?: boolean;
+  readonly idempotentHint?: boolean;
+  readonly openWorldHint: boolean;
+}
+
+/** One tool as it is written. */
+export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodObject> {
+  /** The listed name: `family_verb`. */
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly input: Input;
+  readonly output: Output;
+  readonly annotations: ToolAnnotations;
+  readonly handler: (
+    args: z.output<Input>,
+    context: ToolContext,
+  ) => Promise<ToolAnswer<z.output<Output> & Record<string, unknown>>>;
+}
+
+/** One tool as the adapter and the documentation use it: any tool, whatever its schemas. */
+export interface Tool extends Omit<ToolDefinition<z.ZodObject, z.ZodObject>, "handler"> {
+  /** Checks the arguments and does the work. Throws CmdopError InvalidArgument for arguments that don't fit. */
+  readonly call: (args: unknown, context: ToolContext) => Promise<ToolAnswer<Record<string, unknown>>>;
+}
+
+/** Ties a definition's handler to its schema. */
+export function defineTool<Input extends z.ZodObject, Output extends z.ZodObject>({
+  handler,
+  ...data
+}: ToolDefinition<Input, Output>): Tool {
+  return {
+    ...data,
+    call: async (args, context) => {
+      const parsed = data.input.safeParse(args);
+      if (parsed.success) return handler(parsed.data, context);
+      throw new CmdopError(
+        "InvalidArgument",
+        `${data.name} can't take these arguments:\n${z.prettifyError(parsed.error)}`,
+        {
+          next: `Correct the arguments; ${data.name} takes ${Object.keys(data.input.shape).join(", ") || "none"}.`,
+        },
+      );
+    },
+  };
+}

@@ -1,0 +1,44 @@
+/** Bytes of an incomplete character that a cut may leave at either side: a character has four at most. */
+const MAX_BROKEN_BYTES = 3;
+
+/** The text, or undefined where the bytes are not UTF-8 or hold a NUL, which no text file does. */
+export function textOf(bytes: Uint8Array): string | undefined {
+  if (bytes.includes(0)) return undefined;
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (error) {
+    if (error instanceof TypeError) return undefined;
+    throw error;
+  }
+}
+
+/** The text, with U+FFFD for what is not UTF-8: for the output of commands. */
+export function looseTextOf(bytes: Uint8Array): string {
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+}
+
+/** How many bytes at the beginning belong to a character that began before. */
+export function brokenStart(bytes: Uint8Array): number {
+  let count = 0;
+  while (count < MAX_BROKEN_BYTES && isContinuation(bytes[count])) count += 1;
+  return count;
+}
+
+/** How many bytes at the end belong to a character that would have gone on. */
+export function brokenEnd(bytes: Uint8Array): number {
+  for (let back = 1; back <= Math.min(MAX_BROKEN_BYTES, bytes.length); back += 1) {
+    const byte = bytes[bytes.length - back];
+    if (!isContinuation(byte)) return characterBytes(byte) > back ? back : 0;
+  }
+  return 0;
+}
+
+function isContinuation(byte: number | undefined): boolean {
+  return byte !== undefined && (byte & 0b1100_0000) === 0b1000_0000;
+}
+
+function characterBytes(lead: number | undefined): number {
+  if (lead === undefined || lead < 0b1100_0000) return 1;
+  if (lead < 0b1110_0000) return 2;
+  return lead < 0b1111_0000 ? 3 : 4;
+}

@@ -1,0 +1,96 @@
+import { create, type DescMethod } from "@bufbuild/protobuf";
+import { describe, expect, it } from "vitest";
+import { Keys, Machines, Roster } from "./gen/cmdop/relay/v1/relay_pb.ts";
+import { Exec } from "./gen/cmdop/v1/exec_pb.ts";
+import { Files, FilesWriteStreamRequestSchema } from "./gen/cmdop/v1/files_pb.ts";
+import { Link } from "./gen/cmdop/v1/link_pb.ts";
+import { Machine } from "./gen/cmdop/v1/machine_pb.ts";
+import {
+  LINK_SERVICE_PREFIX,
+  METHODS,
+  methodRule,
+  OWNER_SCOPES,
+  RELAY_SERVICES_PREFIX,
+  requestPaths,
+  SCOPES,
+} from "./methods.ts";
+import { methodPath } from "./rpc/method-path.ts";
+
+const AGENT_SERVICES = [Exec, Files, Machine];
+const RELAY_SERVICES = [Machines, Keys, Roster];
+
+const described = new Map<string, DescMethod>(
+  [...AGENT_SERVICES, ...RELAY_SERVICES].flatMap((service) =>
+    service.methods.map((method): [string, DescMethod] => [methodPath(service, method), method]),
+  ),
+);
+
+describe("the method table", () => {
+  it("has every method of every service, and no other", () => {
+    expect(Object.keys(METHODS).sort()).toEqual([...described.keys()].sort());
+  });
+
+  it("the relay's services are told from the machine's by their prefix, and nobody reaches Link", () => {
+    for (const service of RELAY_SERVICES) expect(`/${service.typeName}/`).toContain(RELAY_SERVICES_PREFIX);
+    for (const service of AGENT_SERVICES)
+      expect(`/${service.typeName}/`).not.toContain(RELAY_SERVICES_PREFIX);
+    for (const method of Link.methods) {
+      expect(methodPath(Link, method).startsWith(LINK_SERVICE_PREFIX)).toBe(true);
+      expect(methodRule(methodPath(Link, method))).toBeUndefined();
+    }
+  });
+
+  it.each(["", "/", "constructor", "__proto__", "toString", "/cmdop.v1.Exec/start", "/cmdop.v1.Exec/Start/"])(
+    "%j has no rule",
+    (path) => {
+      expect(methodRule(path)).toBeUndefined();
+    },
+  );
+
+  it.each(Object.entries(METHODS))("%s: its scopes exist, and cover what it does to paths", (_path, rule) => {
+    for (const scope of rule.scopes) expect(SCOPES).toContain(scope);
+    for (const { access } of rule.paths ?? []) expect(rule.scopes).toContain(access);
+  });
+
+  it("an owner's own scopes reach nothing on a machine but its description", () => {
+    const reached = Object.entries(METHODS)
+      .filter(
+        ([path, rule]) =>
+          !path.startsWith(RELAY_SERVICES_PREFIX) && rule.scopes.every((s) => OWNER_SCOPES.includes(s)),
+      )
+      .map(([path]) => path);
+    expect(reached).toEqual(["/cmdop.v1.Machine/Info"]);
+  });
+});
+
+describe("requestPaths", () => {
+  it.each(Object.entries(METHODS))("%s: finds every path in its real message", (path, rule) => {
+    const method = described.get(path);
+    if (method === undefined) throw new Error(`${path} is not a method`);
+    // Every text field of a files request is a path, but for List's page mark.
+    const named = method.input.fields.filter((field) => field.scalar === 9 && field.name !== "page");
+    const texts = Object.fromEntries(named.map((field) => [field.localName, `/the/${field.localName}`]));
+    const message =
+      method.input.typeName === FilesWriteStreamRequestSchema.typeName
+        ? create(FilesWriteStreamRequestSchema, { header: { path: "/the/header" } })
+        : create(method.input, texts);
+    const found = requestPaths(rule, message).map((item) => item.path);
+    if (!path.startsWith("/cmdop.v1.Files/")) expect(found).toEqual([]);
+    else if (path.endsWith("WriteStream")) expect(found).toEqual(["/the/header"]);
+    else expect(found.sort()).toEqual(Object.values(texts).sort());
+  });
+
+  it("a first message without its header names the empty path, which nothing allows", () => {
+    const rule = methodRule("/cmdop.v1.Files/WriteStream");
+    if (rule === undefined) throw new Error("no rule");
+    expect(requestPaths(rule, create(FilesWriteStreamRequestSchema, {}))).toEqual([
+      { path: "", access: "files:write" },
+    ]);
+  });
+
+  it("says for copy and move what is read and what is written", () => {
+    const access = (path: string) => METHODS[path]?.paths?.map((item) => `${item.field} ${item.access}`);
+    expect(access("/cmdop.v1.Files/Copy")).toEqual(["source files:read", "destination files:write"]);
+    expect(access("/cmdop.v1.Files/Move")).toEqual(["source files:write", "destination files:write"]);
+  });
+});

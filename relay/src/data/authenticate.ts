@@ -1,0 +1,102 @@
+import {
+  CmdopError,
+  type CallToken,
+  callTokenKeyId,
+  checkCallTokenAudience,
+  checkCallTokenTime,
+  checkGrantTime,
+  type KeyId,
+  OWNER_SCOPES,
+  type PublicKey,
+  type Scope,
+  verifyCallToken,
+} from "@cmdop/proto";
+import type { Directory, VerifiedGrant } from "./directory.ts";
+import { MAX_CACHED_TOKENS } from "./limits.ts";
+
+/** Who calls, proven. */
+export interface AuthenticatedCaller {
+  readonly keyId: KeyId;
+  readonly token: CallToken;
+  /** Absent for an owner, who needs none. */
+  readonly grant: VerifiedGrant | undefined;
+  readonly scopes: readonly Scope[];
+}
+
+/** The longest token that is remembered, in bytes: ours have 300; JSON with spaces could be made to fill the cache. */
+const MAX_CACHED_TOKEN_BYTES = 1_024;
+
+const BEARER = /^Bearer ([A-Za-z0-9._-]+)$/i;
+
+/**
+ * Finds out who calls. A signature is checked once per token; time, revocation
+ * and the grant's end count at every call.
+ */
+export class Authenticator {
+  readonly #directory: Directory;
+  readonly #verified = new Map<string, CallToken>();
+  // Calls that arrive together with the same new token wait for one check.
+  readonly #verifying = new Map<string, Promise<CallToken>>();
+
+  constructor(directory: Directory) {
+    this.#directory = directory;
+  }
+
+  /** Throws Unauthenticated, TokenExpired, KeyUnknown, KeyRevoked, GrantRefused or GrantExpired. */
+  async authenticate(authorization: string | undefined): Promise<AuthenticatedCaller> {
+    const directory = this.#directory;
+    const bearer = BEARER.exec(authorization ?? "")?.[1];
+    if (bearer === undefined) {
+      throw new CmdopError(
+        "Unauthenticated",
+        authorization === undefined
+          ? "The call has no authorization header."
+          : "The authorization header is not a bearer call token.",
+      );
+    }
+    const keyId = callTokenKeyId(bearer);
+    if (directory.isRevoked(keyId)) throw new CmdopError("KeyRevoked", "The owner has revoked this key.");
+    const owner = directory.ownerKey(keyId);
+    const grant = owner === undefined ? await directory.grantOf(keyId) : undefined;
+    const publicKey = owner ?? grant?.claims.key;
+    if (publicKey === undefined) {
+      throw new CmdopError("KeyUnknown", `This relay knows no key ${keyId}: its grant was never put here.`);
+    }
+    const token = this.#recall(bearer) ?? (await this.#verify(bearer, publicKey));
+    checkCallTokenTime(token, directory.nowS());
+    // Which machine it is for is checked once it is known where the call goes.
+    checkCallTokenAudience(token, directory.relayId, token.machine === null ? [] : [token.machine]);
+    if (grant !== undefined) checkGrantTime(grant.claims, directory.nowS());
+    return { keyId, token, grant, scopes: grant?.claims.scopes ?? OWNER_SCOPES };
+  }
+
+  #recall(bearer: string): CallToken | undefined {
+    const token = this.#verified.get(bearer);
+    if (token !== undefined) {
+      // The last used is the last to go.
+      this.#verified.delete(bearer);
+      this.#verified.set(bearer, token);
+    }
+    return token;
+  }
+
+  #verify(bearer: string, publicKey: PublicKey): Promise<CallToken> {
+    const underWay = this.#verifying.get(bearer);
+    if (underWay !== undefined) return underWay;
+    const verifying = verifyCallToken(bearer, () => publicKey)
+      .then(({ token }) => {
+        this.#remember(bearer, token);
+        return token;
+      })
+      .finally(() => this.#verifying.delete(bearer));
+    this.#verifying.set(bearer, verifying);
+    return verifying;
+  }
+
+  #remember(bearer: string, token: CallToken): void {
+    if (bearer.length > MAX_CACHED_TOKEN_BYTES) return;
+    this.#verified.set(bearer, token);
+    const [oldest] = this.#verified.keys();
+    if (this.#verified.size > MAX_CACHED_TOKENS && oldest !== undefined) this.#verified.delete(oldest);
+  }
+}

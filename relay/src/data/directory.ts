@@ -1,0 +1,24 @@
+import type { Grant, KeyId, MachineIdentity, PublicKey } from "@cmdop/proto";
+
+/** A grant as the owner signed it, and what it says. */
+export interface VerifiedGrant {
+  readonly statement: string;
+  readonly claims: Grant;
+}
+
+/** What the front door must know to decide on a call; the control side knows it. */
+export interface Directory {
+  /** This relay's id: what tokens must be for. */
+  readonly relayId: string;
+  /** Seconds since 1970. */
+  nowS(): number;
+  isRevoked(keyId: KeyId): boolean;
+  /** The public half of an owner's key; undefined for everybody else. */
+  ownerKey(keyId: KeyId): PublicKey | undefined;
+  /** The grant of a key, verified; undefined when there is none. Throws GrantRefused when its signer is no owner any more. */
+  grantOf(keyId: KeyId): Promise<VerifiedGrant | undefined>;
+  /** The machines with this id, or with this name. */
+  machinesCalled(idOrName: string): readonly MachineIdentity[];
+  /** All machines, sorted by name. */
+  machines(): readonly MachineIdentity[];
+}

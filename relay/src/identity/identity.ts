@@ -1,0 +1,105 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { SecureContextOptions } from "node:tls";
+import { CmdopError, relayIdOf, relayIdSchema } from "@cmdop/proto";
+import { type Credential, createCa, createLeaf } from "./certificates.ts";
+
+/** Life of the CA, in days: its key is the relay's id, and no client ever looks at its end. */
+const CA_LIFETIME_DAYS = 30 * 365;
+
+/** Life of a leaf, in days: short, since its key lives in memory only and a new one costs nothing. */
+const LEAF_LIFETIME_DAYS = 90;
+
+/** How long before its end a leaf is replaced, in days: a relay that hangs over a holiday is still in time. */
+const LEAF_RENEW_DAYS = 30;
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** Hosts that every leaf is for. */
+const LOCAL_HOSTS = ["localhost", "127.0.0.1", "::1"];
+
+/** What the relay shows on its port. */
+export interface Identity {
+  /** The relay's id: the hash of its CA's public key, or its host name. */
+  readonly id: string;
+  /** What TLS needs now. A leaf near its end is replaced first, certificate files are read again. */
+  secureContext(): Promise<SecureContextOptions>;
+}
+
+/** The relay's own CA, made at the first start and kept in the state directory; leaves live in memory only. */
+export async function ownIdentity(stateDir: string, hosts: readonly string[]): Promise<Identity> {
+  const ca = await loadOrCreateCa(stateDir);
+  const issue = (): Credential =>
+    createLeaf(ca, "cmdop relay", [...new Set([...LOCAL_HOSTS, ...hosts])], daysFromNow(-1), daysFromNow(LEAF_LIFETIME_DAYS));
+  let leaf = issue();
+  return {
+    id: relayIdOf(ca.certificate),
+    async secureContext() {
+      if (Date.parse(leaf.certificate.validTo) < Date.now() + LEAF_RENEW_DAYS * DAY_MS) leaf = issue();
+      return { key: pemOf(leaf.privateKey), cert: leaf.certificate.toString() + ca.certificate.toString() };
+    },
+  };
+}
+
+/** A certificate that somebody else issued, from two PEM files; the relay's id is its first host name. */
+export async function filesIdentity(certFile: string, keyFile: string): Promise<Identity> {
+  const read = async (): Promise<SecureContextOptions> => ({
+    cert: await readFile(certFile),
+    key: await readFile(keyFile),
+  });
+  const { cert } = await read();
+  const hosts = dnsNames(new X509Certificate(String(cert)));
+  const id = hosts.find((host) => relayIdSchema.safeParse(host).success);
+  if (id === undefined) {
+    throw new CmdopError(
+      "InvalidArgument",
+      `The certificate in ${certFile} names no host that could be the relay's id: ${hosts.join(", ") || "it has no DNS name at all"}.`,
+      { next: "Use a certificate for a full host name, or none: the relay then makes its own." },
+    );
+  }
+  return { id, secureContext: read };
+}
+
+/** The host names of a certificate's subjectAltName, in their order. */
+function dnsNames(certificate: X509Certificate): string[] {
+  return (certificate.subjectAltName ?? "")
+    .split(", ")
+    .filter((name) => name.startsWith("DNS:"))
+    .map((name) => name.slice("DNS:".length).toLowerCase());
+}
+
+async function loadOrCreateCa(stateDir: string): Promise<Credential> {
+  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  const file = join(stateDir, "ca.pem");
+  const pem = await readFile(file, "utf8").catch((thrown) => {
+    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return undefined;
+    throw thrown;
+  });
+  if (pem !== undefined) return { privateKey: createPrivateKey(pem), certificate: new X509Certificate(pem) };
+  const ca = createCa("cmdop relay CA", daysFromNow(-1), daysFromNow(CA_LIFETIME_DAYS));
+  await writeSecret(file, pemOf(ca.privateKey) + ca.certificate.toString());
+  return ca;
+}
+
+/** Key and certificate are one file, and it appears whole or not at all: half a CA would be another relay. */
+async function writeSecret(file: string, content: string): Promise<void> {
+  const temporary = `${file}.${process.pid}.tmp`;
+  await rm(temporary, { force: true });
+  const handle = await open(temporary, "wx", 0o600);
+  try {
+    await handle.writeFile(content);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(temporary, file);
+}
+
+function pemOf(key: KeyObject): string {
+  return key.export({ format: "pem", type: "pkcs8" }).toString();
+}
+
+function daysFromNow(days: number): Date {
+  return new Date(Math.floor((Date.now() + days * DAY_MS) / 1000) * 1000);
+}

@@ -1,0 +1,13 @@
+/** Where the relay says what an operator should know: one event a call, never a secret. */
+export interface Log {
+  info(event: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn(event: string, fields?: Readonly<Record<string, unknown>>): void;
+  error(event: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+/** Says nothing: the default, because a library does not write to its host's output. */
+export const SILENT_LOG: Log = {
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};

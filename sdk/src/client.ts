@@ -1,0 +1,132 @@
+import { type ApiKey, agentStateDir, CmdopError, localSocketPath } from "@cmdop/proto";
+import { MachineCaller } from "./connection/caller.ts";
+import { localTransport, relayTransport, type Transport } from "./connection/transport.ts";
+import type { Files } from "./files/files.ts";
+import { MachineClient } from "./machine.ts";
+import {
+  cmdopHome,
+  type LocalOptions,
+  type RemoteOptions,
+  type ResolvedRemote,
+  resolveProfile,
+  resolveRemote,
+} from "./options.ts";
+import { Keys, type WhoAmI } from "./relay/keys.ts";
+import { Machines } from "./relay/machines.ts";
+import { Roster } from "./relay/roster.ts";
+import type { Terminal } from "./terminal/terminal.ts";
+
+/**
+ * A machine, or all that a key reaches: `remote` through a relay, `local` through
+ * this machine's own socket, `fromProfile` as CMDOP_HOME says. Nothing is
+ * connected before the first call.
+ */
+export class CMDOPClient implements AsyncDisposable {
+  readonly machines: Machines;
+  readonly keys: Keys;
+  readonly roster: Roster;
+  readonly #transport: Transport;
+  readonly #default: MachineClient;
+
+  private constructor(transport: Transport, remote: ResolvedRemote | undefined) {
+    this.#transport = transport;
+    const relay = new MachineCaller(transport, async () => {
+      if (remote === undefined) throw notOnLocalSocket();
+      return null;
+    });
+    const apiKey = (): ApiKey => {
+      if (remote === undefined) throw notOnLocalSocket();
+      return remote.apiKey;
+    };
+    this.machines = new Machines(relay, apiKey);
+    this.keys = new Keys(relay, apiKey);
+    this.roster = new Roster(relay, apiKey);
+    let sole: Promise<string> | undefined;
+    this.#default = new MachineClient(
+      new MachineCaller(transport, async () => {
+        if (remote === undefined) return null;
+        if (remote.machine !== undefined) return remote.machine;
+        sole ??= soleMachine(this.keys);
+        return sole.catch((thrown) => {
+          // The next call asks again: the list of machines may have changed.
+          sole = undefined;
+          throw thrown;
+        });
+      }),
+    );
+  }
+
+  /** Through a relay, with an API key. */
+  static remote(options: RemoteOptions = {}): CMDOPClient {
+    const remote = resolveRemote(options);
+    return new CMDOPClient(relayTransport(remote.apiKey), remote);
+  }
+
+  /** Through a relay, with the profile of CMDOP_HOME; environment and overrides come first. */
+  static fromProfile(overrides: RemoteOptions = {}): CMDOPClient {
+    const remote = resolveProfile(overrides);
+    return new CMDOPClient(relayTransport(remote.apiKey), remote);
+  }
+
+  /** The agent on this same machine, through its unix socket. */
+  static local(options: LocalOptions = {}): CMDOPClient {
+    return new CMDOPClient(
+      localTransport(localSocketPath(agentStateDir(cmdopHome(options.home)))),
+      undefined,
+    );
+  }
+
+  /** One machine by id or name. */
+  machine(name: string): MachineClient {
+    if (this.#transport.kind === "local") throw notOnLocalSocket();
+    return new MachineClient(new MachineCaller(this.#transport, async () => name));
+  }
+
+  /** Commands on the client's own machine. */
+  get terminal(): Terminal {
+    return this.#default.terminal;
+  }
+
+  /** Files of the client's own machine. */
+  get files(): Files {
+    return this.#default.files;
+  }
+
+  /** What the client's own machine is, and what this key may do on it. */
+  info(): ReturnType<MachineClient["info"]> {
+    return this.#default.info();
+  }
+
+  /** Who this client is to the relay, and which machines it reaches. */
+  whoAmI(): Promise<WhoAmI> {
+    return this.keys.whoAmI();
+  }
+
+  /** Gives the connections back. Jobs on machines go on. */
+  async close(): Promise<void> {
+    this.#transport.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+async function soleMachine(keys: Keys): Promise<string> {
+  const { machines } = await keys.whoAmI();
+  const [only, ...others] = machines;
+  if (only !== undefined && others.length === 0) return only.id;
+  const names = machines.map(({ name }) => name).join(", ");
+  throw new CmdopError(
+    "MachineRequired",
+    only === undefined
+      ? "This key reaches no machine: none that it is granted has joined the relay."
+      : `This key reaches ${machines.length} machines, so a call must name one: ${names}.`,
+  );
+}
+
+function notOnLocalSocket(): CmdopError {
+  return new CmdopError("InvalidArgument", "The local socket has one machine, this one, and no relay.", {
+    next: "Use CMDOPClient.remote or fromProfile for machines, keys and other machines' calls.",
+  });
+}

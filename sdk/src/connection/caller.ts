@@ -1,0 +1,85 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type CallOptions,
+  type ChannelOf,
+  CmdopError,
+  createClient,
+  methodRule,
+  type Service,
+  type ServiceClient,
+} from "@cmdop/proto";
+import type { Transport } from "./transport.ts";
+
+/** Attempts at a call that may be repeated, in all. */
+const MAX_ATTEMPTS = 4;
+
+/** Pause before the second attempt, in milliseconds; it doubles. */
+const FIRST_RETRY_PAUSE_MS = 50;
+
+/** What every call says about itself. */
+export interface InvokeOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Calls methods of one machine (or of the relay itself) and applies the retry class that the method table gives each. */
+export class MachineCaller {
+  readonly transport: Transport;
+  readonly #machine: () => Promise<string | null>;
+
+  /** `machine`: finds the id or name to call; null for the relay's own services and for the local agent. */
+  constructor(transport: Transport, machine: () => Promise<string | null>) {
+    this.transport = transport;
+    this.#machine = machine;
+  }
+
+  /** The machine that calls go to, as it is named on the wire. */
+  machineName(): Promise<string | null> {
+    return this.#machine();
+  }
+
+  /** The client of a service, each method on the channel of its lane. */
+  client<S extends Service>(service: S): ServiceClient<S> {
+    return createClient(service, this.#channelOf);
+  }
+
+  /** One attempt at a method: connected first, with fresh headers. Nothing has been sent when it throws RelayUnreachable. */
+  async options(path: string, options: InvokeOptions = {}): Promise<CallOptions> {
+    const machine = await this.#machine();
+    await this.transport.ready(laneOf(path));
+    return { headers: await this.transport.headers(machine), signal: options.signal };
+  }
+
+  /**
+   * Calls a unary method. A lost reply is tried again where the method table
+   * calls that safe; otherwise it throws OutcomeUnknown, never a guess.
+   */
+  async invoke<T>(
+    path: string,
+    tryOnce: (options: CallOptions) => Promise<T>,
+    options: InvokeOptions = {},
+  ): Promise<T> {
+    const retry = methodRule(path)?.retry;
+    for (let attempt = 1; ; attempt += 1) {
+      const callOptions = await this.options(path, options);
+      try {
+        return await tryOnce(callOptions);
+      } catch (thrown) {
+        const error = CmdopError.from(thrown);
+        if (error.code !== "LinkLost") throw error;
+        if (retry !== "safe" && retry !== "atomic") {
+          throw new CmdopError("OutcomeUnknown", `The connection broke during ${path}: ${error.message}`, {
+            cause: error,
+          });
+        }
+        if (attempt >= MAX_ATTEMPTS) throw error;
+        await sleep(FIRST_RETRY_PAUSE_MS * 2 ** attempt);
+      }
+    }
+  }
+
+  readonly #channelOf: ChannelOf = (path) => this.transport.channel(laneOf(path));
+}
+
+function laneOf(path: string): "interactive" | "bulk" {
+  return methodRule(path)?.lane ?? "interactive";
+}

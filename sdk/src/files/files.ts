@@ -1,0 +1,149 @@
+import {
+  type CallOptions,
+  CmdopError,
+  Files as FilesService,
+  MAX_UNARY_CONTENT_BYTES,
+  type ServiceClient,
+} from "@cmdop/proto";
+import type { MachineCaller } from "../connection/caller.ts";
+import { fileInfo } from "./file-info.ts";
+import type { FileContent, FileInfo, FileList, ListOptions, ReadOptions, WriteOptions } from "./types.ts";
+import { writeRequests } from "./write-requests.ts";
+
+/** The most that `read` holds in memory; beyond it, readStream. */
+const MAX_READ_BYTES = 1024 * 1024 * 1024;
+
+/** The filesystem of one machine. Paths are absolute or begin with `~`. */
+export class Files {
+  readonly #caller: MachineCaller;
+  readonly #files: ServiceClient<typeof FilesService>;
+
+  constructor(caller: MachineCaller) {
+    this.#caller = caller;
+    this.#files = caller.client(FilesService);
+  }
+
+  /** One page of a directory. */
+  async list(path: string, options: ListOptions = {}): Promise<FileList> {
+    const { pageSize = 0, page = "", hidden = true } = options;
+    const request = { path, pageSize, page, includeHidden: hidden };
+    const { entries, nextPage } = await this.#invoke("List", (call) => this.#files.list(request, call));
+    return { entries: entries.map(fileInfo), ...(nextPage === "" ? {} : { nextPage }) };
+  }
+
+  /** A file's bytes, or a range of them. Files over 1 GiB: readStream. */
+  async read(path: string, options: ReadOptions = {}): Promise<Uint8Array> {
+    const request = { path, ...range(options) };
+    try {
+      const { content } = await this.#invoke("Read", (call) => this.#files.read(request, call), options);
+      return content;
+    } catch (thrown) {
+      if (!(thrown instanceof CmdopError) || thrown.code !== "MessageTooLarge") throw thrown;
+    }
+    const pieces: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const piece of this.readStream(path, options)) {
+      bytes += piece.length;
+      if (bytes > MAX_READ_BYTES) {
+        throw new CmdopError("MessageTooLarge", `${path} has more than ${MAX_READ_BYTES} bytes.`, {
+          next: "Use readStream, or read a range.",
+        });
+      }
+      pieces.push(piece);
+    }
+    return Buffer.concat(pieces);
+  }
+
+  /** A file as UTF-8; invalid bytes become U+FFFD. */
+  async readText(path: string, options: ReadOptions = {}): Promise<string> {
+    return new TextDecoder().decode(await this.read(path, options));
+  }
+
+  /** A file of any size, piece by piece; throws LinkLost when the connection breaks in the middle. */
+  async *readStream(path: string, options: ReadOptions = {}): AsyncGenerator<Uint8Array> {
+    const call = await this.#caller.options(methodOf("ReadStream"), options);
+    for await (const { data } of this.#files.readStream({ path, ...range(options) }, call)) yield data;
+  }
+
+  /** Replaces a file atomically: whoever reads it sees the old content or the new, never a part. */
+  async write(path: string, content: FileContent, options: WriteOptions = {}): Promise<FileInfo> {
+    const { mode, createParents = false } = options;
+    const header = { path, createParents, ...(mode === undefined ? {} : { mode }) };
+    const bytes = typeof content === "string" ? Buffer.from(content) : content;
+    if (bytes instanceof Uint8Array && bytes.length <= MAX_UNARY_CONTENT_BYTES) {
+      const request = { ...header, content: bytes };
+      const { entry } = await this.#invoke("Write", (call) => this.#files.write(request, call), options);
+      return fileInfo(entry);
+    }
+    const call = await this.#caller.options(methodOf("WriteStream"), options);
+    const { entry } = await this.#files.writeStream(writeRequests(header, bytes), call);
+    return fileInfo(entry);
+  }
+
+  /** Removes a file, a link itself, or with `recursive` a directory and all in it. */
+  async delete(path: string, options: { readonly recursive?: boolean } = {}): Promise<void> {
+    const request = { path, recursive: options.recursive ?? false };
+    await this.#invoke("Delete", (call) => this.#files.delete(request, call));
+  }
+
+  /** Copies on the machine; `destination` is the new path itself. */
+  async copy(
+    source: string,
+    destination: string,
+    options: { readonly recursive?: boolean; readonly overwrite?: boolean } = {},
+  ): Promise<FileInfo> {
+    const { recursive = false, overwrite = false } = options;
+    const request = { source, destination, recursive, overwrite };
+    const { entry } = await this.#invoke("Copy", (call) => this.#files.copy(request, call));
+    return fileInfo(entry);
+  }
+
+  /** Moves or renames; `destination` is the new path itself. */
+  async move(
+    source: string,
+    destination: string,
+    options: { readonly overwrite?: boolean } = {},
+  ): Promise<FileInfo> {
+    const request = { source, destination, overwrite: options.overwrite ?? false };
+    const { entry } = await this.#invoke("Move", (call) => this.#files.move(request, call));
+    return fileInfo(entry);
+  }
+
+  /** Makes a directory; with `parents` also those above it, and one that exists is fine. */
+  async mkdir(
+    path: string,
+    options: { readonly parents?: boolean; readonly mode?: number } = {},
+  ): Promise<FileInfo> {
+    const { parents = false, mode } = options;
+    const request = { path, parents, ...(mode === undefined ? {} : { mode }) };
+    const { entry } = await this.#invoke("Mkdir", (call) => this.#files.mkdir(request, call));
+    return fileInfo(entry);
+  }
+
+  /** Describes one path without following a link at its end. */
+  async info(path: string): Promise<FileInfo> {
+    const { entry } = await this.#invoke("Info", (call) => this.#files.info({ path }, call));
+    return fileInfo(entry);
+  }
+
+  #invoke<T>(
+    method: string,
+    tryOnce: (call: CallOptions) => Promise<T>,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<T> {
+    return this.#caller.invoke(methodOf(method), tryOnce, { signal: options.signal });
+  }
+}
+
+function methodOf(name: string): string {
+  return `/cmdop.v1.Files/${name}`;
+}
+
+function range({ offset = 0, length }: ReadOptions): { offset: bigint; length?: bigint } {
+  for (const value of [offset, length ?? 0]) {
+    if (!Number.isSafeInteger(value) || value < 0) {
+      throw new CmdopError("InvalidArgument", `offset and length are whole numbers of bytes, not ${value}.`);
+    }
+  }
+  return { offset: BigInt(offset), ...(length === undefined ? {} : { length: BigInt(length) }) };
+}

@@ -1,0 +1,27 @@
+export { CmdopError, type ErrorCode, type Scope } from "@cmdop/proto";
+export { CMDOPClient } from "./client.ts";
+export type { Files } from "./files/files.ts";
+export type {
+  FileContent,
+  FileInfo,
+  FileKind,
+  FileList,
+  ListOptions,
+  ReadOptions,
+  WriteOptions,
+} from "./files/types.ts";
+export type { MachineClient, MachineDescription } from "./machine.ts";
+export { cmdopHome, type LocalOptions, type Profile, profilePath, type RemoteOptions } from "./options.ts";
+export type { CreatedKey, CreateKeyOptions, WhoAmI } from "./relay/keys.ts";
+export type { JoinTokenOptions, MachineStatus } from "./relay/machines.ts";
+export { describeEnd, ExecError } from "./terminal/exec-error.ts";
+export type { Terminal } from "./terminal/terminal.ts";
+export type {
+  ExecEnd,
+  ExecEvent,
+  ExecOptions,
+  ExecResult,
+  ExecuteOptions,
+  OutcomeName,
+  Truncation,
+} from "./terminal/types.ts";

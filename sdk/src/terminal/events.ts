@@ -1,0 +1,43 @@
+import { Channel, type JobEvent, type Outcome, OutcomeKind } from "@cmdop/proto";
+import type { ExecEnd, ExecEvent, OutcomeName } from "./types.ts";
+
+const OUTCOME_NAMES: Readonly<Partial<Record<OutcomeKind, OutcomeName>>> = {
+  [OutcomeKind.EXITED]: "exited",
+  [OutcomeKind.SIGNALED]: "signaled",
+  [OutcomeKind.TIMED_OUT]: "timed_out",
+  [OutcomeKind.CANCELED]: "canceled",
+  [OutcomeKind.FAILED_TO_START]: "failed_to_start",
+  [OutcomeKind.UNKNOWN]: "unknown",
+};
+
+/** An event of the wire as the SDK gives it; undefined for one that this version does not know. */
+export function execEvent(jobId: string, { offset, kind }: JobEvent): ExecEvent | undefined {
+  switch (kind.case) {
+    case "started":
+      return { type: "started", jobId, pid: kind.value.pid, attached: kind.value.attached };
+    case "output": {
+      const type = kind.value.channel === Channel.STDERR ? "stderr" : "stdout";
+      return { type, data: kind.value.data, offset };
+    }
+    case "dropped":
+      return { type: "dropped", bytes: kind.value.bytes };
+    case "ended":
+      return { type: "ended", ...execEnd(jobId, kind.value.outcome) };
+    case undefined:
+      return undefined;
+  }
+}
+
+/** An outcome of the wire as the SDK gives it: anything incomplete is `unknown`, never a success. */
+export function execEnd(jobId: string, outcome: Outcome | undefined): ExecEnd {
+  const named = outcome === undefined ? undefined : OUTCOME_NAMES[outcome.kind];
+  const complete = named !== undefined && (named !== "exited" || outcome?.exitCode !== undefined);
+  return {
+    jobId,
+    outcome: complete ? named : "unknown",
+    exitCode: named === "exited" ? (outcome?.exitCode ?? null) : null,
+    signal: outcome?.signal ?? null,
+    reason: complete ? (outcome?.reason ?? "") : "the machine gave no complete outcome",
+    durationMs: outcome?.durationMs ?? 0,
+  };
+}

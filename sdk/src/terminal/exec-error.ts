@@ -1,0 +1,60 @@
+import type { ExecResult, OutcomeName, Truncation } from "./types.ts";
+
+/** Characters of stderr that an ExecError quotes. */
+const QUOTED_STDERR_CHARS = 500;
+
+/** A command that did not exit with 0, thrown with `check: true`: it has all that its result has. */
+export class ExecError extends Error implements ExecResult {
+  readonly jobId: string;
+  readonly outcome: OutcomeName;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly reason: string;
+  readonly durationMs: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly stdoutBytes: Uint8Array;
+  readonly stderrBytes: Uint8Array;
+  readonly truncated: false | Truncation;
+
+  constructor(command: string | readonly string[], result: ExecResult) {
+    super(describe(command, result));
+    this.name = "ExecError";
+    this.jobId = result.jobId;
+    this.outcome = result.outcome;
+    this.exitCode = result.exitCode;
+    this.signal = result.signal;
+    this.reason = result.reason;
+    this.durationMs = result.durationMs;
+    this.stdout = result.stdout;
+    this.stderr = result.stderr;
+    this.stdoutBytes = result.stdoutBytes;
+    this.stderrBytes = result.stderrBytes;
+    this.truncated = result.truncated;
+  }
+}
+
+/** How a command ended, in words: `exited with 3`. */
+export function describeEnd(end: Pick<ExecResult, "outcome" | "exitCode" | "signal" | "reason">): string {
+  const reason = end.reason === "" ? "" : `: ${end.reason}`;
+  switch (end.outcome) {
+    case "exited":
+      return `exited with ${end.exitCode}`;
+    case "signaled":
+      return `was ended by ${end.signal}`;
+    case "timed_out":
+      return "ran into its time limit";
+    case "canceled":
+      return "was canceled";
+    case "failed_to_start":
+      return `failed to start${reason}`;
+    case "unknown":
+      return `has an unknown outcome${reason}`;
+  }
+}
+
+function describe(command: string | readonly string[], result: ExecResult): string {
+  const line = typeof command === "string" ? command : command.join(" ");
+  const stderr = result.stderr.trimEnd().slice(-QUOTED_STDERR_CHARS);
+  return `${JSON.stringify(line)} ${describeEnd(result)}${stderr === "" ? "" : `\n${stderr}`}`;
+}

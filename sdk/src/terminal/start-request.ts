@@ -1,0 +1,59 @@
+import { randomUUID } from "node:crypto";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { CmdopError, type ExecStartRequestSchema, MAX_INLINE_STDIN_BYTES } from "@cmdop/proto";
+import type { ExecOptions } from "./types.ts";
+
+type StartRequest = MessageInitShape<typeof ExecStartRequestSchema>;
+
+/** A Start request, and the standard input that does not fit in it. */
+export interface PreparedStart {
+  readonly jobId: string;
+  readonly request: StartRequest;
+  readonly streamedStdin: AsyncIterable<string | Uint8Array> | undefined;
+}
+
+/** Turns a command and its options into a Start request: a string is for /bin/sh -c, an array is argv. */
+export function prepareStart(command: string | readonly string[], options: ExecOptions): PreparedStart {
+  const jobId = options.jobId ?? randomUUID();
+  const { timeoutMs = 0 } = options;
+  if (!Number.isInteger(timeoutMs) || timeoutMs < 0 || timeoutMs > 0xffff_ffff) {
+    throw new CmdopError(
+      "InvalidArgument",
+      `timeoutMs must be a whole number of milliseconds, not ${timeoutMs}.`,
+    );
+  }
+  const { inline, streamed } = splitStdin(options.stdin);
+  return {
+    jobId,
+    streamedStdin: streamed,
+    request: {
+      jobId,
+      command:
+        typeof command === "string"
+          ? { case: "shell", value: command }
+          : { case: "argv", value: { args: [...command] } },
+      cwd: options.cwd ?? "",
+      env: { ...options.env },
+      timeoutMs,
+      stdin: inline,
+      stdinOpen: streamed !== undefined,
+    },
+  };
+}
+
+function splitStdin(stdin: ExecOptions["stdin"]): {
+  inline: Uint8Array;
+  streamed: AsyncIterable<string | Uint8Array> | undefined;
+} {
+  const nothing = new Uint8Array();
+  if (stdin === undefined) return { inline: nothing, streamed: undefined };
+  if (typeof stdin !== "string" && !(stdin instanceof Uint8Array))
+    return { inline: nothing, streamed: stdin };
+  const bytes = typeof stdin === "string" ? Buffer.from(stdin) : stdin;
+  if (bytes.length <= MAX_INLINE_STDIN_BYTES) return { inline: bytes, streamed: undefined };
+  return { inline: nothing, streamed: once(bytes) };
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
