@@ -22,6 +22,8 @@ export interface AgentOptions {
   readonly stateDir: string;
   /** Needed the first time. */
   readonly joinToken?: string | undefined;
+  /** `host:port` of the relay, where it is not the one in the join token; the pin stays the token's. */
+  readonly relayAddress?: string | undefined;
   readonly version: string;
   readonly log: Log;
 }
@@ -61,10 +63,10 @@ export class Agent {
 
   /** Opens the local door and starts to dial. Throws when state or policy are broken, or another agent runs. */
   async start(): Promise<void> {
-    const { stateDir, joinToken, version, log } = this.#options;
+    const { stateDir, joinToken, relayAddress, version, log } = this.#options;
     await makePrivateDirectory(stateDir);
     const machineKey = await loadMachineKey(stateDir);
-    const membership = await Membership.open(stateDir, machineKey.id, joinToken);
+    const membership = await Membership.open(stateDir, machineKey.id, { joinToken, relayAddress });
     const policy = await loadPolicy(path.join(stateDir, "policy.json"));
     const home = os.userInfo().homedir;
     const jobs = new Jobs();

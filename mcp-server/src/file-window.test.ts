@@ -29,6 +29,30 @@ test.each([1, 2, 3, 4, 5, 7, 100])(
   },
 );
 
+test.each([1, 2, 3, 4, 5, 7, 100])(
+  "so do windows of %i bytes over a file that is text only in places",
+  async (length) => {
+    const mixed = Buffer.concat([
+      Buffer.from("a€"),
+      Buffer.from([0x80, 0xff, 0xe2, 0x82]),
+      Buffer.from("b€\0𝄞𝄞"),
+    ]);
+    const windows = await readAll(fileOf(mixed), length);
+    const bytes = windows.map(({ content, encoding }) => Buffer.from(content, encoding));
+    expect(Buffer.concat(bytes)).toEqual(mixed);
+  },
+);
+
+test("an empty file is empty text", async () => {
+  expect(await readBytes(fileOf(""), { offset: 0, length: 10 })).toEqual({
+    encoding: "utf8",
+    content: "",
+    offset: 0,
+    bytes: 0,
+    nextOffset: null,
+  });
+});
+
 test("a window that ends inside a character stops before it", async () => {
   const window = await readBytes(fileOf("ab€cd"), { offset: 0, length: 3 });
   expect(window).toEqual({ encoding: "utf8", content: "ab", offset: 0, bytes: 2, nextOffset: 2 });

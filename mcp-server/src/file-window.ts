@@ -1,6 +1,6 @@
 import { CmdopError } from "@cmdop/sdk";
 import { DEFAULT_READ_BYTES, LINE_SCAN_CHUNK_BYTES, MAX_LINE_SCAN_BYTES } from "./limits.ts";
-import { brokenEnd, brokenStart, textOf } from "./utf8.ts";
+import { brokenEnd, brokenStart, MAX_BROKEN_BYTES, openCharacter, textOf } from "./utf8.ts";
 
 const NEWLINE = 0x0a;
 
@@ -18,14 +18,23 @@ export interface FileWindow {
   readonly nextOffset: number | null;
 }
 
-/** The part from `offset` on, `length` bytes at most, cut between characters. */
+/**
+ * The part from `offset` on, `length` bytes at most. It is cut between
+ * characters, so that parts read one after the other make the file whole.
+ */
 export async function readBytes(
   readAt: ReadAt,
   { offset, length }: { offset: number; length: number },
 ): Promise<FileWindow> {
-  // One byte more than wanted tells whether the file goes on, without a second call.
-  const bytes = await readAt(offset, length + 1);
-  return windowOf(bytes.subarray(0, length), offset, bytes.length > length);
+  // What comes before tells whether the offset lies inside a character; one byte more than wanted, whether the file goes on.
+  const before = Math.min(offset, MAX_BROKEN_BYTES);
+  const bytes = await readAt(offset - before, before + length + 1);
+  const within = bytes.subarray(before, before + length);
+  return windowOf(within, {
+    offset,
+    more: bytes.length > before + length,
+    missing: openCharacter(bytes.subarray(0, before)).missing,
+  });
 }
 
 /**
@@ -44,7 +53,7 @@ export async function readLines(
   const wanted = endOfLines(within, lineCount);
   // Whole lines, unless the first one alone is too long.
   const end = wanted ?? (isCut ? within.lastIndexOf(NEWLINE) + 1 || within.length : within.length);
-  return windowOf(within.subarray(0, end), offset, end < bytes.length);
+  return windowOf(within.subarray(0, end), { offset, more: end < bytes.length, missing: 0 });
 }
 
 /** The offset of a line's first byte. */
@@ -93,21 +102,26 @@ function endOfLines(bytes: Uint8Array, lineCount: number): number | undefined {
   return end;
 }
 
-function windowOf(bytes: Uint8Array, offset: number, more: boolean): FileWindow {
-  const skipped = offset > 0 ? brokenStart(bytes) : 0;
-  const whole = bytes.subarray(skipped, bytes.length - (more ? brokenEnd(bytes) : 0));
-  // A part inside one character has nothing to show as text, and must still get the reader further.
-  const text = whole.length === 0 && bytes.length > 0 ? undefined : textOf(whole);
-  // What is no text is given as it was asked for, to the byte.
-  const [content, kept, start] =
-    text === undefined
-      ? [Buffer.from(bytes).toString("base64"), bytes, offset]
-      : [text, whole, offset + skipped];
-  return {
-    encoding: text === undefined ? "base64" : "utf8",
-    content,
-    offset: start,
-    bytes: kept.length,
-    nextOffset: more ? start + kept.length : null,
-  };
+/** `missing` is how many bytes a character lacks that began before the offset. */
+function windowOf(
+  bytes: Uint8Array,
+  { offset, more, missing }: { offset: number; more: boolean; missing: number },
+): FileWindow {
+  const skipped = Math.min(missing, brokenStart(bytes));
+  const end = bytes.length - (more ? brokenEnd(bytes) : 0);
+  const text = skipped < end ? textOf(bytes.subarray(skipped, end)) : undefined;
+  if (text !== undefined) return result("utf8", text, skipped, end);
+  // What is no text is given as it was asked for; a part within one character must still get the reader further.
+  const kept = bytes.subarray(0, end > 0 ? end : bytes.length);
+  return result(bytes.length === 0 ? "utf8" : "base64", Buffer.from(kept).toString("base64"), 0, kept.length);
+
+  function result(encoding: FileWindow["encoding"], content: string, from: number, to: number): FileWindow {
+    return {
+      encoding,
+      content,
+      offset: offset + from,
+      bytes: to - from,
+      nextOffset: more ? offset + to : null,
+    };
+  }
 }

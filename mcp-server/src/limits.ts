@@ -58,3 +58,6 @@ export const MAX_ERROR_CHARS = 4_000;
 
 /** After the client has gone: time for a Cancel that is under way to leave. Servers should be gone within a second. */
 export const SHUTDOWN_GRACE_MS = 800;
+
+/** Characters of a failure in the server's log: it may quote what the client sent. */
+export const MAX_REPORT_CHARS = 1_000;

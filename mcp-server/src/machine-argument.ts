@@ -3,11 +3,11 @@ import type { ToolClient, ToolMachine } from "./client.ts";
 import { MACHINE_NAME_WAIT_MS } from "./limits.ts";
 
 /** The one way in which every tool names a machine. */
-export const machineArgument = z.string().min(1).optional().describe("Machine name or id");
+export const machineArgument = z.string().optional().describe("Machine name or id");
 
-/** The machine that a call named, or the client's own. */
+/** The machine that a call named, or the client's own. Models write an empty string for an argument they leave out. */
 export function pickMachine(client: ToolClient, machine: string | undefined): ToolMachine {
-  return machine === undefined ? client : client.machine(machine);
+  return machine ? client.machine(machine) : client;
 }
 
 /** What the machine of a call is called in its answer: null where that is not known. */
@@ -28,7 +28,7 @@ export function nameMachines(client: ToolClient, ownMachine: string | undefined)
     return only.name;
   };
   return async (machine) => {
-    const name = machine ?? known;
+    const name = machine || known;
     if (name !== undefined) return name;
     const { promise: late, resolve } = Promise.withResolvers<null>();
     const timer = setTimeout(resolve, MACHINE_NAME_WAIT_MS, null);

@@ -1,7 +1,7 @@
 import type { Readable, Writable } from "node:stream";
 import { StdioServerTransport, serveStdio } from "@modelcontextprotocol/server/stdio";
 import { type AdapterOptions, createAdapter } from "./adapter.ts";
-import { SHUTDOWN_GRACE_MS } from "./limits.ts";
+import { MAX_REPORT_CHARS, SHUTDOWN_GRACE_MS } from "./limits.ts";
 import { onAbort } from "./on-abort.ts";
 
 export interface ServeMcpStdioOptions extends Omit<AdapterOptions, "report"> {
@@ -51,5 +51,5 @@ async function within(work: Promise<void>, limitMs: number): Promise<void> {
 
 function reportToStderr(error: unknown): void {
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`cmdop mcp: ${message.slice(0, 1000)}\n`);
+  process.stderr.write(`cmdop mcp: ${message.replaceAll(/\s+/g, " ").slice(0, MAX_REPORT_CHARS)}\n`);
 }

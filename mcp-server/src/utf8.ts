@@ -1,5 +1,7 @@
 /** Bytes of an incomplete character that a cut may leave at either side: a character has four at most. */
-const MAX_BROKEN_BYTES = 3;
+export const MAX_BROKEN_BYTES = 3;
+
+const WHOLE = { begun: 0, missing: 0 };
 
 /** The text, or undefined where the bytes are not UTF-8 or hold a NUL, which no text file does. */
 export function textOf(bytes: Uint8Array): string | undefined {
@@ -26,11 +28,18 @@ export function brokenStart(bytes: Uint8Array): number {
 
 /** How many bytes at the end belong to a character that would have gone on. */
 export function brokenEnd(bytes: Uint8Array): number {
-  for (let back = 1; back <= Math.min(MAX_BROKEN_BYTES, bytes.length); back += 1) {
-    const byte = bytes[bytes.length - back];
-    if (!isContinuation(byte)) return characterBytes(byte) > back ? back : 0;
+  return openCharacter(bytes).begun;
+}
+
+/** The character that these bytes leave open at their end: how many bytes it has and how many are missing. */
+export function openCharacter(bytes: Uint8Array): { readonly begun: number; readonly missing: number } {
+  for (let begun = 1; begun <= Math.min(MAX_BROKEN_BYTES, bytes.length); begun += 1) {
+    const byte = bytes[bytes.length - begun];
+    if (isContinuation(byte)) continue;
+    const missing = characterBytes(byte) - begun;
+    return missing > 0 ? { begun, missing } : WHOLE;
   }
-  return 0;
+  return WHOLE;
 }
 
 function isContinuation(byte: number | undefined): boolean {
@@ -38,7 +47,7 @@ function isContinuation(byte: number | undefined): boolean {
 }
 
 function characterBytes(lead: number | undefined): number {
-  if (lead === undefined || lead < 0b1100_0000) return 1;
+  if (lead === undefined || lead < 0b1100_0000 || lead >= 0b1111_1000) return 1;
   if (lead < 0b1110_0000) return 2;
   return lead < 0b1111_0000 ? 3 : 4;
 }

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { type BigIntStats, existsSync } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { CmdopError } from "@cmdop/proto";
 import { unless } from "./errors.ts";
@@ -40,8 +40,8 @@ export function refuseOutside(boundary: Boundary, path: string): void {
 /** Refuses a path that is, or lies in, the agent's state or its process. Paths as `locate` gives them; the facts count, not the names alone. */
 export async function refuseOwnState(boundary: Boundary, path: string): Promise<void> {
   const [state, chain] = await Promise.all([stateOf(boundary), identities(path)]);
-  const { pin } = state;
-  const same = pin !== undefined && chain.some((directory) => sameObject(directory, pin.stats));
+  const { stats } = state;
+  const same = stats !== undefined && chain.some((directory) => sameObject(directory, stats));
   if (same || isWithin(path, state.path) || isWithin(path, boundary.stateDir)) {
     throw new CmdopError("PolicyDenied", `${shown(path)} belongs to the agent's own state.`, {
       next: "Nobody reaches that through files; its operator changes it with cmdop or on the machine itself.",
@@ -52,8 +52,8 @@ export async function refuseOwnState(boundary: Boundary, path: string): Promise<
 
 /** Whether the agent's state lies in this directory (or is it). */
 export async function holdsState(boundary: Boundary, directory: Pick<Pin, "stats">): Promise<boolean> {
-  const { pin, path } = await stateOf(boundary);
-  if (pin === undefined) return false;
+  const { stats, path } = await stateOf(boundary);
+  if (stats === undefined) return false;
   return (await identities(path)).some((ancestor) => sameObject(ancestor, directory.stats));
 }
 
@@ -64,4 +64,20 @@ function refuseOwnProcess(path: string): void {
   throw new CmdopError("PolicyDenied", `${shown(path)} shows the inside of the agent's own process.`, {
     next: "Use a command for what /proc says of other processes.",
   });
+}
+
+/** Where the state directory really lies, and what it is; without facts where there is none yet. */
+async function stateOf(boundary: Boundary): Promise<{ path: string; stats?: BigIntStats }> {
+  const pin = await unless(["ENOENT", "ENOTDIR"], boundary.pinning.pin(boundary.stateDir, true));
+  if (pin === undefined) return { path: boundary.stateDir };
+  using held = pin;
+  return { path: await boundary.pinning.locate(held), stats: held.stats };
+}
+
+/** What a path and the directories above it are; those that are missing can't be anything. */
+async function identities(path: string): Promise<BigIntStats[]> {
+  const found = await Promise.all(
+    selfAndAncestors(path).map((each) => unless(["ENOENT", "ENOTDIR"], lstat(each, { bigint: true }))),
+  );
+  return found.filter((stats) => stats !== undefined);
 }

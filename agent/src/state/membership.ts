@@ -53,7 +53,11 @@ export class Membership {
    * Loads what is stored, or takes a join token where nothing is. A token given
    * to a machine that has joined already is refused: it would change its owner.
    */
-  static async open(stateDir: string, machineId: string, joinToken: string | undefined): Promise<Membership> {
+  static async open(
+    stateDir: string,
+    machineId: string,
+    { joinToken, relayAddress }: { joinToken?: string | undefined; relayAddress?: string | undefined },
+  ): Promise<Membership> {
     const file = path.join(stateDir, "membership.json");
     const found = await readStored(file);
     if (found?.joined && joinToken !== undefined && joinToken !== found.joinToken) {
@@ -70,7 +74,8 @@ export class Membership {
     const claims = await openJoinToken(token);
     const stored = found?.joined ? found : { joinToken: token, joined: false };
     const identity = { id: machineId, name: claims.name, labels: claims.labels };
-    const membership = new Membership(file, stored, { relay: claims.relay, owner: claims.owner, identity });
+    const relay = { id: claims.relay.id, address: relayAddress ?? claims.relay.address };
+    const membership = new Membership(file, stored, { relay, owner: claims.owner, identity });
     membership.clock.observeOwner(claims.iat);
     if (stored.roster !== undefined) await membership.#takeRoster(stored.roster);
     if (stored.machineRecord !== undefined) await membership.#takeMachineRecord(stored.machineRecord);

@@ -48,7 +48,7 @@ function scriptedTerminal(tell: Tell): ToolMachine["terminal"] {
   return {
     stream: (command, options = {}) => {
       const line = typeof command === "string" ? command : command.join(" ");
-      return events(line, { tell, jobId: "?", ...options });
+      return events(line, { ...options, tell, jobId: options.jobId ?? "unnamed" });
     },
   };
 }
@@ -105,6 +105,9 @@ async function* events(
       case "break":
         isOver = true;
         throw new CmdopError("LinkLost", "The link broke.");
+      case "hang":
+        await new Promise<void>((resolve) => onAbort(signal, resolve));
+        break;
       case "talk":
         while (signal?.aborted !== true) {
           yield out("still here\n");
@@ -153,12 +156,15 @@ function scriptedFiles(): ToolMachine["files"] {
       const to = from + pageSize;
       return {
         entries: inside.slice(from, to).map((name) => entry(name, "file", find(name).length)),
-        nextPage: to < inside.length ? String(to) : undefined,
+        ...(to < inside.length ? { nextPage: String(to) } : {}),
       };
     },
     read: async (path, { offset = 0, length } = {}) =>
       find(path).subarray(offset, length === undefined ? undefined : offset + length),
-    write: async (path, content) => put(path, content),
+    write: async (path, content) => {
+      if (!(content instanceof Uint8Array)) throw new TypeError("the tools write bytes");
+      return put(path, content);
+    },
     delete: async (path) => {
       find(path);
       contents.delete(path);

@@ -12,9 +12,9 @@ import { machineArgument, pickMachine } from "../machine-argument.ts";
 import { timeText } from "../time-text.ts";
 import { defineTool, type Tool, type ToolAnswer } from "../tool.ts";
 
-const path = z.string().min(1).describe("Absolute, or ~/…");
+const path = z.string().describe("Absolute, or ~/…");
 const source = path;
-const destination = z.string().min(1).describe("The new path itself, not a directory to put it in");
+const destination = z.string().describe("The new path itself, not a directory to put it in");
 const overwrite = z.boolean().optional().describe("Replace an existing file");
 
 const entrySchema = z.object({
@@ -27,6 +27,9 @@ const entrySchema = z.object({
   gid: z.int(),
   linkTarget: z.string().optional(),
 });
+
+/** What a change comes to; files_info has the rest. */
+const changedSchema = entrySchema.pick({ path: true, type: true, size: true });
 
 const readOnly = { readOnlyHint: true, openWorldHint: false };
 const changes = { readOnlyHint: false, openWorldHint: false };
@@ -136,7 +139,7 @@ const write = defineTool({
     create_parents: z.boolean().optional().describe("Make missing directories"),
     machine: machineArgument,
   }),
-  output: entrySchema,
+  output: changedSchema,
   annotations: { ...changes, destructiveHint: true, idempotentHint: true },
   handler: async (args, { client, over }) => {
     const content = bytesOf(args.content, args.encoding ?? "utf8");
@@ -144,7 +147,7 @@ const write = defineTool({
       createParents: args.create_parents ?? false,
       signal: over,
     });
-    return answer(`wrote ${content.length} bytes to ${entry.path}`, entry);
+    return changed(`wrote ${content.length} bytes to ${entry.path}`, entry);
   },
 });
 
@@ -178,14 +181,14 @@ const copy = defineTool({
     overwrite,
     machine: machineArgument,
   }),
-  output: entrySchema,
+  output: changedSchema,
   annotations: { ...changes, destructiveHint: true, idempotentHint: false },
   handler: async (args, { client }) => {
     const entry = await pickMachine(client, args.machine).files.copy(args.source, args.destination, {
       recursive: args.recursive ?? false,
       overwrite: args.overwrite ?? false,
     });
-    return answer(`copied ${args.source} to ${entry.path}`, entry);
+    return changed(`copied ${args.source} to ${entry.path}`, entry);
   },
 });
 
@@ -194,13 +197,13 @@ const move = defineTool({
   title: "files.move",
   description: "Move or rename a file or directory on the machine.",
   input: z.strictObject({ source, destination, overwrite, machine: machineArgument }),
-  output: entrySchema,
+  output: changedSchema,
   annotations: { ...changes, destructiveHint: true, idempotentHint: false },
   handler: async (args, { client }) => {
     const entry = await pickMachine(client, args.machine).files.move(args.source, args.destination, {
       overwrite: args.overwrite ?? false,
     });
-    return answer(`moved ${args.source} to ${entry.path}`, entry);
+    return changed(`moved ${args.source} to ${entry.path}`, entry);
   },
 });
 
@@ -213,13 +216,13 @@ const mkdir = defineTool({
     parents: z.boolean().optional().describe("Make missing parents; accept one that exists"),
     machine: machineArgument,
   }),
-  output: entrySchema,
+  output: changedSchema,
   annotations: { ...changes, destructiveHint: false, idempotentHint: true },
   handler: async (args, { client }) => {
     const entry = await pickMachine(client, args.machine).files.mkdir(args.path, {
       parents: args.parents ?? false,
     });
-    return answer(`made ${entry.path}`, entry);
+    return changed(`made ${entry.path}`, entry);
   },
 });
 

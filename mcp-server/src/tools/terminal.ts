@@ -32,7 +32,7 @@ const execute = defineTool({
     `Of stdout and stderr the first ${HEAD_BYTES / 1024} and last ${TAIL_BYTES / 1024} KiB are kept each; for more, redirect to a file and use files_read.`,
   ].join(" "),
   input: z.strictObject({
-    command: z.string().min(1).describe("A line for /bin/sh -c; with args, a program run without a shell"),
+    command: z.string().describe("A line for /bin/sh -c; with args, a program run without a shell"),
     args: z.array(z.string()).optional(),
     cwd: z.string().optional(),
     env: z.record(z.string(), z.string()).optional(),

@@ -11,7 +11,7 @@ export interface TlsPair extends AsyncDisposable {
 
 /** Connects two TLS sockets in this process. */
 export async function tlsPair(): Promise<TlsPair> {
-  const server = createServer(await testLeaf(await testAuthority()));
+  const server = createServer(testLeaf(testAuthority()));
   await once(server.listen(0, "127.0.0.1"), "listening");
   const accepted = new Promise<TLSSocket>((resolve) => server.once("secureConnection", resolve));
   const near = connect({ port: portOf(server), host: "127.0.0.1", rejectUnauthorized: false });

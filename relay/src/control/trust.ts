@@ -145,11 +145,11 @@ export class Trust implements Directory {
     return [...(this.#byName.get(idOrName)?.values() ?? [])];
   }
 
-  /** Takes one use of a join token for a machine. False when none is left. */
-  async join(use: JoinUse): Promise<boolean> {
+  /** Takes one use of a join token for a machine. Undefined when none is left. */
+  async join(use: JoinUse): Promise<StoredMachine | undefined> {
     const machine = await this.#store.join(use);
     if (machine !== undefined) this.#keep(machine);
-    return machine !== undefined;
+    return machine;
   }
 
   async seen(machineId: string, agentVersion: string): Promise<void> {

@@ -92,6 +92,8 @@ export function proxy({ caller, upstream, headers, onStall, onEnd }: ProxyOption
     }
     caller.respond(responseHeaders(received), { waitForTrailers: true });
     caller.once("wantTrailers", () => {
+      // The last words of a stream that was reset: there must be none.
+      if (caller.closed || caller.destroyed) return;
       complete ||= failure === undefined;
       caller.sendTrailers(
         failure === undefined && trailers !== undefined

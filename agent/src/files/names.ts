@@ -1,0 +1,16 @@
+import { isUtf8 } from "node:buffer";
+import { opendir } from "node:fs/promises";
+import { DIRECTORY_BATCH_NAMES } from "./limits.ts";
+import type { Pin } from "./pin.ts";
+
+/** The names in a directory as the bytes that they are on disk, in no order; batch by batch, so that memory does not grow with the directory. */
+export async function* rawNames(directory: Pin): AsyncGenerator<Buffer> {
+  // latin1 maps each byte to one character and back: nothing is lost.
+  const entries = await opendir(directory.at, { encoding: "latin1", bufferSize: DIRECTORY_BATCH_NAMES });
+  for await (const { name } of entries) yield Buffer.from(name, "latin1");
+}
+
+/** A raw name as text; where it is not UTF-8, with U+FFFD for what is not, and `exact` false. */
+export function decodeName(raw: Buffer): { text: string; exact: boolean } {
+  return { text: raw.toString(), exact: isUtf8(raw) };
+}

@@ -1,0 +1,114 @@
+import { type BigIntStats, constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { CmdopError, FILE_CHUNK_BYTES, MAX_UNARY_CONTENT_BYTES } from "@cmdop/proto";
+import type { Boundary } from "./boundary.ts";
+import { attempt, fileError } from "./errors.ts";
+import { UNSIZED_READ_BYTES } from "./limits.ts";
+import { expandPath, shown } from "./path.ts";
+import type { Pin } from "./pin.ts";
+import { openTarget } from "./resolve.ts";
+
+/** Which bytes to read. */
+export interface Range {
+  /** The first byte. */
+  readonly offset: bigint;
+  /** Bytes at most; absent means to the end. */
+  readonly length?: bigint | undefined;
+}
+
+/** A whole small file, or a range of any. `size` is the whole file's, as far as it can be known. */
+export function readContent(
+  boundary: Boundary,
+  path: string,
+  range: Range,
+): Promise<{ content: Uint8Array; size: bigint }> {
+  return attempt("read", path, async () => {
+    const asked = expandPath(path, boundary.home);
+    using target = await openTarget(boundary, asked);
+    await using file = await openRegular(target.pin, asked);
+    const { size } = target.pin.stats;
+    const wanted = Math.min(Number(size - range.offset), Number(range.length ?? size));
+    if (wanted > MAX_UNARY_CONTENT_BYTES) throw tooLarge(asked, wanted);
+    const pieces: Buffer[] = [];
+    let length = 0;
+    for await (const piece of readRange(file, target.pin.stats, range, asked)) {
+      pieces.push(piece);
+      length += piece.length;
+      // Files of /proc don't say their size before.
+      if (length > MAX_UNARY_CONTENT_BYTES) throw tooLarge(asked, length);
+    }
+    const [only] = pieces;
+    const content = only !== undefined && pieces.length === 1 ? only : Buffer.concat(pieces);
+    return { content, size: size > 0n ? size : range.offset + BigInt(length) };
+  });
+}
+
+/** A file of any size, or a range of it, piece by piece at the reader's pace. Ends early when the signal aborts. */
+export async function* streamContent(
+  boundary: Boundary,
+  path: string,
+  range: Range,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  try {
+    const asked = expandPath(path, boundary.home);
+    using target = await openTarget(boundary, asked);
+    await using file = await openRegular(target.pin, asked);
+    for await (const piece of readRange(file, target.pin.stats, range, asked)) {
+      if (signal.aborted) return;
+      yield piece;
+    }
+  } catch (thrown) {
+    throw fileError(thrown, "read", path);
+  }
+}
+
+/** Opens a held regular file for reading; refuses everything else before it is opened, since opening can act on a device. */
+export async function openRegular(pin: Pin, path: string): Promise<FileHandle> {
+  refuseIrregular(pin.stats, path);
+  return open(pin.at, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+}
+
+/** Refuses what has no content of its own. */
+export function refuseIrregular(stats: BigIntStats, path: string): void {
+  if (stats.isFile()) return;
+  if (stats.isDirectory()) throw new CmdopError("IsADirectory", `${shown(path)} is a directory.`);
+  throw new CmdopError("NotAFile", `${shown(path)} is a device, FIFO, socket or link, not a regular file.`);
+}
+
+/**
+ * The bytes of a range in pieces of FILE_CHUNK_BYTES at most. A file that says
+ * its size is read up to there, even while it grows; one that says 0 (as in
+ * /proc) is read until it ends. Throws FileChanged where a file is cut short
+ * underneath.
+ */
+export async function* readRange(
+  file: FileHandle,
+  { size }: BigIntStats,
+  { offset, length }: Range,
+  path: string,
+): AsyncGenerator<Buffer> {
+  const end = length === undefined ? Number.MAX_SAFE_INTEGER : Number(offset + length);
+  const stop = Math.min(end, size > 0n ? Number(size) : Number.MAX_SAFE_INTEGER);
+  const most = size > 0n ? FILE_CHUNK_BYTES : UNSIZED_READ_BYTES;
+  for (let position = Number(offset); position < stop; ) {
+    const wanted = Math.min(most, stop - position);
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(wanted), 0, wanted, position);
+    if (bytesRead === 0) {
+      if (size === 0n || (await file.stat({ bigint: true })).size === size) return;
+      throw new CmdopError("FileChanged", `${shown(path)} was cut short while it was being read.`, {
+        next: "Read it again.",
+      });
+    }
+    yield buffer.subarray(0, bytesRead);
+    position += bytesRead;
+  }
+}
+
+function tooLarge(path: string, bytes: number): CmdopError {
+  return new CmdopError(
+    "MessageTooLarge",
+    `${shown(path)} gives ${bytes} bytes or more; one answer carries ${MAX_UNARY_CONTENT_BYTES} at most.`,
+    { next: "Read it as a stream (ReadStream, files.download), or in ranges." },
+  );
+}

@@ -1,0 +1,28 @@
+import { CmdopError, MAX_UNARY_CONTENT_BYTES } from "@cmdop/proto";
+import type { Boundary } from "./boundary.ts";
+import type { Entry } from "./entry.ts";
+import { attempt } from "./errors.ts";
+import { expandPath, shown } from "./path.ts";
+import { Replacement, type WriteOptions } from "./replacement.ts";
+
+/** Replaces a whole small file atomically. */
+export function writeContent(
+  boundary: Boundary,
+  path: string,
+  content: Uint8Array,
+  options: WriteOptions,
+): Promise<Entry> {
+  return attempt("write", path, async () => {
+    const asked = expandPath(path, boundary.home);
+    if (content.length > MAX_UNARY_CONTENT_BYTES) {
+      throw new CmdopError(
+        "MessageTooLarge",
+        `The content for ${shown(asked)} has ${content.length} bytes; one request carries ${MAX_UNARY_CONTENT_BYTES} at most.`,
+        { next: "Write it as a stream: WriteStream, files.upload." },
+      );
+    }
+    await using replacement = await Replacement.open(boundary, asked, options);
+    await replacement.write(content);
+    return replacement.commit();
+  });
+}

@@ -1,0 +1,109 @@
+import { chmod, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { generateKeyPair, type KeyPair, signJoinToken, signMachineRecord, signRoster } from "@cmdop/proto";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Membership } from "./membership.ts";
+
+const relay = { id: generateKeyPair().id, address: "relay.example:7443" };
+const machineId = generateKeyPair().id;
+
+function joinTokenOf(owner: KeyPair, claimedOwner = owner): Promise<string> {
+  const claims = {
+    jti: crypto.randomUUID(),
+    owner: claimedOwner.publicKey,
+    relay,
+    name: "web-1",
+    labels: {},
+    uses: 1,
+    iat: 1000,
+    exp: 2000,
+  };
+  return signJoinToken(claims, owner);
+}
+
+function rosterOf(seq: number, signer: KeyPair, owners: KeyPair[]): Promise<string> {
+  return signRoster(
+    { seq, iat: 1500, owners: owners.map(({ publicKey }) => publicKey), relays: [], revoked: [] },
+    signer,
+  );
+}
+
+describe("membership", () => {
+  const owner = generateKeyPair();
+  let stateDir: string;
+  beforeEach(async () => {
+    stateDir = await mkdtemp(path.join(os.tmpdir(), "cmdop-membership-"));
+  });
+  afterEach(() => rm(stateDir, { recursive: true }));
+
+  const open = (joinToken?: string) => Membership.open(stateDir, machineId, { joinToken });
+
+  it("says how to join when it never has", async () => {
+    await expect(open()).rejects.toMatchObject({ code: "LinkRefused" });
+  });
+
+  it("takes name, relay and owner from the join token, and remembers them over a restart", async () => {
+    const joinToken = await joinTokenOf(owner);
+    const first = await open(joinToken);
+    expect(first.pendingJoinToken).toBe(joinToken);
+    await first.welcomed({ roster: await rosterOf(3, owner, [owner]), machineRecord: "" });
+    const again = await open();
+    expect(again.identity).toEqual({ id: machineId, name: "web-1", labels: {} });
+    expect(again.relay).toEqual(relay);
+    expect(again.rosterSeq).toBe(3);
+    expect(again.pendingJoinToken).toBe("");
+  });
+
+  it("keeps its file to itself, and refuses one that others could read", async () => {
+    await open(await joinTokenOf(owner));
+    const file = path.join(stateDir, "membership.json");
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    await chmod(file, 0o644);
+    await expect(open()).rejects.toMatchObject({ code: "AccessDenied" });
+  });
+
+  it("refuses a damaged file with a word on what to do", async () => {
+    const file = path.join(stateDir, "membership.json");
+    await writeFile(file, "{", { mode: 0o600 });
+    await expect(open()).rejects.toMatchObject({ code: "InvalidArgument" });
+    expect(await readFile(file, "utf8")).toBe("{");
+  });
+
+  it("refuses a token that names one owner and is signed by another", async () => {
+    await expect(open(await joinTokenOf(owner, generateKeyPair()))).rejects.toMatchObject({
+      code: "LinkRefused",
+    });
+  });
+
+  it("refuses a second owner once it has joined", async () => {
+    const membership = await open(await joinTokenOf(owner));
+    await membership.welcomed({ roster: "", machineRecord: "" });
+    await expect(open(await joinTokenOf(generateKeyPair()))).rejects.toMatchObject({ code: "LinkRefused" });
+  });
+
+  it("promise 5: never goes back to a lower roster, nor takes one of a stranger", async () => {
+    const membership = await open(await joinTokenOf(owner));
+    await membership.welcomed({ roster: await rosterOf(5, owner, [owner]), machineRecord: "" });
+    await membership.welcomed({
+      roster: await rosterOf(4, owner, [owner, generateKeyPair()]),
+      machineRecord: "",
+    });
+    expect(membership.rosterSeq).toBe(5);
+    expect(membership.owners).toEqual([owner.publicKey]);
+    const stranger = generateKeyPair();
+    const foreign = { roster: await rosterOf(9, stranger, [stranger]), machineRecord: "" };
+    await expect(membership.welcomed(foreign)).rejects.toMatchObject({ code: "GrantRefused" });
+    expect(membership.rosterSeq).toBe(5);
+  });
+
+  it("follows the owner's machine record, newer ones only and only its own", async () => {
+    const membership = await open(await joinTokenOf(owner));
+    const record = (seq: number, name: string, id = machineId) =>
+      signMachineRecord({ id, name, labels: {}, seq }, owner);
+    await membership.welcomed({ roster: "", machineRecord: await record(2, "db-1") });
+    await membership.welcomed({ roster: "", machineRecord: await record(1, "old") });
+    await membership.welcomed({ roster: "", machineRecord: await record(7, "other", generateKeyPair().id) });
+    expect(membership.identity.name).toBe("db-1");
+  });
+});

@@ -1,0 +1,67 @@
+import path from "node:path";
+import type { UpReady } from "./bring-up.ts";
+
+/** How an MCP client starts cmdop: what stands below `mcpServers` in Claude's and Cursor's files. */
+export interface McpServerBlock {
+  readonly mcpServers: {
+    readonly cmdop: {
+      readonly command: string;
+      readonly args: readonly string[];
+      readonly env: Readonly<Record<string, string>>;
+    };
+  };
+}
+
+/** The block for the cmdop that runs now and a home. It holds no secret: the key stays in the profile. */
+export function mcpServerBlock(home: string): McpServerBlock {
+  const main = path.join(
+    import.meta.dirname,
+    path.basename(import.meta.filename).replace("mcp-config", "main"),
+  );
+  return {
+    mcpServers: { cmdop: { command: process.execPath, args: [main, "mcp"], env: { CMDOP_HOME: home } } },
+  };
+}
+
+/** What `cmdop up` tells a person. */
+export function readyText({ relay, machine, profile, mcp }: UpReady): string {
+  return [
+    `machine ${machine.name} is online through the relay at ${relay}`,
+    `profile ${profile}`,
+    "",
+    pasteText(mcp),
+    "",
+    `Try: cmdop exec ${machine.name} "uname -a"`,
+    "Ctrl-C ends it.",
+    "",
+  ].join("\n");
+}
+
+/** The block as each client wants it. */
+export function pasteText(mcp: McpServerBlock): string {
+  const { command, args, env } = mcp.mcpServers.cmdop;
+  const vscode = { servers: { cmdop: { type: "stdio", command, args, env } } };
+  const variables = Object.entries(env).map(([name, value]) => `-e ${name}=${shellQuoted(value)}`);
+  const claudeCode = [
+    "claude mcp add cmdop",
+    ...variables,
+    "--",
+    ...[command, ...args].map(shellQuoted),
+  ].join(" ");
+  return [
+    "Claude Desktop (claude_desktop_config.json) and Cursor (.cursor/mcp.json):",
+    indented(JSON.stringify(mcp, null, 2)),
+    "VS Code (.vscode/mcp.json):",
+    indented(JSON.stringify(vscode, null, 2)),
+    "Claude Code:",
+    indented(claudeCode),
+  ].join("\n");
+}
+
+function shellQuoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+function indented(text: string): string {
+  return text.replaceAll(/^/gm, "  ");
+}

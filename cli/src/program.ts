@@ -1,0 +1,52 @@
+import { Command, CommanderError } from "commander";
+import { registerAgent } from "./commands/agent.ts";
+import { registerExec } from "./commands/exec.ts";
+import { registerInit } from "./commands/init.ts";
+import { registerJoinToken } from "./commands/join-token.ts";
+import { registerKeys } from "./commands/keys.ts";
+import { registerMachines } from "./commands/machines.ts";
+import { registerMcp } from "./commands/mcp.ts";
+import { registerRelay } from "./commands/relay.ts";
+import { registerUp } from "./commands/up.ts";
+import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, ExitWith, reportError } from "./exit.ts";
+import { VERSION } from "./version.ts";
+
+const ENVIRONMENT_HELP = `
+Environment:
+  CMDOP_HOME      where keys, profile and state are (default: ~/.cmdop)
+  CMDOP_API_KEY   the key to use instead of the profile's
+  CMDOP_RELAY     host:port of the relay, where it is not the one in the key
+  CMDOP_MACHINE   the machine to use where none is named`;
+
+/** Runs one command line. Returns the exit code: 2 for wrong use, 1 for a failure, otherwise what the command says. */
+export async function runProgram(argv: readonly string[]): Promise<number> {
+  const program = new Command("cmdop")
+    .description("Turn any machine into an API endpoint and an AI tool.")
+    .version(VERSION, "-V, --version")
+    .addHelpText("after", ENVIRONMENT_HELP)
+    .showHelpAfterError("Run it with --help to see how it is used.")
+    .exitOverride();
+  // The order is that of a newcomer's way.
+  for (const register of [
+    registerUp,
+    registerExec,
+    registerMachines,
+    registerMcp,
+    registerInit,
+    registerRelay,
+    registerJoinToken,
+    registerAgent,
+    registerKeys,
+  ]) {
+    register(program);
+  }
+  try {
+    await program.parseAsync([...argv]);
+    return EXIT_OK;
+  } catch (thrown) {
+    if (thrown instanceof ExitWith) return thrown.exitCode;
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
+    reportError(thrown);
+    return EXIT_FAILURE;
+  }
+}

@@ -1,0 +1,112 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import path from "node:path";
+import readline from "node:readline";
+
+/** The real command, from source. */
+export const CMDOP_MAIN = path.resolve(import.meta.dirname, "../../cli/src/main.ts");
+
+/** How long a started process may take to say that it is ready, in milliseconds. */
+const READY_TIMEOUT_MS = 30_000;
+
+/** How long a process may take to end after SIGTERM before the test fails, in milliseconds. */
+const STOP_TIMEOUT_MS = 15_000;
+
+/** Environment of a cmdop process: this one's without anything of cmdop's own, and the given. */
+export function cmdopEnvironment(variables: Readonly<Record<string, string>>): Record<string, string> {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("CMDOP_"));
+  return { ...Object.fromEntries(inherited.map(([name, value]) => [name, value ?? ""])), ...variables };
+}
+
+/** A cmdop command that runs on: relay, agent, up, mcp. */
+export class CmdopProcess {
+  readonly child: ChildProcess;
+  readonly #stderr: string[] = [];
+
+  private constructor(child: ChildProcess) {
+    this.child = child;
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => this.#stderr.push(text));
+  }
+
+  /** Starts it and resolves with the line of JSON that says it is ready. */
+  static async start(
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+  ): Promise<{ process: CmdopProcess; ready: Record<string, unknown> }> {
+    const child = spawn(process.execPath, [CMDOP_MAIN, ...args], {
+      env: cmdopEnvironment(env),
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const started = new CmdopProcess(child);
+    const line = await started.#firstLine(args);
+    const ready: unknown = JSON.parse(line);
+    if (typeof ready !== "object" || ready === null) throw new TypeError(`not a JSON object: ${line}`);
+    return { process: started, ready: { ...ready } };
+  }
+
+  get pid(): number {
+    return this.child.pid ?? -1;
+  }
+
+  /** What it has written to stderr so far. */
+  get stderr(): string {
+    return this.#stderr.join("");
+  }
+
+  /** Sends a signal without waiting. */
+  signal(name: NodeJS.Signals): void {
+    this.child.kill(name);
+  }
+
+  /** Ends it and resolves with how it ended. */
+  async stop(name: NodeJS.Signals = "SIGTERM"): Promise<{ exitCode: number | null; signal: string | null }> {
+    const { child } = this;
+    if (child.exitCode === null && child.signalCode === null) {
+      const ended = once(child, "exit");
+      child.kill(name);
+      const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
+      await ended;
+      clearTimeout(timer);
+    }
+    return { exitCode: child.exitCode, signal: child.signalCode };
+  }
+
+  async #firstLine(args: readonly string[]): Promise<string> {
+    const { child } = this;
+    if (child.stdout === null) throw new TypeError("no stdout");
+    const lines = readline.createInterface({ input: child.stdout });
+    const timer = setTimeout(() => child.kill("SIGKILL"), READY_TIMEOUT_MS);
+    try {
+      const line = await Promise.race([
+        once(lines, "line").then(([text]) => String(text)),
+        once(child, "exit").then(() => undefined),
+      ]);
+      if (line === undefined)
+        throw new Error(`cmdop ${args.join(" ")} ended before it was ready:\n${this.stderr}`);
+      return line;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** A cmdop command that ends by itself. */
+export async function runCmdop(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  stdin: string | Uint8Array = "",
+): Promise<{ exitCode: number | null; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [CMDOP_MAIN, ...args], { env: cmdopEnvironment(env) });
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
+  child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
+  child.stdin.on("error", () => undefined);
+  child.stdin.end(stdin);
+  await once(child, "close");
+  return {
+    exitCode: child.exitCode,
+    stdout: Buffer.concat(stdout).toString(),
+    stderr: Buffer.concat(stderr).toString(),
+  };
+}

@@ -1,0 +1,69 @@
+import type { ClientHttp2Session } from "node:http2";
+import { CmdopError } from "@cmdop/proto";
+
+/** Bytes of a gRPC message's prefix: one for compression, four for the length. */
+const PREFIX_BYTES = 5;
+
+/** The largest answer that is read, in bytes: Hello's is a join token and little more. */
+const MAX_ANSWER_BYTES = 64 * 1024;
+
+/** A method as far as a call needs it: the halves of two codecs. */
+export interface UnaryMethod<In, Out> {
+  readonly path: string;
+  readonly serialize: (message: In) => Buffer;
+  readonly deserialize: (bytes: Buffer) => Out;
+}
+
+/**
+ * One unary gRPC call on an HTTP/2 client session, framed by hand: grpc-js
+ * clients own their connections and can't take one that somebody else dialled.
+ */
+export function unaryCall<In, Out>(
+  session: ClientHttp2Session,
+  { path, serialize, deserialize }: UnaryMethod<In, Out>,
+  message: In,
+  timeoutMs: number,
+): Promise<Out> {
+  return new Promise((resolve, reject) => {
+    const signal = AbortSignal.timeout(timeoutMs);
+    const request = session.request(
+      { ":method": "POST", ":path": path, "content-type": "application/grpc+proto", te: "trailers" },
+      { endStream: false, signal },
+    );
+    const chunks: Buffer[] = [];
+    let length = 0;
+    let status: unknown;
+    let detail: unknown;
+    const note = (headers: Record<string, unknown>): void => {
+      status = headers["grpc-status"] ?? status;
+      detail = headers["grpc-message"] ?? detail;
+    };
+    const fail = (why: string, cause?: unknown): void =>
+      reject(new CmdopError("LinkRefused", `The agent did not answer ${path}: ${why}.`, { cause }));
+    request.once("response", (headers) => {
+      note(headers);
+      request.on("data", (chunk: Buffer) => {
+        length += chunk.length;
+        if (length > MAX_ANSWER_BYTES) request.destroy(new Error(`more than ${MAX_ANSWER_BYTES} bytes`));
+        else chunks.push(chunk);
+      });
+    });
+    request.once("trailers", note);
+    request.once("error", (error) => fail(signal.aborted ? `nothing within ${timeoutMs} ms` : error.message, error));
+    request.once("close", () => {
+      if (status !== "0") return fail(`status ${String(status)}, ${String(detail)}`);
+      const answer = Buffer.concat(chunks);
+      const isOneMessage = answer.length >= PREFIX_BYTES && answer.length === PREFIX_BYTES + answer.readUInt32BE(1);
+      if (!isOneMessage || answer[0] !== 0) return fail("its message is not framed as one");
+      try {
+        resolve(deserialize(answer.subarray(PREFIX_BYTES)));
+      } catch (thrown) {
+        fail("its message can't be read", thrown);
+      }
+    });
+    const body = serialize(message);
+    const prefix = Buffer.alloc(PREFIX_BYTES);
+    prefix.writeUInt32BE(body.length, 1);
+    request.end(Buffer.concat([prefix, body]));
+  });
+}

@@ -1,0 +1,161 @@
+import { CmdopError, type KeyId } from "@cmdop/proto";
+import {
+  CANCEL_BURST,
+  CANCELS_PER_SECOND,
+  HELD_SAMPLE_INTERVAL_MS,
+  MAX_CALLS,
+  MAX_CALLS_PER_KEY,
+  MAX_HELD_BYTES,
+  MAX_HELD_BYTES_PER_KEY,
+  MAX_SESSIONS_PER_KEY,
+} from "./limits.ts";
+
+/** Something that can make the relay hold content: a stalled call, or a session that is not read. */
+export interface Holder {
+  readonly keyId: KeyId;
+  /** Bytes that it makes the relay hold now. */
+  heldBytes(): number;
+  /** Ends it and frees what it holds. */
+  drop(): void;
+}
+
+/** An open call, so that it can be ended when its key is revoked. */
+export interface OpenCall {
+  fail(error: CmdopError): void;
+}
+
+/** The bounds of a budget; the named limits unless a test says otherwise. */
+export interface BudgetBounds {
+  readonly callsPerKey: number;
+  readonly calls: number;
+  readonly sessionsPerKey: number;
+  readonly heldBytesPerKey: number;
+  readonly heldBytes: number;
+}
+
+const DEFAULT_BOUNDS: BudgetBounds = {
+  callsPerKey: MAX_CALLS_PER_KEY,
+  calls: MAX_CALLS,
+  sessionsPerKey: MAX_SESSIONS_PER_KEY,
+  heldBytesPerKey: MAX_HELD_BYTES_PER_KEY,
+  heldBytes: MAX_HELD_BYTES,
+};
+
+/** What the callers use, by key: none may take more than its share, so that what goes wrong for one goes wrong for it alone. */
+export class Budget {
+  readonly #bounds: BudgetBounds;
+  readonly #calls = new Map<KeyId, Set<OpenCall>>();
+  readonly #sessions = new Map<KeyId, number>();
+  readonly #cancels = new Map<KeyId, { spent: number; atMs: number }>();
+  readonly #holders = new Set<Holder>();
+  readonly #sampling: NodeJS.Timeout;
+  #callCount = 0;
+
+  constructor(bounds: Partial<BudgetBounds> = {}) {
+    this.#bounds = { ...DEFAULT_BOUNDS, ...bounds };
+    this.#sampling = setInterval(() => this.#sample(), HELD_SAMPLE_INTERVAL_MS);
+    this.#sampling.unref();
+  }
+
+  close(): void {
+    clearInterval(this.#sampling);
+  }
+
+  get callCount(): number {
+    return this.#callCount;
+  }
+
+  /** Counts a call; throws LimitExceeded when the key, or everybody, has too many. Call what it returns at its end. */
+  openCall(keyId: KeyId, call: OpenCall): () => void {
+    const calls = this.#calls.get(keyId) ?? new Set();
+    const { callsPerKey, calls: most } = this.#bounds;
+    if (calls.size >= callsPerKey) throw exceeded(`This key has ${calls.size} calls open; ${callsPerKey} are the most.`);
+    if (this.#callCount >= most) throw exceeded(`This relay carries ${most} calls; it takes no more.`);
+    if (this.#spentCancels(keyId) >= CANCEL_BURST) {
+      throw exceeded(
+        `This key cancels its calls too fast: ${CANCEL_BURST} at once and ${CANCELS_PER_SECOND} a second are the most.`,
+      );
+    }
+    this.#calls.set(keyId, calls.add(call));
+    this.#callCount += 1;
+    return () => {
+      if (!calls.delete(call)) return;
+      this.#callCount -= 1;
+      if (calls.size === 0 && this.#calls.get(keyId) === calls) this.#calls.delete(keyId);
+    };
+  }
+
+  /** Counts a call that its caller canceled: each costs the machine a reset, and machines count those of all callers together. */
+  noteCancel(keyId: KeyId): void {
+    this.#cancels.set(keyId, { spent: this.#spentCancels(keyId) + 1, atMs: Date.now() });
+  }
+
+  /** Counts a session; throws LimitExceeded when the key has too many. Call what it returns at its end. */
+  openSession(keyId: KeyId): () => void {
+    const count = this.#sessions.get(keyId) ?? 0;
+    const { sessionsPerKey } = this.#bounds;
+    if (count >= sessionsPerKey) throw exceeded(`This key has ${count} connections; ${sessionsPerKey} are the most.`);
+    this.#sessions.set(keyId, count + 1);
+    return () => {
+      const rest = (this.#sessions.get(keyId) ?? 1) - 1;
+      if (rest === 0) this.#sessions.delete(keyId);
+      else this.#sessions.set(keyId, rest);
+    };
+  }
+
+  /** Ends every open call of a key. */
+  endCalls(keyId: KeyId, error: CmdopError): void {
+    for (const call of [...(this.#calls.get(keyId) ?? [])]) call.fail(error);
+  }
+
+  /** Watches what something makes the relay hold. */
+  hold(holder: Holder): void {
+    this.#holders.add(holder);
+  }
+
+  release(holder: Holder): void {
+    this.#holders.delete(holder);
+  }
+
+  /** Drops the largest holders of whoever holds too much, until it fits. */
+  #sample(): void {
+    for (const [keyId, { spent }] of this.#cancels) {
+      if (spent > 0 && this.#spentCancels(keyId) === 0) this.#cancels.delete(keyId);
+    }
+    const byKey = new Map<KeyId, { holder: Holder; bytes: number }[]>();
+    for (const holder of this.#holders) {
+      const bytes = holder.heldBytes();
+      if (bytes === 0) continue;
+      const holding = byKey.get(holder.keyId) ?? [];
+      holding.push({ holder, bytes });
+      byKey.set(holder.keyId, holding);
+    }
+    const sums = [...byKey.values()].map((holding) => ({
+      holding: holding.sort((a, b) => a.bytes - b.bytes),
+      sum: holding.reduce((total, { bytes }) => total + bytes, 0),
+    }));
+    let total = sums.reduce((bytes, { sum }) => bytes + sum, 0);
+    // Whoever holds most pays first.
+    for (const { holding, sum } of sums.sort((a, b) => b.sum - a.sum)) {
+      let rest = sum;
+      while (rest > this.#bounds.heldBytesPerKey || (total > this.#bounds.heldBytes && rest > 0)) {
+        const largest = holding.pop();
+        if (largest === undefined) break;
+        this.#holders.delete(largest.holder);
+        largest.holder.drop();
+        rest -= largest.bytes;
+        total -= largest.bytes;
+      }
+    }
+  }
+
+  #spentCancels(keyId: KeyId): number {
+    const cancels = this.#cancels.get(keyId);
+    if (cancels === undefined) return 0;
+    return Math.max(0, cancels.spent - ((Date.now() - cancels.atMs) / 1000) * CANCELS_PER_SECOND);
+  }
+}
+
+function exceeded(message: string): CmdopError {
+  return new CmdopError("LimitExceeded", message);
+}

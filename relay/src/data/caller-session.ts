@@ -1,0 +1,223 @@
+import {
+  constants,
+  type IncomingHttpHeaders,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import {
+  applyWindows,
+  CmdopError,
+  DrainingDuplex,
+  HEADERS,
+  type KeyId,
+  LANE_WINDOWS,
+  type LaneName,
+  MAX_FRONT_HEADER_BYTES,
+  methodRule,
+  watchdog,
+} from "@cmdop/proto";
+import type { Log } from "../log.ts";
+import { answerError } from "./answer.ts";
+import type { Authenticator } from "./authenticate.ts";
+import type { Budget, Holder } from "./budget.ts";
+import type { Directory } from "./directory.ts";
+import { headerOf, requestHeaders } from "./headers.ts";
+import {
+  FRONT_RESET_BURST,
+  FRONT_RESETS_PER_SECOND,
+  FRONT_SESSION_MEMORY_MB,
+  MAX_CALLS_PER_KEY,
+  MAX_REFUSALS_OF_STRANGER,
+  type Times,
+} from "./limits.ts";
+import { type ProxiedCall, proxy } from "./proxy.ts";
+import { route } from "./route.ts";
+import type { Upstream } from "./upstream.ts";
+
+/** What every caller's session shares. */
+export interface FrontServices {
+  readonly directory: Directory;
+  readonly authenticator: Authenticator;
+  readonly budget: Budget;
+  /** The link of a machine; throws MachineOffline. */
+  readonly machineUpstream: (machine: { id: string; name: string }, lane: LaneName) => Upstream;
+  /** The relay's own services. */
+  readonly relayUpstream: () => Upstream;
+  readonly times: Times;
+  readonly log: Log;
+}
+
+/** What one caller's session needs. */
+export interface CallerSessionOptions extends FrontServices {
+  /** The caller's connection, its handshake done, and the raw one below it. */
+  readonly tls: TLSSocket;
+  readonly raw: Socket;
+  /** Called once, with the first call that has a good token. */
+  readonly onKnown: () => void;
+  readonly onClose: () => void;
+}
+
+/** One caller's connection: each of its calls is authenticated, routed and piped on its own. */
+export class CallerSession {
+  readonly #options: CallerSessionOptions;
+  readonly #session: ServerHttp2Session;
+  readonly #stopWatching: () => void;
+  #openStreams = 0;
+  #refusals = 0;
+  #idleTimer: NodeJS.Timeout | undefined;
+  #lane: LaneName = "interactive";
+  #known: { readonly keyId: KeyId; readonly release: () => void } | undefined;
+  #closed = false;
+
+  constructor(options: CallerSessionOptions) {
+    this.#options = options;
+    const { tls, raw, times } = options;
+    this.#session = performServerHandshake(new DrainingDuplex(tls), {
+      maxSendHeaderBlockLength: Number.MAX_SAFE_INTEGER,
+      maxSessionMemory: FRONT_SESSION_MEMORY_MB,
+      streamResetBurst: FRONT_RESET_BURST,
+      streamResetRate: FRONT_RESETS_PER_SECOND,
+      settings: {
+        initialWindowSize: LANE_WINDOWS.interactive.stream,
+        maxHeaderListSize: MAX_FRONT_HEADER_BYTES,
+      },
+    });
+    this.#session.once("connect", () => this.#session.setLocalWindowSize(LANE_WINDOWS.interactive.session));
+    this.#session.on("stream", (stream, headers) => this.#accept(stream, headers));
+    // An error is always followed by close, or by the watchdog where Node never says close.
+    this.#session.on("error", () => undefined);
+    this.#session.once("close", () => this.destroy());
+    tls.once("close", () => this.destroy());
+    this.#stopWatching = watchdog({
+      session: this.#session,
+      socket: raw,
+      pingIntervalMs: times.callerPingIntervalMs,
+      deadAfterMs: times.callerDeadAfterMs,
+      onDead: () => this.destroy(),
+    });
+  }
+
+  get openStreams(): number {
+    return this.#openStreams;
+  }
+
+  /** Takes no more calls; the connection ends with the last one. */
+  drain(): void {
+    if (!this.#session.closed) this.#session.close();
+  }
+
+  /** Ends the connection and all its calls. */
+  destroy(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#idleTimer);
+    this.#stopWatching();
+    this.#known?.release();
+    this.#session.destroy();
+    this.#options.tls.destroy();
+    this.#options.raw.destroy();
+    this.#options.onClose();
+  }
+
+  #accept(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    // Every error of a stream is followed by its close, which says all that matters.
+    stream.on("error", () => undefined);
+    this.#openStreams += 1;
+    clearTimeout(this.#idleTimer);
+    stream.once("close", () => {
+      this.#openStreams -= 1;
+      if (this.#openStreams === 0 && this.#known !== undefined && !this.#closed) this.#awaitNextCall();
+    });
+    this.#handle(stream, headers).catch((thrown) => {
+      const error = CmdopError.from(thrown);
+      if (error.code === "Internal") this.#options.log.error("call failed", { message: error.message });
+      answerError(stream, error);
+      if (this.#known === undefined) this.#noteRefusal();
+    });
+  }
+
+  async #handle(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
+    const { directory, authenticator, budget, machineUpstream, relayUpstream } = this.#options;
+    const path = headerOf(headers, ":path") ?? "";
+    const rule = methodRule(path);
+    if (rule === undefined || headers[":method"] !== "POST") {
+      throw new CmdopError("Unimplemented", "This relay routes no such method.");
+    }
+    if (this.#known === undefined && this.#openStreams > MAX_CALLS_PER_KEY) {
+      throw new CmdopError("LimitExceeded", `More than ${MAX_CALLS_PER_KEY} calls at once on one new connection.`);
+    }
+    const caller = await authenticator.authenticate(headerOf(headers, HEADERS.authorization));
+    this.#becomeKnown(caller.keyId);
+    const destination = route(directory, caller, path, rule, headerOf(headers, HEADERS.machine));
+    if (stream.closed || stream.destroyed) return;
+    const upstream =
+      destination.kind === "relay" ? relayUpstream() : machineUpstream(destination.machine, rule.lane);
+    this.#raiseTo(rule.lane);
+
+    let call: ProxiedCall | undefined;
+    const release = budget.openCall(caller.keyId, { fail: (error) => call?.fail(error) });
+    const holder: Holder = {
+      keyId: caller.keyId,
+      heldBytes: () => call?.heldBytes() ?? 0,
+      drop: () => call?.drop(),
+    };
+    try {
+      call = proxy({
+        caller: stream,
+        upstream,
+        headers: requestHeaders(headers, path, {
+          ...(caller.grant === undefined ? {} : { [HEADERS.grant]: caller.grant.statement }),
+          ...(destination.kind === "relay" ? { [HEADERS.caller]: caller.keyId } : {}),
+        }),
+        onStall: (stalled) => (stalled ? budget.hold(holder) : budget.release(holder)),
+        onEnd: (canceled) => {
+          release();
+          if (canceled) budget.noteCancel(caller.keyId);
+        },
+      });
+    } catch (thrown) {
+      release();
+      throw thrown;
+    }
+  }
+
+  /** The first good token makes the connection its key's. */
+  #becomeKnown(keyId: KeyId): void {
+    if (this.#known !== undefined || this.#closed) return;
+    const { budget, tls, onKnown } = this.#options;
+    const releaseSession = budget.openSession(keyId);
+    // Writes into the connection are acknowledged at once, so what waits there counts too.
+    const holder: Holder = { keyId, heldBytes: () => tls.writableLength, drop: () => this.destroy() };
+    budget.hold(holder);
+    this.#known = {
+      keyId,
+      release: () => {
+        releaseSession();
+        budget.release(holder);
+      },
+    };
+    onKnown();
+  }
+
+  /** Windows begin small and grow with the first call that moves files' contents. */
+  #raiseTo(lane: LaneName): void {
+    if (lane === this.#lane || lane === "interactive" || this.#session.destroyed) return;
+    this.#lane = lane;
+    applyWindows(this.#session, lane);
+  }
+
+  #noteRefusal(): void {
+    this.#refusals += 1;
+    if (this.#refusals < MAX_REFUSALS_OF_STRANGER || this.#session.destroyed) return;
+    this.#session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    this.#session.close();
+  }
+
+  #awaitNextCall(): void {
+    this.#idleTimer = setTimeout(() => this.drain(), this.#options.times.idleSessionMs);
+    this.#idleTimer.unref();
+  }
+}

@@ -1,0 +1,173 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer, type SecureContextOptions, type Server as TlsServer, type TLSSocket } from "node:tls";
+import { AGENT_ALPN, CALLER_ALPN, CmdopError } from "@cmdop/proto";
+import { CallerSession, type FrontServices } from "./caller-session.ts";
+import type { Links } from "./links.ts";
+import { MAX_CONNECTIONS, MAX_STRANGERS, MAX_STRANGERS_PER_ADDRESS } from "./limits.ts";
+import { Strangers } from "./strangers.ts";
+
+/** What the front door needs. */
+export interface FrontDoorOptions extends FrontServices {
+  readonly links: Links;
+  readonly secureContext: SecureContextOptions;
+}
+
+/** One accepted connection. */
+interface Connection {
+  readonly raw: Socket;
+  /** It has shown a credential, or is gone: it does not count as a stranger any more. */
+  readonly settle: () => void;
+  /** Ends it unless it makes its next step in time. */
+  expect(timeoutMs: number): void;
+}
+
+/** The relay's one port: TLS for callers and agents alike, told apart by ALPN. Anything else is closed. */
+export class FrontDoor {
+  readonly #options: FrontDoorOptions;
+  readonly #tcp: Server;
+  readonly #tls: TlsServer;
+  readonly #strangers = new Strangers(MAX_STRANGERS, MAX_STRANGERS_PER_ADDRESS);
+  readonly #connections = new Map<string, Connection>();
+  readonly #callers = new Set<CallerSession>();
+
+  constructor(options: FrontDoorOptions) {
+    this.#options = options;
+    this.#tcp = createServer({ noDelay: true }, (raw) => this.#accept(raw));
+    this.#tcp.maxConnections = MAX_CONNECTIONS;
+    this.#tls = createTlsServer({
+      ...options.secureContext,
+      ALPNProtocols: [CALLER_ALPN, AGENT_ALPN],
+      minVersion: "TLSv1.3",
+      handshakeTimeout: options.times.handshakeTimeoutMs,
+    });
+    this.#tls.on("secureConnection", (tls) => this.#dispatch(tls));
+    this.#tls.on("tlsClientError", (_error, tls) => tls.destroy());
+  }
+
+  /** Resolves with the port. Throws InvalidArgument when the address can't be listened on. */
+  async listen(host: string, port: number): Promise<number> {
+    this.#tcp.listen({ host, port });
+    try {
+      await once(this.#tcp, "listening");
+    } catch (thrown) {
+      throw new CmdopError("InvalidArgument", `The relay can't listen on ${host}:${port}: ${String(thrown)}.`, {
+        next: "Choose another port, or end what uses it.",
+        cause: thrown,
+      });
+    }
+    const address = this.#tcp.address();
+    return isAddressInfo(address) ? address.port : port;
+  }
+
+  /** New connections get the new certificate; those that exist keep theirs. */
+  setSecureContext(context: SecureContextOptions): void {
+    this.#tls.setSecureContext(context);
+  }
+
+  get counts(): { connections: number; strangers: number; callers: number } {
+    return {
+      connections: this.#connections.size,
+      strangers: this.#strangers.size,
+      callers: this.#callers.size,
+    };
+  }
+
+  /** Takes no more connections and calls; resolves when every caller has gone, or after the time. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#tcp.close();
+    const ends = Promise.withResolvers<void>();
+    const timer = setTimeout(ends.resolve, timeoutMs);
+    const poll = setInterval(() => {
+      if (this.#callers.size === 0) ends.resolve();
+    }, DRAIN_POLL_MS);
+    for (const caller of [...this.#callers]) caller.drain();
+    if (this.#callers.size === 0) ends.resolve();
+    await ends.promise;
+    clearTimeout(timer);
+    clearInterval(poll);
+  }
+
+  /** Ends whatever connection is left. */
+  async close(): Promise<void> {
+    for (const caller of [...this.#callers]) caller.destroy();
+    for (const { raw } of [...this.#connections.values()]) raw.destroy();
+    this.#tls.close();
+    if (this.#tcp.listening) this.#tcp.close();
+    await Promise.all([...this.#connections.values()].map(({ raw }) => raw.closed || once(raw, "close")));
+  }
+
+  #accept(raw: Socket): void {
+    raw.on("error", () => raw.destroy());
+    const name = nameOf(raw);
+    const { handshakeTimeoutMs } = this.#options.times;
+    const settle = this.#strangers.add(raw.remoteAddress ?? "", () => raw.destroy());
+    let timer: NodeJS.Timeout | undefined;
+    const expect = (timeoutMs: number): void => {
+      clearTimeout(timer);
+      timer = setTimeout(() => raw.destroy(), timeoutMs);
+    };
+    const connection: Connection = {
+      raw,
+      settle: () => {
+        clearTimeout(timer);
+        settle();
+      },
+      expect,
+    };
+    expect(handshakeTimeoutMs);
+    this.#connections.set(name, connection);
+    raw.once("close", () => {
+      connection.settle();
+      if (this.#connections.get(name) === connection) this.#connections.delete(name);
+    });
+    this.#tls.emit("connection", raw);
+  }
+
+  #dispatch(tls: TLSSocket): void {
+    tls.on("error", () => tls.destroy());
+    const connection = this.#connections.get(nameOf(tls));
+    if (connection === undefined) {
+      tls.destroy();
+      return;
+    }
+    const { times, links } = this.#options;
+    const { raw, settle, expect } = connection;
+    if (tls.alpnProtocol === CALLER_ALPN) {
+      expect(times.firstCallTimeoutMs);
+      const session: CallerSession = new CallerSession({
+        ...this.#options,
+        tls,
+        raw,
+        onKnown: settle,
+        onClose: () => this.#callers.delete(session),
+      });
+      this.#callers.add(session);
+    } else if (tls.alpnProtocol === AGENT_ALPN) {
+      expect(times.greetTimeoutMs);
+      links.accept(tls, raw).then(
+        (isUp) => {
+          if (isUp) settle();
+        },
+        (thrown) => {
+          this.#options.log.error("link failed", { message: String(thrown) });
+          raw.destroy();
+        },
+      );
+    } else {
+      tls.destroy();
+    }
+  }
+}
+
+/** How often a drain looks whether the last caller has gone, in milliseconds. */
+const DRAIN_POLL_MS = 10;
+
+/** No two open connections have the same remote end; it is how a TLS socket finds the raw one below it. */
+function nameOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`;
+}
+
+function isAddressInfo(address: AddressInfo | string | null): address is AddressInfo {
+  return typeof address === "object" && address !== null;
+}
