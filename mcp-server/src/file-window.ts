@@ -33,7 +33,8 @@ export async function readBytes(
   return windowOf(within, {
     offset,
     more: bytes.length > before + length,
-    missing: openCharacter(bytes.subarray(0, before)).missing,
+    // Windows that are smaller than a character are not cut between characters either.
+    missing: length > MAX_BROKEN_BYTES ? openCharacter(bytes.subarray(0, before)).missing : 0,
   });
 }
 

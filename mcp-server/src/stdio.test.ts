@@ -269,6 +269,17 @@ test("SIGTERM ends the server in order, and its jobs go on", async () => {
   expect(mcp.told.map(({ what }) => what).sort()).toEqual(["left", "served", "started"]);
 });
 
+test("a cancel that is under way when the client goes is carried out", async () => {
+  await using mcp = await connect("2.x modern");
+  const giveUp = new AbortController();
+  const call = mcp.call("terminal_execute", { command: "cling" }, { signal: giveUp.signal });
+  await mcp.untilTold("started");
+  giveUp.abort();
+  await Promise.all([expect(call).rejects.toThrow(), mcp.close()]);
+  await mcp.untilTold("served");
+  expect(mcp.told.map(({ what }) => what)).toEqual(["started", "canceled", "served"]);
+});
+
 test("names can be listed with dots", async () => {
   await using mcp = await connect("2.x legacy", { toolNames: "dotted" });
   expect(await mcp.listToolNames()).toContain("terminal.execute");

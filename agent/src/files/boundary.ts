@@ -42,19 +42,33 @@ export async function refuseOwnState(boundary: Boundary, path: string): Promise<
   const [state, chain] = await Promise.all([stateOf(boundary), identities(path)]);
   const { stats } = state;
   const same = stats !== undefined && chain.some((directory) => sameObject(directory, stats));
-  if (same || isWithin(path, state.path) || isWithin(path, boundary.stateDir)) {
-    throw new CmdopError("PolicyDenied", `${shown(path)} belongs to the agent's own state.`, {
-      next: "Nobody reaches that through files; its operator changes it with cmdop or on the machine itself.",
-    });
-  }
+  if (same || isWithin(path, state.path) || isWithin(path, boundary.stateDir)) throw ownState(path);
+  refuseOwnProcess(path);
+}
+
+/** The same for a directory that was come to from one that had been checked. `path` need not be exact. */
+export async function refuseOwnDirectory(boundary: Boundary, directory: Pin, path: string): Promise<void> {
+  const { stats } = await stateOf(boundary);
+  if (stats !== undefined && sameObject(stats, directory.stats)) throw ownState(path);
   refuseOwnProcess(path);
 }
 
 /** Whether the agent's state lies in this directory (or is it). */
-export async function holdsState(boundary: Boundary, directory: Pick<Pin, "stats">): Promise<boolean> {
+export async function holdsState(boundary: Boundary, directory: Pin): Promise<boolean> {
   const { stats, path } = await stateOf(boundary);
-  if (stats === undefined) return false;
+  return stats !== undefined && holds(directory, path);
+}
+
+/** Whether a path, free of links, leads through this directory (or to it). */
+export async function holds(directory: Pin, path: string): Promise<boolean> {
   return (await identities(path)).some((ancestor) => sameObject(ancestor, directory.stats));
+}
+
+/** The refusal of the agent's own state. */
+export function ownState(path: string): CmdopError {
+  return new CmdopError("PolicyDenied", `${shown(path)} belongs to the agent's own state.`, {
+    next: "Nobody reaches that through files; its operator changes it with cmdop or on the machine itself.",
+  });
 }
 
 /** /proc shows the agent's environment and memory, keys included, also under the numbers of its threads. */

@@ -11,7 +11,11 @@ import type { Pin } from "./pin.ts";
  * wait, the change is made without it. Throws OutcomeUnknown when the change
  * was made but the disk fails to confirm it.
  */
-export async function changeDurably(directory: Pin, path: string, change: () => Promise<void>): Promise<void> {
+export async function changeDurably(
+  directory: Pin,
+  path: string,
+  change: () => Promise<void>,
+): Promise<void> {
   const flags = constants.O_RDONLY | constants.O_DIRECTORY;
   // Opened before the change: a failure here still leaves everything as it was.
   const handle = await unless(["EACCES"], open(`${directory.at}/.`, flags));

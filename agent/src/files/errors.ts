@@ -83,5 +83,8 @@ export function stopIfCanceled(signal: AbortSignal, verb: string, path: string):
 function withFailedCleanup(thrown: SuppressedError, verb: string, path: string): CmdopError {
   const first = fileError(thrown.suppressed, verb, path);
   const second = fileError(thrown.error, "clean up after", path);
-  return new CmdopError(first.code, `${first.message} ${second.message}`, { cause: thrown, next: first.next });
+  return new CmdopError(first.code, `${first.message} ${second.message}`, {
+    cause: thrown,
+    next: first.next,
+  });
 }

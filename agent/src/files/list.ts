@@ -12,7 +12,7 @@ import {
 } from "./limits.ts";
 import { decodeName, rawNames } from "./names.ts";
 import { expandPath, shown } from "./path.ts";
-import { childOf, type Pin } from "./pin.ts";
+import type { Pin } from "./pin.ts";
 import { openTarget } from "./resolve.ts";
 
 /** What to list. */

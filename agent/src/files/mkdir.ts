@@ -26,7 +26,10 @@ export function makeDirectory(boundary: Boundary, path: string, options: MkdirOp
     const mode = checkedMode(options.mode);
     using place = await openPlace(boundary, asked, { createParents: options.parents });
     const at = childOf(place.directory, place.name);
-    const made = await unless(["EEXIST"], mkdir(at, mode ?? DIRECTORY_MODE).then(() => true));
+    const made = await unless(
+      ["EEXIST"],
+      mkdir(at, mode ?? DIRECTORY_MODE).then(() => true),
+    );
     if (made === undefined) {
       if (!options.parents || !(await isDirectory(boundary, asked))) {
         throw new CmdopError("AlreadyExists", `${shown(asked)} exists already.`);
@@ -36,7 +39,7 @@ export function makeDirectory(boundary: Boundary, path: string, options: MkdirOp
       using directory = await boundary.pinning.pin(at, false);
       if (directory.stats.isDirectory()) await chmod(`${directory.at}/.`, mode);
     }
-    return describe(place.directory, place.name, asked);
+    return await describe(place.directory, place.name, asked);
   });
 }
 

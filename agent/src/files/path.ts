@@ -18,7 +18,10 @@ export function expandPath(path: string, home: string): string {
     );
   }
   if (path.includes("\0")) {
-    throw new CmdopError("InvalidArgument", `The path ${shown(path)} contains a NUL byte, which no name can.`);
+    throw new CmdopError(
+      "InvalidArgument",
+      `The path ${shown(path)} contains a NUL byte, which no name can.`,
+    );
   }
   const expanded = path === "~" || path.startsWith("~/") ? home + path.slice(1) : path;
   if (!expanded.startsWith("/")) {

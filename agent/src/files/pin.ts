@@ -63,9 +63,13 @@ export const procPinning: Pinning = {
     const raw = readlinkSync(pin.at, { encoding: "buffer" });
     const path = raw.toString();
     if (!raw.equals(Buffer.from(path)) || !path.startsWith("/")) {
-      throw new CmdopError("InvalidArgument", `What was named lies at ${shown(path)}, which is no usable path.`, {
-        next: "Name it directly; names that are not UTF-8 can only be reached by a command.",
-      });
+      throw new CmdopError(
+        "InvalidArgument",
+        `What was named lies at ${shown(path)}, which is no usable path.`,
+        {
+          next: "Name it directly; names that are not UTF-8 can only be reached by a command.",
+        },
+      );
     }
     return path;
   },

@@ -2,7 +2,7 @@ import type { BigIntStats } from "node:fs";
 import { lstat, mkdir } from "node:fs/promises";
 import { posix } from "node:path";
 import { CmdopError } from "@cmdop/proto";
-import { type Boundary, isConfined, refuseOutside, refuseOwnState } from "./boundary.ts";
+import { type Boundary, isConfined, ownState, refuseOutside, refuseOwnState } from "./boundary.ts";
 import { unless } from "./errors.ts";
 import { isWithin, shown } from "./path.ts";
 import { childOf, type Pin } from "./pin.ts";
@@ -61,8 +61,7 @@ export async function openPlace(
 /** The refusals that need no look at the disk come before any: they must not tell what exists. */
 function refuseByName(boundary: Boundary, path: string): void {
   refuseOutside(boundary, path);
-  if (!isWithin(path, boundary.stateDir)) return;
-  throw new CmdopError("PolicyDenied", `${shown(path)} belongs to the agent's own state.`);
+  if (isWithin(path, boundary.stateDir)) throw ownState(path);
 }
 
 async function pinDirectory(boundary: Boundary, path: string, create: boolean): Promise<Pin> {

@@ -23,6 +23,6 @@ export function writeContent(
     }
     await using replacement = await Replacement.open(boundary, asked, options);
     await replacement.write(content);
-    return replacement.commit();
+    return await replacement.commit();
   });
 }

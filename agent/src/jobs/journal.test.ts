@@ -45,7 +45,9 @@ test("promise 3: read from any offset, in records of any size, nothing is lost, 
       journal.close();
       const after = seed % (expected.length + 1);
       const seen = (await readAll(journal, BigInt(after))).flatMap((item) =>
-        item.kind === "output" ? [...item.bytes].map((byte) => ({ channel: item.channel, byte })) : ["dropped"],
+        item.kind === "output"
+          ? [...item.bytes].map((byte) => ({ channel: item.channel, byte }))
+          : ["dropped"],
       );
       expect(journal.end).toBe(BigInt(expected.length));
       expect(seen).toEqual(expected.slice(after));
@@ -98,7 +100,11 @@ test("a reader that is ahead waits until its offset has been written", async () 
   const next = reader.next();
   journal.append("stdout", Buffer.from("12345"));
   journal.append("stdout", Buffer.from("678"));
-  await expect(next).resolves.toMatchObject({ kind: "output", offset: 5n, bytes: new Uint8Array(Buffer.from("678")) });
+  await expect(next).resolves.toMatchObject({
+    kind: "output",
+    offset: 5n,
+    bytes: new Uint8Array(Buffer.from("678")),
+  });
 });
 
 test("an offset beyond everything ends with the journal", async () => {
@@ -129,7 +135,8 @@ test("small writes are joined where they queue, up to one event's size", async (
 
 test("promise 9: one-byte records of changing channels cost what they cost", () => {
   const journal = newJournal();
-  for (let count = 0; count < 100_000; count += 1) journal.append(count % 2 === 0 ? "stdout" : "stderr", bytes(1));
+  for (let count = 0; count < 100_000; count += 1)
+    journal.append(count % 2 === 0 ? "stdout" : "stderr", bytes(1));
   expect(journal.heldBytes).toBeLessThanOrEqual(limits.maxJournalBytes);
   expect(journal.start).toBeGreaterThan(90_000n);
 });

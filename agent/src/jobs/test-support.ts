@@ -67,7 +67,12 @@ export async function collect(events: AsyncIterable<JobEvent>): Promise<Collecte
       offset += event.bytes;
     } else if (event.kind === "ended") outcome = event.outcome;
   }
-  return { stdout: Buffer.concat(chunks.stdout), stderr: Buffer.concat(chunks.stderr), droppedBytes, outcome };
+  return {
+    stdout: Buffer.concat(chunks.stdout),
+    stderr: Buffer.concat(chunks.stderr),
+    droppedBytes,
+    outcome,
+  };
 }
 
 /** Reads until the job has written a line to standard output; the line. */

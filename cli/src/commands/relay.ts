@@ -1,3 +1,5 @@
+import os from "node:os";
+import { splitAddress } from "@cmdop/proto";
 import type { Command } from "commander";
 import { parsePort } from "../arguments.ts";
 import { DEFAULT_RELAY_PORT } from "../defaults.ts";
@@ -45,14 +47,15 @@ export function registerRelay(program: Command): void {
         port: options.port,
         publicAddress: options.publicAddress,
         healthPort: options.healthPort,
-        cert: options.cert,
-        key: options.key,
+        certFile: options.cert,
+        keyFile: options.key,
         log: stderrLog(options.log),
       });
       await relay.listen();
       try {
-        const target = `${relay.id}@${relay.address}`;
-        const ready = { relay: relay.address, id: relay.id, target, healthPort: relay.healthPort };
+        const address = reachableAddress(relay.address, relay.port);
+        const target = `${relay.id}@${address}`;
+        const ready = { relay: address, id: relay.id, target, healthPort: relay.healthPort };
         process.stdout.write(
           options.json
             ? `${JSON.stringify(ready)}\n`
@@ -63,4 +66,14 @@ export function registerRelay(program: Command): void {
         await relay.shutdown();
       }
     });
+}
+
+/** An address that others can dial: where the relay listens on every interface, the first that is not loopback. */
+function reachableAddress(address: string, port: number): string {
+  const { host } = splitAddress(address);
+  if (host !== "0.0.0.0" && host !== "::") return address;
+  const outward = Object.values(os.networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .find(({ internal, family }) => !internal && family === "IPv4");
+  return `${outward?.address ?? "127.0.0.1"}:${port}`;
 }

@@ -1,4 +1,4 @@
-import { setImmediate } from "node:timers/promises";
+import { setImmediate, setTimeout } from "node:timers/promises";
 import {
   CmdopError,
   type ExecEnd,
@@ -12,6 +12,9 @@ import { onAbort } from "../on-abort.ts";
 
 /** Tells the test what happened to a job, in the order in which it did. */
 export type Tell = (event: { readonly job: string; readonly what: "started" | "canceled" | "left" }) => void;
+
+/** Well within the server's grace, and long enough that not waiting for it shows. */
+const CLING_MS = 100;
 
 const MACHINES: readonly MachineStatus[] = [
   {
@@ -107,6 +110,11 @@ async function* events(
         throw new CmdopError("LinkLost", "The link broke.");
       case "hang":
         await new Promise<void>((resolve) => onAbort(signal, resolve));
+        break;
+      case "cling":
+        // Takes its time to end when it is canceled, as real commands do.
+        await new Promise<void>((resolve) => onAbort(signal, resolve));
+        await setTimeout(CLING_MS);
         break;
       case "talk":
         while (signal?.aborted !== true) {

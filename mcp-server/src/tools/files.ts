@@ -40,7 +40,6 @@ const list = defineTool({
   description: "List a directory, sorted by name, a page at a time.",
   input: z.strictObject({
     path,
-    include_hidden: z.boolean().optional(),
     page: z.string().optional().describe("nextPage of the answer before"),
     page_size: z.int().min(1).max(MAX_PAGE_ENTRIES).optional().describe(`Default ${DEFAULT_PAGE_ENTRIES}`),
     machine: machineArgument,
@@ -60,7 +59,6 @@ const list = defineTool({
   annotations: readOnly,
   handler: async (args, { client }) => {
     const { entries, nextPage } = await pickMachine(client, args.machine).files.list(args.path, {
-      hidden: args.include_hidden ?? false,
       pageSize: args.page_size ?? DEFAULT_PAGE_ENTRIES,
       page: args.page,
     });
@@ -235,20 +233,24 @@ const info = defineTool({
   annotations: readOnly,
   handler: async (args, { client }) => {
     const entry = await pickMachine(client, args.machine).files.info(args.path);
-    const changed = timeText(entry.mtimeMs);
-    const owner = `owner ${entry.uid}:${entry.gid}`;
-    return answer(
-      `${entry.path}${arrow(entry)}: ${kindAndSize(entry)}, mode ${octal(entry)}, ${owner}, changed ${changed}`,
-      entry,
-    );
+    const { name: _, mode, ...rest } = entry;
+    const facts = [
+      kindAndSize(entry),
+      `mode ${octal(mode)}`,
+      `owner ${entry.uid}:${entry.gid}`,
+      `changed ${timeText(entry.mtimeMs)}`,
+    ];
+    return {
+      text: [`${entry.path}${arrow(entry)}: ${facts.join(", ")}`],
+      structured: { ...rest, mode: octal(mode) },
+    };
   },
 });
 
 export const FILE_TOOLS: readonly Tool[] = [list, read, write, remove, copy, move, mkdir, info];
 
-function answer(text: string, entry: FileInfo): ToolAnswer<z.output<typeof entrySchema>> {
-  const { name: _, ...rest } = entry;
-  return { text: [text], structured: { ...rest, mode: octal(entry) } };
+function changed(text: string, { path, type, size }: FileInfo): ToolAnswer<z.output<typeof changedSchema>> {
+  return { text: [text], structured: { path, type, size } };
 }
 
 function bytesOf(content: string, encoding: "utf8" | "base64"): Buffer {
@@ -266,8 +268,8 @@ function bytesOf(content: string, encoding: "utf8" | "base64"): Buffer {
   );
 }
 
-function octal(entry: FileInfo): string {
-  return entry.mode.toString(8).padStart(4, "0");
+function octal(mode: number): string {
+  return mode.toString(8).padStart(4, "0");
 }
 
 function kindAndSize(entry: FileInfo): string {

@@ -79,7 +79,10 @@ function certificate(fields: CertificateFields): string {
     ),
   );
   const signature = der(0x03, Buffer.concat([Buffer.of(0), sign("sha256", body, fields.signer)]));
-  const lines = sequence(body, algorithm, signature).toString("base64").match(/.{1,64}/g) ?? [];
+  const lines =
+    sequence(body, algorithm, signature)
+      .toString("base64")
+      .match(/.{1,64}/g) ?? [];
   return `-----BEGIN CERTIFICATE-----\n${lines.join("\n")}\n-----END CERTIFICATE-----\n`;
 }
 

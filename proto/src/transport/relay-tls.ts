@@ -47,12 +47,14 @@ export function connectToRelay({
     ...(pinned ? {} : { servername: relay.id }),
   };
   return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(canceled());
+      return;
+    }
     const tls = connect(options);
     const waitedMs = timeoutMs ?? RELAY_CONNECT_TIMEOUT_MS;
     const timer = setTimeout(() => fail(unreachable(relay, `no answer within ${waitedMs} ms`)), waitedMs);
-    const stopListening = onAbort(signal, () =>
-      fail(new CmdopError("Canceled", "The connection attempt was canceled.")),
-    );
+    const stopListening = onAbort(signal, () => fail(canceled()));
     const release = (): void => {
       clearTimeout(timer);
       stopListening();
@@ -104,6 +106,10 @@ export function checkPinnedCertificate(leaf: X509Certificate | undefined, relay:
     throw untrusted(relay, "its CA did not issue its certificate");
   if (Date.parse(leaf.validTo) < Date.now())
     throw untrusted(relay, `its certificate ended on ${leaf.validTo}`);
+}
+
+function canceled(): CmdopError {
+  return new CmdopError("Canceled", "The connection attempt was canceled.");
 }
 
 function unreachable(relay: RelayTarget, why: string, cause?: unknown): CmdopError {

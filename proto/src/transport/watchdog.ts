@@ -12,7 +12,7 @@ export interface WatchdogOptions {
   readonly session: Http2Session;
   /** The raw connection below the session: its inbound bytes are the sign of life, and it is what gets destroyed. */
   readonly socket: Socket;
-  /** Called once, when the peer is taken for dead, after both have been destroyed. */
+  /** Called once, after both have been destroyed: the peer is taken for dead, or the socket was gone already. */
   readonly onDead: () => void;
   readonly pingIntervalMs?: number;
   readonly deadAfterMs?: number;
@@ -28,26 +28,29 @@ export function watchdog(options: WatchdogOptions): () => void {
   const { session, socket, onDead } = options;
   const pingIntervalMs = options.pingIntervalMs ?? PING_INTERVAL_MS;
   const deadAfterMs = options.deadAfterMs ?? DEAD_AFTER_MS;
+  const tickMs = Math.min(pingIntervalMs, deadAfterMs) / 4;
   let seenBytes = socket.bytesRead;
-  let seenAt = performance.now();
-  let pingedAt = seenAt;
+  // Counted in ticks, not read off a clock: after a stall of our own, what the peer sent meanwhile is still unread.
+  let silentMs = 0;
+  let sincePingMs = 0;
   const timer = setInterval(() => {
-    const now = performance.now();
+    silentMs += tickMs;
+    sincePingMs += tickMs;
     if (socket.bytesRead !== seenBytes) {
       seenBytes = socket.bytesRead;
-      seenAt = now;
+      silentMs = 0;
     }
-    if (now - seenAt >= deadAfterMs || socket.destroyed) {
+    if (silentMs >= deadAfterMs || socket.destroyed) {
       stop();
       session.destroy();
       socket.destroy();
       onDead();
-    } else if (now - pingedAt >= pingIntervalMs && !session.destroyed) {
-      pingedAt = now;
+    } else if (sincePingMs >= pingIntervalMs && !session.destroyed) {
+      sincePingMs = 0;
       // The answer matters only as inbound bytes; a ping that fails shows as silence.
       session.ping(() => undefined);
     }
-  }, Math.min(pingIntervalMs, deadAfterMs) / 4);
+  }, tickMs);
   timer.unref();
   const stop = (): void => clearInterval(timer);
   return stop;

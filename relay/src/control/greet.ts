@@ -42,7 +42,9 @@ const LANES: Readonly<Record<number, LaneName>> = { [Lane.INTERACTIVE]: "interac
 /** What the agent says of itself, and nothing more than fits. */
 const claimSchema = z.object({
   machineKey: z.instanceof(Uint8Array).refine((key) => key.length === 32, "a machine key has 32 bytes"),
-  signature: z.instanceof(Uint8Array).refine((signature) => signature.length === 64, "a signature has 64 bytes"),
+  signature: z
+    .instanceof(Uint8Array)
+    .refine((signature) => signature.length === 64, "a signature has 64 bytes"),
   bootId: z.uuid(),
   agentVersion: z.string().max(64),
   joinToken: z.string(),
@@ -125,7 +127,10 @@ export function createGreet(trust: Trust, log: Log): Greet {
     } catch (thrown) {
       // A machine that has joined stays in, whatever old token its start script still names.
       if (known === undefined) throw thrown;
-      log.warn("join token of a known machine ignored", { machine: known.name, why: CmdopError.from(thrown).message });
+      log.warn("join token of a known machine ignored", {
+        machine: known.name,
+        why: CmdopError.from(thrown).message,
+      });
       return known;
     }
   }

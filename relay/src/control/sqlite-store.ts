@@ -47,10 +47,14 @@ export class SqliteStore implements Store {
       chmodSync(file, 0o600);
       this.#db.exec(SCHEMA);
     } catch (thrown) {
-      throw new CmdopError("InvalidArgument", `The relay's store ${file} can't be opened: ${String(thrown)}.`, {
-        next: "Check that no other relay uses this state directory, and that it can be written.",
-        cause: thrown,
-      });
+      throw new CmdopError(
+        "InvalidArgument",
+        `The relay's store ${file} can't be opened: ${String(thrown)}.`,
+        {
+          next: "Check that no other relay uses this state directory, and that it can be written.",
+          cause: thrown,
+        },
+      );
     }
   }
 

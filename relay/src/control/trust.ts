@@ -6,8 +6,8 @@ import {
   type MachineIdentity,
   type PublicKey,
   type RosterClaims,
-  thumbprint,
   TrustedClock,
+  thumbprint,
   verifyGrant,
   verifyRoster,
 } from "@cmdop/proto";
@@ -93,7 +93,10 @@ export class Trust implements Directory {
       throw new CmdopError("KeyRevoked", `The key ${keyId} is revoked, and so it stays.`);
     }
     if (this.#owners.has(keyId)) {
-      throw new CmdopError("InvalidArgument", "An owner's own key can't be granted anything: use a key of its own.");
+      throw new CmdopError(
+        "InvalidArgument",
+        "An owner's own key can't be granted anything: use a key of its own.",
+      );
     }
     checkGrantTime(claims, this.nowS());
     if ((await this.#store.putGrant(keyId, statement)) !== statement) {
@@ -136,7 +139,9 @@ export class Trust implements Directory {
   }
 
   machines(): readonly StoredMachine[] {
-    return [...this.#machines.values()].sort((a, b) => a.name.localeCompare(b.name) || (a.id < b.id ? -1 : 1));
+    return [...this.#machines.values()].sort(
+      (a, b) => a.name.localeCompare(b.name) || (a.id < b.id ? -1 : 1),
+    );
   }
 
   machinesCalled(idOrName: string): readonly MachineIdentity[] {

@@ -49,11 +49,14 @@ export function unaryCall<In, Out>(
       });
     });
     request.once("trailers", note);
-    request.once("error", (error) => fail(signal.aborted ? `nothing within ${timeoutMs} ms` : error.message, error));
+    request.once("error", (error) =>
+      fail(signal.aborted ? `nothing within ${timeoutMs} ms` : error.message, error),
+    );
     request.once("close", () => {
       if (status !== "0") return fail(`status ${String(status)}, ${String(detail)}`);
       const answer = Buffer.concat(chunks);
-      const isOneMessage = answer.length >= PREFIX_BYTES && answer.length === PREFIX_BYTES + answer.readUInt32BE(1);
+      const isOneMessage =
+        answer.length >= PREFIX_BYTES && answer.length === PREFIX_BYTES + answer.readUInt32BE(1);
       if (!isOneMessage || answer[0] !== 0) return fail("its message is not framed as one");
       try {
         resolve(deserialize(answer.subarray(PREFIX_BYTES)));

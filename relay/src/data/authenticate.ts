@@ -1,6 +1,6 @@
 import {
-  CmdopError,
   type CallToken,
+  CmdopError,
   callTokenKeyId,
   checkCallTokenAudience,
   checkCallTokenTime,

@@ -69,7 +69,8 @@ export class Budget {
   openCall(keyId: KeyId, call: OpenCall): () => void {
     const calls = this.#calls.get(keyId) ?? new Set();
     const { callsPerKey, calls: most } = this.#bounds;
-    if (calls.size >= callsPerKey) throw exceeded(`This key has ${calls.size} calls open; ${callsPerKey} are the most.`);
+    if (calls.size >= callsPerKey)
+      throw exceeded(`This key has ${calls.size} calls open; ${callsPerKey} are the most.`);
     if (this.#callCount >= most) throw exceeded(`This relay carries ${most} calls; it takes no more.`);
     if (this.#spentCancels(keyId) >= CANCEL_BURST) {
       throw exceeded(
@@ -94,7 +95,8 @@ export class Budget {
   openSession(keyId: KeyId): () => void {
     const count = this.#sessions.get(keyId) ?? 0;
     const { sessionsPerKey } = this.#bounds;
-    if (count >= sessionsPerKey) throw exceeded(`This key has ${count} connections; ${sessionsPerKey} are the most.`);
+    if (count >= sessionsPerKey)
+      throw exceeded(`This key has ${count} connections; ${sessionsPerKey} are the most.`);
     this.#sessions.set(keyId, count + 1);
     return () => {
       const rest = (this.#sessions.get(keyId) ?? 1) - 1;

@@ -16,6 +16,7 @@ import {
   LANE_WINDOWS,
   type LaneName,
   MAX_FRONT_HEADER_BYTES,
+  type MachineIdentity,
   methodRule,
   watchdog,
 } from "@cmdop/proto";
@@ -43,7 +44,7 @@ export interface FrontServices {
   readonly authenticator: Authenticator;
   readonly budget: Budget;
   /** The link of a machine; throws MachineOffline. */
-  readonly machineUpstream: (machine: { id: string; name: string }, lane: LaneName) => Upstream;
+  readonly machineUpstream: (machine: MachineIdentity, lane: LaneName) => Upstream;
   /** The relay's own services. */
   readonly relayUpstream: () => Upstream;
   readonly times: Times;
@@ -147,7 +148,10 @@ export class CallerSession {
       throw new CmdopError("Unimplemented", "This relay routes no such method.");
     }
     if (this.#known === undefined && this.#openStreams > MAX_CALLS_PER_KEY) {
-      throw new CmdopError("LimitExceeded", `More than ${MAX_CALLS_PER_KEY} calls at once on one new connection.`);
+      throw new CmdopError(
+        "LimitExceeded",
+        `More than ${MAX_CALLS_PER_KEY} calls at once on one new connection.`,
+      );
     }
     const caller = await authenticator.authenticate(headerOf(headers, HEADERS.authorization));
     this.#becomeKnown(caller.keyId);

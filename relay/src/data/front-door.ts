@@ -1,10 +1,15 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import { createServer as createTlsServer, type SecureContextOptions, type Server as TlsServer, type TLSSocket } from "node:tls";
+import {
+  createServer as createTlsServer,
+  type SecureContextOptions,
+  type TLSSocket,
+  type Server as TlsServer,
+} from "node:tls";
 import { AGENT_ALPN, CALLER_ALPN, CmdopError } from "@cmdop/proto";
 import { CallerSession, type FrontServices } from "./caller-session.ts";
-import type { Links } from "./links.ts";
 import { MAX_CONNECTIONS, MAX_STRANGERS, MAX_STRANGERS_PER_ADDRESS } from "./limits.ts";
+import type { Links } from "./links.ts";
 import { Strangers } from "./strangers.ts";
 
 /** What the front door needs. */
@@ -51,10 +56,14 @@ export class FrontDoor {
     try {
       await once(this.#tcp, "listening");
     } catch (thrown) {
-      throw new CmdopError("InvalidArgument", `The relay can't listen on ${host}:${port}: ${String(thrown)}.`, {
-        next: "Choose another port, or end what uses it.",
-        cause: thrown,
-      });
+      throw new CmdopError(
+        "InvalidArgument",
+        `The relay can't listen on ${host}:${port}: ${String(thrown)}.`,
+        {
+          next: "Choose another port, or end what uses it.",
+          cause: thrown,
+        },
+      );
     }
     const address = this.#tcp.address();
     return isAddressInfo(address) ? address.port : port;

@@ -27,7 +27,12 @@ export function requestHeaders(
   path: string,
   added: Readonly<Record<string, string>>,
 ): OutgoingHttpHeaders {
-  const headers: OutgoingHttpHeaders = { ":method": "POST", ":path": path, ":scheme": "http", ":authority": "cmdop" };
+  const headers: OutgoingHttpHeaders = {
+    ":method": "POST",
+    ":path": path,
+    ":scheme": "http",
+    ":authority": "cmdop",
+  };
   for (const [name, value] of Object.entries(received)) {
     if (name.startsWith(":") || HOP_HEADERS.has(name)) continue;
     if (name.startsWith(HEADER_PREFIX) && !CALLER_HEADERS.has(name)) continue;

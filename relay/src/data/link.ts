@@ -6,7 +6,14 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { applyWindows, CmdopError, type LaneName, LANE_WINDOWS, MAX_LINK_HEADER_BYTES, watchdog } from "@cmdop/proto";
+import {
+  applyWindows,
+  CmdopError,
+  LANE_WINDOWS,
+  type LaneName,
+  MAX_LINK_HEADER_BYTES,
+  watchdog,
+} from "@cmdop/proto";
 import { LINK_SESSION_MEMORY_MB, LINK_STREAMS, MAX_CALLS_PER_LINK, type Times } from "./limits.ts";
 import type { Upstream, UpstreamCall } from "./upstream.ts";
 
@@ -68,7 +75,7 @@ export class Link implements Upstream {
     // An error is always followed by close, or by the watchdog where Node never says close.
     this.#session.on("error", () => undefined);
     this.#session.once("close", () => this.close("the connection ended"));
-    this.#session.once("goaway", () => this.#drain("the agent is closing it"));
+    this.#session.once("goaway", () => this.drain("the agent is closing it"));
     tls.once("close", () => this.close("the connection ended"));
     this.#stopWatching = watchdog({
       session: this.#session,
@@ -105,7 +112,7 @@ export class Link implements Upstream {
   open(headers: OutgoingHttpHeaders, signal: AbortSignal): ClientHttp2Stream {
     if (this.#state.kind !== "up" || this.#session.closed || this.#session.destroyed) throw this.#offline();
     this.#callCount += 1;
-    if (this.#callCount >= MAX_CALLS_PER_LINK) this.#drain("its stream ids are used up");
+    if (this.#callCount >= MAX_CALLS_PER_LINK) this.drain("its stream ids are used up");
     return this.#session.request(headers, { signal, endStream: false });
   }
 
@@ -126,7 +133,11 @@ export class Link implements Upstream {
 
   /** Takes no more calls and lets the running ones finish, for a bounded time. */
   drain(reason: string): void {
-    this.#drain(reason);
+    if (this.#state.kind === "greeting") this.close(reason);
+    if (this.#state.kind !== "up") return;
+    this.#setState({ kind: "draining", admission: this.#state.admission, reason });
+    if (this.#calls.size === 0) this.close(reason);
+    else this.#drainTimer = setTimeout(() => this.close(reason), this.#options.times.linkDrainMs);
   }
 
   /** Ends the link at once. Its calls are told, whether or not Node ever closes their streams. */
@@ -140,14 +151,6 @@ export class Link implements Upstream {
     this.#session.destroy();
     this.#options.tls.destroy();
     this.#options.raw.destroy();
-  }
-
-  #drain(reason: string): void {
-    if (this.#state.kind === "greeting") return this.close(reason);
-    if (this.#state.kind !== "up") return;
-    this.#setState({ kind: "draining", admission: this.#state.admission, reason });
-    if (this.#calls.size === 0) return this.close(reason);
-    this.#drainTimer = setTimeout(() => this.close(reason), this.#options.times.linkDrainMs);
   }
 
   #setState(state: LinkState): void {

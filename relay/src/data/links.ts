@@ -102,7 +102,12 @@ export class Links {
     this.#all.delete(link);
     if (before.kind === "up" || before.kind === "draining") {
       const { machineName, machineId, lane } = before.admission;
-      this.#options.log.info("link down", { machine: machineName, id: machineId, lane, reason: state.reason });
+      this.#options.log.info("link down", {
+        machine: machineName,
+        id: machineId,
+        lane,
+        reason: state.reason,
+      });
     }
   }
 

@@ -1,4 +1,9 @@
-import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import {
+  constants,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+  type ServerHttp2Stream,
+} from "node:http2";
 import { CmdopError, errorTrailers } from "@cmdop/proto";
 import { answerError, stopReceiving } from "./answer.ts";
 import { responseHeaders } from "./headers.ts";

@@ -66,7 +66,10 @@ function machineFor(
   if (machineCalled === undefined) {
     const names = visibleMachines(directory, caller).map(({ name }) => name);
     const shown = names.slice(0, MAX_NAMES_SHOWN).join(", ") + (names.length > MAX_NAMES_SHOWN ? ", …" : "");
-    throw new CmdopError("MachineRequired", `The call names no machine. This key reaches ${shown || "none"}.`);
+    throw new CmdopError(
+      "MachineRequired",
+      `The call names no machine. This key reaches ${shown || "none"}.`,
+    );
   }
   const candidates = directory.machinesCalled(machineCalled).filter((machine) => mayReach(caller, machine));
   const [machine, namesake] = candidates;

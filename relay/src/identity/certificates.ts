@@ -116,11 +116,7 @@ function commonNameOf(certificate: X509Certificate): string {
 }
 
 function extension(id: string, value: Buffer, critical?: "critical"): Buffer {
-  return der.sequence(
-    der.oid(id),
-    ...(critical === undefined ? [] : [der.yes()]),
-    der.octetString(value),
-  );
+  return der.sequence(der.oid(id), ...(critical === undefined ? [] : [der.yes()]), der.octetString(value));
 }
 
 /** A host as subjectAltName has it: dNSName is [2], iPAddress is [7]. */

@@ -1,5 +1,5 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { chmod, mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { SecureContextOptions } from "node:tls";
 import { CmdopError, relayIdOf, relayIdSchema } from "@cmdop/proto";
@@ -31,7 +31,13 @@ export interface Identity {
 export async function ownIdentity(stateDir: string, hosts: readonly string[]): Promise<Identity> {
   const ca = await loadOrCreateCa(stateDir);
   const issue = (): Credential =>
-    createLeaf(ca, "cmdop relay", [...new Set([...LOCAL_HOSTS, ...hosts])], daysFromNow(-1), daysFromNow(LEAF_LIFETIME_DAYS));
+    createLeaf(
+      ca,
+      "cmdop relay",
+      [...new Set([...LOCAL_HOSTS, ...hosts])],
+      daysFromNow(-1),
+      daysFromNow(LEAF_LIFETIME_DAYS),
+    );
   let leaf = issue();
   return {
     id: relayIdOf(ca.certificate),
@@ -43,7 +49,8 @@ export async function ownIdentity(stateDir: string, hosts: readonly string[]): P
 }
 
 /** A certificate that somebody else issued, from two PEM files; the relay's id is its first host name. */
-export async function filesIdentity(certFile: string, keyFile: string): Promise<Identity> {
+export async function filesIdentity(stateDir: string, certFile: string, keyFile: string): Promise<Identity> {
+  await makeStateDir(stateDir);
   const read = async (): Promise<SecureContextOptions> => ({
     cert: await readFile(certFile),
     key: await readFile(keyFile),
@@ -70,7 +77,7 @@ function dnsNames(certificate: X509Certificate): string[] {
 }
 
 async function loadOrCreateCa(stateDir: string): Promise<Credential> {
-  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  await makeStateDir(stateDir);
   const file = join(stateDir, "ca.pem");
   const pem = await readFile(file, "utf8").catch((thrown) => {
     if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return undefined;
@@ -80,6 +87,12 @@ async function loadOrCreateCa(stateDir: string): Promise<Credential> {
   const ca = createCa("cmdop relay CA", daysFromNow(-1), daysFromNow(CA_LIFETIME_DAYS));
   await writeSecret(file, pemOf(ca.privateKey) + ca.certificate.toString());
   return ca;
+}
+
+/** Nobody else may even look in, whatever the directory's mode was. */
+async function makeStateDir(stateDir: string): Promise<void> {
+  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  await chmod(stateDir, 0o700);
 }
 
 /** Key and certificate are one file, and it appears whole or not at all: half a CA would be another relay. */

@@ -1,0 +1,117 @@
+import { constants } from "node:fs";
+import {
+  chmod,
+  type FileHandle,
+  lchown,
+  lutimes,
+  mkdir,
+  open,
+  readlink,
+  symlink,
+  utimes,
+} from "node:fs/promises";
+import { CmdopError } from "@cmdop/proto";
+import { refuseOwnDirectory } from "./boundary.ts";
+import { changeDurably } from "./durable.ts";
+import { attempt, unless } from "./errors.ts";
+import { PERMISSION_BITS } from "./mode.ts";
+import { rawNames } from "./names.ts";
+import { shown } from "./path.ts";
+import { childOf, type Pin } from "./pin.ts";
+import { openRegular, readRange } from "./read.ts";
+import { below, goOn, type Spot, type TreeWalk } from "./tree-walk.ts";
+
+/** A copy on its way. */
+export interface CopyWalk extends TreeWalk {
+  /** For a move: each file is on disk before the source goes, and keeps its owner where the agent's user may set it. */
+  readonly moving: boolean;
+}
+
+/** A name in a directory that is held. */
+export interface Slot {
+  readonly directory: Pin;
+  readonly name: string | Buffer;
+}
+
+const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
+
+/**
+ * Copies what is held to a new name, with modes, times and links as they are.
+ * Setuid and setgid are left out of files; hard links become files of their
+ * own, holes are filled, extended attributes are not kept. Sockets, FIFOs and
+ * devices are refused.
+ */
+export async function copyPinned(walk: CopyWalk, spot: Spot, from: Slot, pin: Pin, to: Slot): Promise<void> {
+  goOn(walk, spot);
+  await attempt(walk.verb, spot.path, async () => {
+    const { stats } = pin;
+    if (stats.isFile()) await copyFile(walk, spot, pin, to);
+    else if (stats.isDirectory()) await copyDirectory(walk, spot, pin, to);
+    else if (stats.isSymbolicLink()) await copyLink(walk, from, pin, to);
+    else {
+      throw new CmdopError(
+        "NotAFile",
+        `${shown(spot.path)} is a device, FIFO or socket, which can't be copied.`,
+        {
+          next: "Delete it or leave it out, or copy with a command.",
+        },
+      );
+    }
+  });
+}
+
+async function copyFile(walk: CopyWalk, spot: Spot, pin: Pin, to: Slot): Promise<void> {
+  await using source = await openRegular(pin, spot.path);
+  await using copy = await open(childOf(to.directory, to.name), CREATE, 0o600);
+  for await (const piece of readRange(source, pin.stats, { offset: 0n }, spot.path)) {
+    goOn(walk, spot);
+    await writeAll(copy, piece);
+  }
+  if (walk.moving && isRoot()) await copy.chown(Number(pin.stats.uid), Number(pin.stats.gid));
+  await copy.chmod(Number(pin.stats.mode) & PERMISSION_BITS);
+  await copy.utimes(seconds(pin.stats.atimeNs), seconds(pin.stats.mtimeNs));
+  if (walk.moving) await copy.sync();
+}
+
+async function copyDirectory(walk: CopyWalk, spot: Spot, pin: Pin, to: Slot): Promise<void> {
+  await refuseOwnDirectory(walk.boundary, pin, spot.path);
+  const at = childOf(to.directory, to.name);
+  await mkdir(at, 0o700);
+  using copy = await walk.boundary.pinning.pin(at, false);
+  const fill = async (): Promise<void> => {
+    for await (const raw of rawNames(pin)) {
+      const found = await unless(["ENOENT"], walk.boundary.pinning.pin(childOf(pin, raw), false));
+      if (found === undefined) continue;
+      using child = found;
+      const next = below(spot, raw);
+      await copyPinned(walk, next, { directory: pin, name: raw }, child, { directory: copy, name: raw });
+    }
+  };
+  await (walk.moving ? changeDurably(copy, spot.path, fill) : fill());
+  const { uid, gid, mode, atimeNs, mtimeNs } = pin.stats;
+  const inside = `${copy.at}/.`;
+  if (walk.moving && isRoot()) await lchown(inside, Number(uid), Number(gid));
+  await chmod(inside, Number(mode) & 0o7777);
+  await utimes(inside, seconds(atimeNs), seconds(mtimeNs));
+}
+
+async function copyLink(walk: CopyWalk, from: Slot, pin: Pin, to: Slot): Promise<void> {
+  const at = childOf(to.directory, to.name);
+  await symlink(await readlink(childOf(from.directory, from.name), { encoding: "buffer" }), at);
+  if (walk.moving && isRoot()) await lchown(at, Number(pin.stats.uid), Number(pin.stats.gid));
+  await lutimes(at, seconds(pin.stats.atimeNs), seconds(pin.stats.mtimeNs));
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let written = 0; written < bytes.length; ) {
+    written += (await file.write(bytes, written)).bytesWritten;
+  }
+}
+
+function isRoot(): boolean {
+  return process.getuid?.() === 0;
+}
+
+function seconds(nanoseconds: bigint): number {
+  return Number(nanoseconds) / 1e9;
+}

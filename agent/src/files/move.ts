@@ -1,0 +1,48 @@
+import type { Boundary } from "./boundary.ts";
+import { copyAndPublish, refuseInside } from "./copy.ts";
+import { describe, type Entry } from "./entry.ts";
+import { attempt, unless } from "./errors.ts";
+import { expandPath } from "./path.ts";
+import { childOf } from "./pin.ts";
+import { publish, refuseOccupied } from "./publish.ts";
+import { refuseVital, removePinned } from "./remove.ts";
+import { openPlace } from "./resolve.ts";
+
+/** How something is moved. */
+export interface MoveOptions {
+  /** Replace a file that exists. */
+  readonly overwrite: boolean;
+}
+
+/**
+ * Renames a file, a link (as a link) or a directory. To another filesystem it
+ * is copied, and deleted at the source only when the copy is whole and on disk.
+ */
+export function move(
+  boundary: Boundary,
+  source: string,
+  destination: string,
+  options: MoveOptions,
+  signal: AbortSignal,
+): Promise<Entry> {
+  return attempt("move", source, async () => {
+    const from = expandPath(source, boundary.home);
+    const to = expandPath(destination, boundary.home);
+    using origin = await openPlace(boundary, from);
+    using pin = await boundary.pinning.pin(childOf(origin.directory, origin.name), false);
+    await refuseVital(boundary, origin, pin, "move");
+    return await attempt("make", to, async () => {
+      using place = await openPlace(boundary, to);
+      refuseOccupied(pin, place, options.overwrite);
+      await refuseInside(pin, place);
+      const source = { directory: origin.directory, name: origin.name, pin };
+      const renamed = publish(source, place, options.overwrite).then(() => true);
+      if ((await unless(["EXDEV"], renamed)) === undefined) {
+        const walk = { boundary, verb: "move", signal };
+        await copyAndPublish({ ...walk, moving: true }, origin, pin, place, options.overwrite);
+        await removePinned(walk, { path: origin.path, depth: 0 }, origin.directory, origin.name, pin, true);
+      }
+      return await describe(place.directory, place.name, to);
+    });
+  });
+}

@@ -1,0 +1,117 @@
+import { spawn, spawnSync } from "node:child_process";
+import { closeSync, constants, mkdtempSync, openSync, readdirSync, rmSync } from "node:fs";
+import { Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** Pipes made at once in the background: one `mkfifo` for many jobs. Each is one open descriptor until it is used. */
+const BATCH_PIPES = 48;
+
+/** Pipes made while a job waits, at the first job or in a burst: three a job, and some for the next. */
+const URGENT_PIPES = 6;
+
+/** Refilled below this. */
+const LOW_PIPES = 24;
+
+/** One pipe between the agent and a process. */
+export interface Pipe {
+  /** The agent's end. */
+  readonly ours: Socket;
+  /** The process's end, a descriptor to be closed when the process has it. */
+  readonly theirs: number;
+}
+
+/**
+ * Real pipes for the processes' standard streams. Node's own are sockets, which
+ * Linux does not let a process open by name: `echo x > /dev/stderr` and
+ * `cat /dev/stdin` would fail. Node can't make a pipe, but it can open a FIFO,
+ * so FIFOs are made ahead, opened, and unlinked at once: no name outlives a
+ * moment, and a descriptor in /proc is opened again for the two ends.
+ *
+ * Elsewhere, and where there is no `mkfifo`, `take` answers undefined, and
+ * Node's sockets are used (on macOS those can be opened by name).
+ */
+export class PipePool {
+  /** FIFOs without a name, opened for both directions, which never blocks. */
+  readonly #fifos: number[] = [];
+  #refilling: Promise<void> | undefined;
+  #usable = process.platform === "linux";
+  #closed = false;
+
+  /** A pipe for a process to write to (`out`) or to read from (`in`). */
+  take(direction: "in" | "out"): Pipe | undefined {
+    if (this.#usable && this.#fifos.length === 0) this.#refillNow();
+    const fifo = this.#fifos.pop();
+    if (this.#usable && this.#fifos.length < LOW_PIPES) this.#refilling ??= this.#refill();
+    if (fifo === undefined) return undefined;
+    try {
+      return direction === "out" ? outward(fifo) : inward(fifo);
+    } finally {
+      closeSync(fifo);
+    }
+  }
+
+  /** Closes what has not been used. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#usable = false;
+    await this.#refilling;
+    for (const fifo of this.#fifos.splice(0)) closeSync(fifo);
+  }
+
+  #refillNow(): void {
+    const directory = newDirectory();
+    const { status } = spawnSync("mkfifo", names(directory, URGENT_PIPES), { stdio: "ignore" });
+    this.#adopt(directory, status === 0);
+  }
+
+  async #refill(): Promise<void> {
+    const directory = newDirectory();
+    const child = spawn("mkfifo", names(directory, BATCH_PIPES), { stdio: "ignore" });
+    const made = await new Promise<boolean>((resolve) => {
+      child.once("error", () => resolve(false));
+      child.once("exit", (code) => resolve(code === 0));
+    });
+    this.#adopt(directory, made);
+    this.#refilling = undefined;
+  }
+
+  #adopt(directory: string, made: boolean): void {
+    try {
+      if (!made) this.#usable = false;
+      else if (!this.#closed) {
+        for (const name of readdirSync(directory)) {
+          this.#fifos.push(openSync(join(directory, name), constants.O_RDWR | constants.O_NONBLOCK));
+        }
+      }
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  }
+}
+
+function newDirectory(): string {
+  return mkdtempSync(join(tmpdir(), "cmdop-pipes-"));
+}
+
+function names(directory: string, count: number): string[] {
+  return ["-m", "600", ...Array.from({ length: count }, (_, index) => join(directory, String(index)))];
+}
+
+function reopen(fifo: number, flags: number): number {
+  return openSync(`/proc/self/fd/${fifo}`, flags);
+}
+
+// Only our own end may be non-blocking: few programs expect EAGAIN on their standard streams.
+
+function outward(fifo: number): Pipe {
+  const theirs = reopen(fifo, constants.O_WRONLY);
+  const fd = reopen(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
+  return { ours: new Socket({ fd, readable: true, writable: false }), theirs };
+}
+
+function inward(fifo: number): Pipe {
+  const theirs = reopen(fifo, constants.O_RDONLY);
+  const fd = reopen(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+  return { ours: new Socket({ fd, readable: false, writable: true }), theirs };
+}

@@ -1,0 +1,123 @@
+import { CmdopError, type KeyId, methodRule, type PathScope, type Scope } from "@cmdop/proto";
+import { expandPath, isWithin, shown } from "../files/path.ts";
+import type { Caller } from "./caller.ts";
+import { type Policy, withheldBy } from "./policy.ts";
+
+/** Who calls and what the owner granted, as a door has established it. */
+export interface Identity {
+  readonly door: Caller["door"];
+  readonly keyId: KeyId | "local";
+  readonly keyName: string;
+  /** What the grant allows. */
+  readonly scopes: readonly Scope[];
+  /** The directories that the grant binds files to; absent means everywhere. */
+  readonly paths?: readonly string[];
+  /** Whether the key is one of the roster's owners. */
+  readonly owner: boolean;
+}
+
+/** A path that a request names, and what is to be done to it. */
+export interface PathAccess {
+  readonly path: string;
+  readonly access: PathScope;
+}
+
+/** What the gate says. */
+export type Decision =
+  | { readonly kind: "allow"; readonly caller: Caller }
+  | { readonly kind: "deny"; readonly error: CmdopError };
+
+/**
+ * The one gate: whether this caller may call this method on these paths. It
+ * looks at names only; the files core looks again at what they lead to.
+ * `paths` must be those that the method table finds in the request.
+ */
+export function authorize(
+  identity: Identity,
+  method: string,
+  paths: readonly PathAccess[],
+  policy: Policy,
+  home: string,
+): Decision {
+  try {
+    return { kind: "allow", caller: admitted(identity, method, paths, policy, home) };
+  } catch (thrown) {
+    return { kind: "deny", error: CmdopError.from(thrown) };
+  }
+}
+
+function admitted(
+  identity: Identity,
+  method: string,
+  paths: readonly PathAccess[],
+  policy: Policy,
+  home: string,
+): Caller {
+  const { door, keyId, keyName } = identity;
+  const rule = methodRule(method);
+  if (rule === undefined) {
+    throw new CmdopError("Unimplemented", `There is no method ${shown(method)} that a caller may use.`);
+  }
+  if (rule.owner === true && !identity.owner) {
+    throw new CmdopError("PermissionDenied", `${method} is for the owner; key ${shown(keyName)} is none.`, {
+      next: "Use the owner key.",
+    });
+  }
+  for (const scope of rule.scopes) requireScope(scope, identity, policy);
+  if (paths.length !== (rule.paths ?? []).length) {
+    throw new CmdopError(
+      "InvalidArgument",
+      `${method} does not name the paths that it is to be checked for.`,
+    );
+  }
+  const granted = identity.paths?.map((root) => expandPath(root, home));
+  const allowed = policy.roots?.map((root) => expandPath(root, home));
+  for (const { path } of paths) {
+    const asked = expandPath(path, home);
+    if (granted !== undefined)
+      requireWithin(asked, granted, "PermissionDenied", `key ${shown(keyName)} is granted`);
+    if (allowed !== undefined)
+      requireWithin(asked, allowed, "PolicyDenied", "the machine's policy allows (roots)");
+  }
+  const scopes = identity.scopes.filter((scope) => withheldBy(policy, scope) === undefined);
+  const roots = [granted, allowed].filter((list) => list !== undefined);
+  return { door, keyId, keyName, scopes: new Set(scopes), roots };
+}
+
+function requireScope(scope: Scope, { scopes, keyName }: Identity, policy: Policy): void {
+  if (!scopes.includes(scope)) {
+    const has = scopes.length === 0 ? "no scope" : `only ${scopes.join(", ")}`;
+    throw new CmdopError(
+      "PermissionDenied",
+      `Key ${shown(keyName)} lacks the scope ${scope}; it has ${has}.`,
+      {
+        next: `Ask the owner for a key with the scope ${scope}.`,
+      },
+    );
+  }
+  const field = withheldBy(policy, scope);
+  if (field === undefined) return;
+  throw new CmdopError(
+    "PolicyDenied",
+    `Key ${shown(keyName)} has the scope ${scope}, but this machine's policy withholds it (${field}).`,
+  );
+}
+
+function requireWithin(
+  path: string,
+  roots: readonly string[],
+  refusal: "PermissionDenied" | "PolicyDenied",
+  whose: string,
+): void {
+  if (roots.some((root) => isWithin(path, root))) return;
+  throw new CmdopError(
+    refusal,
+    `${shown(path)} is outside of what ${whose}: ${roots.map(shown).join(", ")}.`,
+    {
+      next:
+        refusal === "PermissionDenied"
+          ? "Use a path inside, or ask the owner for a key with that path."
+          : undefined,
+    },
+  );
+}

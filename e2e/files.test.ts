@@ -1,0 +1,124 @@
+import { createHash } from "node:crypto";
+import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { CMDOPClient } from "@cmdop/sdk";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Cluster, type ClusterMachine } from "./support/cluster.ts";
+
+/** Beyond what one message carries, so that the streams are used. */
+const BIG_BYTES = 20 * 1024 * 1024;
+
+let cluster: Cluster;
+let machine: ClusterMachine;
+const clients: Record<"relay" | "local", CMDOPClient | undefined> = { relay: undefined, local: undefined };
+
+beforeAll(async () => {
+  cluster = await Cluster.start();
+  machine = await cluster.addMachine("web-1");
+  clients.relay = await cluster.client();
+  clients.local = CMDOPClient.local({ home: machine.home });
+});
+afterAll(async () => {
+  await clients.relay?.close();
+  await clients.local?.close();
+  await cluster[Symbol.asyncDispose]();
+});
+
+describe.each(["relay", "local"] as const)("files through the %s door", (door) => {
+  const files = () => {
+    const client = clients[door];
+    if (client === undefined) throw new TypeError("not started");
+    return client.files;
+  };
+  let directory: string;
+  beforeAll(async () => {
+    directory = path.join(cluster.directory, `files-${door}`);
+    await mkdir(directory);
+  });
+  const at = (name: string) => path.join(directory, name);
+
+  it("writes, reads, lists and describes", async () => {
+    const written = await files().write(at("a.txt"), "hello");
+    expect(written).toMatchObject({ name: "a.txt", path: at("a.txt"), type: "file", size: 5 });
+    expect(await files().readText(at("a.txt"))).toBe("hello");
+    expect(Buffer.from(await files().read(at("a.txt"), { offset: 1, length: 3 })).toString()).toBe("ell");
+    await writeFile(at(".hidden"), "");
+    const names = async (hidden: boolean) =>
+      (await files().list(directory, { hidden })).entries.map(({ name }) => name);
+    expect(await names(true)).toEqual([".hidden", "a.txt"]);
+    expect(await names(false)).toEqual(["a.txt"]);
+    expect(await files().info(at("a.txt"))).toMatchObject({ type: "file", size: 5 });
+  });
+
+  it("makes, copies, moves and deletes", async () => {
+    await files().mkdir(at("deep/er"), { parents: true });
+    await files().write(at("deep/er/one"), new Uint8Array([1, 2, 3]));
+    await files().copy(at("deep"), at("copy"), { recursive: true });
+    await files().move(at("copy/er/one"), at("moved"));
+    expect([...(await files().read(at("moved")))]).toEqual([1, 2, 3]);
+    await expect(files().delete(at("deep"))).rejects.toMatchObject({ code: "DirectoryNotEmpty" });
+    await files().delete(at("deep"), { recursive: true });
+    await expect(files().info(at("deep"))).rejects.toMatchObject({ code: "NotFound" });
+  });
+
+  it("pages a long directory", async () => {
+    await mkdir(at("many"));
+    await Promise.all(
+      Array.from({ length: 25 }, (_, index) => writeFile(at(`many/f${String(index).padStart(2, "0")}`), "")),
+    );
+    const seen: string[] = [];
+    let page: string | undefined;
+    do {
+      const answer = await files().list(at("many"), { pageSize: 10, page });
+      seen.push(...answer.entries.map(({ name }) => name));
+      page = answer.nextPage;
+    } while (page !== undefined);
+    expect(seen).toEqual(Array.from({ length: 25 }, (_, index) => `f${String(index).padStart(2, "0")}`));
+  });
+
+  it("carries files beyond one message, both ways, whole", async () => {
+    const content = Buffer.alloc(BIG_BYTES, "0123456789abcdefg");
+    await files().write(at("big"), content);
+    const back = await files().read(at("big"));
+    const digest = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+    expect(digest(back)).toBe(digest(content));
+  });
+
+  it("an upload whose source fails commits nothing and leaves nothing", async () => {
+    await files().write(at("kept"), "old");
+    const before = await readdir(directory);
+    const failing = async function* () {
+      yield Buffer.alloc(1024 * 1024, "new");
+      throw new Error("the source broke");
+    };
+    await expect(files().write(at("kept"), failing())).rejects.toThrow("the source broke");
+    expect(await files().readText(at("kept"))).toBe("old");
+    await expect.poll(() => readdir(directory)).toEqual(before);
+  });
+
+  it("never touches the agent's own state, by any way to write its path", async () => {
+    const state = path.join(machine.home, "agent");
+    await symlink(state, at("way-in"));
+    for (const file of [
+      path.join(state, "machine.key"),
+      at("way-in/machine.key"),
+      `${state}/../agent/machine.key`,
+    ]) {
+      await expect(files().read(file)).rejects.toMatchObject({ code: "PolicyDenied" });
+      await expect(files().write(file, "x")).rejects.toMatchObject({ code: "PolicyDenied" });
+    }
+    await expect(files().delete(machine.home, { recursive: true })).rejects.toMatchObject({
+      code: "PolicyDenied",
+    });
+  });
+
+  it.each([
+    ["a missing file", () => files().read(at("nothing")), "NotFound"],
+    ["a directory as a file", () => files().read(directory), "IsADirectory"],
+    ["a file as a directory", () => files().list(at("a.txt")), "NotADirectory"],
+    ["a relative path", () => files().read("a.txt"), "InvalidArgument"],
+    ["the root", () => files().delete("/", { recursive: true }), "PolicyDenied"],
+  ])("refuses %s", async (_title, call, code) => {
+    await expect(call()).rejects.toMatchObject({ code });
+  });
+});

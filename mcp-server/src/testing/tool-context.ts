@@ -1,0 +1,22 @@
+import type { ToolClient } from "../client.ts";
+import { PROGRESS_INTERVAL_MS, WAIT_MS } from "../limits.ts";
+import { nameMachines } from "../machine-argument.ts";
+import type { ToolContext } from "../tool.ts";
+import { scriptedClient } from "./scripted-client.ts";
+
+/** What a tool gets for one call that nobody cancels, without a server around it. */
+export function toolContext(client: ToolClient = scriptedClient()): ToolContext {
+  const never = new AbortController().signal;
+  return {
+    client,
+    canceled: never,
+    gone: never,
+    over: never,
+    progress: undefined,
+    timings: { waitMs: WAIT_MS, progressIntervalMs: PROGRESS_INTERVAL_MS },
+    nameMachine: nameMachines(client, undefined),
+    report: (error) => {
+      throw error;
+    },
+  };
+}

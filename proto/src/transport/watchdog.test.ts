@@ -1,0 +1,155 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { type ClientHttp2Session, connect, performServerHandshake } from "node:http2";
+import { createServer } from "node:net";
+import { createInterface } from "node:readline";
+import { connect as connectTls, type TLSSocket } from "node:tls";
+import { afterEach, describe, expect, it } from "vitest";
+import { portOf } from "../testing/grpc-loopback.ts";
+import { tlsPair } from "../testing/tls-pair.ts";
+import { watchdog } from "./watchdog.ts";
+
+const QUICK = { pingIntervalMs: 100, deadAfterMs: 400 };
+
+const children: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill("SIGKILL");
+});
+
+/** A session to a process that streams without end. */
+async function busyPeer(): Promise<{ child: ChildProcess; session: ClientHttp2Session; socket: TLSSocket }> {
+  const script = new URL("../testing/http2-peer.ts", import.meta.url).pathname;
+  const child = spawn(process.execPath, [script], { stdio: ["pipe", "pipe", "inherit"] });
+  children.push(child);
+  const [line] = await once(createInterface(child.stdout), "line");
+  const socket = connectTls({
+    port: Number(line),
+    host: "127.0.0.1",
+    ALPNProtocols: ["h2"],
+    rejectUnauthorized: false,
+  });
+  socket.on("error", () => undefined);
+  await once(socket, "secureConnect");
+  const session = connect("https://peer", { createConnection: () => socket });
+  session.on("error", () => undefined);
+  await once(session, "remoteSettings");
+  return { child, session, socket };
+}
+
+/** Opens and cancels streams for ever: the load under which Node never says that a killed peer is gone. */
+function cancelLoad(session: ClientHttp2Session): () => void {
+  let running = true;
+  const next = (): void => {
+    if (!running || session.destroyed || session.closed) return;
+    const stream = session.request({ ":path": "/" });
+    stream.on("error", () => undefined);
+    stream.once("response", () => stream.close(8));
+    setImmediate(next);
+  };
+  next();
+  return () => {
+    running = false;
+  };
+}
+
+const death = (session: ClientHttp2Session, socket: TLSSocket, options = QUICK): Promise<void> =>
+  new Promise((resolve) => {
+    watchdog({ session, socket, ...options, onDead: resolve });
+  });
+
+describe("watchdog", () => {
+  it("notices a peer that was SIGKILLed under cancel load, and lets nothing of it linger (HTTP/2 defect B)", async () => {
+    const { child, session, socket } = await busyPeer();
+    const dead = death(session, socket);
+    const stop = cancelLoad(session);
+    const stream = session.request({ ":path": "/" });
+    stream.on("error", () => undefined);
+    await once(stream, "data");
+    child.kill("SIGKILL");
+    await dead;
+    stop();
+    expect(session.destroyed).toBe(true);
+    expect(socket.destroyed).toBe(true);
+  });
+
+  it("notices a peer that is stopped: connected, and silent", async () => {
+    const { child, session, socket } = await busyPeer();
+    const dead = death(session, socket);
+    child.kill("SIGSTOP");
+    await dead;
+    expect(session.destroyed).toBe(true);
+  });
+
+  it("leaves an idle peer alone as long as it answers pings", async () => {
+    await using pair = await tlsPair();
+    const server = performServerHandshake(pair.far);
+    const session = connect("http://peer", { createConnection: () => pair.near });
+    let dead = false;
+    const stop = watchdog({ session, socket: pair.near, ...QUICK, onDead: () => (dead = true) });
+    for (let ping = 0; ping < 10; ping++) await once(server, "ping");
+    expect(dead).toBe(false);
+    expect(session.destroyed).toBe(false);
+    stop();
+    session.destroy();
+    server.destroy();
+  });
+
+  it("leaves a busy peer alone although its ping answers never come through", async () => {
+    const FRAMES = 50;
+    const SETTINGS = Buffer.from("000000040000000000", "hex");
+    // A frame of a type that nobody knows: to be ignored, but a sign of life.
+    const UNKNOWN = Buffer.from("000000ee0000000000", "hex");
+    const sentAll = Promise.withResolvers<void>();
+    const listener = createServer((socket) => {
+      socket.on("error", () => undefined).resume();
+      socket.write(SETTINGS);
+      let frames = 0;
+      const timer = setInterval(() => {
+        socket.write(UNKNOWN);
+        if (++frames === FRAMES) {
+          clearInterval(timer);
+          sentAll.resolve();
+        }
+      }, QUICK.deadAfterMs / 10);
+    });
+    await once(listener.listen(0, "127.0.0.1"), "listening");
+    const session = connect(`http://127.0.0.1:${portOf(listener)}`);
+    session.on("error", () => undefined);
+    const [, socket] = await once(session, "connect");
+    let alive = true;
+    const dead = death(session, socket).then(() => {
+      alive = false;
+    });
+    await sentAll.promise;
+    expect(alive).toBe(true);
+    // Then it falls silent.
+    await dead;
+    listener.close();
+  });
+
+  it("takes a stall of its own process for nobody's death", async () => {
+    await using pair = await tlsPair();
+    const server = performServerHandshake(pair.far);
+    const session = connect("http://peer", { createConnection: () => pair.near });
+    await once(session, "remoteSettings");
+    let dead = false;
+    const stop = watchdog({ session, socket: pair.near, ...QUICK, onDead: () => (dead = true) });
+    await once(server, "ping");
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * QUICK.deadAfterMs);
+    for (let ping = 0; ping < 3; ping++) await once(server, "ping");
+    expect(dead).toBe(false);
+    stop();
+    session.destroy();
+    server.destroy();
+  });
+
+  it("says so too when the connection is gone already", async () => {
+    await using pair = await tlsPair();
+    const session = connect("http://peer", { createConnection: () => pair.near });
+    session.on("error", () => undefined);
+    const dead = death(session, pair.near);
+    pair.near.destroy();
+    await dead;
+    expect(session.destroyed).toBe(true);
+  });
+});

@@ -1,0 +1,4 @@
+export type { BudgetBounds } from "./data/budget.ts";
+export { DEFAULT_TIMES, type Times } from "./data/limits.ts";
+export type { Log } from "./log.ts";
+export { Relay, type RelayOptions } from "./relay.ts";

@@ -1,0 +1,253 @@
+import {
+  addressSchema,
+  bytes32Schema,
+  CmdopError,
+  type KeyId,
+  type PublicKey,
+  splitAddress,
+} from "@cmdop/proto";
+import { createGreet } from "./control/greet.ts";
+import { LocalUpstream } from "./control/local-upstream.ts";
+import { addServices } from "./control/services.ts";
+import { SqliteStore } from "./control/sqlite-store.ts";
+import { Trust } from "./control/trust.ts";
+import { Authenticator } from "./data/authenticate.ts";
+import { Budget, type BudgetBounds } from "./data/budget.ts";
+import { FrontDoor } from "./data/front-door.ts";
+import { DEFAULT_TIMES, type Times } from "./data/limits.ts";
+import { Links } from "./data/links.ts";
+import { Health } from "./health.ts";
+import { filesIdentity, type Identity, ownIdentity } from "./identity/identity.ts";
+import { type Log, SILENT_LOG } from "./log.ts";
+
+/** How often the certificate is looked at, in milliseconds: a leaf near its end is replaced, changed files are read. */
+const CERTIFICATE_CHECK_MS = 60 * 60 * 1000;
+
+/** What a relay is started with. */
+export interface RelayOptions {
+  /** Where the CA and the store live; made with mode 0700 when it is missing. */
+  readonly stateDir: string;
+  /** Who may put the first roster. Later ones name the owners themselves. */
+  readonly ownerPublicKey: PublicKey;
+  /** Where to listen; 127.0.0.1 unless said. */
+  readonly host?: string | undefined;
+  /** 0, the default, takes any free port. */
+  readonly port?: number | undefined;
+  /** The loopback port of /healthz; 0 takes any free one, absent means none. */
+  readonly healthPort?: number | undefined;
+  /** PEM files of a public certificate, and of its key. Without them the relay makes its own CA. */
+  readonly certFile?: string | undefined;
+  readonly keyFile?: string | undefined;
+  /** `host:port` by which others reach this relay, where that differs from host and port. */
+  readonly publicAddress?: string | undefined;
+  readonly log?: Log | undefined;
+  /** Time limits that differ from the named ones. */
+  readonly times?: Partial<Times> | undefined;
+  /** Bounds per caller and in all that differ from the named ones. */
+  readonly bounds?: Partial<BudgetBounds> | undefined;
+}
+
+/** What runs while the relay listens. */
+interface Running {
+  readonly identity: Identity;
+  readonly store: SqliteStore;
+  readonly trust: Trust;
+  readonly budget: Budget;
+  readonly links: Links;
+  readonly services: LocalUpstream;
+  readonly frontDoor: FrontDoor;
+  readonly health: Health | undefined;
+  readonly certificateTimer: NodeJS.Timeout;
+  readonly port: number;
+  readonly healthPort: number | undefined;
+}
+
+/** The relay: construct it (nothing happens yet), `listen()`, and `shutdown()` at the end. */
+export class Relay {
+  readonly #options: RelayOptions;
+  readonly #times: Times;
+  readonly #log: Log;
+  #running: Running | undefined;
+
+  constructor(options: RelayOptions) {
+    if (!bytes32Schema.safeParse(options.ownerPublicKey).success) {
+      throw new CmdopError(
+        "InvalidArgument",
+        "A relay needs its owner's public key, 32 bytes as base64url.",
+        {
+          next: "Run cmdop init and give the key that it prints: cmdop relay --owner KEY.",
+        },
+      );
+    }
+    if (options.publicAddress !== undefined && !addressSchema.safeParse(options.publicAddress).success) {
+      throw new CmdopError(
+        "InvalidArgument",
+        `The public address ${options.publicAddress} is not host:port.`,
+      );
+    }
+    if ((options.certFile === undefined) !== (options.keyFile === undefined)) {
+      throw new CmdopError("InvalidArgument", "A certificate needs its key, and a key its certificate.");
+    }
+    this.#options = options;
+    this.#times = { ...DEFAULT_TIMES, ...options.times };
+    this.#log = options.log ?? SILENT_LOG;
+  }
+
+  /** The relay's id: what keys and tokens name. */
+  get id(): string {
+    return this.#started().identity.id;
+  }
+
+  /** The port that it listens on. */
+  get port(): number {
+    return this.#started().port;
+  }
+
+  /** The port of /healthz, where there is one. */
+  get healthPort(): number | undefined {
+    return this.#started().healthPort;
+  }
+
+  /** `host:port` by which others reach it. */
+  get address(): string {
+    const { publicAddress, host = "127.0.0.1" } = this.#options;
+    return publicAddress ?? `${host.includes(":") ? `[${host}]` : host}:${this.port}`;
+  }
+
+  /** Opens the store and the ports. Throws InvalidArgument when one of them can't be had; nothing stays open then. */
+  async listen(): Promise<void> {
+    if (this.#running !== undefined) return;
+    const { ownerPublicKey, host = "127.0.0.1", port = 0, healthPort } = this.#options;
+    const log = this.#log;
+    const times = this.#times;
+    await using undo = new AsyncDisposableStack();
+
+    const identity = await this.#identity();
+    const store = new SqliteStore(this.#options.stateDir);
+    undo.defer(() => store.close());
+    const trust = await Trust.open({ store, relayId: identity.id, firstOwner: ownerPublicKey });
+    if (!trust.owners().includes(ownerPublicKey)) {
+      log.warn("the owner that this relay was started with is not among the roster's", {
+        owner: ownerPublicKey,
+      });
+    }
+    const budget = new Budget(this.#options.bounds);
+    undo.defer(() => budget.close());
+    const links = new Links({
+      greet: createGreet(trust, log),
+      times,
+      log,
+      onSeen: ({ machineId, agentVersion }) => {
+        trust
+          .seen(machineId, agentVersion)
+          .catch((thrown) => log.error("store failed", { message: String(thrown) }));
+      },
+    });
+    const services = new LocalUpstream((server) =>
+      addServices(server, {
+        trust,
+        isOnline: (machineId) => links.isOnline(machineId),
+        onRoster: () => {
+          for (const keyId of trust.roster()?.claims.revoked ?? []) budget.endCalls(keyId, revokedNow(keyId));
+        },
+      }),
+    );
+    undo.defer(() => services.close());
+    const frontDoor = new FrontDoor({
+      secureContext: await identity.secureContext(),
+      directory: trust,
+      authenticator: new Authenticator(trust),
+      budget,
+      links,
+      machineUpstream: (machine, lane) => links.pick(machine, lane),
+      relayUpstream: () => services,
+      times,
+      log,
+    });
+    undo.defer(() => frontDoor.close());
+    const health =
+      healthPort === undefined
+        ? undefined
+        : new Health(() => ({
+            status: "ok",
+            relay: identity.id,
+            links: links.counts(),
+            machines: trust.machines().length,
+            ...frontDoor.counts,
+            calls: budget.callCount,
+          }));
+    if (health !== undefined) undo.defer(() => health.close());
+    const takenHealthPort = await health?.listen(healthPort ?? 0);
+    const takenPort = await frontDoor.listen(host, port);
+    const certificateTimer = setInterval(() => this.#renew(identity, frontDoor), CERTIFICATE_CHECK_MS);
+    certificateTimer.unref();
+    undo.move();
+    this.#running = {
+      identity,
+      store,
+      trust,
+      budget,
+      links,
+      services,
+      frontDoor,
+      health,
+      certificateTimer,
+      port: takenPort,
+      healthPort: takenHealthPort,
+    };
+    log.info("relay listening", { id: identity.id, address: this.address });
+  }
+
+  /** Takes no more calls, gives the running ones a bounded time, closes everything. */
+  async shutdown(): Promise<void> {
+    const running = this.#running;
+    if (running === undefined) return;
+    this.#running = undefined;
+    clearInterval(running.certificateTimer);
+    await running.frontDoor.drain(this.#times.shutdownDrainMs);
+    running.links.close("the relay is shutting down");
+    // What the links' calls were told goes out before their connections go.
+    await running.frontDoor.drain(LAST_WORDS_MS);
+    await running.frontDoor.close();
+    await running.services.close();
+    await running.health?.close();
+    running.budget.close();
+    await running.store.close();
+    this.#log.info("relay ended", {});
+  }
+
+  #identity(): Promise<Identity> {
+    const { stateDir, certFile, keyFile, publicAddress, host = "127.0.0.1" } = this.#options;
+    if (certFile !== undefined && keyFile !== undefined) return filesIdentity(stateDir, certFile, keyFile);
+    const hosts = publicAddress === undefined ? [host] : [splitAddress(publicAddress).host, host];
+    return ownIdentity(
+      stateDir,
+      hosts.filter((name) => name !== "0.0.0.0" && name !== "::"),
+    );
+  }
+
+  #renew(identity: Identity, frontDoor: FrontDoor): void {
+    identity.secureContext().then(
+      (context) => frontDoor.setSecureContext(context),
+      (thrown) =>
+        this.#log.error("the certificate can't be read; the present one stays", { message: String(thrown) }),
+    );
+  }
+
+  #started(): Running {
+    if (this.#running === undefined) {
+      throw new CmdopError(
+        "Internal",
+        "The relay has no port and no id before listen() and after shutdown().",
+      );
+    }
+    return this.#running;
+  }
+}
+
+/** What callers' connections have for the last words of calls whose links were closed, in milliseconds. */
+const LAST_WORDS_MS = 200;
+
+function revokedNow(keyId: KeyId): CmdopError {
+  return new CmdopError("KeyRevoked", `The owner has just revoked the key ${keyId}.`);
+}

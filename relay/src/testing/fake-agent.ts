@@ -1,0 +1,270 @@
+import { once } from "node:events";
+import {
+  type IncomingHttpHeaders,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import {
+  AGENT_ALPN,
+  type Admit,
+  applyWindows,
+  CmdopError,
+  codec,
+  connectToRelay,
+  DrainingDuplex,
+  Exec,
+  Files,
+  type Handlers,
+  type KeyPair,
+  Lane,
+  type LaneName,
+  LINK_EXPORTER,
+  Link,
+  OutcomeKind,
+  type RelayTarget,
+  serve,
+  signHello,
+} from "@cmdop/proto";
+import { Server, ServerCredentials } from "@grpc/grpc-js";
+
+/** How a fake agent dials and what it says. */
+export interface FakeAgentOptions {
+  readonly relay: RelayTarget;
+  readonly machineKey: KeyPair;
+  readonly bootId?: string;
+  readonly joinToken?: string;
+  readonly lane?: LaneName;
+  /** Answers streams with raw HTTP/2 instead of the services below. */
+  readonly onStream?: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
+  /** A connection to the relay that exists already. */
+  readonly socket?: Socket;
+  /** Signs something else than it should. */
+  readonly forged?: boolean;
+}
+
+/** An agent's link as the tests see it. */
+export interface FakeAgent {
+  readonly bootId: string;
+  /** Arrived calls, with the headers that matter. */
+  readonly calls: { path: string; header: (name: string) => string | undefined }[];
+  /** What the relay's welcome said. */
+  readonly roster: string;
+  readonly session: ServerHttp2Session;
+  readonly tls: TLSSocket;
+  close(): void;
+}
+
+/** Dials the relay and greets. Throws what the relay's Welcome refused it with. */
+export async function dialAgent(options: FakeAgentOptions): Promise<FakeAgent> {
+  const { relay, machineKey, lane = "interactive", bootId = crypto.randomUUID() } = options;
+  const tls = await connectToRelay({ relay, alpn: AGENT_ALPN, socket: options.socket });
+  tls.on("error", () => undefined);
+  const welcomed = Promise.withResolvers<string>();
+  welcomed.promise.catch(() => undefined);
+  tls.once("close", () => welcomed.reject(new CmdopError("LinkLost", "closed before the welcome")));
+  const laneNumber = lane === "bulk" ? Lane.BULK : Lane.INTERACTIVE;
+  const link: Handlers<typeof Link, undefined> = {
+    async hello({ nonce }) {
+      const exporter = tls.exportKeyingMaterial(LINK_EXPORTER.length, LINK_EXPORTER.label, Buffer.alloc(0));
+      const transcript = { nonce, exporter, bootId, lane: laneNumber };
+      return {
+        machineKey: Buffer.from(machineKey.publicKey, "base64url"),
+        joinToken: options.joinToken ?? "",
+        bootId,
+        lane: laneNumber,
+        signature: signHello(options.forged ? { ...transcript, bootId: "other" } : transcript, machineKey),
+        agentVersion: "fake",
+      };
+    },
+    async welcome({ refusedCode, refusedReason, roster }) {
+      if (refusedCode === "") welcomed.resolve(roster);
+      else welcomed.reject(new CmdopError("LinkRefused", refusedReason, { next: refusedCode }));
+      return { rosterSeq: 0n };
+    },
+  };
+  const calls: FakeAgent["calls"] = [];
+  const { onStream } = options;
+  const served = onStream === undefined ? serveGrpc(tls, link, calls) : serveRaw(tls, link, onStream);
+  const { session, close } = served;
+  session.on("error", () => undefined);
+  try {
+    const roster = await welcomed.promise;
+    applyWindows(session, lane);
+    return {
+      bootId,
+      calls,
+      roster,
+      session,
+      tls,
+      close: () => {
+        close();
+        session.destroy();
+        tls.destroy();
+      },
+    };
+  } catch (thrown) {
+    close();
+    tls.destroy();
+    throw thrown;
+  }
+}
+
+function serveGrpc(
+  tls: TLSSocket,
+  link: Handlers<typeof Link, undefined>,
+  calls: FakeAgent["calls"],
+): { session: ServerHttp2Session; close: () => void } {
+  const server = new Server({ "grpc.max_receive_message_length": -1, "grpc.enable_channelz": 0 });
+  const common: unknown = Reflect.get(server, "commonServerOptions");
+  if (typeof common !== "object" || common === null) throw new TypeError("no commonServerOptions");
+  Object.assign(common, { streamResetBurst: 1e6, streamResetRate: 1e6, settings: { maxHeaderListSize: 33 * 1024 } });
+  const admit: Admit<undefined> = async ({ path, header }) => {
+    calls.push({ path, header });
+    return undefined;
+  };
+  serve(server, Link, async () => undefined, link);
+  serve(server, Exec, admit, exec);
+  serve(server, Files, admit, files);
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const servers: unknown = Reflect.get(server, "http2Servers");
+  if (!(servers instanceof Map)) throw new TypeError("no http2Servers");
+  const sessions: ServerHttp2Session[] = [];
+  for (const http2Server of servers.keys()) {
+    http2Server.on("session", (session: ServerHttp2Session) => sessions.push(session));
+  }
+  injector.injectConnection(new DrainingDuplex(tls));
+  const [session] = sessions;
+  if (session === undefined) throw new TypeError("no session");
+  return { session, close: () => server.forceShutdown() };
+}
+
+function serveRaw(
+  tls: TLSSocket,
+  link: Handlers<typeof Link, undefined>,
+  onStream: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void,
+): { session: ServerHttp2Session; close: () => void } {
+  const session = performServerHandshake(new DrainingDuplex(tls), {
+    settings: { maxHeaderListSize: 33 * 1024 },
+    maxSendHeaderBlockLength: Number.MAX_SAFE_INTEGER,
+  });
+  session.on("stream", (stream, headers) => {
+    stream.on("error", () => undefined);
+    const path = String(headers[":path"]);
+    if (path === "/cmdop.v1.Link/Hello" || path === "/cmdop.v1.Link/Welcome") {
+      answerLink(stream, path, link).catch((thrown) => stream.destroy(thrown));
+    } else onStream(stream, headers);
+  });
+  return { session, close: () => session.close() };
+}
+
+async function answerLink(
+  stream: ServerHttp2Stream,
+  path: string,
+  link: Handlers<typeof Link, undefined>,
+): Promise<void> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  const body = Buffer.concat(chunks).subarray(5);
+  const call = { caller: undefined, signal: new AbortController().signal };
+  const { hello, welcome } = Link.method;
+  const answer = path.endsWith("Hello")
+    ? codec(hello.output).serialize(await link.hello(codec(hello.input).deserialize(body), call))
+    : codec(welcome.output).serialize(await link.welcome(codec(welcome.input).deserialize(body), call));
+  stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+  stream.once("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+  stream.end(frame(answer));
+}
+
+/** A gRPC message: five bytes of prefix, then the content. */
+export function frame(message: Uint8Array): Buffer {
+  const prefix = Buffer.alloc(5);
+  prefix.writeUInt32BE(message.length, 1);
+  return Buffer.concat([prefix, message]);
+}
+
+const ended = { kind: OutcomeKind.EXITED, exitCode: 0 };
+
+/** What the fake machine does is in the command: `output COUNT BYTES`, `hang`, `fail`. */
+const exec: Handlers<typeof Exec, undefined> = {
+  async *start({ jobId, command }, { signal }) {
+    const [verb, count = 0, bytes = 0] = (command.case === "shell" ? command.value : "").split(" ");
+    if (verb === "fail") {
+      throw new CmdopError("PolicyDenied", "ümlaut: 100 % denied / by policy", { next: "ask" });
+    }
+    yield { event: { event: { case: "started", value: { jobId } } } };
+    for (let sent = 0; sent < Number(count); sent += 1) {
+      if (signal.aborted) return;
+      const data = Buffer.alloc(Number(bytes), sent);
+      yield { event: { event: { case: "output", value: { data } } } };
+    }
+    if (verb === "hang") await aborted(signal);
+    yield { event: { event: { case: "ended", value: { outcome: ended } } } };
+  },
+  async *attach(_request, { signal }) {
+    await aborted(signal);
+  },
+  async *input(requests) {
+    let accepted = 0n;
+    for await (const { data } of requests) {
+      accepted += BigInt(data.length);
+      yield { accepted };
+    }
+  },
+  async cancel() {
+    return { outcome: ended };
+  },
+  async signal() {
+    return {};
+  },
+  async list() {
+    return { jobs: [] };
+  },
+};
+
+const files: Handlers<typeof Files, undefined> = {
+  async list() {
+    return { entries: [] };
+  },
+  /** `/fail/N` fails with N characters, `/N` has N bytes. */
+  async read({ path }) {
+    const [, verb = "", size] = path.split("/");
+    if (verb === "fail") throw new CmdopError("NotFound", "x".repeat(Number(size)));
+    return { content: Buffer.alloc(Number(verb), 7), size: BigInt(verb) };
+  },
+  async write({ path }) {
+    return { entry: { path } };
+  },
+  async delete() {
+    return {};
+  },
+  async copy() {
+    return {};
+  },
+  async move() {
+    return {};
+  },
+  async mkdir() {
+    return {};
+  },
+  async info({ path }) {
+    return { entry: { path } };
+  },
+  /** `/N` streams N chunks of 64 KiB. */
+  async *readStream({ path }, { signal }) {
+    for (let sent = 0; sent < Number(path.slice(1)) && !signal.aborted; sent += 1) {
+      yield { data: Buffer.alloc(64 * 1024, sent) };
+    }
+  },
+  async writeStream(requests) {
+    let size = 0;
+    for await (const { part } of requests) if (part.case === "data") size += part.value.length;
+    return { entry: { size: BigInt(size) } };
+  },
+};
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, "abort");
+}
