@@ -39,7 +39,7 @@ export async function serveMcpStdio({
   const stopListening = onAbort(signal, () => void connection.close().catch(report));
   await closed.promise;
   stopListening();
-  
+  await within(adapter.settled(), SHUTDOWN_GRACE_MS);
 }
 
 async function within(work: Promise<void>, limitMs: number): Promise<void> {

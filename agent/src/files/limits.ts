@@ -20,6 +20,9 @@ export const DESCRIPTIONS_IN_FLIGHT = 16;
 /** Names that one read of a directory fetches. */
 export const DIRECTORY_BATCH_NAMES = 256;
 
+/** Names in a path: each costs a look at the disk or more. Nobody's real paths come near. */
+export const MAX_PATH_PARTS = 256;
+
 /** Depth of a tree that delete and copy work on: each level holds a descriptor or two open. */
 export const MAX_TREE_DEPTH = 256;
 

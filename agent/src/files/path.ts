@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import { CmdopError, MAX_PATH_BYTES } from "@cmdop/proto";
+import { MAX_PATH_PARTS } from "./limits.ts";
 
 /** Characters of a path that an error message shows: a status has to fit into a header block. */
 const MAX_SHOWN_CHARACTERS = 512;
@@ -29,7 +30,12 @@ export function expandPath(path: string, home: string): string {
       next: "Begin it with / or with ~/ (only the own home directory can be written as ~).",
     });
   }
-  return withoutTrailingSlash(posix.normalize(expanded).replace(/^\/\//, "/"));
+  const normalized = withoutTrailingSlash(posix.normalize(expanded));
+  const parts = normalized.split("/").length - 1;
+  if (parts > MAX_PATH_PARTS) {
+    throw new CmdopError("InvalidArgument", `The path has ${parts} parts; ${MAX_PATH_PARTS} is the limit.`);
+  }
+  return normalized;
 }
 
 /** Whether a path is a directory or lies below it. Both must be normalised. */

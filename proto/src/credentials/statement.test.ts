@@ -232,6 +232,16 @@ describe("signing", () => {
     await expect(signGrant({ ...grant, machines }, owner)).rejects.toMatchObject({ code: "InvalidArgument" });
   });
 
+  it("nobody reads a path with a damaged byte as another path", async () => {
+    const pathGrant: Grant = { ...grant, scopes: ["files:read"], paths: ["/srv/X"] };
+    const [header = "", payload = ""] = (await signGrant(pathGrant, owner)).split(".");
+    const bytes = Buffer.from(payload, "base64url");
+    bytes[bytes.indexOf("/srv/X") + 5] = 0xff;
+    const input = `${header}.${bytes.toString("base64url")}`;
+    const jws = `${input}.${sign(null, Buffer.from(input), owner.privateKey).toString("base64url")}`;
+    await expect(verifyGrant(jws, [owner.publicKey])).rejects.toMatchObject({ code: "GrantRefused" });
+  });
+
   it("a roster at all of its limits still verifies", async () => {
     const longest = `${"a".repeat(254)}:65535`;
     const full: Roster = {
@@ -257,6 +267,7 @@ describe("reading before verifying", () => {
   it("a join token must be signed by the owner that it names", async () => {
     await expect(openJoinToken(await signJoinToken(joinToken, stranger))).rejects.toMatchObject({
       code: "LinkRefused",
+      message: expect.stringContaining("signed by another"),
     });
     await expect(openJoinToken(await signJoinToken(joinToken, owner))).resolves.toEqual(joinToken);
   });

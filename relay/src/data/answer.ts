@@ -11,10 +11,16 @@ export function answerError(stream: ServerHttp2Stream, error: CmdopError): void 
   stopReceiving(stream);
 }
 
-/** Tells a caller whose answer is complete to stop sending, and drops what it sent in vain. */
+/**
+ * Tells a caller whose answer is complete to stop sending, and drops what it
+ * sent in vain. A moment later, since most callers have finished already and
+ * their own end is just on its way: then no reset is needed, on either leg.
+ */
 export function stopReceiving(stream: ServerHttp2Stream): void {
-  if (stream.readableEnded || stream.closed || stream.destroyed) return;
-  stream.removeAllListeners("data");
-  stream.resume();
-  stream.close(constants.NGHTTP2_NO_ERROR);
+  setImmediate(() => {
+    if (stream.readableEnded || stream.closed || stream.destroyed) return;
+    stream.removeAllListeners("data");
+    stream.resume();
+    stream.close(constants.NGHTTP2_NO_ERROR);
+  });
 }

@@ -120,7 +120,7 @@ export function proxy({ caller, upstream, headers, onStall, onEnd }: ProxyOption
     });
     request.once("end", () => {
       // The end of a stream that was reset is not the end of an answer.
-      if (request.rstCode === constants.NGHTTP2_NO_ERROR && !request.aborted) caller.end();
+      if (request.rstCode === constants.NGHTTP2_NO_ERROR) caller.end();
     });
   });
   // Every error of a stream is followed by its close, which says all that matters.

@@ -8,8 +8,8 @@ import {
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import {
-  AGENT_ALPN,
   type Admit,
+  AGENT_ALPN,
   applyWindows,
   CmdopError,
   codec,
@@ -120,7 +120,11 @@ function serveGrpc(
   const server = new Server({ "grpc.max_receive_message_length": -1, "grpc.enable_channelz": 0 });
   const common: unknown = Reflect.get(server, "commonServerOptions");
   if (typeof common !== "object" || common === null) throw new TypeError("no commonServerOptions");
-  Object.assign(common, { streamResetBurst: 1e6, streamResetRate: 1e6, settings: { maxHeaderListSize: 33 * 1024 } });
+  Object.assign(common, {
+    streamResetBurst: 1e6,
+    streamResetRate: 1e6,
+    settings: { maxHeaderListSize: 33 * 1024 },
+  });
   const admit: Admit<undefined> = async ({ path, header }) => {
     calls.push({ path, header });
     return undefined;
@@ -194,16 +198,17 @@ const exec: Handlers<typeof Exec, undefined> = {
     if (verb === "fail") {
       throw new CmdopError("PolicyDenied", "ümlaut: 100 % denied / by policy", { next: "ask" });
     }
-    yield { event: { event: { case: "started", value: { jobId } } } };
+    yield { event: { kind: { case: "started", value: { jobId } } } };
     for (let sent = 0; sent < Number(count); sent += 1) {
       if (signal.aborted) return;
       const data = Buffer.alloc(Number(bytes), sent);
-      yield { event: { event: { case: "output", value: { data } } } };
+      yield { event: { kind: { case: "output", value: { data } } } };
     }
     if (verb === "hang") await aborted(signal);
-    yield { event: { event: { case: "ended", value: { outcome: ended } } } };
+    yield { event: { kind: { case: "ended", value: { outcome: ended } } } };
   },
-  async *attach(_request, { signal }) {
+  async *attach({ jobId }, { signal }) {
+    yield { event: { kind: { case: "started", value: { jobId } } } };
     await aborted(signal);
   },
   async *input(requests) {
@@ -260,7 +265,7 @@ const files: Handlers<typeof Files, undefined> = {
   },
   async writeStream(requests) {
     let size = 0;
-    for await (const { part } of requests) if (part.case === "data") size += part.value.length;
+    for await (const { data } of requests) size += data.length;
     return { entry: { size: BigInt(size) } };
   },
 };

@@ -1,0 +1,298 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, readFile, realpath, stat, symlink } from "node:fs/promises";
+import path from "node:path";
+import { CmdopError } from "@cmdop/proto";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Boundary } from "./boundary.ts";
+import { copy } from "./copy.ts";
+import { info } from "./info.ts";
+import { list } from "./list.ts";
+import { makeDirectory } from "./mkdir.ts";
+import { move } from "./move.ts";
+import { plainPinning } from "./pin.ts";
+import { readContent } from "./read.ts";
+import { remove } from "./remove.ts";
+import { makeScratch, NEVER, refusal, refusalCode, type Scratch, snapshot } from "./test-support.ts";
+import { writeContent } from "./write.ts";
+
+const SECRET = "what lies outside";
+const ALL = { pageSize: 0, page: "", includeHidden: true };
+const PARENTS = { createParents: true };
+
+/** Everything that can be done to one path. */
+const OPERATIONS: Readonly<Record<string, (boundary: Boundary, path: string) => Promise<unknown>>> = {
+  info,
+  list: (boundary, file) => list(boundary, file, ALL),
+  read: (boundary, file) => readContent(boundary, file, { offset: 0n }),
+  write: (boundary, file) => writeContent(boundary, file, Buffer.from("new"), PARENTS),
+  mkdir: (boundary, file) => makeDirectory(boundary, file, { parents: true }),
+  delete: (boundary, file) => remove(boundary, file, { recursive: true }, NEVER),
+};
+
+/** A root to be confined to, and something outside of it that must stay as it is. */
+async function makeRoot(scratch: Scratch): Promise<{ root: string; boundary: Boundary }> {
+  await scratch.file("outside/secret", SECRET);
+  await scratch.file("outside/dir/f", SECRET);
+  await mkdir(scratch.at("root"));
+  return { root: scratch.at("root"), boundary: scratch.boundary([scratch.at("root")]) };
+}
+
+describe("a confined caller", () => {
+  it("does everything inside of its directory", async () => {
+    await using scratch = await makeScratch();
+    const { root, boundary } = await makeRoot(scratch);
+    await makeDirectory(boundary, `${root}/a/b`, { parents: true });
+    await writeContent(boundary, `${root}/a/b/f`, Buffer.from("x"), PARENTS);
+    await copy(boundary, `${root}/a`, `${root}/c`, { recursive: true, overwrite: false }, NEVER);
+    await move(boundary, `${root}/c/b/f`, `${root}/f`, { overwrite: false }, NEVER);
+    expect((await list(boundary, root, ALL)).entries.map(({ name }) => name)).toEqual(["a", "c", "f"]);
+    expect((await info(boundary, root)).type).toBe("directory");
+    await remove(boundary, `${root}/a`, { recursive: true }, NEVER);
+    expect(await snapshot(root)).toEqual({ c: "directory", "c/b": "directory", f: "x" });
+  });
+
+  it.each(Object.entries(OPERATIONS))(
+    "can't %s outside, by .. or by a link on the way",
+    async (_, operation) => {
+      await using scratch = await makeScratch();
+      const { root, boundary } = await makeRoot(scratch);
+      await symlink(scratch.at("outside"), `${root}/link`);
+      await symlink("..", `${root}/up`);
+      const before = await snapshot(scratch.dir);
+      for (const file of ["outside", "outside/secret", "root/../outside", "root-not", ""]) {
+        expect(await refusalCode(operation(boundary, scratch.at(file)))).toBe("PolicyDenied");
+      }
+      for (const file of ["link/secret", "link/dir/f", "link/new", "up/outside/secret", "link/dir/new/new"]) {
+        const error = await refusal(operation(boundary, `${root}/${file}`));
+        expect([error.code, error.message]).toEqual([
+          "PolicyDenied",
+          expect.stringContaining("symbolic link"),
+        ]);
+      }
+      expect(await snapshot(scratch.dir)).toEqual(before);
+    },
+  );
+
+  it("sees a link at the end as a link, and can't read or write through it", async () => {
+    await using scratch = await makeScratch();
+    const { root, boundary } = await makeRoot(scratch);
+    await symlink(scratch.at("outside/secret"), `${root}/link`);
+    await symlink(scratch.at("outside/not-there"), `${root}/dangling`);
+    for (const name of ["link", "dangling"]) {
+      for (const operation of ["list", "read", "write"]) {
+        const error = await refusal(Promise.resolve(OPERATIONS[operation]?.(boundary, `${root}/${name}`)));
+        expect([error.code, error.message]).toEqual([
+          "PolicyDenied",
+          expect.stringContaining("symbolic link"),
+        ]);
+      }
+    }
+    expect((await info(boundary, `${root}/link`)).type).toBe("symlink");
+    await remove(boundary, `${root}/link`, { recursive: true }, NEVER);
+    expect(await readFile(scratch.at("outside/secret"), "utf8")).toBe(SECRET);
+  });
+
+  it("can't tell what exists outside", async () => {
+    await using scratch = await makeScratch();
+    const { root, boundary } = await makeRoot(scratch);
+    await symlink(scratch.at("outside"), `${root}/link`);
+    for (const base of [scratch.at("outside"), `${root}/link`]) {
+      const there = await refusal(info(boundary, `${base}/secret`));
+      const notThere = await refusal(info(boundary, `${base}/nothing`));
+      expect(notThere.code).toBe(there.code);
+      expect(notThere.message.replaceAll("nothing", "secret")).toBe(there.message);
+    }
+  });
+
+  it("needs a directory in every list, and nothing is in an empty one", async () => {
+    await using scratch = await makeScratch();
+    const file = await scratch.file("a/b/f");
+    const granted = [scratch.at("a"), scratch.at("c")];
+    expect(await info(scratch.boundary(granted, [scratch.at("a/b")]), file)).toMatchObject({ type: "file" });
+    expect(await refusalCode(info(scratch.boundary(granted, [scratch.at("c")]), file))).toBe("PolicyDenied");
+    expect(await refusalCode(info(scratch.boundary(granted, []), file))).toBe("PolicyDenied");
+  });
+
+  it("has no luck with a root that lies behind a link", async () => {
+    await using scratch = await makeScratch();
+    const file = await scratch.file("real/f");
+    await symlink("real", scratch.at("link"));
+    const error = await refusal(info(scratch.boundary([scratch.at("link")]), scratch.at("link/f")));
+    expect([error.code, error.next]).toEqual(["PolicyDenied", expect.stringContaining("real path")]);
+    expect((await info(scratch.boundary([scratch.at("real")]), file)).type).toBe("file");
+  });
+
+  it("is refused where the system can't confine, while others work", async () => {
+    await using scratch = await makeScratch();
+    const file = await scratch.file("root/f");
+    await symlink("root", scratch.at("link"));
+    const plain = { ...scratch.boundary(), pinning: plainPinning };
+    const confined = { ...plain, roots: [[scratch.at("root")]] };
+    expect(await refusalCode(info(confined, file))).toBe("PolicyDenied");
+    await writeContent(plain, scratch.at("link/a/b"), Buffer.from("new"), PARENTS);
+    await copy(plain, scratch.at("root"), scratch.at("to"), { recursive: true, overwrite: false }, NEVER);
+    await move(plain, scratch.at("to"), scratch.at("moved"), { overwrite: false }, NEVER);
+    expect(await snapshot(scratch.at("moved"))).toEqual({ a: "directory", "a/b": "new", f: "root/f" });
+    const { content } = await readContent(plain, scratch.at("link/a/b"), { offset: 0n });
+    expect(Buffer.from(content).toString()).toBe("new");
+    await remove(plain, scratch.at("moved"), { recursive: true }, NEVER);
+    await symlink(scratch.stateDir, scratch.at("state"));
+    expect(await refusalCode(list(plain, scratch.at("state"), ALL))).toBe("PolicyDenied");
+  });
+});
+
+describe("in random trees with links and ..", () => {
+  const name = fc.constantFrom("a", "b", "c");
+  const place = fc.array(name, { minLength: 1, maxLength: 4 }).map((parts) => parts.join("/"));
+  const step = fc.constantFrom("a", "b", "c", "..", ".", "out", "link");
+  const target = fc.array(step, { minLength: 1, maxLength: 6 }).map((parts) => parts.join("/"));
+  const node = fc.oneof(
+    place.map((at) => ({ kind: "file" as const, at })),
+    place.map((at) => ({ kind: "directory" as const, at })),
+    fc.record({ kind: fc.constant("link" as const), at: place, target, absolute: fc.boolean() }),
+  );
+  const act = fc.record({ operation: fc.constantFrom(...Object.keys(OPERATIONS)), target });
+
+  it("nothing outside of the root is ever read, made, changed or deleted", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(node, { maxLength: 12 }),
+        fc.array(act, { maxLength: 12 }),
+        async (nodes, acts) => {
+          await using scratch = await makeScratch();
+          const { root, boundary } = await makeRoot(scratch);
+          await symlink(scratch.at("outside"), `${root}/out`);
+          for (const node of nodes) await plant(scratch, node);
+          const outside = await snapshot(scratch.at("outside"));
+          for (const { operation, target } of acts) {
+            const asked = `${root}/${target}`;
+            const real = await realpath(path.posix.normalize(asked)).catch(() => undefined);
+            const answer = await OPERATIONS[operation]?.(boundary, asked).catch((thrown: unknown) => {
+              if (!(thrown instanceof CmdopError) || thrown.code === "Internal") throw thrown;
+            });
+            expect(String(Reflect.get(Object(answer), "content") ?? "")).not.toContain(SECRET);
+            // What was read or listed lay inside, wherever links led.
+            if (answer !== undefined && (operation === "list" || operation === "read")) {
+              expect(`${real}/`.startsWith(`${root}/`)).toBe(true);
+            }
+          }
+          expect(await snapshot(scratch.at("outside"))).toEqual(outside);
+          expect(Object.keys(await snapshot(scratch.dir)).filter((file) => !file.startsWith("root"))).toEqual(
+            [
+              "home",
+              "home/.cmdop",
+              "home/.cmdop/machine.key",
+              "outside",
+              "outside/dir",
+              "outside/dir/f",
+              "outside/secret",
+            ],
+          );
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
+  type Node =
+    | { kind: "file" | "directory"; at: string }
+    | { kind: "link"; at: string; target: string; absolute: boolean };
+
+  /** Puts something into the root, unless something else is in its way. */
+  async function plant(scratch: Scratch, node: Node): Promise<void> {
+    const at = scratch.at("root", node.at);
+    const parent = await realpath(path.dirname(at)).catch(() => undefined);
+    if (parent === undefined || !`${parent}/`.startsWith(`${scratch.at("root")}/`)) return;
+    if ((await stat(at).catch(() => undefined)) !== undefined || !(await stat(parent)).isDirectory()) return;
+    if (node.kind === "directory") await mkdir(at);
+    else if (node.kind === "file") await scratch.file(path.join("root", node.at)).catch(ignoreNoDirectory);
+    else {
+      const target = node.absolute ? scratch.at("root", node.target) : node.target;
+      await symlink(target, at).catch(ignoreExists);
+    }
+  }
+
+  function ignoreNoDirectory(error: NodeJS.ErrnoException): void {
+    if (!["ENOTDIR", "EISDIR", "ENOENT", "ELOOP", "EEXIST"].includes(error.code ?? "")) throw error;
+  }
+
+  function ignoreExists(error: NodeJS.ErrnoException): void {
+    if (error.code !== "EEXIST") throw error;
+  }
+});
+
+describe("against somebody who swaps a directory for a link all the time", () => {
+  /** Swaps `root/d` and a link to `outside` under the same name until it is killed; says when it has begun. */
+  async function startAttacker(scratch: Scratch): Promise<ChildProcess> {
+    const program = `
+      const fs = require("node:fs");
+      const [d, real, link, outside] = process.argv.slice(1);
+      fs.symlinkSync(outside, link);
+      console.log("begun");
+      for (;;) {
+        try {
+          fs.renameSync(d, real); fs.renameSync(link, d);
+          fs.renameSync(d, link); fs.renameSync(real, d);
+        } catch (error) { console.error(error.message); process.exit(1); }
+      }`;
+    const names = ["root/d", "root/real", "root/link", "outside"].map((name) => scratch.at(name));
+    const attacker = spawn(process.execPath, ["-e", program, ...names], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await once(attacker.stdout ?? attacker, "data");
+    return attacker;
+  }
+
+  it.each(["read", "write", "delete", "list", "mkdir"])("%s never leaves the root", async (operation) => {
+    await using scratch = await makeScratch();
+    const { root, boundary } = await makeRoot(scratch);
+    await scratch.file("root/d/secret", "inside");
+    await scratch.file("root/d/dir/f", "inside");
+    const outside = await snapshot(scratch.at("outside"));
+    const attacker = await startAttacker(scratch);
+    const outcomes: Record<string, number> = {};
+    try {
+      for (let round = 0; round < 1_500; round++) {
+        const target = { list: "d", mkdir: `d/new-${round}`, delete: "d/dir" }[operation] ?? "d/secret";
+        if (operation === "delete") await restore(boundary, root);
+        const outcome = await OPERATIONS[operation]?.(boundary, `${root}/${target}`).then(
+          (answer) => {
+            const content = Reflect.get(Object(answer), "content");
+            if (content !== undefined) expect(Buffer.from(content).toString()).toBe("inside");
+            return "done";
+          },
+          (thrown: unknown) => (thrown instanceof CmdopError ? thrown.code : String(thrown)),
+        );
+        outcomes[outcome ?? "?"] = (outcomes[outcome ?? "?"] ?? 0) + 1;
+        if (operation === "write" && outcome === "done") break;
+      }
+    } finally {
+      attacker.kill("SIGKILL");
+      await once(attacker, "close");
+    }
+    expect(await snapshot(scratch.at("outside"))).toEqual(outside);
+    // The attacker met us both ways, so the test has tested something.
+    expect(outcomes).toHaveProperty("done");
+    expect(Object.keys(outcomes).filter((outcome) => !EXPECTED.includes(outcome))).toEqual([]);
+  });
+
+  const EXPECTED = [
+    "done",
+    "PolicyDenied",
+    "NotFound",
+    "NotADirectory",
+    "AlreadyExists",
+    "DirectoryNotEmpty",
+  ];
+
+  /** Puts back what is to be deleted, if the attacker lets us. */
+  async function restore(boundary: Boundary, root: string): Promise<void> {
+    await writeContent(boundary, `${root}/d/dir/f`, Buffer.from("inside"), PARENTS).catch(
+      (thrown: unknown) => {
+        if (!(thrown instanceof CmdopError)) throw thrown;
+      },
+    );
+  }
+});

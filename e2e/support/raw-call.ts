@@ -1,0 +1,68 @@
+import { once } from "node:events";
+import http2 from "node:http2";
+import tls from "node:tls";
+
+/** A connection to a relay's front door without any of our own client code: no pin, no checks, any header. */
+export class RawCaller implements AsyncDisposable {
+  readonly session: http2.ClientHttp2Session;
+
+  private constructor(session: http2.ClientHttp2Session) {
+    this.session = session;
+  }
+
+  static async connect(address: string): Promise<RawCaller> {
+    const socket = rawTls(address, ["h2"]);
+    await once(socket, "secureConnect");
+    const session = http2.connect("http://relay", { createConnection: () => socket });
+    session.on("error", () => undefined);
+    return new RawCaller(session);
+  }
+
+  /** One gRPC call with these headers and this body; its trailers, whichever way they came. */
+  async call(path: string, headers: http2.OutgoingHttpHeaders, message: Uint8Array = new Uint8Array()) {
+    const stream = this.session.request({
+      ":method": "POST",
+      ":path": path,
+      "content-type": "application/grpc",
+      te: "trailers",
+      ...headers,
+    });
+    const trailers: Record<string, string> = {};
+    const note = (received: http2.IncomingHttpHeaders): void => {
+      for (const [name, value] of Object.entries(received)) trailers[name] = String(value);
+    };
+    stream.on("response", note);
+    stream.on("trailers", note);
+    stream.on("error", (error) => {
+      trailers.streamError = error.message;
+    });
+    stream.resume();
+    const prefix = Buffer.alloc(5);
+    prefix.writeUInt32BE(message.length, 1);
+    stream.end(Buffer.concat([prefix, message]));
+    await closed(stream);
+    return trailers;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.session.destroy();
+  }
+}
+
+/** A TLS connection to `host:port` that checks nothing. */
+export function rawTls(address: string, alpn: string[]): tls.TLSSocket {
+  const colon = address.lastIndexOf(":");
+  const socket = tls.connect({
+    host: address.slice(0, colon),
+    port: Number(address.slice(colon + 1)),
+    ALPNProtocols: alpn,
+    rejectUnauthorized: false,
+  });
+  socket.on("error", () => undefined);
+  return socket;
+}
+
+/** Waits for the end of a stream or socket, however it comes about: an error is an end like any other here. */
+export function closed(stream: NodeJS.EventEmitter): Promise<void> {
+  return new Promise((resolve) => stream.once("close", () => resolve()));
+}

@@ -1,0 +1,143 @@
+import { once } from "node:events";
+import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTls, type TLSSocket } from "node:tls";
+import { expect, it } from "vitest";
+import { rawAnswer, rawCall } from "../testing/raw-call.ts";
+import { until, World } from "../testing/world.ts";
+import { MAX_STRANGERS_PER_ADDRESS } from "./limits.ts";
+
+const TIMES = { handshakeTimeoutMs: 300, firstCallTimeoutMs: 300, greetTimeoutMs: 300, shutdownDrainMs: 50 };
+
+function tcp(world: World): Socket {
+  const socket = connectTcp(world.relay.port, "127.0.0.1");
+  socket.on("error", () => undefined);
+  world.defer(() => socket.destroy());
+  return socket;
+}
+
+function tls(world: World, alpn: string[]): TLSSocket {
+  const socket = connectTls({
+    port: world.relay.port,
+    host: "127.0.0.1",
+    ALPNProtocols: alpn,
+    rejectUnauthorized: false,
+  });
+  socket.on("error", () => undefined);
+  world.defer(() => socket.destroy());
+  return socket;
+}
+
+/** `once` would take a TLS alert for a failure. */
+function closed(socket: Socket): Promise<unknown> {
+  return new Promise((resolve) => socket.once("close", resolve));
+}
+
+/** A machine and a call on it that runs while others misbehave. */
+async function busy() {
+  const world = await World.start({ times: TIMES });
+  await world.agent("web-1");
+  const caller = world.caller(await world.key());
+  const headers = await caller.headers("web-1");
+  const events = caller.exec.attach({ jobId: "j" }, { headers })[Symbol.asyncIterator]();
+  expect((await events.next()).done).toBe(false);
+  return {
+    world,
+    // The call that was open all the while still is, and a new one works.
+    unharmed: async () => {
+      await caller.files.info({ path: "/" }, { headers });
+      expect((await world.health()).calls).toBe(1);
+    },
+  };
+}
+
+it.each([
+  ["garbage", Buffer.alloc(3_000, 0xfe)],
+  ["plain text", "hello?\n"],
+  ["an HTTP/1.1 request", "GET / HTTP/1.1\r\nHost: relay\r\n\r\n"],
+  ["plain HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
+  ["half a TLS handshake", Buffer.from("160301020001", "hex")],
+  ["nothing", ""],
+])("closes a connection that sends %s", async (_what, bytes) => {
+  const { world, unharmed } = await busy();
+  await using _ = world;
+  const socket = tcp(world);
+  socket.resume();
+  if (bytes.length > 0) socket.write(bytes);
+  await closed(socket);
+  await unharmed();
+});
+
+it.each([
+  ["no ALPN", []],
+  ["HTTP/1.1 alone", ["http/1.1"]],
+])("closes a TLS connection that offers %s", async (_what, alpn) => {
+  const { world, unharmed } = await busy();
+  await using _ = world;
+  const socket = tls(world, alpn);
+  socket.on("secureConnect", () => socket.write("GET / HTTP/1.1\r\nHost: relay\r\n\r\n"));
+  socket.resume();
+  await closed(socket);
+  await unharmed();
+});
+
+it.each(["h2", "cmdop-agent/1"])(
+  "closes a TLS connection that offers %s and then says nothing, or garbage",
+  async (alpn) => {
+    const { world, unharmed } = await busy();
+    await using _ = world;
+    const silent = tls(world, [alpn]);
+    silent.resume();
+    const loud = tls(world, [alpn]);
+    loud.once("secureConnect", () => loud.write(Buffer.alloc(5_000, 0x41)));
+    loud.resume();
+    await Promise.all([closed(silent), closed(loud)]);
+    await unharmed();
+  },
+);
+
+it("closes a caller's session that makes no good call, but not one that has", async () => {
+  const { world, unharmed } = await busy();
+  await using _ = world;
+  const idle = await world.rawCaller();
+  const refused = await world.rawCaller();
+  await rawAnswer(rawCall(refused, "/cmdop.v1.Files/Info", {}).end());
+  const good = await world.rawCaller();
+  const headers = await world.caller(await world.key()).headers("web-1");
+  await rawAnswer(rawCall(good, "/cmdop.v1.Files/Info", headers).end(Buffer.alloc(5)));
+  await Promise.all([once(idle, "close"), once(refused, "close")]);
+  await rawAnswer(rawCall(good, "/cmdop.v1.Files/Info", headers).end(Buffer.alloc(5)));
+  await unharmed();
+});
+
+it("closes a caller's session that has been idle for long", async () => {
+  await using world = await World.start({ times: { idleSessionMs: 100 } });
+  await world.agent("web-1");
+  const session = await world.rawCaller();
+  const headers = await world.caller(await world.key()).headers("web-1");
+  const ended = once(session, "close");
+  await rawAnswer(rawCall(session, "/cmdop.v1.Files/Info", headers).end(Buffer.alloc(5)));
+  await ended;
+});
+
+it("promise 9: 1,000 idle connections cost a fixed amount and lock nobody out", async () => {
+  await using world = await World.start();
+  await world.agent("web-1");
+  const fewLeft = Promise.withResolvers<void>();
+  let open = 0;
+  for (let count = 0; count < 1_000; count += 1) {
+    const socket = tcp(world);
+    socket.resume();
+    await once(socket, "connect");
+    open += 1;
+    socket.once("close", () => {
+      open -= 1;
+      if (open <= MAX_STRANGERS_PER_ADDRESS) fewLeft.resolve();
+    });
+  }
+  await fewLeft.promise;
+  await until(async () => Number((await world.health()).strangers) <= MAX_STRANGERS_PER_ADDRESS);
+  // A new machine and a new caller still get in.
+  await world.agent("web-2");
+  const caller = world.caller(await world.key());
+  await caller.files.info({ path: "/" }, { headers: await caller.headers("web-2") });
+});

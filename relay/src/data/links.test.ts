@@ -1,0 +1,185 @@
+import { once } from "node:events";
+import { generateKeyPair } from "@cmdop/proto";
+import { expect, it } from "vitest";
+import { dialAgent } from "../testing/fake-agent.ts";
+import { startTcpProxy } from "../testing/tcp-proxy.ts";
+import { all, refusal, until, World } from "../testing/world.ts";
+
+it("sends each method over its lane, and bulk calls over the interactive link while it is the only one", async () => {
+  await using world = await World.start();
+  const machineKey = generateKeyPair();
+  const interactive = await world.agent("web-1", { machineKey });
+  const caller = world.caller(await world.key());
+  const headers = await caller.headers("web-1");
+  const bulkCall = async () => (await all(caller.files.readStream({ path: "/3" }, { headers }))).length;
+  expect(await bulkCall()).toBe(3);
+  expect(interactive.calls).toHaveLength(1);
+  const bulk = await world.agent("web-1", {
+    machineKey,
+    lane: "bulk",
+    bootId: interactive.bootId,
+    joinToken: "",
+  });
+  expect(await bulkCall()).toBe(3);
+  await caller.files.info({ path: "/" }, { headers });
+  expect(bulk.calls.map(({ path }) => path)).toEqual(["/cmdop.v1.Files/ReadStream"]);
+  expect(interactive.calls.map(({ path }) => path)).toEqual([
+    "/cmdop.v1.Files/ReadStream",
+    "/cmdop.v1.Files/Info",
+  ]);
+  expect((await world.health()).links).toEqual({ interactive: 1, bulk: 1 });
+});
+
+it("replaces a link by the next of its lane; calls that run on the old one finish there", async () => {
+  await using world = await World.start();
+  const machineKey = generateKeyPair();
+  const old = await world.agent("web-1", { machineKey });
+  const caller = world.caller(await world.key());
+  const headers = await caller.headers("web-1");
+  const finish = Promise.withResolvers<void>();
+  const inputs = (async function* () {
+    yield { data: Buffer.alloc(3) };
+    await finish.promise;
+    yield { data: Buffer.alloc(4) };
+  })();
+  const running = caller.exec.input(inputs, { headers })[Symbol.asyncIterator]();
+  expect((await running.next()).value).toMatchObject({ accepted: 3n });
+  const replacement = await world.agent("web-1", { machineKey, bootId: old.bootId, joinToken: "" });
+  await caller.files.info({ path: "/" }, { headers });
+  expect(replacement.calls).toHaveLength(1);
+  const oldClosed = once(old.session, "close");
+  finish.resolve();
+  expect((await running.next()).value).toMatchObject({ accepted: 7n });
+  expect((await running.next()).done).toBe(true);
+  await oldClosed;
+});
+
+it("gives the calls of a replaced link a bounded time", async () => {
+  await using world = await World.start({ times: { linkDrainMs: 100 } });
+  const machineKey = generateKeyPair();
+  const old = await world.agent("web-1", { machineKey });
+  const caller = world.caller(await world.key());
+  const headers = await caller.headers("web-1");
+  const running = caller.exec.attach({ jobId: "j" }, { headers })[Symbol.asyncIterator]();
+  await running.next();
+  await world.agent("web-1", { machineKey, bootId: old.bootId, joinToken: "" });
+  expect(await refusal(running.next())).toBe("LinkLost");
+});
+
+it("ends an old link's calls at once when the agent was started anew", async () => {
+  await using world = await World.start();
+  const machineKey = generateKeyPair();
+  await world.agent("web-1", { machineKey });
+  const caller = world.caller(await world.key());
+  const headers = await caller.headers("web-1");
+  const running = caller.exec.attach({ jobId: "j" }, { headers })[Symbol.asyncIterator]();
+  await running.next();
+  await world.agent("web-1", { machineKey, joinToken: "" });
+  expect(await refusal(running.next())).toBe("LinkLost");
+  await caller.files.info({ path: "/" }, { headers });
+});
+
+it("notices an agent that falls silent, tells its calls, and answers the next at once", async () => {
+  await using world = await World.start({ times: { linkPingIntervalMs: 50, linkDeadAfterMs: 400 } });
+  const wire = await startTcpProxy(world.relay.port);
+  world.defer(() => wire.close());
+  const agent = await world.agent("web-1", { socket: await wire.socket() });
+  const caller = world.caller(await world.key());
+  const headers = await caller.headers("web-1");
+  const running = caller.exec.attach({ jobId: "j" }, { headers })[Symbol.asyncIterator]();
+  await running.next();
+  // Pings alone keep a quiet link alive.
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  await caller.files.info({ path: "/" }, { headers });
+  wire.freeze();
+  expect(await refusal(running.next())).toBe("LinkLost");
+  expect(await refusal(caller.files.info({ path: "/" }, { headers }))).toBe("MachineOffline");
+  expect((await world.health()).links).toEqual({ interactive: 0, bulk: 0 });
+  expect(agent.session.destroyed).toBe(false);
+});
+
+it("keeps a link that is drained out of reach, and shows when the machine was last seen", async () => {
+  await using world = await World.start();
+  const agent = await world.agent("web-1");
+  const caller = world.caller(await world.key());
+  const list = async () => (await caller.machines.list({}, { headers: await caller.headers() })).machines[0];
+  expect(await list()).toMatchObject({ name: "web-1", online: true, agentVersion: "fake" });
+  agent.close();
+  await until(async () => (await list())?.online === false);
+  const seenMs = (await list())?.lastSeenMs ?? 0;
+  expect(Math.abs(Date.now() - seenMs)).toBeLessThan(60_000);
+});
+
+it("refuses an agent that does not prove its key, and one that nobody invited", async () => {
+  await using world = await World.start();
+  const dial = (options: object) =>
+    refusal(dialAgent({ relay: world.target, machineKey: generateKeyPair(), ...options }));
+  const joinToken = await world.joinToken();
+  expect(await dial({})).toBe("LinkRefused");
+  expect(await dial({ joinToken, forged: true })).toBe("LinkRefused");
+  expect(await dial({ joinToken: "no.token.at-all" })).toBe("LinkRefused");
+  expect(await dial({ joinToken: await world.joinToken({}, generateKeyPair()) })).toBe("LinkRefused");
+  expect(await dial({ joinToken: await world.joinToken({ exp: Math.floor(Date.now() / 1000) - 1 }) })).toBe(
+    "LinkRefused",
+  );
+  const elsewhere = { id: generateKeyPair().publicKey, address: world.relay.address };
+  expect(await dial({ joinToken: await world.joinToken({ relay: elsewhere }) })).toBe("LinkRefused");
+  const member = generateKeyPair();
+  await world.agent("web-1", { machineKey: member, joinToken });
+  // Somebody else's machine key can't be claimed without it.
+  expect(await dial({ machineKey: { ...generateKeyPair(), publicKey: member.publicKey } })).toBe(
+    "LinkRefused",
+  );
+  expect((await world.health()).machines).toBe(1);
+});
+
+it("refuses every agent while there is no roster", async () => {
+  await using world = await World.start({ roster: false });
+  const options = { relay: world.target, machineKey: generateKeyPair(), joinToken: await world.joinToken() };
+  expect(await refusal(dialAgent(options))).toBe("LinkRefused");
+  await world.putRoster({ seq: 1 });
+  const agent = await dialAgent(options);
+  expect(agent.roster).toMatch(/^ey/);
+  agent.close();
+});
+
+it.each([
+  [1, 1],
+  [3, 3],
+])("lets a join token of %i use bring in %i of ten machines that come at once", async (uses, expected) => {
+  await using world = await World.start();
+  const joinToken = await world.joinToken({ uses });
+  const keys = Array.from({ length: 10 }, generateKeyPair);
+  const agents = await Promise.allSettled(
+    keys.map((machineKey) => world.agent("web-1", { machineKey, joinToken })),
+  );
+  expect(agents.filter(({ status }) => status === "fulfilled")).toHaveLength(expected);
+  expect((await world.health()).machines).toBe(expected);
+  // Whoever is in may come back with the same token: its first welcome may have been lost.
+  const member = keys[agents.findIndex(({ status }) => status === "fulfilled")];
+  await world.agent("web-1", { machineKey: member ?? generateKeyPair(), joinToken });
+});
+
+it("tells a cloned identity from a restart, and refuses the newer of the two", async () => {
+  const logged: string[] = [];
+  const log = { info: () => undefined, warn: () => undefined, error: (event: string) => logged.push(event) };
+  await using world = await World.start({ log });
+  const machineKey = generateKeyPair();
+  const first = await world.agent("web-1", { machineKey });
+  const again = { machineKey, joinToken: "" };
+  // A restart: the old boot id never comes back.
+  const second = await world.agent("web-1", again);
+  expect(logged).toEqual([]);
+  // A clone starts, then the original returns because it lost its link.
+  const clone = await world.agent("web-1", again);
+  const original = await world.agent("web-1", { ...again, bootId: second.bootId });
+  expect(logged).toHaveLength(1);
+  await until(() => clone.tls.destroyed);
+  expect(await refusal(world.agent("web-1", { ...again, bootId: clone.bootId }))).toBe("LinkRefused");
+  expect(logged).toHaveLength(2);
+  // The original is untouched by all that.
+  const caller = world.caller(await world.key());
+  await caller.files.info({ path: "/" }, { headers: await caller.headers("web-1") });
+  expect(original.calls).toHaveLength(1);
+  expect(first.bootId).not.toBe(second.bootId);
+});

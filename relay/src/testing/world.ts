@@ -1,0 +1,217 @@
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  CALLER_ALPN,
+  connectToRelay,
+  createClient,
+  DEFAULT_GRANT_LIFETIME_S,
+  Exec,
+  Files,
+  type Grant,
+  generateKeyPair,
+  HEADERS,
+  type JoinToken,
+  type KeyPair,
+  Keys,
+  Machines,
+  type RelayTarget,
+  Roster,
+  type RosterClaims,
+  type Service,
+  type ServiceClient,
+  signCallToken,
+  signGrant,
+  signJoinToken,
+  signRoster,
+} from "@cmdop/proto";
+import { ChannelCredentials, Client } from "@grpc/grpc-js";
+import { z } from "zod";
+import { Relay, type RelayOptions } from "../index.ts";
+import { dialAgent, type FakeAgent, type FakeAgentOptions } from "./fake-agent.ts";
+
+/** Seconds since 1970. */
+export const nowS = (): number => Math.floor(Date.now() / 1000);
+
+/** A caller with a key of its own and one connection. */
+export interface Caller {
+  readonly key: KeyPair;
+  readonly exec: ServiceClient<typeof Exec>;
+  readonly files: ServiceClient<typeof Files>;
+  readonly machines: ServiceClient<typeof Machines>;
+  readonly keys: ServiceClient<typeof Keys>;
+  readonly roster: ServiceClient<typeof Roster>;
+  /** The headers of a call to a machine; none: to the relay itself. */
+  headers(machine?: string): Promise<Record<string, string>>;
+  close(): void;
+}
+
+/** A relay with an owner, its roster put, and the tools to add machines, keys and callers. */
+export class World implements AsyncDisposable {
+  readonly owner = generateKeyPair();
+  readonly relay: Relay;
+  readonly stateDir: string;
+  readonly #closing: (() => void)[] = [];
+
+  private constructor(stateDir: string, options: Partial<RelayOptions>) {
+    this.stateDir = stateDir;
+    this.relay = new Relay({ stateDir, ownerPublicKey: this.owner.publicKey, healthPort: 0, ...options });
+  }
+
+  static async start(options: Partial<RelayOptions> & { roster?: false } = {}): Promise<World> {
+    const { roster = true, ...relayOptions } = options;
+    const stateDir = await mkdtemp(join(tmpdir(), "cmdop-relay-"));
+    const world = new World(stateDir, { times: { shutdownDrainMs: 50 }, ...relayOptions });
+    await world.relay.listen();
+    if (roster) await world.putRoster({ seq: 1 });
+    return world;
+  }
+
+  get target(): RelayTarget {
+    return { id: this.relay.id, address: this.relay.address };
+  }
+
+  /** Runs at the end, before the relay ends. */
+  defer(close: () => void): void {
+    this.#closing.push(close);
+  }
+
+  async putRoster(claims: Partial<RosterClaims>, signer = this.owner): Promise<void> {
+    const owner = this.caller(this.owner);
+    const roster = await this.roster(claims, signer);
+    await owner.roster.put({ roster }, { headers: await owner.headers() });
+  }
+
+  roster(claims: Partial<RosterClaims>, signer = this.owner): Promise<string> {
+    const base = { seq: 1, iat: nowS(), owners: [this.owner.publicKey], relays: [], revoked: [] };
+    return signRoster({ ...base, ...claims }, signer);
+  }
+
+  joinToken(claims: Partial<JoinToken> = {}, signer = this.owner): Promise<string> {
+    return signJoinToken(
+      {
+        jti: crypto.randomUUID(),
+        owner: signer.publicKey,
+        relay: this.target,
+        name: "web-1",
+        labels: {},
+        uses: 1,
+        iat: nowS(),
+        exp: nowS() + 600,
+        ...claims,
+      },
+      signer,
+    );
+  }
+
+  /** A machine that has joined, on one link. */
+  async agent(name: string, options: Partial<FakeAgentOptions> = {}): Promise<FakeAgent & { id: string }> {
+    const machineKey = options.machineKey ?? generateKeyPair();
+    const joinToken = options.joinToken ?? (await this.joinToken({ name }));
+    const agent = await dialAgent({ relay: this.target, ...options, machineKey, joinToken });
+    this.defer(() => agent.close());
+    return { ...agent, id: machineKey.id };
+  }
+
+  /** A key with a grant that the relay has. */
+  async key(claims: Partial<Grant> = {}, signer = this.owner): Promise<KeyPair> {
+    const key = generateKeyPair();
+    const owner = this.caller(this.owner);
+    const grant = await this.grant(key, claims, signer);
+    await owner.keys.put({ grant }, { headers: await owner.headers() });
+    return key;
+  }
+
+  grant(key: KeyPair, claims: Partial<Grant> = {}, signer = this.owner): Promise<string> {
+    return signGrant(
+      {
+        key: key.publicKey,
+        name: "test",
+        scopes: ["terminal", "files:read", "files:write", "machines:read"],
+        machines: [{ name: "*" }],
+        iat: nowS(),
+        not_after: nowS() + DEFAULT_GRANT_LIFETIME_S,
+        ...claims,
+      },
+      signer,
+    );
+  }
+
+  /** A caller on a connection of its own. */
+  caller(key: KeyPair): Caller {
+    const client = new Client(
+      this.relay.address,
+      ChannelCredentials.createSsl(readFileSync(join(this.stateDir, "ca.pem"))),
+      {
+        "grpc.use_local_subchannel_pool": 1,
+        "grpc.enable_channelz": 0,
+        "grpc.max_receive_message_length": -1,
+      },
+    );
+    this.defer(() => client.close());
+    const service = <S extends Service>(description: S): ServiceClient<S> =>
+      createClient(description, () => client);
+    return {
+      key,
+      exec: service(Exec),
+      files: service(Files),
+      machines: service(Machines),
+      keys: service(Keys),
+      roster: service(Roster),
+      headers: async (machine) => ({
+        [HEADERS.authorization]: `Bearer ${await signCallToken({ relayId: this.relay.id, machine: machine ?? null }, key, nowS())}`,
+        ...(machine === undefined ? {} : { [HEADERS.machine]: machine }),
+      }),
+      close: () => client.close(),
+    };
+  }
+
+  /** A caller that speaks HTTP/2 by itself. */
+  async rawCaller(settings: object = {}): Promise<ClientHttp2Session> {
+    const tls = await connectToRelay({ relay: this.target, alpn: CALLER_ALPN });
+    const session = connectHttp2("http://relay", {
+      createConnection: () => tls,
+      maxSendHeaderBlockLength: Number.MAX_SAFE_INTEGER,
+      peerMaxConcurrentStreams: 20_000,
+      settings,
+    });
+    session.on("error", () => undefined);
+    this.defer(() => session.destroy());
+    return session;
+  }
+
+  async health(): Promise<Record<string, unknown>> {
+    const answer = await fetch(`http://127.0.0.1:${this.relay.healthPort}/healthz`);
+    return z.record(z.string(), z.unknown()).parse(await answer.json());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const close of this.#closing.reverse()) close();
+    await this.relay.shutdown();
+    await rm(this.stateDir, { recursive: true });
+  }
+}
+
+/** The error that a promise rejects with, or a word that it did not. */
+export async function refusal(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+    return "no error";
+  } catch (thrown) {
+    return thrown instanceof Error && "code" in thrown ? String(thrown.code) : String(thrown);
+  }
+}
+
+/** Waits for something that has no event of its own; the test's own time limit is the limit. */
+export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+/** Reads a stream to its end. */
+export async function all<T>(stream: AsyncIterable<T>): Promise<T[]> {
+  const items: T[] = [];
+  for await (const item of stream) items.push(item);
+  return items;
+}
