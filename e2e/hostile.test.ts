@@ -89,7 +89,7 @@ describe("refused at the relay's door, with the right typed error", () => {
     [
       "a machine that the key is not granted",
       () => headers({ key: reader, machine: "away" }),
-      INFO,
+      "/cmdop.v1.Files/Info",
       "MachineUnknown",
     ],
     ["an ambiguous machine", () => headers({ machine: "twin" }), INFO, "MachineAmbiguous"],

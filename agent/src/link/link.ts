@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
 import {
@@ -133,6 +134,8 @@ export class Link {
           `The relay at ${greeter.membership.relay.address} sent no welcome.`,
         );
       }
+      // The relay sends the lane's windows when it begins to route calls here: only then is the machine online.
+      await Promise.race([once(session, "remoteSettings"), ended.promise]);
       this.#setState({ kind: "up" });
       await ended.promise;
     } finally {

@@ -89,7 +89,7 @@ export class Links {
       else if (state.admission.lane === lane) other.drain("a new link took its place");
     }
     this.#table.set(machineId, { ...this.#table.get(machineId), [lane]: link });
-    this.#options.log.info("link up", { machine: admission.machineName, id: machineId, lane });
+    this.#options.log.info("link up", { machine: admission.machineName, id: machineId, lane, bootId });
     this.#options.onSeen(admission);
   }
 

@@ -1,3 +1,4 @@
+import { EventEmitter, once } from "node:events";
 import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
@@ -30,6 +31,7 @@ import {
 import { ChannelCredentials, Client } from "@grpc/grpc-js";
 import { z } from "zod";
 import { Relay, type RelayOptions } from "../index.ts";
+import { type Log, SILENT_LOG } from "../log.ts";
 import { dialAgent, type FakeAgent, type FakeAgentOptions } from "./fake-agent.ts";
 
 /** Seconds since 1970. */
@@ -53,11 +55,20 @@ export class World implements AsyncDisposable {
   readonly owner = generateKeyPair();
   readonly relay: Relay;
   readonly stateDir: string;
+  readonly #up = new EventEmitter();
   readonly #closing: (() => void)[] = [];
 
   private constructor(stateDir: string, options: Partial<RelayOptions>) {
     this.stateDir = stateDir;
-    this.relay = new Relay({ stateDir, ownerPublicKey: this.owner.publicKey, healthPort: 0, ...options });
+    const log: Log = {
+      ...(options.log ?? SILENT_LOG),
+      info: (event, fields) => {
+        options.log?.info(event, fields);
+        if (event === "link up") this.#up.emit(`${fields?.lane} ${fields?.bootId}`);
+      },
+    };
+    const base = { stateDir, ownerPublicKey: this.owner.publicKey, healthPort: 0 };
+    this.relay = new Relay({ ...base, ...options, log });
   }
 
   static async start(options: Partial<RelayOptions> & { roster?: false } = {}): Promise<World> {
@@ -106,11 +117,14 @@ export class World implements AsyncDisposable {
     );
   }
 
-  /** A machine that has joined, on one link. */
+  /** A machine that has joined, on one link, and that the relay routes to by now. */
   async agent(name: string, options: Partial<FakeAgentOptions> = {}): Promise<FakeAgent & { id: string }> {
     const machineKey = options.machineKey ?? generateKeyPair();
     const joinToken = options.joinToken ?? (await this.joinToken({ name }));
-    const agent = await dialAgent({ relay: this.target, ...options, machineKey, joinToken });
+    const bootId = options.bootId ?? crypto.randomUUID();
+    const routed = once(this.#up, `${options.lane ?? "interactive"} ${bootId}`);
+    const agent = await dialAgent({ relay: this.target, ...options, bootId, machineKey, joinToken });
+    await routed;
     this.defer(() => agent.close());
     return { ...agent, id: machineKey.id };
   }

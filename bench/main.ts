@@ -1,0 +1,45 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { parseArgs } from "node:util";
+import { toJson, toTable } from "./src/report.ts";
+import type { Suite } from "./src/suite.ts";
+import { exec } from "./src/suites/exec.ts";
+
+/** Every suite, in the order in which they run. */
+const SUITES: readonly Suite[] = [exec];
+
+const USAGE = `Usage: npm run bench -- [suite…] [--json]
+
+Suites:
+${SUITES.map(({ name, about }) => `  ${name.padEnd(8)}${about}`).join("\n")}
+`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: "boolean", default: false }, help: { type: "boolean", default: false } },
+});
+const unknown = positionals.filter((name) => !SUITES.some((suite) => suite.name === name));
+if (values.help) {
+  console.log(USAGE);
+} else if (unknown.length > 0) {
+  console.error(`There is no suite ${unknown.join(", ")}.\n\n${USAGE}`);
+  process.exitCode = 2;
+} else {
+  const chosen = SUITES.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+  const results: Record<string, unknown[]> = {};
+  for (const suite of chosen) {
+    const directory = await mkdtemp(path.join(os.tmpdir(), "cmdop-bench-"));
+    try {
+      const rows = await suite.run({ directory, progress: (what) => console.error(`· ${what}`) });
+      if (values.json) results[suite.name] = toJson(rows);
+      else console.log(`\n${suite.name}: ${suite.about}\n${toTable(rows)}\n`);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  }
+  if (values.json) {
+    const machine = { cpus: os.availableParallelism(), model: os.cpus()[0]?.model, node: process.version };
+    console.log(JSON.stringify({ machine, suites: results }, null, 2));
+  }
+}

@@ -1,0 +1,305 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync } from "node:fs";
+import { generateKeyPair } from "@cmdop/proto";
+import { describe, expect, it } from "vitest";
+import { errorOf, rawAnswer, rawCall } from "../testing/raw-call.ts";
+import { all, type Caller, refusal, until, World } from "../testing/world.ts";
+
+const MiB = 1024 * 1024;
+const START = "/cmdop.v1.Exec/Start";
+
+/** A machine, and a victim with one open call: what others do must not touch it. */
+async function withVictim(world: World, machine = "web-1") {
+  const victim = world.caller(await world.key());
+  const headers = await victim.headers(machine);
+  const inputs = Promise.withResolvers<void>();
+  const open = victim.exec
+    .input(
+      (async function* () {
+        yield { data: Buffer.alloc(1) };
+        await inputs.promise;
+        yield { data: Buffer.alloc(1) };
+      })(),
+      { headers },
+    )
+    [Symbol.asyncIterator]();
+  await open.next();
+  return async () => {
+    inputs.resolve();
+    expect((await open.next()).value).toMatchObject({ accepted: 2n });
+    expect((await open.next()).done).toBe(true);
+    await victim.files.info({ path: "/" }, { headers: await victim.headers(machine) });
+  };
+}
+
+describe("HTTP/2 defects", () => {
+  it("A: uploads and downloads with full windows both ways do not stop each other", async () => {
+    await using world = await World.start();
+    const machineKey = generateKeyPair();
+    const { bootId } = await world.agent("web-1", { machineKey });
+    await world.agent("web-1", { machineKey, bootId, lane: "bulk", joinToken: "" });
+    const caller = world.caller(await world.key());
+    const headers = await caller.headers("web-1");
+    const chunks = 640;
+    const upload = async () => {
+      const pieces = (async function* () {
+        for (let sent = 0; sent < chunks; sent += 1) yield { data: Buffer.alloc(64 * 1024) };
+      })();
+      return (await caller.files.writeStream(pieces, { headers })).entry?.size;
+    };
+    const download = async () => {
+      let size = 0n;
+      for await (const { data } of caller.files.readStream({ path: `/${chunks}` }, { headers }))
+        size += BigInt(data.length);
+      return size;
+    };
+    const whole = BigInt(chunks * 64 * 1024);
+    expect(await Promise.all([upload(), download(), upload(), download()])).toEqual([
+      whole,
+      whole,
+      whole,
+      whole,
+    ]);
+  });
+
+  it("B: an agent that is killed under load is gone at once, its calls are told, and its descriptors are free", async () => {
+    await using world = await World.start({ times: { linkPingIntervalMs: 100, linkDeadAfterMs: 1_000 } });
+    const sockets = () => readdirSync("/proc/self/fd").length;
+    for (let round = 0; round < 4; round += 1) {
+      const name = `web-${round}`;
+      const machineKey = generateKeyPair();
+      const settings = {
+        relay: world.target,
+        seed: Buffer.from(machineKey.seed).toString("base64url"),
+        joinToken: await world.joinToken({ name }),
+        lane: "interactive",
+        bootId: crypto.randomUUID(),
+      };
+      const script = new URL("../testing/agent-process.ts", import.meta.url).pathname;
+      const before = sockets();
+      const agent = spawn(process.execPath, [script, JSON.stringify(settings)], { stdio: "ignore" });
+      const linksUp = async () =>
+        Number((await world.health()).machines) > round && Object.is(await interactive(world), 1);
+      await until(linksUp);
+      const caller = world.caller(await world.key());
+      const headers = await caller.headers(name);
+      const held = caller.exec.attach({ jobId: "j" }, { headers })[Symbol.asyncIterator]();
+      await held.next();
+      // A load of calls that begin and are canceled, until the machine is gone.
+      let stop = false;
+      const load = (async () => {
+        while (!stop) {
+          const signal = AbortSignal.timeout(5);
+          await Promise.all(
+            Array.from({ length: 50 }, () =>
+              refusal(all(caller.exec.attach({ jobId: "j" }, { headers, signal }))),
+            ),
+          );
+        }
+      })();
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      agent.kill("SIGKILL");
+      expect(await refusal(held.next())).toBe("LinkLost");
+      stop = true;
+      await load;
+      expect(await refusal(caller.files.info({ path: "/" }, { headers }))).toBe("MachineOffline");
+      expect(await interactive(world)).toBe(0);
+      caller.close();
+      await until(() => sockets() <= before);
+    }
+  });
+
+  it("C: 8,000 unary calls at 500 in flight all have their status", async () => {
+    await using world = await World.start();
+    await world.agent("web-1");
+    const caller = world.caller(await world.key());
+    const headers = await caller.headers("web-1");
+    const outcomes = new Map<string, number>();
+    let left = 8_000;
+    const worker = async () => {
+      while (left > 0) {
+        left -= 1;
+        const path = left % 2 === 0 ? "/5000" : "/fail/10";
+        const outcome = `${path} ${await refusal(caller.files.read({ path }, { headers }))}`;
+        outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+      }
+    };
+    await Promise.all(Array.from({ length: 500 }, worker));
+    expect(Object.fromEntries(outcomes)).toEqual({ "/5000 no error": 4_000, "/fail/10 NotFound": 4_000 });
+  });
+
+  it("E: a header of 100 KB, or of a size that only the link refuses, harms only its own call", async () => {
+    await using world = await World.start();
+    await world.agent("web-1");
+    const unharmed = await withVictim(world);
+    const key = await world.key();
+    const headers = await world.caller(key).headers("web-1");
+    for (const size of [15_000, 17_000, 40_000, 100_000, 300_000]) {
+      const session = await world.rawCaller();
+      const beside = rawCall(session, START, headers);
+      const answer = await rawAnswer(
+        rawCall(session, START, { ...headers, "x-large": "x".repeat(size) }).end(),
+      );
+      expect(answer.trailers).toEqual({});
+      if (size < 65_000) {
+        // Even another call on the same connection goes on.
+        expect(beside.closed || session.closed).toBe(false);
+      }
+      session.destroy();
+    }
+    await unharmed();
+  });
+
+  it("E: a status message of 100 KB harms only its own call", async () => {
+    await using world = await World.start();
+    const unharmed = await (async () => {
+      await world.agent("web-1");
+      return withVictim(world);
+    })();
+    await world.agent("raw", {
+      onStream: (stream, headers) => {
+        const size = Number(headers["x-size"]);
+        if (headers["x-alone"] === "yes") {
+          stream.respond(
+            { ":status": 200, "grpc-status": "5", "grpc-message": "x".repeat(size) },
+            { endStream: true },
+          );
+          return;
+        }
+        stream.respond({ ":status": 200 }, { waitForTrailers: true });
+        stream.once("wantTrailers", () =>
+          stream.sendTrailers({ "grpc-status": "5", "grpc-message": "x".repeat(size) }),
+        );
+        stream.end();
+      },
+    });
+    const session = await world.rawCaller();
+    const headers = await world.caller(await world.key()).headers("raw");
+    for (const alone of ["yes", "no"]) {
+      for (const size of [100_000, 300_000, 1_000]) {
+        const more = { ...headers, "x-size": String(size), "x-alone": alone };
+        const answer = await rawAnswer(rawCall(session, START, more).end());
+        const said = errorOf(answer);
+        if (size === 1_000) expect(said).toBe("status 5");
+        else expect(said === "LinkLost" || answer.rstCode !== 0).toBe(true);
+      }
+    }
+    await unharmed();
+  });
+});
+
+describe("promise 9: one caller harms only itself", () => {
+  it("with 3,000 canceled calls", async () => {
+    await using world = await World.start();
+    await world.agent("web-1");
+    const unharmed = await withVictim(world);
+    const caller = world.caller(await world.key());
+    const headers = await caller.headers("web-1");
+    for (let done = 0; done < 3_000; done += 100) {
+      const signal = AbortSignal.timeout(20);
+      await Promise.all(
+        Array.from({ length: 100 }, () =>
+          refusal(all(caller.exec.attach({ jobId: "j" }, { headers, signal }))),
+        ),
+      );
+    }
+    await unharmed();
+    await until(async () => (await world.health()).calls === 0);
+  });
+
+  it("by dying with 1,500 open calls", async () => {
+    await using world = await World.start();
+    const agent = await world.agent("web-1");
+    const unharmed = await withVictim(world);
+    const session = await world.rawCaller();
+    const headers = await world.caller(await world.key()).headers("web-1");
+    const hang = Buffer.from([0, 0, 0, 0, 0]);
+    for (let open = 0; open < 1_500; open += 1) rawCall(session, "/cmdop.v1.Exec/Attach", headers).end(hang);
+    await until(() => agent.calls.length === 1_501);
+    session.destroy();
+    await until(async () => (await world.health()).calls === 1);
+    await unharmed();
+  });
+
+  it("by opening more calls than it may", async () => {
+    await using world = await World.start({ bounds: { callsPerKey: 10 } });
+    await world.agent("web-1");
+    const unharmed = await withVictim(world);
+    const session = await world.rawCaller();
+    const headers = await world.caller(await world.key()).headers("web-1");
+    const hang = Buffer.from([0, 0, 0, 0, 0]);
+    const calls = Array.from({ length: 12 }, () =>
+      rawCall(session, "/cmdop.v1.Exec/Attach", headers).end(hang),
+    );
+    const answers = calls.map(rawAnswer);
+    expect(errorOf(await Promise.race(answers))).toBe("LimitExceeded");
+    session.destroy();
+    const said = (await Promise.all(answers)).map(errorOf);
+    expect(said.filter((error) => error === "LimitExceeded")).toHaveLength(2);
+    await unharmed();
+  });
+
+  it("by opening 200 calls and reading none; what it makes the relay hold stays within its share", async () => {
+    await using world = await World.start({ bounds: { heldBytesPerKey: 16 * MiB } });
+    const agent = await world.agent("web-1");
+    const unharmed = await withVictim(world);
+    const caller: Caller = world.caller(await world.key());
+    const headers = await caller.headers("web-1");
+    // Windows wide open at the caller's end would only move the content there: none here.
+    const session = await world.rawCaller({ initialWindowSize: 0 });
+    const { serialize } = await startRequest();
+    const calls = Array.from({ length: 200 }, () => {
+      const call = rawCall(session, START, headers);
+      call.end(serialize("output 1000 65536"));
+      return call;
+    });
+    let dropped = 0;
+    for (const call of calls) {
+      call.once("close", () => {
+        if (call.rstCode === 11) dropped += 1;
+      });
+    }
+    await until(() => agent.calls.length === 201);
+    // 16 MiB are 64 full windows of 256 KiB: most of the 200 must go.
+    await until(() => dropped >= 100);
+    await unharmed();
+    session.destroy();
+    await until(async () => (await world.health()).calls === 0);
+  });
+
+  it("by reading nothing from its connection at all", async () => {
+    await using world = await World.start({ bounds: { heldBytesPerKey: 4 * MiB } });
+    await world.agent("web-1");
+    const unharmed = await withVictim(world);
+    const session = await world.rawCaller({ initialWindowSize: 2 ** 30 });
+    session.setLocalWindowSize(2 ** 30);
+    const headers = await world.caller(await world.key()).headers("web-1");
+    const { serialize } = await startRequest();
+    const closed = once(session, "close");
+    const call = rawCall(session, START, headers);
+    call.end(serialize("output 100000 65536"));
+    await once(call, "response");
+    session.socket.pause();
+    const { callers } = await world.health();
+    await until(async () => Number((await world.health()).callers) < Number(callers));
+    session.destroy();
+    await closed;
+    await unharmed();
+  });
+});
+
+async function interactive(world: World): Promise<unknown> {
+  const { links } = await world.health();
+  return typeof links === "object" && links !== null ? Reflect.get(links, "interactive") : undefined;
+}
+
+/** A Start request by hand. */
+async function startRequest() {
+  const { codec, Exec } = await import("@cmdop/proto");
+  const { frame } = await import("../testing/fake-agent.ts");
+  const { serialize } = codec(Exec.method.start.input);
+  return {
+    serialize: (line: string) => frame(serialize({ jobId: "j", command: { case: "shell", value: line } })),
+  };
+}
