@@ -59,7 +59,7 @@ export function createAdapter({
   const fixed = {
     client,
     report,
-    nameMachine: nameMachines(client, ownMachine),
+    nameMachine: nameMachines(client, ownMachine, report),
     timings: { waitMs: WAIT_MS, progressIntervalMs: PROGRESS_INTERVAL_MS, ...timings },
   };
 

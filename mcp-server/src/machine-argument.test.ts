@@ -7,8 +7,8 @@ afterEach(() => vi.useRealTimers());
 
 type WhoAmI = ReturnType<typeof scriptedClient>["whoAmI"];
 
-const naming = (whoAmI: WhoAmI, ownMachine?: string) =>
-  nameMachines({ ...scriptedClient(), whoAmI }, ownMachine);
+const naming = (whoAmI: WhoAmI, ownMachine?: string, report: (error: unknown) => void = () => undefined) =>
+  nameMachines({ ...scriptedClient(), whoAmI }, ownMachine, report);
 
 test("a machine is called as the call named it, or as the server was told", async () => {
   const nameMachine = naming(() => Promise.reject(new Error("not asked")), "own");
@@ -24,7 +24,10 @@ test("the only machine of a key is asked for once", async () => {
 });
 
 test("a name that can't be had is null: it fails no call", async () => {
-  expect(await naming(() => Promise.reject(new Error("no relay")))(undefined)).toBeNull();
+  const report = vi.fn();
+  const nameMachine = naming(() => Promise.reject(new Error("no relay")), undefined, report);
+  expect([await nameMachine(undefined), await nameMachine(undefined)]).toEqual([null, null]);
+  expect(report).toHaveBeenCalledTimes(1);
   expect(await naming(async () => ({ machines: [{ name: "a" }, { name: "b" }] }))(undefined)).toBeNull();
 });
 

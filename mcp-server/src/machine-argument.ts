@@ -18,8 +18,13 @@ export type NameMachine = (machine: string | undefined) => Promise<string | null
  * the only machine that the key reaches, asked for once. The name is a label in
  * an answer that has been paid for: it never fails a call and never holds it up.
  */
-export function nameMachines(client: ToolClient, ownMachine: string | undefined): NameMachine {
-  let known: string | undefined = ownMachine;
+export function nameMachines(
+  client: ToolClient,
+  ownMachine: string | undefined,
+  report: (error: unknown) => void,
+): NameMachine {
+  let known = ownMachine;
+  let hasReported = false;
   const ask = async (): Promise<string | null> => {
     const { machines } = await client.whoAmI();
     const [only, ...others] = machines;
@@ -32,8 +37,12 @@ export function nameMachines(client: ToolClient, ownMachine: string | undefined)
     if (name !== undefined) return name;
     const { promise: late, resolve } = Promise.withResolvers<null>();
     const timer = setTimeout(resolve, MACHINE_NAME_WAIT_MS, null);
-    // A local socket has no relay to ask, and a key may not be allowed to.
-    const asked = ask().catch(() => null);
+    const asked = ask().catch((thrown) => {
+      // A local socket has no relay to ask: that stays so, and saying it once is enough.
+      if (!hasReported) report(thrown);
+      hasReported = true;
+      return null;
+    });
     return Promise.race([asked, late]).finally(() => clearTimeout(timer));
   };
 }

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { chmod, chown, link, mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { MAX_UNARY_CONTENT_BYTES } from "@cmdop/proto";
 import { describe, expect, it } from "vitest";
+import type { WriteOptions } from "./replacement.ts";
 import {
   leftovers,
   makeScratch,
@@ -17,7 +18,7 @@ import {
 import { receiveContent, type UploadPiece } from "./upload.ts";
 import { writeContent } from "./write.ts";
 
-const PLAIN = { createParents: false };
+const PLAIN: WriteOptions = { createParents: false };
 const OLD = "the old content";
 
 async function write(scratch: Scratch, path: string, content: string, options = PLAIN) {

@@ -5,6 +5,7 @@ import {
   argv,
   begin,
   collect,
+  eventsOf,
   firstLine,
   follow,
   me,
@@ -116,7 +117,7 @@ test("promise 1: a cancel before its Start is honest about it, and the late Star
   const jobs = newJobs();
   const id = randomUUID();
   await expect(jobs.cancel(me, id)).resolves.toMatchObject({ kind: "unknown" });
-  const events = await Array.fromAsync(follow(begin(jobs, shell("echo ran"), id)));
+  const events = await eventsOf(follow(begin(jobs, shell("echo ran"), id)));
   expect(events).toMatchObject([
     { kind: "started", pid: 0 },
     { kind: "ended", outcome: { kind: "canceled" } },

@@ -9,6 +9,7 @@ import { Journal } from "./journal.ts";
 import { JOB_LIMITS, type JobLimits } from "./limits.ts";
 import type { Outcome } from "./outcome.ts";
 import { OutputBudget } from "./output-budget.ts";
+import { PipePool } from "./pipe-pool.ts";
 import { runCommand } from "./run-command.ts";
 import { workWithout } from "./work.ts";
 
@@ -34,6 +35,7 @@ export class Jobs {
   readonly #table: JobTable;
   readonly #marks: CancelMarks;
   readonly #budget: OutputBudget;
+  readonly #pipes = new PipePool();
   readonly #heldPipes: HeldPipes;
   #sweeper: NodeJS.Timeout | undefined;
   #shuttingDown = false;
@@ -86,6 +88,7 @@ export class Jobs {
           jobId,
           journal,
           environment: this.#environment,
+          pipes: this.#pipes,
           heldPipes: this.#heldPipes,
           limits: this.#limits,
         });
@@ -137,6 +140,7 @@ export class Jobs {
     const reason = "The machine's agent was shut down.";
     await Promise.all(running.map((job) => job.stop({ kind: "canceled", reason })));
     this.#heldPipes.closeAll();
+    await this.#pipes.close();
   }
 
   #find({ keyId, admin }: Requester, jobId: string): Job | undefined {

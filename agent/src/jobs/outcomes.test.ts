@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { Command } from "./command.ts";
-import { argv, begin, collect, follow, newJobs, run, shell } from "./test-support.ts";
+import { argv, begin, collect, eventsOf, follow, newJobs, run, shell } from "./test-support.ts";
 
 test.each([
   ["exit 0", 0],
@@ -73,7 +73,7 @@ test("an argument that is too long for the system failed to start", async () => 
 });
 
 test("a job that failed to start has no process, and its stream is whole", async () => {
-  const events = await Array.fromAsync(follow(begin(newJobs(), argv(["no-such-program"]))));
+  const events = await eventsOf(follow(begin(newJobs(), argv(["no-such-program"]))));
   expect(events).toMatchObject([
     { kind: "started", pid: 0, offset: 0n },
     { kind: "ended", offset: 0n, outcome: { kind: "failed_to_start" } },

@@ -7,13 +7,13 @@ import { join } from "node:path";
 /** Pipes made at once in the background: one `mkfifo` for many jobs. Each is one open descriptor until it is used. */
 const BATCH_PIPES = 48;
 
-/** Pipes made while a job waits, at the first job or in a burst: three a job, and some for the next. */
+/** Pipes made while a job waits, at the first job or in a burst: two a job, and some for the next. */
 const URGENT_PIPES = 6;
 
 /** Refilled below this. */
 const LOW_PIPES = 24;
 
-/** One pipe between the agent and a process. */
+/** One pipe from a process to the agent. */
 export interface Pipe {
   /** The agent's end. */
   readonly ours: Socket;
@@ -22,11 +22,12 @@ export interface Pipe {
 }
 
 /**
- * Real pipes for the processes' standard streams. Node's own are sockets, which
- * Linux does not let a process open by name: `echo x > /dev/stderr` and
- * `cat /dev/stdin` would fail. Node can't make a pipe, but it can open a FIFO,
- * so FIFOs are made ahead, opened, and unlinked at once: no name outlives a
- * moment, and a descriptor in /proc is opened again for the two ends.
+ * Real pipes for the processes' output. Node's own are sockets, which Linux
+ * does not let a process open by name: `echo x > /dev/stderr` would fail. Node
+ * can't make a pipe, but it can open a FIFO, so FIFOs are made ahead, opened,
+ * and unlinked at once: no name outlives a moment, and the descriptor is opened
+ * again by way of /proc for the two ends. (Not for input: a FIFO whose writer
+ * has closed blocks whoever opens it by name.)
  *
  * Elsewhere, and where there is no `mkfifo`, `take` answers undefined, and
  * Node's sockets are used (on macOS those can be opened by name).
@@ -38,14 +39,17 @@ export class PipePool {
   #usable = process.platform === "linux";
   #closed = false;
 
-  /** A pipe for a process to write to (`out`) or to read from (`in`). */
-  take(direction: "in" | "out"): Pipe | undefined {
+  /** A pipe for a process to write to. */
+  take(): Pipe | undefined {
     if (this.#usable && this.#fifos.length === 0) this.#refillNow();
     const fifo = this.#fifos.pop();
     if (this.#usable && this.#fifos.length < LOW_PIPES) this.#refilling ??= this.#refill();
     if (fifo === undefined) return undefined;
     try {
-      return direction === "out" ? outward(fifo) : inward(fifo);
+      const theirs = reopen(fifo, constants.O_WRONLY);
+      // Only our own end may be non-blocking: few programs expect EAGAIN on their standard streams.
+      const fd = reopen(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
+      return { ours: new Socket({ fd, readable: true, writable: false }), theirs };
     } finally {
       closeSync(fifo);
     }
@@ -100,18 +104,4 @@ function names(directory: string, count: number): string[] {
 
 function reopen(fifo: number, flags: number): number {
   return openSync(`/proc/self/fd/${fifo}`, flags);
-}
-
-// Only our own end may be non-blocking: few programs expect EAGAIN on their standard streams.
-
-function outward(fifo: number): Pipe {
-  const theirs = reopen(fifo, constants.O_WRONLY);
-  const fd = reopen(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
-  return { ours: new Socket({ fd, readable: true, writable: false }), theirs };
-}
-
-function inward(fifo: number): Pipe {
-  const theirs = reopen(fifo, constants.O_RDONLY);
-  const fd = reopen(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
-  return { ours: new Socket({ fd, readable: false, writable: true }), theirs };
 }

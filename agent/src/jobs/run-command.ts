@@ -5,6 +5,7 @@ import type { Journal } from "./journal.ts";
 import type { JobLimits } from "./limits.ts";
 import type { Outcome, StopCause } from "./outcome.ts";
 import { Output } from "./output.ts";
+import type { PipePool } from "./pipe-pool.ts";
 import { endProcesses, signalGroup } from "./process-group.ts";
 import { type Exit, type Process, spawnCommand } from "./spawn.ts";
 import { StandardInput } from "./standard-input.ts";
@@ -16,6 +17,7 @@ export interface RunContext {
   readonly jobId: string;
   readonly journal: Journal;
   readonly environment: Environment;
+  readonly pipes: PipePool;
   readonly heldPipes: HeldPipes;
   readonly limits: JobLimits;
 }
@@ -28,7 +30,7 @@ export function runCommand(command: Command, context: RunContext): Work {
   const spawnedAt = performance.now();
   const sinceSpawn = (): number => performance.now() - spawnedAt;
 
-  const spawned = spawnCommand(command, cwd, env);
+  const spawned = spawnCommand(command, cwd, env, context.pipes);
   if ("failed" in spawned) {
     const failed = spawned.failed.then(async (error): Promise<Outcome> => {
       const reason = await startFailure(error, command, cwd, env);

@@ -43,6 +43,13 @@ export function follow(job: Job, after = 0n): AsyncGenerator<JobEvent, void, voi
   return job.events({ after, attached: false, holds: true });
 }
 
+/** All events of a stream, as they are. */
+export async function eventsOf(events: AsyncIterable<JobEvent>): Promise<JobEvent[]> {
+  const all: JobEvent[] = [];
+  for await (const event of events) all.push(event);
+  return all;
+}
+
 export interface Collected {
   readonly stdout: Buffer;
   readonly stderr: Buffer;

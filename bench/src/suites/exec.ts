@@ -1,8 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
-import { Cluster } from "@cmdop/e2e/support/cluster.ts";
-import { runCmdop } from "@cmdop/e2e/support/cmdop-process.ts";
 import { CMDOPClient } from "@cmdop/sdk";
+import { Cluster } from "../../../e2e/support/cluster.ts";
+import { runCmdop } from "../../../e2e/support/cmdop-process.ts";
 import { NO_SSHD, Sshd } from "../peers/sshd.ts";
 import { callRate, latencies, percentile } from "../statistics.ts";
 import type { BenchContext, Row, Suite } from "../suite.ts";

@@ -7,6 +7,9 @@ import { scriptedClient } from "./scripted-client.ts";
 /** What a tool gets for one call that nobody cancels, without a server around it. */
 export function toolContext(client: ToolClient = scriptedClient()): ToolContext {
   const never = new AbortController().signal;
+  const report = (error: unknown): never => {
+    throw error;
+  };
   return {
     client,
     canceled: never,
@@ -14,9 +17,7 @@ export function toolContext(client: ToolClient = scriptedClient()): ToolContext 
     over: never,
     progress: undefined,
     timings: { waitMs: WAIT_MS, progressIntervalMs: PROGRESS_INTERVAL_MS },
-    nameMachine: nameMachines(client, undefined),
-    report: (error) => {
-      throw error;
-    },
+    nameMachine: nameMachines(client, undefined, report),
+    report,
   };
 }

@@ -25,7 +25,7 @@ import { answerError } from "./answer.ts";
 import type { Authenticator } from "./authenticate.ts";
 import type { Budget, Holder } from "./budget.ts";
 import type { Directory } from "./directory.ts";
-import { headerOf, requestHeaders } from "./headers.ts";
+import { checkHeaderBytes, headerOf, requestHeaders } from "./headers.ts";
 import {
   FRONT_RESET_BURST,
   FRONT_RESETS_PER_SECOND,
@@ -142,6 +142,7 @@ export class CallerSession {
 
   async #handle(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
     const { directory, authenticator, budget, machineUpstream, relayUpstream } = this.#options;
+    checkHeaderBytes(headers);
     const path = headerOf(headers, ":path") ?? "";
     const rule = methodRule(path);
     if (rule === undefined || headers[":method"] !== "POST") {

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
-import { CALLER_HEADERS, HEADER_PREFIX } from "@cmdop/proto";
+import { CALLER_HEADERS, CmdopError, HEADER_PREFIX, MAX_FRONT_HEADER_BYTES } from "@cmdop/proto";
 
 /** Headers that speak about one connection and end with it (RFC 9110, 7.6.1); `te: trailers` is part of gRPC. */
 const HOP_HEADERS = new Set([
@@ -14,6 +14,26 @@ const HOP_HEADERS = new Set([
   "upgrade",
   "http2-settings",
 ]);
+
+/** What HTTP/2 adds to the length of each header when it compares with a limit (RFC 9113, 6.5.2). */
+const OVERHEAD_BYTES = 32;
+
+/**
+ * Refuses a block over the front's limit. HTTP/2 itself does so only once the
+ * caller has acknowledged the relay's settings, and a link must never see more.
+ */
+export function checkHeaderBytes(headers: IncomingHttpHeaders): void {
+  let bytes = 0;
+  for (const [name, value] of Object.entries(headers)) {
+    bytes += name.length + String(value).length + OVERHEAD_BYTES;
+  }
+  if (bytes > MAX_FRONT_HEADER_BYTES) {
+    throw new CmdopError(
+      "LimitExceeded",
+      `The call's headers have ${bytes} bytes; ${MAX_FRONT_HEADER_BYTES} are the most.`,
+    );
+  }
+}
 
 /** A header's value where it came exactly once. */
 export function headerOf(headers: IncomingHttpHeaders, name: string): string | undefined {

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { TLSSocket } from "node:tls";
 import {
   CALLER_ALPN,
   connectToRelay,
@@ -183,7 +184,7 @@ export class World implements AsyncDisposable {
   }
 
   /** A caller that speaks HTTP/2 by itself. */
-  async rawCaller(settings: object = {}): Promise<ClientHttp2Session> {
+  async rawCaller(settings: object = {}): Promise<ClientHttp2Session & { readonly tls: TLSSocket }> {
     const tls = await connectToRelay({ relay: this.target, alpn: CALLER_ALPN });
     const session = connectHttp2("http://relay", {
       createConnection: () => tls,
@@ -193,7 +194,8 @@ export class World implements AsyncDisposable {
     });
     session.on("error", () => undefined);
     this.defer(() => session.destroy());
-    return session;
+    this.defer(() => tls.destroy());
+    return Object.assign(session, { tls });
   }
 
   async health(): Promise<Record<string, unknown>> {

@@ -1,0 +1,151 @@
+import { METHODS, SCOPES, type Scope } from "@cmdop/proto";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { authorize, type Decision, type Identity, type PathAccess } from "./authorize.ts";
+import type { Policy } from "./policy.ts";
+
+const HOME = "/home/u";
+const EXEC = "/cmdop.v1.Exec/Start";
+const READ = "/cmdop.v1.Files/Read";
+const WRITE = "/cmdop.v1.Files/Write";
+const COPY = "/cmdop.v1.Files/Copy";
+const INFO = "/cmdop.v1.Machine/Info";
+const PUT = "/cmdop.relay.v1.Keys/Put";
+
+function key(scopes: readonly Scope[], paths?: readonly string[]): Identity {
+  const bound = paths === undefined ? {} : { paths };
+  return { door: "relay", keyId: "k1", keyName: "ci", scopes, owner: false, ...bound };
+}
+
+const EVERYTHING = key(SCOPES);
+const FILES = ["files:read", "files:write"] as const;
+const OWNER: Identity = { ...key(["admin"]), owner: true };
+
+/** The paths of a request, in the order of the method table. */
+function at(method: string, ...paths: string[]): PathAccess[] {
+  const fields = METHODS[method]?.paths ?? [];
+  return fields.map(({ access }, index) => ({ access, path: paths[index] ?? "" }));
+}
+
+function outcome(decision: Decision): string {
+  return decision.kind === "allow" ? "allow" : decision.error.code;
+}
+
+describe("authorize", () => {
+  it.each<[string, Identity, string, PathAccess[], Policy, string]>([
+    ["everything granted", EVERYTHING, EXEC, [], {}, "allow"],
+    ["the local socket", { ...EVERYTHING, door: "local", keyId: "local" }, EXEC, [], {}, "allow"],
+    ["a method that is in no table", EVERYTHING, "/cmdop.v1.Exec/Nope", [], {}, "Unimplemented"],
+    ["a name that objects have", EVERYTHING, "constructor", [], {}, "Unimplemented"],
+    ["the link's own service", EVERYTHING, "/cmdop.v1.Link/Hello", [], {}, "Unimplemented"],
+    ["an owner's method by an owner", OWNER, PUT, [], {}, "allow"],
+    ["an owner's method by a key with every scope", EVERYTHING, PUT, [], {}, "PermissionDenied"],
+    ["an owner without a grant", OWNER, EXEC, [], {}, "PermissionDenied"],
+    ["no scope at all", key([]), EXEC, [], {}, "PermissionDenied"],
+    ["another scope", key(["files:read"]), EXEC, [], {}, "PermissionDenied"],
+    ["reading without writing", key(["files:read"]), READ, at(READ, "/etc/hosts"), {}, "allow"],
+    ["writing with files:read", key(["files:read"]), WRITE, at(WRITE, "/tmp/x"), {}, "PermissionDenied"],
+    ["copying with files:read", key(["files:read"]), COPY, at(COPY, "/a", "/b"), {}, "PermissionDenied"],
+    ["copying with both", key(FILES), COPY, at(COPY, "/a", "/b"), {}, "allow"],
+    ["what the policy withholds", EVERYTHING, EXEC, [], { scopes: ["files:read"] }, "PolicyDenied"],
+    ["what grant and policy both lack", key(["files:read"]), EXEC, [], { scopes: [] }, "PermissionDenied"],
+    ["terminal under readOnly", EVERYTHING, EXEC, [], { readOnly: true }, "PolicyDenied"],
+    ["writing under readOnly", EVERYTHING, WRITE, at(WRITE, "/tmp/x"), { readOnly: true }, "PolicyDenied"],
+    ["reading under readOnly", EVERYTHING, READ, at(READ, "/tmp/x"), { readOnly: true }, "allow"],
+    ["a path inside of the grant", key(FILES, ["~/w"]), READ, at(READ, "/home/u/w/f"), {}, "allow"],
+    ["the granted directory itself", key(FILES, ["~/w/"]), READ, at(READ, "~/w"), {}, "allow"],
+    ["a neighbour by prefix", key(FILES, ["~/w"]), READ, at(READ, "~/work"), {}, "PermissionDenied"],
+    ["a way out by ..", key(FILES, ["~/w"]), READ, at(READ, "~/w/../x"), {}, "PermissionDenied"],
+    ["a way back in by ..", key(FILES, ["~/w"]), READ, at(READ, "/etc/../home/u/w/x"), {}, "allow"],
+    ["a path above the grant", key(FILES, ["~/w"]), READ, at(READ, "~"), {}, "PermissionDenied"],
+    ["one of two paths outside", key(FILES, ["/a"]), COPY, at(COPY, "/a/x", "/b"), {}, "PermissionDenied"],
+    ["inside of the policy's roots", key(FILES), READ, at(READ, "/srv/x"), { roots: ["/srv"] }, "allow"],
+    [
+      "outside of the policy's roots",
+      key(FILES),
+      READ,
+      at(READ, "/etc/x"),
+      { roots: ["/srv"] },
+      "PolicyDenied",
+    ],
+    [
+      "inside of one list only",
+      key(FILES, ["/a"]),
+      READ,
+      at(READ, "/a/x"),
+      { roots: ["/b"] },
+      "PolicyDenied",
+    ],
+    ["inside of both lists", key(FILES, ["/a"]), READ, at(READ, "/a/b/x"), { roots: ["/a/b"] }, "allow"],
+    ["a root of everything", key(FILES, ["/"]), READ, at(READ, "/etc/x"), {}, "allow"],
+    ["a grant that nobody can read", key(FILES, ["~bob"]), READ, at(READ, "/a"), {}, "InvalidArgument"],
+    ["no path", key(FILES), READ, at(READ, ""), {}, "InvalidArgument"],
+    ["a relative path", key(FILES), READ, at(READ, "x"), {}, "InvalidArgument"],
+    ["a NUL in a path", key(FILES), READ, at(READ, "/a\0"), {}, "InvalidArgument"],
+    ["a caller that hides its paths", key(FILES, ["/a"]), READ, [], {}, "InvalidArgument"],
+  ])("%s", (_, identity, method, paths, policy, expected) => {
+    expect(outcome(authorize(identity, method, paths, policy, HOME))).toBe(expected);
+  });
+
+  it("hands on what is left: scopes less what the policy withholds, and both lists of directories", () => {
+    const policy: Policy = { scopes: ["files:read", "machines:read"], roots: ["/srv/../srv", "~"] };
+    const decision = authorize(
+      key([...FILES, "machines:read"], ["~/w/"]),
+      READ,
+      at(READ, "~/w/f"),
+      policy,
+      HOME,
+    );
+    expect(decision).toEqual({
+      kind: "allow",
+      caller: {
+        door: "relay",
+        keyId: "k1",
+        keyName: "ci",
+        scopes: new Set(["files:read", "machines:read"]),
+        roots: [["/home/u/w"], ["/srv", "/home/u"]],
+      },
+    });
+    const free = authorize(EVERYTHING, INFO, [], {}, HOME);
+    expect(free.kind === "allow" && [free.caller.roots, free.caller.scopes]).toEqual([[], new Set(SCOPES)]);
+  });
+
+  it("teaches: which scope, whose key, which list, what next", () => {
+    const denied = (decision: Decision) => (decision.kind === "deny" ? decision.error : undefined);
+    const scope = denied(authorize(key(["files:read"]), EXEC, [], {}, HOME));
+    expect(scope?.message).toBe('Key "ci" lacks the scope terminal; it has only files:read.');
+    expect(scope?.next).toContain("terminal");
+    const policy = denied(authorize(EVERYTHING, EXEC, [], { readOnly: true }, HOME));
+    expect(policy?.message).toContain("readOnly");
+    expect(policy?.next).toContain("policy.json");
+    const grant = denied(authorize(key(FILES, ["/a"]), READ, at(READ, "/b"), {}, HOME));
+    expect(grant?.message).toBe('"/b" is outside of what key "ci" is granted: "/a".');
+    const roots = denied(authorize(key(FILES), READ, at(READ, "/b"), { roots: ["/a"] }, HOME));
+    expect(roots?.message).toContain("policy");
+  });
+
+  it("never allows more than grant, policy and table each allow", () => {
+    const scopes = fc.subarray([...SCOPES]);
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...Object.keys(METHODS)),
+        scopes,
+        fc.option(scopes, { nil: undefined }),
+        fc.boolean(),
+        (method, granted, allowed, readOnly) => {
+          const policy: Policy = { readOnly, ...(allowed === undefined ? {} : { scopes: allowed }) };
+          const decision = authorize(key(granted), method, at(method, "/a", "/b"), policy, HOME);
+          if (decision.kind === "deny") return;
+          const rule = METHODS[method];
+          expect(rule?.owner).toBeUndefined();
+          for (const scope of rule?.scopes ?? []) expect(decision.caller.scopes.has(scope)).toBe(true);
+          for (const scope of decision.caller.scopes) {
+            expect(granted).toContain(scope);
+            expect(allowed ?? SCOPES).toContain(scope);
+            expect(readOnly && ["terminal", "agent", "files:write"].includes(scope)).toBe(false);
+          }
+        },
+      ),
+    );
+  });
+});
