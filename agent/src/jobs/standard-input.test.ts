@@ -136,14 +136,11 @@ test("a piece that was cut off while it waited for its turn is not taken, and ca
     write(index * 65_536, piece(index), { signal: cut.signal }),
   );
   // The pipe is full: one piece waits in it, the others for their turn.
-  const first = await Promise.race(pieces);
-  expect(first).toBe(65_536n);
+  await Promise.race(pieces);
   cut.abort();
   const output = collect(follow(job));
   job.signal("SIGCONT");
-  const accepted = Number(
-    (await Promise.all(pieces)).reduce((most, answer) => (answer > most ? answer : most)),
-  );
+  const accepted = Math.max(...(await Promise.all(pieces)).map(Number));
   expect(accepted).toBeLessThan(20 * 65_536);
   for (let index = accepted / 65_536; index < 20; index += 1) await write(index * 65_536, piece(index));
   await write(20 * 65_536, "", { eof: true });

@@ -38,7 +38,7 @@ afterEach(async () => {
   await scratch[Symbol.asyncDispose]();
 });
 
-const files = () => createClient(Files, channel);
+const files = () => createClient(Files, () => channel);
 
 type UploadMessage = Partial<Pick<FilesWriteStreamRequest, "data">> & {
   header?: { path: string };
