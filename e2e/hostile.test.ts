@@ -1,5 +1,4 @@
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
 import net from "node:net";
 import {
   formatApiKey,
@@ -15,6 +14,7 @@ import {
 import { CMDOPClient } from "@cmdop/sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Cluster } from "./support/cluster.ts";
+import { residentBytes } from "./support/memory.ts";
 import { closed, RawCaller, rawTls } from "./support/raw-call.ts";
 
 /** Resident memory that a relay may gain from strangers, in bytes: garbage collection is lazy, leaks are larger. */
@@ -217,8 +217,3 @@ describe("strangers on the relay's port", () => {
     expect(await client.machine("web-1").terminal.execute("echo fine")).toMatchObject({ stdout: "fine\n" });
   });
 });
-
-async function residentBytes(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, "utf8");
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
-}

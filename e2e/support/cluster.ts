@@ -27,7 +27,7 @@ export interface ClusterMachine {
 export class Cluster implements AsyncDisposable {
   readonly directory: string;
   readonly operatorHome: string;
-  readonly #machines: ClusterMachine[] = [];
+  readonly machines: ClusterMachine[] = [];
   relay: CmdopProcess;
   readonly relayAddress: string;
   readonly relayId: string;
@@ -64,14 +64,14 @@ export class Cluster implements AsyncDisposable {
     const { token } = tokenSchema.parse(
       await run(["join-token", name, "--relay", target, "--json"], { CMDOP_HOME: this.operatorHome }),
     );
-    const home = path.join(this.directory, `machine-${this.#machines.length}`);
+    const home = path.join(this.directory, `machine-${this.machines.length}`);
     const started = await CmdopProcess.start(["agent", "--json"], {
       CMDOP_HOME: home,
       CMDOP_JOIN_TOKEN: token,
     });
     const { id } = agentReadySchema.parse(started.ready).machine;
     const machine = { id, name, home, process: started.process };
-    this.#machines.push(machine);
+    this.machines.push(machine);
     return machine;
   }
 
@@ -112,7 +112,7 @@ export class Cluster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { process } of this.#machines) {
+    for (const { process } of this.machines) {
       process.signal("SIGCONT");
       await process.stop();
     }

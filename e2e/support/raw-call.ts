@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import http2 from "node:http2";
+import type { Duplex } from "node:stream";
 import tls from "node:tls";
 
 /** A connection to a relay's front door without any of our own client code: no pin, no checks, any header. */
@@ -18,8 +19,8 @@ export class RawCaller implements AsyncDisposable {
     return new RawCaller(session);
   }
 
-  /** One gRPC call with these headers and this body; its trailers, whichever way they came. */
-  async call(path: string, headers: http2.OutgoingHttpHeaders, message: Uint8Array = new Uint8Array()) {
+  /** Opens a gRPC call and reads nothing of it. */
+  open(path: string, headers: http2.OutgoingHttpHeaders, message: Uint8Array): http2.ClientHttp2Stream {
     const stream = this.session.request({
       ":method": "POST",
       ":path": path,
@@ -27,6 +28,15 @@ export class RawCaller implements AsyncDisposable {
       te: "trailers",
       ...headers,
     });
+    const prefix = Buffer.alloc(5);
+    prefix.writeUInt32BE(message.length, 1);
+    stream.end(Buffer.concat([prefix, message]));
+    return stream;
+  }
+
+  /** One gRPC call with these headers and this body; its trailers, whichever way they came. */
+  async call(path: string, headers: http2.OutgoingHttpHeaders, message: Uint8Array = new Uint8Array()) {
+    const stream = this.open(path, headers, message);
     const trailers: Record<string, string> = {};
     const note = (received: http2.IncomingHttpHeaders): void => {
       for (const [name, value] of Object.entries(received)) trailers[name] = String(value);
@@ -37,9 +47,6 @@ export class RawCaller implements AsyncDisposable {
       trailers.streamError = error.message;
     });
     stream.resume();
-    const prefix = Buffer.alloc(5);
-    prefix.writeUInt32BE(message.length, 1);
-    stream.end(Buffer.concat([prefix, message]));
     await closed(stream);
     return trailers;
   }
@@ -63,6 +70,9 @@ export function rawTls(address: string, alpn: string[]): tls.TLSSocket {
 }
 
 /** Waits for the end of a stream or socket, however it comes about: an error is an end like any other here. */
-export function closed(stream: NodeJS.EventEmitter): Promise<void> {
-  return new Promise((resolve) => stream.once("close", () => resolve()));
+export function closed(stream: Duplex): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.closed) resolve();
+    else stream.once("close", () => resolve());
+  });
 }

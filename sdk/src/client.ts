@@ -25,11 +25,14 @@ export class CMDOPClient implements AsyncDisposable {
   readonly machines: Machines;
   readonly keys: Keys;
   readonly roster: Roster;
+  /** Id or name of the machine that the client's own calls go to, where it was given; otherwise the key's only one. */
+  readonly machineName: string | undefined;
   readonly #transport: Transport;
   readonly #default: MachineClient;
 
   private constructor(transport: Transport, remote: ResolvedRemote | undefined) {
     this.#transport = transport;
+    this.machineName = remote?.machine;
     const relay = new MachineCaller(transport, async () => {
       if (remote === undefined) throw notOnLocalSocket();
       return null;

@@ -46,7 +46,6 @@ it.each(Object.entries(OPERATIONS))(
         "~/.cmdop/not-there",
         "~/x/../.cmdop/machine.key",
         scratch.at("link/machine.key"),
-        scratch.at("link/new"),
         scratch.at("home-link/.cmdop"),
         scratch.at("home-link/.cmdop/machine.key"),
         `/proc/self/root${scratch.stateDir}/machine.key`,
@@ -69,6 +68,18 @@ it.each(Object.entries(OPERATIONS))(
     }
   },
 );
+
+it("nothing new is made in the state through a link to it", async () => {
+  await using scratch = await makeScratch();
+  await symlink(scratch.stateDir, scratch.at("link"));
+  for (const name of ["write", "mkdir"]) {
+    for (const file of ["link/new", "link/new/new"]) {
+      const made = Promise.resolve(OPERATIONS[name]?.(scratch.boundary(), scratch.at(file)));
+      expect(await refusalCode(made)).toBe("PolicyDenied");
+    }
+  }
+  expect(await snapshot(scratch.stateDir)).toEqual({ "machine.key": STATE_SECRET });
+});
 
 it("a link to the state can be seen and removed like any link, and names in its directory listed", async () => {
   await using scratch = await makeScratch();

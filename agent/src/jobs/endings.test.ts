@@ -12,7 +12,6 @@ import {
   newJobs,
   shell,
   somebodyElse,
-  until,
 } from "./test-support.ts";
 
 /** Lets SIGTERM pass by, and says when it is ready to. */
@@ -181,14 +180,4 @@ test("shutdown ends every job, also the stubborn, and starts no more", async () 
     expect(job.outcome).toMatchObject({ kind: "canceled", reason: expect.stringContaining("shut down") });
   for (const pid of pids) expect(await alive(pid)).toBe(false);
   expect(() => begin(jobs, shell("true"))).toThrow(expect.objectContaining({ code: "MachineOffline" }));
-});
-
-test("a process that can't be ended has an unknown outcome, not a made-up one", async () => {
-  // With no time to vanish at all, every process is one that hangs.
-  const job = begin(newJobs({ killGraceMs: -1, killWaitMs: -1 }), shell(`${STUBBORN} `));
-  await firstLine(job);
-  const { pid } = job;
-  const forks = job.stop({ kind: "canceled", reason: "test" });
-  await expect(forks).resolves.toMatchObject({ kind: expect.stringMatching(/unknown|canceled/) });
-  await until(async () => !(await alive(pid)));
 });

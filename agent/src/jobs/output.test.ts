@@ -72,6 +72,20 @@ test("a background child that holds the pipes neither delays the end nor dies wi
   expect(await alive(child)).toBe(true);
 });
 
+test("what lies in the pipe at the end is never cut, however late it is looked at", async () => {
+  const jobs = newJobs({ pipeQuietMs: 0, maxJournalBytes: 128 * 1024 });
+  for (let round = 0; round < 10; round += 1) {
+    const job = begin(jobs, shell("sleep 60 & echo $! >&2; head -c 180000 /dev/zero"));
+    const events = follow(job);
+    // Nobody reads, so the pipe is not empty when the process ends.
+    await events.next();
+    await job.ended;
+    const { stdout, stderr } = await collect(events);
+    killAfterTest(Number(stderr.toString()));
+    expect(stdout.length).toBe(180_000);
+  }
+});
+
 test("a background child that never stops writing does not keep the job from its end", async () => {
   const jobs = newJobs();
   const job = begin(jobs, shell("yes & echo $! >&2; exit 0"));

@@ -37,7 +37,7 @@ async function machine(): Promise<{ jobs: Jobs; as: (key: string) => ServiceClie
     channel.close();
     server.forceShutdown();
   });
-  const client = createClient(Exec, channel);
+  const client = createClient(Exec, () => channel);
   const as = (key: string): ServiceClient<typeof Exec> => {
     const headers = { "x-test-key": key };
     return {
@@ -115,8 +115,11 @@ test.each([
 
 test("a missing program in argv failed to start", async () => {
   const exec = (await machine()).as("mine");
-  const command = { case: "argv", value: { args: ["no-such-program"] } } as const;
-  const { outcome } = await collect(exec.start({ jobId: randomUUID(), command }));
+  const request = {
+    jobId: randomUUID(),
+    command: { case: "argv" as const, value: { args: ["no-such-program"] } },
+  };
+  const { outcome } = await collect(exec.start(request));
   expect(outcome).toMatchObject({
     kind: OutcomeKind.FAILED_TO_START,
     reason: expect.stringContaining("not found"),

@@ -116,6 +116,8 @@ async function writeConfiguration(directory: string, port: number): Promise<void
       "PidFile none",
       "UsePAM no",
       "StrictModes no",
+      // An empty home: what this machine's shells read at their start is not ssh's to answer for.
+      `SetEnv HOME=${directory}`,
       "PasswordAuthentication no",
       "KbdInteractiveAuthentication no",
       "PermitRootLogin prohibit-password",

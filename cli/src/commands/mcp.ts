@@ -33,6 +33,7 @@ export function registerMcp(program: Command): void {
         import("../version.ts"),
       ]);
       await using client = CMDOPClient.fromProfile({ machine: options.machine });
-      await serveMcpStdio({ client, version: VERSION, toolNames, signal: terminationSignal() });
+      const ownMachine = client.machineName;
+      await serveMcpStdio({ client, ownMachine, version: VERSION, toolNames, signal: terminationSignal() });
     });
 }

@@ -16,7 +16,7 @@ const output = z.object({
   stdout: z.string(),
   stderr: z.string(),
   truncated: z.boolean(),
-  durationMs: z.number(),
+  durationMs: z.int(),
   jobId: z.string(),
   machine: z.string().nullable(),
 });
@@ -77,7 +77,7 @@ const execute = defineTool({
       stdout: job.stdout.text(),
       stderr: job.stderr.text(),
       truncated: job.stdout.isCut || job.stderr.isCut || job.droppedBytes > 0n,
-      durationMs: end?.durationMs ?? elapsedMs(),
+      durationMs: Math.round(end?.durationMs ?? elapsedMs()),
       jobId,
       machine: await named,
     };
@@ -123,7 +123,7 @@ function textOf(answer: Output, job: FollowedJob, end: ExecEnd | undefined): str
   const dropped = job.droppedBytes > 0n ? [`[the machine dropped ${job.droppedBytes} bytes of output]`] : [];
   return [
     verdict,
-    `[${where}job ${answer.jobId}, ${Math.round(answer.durationMs)} ms]`,
+    `[${where}job ${answer.jobId}, ${answer.durationMs} ms]`,
     ...dropped,
     section("stdout", answer.stdout, job.stdout.totalBytes),
     section("stderr", answer.stderr, job.stderr.totalBytes),

@@ -4,6 +4,7 @@ import { readdirSync } from "node:fs";
 import { generateKeyPair } from "@cmdop/proto";
 import { describe, expect, it, vi } from "vitest";
 import { errorOf, rawAnswer, rawCall } from "../testing/raw-call.ts";
+import { startTcpProxy } from "../testing/tcp-proxy.ts";
 import { all, type Caller, refusal, until, World } from "../testing/world.ts";
 
 const MiB = 1024 * 1024;
@@ -14,7 +15,7 @@ const INFO = "/cmdop.v1.Files/Info";
 const EMPTY = Buffer.alloc(5);
 
 /** These tests move much content or many calls, on whatever machine they are run. */
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 25_000 });
 
 /** A machine, and a victim with one open call: what others do must not touch it. */
 async function withVictim(world: World, machine = "web-1") {
@@ -73,7 +74,7 @@ describe("HTTP/2 defects", () => {
   it("B: an agent that is killed under load is gone at once, its calls are told, and its descriptors are free", async () => {
     await using world = await World.start({ times: { linkPingIntervalMs: 100, linkDeadAfterMs: 1_000 } });
     const sockets = () => readdirSync("/proc/self/fd").length;
-    for (let round = 0; round < 4; round += 1) {
+    for (let round = 0; round < 2; round += 1) {
       const name = `web-${round}`;
       const machineKey = generateKeyPair();
       const settings = {
@@ -85,7 +86,9 @@ describe("HTTP/2 defects", () => {
       };
       const script = new URL("../testing/agent-process.ts", import.meta.url).pathname;
       const before = sockets();
-      const agent = spawn(process.execPath, [script, JSON.stringify(settings)], { stdio: "ignore" });
+      const agent = spawn(process.execPath, [script, JSON.stringify(settings)], {
+        stdio: ["ignore", "ignore", "inherit"],
+      });
       const linksUp = async () =>
         Number((await world.health()).machines) > round && Object.is(await interactive(world), 1);
       await until(linksUp);
@@ -93,14 +96,16 @@ describe("HTTP/2 defects", () => {
       const headers = await caller.headers(name);
       const held = caller.exec.attach({ jobId: "j" }, { headers })[Symbol.asyncIterator]();
       await held.next();
-      // A load of calls that begin and are canceled, until the machine is gone.
+      // A load of calls that begin and are canceled, until the machine is gone: on a connection of its own,
+      // since the relay ends one that cancels too much.
+      const busy = world.caller(caller.key);
       let stop = false;
       const load = (async () => {
         while (!stop) {
           const signal = AbortSignal.timeout(5);
           await Promise.all(
             Array.from({ length: 50 }, () =>
-              refusal(all(caller.exec.attach({ jobId: "j" }, { headers, signal }))),
+              refusal(all(busy.exec.attach({ jobId: "j" }, { headers, signal }))),
             ),
           );
         }
@@ -113,6 +118,7 @@ describe("HTTP/2 defects", () => {
       expect(await refusal(caller.files.info({ path: "/" }, { headers }))).toBe("MachineOffline");
       expect(await interactive(world)).toBe(0);
       caller.close();
+      busy.close();
       await until(() => sockets() <= before);
     }
   });
@@ -291,7 +297,9 @@ describe("promise 9: one caller harms only itself", () => {
     await using world = await World.start({ bounds: { heldBytesPerKey: 4 * MiB } });
     await world.agent("web-1");
     const unharmed = await withVictim(world);
-    const session = await world.rawCaller({ initialWindowSize: 2 ** 30 });
+    const wire = await startTcpProxy(world.relay.port);
+    world.defer(() => wire.close());
+    const session = await world.rawCaller({ initialWindowSize: 2 ** 30 }, await wire.socket());
     session.setLocalWindowSize(2 ** 30);
     const headers = await world.caller(await world.key()).headers("web-1");
     const { serialize } = await startRequest();
@@ -299,10 +307,9 @@ describe("promise 9: one caller harms only itself", () => {
     const call = rawCall(session, START, headers);
     call.end(serialize("output 100000 65536"));
     await once(call, "response");
-    session.tls.pause();
-    const { callers } = await world.health();
-    await until(async () => Number((await world.health()).callers) < Number(callers));
-    session.destroy();
+    wire.pause();
+    await until(async () => Number((await world.health()).calls) === 1);
+    wire.close();
     await closed;
     await unharmed();
   });

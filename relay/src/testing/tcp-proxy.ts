@@ -1,10 +1,18 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 
-/** A TCP proxy whose connections can fall silent without being closed, as when a cable is cut. */
-export async function startTcpProxy(
-  port: number,
-): Promise<{ socket: () => Promise<Socket>; freeze: () => void; close: () => void }> {
+/** A wire between somebody and the relay. */
+export interface TcpProxy {
+  /** A connection to the relay over this wire. */
+  socket(): Promise<Socket>;
+  /** Drops all bytes from now on and closes nothing, as when a cable is cut. */
+  freeze(): void;
+  /** Takes no more bytes, as a peer that does not read. */
+  pause(): void;
+  close(): void;
+}
+
+export async function startTcpProxy(port: number): Promise<TcpProxy> {
   const pairs: Socket[] = [];
   let frozen = false;
   const server = createServer((near) => {
@@ -35,6 +43,9 @@ export async function startTcpProxy(
     },
     freeze: () => {
       frozen = true;
+    },
+    pause: () => {
+      for (const socket of pairs) socket.pause();
     },
     close: () => {
       server.close();

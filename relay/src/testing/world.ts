@@ -2,6 +2,7 @@ import { EventEmitter, once } from "node:events";
 import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
@@ -184,8 +185,11 @@ export class World implements AsyncDisposable {
   }
 
   /** A caller that speaks HTTP/2 by itself. */
-  async rawCaller(settings: object = {}): Promise<ClientHttp2Session & { readonly tls: TLSSocket }> {
-    const tls = await connectToRelay({ relay: this.target, alpn: CALLER_ALPN });
+  async rawCaller(
+    settings: object = {},
+    socket?: Socket,
+  ): Promise<ClientHttp2Session & { readonly tls: TLSSocket }> {
+    const tls = await connectToRelay({ relay: this.target, alpn: CALLER_ALPN, socket });
     const session = connectHttp2("http://relay", {
       createConnection: () => tls,
       maxSendHeaderBlockLength: Number.MAX_SAFE_INTEGER,

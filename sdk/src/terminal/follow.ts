@@ -1,6 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
-import { CmdopError, Exec, type JobEvent, JobEventSchema, OutcomeKind } from "@cmdop/proto";
+import { CmdopError, Exec, type JobEvent, JobEventSchema, OutcomeKind, onAbort } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
 import type { PreparedStart } from "./start-request.ts";
 
@@ -10,6 +9,14 @@ export const RECONNECT_WINDOW_MS = 60_000;
 /** Pauses between two attempts to come back, in milliseconds. */
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 2_000;
+
+/** How to follow a job. */
+export interface FollowOptions {
+  /** How long to go on over a lost connection, in milliseconds. */
+  readonly reconnectWindowMs: number;
+  /** Ends the following at once, without an end event; the job goes on. */
+  readonly leave: AbortSignal;
+}
 
 const START = "/cmdop.v1.Exec/Start";
 const ATTACH = "/cmdop.v1.Exec/Attach";
@@ -23,8 +30,8 @@ const ATTACH = "/cmdop.v1.Exec/Attach";
 export async function* follow(
   caller: MachineCaller,
   start: PreparedStart,
-  reconnectWindowMs: number,
-): AsyncGenerator<JobEvent> {
+  { reconnectWindowMs, leave }: FollowOptions,
+): AsyncGenerator<JobEvent, void, void> {
   const exec = caller.client(Exec);
   const { jobId } = start;
   let after = 0n;
@@ -36,7 +43,7 @@ export async function* follow(
   for (;;) {
     try {
       // Before this succeeds nothing has been sent, so its errors are the caller's to see.
-      const options = await caller.options(mayRun ? ATTACH : START);
+      const options = await caller.options(mayRun ? ATTACH : START, { signal: leave });
       const events = mayRun
         ? exec.attach({ jobId, after }, options)
         : exec.start({ ...start.request, after }, options);
@@ -53,6 +60,7 @@ export async function* follow(
       }
       throw new CmdopError("LinkLost", "The stream ended before the job did.");
     } catch (thrown) {
+      if (leave.aborted) return;
       const error = CmdopError.from(thrown);
       const isConnection =
         error.code === "LinkLost" || error.code === "RelayUnreachable" || error.code === "MachineOffline";
@@ -74,7 +82,7 @@ export async function* follow(
         );
         return;
       }
-      await sleep(pauseMs);
+      await pause(pauseMs, leave);
       pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS);
     }
   }
@@ -83,4 +91,17 @@ export async function* follow(
 function unknownEnd(offset: bigint, reason: string): JobEvent {
   const outcome = { kind: OutcomeKind.UNKNOWN, reason };
   return create(JobEventSchema, { offset, kind: { case: "ended", value: { outcome } } });
+}
+
+/** Waits, but not beyond the signal. */
+function pause(durationMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      stopListening();
+      resolve();
+    };
+    const timer = setTimeout(done, durationMs);
+    const stopListening = onAbort(signal, done);
+  });
 }

@@ -5,6 +5,7 @@ import { execEnd, execEvent } from "./events.ts";
 import { ExecError } from "./exec-error.ts";
 import { follow, RECONNECT_WINDOW_MS } from "./follow.ts";
 import { feedInput } from "./input.ts";
+import { leavable } from "./leavable.ts";
 import { prepareStart } from "./start-request.ts";
 import type { ExecEnd, ExecEvent, ExecOptions, ExecResult, ExecuteOptions } from "./types.ts";
 
@@ -33,10 +34,23 @@ export class Terminal {
 
   /**
    * Runs a command and yields its events as they come; the last is `ended`.
-   * Whoever stops reading leaves the command running: only its end, its
-   * `timeoutMs`, the `signal` or `cancel` end it.
+   * Whoever stops reading (also by `return()` while a `next()` is pending) leaves
+   * the command running: only its end, its `timeoutMs`, the `signal` or `cancel`
+   * end it.
    */
-  async *stream(command: string | readonly string[], options: ExecOptions = {}): AsyncGenerator<ExecEvent> {
+  stream(
+    command: string | readonly string[],
+    options: ExecOptions = {},
+  ): AsyncGenerator<ExecEvent, void, void> {
+    const leave = new AbortController();
+    return leavable(this.#events(command, options, leave.signal), () => leave.abort());
+  }
+
+  async *#events(
+    command: string | readonly string[],
+    options: ExecOptions,
+    leave: AbortSignal,
+  ): AsyncGenerator<ExecEvent, void, void> {
     const { signal, reconnectWindowMs = RECONNECT_WINDOW_MS } = options;
     const start = prepareStart(command, options);
     const { jobId } = start;
@@ -61,7 +75,7 @@ export class Terminal {
       this.cancel(jobId).catch(failed);
     });
     try {
-      for await (const event of follow(this.#caller, start, reconnectWindowMs)) {
+      for await (const event of follow(this.#caller, start, { reconnectWindowMs, leave })) {
         if (event.kind.case === "started" && start.streamedStdin !== undefined) {
           feedInput(this.#caller, jobId, start.streamedStdin, over.signal).catch(failed);
         }

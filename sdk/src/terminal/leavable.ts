@@ -1,0 +1,28 @@
+/**
+ * An async generator whose `return()` and `throw()` end a pending `next()` too:
+ * a generator's own wait until it next yields. `leave` must make the inner
+ * generator finish.
+ */
+export function leavable<T>(
+  inner: AsyncGenerator<T, void, void>,
+  leave: () => void,
+): AsyncGenerator<T, void, void> {
+  return {
+    next: () => inner.next(),
+    return: (value) => {
+      leave();
+      return inner.return(value);
+    },
+    throw: (error) => {
+      leave();
+      return inner.throw(error);
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    async [Symbol.asyncDispose]() {
+      leave();
+      await inner.return();
+    },
+  };
+}
