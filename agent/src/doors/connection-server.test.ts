@@ -14,9 +14,7 @@ afterEach(() => {
 });
 
 /** A real TCP connection with our server on one end and a plain HTTP/2 client on the other. */
-async function connect(
-  lane: LaneName,
-): Promise<{
+async function connect(lane: LaneName): Promise<{
   client: http2.ClientHttp2Session;
   server: ConnectionServer;
   session: http2.ServerHttp2Session;
