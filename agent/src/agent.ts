@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { realpath } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import type { Admit, CmdopError, LaneName, MachineIdentity } from "@cmdop/proto";
@@ -68,7 +69,7 @@ export class Agent {
     const machineKey = await loadMachineKey(stateDir);
     const membership = await Membership.open(stateDir, machineKey.id, { joinToken, relayAddress });
     const policy = await loadPolicy(path.join(stateDir, "policy.json"));
-    const home = os.userInfo().homedir;
+    const home = await realHome();
     const jobs = new Jobs();
     const core: Core = {
       jobs,
@@ -125,5 +126,17 @@ export class Agent {
       });
       if (error.code === "LinkRefused") this.#linked.resolve(error);
     }
+  }
+}
+
+/** The home of the user that jobs run as. Confined paths follow no links, so `~` must stand for the real directory. */
+async function realHome(): Promise<string> {
+  const { homedir } = os.userInfo();
+  try {
+    return await realpath(homedir);
+  } catch (error) {
+    // A service user may have none: then `~` leads nowhere, and says so when it is used.
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return homedir;
+    throw error;
   }
 }

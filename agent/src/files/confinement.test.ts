@@ -35,6 +35,7 @@ const OPERATIONS: Readonly<Record<string, (boundary: Boundary, path: string) => 
 async function makeRoot(scratch: Scratch): Promise<{ root: string; boundary: Boundary }> {
   await scratch.file("outside/secret", SECRET);
   await scratch.file("outside/dir/f", SECRET);
+  await scratch.file("outside/dir/only-outside");
   await mkdir(scratch.at("root"));
   return { root: scratch.at("root"), boundary: scratch.boundary([scratch.at("root")]) };
 }
@@ -187,6 +188,7 @@ describe("in random trees with links and ..", () => {
               "outside",
               "outside/dir",
               "outside/dir/f",
+              "outside/dir/only-outside",
               "outside/secret",
             ],
           );
@@ -254,7 +256,13 @@ describe("against somebody who swaps a directory for a link all the time", () =>
 
   it.each<[string, (boundary: Boundary, d: string, round: number) => Promise<unknown>]>([
     ["read", (boundary, d) => readContent(boundary, `${d}/secret`, { offset: 0n })],
-    ["list", (boundary, d) => list(boundary, `${d}/dir`, ALL)],
+    [
+      "list",
+      async (boundary, d) => {
+        const { entries } = await list(boundary, `${d}/dir`, ALL);
+        expect(entries.map(({ name }) => name)).toEqual(["f"]);
+      },
+    ],
     ["write", (boundary, d) => write(boundary, `${d}/secret`)],
     ["mkdir", (boundary, d, round) => makeDirectory(boundary, `${d}/new-${round}`, { parents: false })],
     [

@@ -77,19 +77,21 @@ export async function refusalCode(promise: Promise<unknown>): Promise<ErrorCode>
 
 /** Whether anything unfinished lies anywhere below a directory. */
 export async function leftovers(directory: string): Promise<string[]> {
-  const names = await readdir(directory, { recursive: true });
+  const names = Object.keys(await snapshot(directory));
   return names.filter((name) => path.basename(name).startsWith(TEMPORARY_PREFIX));
 }
 
-/** A whole tree as text, to compare: each path with its type and content. */
-export async function snapshot(directory: string): Promise<Record<string, string>> {
+/** A whole tree as text, to compare: each path with its type and content. Follows no link, as readdir's own recursion would. */
+export async function snapshot(directory: string, below = ""): Promise<Record<string, string>> {
   const tree: Record<string, string> = {};
-  for (const name of (await readdir(directory, { recursive: true })).sort()) {
-    const file = path.join(directory, name);
+  for (const name of (await readdir(path.join(directory, below))).sort()) {
+    const each = path.join(below, name);
+    const file = path.join(directory, each);
     const stats = await lstat(file);
-    if (stats.isDirectory()) tree[name] = "directory";
-    else if (stats.isSymbolicLink()) tree[name] = `-> ${await readlink(file)}`;
-    else tree[name] = stats.isFile() ? await readFile(file, "latin1") : "other";
+    if (stats.isSymbolicLink()) tree[each] = `-> ${await readlink(file)}`;
+    else if (stats.isFile()) tree[each] = await readFile(file, "latin1");
+    else tree[each] = stats.isDirectory() ? "directory" : "other";
+    if (stats.isDirectory()) Object.assign(tree, await snapshot(directory, each));
   }
   return tree;
 }

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import {
   alive,
   argv,
@@ -74,6 +74,7 @@ test("a background child that holds the pipes neither delays the end nor dies wi
 
 test("what lies in the pipe at the end is never cut, however late it is looked at", async () => {
   const jobs = newJobs({ pipeQuietMs: 0, maxJournalBytes: 128 * 1024 });
+  busyLoop();
   for (let round = 0; round < 10; round += 1) {
     const job = begin(jobs, shell("sleep 60 & echo $! >&2; head -c 180000 /dev/zero"));
     const events = follow(job);
@@ -188,6 +189,17 @@ test("promise 9: ended jobs give up their output to a budget, the oldest first, 
     outcome: { kind: "exited" },
   });
 });
+
+/** Makes every turn of the event loop late for its timers, until the end of the test. */
+function busyLoop(): void {
+  let turn: NodeJS.Immediate;
+  const spin = (): void => {
+    for (const since = performance.now(); performance.now() - since < 3; );
+    turn = setImmediate(spin);
+  };
+  spin();
+  onTestFinished(() => clearImmediate(turn));
+}
 
 const ZEROS = "head -c 1000000 /dev/zero";
 

@@ -92,13 +92,11 @@ export class Output {
 
   #awaitQuiet(): void {
     const before = this.#arrivals;
+    // What was written before the end was read before the end was noticed, or
+    // lies behind what a resumed pipe brings at once: only children still write.
     this.#quiet = setTimeout(() => {
-      // The timer may be late, and run before what lies in the pipe has been
-      // read: let the loop go round once before the silence counts.
-      setImmediate(() => {
-        if (this.#arrivals === before) this.#finished.resolve();
-        else this.#awaitQuiet();
-      });
+      if (this.#arrivals === before) this.#finished.resolve();
+      else this.#awaitQuiet();
     }, this.#limits.pipeQuietMs);
   }
 }

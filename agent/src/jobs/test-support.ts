@@ -98,9 +98,15 @@ export async function alive(pid: number): Promise<boolean> {
   return stat !== "" && !/\) [ZX] /.test(stat);
 }
 
+/** Well beyond what any test waits for; the test's own time limit would leave the waiting behind. */
+const PATIENCE_MS = 20_000;
+
 /** Waits for something that no event tells of: the state of other processes. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await sleep(5);
+  for (const since = performance.now(); !(await holds()); await sleep(5)) {
+    if (performance.now() - since > PATIENCE_MS)
+      throw new Error(`still not so after ${PATIENCE_MS} ms: ${holds}`);
+  }
 }
 
 export function killAfterTest(pid: number): void {

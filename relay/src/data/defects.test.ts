@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
-import { generateKeyPair } from "@cmdop/proto";
+import { generateKeyPair, LANE_WINDOWS } from "@cmdop/proto";
 import { describe, expect, it, vi } from "vitest";
 import { errorOf, rawAnswer, rawCall } from "../testing/raw-call.ts";
 import { startTcpProxy } from "../testing/tcp-proxy.ts";
@@ -15,7 +15,7 @@ const INFO = "/cmdop.v1.Files/Info";
 const EMPTY = Buffer.alloc(5);
 
 /** These tests move much content or many calls, on whatever machine they are run. */
-vi.setConfig({ testTimeout: 25_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 /** A machine, and a victim with one open call: what others do must not touch it. */
 async function withVictim(world: World, machine = "web-1") {
@@ -47,7 +47,7 @@ describe("HTTP/2 defects", () => {
     const machineKey = generateKeyPair();
     const { bootId } = await world.agent("web-1", { machineKey });
     await world.agent("web-1", { machineKey, bootId, lane: "bulk", joinToken: "" });
-    const caller = world.caller(await world.key());
+    const caller = world.caller(await world.key(), LANE_WINDOWS.bulk.session);
     const headers = await caller.headers("web-1");
     const chunks = 640;
     const upload = async () => {
@@ -71,56 +71,50 @@ describe("HTTP/2 defects", () => {
     ]);
   });
 
-  it("B: an agent that is killed under load is gone at once, its calls are told, and its descriptors are free", async () => {
+  it("B: an agent that is killed under load is soon gone, its calls are told, and its descriptor is free", async () => {
     await using world = await World.start({ times: { linkPingIntervalMs: 100, linkDeadAfterMs: 1_000 } });
-    const sockets = () => readdirSync("/proc/self/fd").length;
-    for (let round = 0; round < 2; round += 1) {
-      const name = `web-${round}`;
-      const machineKey = generateKeyPair();
-      const settings = {
-        relay: world.target,
-        seed: Buffer.from(machineKey.seed).toString("base64url"),
-        joinToken: await world.joinToken({ name }),
-        lane: "interactive",
-        bootId: crypto.randomUUID(),
-      };
-      const script = new URL("../testing/agent-process.ts", import.meta.url).pathname;
-      const before = sockets();
-      const agent = spawn(process.execPath, [script, JSON.stringify(settings)], {
-        stdio: ["ignore", "ignore", "inherit"],
-      });
-      const linksUp = async () =>
-        Number((await world.health()).machines) > round && Object.is(await interactive(world), 1);
-      await until(linksUp);
-      const caller = world.caller(await world.key());
-      const headers = await caller.headers(name);
-      const held = caller.exec.attach({ jobId: "j" }, { headers })[Symbol.asyncIterator]();
-      await held.next();
-      // A load of calls that begin and are canceled, until the machine is gone: on a connection of its own,
-      // since the relay ends one that cancels too much.
-      const busy = world.caller(caller.key);
-      let stop = false;
-      const load = (async () => {
-        while (!stop) {
-          const signal = AbortSignal.timeout(5);
-          await Promise.all(
-            Array.from({ length: 50 }, () =>
-              refusal(all(busy.exec.attach({ jobId: "j" }, { headers, signal }))),
-            ),
-          );
-        }
-      })();
-      await new Promise((resolve) => setTimeout(resolve, 200));
-      agent.kill("SIGKILL");
-      expect(await refusal(held.next())).toBe("LinkLost");
-      stop = true;
-      await load;
-      expect(await refusal(caller.files.info({ path: "/" }, { headers }))).toBe("MachineOffline");
-      expect(await interactive(world)).toBe(0);
-      caller.close();
-      busy.close();
-      await until(() => sockets() <= before);
-    }
+    const caller = world.caller(await world.key());
+    // The load has a connection of its own: the relay ends one that cancels too much.
+    const busy = world.caller(caller.key);
+    for (const { machines, headers } of [caller, busy]) await machines.list({}, { headers: await headers() });
+    const descriptors = () => readdirSync("/proc/self/fd").length;
+    const before = descriptors();
+
+    const machineKey = generateKeyPair();
+    const settings = {
+      relay: world.target,
+      seed: Buffer.from(machineKey.seed).toString("base64url"),
+      joinToken: await world.joinToken(),
+      lane: "interactive",
+      bootId: crypto.randomUUID(),
+    };
+    const script = new URL("../testing/agent-process.ts", import.meta.url).pathname;
+    const agent = spawn(process.execPath, [script, JSON.stringify(settings)], { stdio: "ignore" });
+    world.defer(() => agent.kill("SIGKILL"));
+    await until(async () => (await world.health()).links.interactive === 1);
+    const headers = await caller.headers("web-1");
+    const held = caller.exec.attach({ jobId: "j" }, { headers })[Symbol.asyncIterator]();
+    await held.next();
+    let batches = 0;
+    let stop = false;
+    const load = (async () => {
+      for (; !stop; batches += 1) {
+        const signal = AbortSignal.timeout(5);
+        await Promise.all(
+          Array.from({ length: 50 }, () =>
+            refusal(all(busy.exec.attach({ jobId: "j" }, { headers, signal }))),
+          ),
+        );
+      }
+    })();
+    await until(() => batches >= 3);
+    agent.kill("SIGKILL");
+    expect(await refusal(held.next())).toBe("LinkLost");
+    stop = true;
+    await load;
+    expect(await refusal(caller.files.info({ path: "/" }, { headers }))).toBe("MachineOffline");
+    expect((await world.health()).links.interactive).toBe(0);
+    await until(() => descriptors() <= before);
   });
 
   it("C: 8,000 unary calls at 500 in flight all have their status", async () => {
@@ -260,7 +254,7 @@ describe("promise 9: one caller harms only itself", () => {
     await Promise.all(held.map((call) => once(call, "response")));
     expect(errorOf(await rawAnswer(rawCall(session, INFO, headers).end(EMPTY)))).toBe("LimitExceeded");
     held[0]?.close(8);
-    await until(async () => Number((await world.health()).calls) === 10);
+    await until(async () => (await world.health()).calls === 10);
     expect(errorOf(await rawAnswer(rawCall(session, INFO, headers).end(EMPTY)))).toBe("status 0");
     await unharmed();
   });
@@ -308,17 +302,12 @@ describe("promise 9: one caller harms only itself", () => {
     call.end(serialize("output 100000 65536"));
     await once(call, "response");
     wire.pause();
-    await until(async () => Number((await world.health()).calls) === 1);
+    await until(async () => (await world.health()).calls === 1);
     wire.close();
     await closed;
     await unharmed();
   });
 });
-
-async function interactive(world: World): Promise<unknown> {
-  const { links } = await world.health();
-  return typeof links === "object" && links !== null ? Reflect.get(links, "interactive") : undefined;
-}
 
 /** A Start request by hand. */
 async function startRequest() {

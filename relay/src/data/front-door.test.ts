@@ -8,6 +8,13 @@ import { MAX_STRANGERS_PER_ADDRESS } from "./limits.ts";
 
 const TIMES = { handshakeTimeoutMs: 300, firstCallTimeoutMs: 300, greetTimeoutMs: 300, shutdownDrainMs: 50 };
 
+const PATIENT = {
+  handshakeTimeoutMs: 300_000,
+  firstCallTimeoutMs: 300_000,
+  greetTimeoutMs: 300_000,
+  shutdownDrainMs: 50,
+};
+
 function tcp(world: World): Socket {
   const socket = connectTcp(world.relay.port, "127.0.0.1");
   socket.on("error", () => undefined);
@@ -33,8 +40,8 @@ function closed(socket: Socket): Promise<unknown> {
 }
 
 /** A machine and a call on it that runs while others misbehave. */
-async function busy() {
-  const world = await World.start({ times: TIMES });
+async function busy(times = TIMES) {
+  const world = await World.start({ times });
   await world.agent("web-1");
   const caller = world.caller(await world.key());
   const headers = await caller.headers("web-1");
@@ -71,10 +78,10 @@ it.each([
   ["no ALPN", []],
   ["HTTP/1.1 alone", ["http/1.1"]],
 ])("closes a TLS connection that offers %s", async (_what, alpn) => {
-  const { world, unharmed } = await busy();
+  // At once: no time limit is what closes it.
+  const { world, unharmed } = await busy(PATIENT);
   await using _ = world;
   const socket = tls(world, alpn);
-  socket.on("secureConnect", () => socket.write("GET / HTTP/1.1\r\nHost: relay\r\n\r\n"));
   socket.resume();
   await closed(socket);
   await unharmed();
@@ -120,7 +127,7 @@ it("closes a caller's session that has been idle for long", async () => {
 });
 
 it("promise 9: 1,000 idle connections cost a fixed amount and lock nobody out", async () => {
-  await using world = await World.start();
+  await using world = await World.start({ times: PATIENT });
   await world.agent("web-1");
   const fewLeft = Promise.withResolvers<void>();
   let open = 0;
@@ -135,7 +142,7 @@ it("promise 9: 1,000 idle connections cost a fixed amount and lock nobody out", 
     });
   }
   await fewLeft.promise;
-  await until(async () => Number((await world.health()).strangers) <= MAX_STRANGERS_PER_ADDRESS);
+  await until(async () => (await world.health()).strangers <= MAX_STRANGERS_PER_ADDRESS);
   // A new machine and a new caller still get in.
   await world.agent("web-2");
   const caller = world.caller(await world.key());

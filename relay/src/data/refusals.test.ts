@@ -44,6 +44,9 @@ it("refuses a token of another time, another relay or another machine", async ()
   expect(await attempt(await bearer(key, "web-1", world.relay.id, nowS() - 200))).toBe("TokenExpired");
   expect(await attempt(await bearer(key, "web-1", world.relay.id, nowS() + 200))).toBe("TokenExpired");
   expect(await attempt(await bearer(key, "web-1", generateKeyPair().publicKey))).toBe("Unauthenticated");
+  // Even where another error would come first: such a token proves nothing here.
+  const elsewhere = await bearer(key, null, generateKeyPair().publicKey);
+  expect(await attempt(elsewhere)).toBe("Unauthenticated");
   const forDb = await bearer(key, "db-1");
   expect(await attempt({ ...forDb, [HEADERS.machine]: "web-1" })).toBe("Unauthenticated");
   expect(await attempt({ ...forDb, [HEADERS.machine]: web.id })).toBe("Unauthenticated");

@@ -39,6 +39,16 @@ import { dialAgent, type FakeAgent, type FakeAgentOptions } from "./fake-agent.t
 /** Seconds since 1970. */
 export const nowS = (): number => Math.floor(Date.now() / 1000);
 
+/** What /healthz says, as the tests use it. */
+const healthSchema = z.object({
+  status: z.string(),
+  links: z.object({ interactive: z.number(), bulk: z.number() }),
+  machines: z.number(),
+  strangers: z.number(),
+  callers: z.number(),
+  calls: z.number(),
+});
+
 /** A caller with a key of its own and one connection. */
 export interface Caller {
   readonly key: KeyPair;
@@ -59,6 +69,8 @@ export class World implements AsyncDisposable {
   readonly stateDir: string;
   readonly #up = new EventEmitter();
   readonly #closing: (() => void)[] = [];
+
+  #asOwner: Caller | undefined;
 
   private constructor(stateDir: string, options: Partial<RelayOptions>) {
     this.stateDir = stateDir;
@@ -92,7 +104,7 @@ export class World implements AsyncDisposable {
   }
 
   async putRoster(claims: Partial<RosterClaims>, signer = this.owner): Promise<void> {
-    const owner = this.caller(this.owner);
+    const owner = this.#ownerCaller();
     const roster = await this.roster(claims, signer);
     await owner.roster.put({ roster }, { headers: await owner.headers() });
   }
@@ -134,7 +146,7 @@ export class World implements AsyncDisposable {
   /** A key with a grant that the relay has. */
   async key(claims: Partial<Grant> = {}, signer = this.owner): Promise<KeyPair> {
     const key = generateKeyPair();
-    const owner = this.caller(this.owner);
+    const owner = this.#ownerCaller();
     const grant = await this.grant(key, claims, signer);
     await owner.keys.put({ grant }, { headers: await owner.headers() });
     return key;
@@ -155,8 +167,13 @@ export class World implements AsyncDisposable {
     );
   }
 
-  /** A caller on a connection of its own. */
-  caller(key: KeyPair): Caller {
+  #ownerCaller(): Caller {
+    this.#asOwner ??= this.caller(this.owner);
+    return this.#asOwner;
+  }
+
+  /** A caller on a connection of its own. `windowBytes`: its flow-control windows, where not grpc-js's. */
+  caller(key: KeyPair, windowBytes?: number): Caller {
     const client = new Client(
       this.relay.address,
       ChannelCredentials.createSsl(readFileSync(join(this.stateDir, "ca.pem"))),
@@ -202,9 +219,9 @@ export class World implements AsyncDisposable {
     return Object.assign(session, { tls });
   }
 
-  async health(): Promise<Record<string, unknown>> {
+  async health(): Promise<z.infer<typeof healthSchema>> {
     const answer = await fetch(`http://127.0.0.1:${this.relay.healthPort}/healthz`);
-    return z.record(z.string(), z.unknown()).parse(await answer.json());
+    return healthSchema.parse(await answer.json());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
