@@ -64,20 +64,29 @@ export class PipePool {
   }
 
   #refillNow(): void {
-    const directory = newDirectory();
-    const { status } = spawnSync("mkfifo", names(directory, URGENT_PIPES), { stdio: "ignore" });
-    this.#adopt(directory, status === 0);
+    try {
+      const directory = newDirectory();
+      const { status } = spawnSync("mkfifo", names(directory, URGENT_PIPES), { stdio: "ignore" });
+      this.#adopt(directory, status === 0);
+    } catch (error) {
+      unlessTemporary(error);
+    }
   }
 
   async #refill(): Promise<void> {
-    const directory = newDirectory();
-    const child = spawn("mkfifo", names(directory, BATCH_PIPES), { stdio: "ignore" });
-    const made = await new Promise<boolean>((resolve) => {
-      child.once("error", () => resolve(false));
-      child.once("exit", (code) => resolve(code === 0));
-    });
-    this.#adopt(directory, made);
-    this.#refilling = undefined;
+    try {
+      const directory = newDirectory();
+      const child = spawn("mkfifo", names(directory, BATCH_PIPES), { stdio: "ignore" });
+      const made = await new Promise<boolean>((resolve) => {
+        child.once("error", () => resolve(false));
+        child.once("exit", (code) => resolve(code === 0));
+      });
+      this.#adopt(directory, made);
+    } catch (error) {
+      unlessTemporary(error);
+    } finally {
+      this.#refilling = undefined;
+    }
   }
 
   #adopt(directory: string, made: boolean): void {
@@ -92,6 +101,11 @@ export class PipePool {
       rmSync(directory, { recursive: true });
     }
   }
+}
+
+/** No descriptors or no space just now: the job at hand uses sockets, and the next one tries again. */
+function unlessTemporary(error: unknown): void {
+  if (!(error instanceof Error && "code" in error)) throw error;
 }
 
 function newDirectory(): string {

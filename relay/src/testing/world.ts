@@ -178,6 +178,9 @@ export class World implements AsyncDisposable {
       this.relay.address,
       ChannelCredentials.createSsl(readFileSync(join(this.stateDir, "ca.pem"))),
       {
+        ...(windowBytes === undefined ? {} : { "grpc-node.flow_control_window": windowBytes }),
+        "grpc.ssl_target_name_override": "localhost",
+        "grpc.enable_http_proxy": 0,
         "grpc.use_local_subchannel_pool": 1,
         "grpc.enable_channelz": 0,
         "grpc.max_receive_message_length": -1,
