@@ -49,7 +49,7 @@ export function unaryCall<In, Out>(
       });
     });
     request.once("trailers", note);
-    request.once("error", (error) =>
+    request.on("error", (error) =>
       fail(signal.aborted ? `nothing within ${timeoutMs} ms` : error.message, error),
     );
     request.once("close", () => {

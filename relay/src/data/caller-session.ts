@@ -86,7 +86,9 @@ export class CallerSession {
         maxHeaderListSize: MAX_FRONT_HEADER_BYTES,
       },
     });
-    this.#session.once("connect", () => this.#session.setLocalWindowSize(LANE_WINDOWS.interactive.session));
+    this.#session.once("connect", () => {
+      if (!this.#session.destroyed) this.#session.setLocalWindowSize(LANE_WINDOWS.interactive.session);
+    });
     this.#session.on("stream", (stream, headers) => this.#accept(stream, headers));
     // An error is always followed by close, or by the watchdog where Node never says close.
     this.#session.on("error", () => undefined);

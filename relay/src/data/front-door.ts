@@ -46,7 +46,15 @@ export class FrontDoor {
       minVersion: "TLSv1.3",
       handshakeTimeout: options.times.handshakeTimeoutMs,
     });
-    this.#tls.on("secureConnection", (tls) => this.#dispatch(tls));
+    this.#tls.on("secureConnection", (tls) => {
+      try {
+        this.#dispatch(tls);
+      } catch (thrown) {
+        // A connection may die in the very moment that it comes up; the relay must not die of it.
+        options.log.error("connection failed", { message: String(thrown) });
+        tls.destroy();
+      }
+    });
     this.#tls.on("tlsClientError", (_error, tls) => tls.destroy());
   }
 

@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
-import { HEADERS } from "@cmdop/proto";
+import { generateKeyPair, HEADERS } from "@cmdop/proto";
 import { describe, expect, it } from "vitest";
 import { frame } from "../testing/fake-agent.ts";
+import { dialHostileAgent, literal } from "../testing/hostile-agent.ts";
 import { errorOf, rawAnswer, rawCall } from "../testing/raw-call.ts";
 import { all, refusal, until, World } from "../testing/world.ts";
 
@@ -246,5 +247,33 @@ describe("a call through the relay", () => {
     // A window and some buffers on each of the two legs, not what the writers would like.
     expect(sent).toBeLessThan(2 * 1024 * 1024);
     expect(accepted).toBeLessThan(2 * 1024 * 1024);
+  });
+
+  it.each<[string, Buffer[], Buffer?]>([
+    ["a status that Node does not send", [literal(":status", "999")]],
+    ["a header that belongs to one connection", [literal(":status", "200"), literal("te", "gzip")]],
+    ["trailers that belong to one connection", [literal(":status", "200")], literal("te", "gzip")],
+    ["no status", [literal("x-a", "b")]],
+    ["garbage for HPACK", [Buffer.from("ffffffffffffffffff", "hex")]],
+  ])("survives a machine that answers with %s", async (_what, blocks, trailers) => {
+    await using world = await World.start();
+    const machineKey = generateKeyPair();
+    const joinToken = await world.joinToken({ name: "hostile" });
+    const close = await dialHostileAgent({
+      relay: world.target,
+      machineKey,
+      joinToken,
+      bootId: crypto.randomUUID(),
+      answer: Buffer.concat(blocks),
+      trailers,
+    });
+    world.defer(close);
+    await world.agent("web-1");
+    await until(async () => (await world.health()).links.interactive === 2);
+    const caller = world.caller(await world.key());
+    expect(
+      await refusal(caller.files.info({ path: "/" }, { headers: await caller.headers("hostile") })),
+    ).not.toBe("no error");
+    await caller.files.info({ path: "/" }, { headers: await caller.headers("web-1") });
   });
 });

@@ -89,23 +89,32 @@ export function proxy({ caller, upstream, headers, onStall, onEnd }: ProxyOption
   });
   request.once("response", (received, flags) => {
     if (caller.destroyed || caller.headersSent) return;
-    if (flags & constants.NGHTTP2_FLAG_END_STREAM) {
+    const isWhole = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
+    try {
+      caller.respond(responseHeaders(received), isWhole ? { endStream: true } : { waitForTrailers: true });
+    } catch (thrown) {
+      fail(unspeakable(thrown));
+      return;
+    }
+    if (isWhole) {
       complete = true;
-      caller.respond(responseHeaders(received), { endStream: true });
       stopReceiving(caller);
       return;
     }
-    caller.respond(responseHeaders(received), { waitForTrailers: true });
     caller.once("wantTrailers", () => {
       // The last words of a stream that was reset: there must be none.
       if (caller.closed || caller.destroyed) return;
       complete ||= failure === undefined;
-      caller.sendTrailers(
-        failure === undefined && trailers !== undefined
-          ? responseHeaders(trailers)
-          : errorTrailers(failure ?? unfinished()),
-      );
-      stopReceiving(caller);
+      try {
+        caller.sendTrailers(
+          failure === undefined && trailers !== undefined
+            ? responseHeaders(trailers)
+            : errorTrailers(failure ?? unfinished()),
+        );
+        stopReceiving(caller);
+      } catch (thrown) {
+        caller.sendTrailers(errorTrailers(unspeakable(thrown)));
+      }
     });
     // Content can arrive before the headers' event; sent on then, it would be answered without trailers.
     request.on("data", (chunk: Buffer) => {
@@ -149,6 +158,11 @@ export function proxy({ caller, upstream, headers, onStall, onEnd }: ProxyOption
 
 function unfinished(): CmdopError {
   return new CmdopError("LinkLost", "The machine ended the call without a status.");
+}
+
+/** Node receives headers that it does not send, a status of 999 for one; a machine must not bring the relay down by them. */
+function unspeakable(cause: unknown): CmdopError {
+  return new CmdopError("Internal", "The machine's answer has headers that can't be passed on.", { cause });
 }
 
 function refusedStream(): CmdopError {
