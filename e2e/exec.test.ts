@@ -75,6 +75,36 @@ describe.each(["relay", "local"] as const)("promise 1, honest outcomes, through 
     expect(result.stdout).toContain(Buffer.from(digest).toString("hex"));
   });
 
+  it("a standard input whose source fails ends the command and throws what the source threw", async () => {
+    const failing = async function* () {
+      yield "first\n";
+      throw new Error("the source broke");
+    };
+    const marker = `cat -u - /dev/null --${door}`;
+    await expect(terminal().execute(["sh", "-c", "cat", marker], { stdin: failing() })).rejects.toThrow(
+      "the source broke",
+    );
+    expect((await terminal().execute(["pgrep", "-f", "--", marker])).exitCode).toBe(1);
+  });
+
+  it("promise 2: a job started twice reads its streamed input once", async () => {
+    const jobId = crypto.randomUUID();
+    const both = await Promise.all(
+      [1, 2].map(() => terminal().execute("wc -c", { jobId, stdin: Buffer.alloc(2_000_000, "x") })),
+    );
+    expect(both.map(({ stdout }) => stdout.trim())).toEqual(["2000000", "2000000"]);
+  });
+
+  it("a second viewer that reads nothing holds nobody up", async () => {
+    const jobId = crypto.randomUUID();
+    const command = "sleep 0.3; head -c 60000000 /dev/zero";
+    const starter = terminal().execute(command, { jobId });
+    const viewer = terminal().stream(command, { jobId });
+    await viewer.next();
+    expect((await starter).stdoutBytes.length).toBe(60_000_000);
+    await viewer.return();
+  });
+
   it("ends at its time limit also when it ignores SIGTERM", async () => {
     const result = await terminal().execute("trap '' TERM; echo up; sleep 60 & wait; sleep 60", {
       timeoutMs: 300,

@@ -1,5 +1,6 @@
 import { readdir } from "node:fs/promises";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { CMDOPClient } from "@cmdop/sdk";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Cluster, type ClusterMachine } from "./support/cluster.ts";
@@ -90,6 +91,34 @@ describe("when a part goes away", () => {
     expect(Buffer.concat(received).toString()).toBe(
       Array.from({ length: 50 }, (_, index) => `${index + 1}\n`).join(""),
     );
+  });
+
+  it("promise 3: standard input survives cut lines too: nothing lost, nothing twice", async () => {
+    await using proxy = await startTcpProxy(cluster.relayAddress);
+    await using through = CMDOPClient.remote({ apiKey, relay: proxy.address });
+    const lines = Array.from({ length: 300 }, (_, index) => `${index + 1}\n`);
+    const source = async function* () {
+      for (const [index, line] of lines.entries()) {
+        if (index % 60 === 30) proxy.cut();
+        yield line;
+        await sleep(5);
+      }
+    };
+    expect(await through.terminal.execute("cat", { stdin: source() })).toMatchObject({
+      exitCode: 0,
+      stdout: lines.join(""),
+    });
+  });
+
+  it("a cancel that finds the line down is repeated until the machine hears it", async () => {
+    const stop = new AbortController();
+    const running = client.terminal.execute("exec sleep 60.8", { signal: stop.signal });
+    await waitUntil(async () => (await client.terminal.execute("pgrep -fx 'sleep 60.8'")).exitCode === 0);
+    await cluster.relay.stop("SIGKILL");
+    stop.abort();
+    await sleep(3_000);
+    await cluster.restartRelay();
+    expect(await running).toMatchObject({ outcome: "canceled", exitCode: null });
   });
 
   it("defect D: an upload that is cut in the middle commits nothing and leaves nothing", async () => {

@@ -2,7 +2,13 @@ import { randomUUID } from "node:crypto";
 import { realpath } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import type { Admit, CmdopError, LaneName, MachineIdentity } from "@cmdop/proto";
+import {
+  type Admit,
+  agentStateDir,
+  type CmdopError,
+  type LaneName,
+  type MachineIdentity,
+} from "@cmdop/proto";
 import type { Server } from "@grpc/grpc-js";
 import { admitThrough, type Gate } from "./doors/admit.ts";
 import { Identifier } from "./doors/identify.ts";
@@ -19,8 +25,8 @@ import { makePrivateDirectory } from "./state/private-files.ts";
 
 /** How an agent is made. */
 export interface AgentOptions {
-  /** Its state: key, membership, policy, socket. Made with mode 0700. */
-  readonly stateDir: string;
+  /** CMDOP_HOME: all of it is closed to files calls, since owner, relay and profile may keep keys there too. */
+  readonly home: string;
   /** Needed the first time. */
   readonly joinToken?: string | undefined;
   /** `host:port` of the relay, where it is not the one in the join token; the pin stays the token's. */
@@ -64,7 +70,8 @@ export class Agent {
 
   /** Opens the local door and starts to dial. Throws when state or policy are broken, or another agent runs. */
   async start(): Promise<void> {
-    const { stateDir, joinToken, relayAddress, version, log } = this.#options;
+    const { joinToken, relayAddress, version, log } = this.#options;
+    const stateDir = agentStateDir(this.#options.home);
     await makePrivateDirectory(stateDir);
     const machineKey = await loadMachineKey(stateDir);
     const membership = await Membership.open(stateDir, machineKey.id, { joinToken, relayAddress });
@@ -73,7 +80,7 @@ export class Agent {
     const jobs = new Jobs();
     const core: Core = {
       jobs,
-      files: { stateDir, home },
+      files: { stateDir: this.#options.home, home },
       machine: () => ({ ...membership.identity, agentVersion: version }),
     };
     const gate: Gate = { identifier: new Identifier(membership), policy: () => policy, home };
@@ -97,7 +104,7 @@ export class Agent {
     log.info("agent started", { machine: membership.identity.name, socket: localDoor.socketPath });
   }
 
-  /** Ends links, jobs and the local door, in that order; leaves no process behind. */
+  /** Ends jobs first, so that their callers still hear of it, then links and the local door; leaves no process behind. */
   async shutdown(): Promise<void> {
     const running = this.#running;
     if (running === undefined) return;

@@ -1,6 +1,6 @@
 import os from "node:os";
 import { Agent, type Log } from "@cmdop/agent";
-import { agentStateDir, formatApiKey, parseApiKey, type RelayTarget, SCOPES } from "@cmdop/proto";
+import { formatApiKey, parseApiKey, type RelayTarget, SCOPES } from "@cmdop/proto";
 import { Relay } from "@cmdop/relay";
 import { CMDOPClient, CmdopError } from "@cmdop/sdk";
 import { homePaths, readSecretFile, writeSecretFile } from "./home.ts";
@@ -83,7 +83,7 @@ async function startAgent(
   log: Log,
 ): Promise<Agent> {
   const options = {
-    stateDir: agentStateDir(homePaths.home()),
+    home: homePaths.home(),
     relayAddress: relay.address,
     version: VERSION,
     log,

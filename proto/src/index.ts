@@ -46,9 +46,20 @@ export {
   signHello,
   verifyHello,
 } from "./credentials/link-proof.ts";
-export { type MachineRecord, signMachineRecord, verifyMachineRecord } from "./credentials/machine-record.ts";
+export {
+  type MachineRecord,
+  readMachineRecord,
+  signMachineRecord,
+  verifyMachineRecord,
+} from "./credentials/machine-record.ts";
 export { isPinnedRelayId, relayIdOf, splitAddress } from "./credentials/relay-id.ts";
-export { ownerKey, type Roster as RosterClaims, signRoster, verifyRoster } from "./credentials/roster.ts";
+export {
+  ownerKey,
+  type Roster as RosterClaims,
+  readRoster,
+  signRoster,
+  verifyRoster,
+} from "./credentials/roster.ts";
 export {
   type MachineIdentity,
   type MachineSelector,

@@ -20,8 +20,6 @@ export interface ConnectionServer {
   inject(connection: Duplex): ServerHttp2Session;
   /** Ends everything at once. */
   close(): void;
-  /** Lets running calls finish, then ends. */
-  drain(): Promise<void>;
 }
 
 /**
@@ -60,9 +58,6 @@ export function createConnectionServer(lane: LaneName): ConnectionServer {
     close() {
       injector.destroy();
       server.forceShutdown();
-    },
-    async drain() {
-      await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
     },
   };
 }

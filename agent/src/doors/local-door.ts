@@ -54,18 +54,21 @@ export async function openLocalDoor(
 }
 
 async function removeDeadSocket(socketPath: string): Promise<void> {
-  const answer = await new Promise<"live" | "dead" | "none">((resolve) => {
+  const answer = await new Promise<string>((resolve) => {
     const probe = net.connect(socketPath);
     probe.once("connect", () => {
       probe.destroy();
       resolve("live");
     });
-    probe.once("error", (error) => resolve("code" in error && error.code === "ENOENT" ? "none" : "dead"));
+    probe.once("error", (error) => resolve("code" in error ? String(error.code) : error.message));
   });
-  if (answer === "live") {
-    throw new CmdopError("AlreadyExists", `An agent is running already: it answers on ${socketPath}.`, {
-      next: "Stop it first, or give this one a CMDOP_HOME of its own.",
-    });
+  if (answer === "ENOENT") return;
+  // Only a refusal says that nobody listens; anything else may be a live agent that is busy.
+  if (answer === "ECONNREFUSED") {
+    await unlink(socketPath);
+    return;
   }
-  if (answer === "dead") await unlink(socketPath);
+  throw new CmdopError("AlreadyExists", `An agent is running already: ${socketPath} is in use (${answer}).`, {
+    next: "Stop it first, or give this one a CMDOP_HOME of its own.",
+  });
 }

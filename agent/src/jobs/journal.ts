@@ -105,7 +105,7 @@ export class Journal {
     });
   }
 
-  /** Opens a reader behind `after`. With `holds` the writer is held back rather than let this reader lose bytes. */
+  /** Opens a reader behind `after`. With `holds`, and no earlier such reader, the writer is held back rather than let it lose bytes. */
   open(after: bigint, { holds }: { holds: boolean }): JournalReader {
     const cursor: Cursor = { offset: after };
     let open = true;
@@ -184,11 +184,14 @@ export class Journal {
     this.#absent = undefined;
   }
 
-  /** The offset from which on everything must stay; undefined where nobody holds anything. */
+  /**
+   * The offset from which on everything must stay; undefined where nobody holds
+   * anything. Of the readers that would hold only the one that came first does,
+   * the job's starter: viewers that come later never hold it up, but inherit.
+   */
   #heldFrom(): bigint | undefined {
-    let least = this.#absent?.cursor.offset;
-    for (const { offset } of this.#holders) if (least === undefined || offset < least) least = offset;
-    return least;
+    const [first] = this.#holders;
+    return this.#absent?.cursor.offset ?? first?.offset;
   }
 
   #bound(): number {

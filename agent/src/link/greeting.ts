@@ -23,7 +23,7 @@ export interface Greeter {
   readonly agentVersion: string;
 }
 
-/** The agent's half of Hello and Welcome on one connection. Each can happen once. */
+/** The agent's half of Hello and Welcome on one connection. Hello can happen once; a later Welcome brings newer statements. */
 export interface Greeting {
   readonly handlers: Handlers<typeof Link, undefined>;
   /** Whether calls may be answered on this connection. */
@@ -56,7 +56,9 @@ export function createGreeting(greeter: Greeter, lane: LaneName, tls: TLSSocket)
       };
     },
     async welcome({ refusedCode, refusedReason, roster, machineRecord }) {
-      if (state !== "expecting-welcome") throw outOfOrder("Welcome");
+      // On a link that is up a welcome brings newer statements, and nothing else.
+      const isUpdate = state === "welcomed" && refusedCode === "";
+      if (state !== "expecting-welcome" && !isUpdate) throw outOfOrder("Welcome");
       if (refusedCode !== "") {
         state = "refused";
         const code: ErrorCode = isErrorCode(refusedCode) ? refusedCode : "LinkRefused";

@@ -77,7 +77,7 @@ function requesterOf({ keyId, scopes }: Caller): Requester {
   return { keyId, admin: scopes.has("admin") };
 }
 
-/** A job waits for the readers of its own key; whoever else looks on may lose output, never hold it up. */
+/** A job waits for a reader of its own key, the one that came first; whoever else looks on may lose output, never hold it up. */
 function follow(
   job: Job,
   { keyId }: Requester,

@@ -97,6 +97,17 @@ describe("membership", () => {
     expect(membership.rosterSeq).toBe(5);
   });
 
+  it("starts again after its first owner was replaced: what was verified when it came stays", async () => {
+    const successor = generateKeyPair();
+    const membership = await open(await joinTokenOf(owner));
+    const machineRecord = await signMachineRecord({ id: machineId, name: "db-1", labels: {}, seq: 1 }, owner);
+    await membership.welcomed({ roster: await rosterOf(1, owner, [owner, successor]), machineRecord });
+    await membership.welcomed({ roster: await rosterOf(2, successor, [successor]), machineRecord: "" });
+    const again = await open();
+    expect(again.owners).toEqual([successor.publicKey]);
+    expect(again.identity.name).toBe("db-1");
+  });
+
   it("follows the owner's machine record, newer ones only and only its own", async () => {
     const membership = await open(await joinTokenOf(owner));
     const record = (seq: number, name: string, id = machineId) =>

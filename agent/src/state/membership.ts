@@ -2,10 +2,13 @@ import path from "node:path";
 import {
   CmdopError,
   type MachineIdentity,
+  type MachineRecord,
   openJoinToken,
   type PublicKey,
   type RelayTarget,
   type RosterClaims,
+  readMachineRecord,
+  readRoster,
   TrustedClock,
   verifyMachineRecord,
   verifyRoster,
@@ -24,8 +27,10 @@ type Stored = z.infer<typeof storedSchema>;
 
 /**
  * What this machine knows of its owner: whom it trusts, what it is called,
- * where its relay is. Everything in it is a statement that an owner signed, kept
- * as it came and verified again at each start.
+ * where its relay is. Everything in it is a statement that an owner signed and
+ * that was verified when it came. At a start it is only read: its signer may no
+ * longer be an owner by then, and whoever can write this file can as well
+ * replace the machine's key beside it.
  */
 export class Membership {
   readonly clock = new TrustedClock();
@@ -34,6 +39,7 @@ export class Membership {
   #identity: MachineIdentity;
   #recordSeq = 0;
   #roster: RosterClaims | undefined;
+  #saving: Promise<void> = Promise.resolve();
   readonly #file: string;
   readonly #firstOwner: PublicKey;
 
@@ -77,8 +83,8 @@ export class Membership {
     const relay = { id: claims.relay.id, address: relayAddress ?? claims.relay.address };
     const membership = new Membership(file, stored, { relay, owner: claims.owner, identity });
     membership.clock.observeOwner(claims.iat);
-    if (stored.roster !== undefined) await membership.#takeRoster(stored.roster);
-    if (stored.machineRecord !== undefined) await membership.#takeMachineRecord(stored.machineRecord);
+    if (stored.roster !== undefined) membership.#adoptRoster(readRoster(stored.roster));
+    if (stored.machineRecord !== undefined) membership.#adoptRecord(readMachineRecord(stored.machineRecord));
     await membership.#save();
     return membership;
   }
@@ -108,36 +114,38 @@ export class Membership {
     return this.#stored.joined ? "" : this.#stored.joinToken;
   }
 
-  /** Takes what a relay brought with its welcome; statements that are not newer change nothing. */
+  /** Takes what a relay brought with a welcome; statements that are not newer change nothing. */
   async welcomed(statements: { roster: string; machineRecord: string }): Promise<void> {
-    if (statements.roster !== "" && (await this.#takeRoster(statements.roster))) {
-      this.#stored.roster = statements.roster;
-    }
-    if (statements.machineRecord !== "" && (await this.#takeMachineRecord(statements.machineRecord))) {
-      this.#stored.machineRecord = statements.machineRecord;
+    const { roster, machineRecord } = statements;
+    if (roster !== "" && this.#adoptRoster(await verifyRoster(roster, this.owners)))
+      this.#stored.roster = roster;
+    if (machineRecord !== "" && this.#adoptRecord(await verifyMachineRecord(machineRecord, this.owners))) {
+      this.#stored.machineRecord = machineRecord;
     }
     this.#stored.joined = true;
     await this.#save();
   }
 
-  async #takeRoster(statement: string): Promise<boolean> {
-    const roster = await verifyRoster(statement, this.owners);
+  #adoptRoster(roster: RosterClaims): boolean {
     this.clock.observeOwner(roster.iat);
     if (this.#roster !== undefined && roster.seq <= this.#roster.seq) return false;
     this.#roster = roster;
     return true;
   }
 
-  async #takeMachineRecord(statement: string): Promise<boolean> {
-    const record = await verifyMachineRecord(statement, this.owners);
+  #adoptRecord(record: MachineRecord): boolean {
     if (record.id !== this.#identity.id || record.seq <= this.#recordSeq) return false;
     this.#recordSeq = record.seq;
     this.#identity = { id: record.id, name: record.name, labels: record.labels };
     return true;
   }
 
-  async #save(): Promise<void> {
-    await writePrivateFile(this.#file, `${JSON.stringify(this.#stored, null, 2)}\n`);
+  /** Writes one after the other: two lanes may be welcomed at once, and the newer state must be the last on disk. */
+  #save(): Promise<void> {
+    const write = (): Promise<void> =>
+      writePrivateFile(this.#file, `${JSON.stringify(this.#stored, null, 2)}\n`);
+    this.#saving = this.#saving.then(write, write);
+    return this.#saving;
   }
 }
 

@@ -17,32 +17,23 @@ export function registerAgent(program: Command): void {
     .option("--log <format>", "text or json, on stderr", "text")
     .option("--json", "print one line of JSON when the relay has welcomed this machine")
     .action(async (options: AgentCommandOptions) => {
-      const [
-        { Agent },
-        { agentStateDir },
-        { homePaths },
-        { stderrLog },
-        { aborted, terminationSignal },
-        { VERSION },
-      ] = await Promise.all([
-        import("@cmdop/agent"),
-        import("@cmdop/proto"),
-        import("../home.ts"),
-        import("../log.ts"),
-        import("../signals.ts"),
-        import("../version.ts"),
-      ]);
+      const [{ Agent }, { homePaths }, { stderrLog }, { aborted, terminationSignal }, { VERSION }] =
+        await Promise.all([
+          import("@cmdop/agent"),
+          import("../home.ts"),
+          import("../log.ts"),
+          import("../signals.ts"),
+          import("../version.ts"),
+        ]);
       const stop = terminationSignal();
       const agent = new Agent({
-        stateDir: agentStateDir(homePaths.home()),
+        home: homePaths.home(),
         joinToken:
           options.join === "-" ? await standardInput() : (options.join ?? process.env.CMDOP_JOIN_TOKEN),
         relayAddress: process.env.CMDOP_RELAY,
         version: VERSION,
         log: stderrLog(options.log),
       });
-      // Whoever can list processes' environments shall not find it there for as long as the agent runs.
-      delete process.env.CMDOP_JOIN_TOKEN;
       await agent.start();
       try {
         const linked = agent.linked().then(() => {

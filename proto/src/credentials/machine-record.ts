@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { KeyPair, PublicKey } from "./ed25519.ts";
 import { bytes32Schema, labelsSchema, nameSchema, seqSchema } from "./fields.ts";
 import { ownerKey } from "./roster.ts";
-import { type StatementKind, signStatement, verifyStatement } from "./statement.ts";
+import { readUnverified, type StatementKind, signStatement, verifyStatement } from "./statement.ts";
 
 const machineRecordSchema = z.strictObject({
   /** The thumbprint of the machine's key. */
@@ -35,4 +35,9 @@ export async function verifyMachineRecord(
   owners: readonly PublicKey[],
 ): Promise<MachineRecord> {
   return (await verifyStatement(MACHINE_RECORD, statement, ownerKey(owners))).claims;
+}
+
+/** Reads a machine record that was verified before, from a place that only its holder can write. */
+export function readMachineRecord(statement: string): MachineRecord {
+  return readUnverified(MACHINE_RECORD, statement).claims;
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { MAX_ROSTER_BYTES } from "../limits.ts";
 import { type KeyId, type KeyPair, type PublicKey, thumbprint } from "./ed25519.ts";
 import { addressSchema, bytes32Schema, relayIdSchema, secondsSchema, seqSchema } from "./fields.ts";
-import { type StatementKind, signStatement, verifyStatement } from "./statement.ts";
+import { readUnverified, type StatementKind, signStatement, verifyStatement } from "./statement.ts";
 
 const rosterSchema = z.strictObject({
   /** A roster replaces those with a lower seq, never the other way round. */
@@ -40,4 +40,9 @@ export async function verifyRoster(statement: string, trustedOwners: readonly Pu
 /** A lookup of owners' public keys by id, as verifyStatement wants it. */
 export function ownerKey(owners: readonly PublicKey[]): (signer: KeyId) => PublicKey | undefined {
   return (signer) => owners.find((owner) => thumbprint(owner) === signer);
+}
+
+/** Reads a roster that was verified before, from a place that only its holder can write. */
+export function readRoster(statement: string): Roster {
+  return readUnverified(ROSTER, statement).claims;
 }

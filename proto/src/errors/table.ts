@@ -145,7 +145,11 @@ export function isErrorCode(value: string): value is ErrorCode {
   return Object.hasOwn(ERROR_TABLE, value);
 }
 
-/** The code for a status that came without one: from a proxy, or from grpc-js itself. */
+/**
+ * The code for a status that came without one: from grpc-js itself, which says
+ * INTERNAL or UNKNOWN of streams and sessions that ended without any status.
+ * Both ends of cmdop always send a code, so these are lost connections.
+ */
 export const CODE_OF_BARE_STATUS: Readonly<Record<number, ErrorCode>> = {
   [status.CANCELLED]: "Canceled",
   [status.INVALID_ARGUMENT]: "InvalidArgument",
@@ -156,5 +160,7 @@ export const CODE_OF_BARE_STATUS: Readonly<Record<number, ErrorCode>> = {
   [status.RESOURCE_EXHAUSTED]: "LimitExceeded",
   [status.UNIMPLEMENTED]: "Unimplemented",
   [status.UNAVAILABLE]: "LinkLost",
+  [status.INTERNAL]: "LinkLost",
+  [status.UNKNOWN]: "LinkLost",
   [status.UNAUTHENTICATED]: "Unauthenticated",
 };

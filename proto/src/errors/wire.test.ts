@@ -69,7 +69,7 @@ describe("toStatus and fromServiceError", () => {
   const received = (thrown: unknown): CmdopError => {
     const status = toStatus(thrown);
     const error: ServiceError = Object.assign(new Error(status.details), status);
-    return fromServiceError(error);
+    return fromServiceError(error, true);
   };
 
   it.each(Object.keys(ERROR_TABLE).filter(isErrorCode))("%s survives the wire", (code) => {
@@ -89,8 +89,16 @@ describe("toStatus and fromServiceError", () => {
       const { metadata } = toStatus(new Error("bare"));
       metadata.remove("x-cmdop-error");
       const error = Object.assign(new Error("bare"), { code: Number(code), details: "bare", metadata });
-      expect(fromServiceError(error).code).toBe(expected);
+      expect(fromServiceError(error, true).code).toBe(expected);
     }
+  });
+
+  it("a bare CANCELLED that this side did not ask for is a lost connection", () => {
+    const { metadata } = toStatus(new Error("bare"));
+    metadata.remove("x-cmdop-error");
+    const error = Object.assign(new Error("bare"), { code: 1, details: "bare", metadata });
+    expect(fromServiceError(error, true).code).toBe("Canceled");
+    expect(fromServiceError(error, false).code).toBe("LinkLost");
   });
 
   it("a code that the table does not have falls back to the status", () => {
@@ -98,7 +106,7 @@ describe("toStatus and fromServiceError", () => {
     for (const code of ["NoSuchCode", "constructor", "__proto__", ""]) {
       metadata.set("x-cmdop-error", code);
       const error = Object.assign(new Error("x"), { code: 14, details: "x", metadata });
-      expect(fromServiceError(error).code).toBe("LinkLost");
+      expect(fromServiceError(error, true).code).toBe("LinkLost");
     }
   });
 });

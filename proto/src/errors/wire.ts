@@ -1,8 +1,8 @@
-import { Metadata, type ServiceError, type StatusObject } from "@grpc/grpc-js";
+import { Metadata, type ServiceError, type StatusObject, status } from "@grpc/grpc-js";
 import { HEADERS } from "../headers.ts";
 import { MAX_STATUS_MESSAGE_BYTES } from "../limits.ts";
 import { CmdopError } from "./cmdop-error.ts";
-import { CODE_OF_BARE_STATUS, isErrorCode } from "./table.ts";
+import { CODE_OF_BARE_STATUS, type ErrorCode, isErrorCode } from "./table.ts";
 
 /**
  * An error as the trailers of a gRPC response, ready for a header block:
@@ -28,16 +28,24 @@ export function toStatus(thrown: unknown): Pick<StatusObject, "code" | "details"
   return { code: error.status, details: bounded(error.message), metadata };
 }
 
-/** The error that a grpc-js client received, as the CmdopError that the other side threw. */
-export function fromServiceError(received: ServiceError): CmdopError {
+/**
+ * The error that a grpc-js client received, as the CmdopError that the other
+ * side threw. `canceledHere`: whether this side ended the call; a bare CANCELLED
+ * that it did not ask for is a connection that broke.
+ */
+export function fromServiceError(received: ServiceError, canceledHere: boolean): CmdopError {
   const named = text(received.metadata, HEADERS.error);
-  const code =
-    named !== undefined && isErrorCode(named) ? named : (CODE_OF_BARE_STATUS[received.code] ?? "Internal");
+  const code = named !== undefined && isErrorCode(named) ? named : bareCode(received.code, canceledHere);
   const next = text(received.metadata, HEADERS.next);
   return new CmdopError(code, received.details, {
     next: next === undefined ? undefined : decoded(next),
     cause: received,
   });
+}
+
+function bareCode(code: number, canceledHere: boolean): ErrorCode {
+  if (code === status.CANCELLED && !canceledHere) return "LinkLost";
+  return CODE_OF_BARE_STATUS[code] ?? "Internal";
 }
 
 /** Whether a thrown thing is what a grpc-js client throws. */

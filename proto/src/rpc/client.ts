@@ -48,7 +48,7 @@ function caller(service: Service, method: DescMethod, channelOf: ChannelOf): Cal
           ...settings(options),
           (error, value) => {
             stopListening();
-            if (error) reject(fromServiceError(error));
+            if (error) reject(fromServiceError(error, options.signal?.aborted ?? false));
             else if (value === undefined) reject(new TypeError(`${path} answered nothing`));
             else resolve(value);
           },
@@ -65,7 +65,7 @@ function caller(service: Service, method: DescMethod, channelOf: ChannelOf): Cal
         ...settings(options),
       );
       const stopListening = onAbort(options.signal, () => call.cancel());
-      yield* received<Out>(call, () => {
+      yield* received<Out>(call, options.signal, () => {
         stopListening();
         call.cancel();
       });
@@ -82,7 +82,7 @@ function caller(service: Service, method: DescMethod, channelOf: ChannelOf): Cal
           (error, value) => {
             over.abort();
             stopListening();
-            if (error) reject(fromServiceError(error));
+            if (error) reject(fromServiceError(error, options.signal?.aborted ?? false));
             else if (value === undefined) reject(new TypeError(`${path} answered nothing`));
             else resolve(value);
           },
@@ -104,7 +104,7 @@ function caller(service: Service, method: DescMethod, channelOf: ChannelOf): Cal
         call.cancel();
       });
       try {
-        yield* received<Out>(call, () => {
+        yield* received<Out>(call, options.signal, () => {
           over.abort();
           stopListening();
           call.cancel();
@@ -131,11 +131,15 @@ function settings(options: CallOptions): [Metadata, { deadline?: number }] {
   return [metadata, options.timeoutMs === undefined ? {} : { deadline: Date.now() + options.timeoutMs }];
 }
 
-async function* received<T>(call: AsyncIterable<T>, release: () => void): AsyncGenerator<T> {
+async function* received<T>(
+  call: AsyncIterable<T>,
+  signal: AbortSignal | undefined,
+  release: () => void,
+): AsyncGenerator<T> {
   try {
     yield* call;
   } catch (thrown) {
-    throw isServiceError(thrown) ? fromServiceError(thrown) : thrown;
+    throw isServiceError(thrown) ? fromServiceError(thrown, signal?.aborted ?? false) : thrown;
   } finally {
     release();
   }

@@ -6,7 +6,7 @@ const KEEPALIVE_MS = 10_000;
 
 /** Pauses between connection attempts, in milliseconds. */
 const FIRST_RECONNECT_MS = 100;
-const MAX_RECONNECT_MS = 5_000;
+export const MAX_RECONNECT_MS = 5_000;
 
 /** The two connections to one relay or agent, opened when they are first used. */
 export interface Channels {

@@ -10,16 +10,21 @@ type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
  */
 export class RelayCredentials extends ChannelCredentials {
   readonly #relay: RelayTarget;
-  #lastError: CmdopError | undefined;
+  #last: { readonly error: CmdopError; readonly atMs: number } | undefined;
 
   constructor(relay: RelayTarget) {
     super();
     this.#relay = relay;
   }
 
-  /** Why the last attempt failed, where it came as far as TLS: grpc-js itself keeps only a text. */
-  get lastError(): CmdopError | undefined {
-    return this.#lastError;
+  /**
+   * Why an attempt of the last `withinMs` failed, where it came as far as TLS:
+   * grpc-js itself keeps only a text, and says nothing of attempts that failed before.
+   */
+  recentError(withinMs: number): CmdopError | undefined {
+    return this.#last !== undefined && performance.now() - this.#last.atMs <= withinMs
+      ? this.#last.error
+      : undefined;
   }
 
   override _isSecure(): boolean {
@@ -39,10 +44,10 @@ export class RelayCredentials extends ChannelCredentials {
       connect: async (socket: Socket) => {
         try {
           const tls = await connectToRelay({ relay: this.#relay, alpn: CALLER_ALPN, socket });
-          this.#lastError = undefined;
+          this.#last = undefined;
           return { socket: tls, secure: true };
         } catch (thrown) {
-          this.#lastError = CmdopError.from(thrown);
+          this.#last = { error: CmdopError.from(thrown), atMs: performance.now() };
           throw thrown;
         }
       },

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { type ApiKey, CmdopError, HEADERS, type LaneName } from "@cmdop/proto";
 import { ChannelCredentials, type Client, connectivityState } from "@grpc/grpc-js";
 import { CallTokens } from "./call-tokens.ts";
-import { openChannels } from "./channels.ts";
+import { MAX_RECONNECT_MS, openChannels } from "./channels.ts";
 import { acquireRelay } from "./pool.ts";
 
 /** How long a call waits for a connection before it fails, in milliseconds; nothing has been sent by then. */
@@ -27,23 +27,29 @@ export function relayTransport(apiKey: ApiKey): Transport {
   const { relay } = apiKey;
   const pooled = acquireRelay(relay);
   const tokens = new CallTokens(apiKey);
+  let closed = false;
   return {
     kind: "relay",
     address: relay.address,
     channel: (lane) => pooled.channels.of(lane),
-    ready: (lane) =>
-      connected(
+    async ready(lane) {
+      if (closed) throw clientClosed();
+      await connected(
         pooled.channels.of(lane),
         (why) =>
-          pooled.credentials.lastError ??
+          pooled.credentials.recentError(MAX_RECONNECT_MS + CONNECT_WAIT_MS) ??
           new CmdopError("RelayUnreachable", `The relay at ${relay.address} can't be reached: ${why}.`),
-      ),
+      );
+    },
     async headers(machine) {
       const authorization = `Bearer ${await tokens.for(machine)}`;
       if (machine === null) return { [HEADERS.authorization]: authorization };
       return { [HEADERS.authorization]: authorization, [HEADERS.machine]: machine };
     },
-    close: () => pooled.release(),
+    close() {
+      closed = true;
+      pooled.release();
+    },
   };
 }
 
@@ -54,16 +60,21 @@ export function localTransport(socketPath: string): Transport {
     new CmdopError("MachineOffline", `No agent answers on ${socketPath}: ${why}.`, {
       next: "Start one on this machine (cmdop up, or cmdop agent), or set CMDOP_HOME to the home that it uses.",
     });
+  let closed = false;
   return {
     kind: "local",
     address: socketPath,
     channel: (lane) => channels.of(lane),
     async ready(lane) {
+      if (closed) throw clientClosed();
       if (!existsSync(socketPath)) throw offline("there is no such socket");
       await connected(channels.of(lane), offline);
     },
     headers: async () => ({}),
-    close: () => channels.close(),
+    close() {
+      closed = true;
+      channels.close();
+    },
   };
 }
 
@@ -74,5 +85,11 @@ async function connected(channel: Client, failure: (why: string) => CmdopError):
       if (error === undefined) resolve();
       else reject(failure(`no connection within ${CONNECT_WAIT_MS} ms`));
     });
+  });
+}
+
+function clientClosed(): CmdopError {
+  return new CmdopError("InvalidArgument", "This client has been closed.", {
+    next: "Make a new CMDOPClient.",
   });
 }

@@ -1,14 +1,17 @@
 import { create } from "@bufbuild/protobuf";
-import { CmdopError, Exec, type JobEvent, JobEventSchema, OutcomeKind, onAbort } from "@cmdop/proto";
+import { CmdopError, Exec, type JobEvent, JobEventSchema, OutcomeKind } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
+import { isPassing, Pauses } from "./pause.ts";
 import type { PreparedStart } from "./start-request.ts";
 
 /** How long a job is followed over a lost connection, in milliseconds, unless the caller says otherwise. */
 export const RECONNECT_WINDOW_MS = 60_000;
 
-/** Pauses between two attempts to come back, in milliseconds. */
-const FIRST_PAUSE_MS = 50;
-const MAX_PAUSE_MS = 2_000;
+/** A stream that lived this long, in milliseconds, ends an outage; one that only says `started` and breaks again does not. */
+const STEADY_AFTER_MS = 5_000;
+
+const START = "/cmdop.v1.Exec/Start";
+const ATTACH = "/cmdop.v1.Exec/Attach";
 
 /** How to follow a job. */
 export interface FollowOptions {
@@ -18,14 +21,11 @@ export interface FollowOptions {
   readonly leave: AbortSignal;
 }
 
-const START = "/cmdop.v1.Exec/Start";
-const ATTACH = "/cmdop.v1.Exec/Attach";
-
 /**
  * Starts a job and follows it to its end, over lost connections too: whatever
  * has been read is never asked for again. Once Start may have reached the
- * machine, only Attach is sent; when the machine does not know the job, or the
- * window is over, the end is `unknown` and says why.
+ * machine, only Attach is sent; when the machine does not know the job, refuses
+ * to tell, or the window is over, the end is `unknown` and says why.
  */
 export async function* follow(
   caller: MachineCaller,
@@ -34,25 +34,29 @@ export async function* follow(
 ): AsyncGenerator<JobEvent, void, void> {
   const exec = caller.client(Exec);
   const { jobId } = start;
+  const pauses = new Pauses();
   let after = 0n;
   let mayRun = false;
   let announced = false;
   let lostAtMs: number | undefined;
-  let pauseMs = FIRST_PAUSE_MS;
 
   for (;;) {
+    let openedAtMs = performance.now();
     try {
       // Before this succeeds nothing has been sent, so its errors are the caller's to see.
       const options = await caller.options(mayRun ? ATTACH : START, { signal: leave });
+      openedAtMs = performance.now();
       const events = mayRun
         ? exec.attach({ jobId, after }, options)
         : exec.start({ ...start.request, after }, options);
       for await (const { event } of events) {
         if (event === undefined) continue;
         mayRun = true;
-        lostAtMs = undefined;
-        pauseMs = FIRST_PAUSE_MS;
-        if (event.kind.case === "output") after = event.offset + BigInt(event.kind.value.data.length);
+        if (event.kind.case === "output") {
+          after = event.offset + BigInt(event.kind.value.data.length);
+          lostAtMs = undefined;
+          pauses.reset();
+        }
         if (event.kind.case === "dropped") after = event.offset + event.kind.value.bytes;
         if (event.kind.case !== "started" || !announced) yield event;
         if (event.kind.case === "started") announced = true;
@@ -62,46 +66,36 @@ export async function* follow(
     } catch (thrown) {
       if (leave.aborted) return;
       const error = CmdopError.from(thrown);
-      const isConnection =
-        error.code === "LinkLost" || error.code === "RelayUnreachable" || error.code === "MachineOffline";
+      // A Start that was refused has not run; one whose connection broke may have.
       if (!mayRun && error.code !== "LinkLost") throw error;
-      if (mayRun && error.code === "JobUnknown") {
-        yield unknownEnd(
-          after,
-          `the connection broke (job ${jobId}) and the machine does not know the job: it never arrived, or the agent restarted`,
-        );
-        return;
-      }
-      if (!isConnection) throw error;
+      const isFirstLoss = !mayRun || lostAtMs === undefined;
       mayRun = true;
-      lostAtMs ??= performance.now();
-      if (performance.now() - lostAtMs >= reconnectWindowMs) {
+      if (!isPassing(error)) {
+        yield unknownEnd(after, reasonOf(error, jobId));
+        return;
+      }
+      const now = performance.now();
+      if (isFirstLoss || now - openedAtMs >= STEADY_AFTER_MS) lostAtMs = now;
+      if (now - (lostAtMs ?? now) >= reconnectWindowMs) {
+        const window = `did not come back within ${reconnectWindowMs} ms`;
         yield unknownEnd(
           after,
-          `the connection broke and did not come back within ${reconnectWindowMs} ms: ${error.message} The job ${jobId} may still run`,
+          `the connection broke and ${window}: ${error.message} The job ${jobId} may still run`,
         );
         return;
       }
-      await pause(pauseMs, leave);
-      pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS);
+      await pauses.wait(leave);
     }
   }
+}
+
+function reasonOf(error: CmdopError, jobId: string): string {
+  return error.code === "JobUnknown"
+    ? `the connection broke and the machine does not know the job ${jobId}: it never arrived, or the agent restarted`
+    : `the job ${jobId} can't be followed any more, and may still run: ${error.message}`;
 }
 
 function unknownEnd(offset: bigint, reason: string): JobEvent {
   const outcome = { kind: OutcomeKind.UNKNOWN, reason };
   return create(JobEventSchema, { offset, kind: { case: "ended", value: { outcome } } });
-}
-
-/** Waits, but not beyond the signal. */
-function pause(durationMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      stopListening();
-      resolve();
-    };
-    const timer = setTimeout(done, durationMs);
-    const stopListening = onAbort(signal, done);
-  });
 }

@@ -6,6 +6,7 @@ import { ExecError } from "./exec-error.ts";
 import { follow, RECONNECT_WINDOW_MS } from "./follow.ts";
 import { feedInput } from "./input.ts";
 import { leavable } from "./leavable.ts";
+import { isPassing, Pauses } from "./pause.ts";
 import { prepareStart } from "./start-request.ts";
 import type { ExecEnd, ExecEvent, ExecOptions, ExecResult, ExecuteOptions } from "./types.ts";
 
@@ -43,51 +44,66 @@ export class Terminal {
     options: ExecOptions = {},
   ): AsyncGenerator<ExecEvent, void, void> {
     const leave = new AbortController();
-    return leavable(this.#events(command, options, leave.signal), () => leave.abort());
+    return leavable(this.#events(command, options, leave), () => leave.abort());
   }
 
   async *#events(
     command: string | readonly string[],
     options: ExecOptions,
-    leave: AbortSignal,
+    leave: AbortController,
   ): AsyncGenerator<ExecEvent, void, void> {
     const { signal, reconnectWindowMs = RECONNECT_WINDOW_MS } = options;
     const start = prepareStart(command, options);
     const { jobId } = start;
     if (signal?.aborted) {
-      yield {
-        type: "ended",
-        jobId,
-        outcome: "canceled",
-        exitCode: null,
-        signal: null,
-        reason: "canceled before it was sent",
-        durationMs: 0,
-      };
+      yield canceledBeforeStart(jobId);
       return;
     }
     const over = new AbortController();
-    let failure: { thrown: unknown } | undefined;
-    const failed = (thrown: unknown): void => {
-      if (!over.signal.aborted) failure ??= { thrown };
+    let failure: { readonly thrown: unknown } | undefined;
+    const cancel = (): void => {
+      this.#cancelUntilHeard(jobId, over.signal).catch((thrown) => {
+        // Refused for good: the job goes on, and nobody here can end it.
+        failure ??= { thrown };
+        leave.abort();
+      });
     };
-    const stopListening = onAbort(signal, () => {
-      this.cancel(jobId).catch(failed);
-    });
+    const stopListening = onAbort(signal, cancel);
     try {
-      for await (const event of follow(this.#caller, start, { reconnectWindowMs, leave })) {
+      for await (const event of follow(this.#caller, start, { reconnectWindowMs, leave: leave.signal })) {
         if (event.kind.case === "started" && start.streamedStdin !== undefined) {
-          feedInput(this.#caller, jobId, start.streamedStdin, over.signal).catch(failed);
+          feedInput(this.#caller, jobId, start.streamedStdin, over.signal).catch((thrown) => {
+            if (over.signal.aborted) return;
+            // Without its input the command would wait for ever.
+            failure ??= { thrown };
+            cancel();
+          });
         }
         const known = execEvent(jobId, event);
         if (known?.type === "ended") over.abort();
+        if (known?.type === "ended" && failure !== undefined) break;
         if (known !== undefined) yield known;
       }
     } finally {
       over.abort();
       stopListening();
     }
-    if (failure !== undefined && !isAfterTheFact(failure.thrown)) throw failure.thrown;
+    if (failure !== undefined) throw failure.thrown;
+  }
+
+  /** Cancels, and over a broken connection again until it is answered or the job is over. */
+  async #cancelUntilHeard(jobId: string, over: AbortSignal): Promise<void> {
+    const pauses = new Pauses();
+    while (!over.aborted) {
+      try {
+        await this.cancel(jobId);
+        return;
+      } catch (thrown) {
+        const error = CmdopError.from(thrown);
+        if (!isPassing(error)) throw error;
+      }
+      await pauses.wait(over);
+    }
   }
 
   /** Ends a job (SIGTERM to its process group, SIGKILL after a grace) and returns how it ended. */
@@ -100,7 +116,7 @@ export class Terminal {
   }
 }
 
-/** Input that found the job ended already is no failure: the job's outcome says all there is to say. */
-function isAfterTheFact(thrown: unknown): boolean {
-  return thrown instanceof CmdopError && (thrown.code === "JobEnded" || thrown.code === "JobUnknown");
+function canceledBeforeStart(jobId: string): ExecEvent {
+  const reason = "canceled before it was sent";
+  return { type: "ended", jobId, outcome: "canceled", exitCode: null, signal: null, reason, durationMs: 0 };
 }
