@@ -3,7 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Cluster } from "./support/cluster.ts";
-import { CmdopProcess, runCmdop } from "./support/cmdop-process.ts";
+import { CmdopProcess, runCmdop, runShell } from "./support/cmdop-process.ts";
 import { connectMcp } from "./support/mcp-client.ts";
 
 const COMMANDS = [
@@ -34,6 +34,9 @@ describe("the command line itself", () => {
     ["a bad port", ["up", "--port", "http"]],
     ["a bad duration", ["join-token", "web-1", "--expires", "soon"]],
     ["a bad scope", ["keys", "create", "k", "--scope", "root", "--machine", "web-1"]],
+    ["a bad machine name", ["up", "--name", "a/b"]],
+    ["a bad count", ["join-token", "web-1", "--uses", "0"]],
+    ["a bad owner", ["relay", "--owner", "x"]],
     ["a bad style of tool names", ["mcp", "--tool-names", "camel"]],
   ])("%s exits with 2 and a hint", async (_title, args) => {
     const { exitCode, stderr } = await runCmdop(args, { CMDOP_HOME: "/nonexistent" });
@@ -89,6 +92,36 @@ describe("cmdop exec", () => {
     expect(result.stderr).not.toBe("");
   });
 
+  it("takes the machine from CMDOP_MACHINE where none is named", async () => {
+    const own = { ...env, CMDOP_MACHINE: "web-1" };
+    expect(await runCmdop(["exec", "echo line"], own)).toMatchObject({ exitCode: 0, stdout: "line\n" });
+    expect(await runCmdop(["exec", "--", "echo", "argv"], own)).toMatchObject({
+      exitCode: 0,
+      stdout: "argv\n",
+    });
+    expect(await runCmdop(["exec", "echo line"], env)).toMatchObject({ exitCode: 2 });
+  });
+
+  it.each([
+    [
+      "output that can't be written is an error, never a silent success",
+      "'echo small' > /dev/full",
+      255,
+      "could not be written",
+    ],
+    [
+      "a reader that leaves ends it as a shell would",
+      "'yes' | head -1 >/dev/null; exit $PIPESTATUS",
+      141,
+      "",
+    ],
+    ["input that can't be read is an error, never an early end of file", "'cat' < /", 255, "EISDIR"],
+  ])("%s", async (_title, line, exitCode, stderr) => {
+    const result = await runShell(`"$NODE" "$MAIN" exec web-1 ${line}`, env);
+    expect(result.exitCode).toBe(exitCode);
+    expect(result.stderr).toContain(stderr);
+  });
+
   it("lists the machines", async () => {
     const { stdout } = await runCmdop(["machines"], env);
     expect(stdout).toMatch(/^web-1 +online/);
@@ -126,6 +159,8 @@ describe("cmdop up", () => {
     const second = await CmdopProcess.start(["up", "--json", "--port", "0"], env);
     expect(second.ready.machine).toEqual(first.ready.machine);
     expect(await runCmdop(["exec", "laptop", "echo again"], env)).toMatchObject({ stdout: "again\n" });
+    const another = ["keys", "create", "another", "--scope", "terminal", "--machine", "laptop"];
+    expect((await runCmdop(another, env)).stdout).toMatch(/^cmd_/);
     expect(await second.process.stop("SIGTERM")).toEqual({ exitCode: 0, signal: null });
   });
 

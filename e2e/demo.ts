@@ -89,7 +89,7 @@ async function main(): Promise<void> {
     await reader.close();
   }
   say("\nEvery step did what it should.\n");
-  say("For your own machine: run `npm run cmdop -- up`, leave it running, and paste one of these.\n");
+  say("For your own machine: run bin/cmdop up, leave it running, and paste one of these.\n");
   say(pasteText(mcpServerBlock(cmdopHome())));
 }
 

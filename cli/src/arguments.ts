@@ -15,6 +15,12 @@ export function collectPairs(
   return { ...previous, [value.slice(0, equals)]: value.slice(equals + 1) };
 }
 
+/** Reads a count of at least one. */
+export function parseCount(text: string): number {
+  if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError("Give a number from 1 to 99999.");
+  return Number(text);
+}
+
 /** Reads a TCP port; 0 lets the system choose. */
 export function parsePort(text: string): number {
   const port = Number(text);

@@ -1,12 +1,12 @@
 import os from "node:os";
 import { Agent, type Log } from "@cmdop/agent";
-import { formatApiKey, parseApiKey, type RelayTarget, SCOPES } from "@cmdop/proto";
+import { formatApiKey, nameSchema, parseApiKey, type RelayTarget, SCOPES } from "@cmdop/proto";
 import { Relay } from "@cmdop/relay";
 import { CMDOPClient, CmdopError } from "@cmdop/sdk";
 import { homePaths, readSecretFile, writeSecretFile } from "./home.ts";
 import { stderrLog } from "./log.ts";
 import { type McpServerBlock, mcpServerBlock } from "./mcp-config.ts";
-import { createOwner, loadOwner, type Owner } from "./owner.ts";
+import { createOwner, loadOwner, type Owner, rememberRelay } from "./owner.ts";
 import { VERSION } from "./version.ts";
 
 /** How `cmdop up` was asked for. */
@@ -36,6 +36,7 @@ const PROFILE_SCOPES = SCOPES.filter((scope) => scope !== "admin" && scope !== "
 
 /** Brings up owner, relay and agent in this process and writes the profile. */
 export async function bringUp(options: UpOptions): Promise<{ ready: UpReady; shutdown(): Promise<void> }> {
+  if (options.name !== undefined) checkName(options.name);
   const owner = (await loadOwner()) ?? (await createOwner());
   const log = options.log === undefined ? warningsOnly(stderrLog("text")) : stderrLog(options.log);
   const relay = new Relay({
@@ -55,6 +56,7 @@ export async function bringUp(options: UpOptions): Promise<{ ready: UpReady; shu
     const target = { id: relay.id, address: relay.address };
     await using asOwner = clientAs(owner, target);
     await asOwner.roster.ensure(owner.publicKeys);
+    await rememberRelay(target);
     agent = await startAgent(asOwner, target, options.name, log);
     await agent.linked();
     const { id, name } = agent.identity;
@@ -135,6 +137,13 @@ async function stillGood(profile: string, relay: RelayTarget): Promise<boolean> 
       return false;
     throw thrown;
   }
+}
+
+function checkName(name: string): void {
+  if (nameSchema.safeParse(name).success) return;
+  throw new CmdopError("InvalidArgument", `${JSON.stringify(name)} can't be a machine's name.`, {
+    next: "A name has 1 to 63 letters, digits, dots, dashes or underscores.",
+  });
 }
 
 /** The host name as a machine name: only the characters that names may have. */

@@ -26,7 +26,15 @@ export function usageError(message: string, hint: string): ExitWith {
 export function reportError(thrown: unknown): void {
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   process.stderr.write(`error: ${message}\n`);
-  if (thrown instanceof Error && "next" in thrown && typeof thrown.next === "string") {
-    process.stderr.write(`next:  ${thrown.next}\n`);
-  }
+  const next = nextOf(thrown);
+  if (next !== undefined) process.stderr.write(`next:  ${next}\n`);
+}
+
+function nextOf(thrown: unknown): string | undefined {
+  if (!(thrown instanceof Error)) return undefined;
+  if ("next" in thrown && typeof thrown.next === "string") return thrown.next;
+  const isFileError = "syscall" in thrown && "path" in thrown;
+  return isFileError
+    ? "Check that CMDOP_HOME (default ~/.cmdop) is a directory that you own and can write to."
+    : undefined;
 }

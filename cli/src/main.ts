@@ -9,5 +9,16 @@ import path from "node:path";
 const home = process.env.CMDOP_HOME ?? path.join(os.homedir(), ".cmdop");
 if (existsSync(home)) enableCompileCache(path.join(home, "cache"));
 
+// Whoever read our output may leave (| head), or its disk be full: never a crash, never a success.
+let outputError: NodeJS.ErrnoException | undefined;
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  outputError ??= error;
+  process.exitCode ||= 1;
+});
+
 const { runProgram } = await import("./program.ts");
-process.exitCode = await runProgram(process.argv);
+const exitCode = await runProgram(process.argv);
+if (exitCode !== 0) process.exitCode = exitCode;
+else if (outputError !== undefined && outputError.code !== "EPIPE") {
+  process.stderr.write(`error: the output could not be written: ${outputError.message}\n`);
+}

@@ -92,6 +92,11 @@ export async function ownerClient(named: string | undefined): Promise<CMDOPClien
     await client.close();
     throw thrown;
   }
-  await writeSecretFile(relayFile(), `${text}\n`);
+  await rememberRelay(relay);
   return client;
+}
+
+/** The relay that the owner's commands use when they are told none. */
+export async function rememberRelay({ id, address }: RelayTarget): Promise<void> {
+  await writeSecretFile(relayFile(), `${id}@${address}\n`);
 }

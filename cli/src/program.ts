@@ -47,6 +47,6 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     if (thrown instanceof ExitWith) return thrown.exitCode;
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
     reportError(thrown);
-    return EXIT_FAILURE;
+    return thrown instanceof Error && thrown.name === "InvalidArgument" ? EXIT_USAGE : EXIT_FAILURE;
   }
 }

@@ -1,10 +1,14 @@
+import { fstatSync } from "node:fs";
 import os from "node:os";
-import { CMDOPClient, describeEnd, type ExecEnd, type ExecOptions } from "@cmdop/sdk";
+import { CMDOPClient, CmdopError, describeEnd, type ExecEnd, type ExecOptions } from "@cmdop/sdk";
 import { reportError } from "./exit.ts";
 import { terminationSignal } from "./signals.ts";
 
 /** cmdop itself failed, or nobody knows how the command ended: what ssh uses for the same. */
 const EXIT_OURS = 255;
+
+/** Whoever read our output has gone (`| head`): what a shell makes of a program that SIGPIPE ended. */
+const EXIT_PIPE_CLOSED = 141;
 
 /** Runs a command on a machine with this process's standard streams; the exit code to end with. */
 export async function runExec(
@@ -13,11 +17,24 @@ export async function runExec(
   options: ExecOptions,
   passStdin: boolean,
 ): Promise<number> {
-  // A reader that leaves (| head) ends the program, and the command with it.
-  const pipeClosed = new AbortController();
-  process.stdout.on("error", () => pipeClosed.abort());
-  const signal = AbortSignal.any([terminationSignal(), pipeClosed.signal]);
+  // Output that can't be written ends the command: nobody would ever see the rest of it.
+  const unwritable = new AbortController();
+  let writeError: NodeJS.ErrnoException | undefined;
+  for (const name of ["stdout", "stderr"] as const) {
+    process[name].on("error", (error: NodeJS.ErrnoException) => {
+      writeError ??= error;
+      unwritable.abort();
+    });
+  }
+  const signal = AbortSignal.any([terminationSignal(), unwritable.signal]);
   try {
+    // Node takes a directory for an empty input; for the command that would be a clean end of file.
+    if (passStdin && fstatSync(0).isDirectory()) {
+      throw new CmdopError(
+        "IsADirectory",
+        "Standard input is a directory (EISDIR): there is nothing to pass on.",
+      );
+    }
     await using client = CMDOPClient.fromProfile();
     const stdin = passStdin && !process.stdin.isTTY ? process.stdin : undefined;
     const events = client.machine(machine).terminal.stream(command, { ...options, stdin, signal });
@@ -28,6 +45,8 @@ export async function runExec(
         process.stderr.write(`cmdop: ${event.bytes} bytes of output were dropped\n`);
       if (event.type === "ended") end = event;
     }
+    if (writeError?.code === "EPIPE") return EXIT_PIPE_CLOSED;
+    if (writeError !== undefined) throw unwritten(writeError);
     if (end === undefined) return EXIT_OURS;
     if (end.outcome !== "exited") process.stderr.write(`cmdop: the command ${describeEnd(end)}\n`);
     return exitCodeOf(end);
@@ -63,6 +82,14 @@ function signalNumber(name: string | null): number {
   return found?.[1] ?? 0;
 }
 
+function unwritten(cause: NodeJS.ErrnoException): CmdopError {
+  return new CmdopError("NoSpace", `The command's output could not be written here: ${cause.message}.`, {
+    cause,
+    next: "The command was canceled. Check where the output goes to: is that disk full?",
+  });
+}
+
+/** Resolves when the bytes have been taken, or never will be: the stream's error says why. */
 function write(stream: NodeJS.WriteStream, data: Uint8Array): Promise<void> {
   if (stream.destroyed) return Promise.resolve();
   return new Promise((resolve) => stream.write(data, () => resolve()));

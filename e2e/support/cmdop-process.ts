@@ -90,13 +90,34 @@ export class CmdopProcess {
   }
 }
 
+/** How a command ended, and what it wrote. */
+export interface Finished {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 /** A cmdop command that ends by itself. */
-export async function runCmdop(
+export function runCmdop(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
   stdin: string | Uint8Array = "",
-): Promise<{ exitCode: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [CMDOP_MAIN, ...args], { env: cmdopEnvironment(env) });
+): Promise<Finished> {
+  return run(process.execPath, [CMDOP_MAIN, ...args], env, stdin);
+}
+
+/** A line for bash in which "$NODE" "$MAIN" is cmdop. */
+export function runShell(line: string, env: Readonly<Record<string, string>>): Promise<Finished> {
+  return run("bash", ["-c", line], { ...env, NODE: process.execPath, MAIN: CMDOP_MAIN }, "");
+}
+
+async function run(
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  stdin: string | Uint8Array,
+): Promise<Finished> {
+  const child = spawn(program, args, { env: cmdopEnvironment(env) });
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));

@@ -125,6 +125,7 @@ export {
 } from "./limits.ts";
 export { agentStateDir, localSocketPath } from "./local-socket.ts";
 export {
+  DEFAULT_MAX_REQUEST_BYTES,
   LINK_SERVICE_PREFIX,
   METHODS,
   type MethodRule,

@@ -5,7 +5,9 @@ import { Exec } from "./gen/cmdop/v1/exec_pb.ts";
 import { Files, FilesWriteStreamRequestSchema } from "./gen/cmdop/v1/files_pb.ts";
 import { Link } from "./gen/cmdop/v1/link_pb.ts";
 import { Machine } from "./gen/cmdop/v1/machine_pb.ts";
+import { MAX_MESSAGE_BYTES } from "./limits.ts";
 import {
+  DEFAULT_MAX_REQUEST_BYTES,
   LINK_SERVICE_PREFIX,
   METHODS,
   methodRule,
@@ -46,6 +48,14 @@ describe("the method table", () => {
       expect(methodRule(path)).toBeUndefined();
     },
   );
+
+  it.each(Object.entries(METHODS))("%s: its requests are bounded, unless they are a stream", (path, rule) => {
+    const kind = described.get(path)?.methodKind;
+    const isStream = kind === "client_streaming" || kind === "bidi_streaming";
+    const { maxRequestBytes = DEFAULT_MAX_REQUEST_BYTES } = rule;
+    if (isStream) expect(maxRequestBytes).toBe(Number.POSITIVE_INFINITY);
+    else expect(maxRequestBytes).toBeLessThanOrEqual(MAX_MESSAGE_BYTES);
+  });
 
   it.each(Object.entries(METHODS))("%s: its scopes exist, and cover what it does to paths", (_path, rule) => {
     for (const scope of rule.scopes) expect(SCOPES).toContain(scope);

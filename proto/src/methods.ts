@@ -1,3 +1,11 @@
+import {
+  MAX_COMMAND_BYTES,
+  MAX_INLINE_STDIN_BYTES,
+  MAX_MESSAGE_BYTES,
+  MAX_ROSTER_BYTES,
+  MAX_STATEMENT_BYTES,
+} from "./limits.ts";
+
 /** What a key may be allowed to do. `terminal` is the full authority of the user that jobs run as. */
 export const SCOPES = [
   "terminal",
@@ -17,6 +25,15 @@ export type PathScope = Extract<Scope, `files:${string}`>;
 /** The scopes that an owner key has as a caller. Anything on a machine it must grant to a key first. */
 export const OWNER_SCOPES: readonly Scope[] = ["machines:read", "audit:read", "admin"];
 
+/** Bytes of a request body where the table names no other bound: some paths and ids. */
+export const DEFAULT_MAX_REQUEST_BYTES = 64 * 1024;
+
+/** A command of its largest, its standard input with it; on the wire each argument and variable costs some bytes more. */
+const MAX_START_BYTES = MAX_INLINE_STDIN_BYTES + 2 * MAX_COMMAND_BYTES + DEFAULT_MAX_REQUEST_BYTES;
+
+/** A request stream goes on for as long as it likes: flow control bounds what of it is held. */
+const ENDLESS = Number.POSITIVE_INFINITY;
+
 /** What the table says of one method. */
 export interface MethodRule {
   /** Scopes that the caller's key must all have; none means any valid key. */
@@ -27,6 +44,11 @@ export interface MethodRule {
   readonly paths?: readonly { readonly field: string; readonly access: PathScope }[];
   /** Which connection carries it. */
   readonly lane: "interactive" | "bulk";
+  /**
+   * Bytes of the request's body on the wire, since whoever answers must hold it
+   * whole; infinite for request streams, DEFAULT_MAX_REQUEST_BYTES where absent.
+   */
+  readonly maxRequestBytes?: number;
   /**
    * What the SDK may do when the reply was lost: `safe` (reads: again), `atomic`
    * (whole-file writes: again, the result is the same), `job` (again with the
@@ -41,9 +63,19 @@ export interface MethodRule {
  * and a test fails when a service has a method that is missing here.
  */
 export const METHODS: Readonly<Record<string, MethodRule>> = {
-  "/cmdop.v1.Exec/Start": { scopes: ["terminal"], lane: "interactive", retry: "job" },
+  "/cmdop.v1.Exec/Start": {
+    scopes: ["terminal"],
+    lane: "interactive",
+    maxRequestBytes: MAX_START_BYTES,
+    retry: "job",
+  },
   "/cmdop.v1.Exec/Attach": { scopes: ["terminal"], lane: "interactive", retry: "safe" },
-  "/cmdop.v1.Exec/Input": { scopes: ["terminal"], lane: "interactive", retry: "job" },
+  "/cmdop.v1.Exec/Input": {
+    scopes: ["terminal"],
+    lane: "interactive",
+    maxRequestBytes: ENDLESS,
+    retry: "job",
+  },
   "/cmdop.v1.Exec/Cancel": { scopes: ["terminal"], lane: "interactive", retry: "safe" },
   "/cmdop.v1.Exec/Signal": { scopes: ["terminal"], lane: "interactive", retry: "never" },
   "/cmdop.v1.Exec/List": { scopes: ["terminal"], lane: "interactive", retry: "safe" },
@@ -52,8 +84,14 @@ export const METHODS: Readonly<Record<string, MethodRule>> = {
   "/cmdop.v1.Files/Read": read("interactive"),
   "/cmdop.v1.Files/Info": read("interactive"),
   "/cmdop.v1.Files/ReadStream": read("bulk"),
-  "/cmdop.v1.Files/Write": write("path", "interactive", "atomic"),
-  "/cmdop.v1.Files/WriteStream": write("header.path", "bulk", "atomic"),
+  "/cmdop.v1.Files/Write": {
+    ...write("path", "interactive", "atomic"),
+    maxRequestBytes: MAX_MESSAGE_BYTES,
+  },
+  "/cmdop.v1.Files/WriteStream": {
+    ...write("header.path", "bulk", "atomic"),
+    maxRequestBytes: ENDLESS,
+  },
   "/cmdop.v1.Files/Delete": write("path", "interactive", "never"),
   "/cmdop.v1.Files/Mkdir": write("path", "interactive", "never"),
   "/cmdop.v1.Files/Copy": {
@@ -79,9 +117,21 @@ export const METHODS: Readonly<Record<string, MethodRule>> = {
 
   "/cmdop.relay.v1.Machines/List": { scopes: ["machines:read"], lane: "interactive", retry: "safe" },
   "/cmdop.relay.v1.Keys/WhoAmI": { scopes: [], lane: "interactive", retry: "safe" },
-  "/cmdop.relay.v1.Keys/Put": { scopes: [], owner: true, lane: "interactive", retry: "safe" },
+  "/cmdop.relay.v1.Keys/Put": {
+    scopes: [],
+    owner: true,
+    lane: "interactive",
+    maxRequestBytes: 2 * MAX_STATEMENT_BYTES,
+    retry: "safe",
+  },
   "/cmdop.relay.v1.Roster/Get": { scopes: [], lane: "interactive", retry: "safe" },
-  "/cmdop.relay.v1.Roster/Put": { scopes: [], owner: true, lane: "interactive", retry: "safe" },
+  "/cmdop.relay.v1.Roster/Put": {
+    scopes: [],
+    owner: true,
+    lane: "interactive",
+    maxRequestBytes: MAX_ROSTER_BYTES + DEFAULT_MAX_REQUEST_BYTES,
+    retry: "safe",
+  },
 };
 
 /** What the paths of the relay's own services begin with; everything else goes to a machine. */

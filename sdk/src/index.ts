@@ -2,11 +2,15 @@ export { CmdopError, type ErrorCode, type Scope } from "@cmdop/proto";
 export { CMDOPClient } from "./client.ts";
 export type { Files } from "./files/files.ts";
 export type {
+  CopyOptions,
+  DeleteOptions,
   FileContent,
   FileInfo,
   FileKind,
   FileList,
   ListOptions,
+  MkdirOptions,
+  MoveOptions,
   ReadOptions,
   WriteOptions,
 } from "./files/types.ts";

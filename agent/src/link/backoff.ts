@@ -1,5 +1,5 @@
-/** The longest pause between two attempts to reach the relay, in milliseconds. */
-export const MAX_BACKOFF_MS = 30_000;
+/** The longest pause between two attempts to reach the relay, in milliseconds: a machine is back a few seconds after its relay. */
+export const MAX_BACKOFF_MS = 5_000;
 
 /** The pause before the first attempt again may be anything up to this, in milliseconds. */
 export const FIRST_BACKOFF_MS = 500;

@@ -14,8 +14,9 @@ export function registerExec(program: Command): void {
   program
     .command("exec")
     .description("run a command on a machine; ends with the command's exit code")
-    .argument("<machine>", "id or name of the machine")
-    .argument("<command...>", 'one "line" for the shell, or after -- a program and its arguments')
+    .usage('[options] MACHINE "line" | MACHINE -- PROGRAM [ARGUMENT...]')
+    .argument("<machine>", "id or name of the machine; may be left out where CMDOP_MACHINE is set")
+    .argument("[command...]", 'one "line" for the shell, or after -- a program and its arguments')
     .option("--cwd <directory>", "working directory on the machine")
     .option("--env <key=value>", "environment variable; may be repeated", collectPairs)
     .option("--timeout <duration>", "end the command after this time: 30s, 5m", parseDuration)
@@ -28,26 +29,47 @@ Examples:
   cmdop exec web-1 -- systemctl restart app
   tar c . | cmdop exec web-1 "tar x -C /srv/app"
 
+What comes after -- goes to the program as it is, options too.
 Ctrl-C ends the command on the machine and waits for its end.
 
 Exit codes: the command's own; 128 + N when signal N ended it; 124 when it ran into
 --timeout; 127 when the program could not be started; 130 when it was canceled; 255 when
 cmdop itself failed or the outcome is unknown.`,
     )
-    .action(async (machine: string, words: string[], options: ExecCommandOptions) => {
-      const isArgv = process.argv.includes("--");
-      const [line] = words;
-      if (!isArgv && (words.length > 1 || line === undefined)) {
-        throw usageError(
-          "a command of several words is ambiguous.",
-          'Quote it for the shell ("…"), or put -- before it.',
-        );
-      }
+    .action(async (first: string, rest: string[], options: ExecCommandOptions) => {
+      const { machine, command } = target([first, ...rest], process.argv);
       const { runExec } = await import("../run-exec.ts");
       const { cwd, env, timeout, stdin } = options;
       const timeoutMs = timeout === undefined ? undefined : timeout * 1000;
-      throw new ExitWith(
-        await runExec(machine, isArgv ? words : (line ?? ""), { cwd, env, timeoutMs }, stdin),
-      );
+      throw new ExitWith(await runExec(machine, command, { cwd, env, timeoutMs }, stdin));
     });
+}
+
+/** Tells machine, line and argv apart. `words` is what the parser left of `argv`, without its --. */
+function target(
+  words: readonly string[],
+  argv: readonly string[],
+): { machine: string; command: string | string[] } {
+  const dashes = argv.indexOf("--");
+  const program = dashes === -1 ? undefined : argv.slice(dashes + 1);
+  const before = words.slice(0, words.length - (program?.length ?? 0));
+  const own = process.env.CMDOP_MACHINE;
+  const isNamed = before.length === (program === undefined ? 2 : 1);
+  const machine = isNamed ? before[0] : own;
+  const line = isNamed ? before[1] : before[0];
+  const tooMany = before.length > (program === undefined ? 2 : 1);
+  if (tooMany)
+    throw usageError(
+      "a command of several words is ambiguous.",
+      'Quote it for the shell ("…"), or put -- before it.',
+    );
+  if (machine === undefined || machine === "") {
+    throw usageError(
+      "a machine and a command are needed.",
+      'Say cmdop exec MACHINE "line", or set CMDOP_MACHINE.',
+    );
+  }
+  if (program !== undefined && program.length > 0) return { machine, command: program };
+  if (line === undefined) throw usageError("the command is missing.", 'Say cmdop exec MACHINE "line".');
+  return { machine, command: line };
 }

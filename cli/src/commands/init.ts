@@ -25,7 +25,7 @@ export function registerInit(program: Command): void {
         [
           "",
           `Move ${recovery} to a safe place off this machine:`,
-          "with it you can name a new owner when this key is lost.",
+          "it is a second owner, for the day when this key is lost or stolen.",
           "",
           "Next, where the relay shall run:",
           `  cmdop relay --owner ${owner.key.publicKey}`,

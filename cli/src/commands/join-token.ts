@@ -1,11 +1,11 @@
-import type { Command } from "commander";
-import { collectPairs } from "../arguments.ts";
+import { type Command, Option } from "commander";
+import { collectPairs, parseCount } from "../arguments.ts";
 import { parseDuration } from "../duration.ts";
 
 interface JoinTokenCommandOptions {
   label?: Record<string, string>;
   expires: number;
-  uses: string;
+  uses: number;
   relay?: string;
   json?: boolean;
 }
@@ -16,8 +16,12 @@ export function registerJoinToken(program: Command): void {
     .description("make a token with which one machine joins; needs the owner key")
     .argument("<name>", "what the machine will be called")
     .option("--label <key=value>", "label of the machine; may be repeated", collectPairs)
-    .option("--expires <duration>", "life of the token: 30m, 2h", parseDuration, 60 * 60)
-    .option("--uses <count>", "machines that may join with it", "1")
+    .addOption(
+      new Option("--expires <duration>", "life of the token: 30m, 2h")
+        .argParser(parseDuration)
+        .default(60 * 60, "1h"),
+    )
+    .option("--uses <count>", "machines that may join with it", parseCount, 1)
     .option("--relay <id@host:port>", "the relay, as it printed itself; remembered")
     .option("--json", "print one line of JSON")
     .action(async (name: string, options: JoinTokenCommandOptions) => {
@@ -27,15 +31,13 @@ export function registerJoinToken(program: Command): void {
         name,
         labels: options.label,
         expiresInS: options.expires,
-        uses: Number(options.uses),
+        uses: options.uses,
       });
       if (options.json) {
         process.stdout.write(`${JSON.stringify({ name, token })}\n`);
         return;
       }
       process.stdout.write(`${token}\n`);
-      process.stderr.write(
-        `On ${name}: cmdop agent --join TOKEN (or --join - to read it from standard input)\n`,
-      );
+      process.stderr.write(`On ${name}: cmdop agent --join - (and paste it), or cmdop agent --join TOKEN\n`);
     });
 }

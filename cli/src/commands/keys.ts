@@ -1,4 +1,4 @@
-import { SCOPES, type Scope } from "@cmdop/proto";
+import { SCOPES, type Scope } from "@cmdop/proto/methods";
 import type { Command } from "commander";
 import { collect } from "../arguments.ts";
 import { parseDuration } from "../duration.ts";
@@ -29,6 +29,15 @@ export function registerKeys(program: Command): void {
     .option("--expires <duration>", "life of the key: 2h, 30d; 90 days unless given", parseDuration)
     .option("--relay <id@host:port>", "the relay, as it printed itself; remembered")
     .option("--json", "print one line of JSON")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  cmdop keys create deploy --scope terminal --scope machines:read --machine web-1
+  cmdop keys create logs --scope files:read --path /var/log --machine "web-*" --expires 2h
+
+terminal is the full authority of the user that the agent runs as, so it can't be bound to paths.`,
+    )
     .action(async (name: string, options: CreateCommandOptions) => {
       const scopes = options.scope.map(scopeNamed);
       const { ownerClient } = await import("../owner.ts");

@@ -1,5 +1,4 @@
 import os from "node:os";
-import { splitAddress } from "@cmdop/proto";
 import type { Command } from "commander";
 import { parsePort } from "../arguments.ts";
 import { DEFAULT_RELAY_PORT } from "../defaults.ts";
@@ -33,12 +32,14 @@ export function registerRelay(program: Command): void {
     .option("--log <format>", "text or json, on stderr", "text")
     .option("--json", "print one line of JSON when ready")
     .action(async (options: RelayCommandOptions) => {
-      const [{ Relay }, { homePaths }, { stderrLog }, { aborted, terminationSignal }] = await Promise.all([
-        import("@cmdop/relay"),
-        import("../home.ts"),
-        import("../log.ts"),
-        import("../signals.ts"),
-      ]);
+      const [{ Relay }, { splitAddress }, { homePaths }, { stderrLog }, { aborted, terminationSignal }] =
+        await Promise.all([
+          import("@cmdop/relay"),
+          import("@cmdop/proto"),
+          import("../home.ts"),
+          import("../log.ts"),
+          import("../signals.ts"),
+        ]);
       const stop = terminationSignal();
       const relay = new Relay({
         stateDir: homePaths.relay(),
@@ -53,7 +54,9 @@ export function registerRelay(program: Command): void {
       });
       await relay.listen();
       try {
-        const address = reachableAddress(relay.address, relay.port);
+        const { host } = splitAddress(relay.address);
+        const isEverywhere = host === "0.0.0.0" || host === "::";
+        const address = isEverywhere ? `${outwardAddress()}:${relay.port}` : relay.address;
         const target = `${relay.id}@${address}`;
         const ready = { relay: address, id: relay.id, target, healthPort: relay.healthPort };
         process.stdout.write(
@@ -68,12 +71,10 @@ export function registerRelay(program: Command): void {
     });
 }
 
-/** An address that others can dial: where the relay listens on every interface, the first that is not loopback. */
-function reachableAddress(address: string, port: number): string {
-  const { host } = splitAddress(address);
-  if (host !== "0.0.0.0" && host !== "::") return address;
+/** An address that others can dial, for a relay that listens on every interface: the first that is not loopback. */
+function outwardAddress(): string {
   const outward = Object.values(os.networkInterfaces())
     .flatMap((addresses) => addresses ?? [])
     .find(({ internal, family }) => !internal && family === "IPv4");
-  return `${outward?.address ?? "127.0.0.1"}:${port}`;
+  return outward?.address ?? "127.0.0.1";
 }

@@ -1,33 +1,66 @@
 import { Duplex } from "node:stream";
+import type { LaneName } from "./lanes.ts";
 
-/** Bytes that may wait unsent in one connection before writes are acknowledged at the peer's pace again: twice the largest session window. */
-export const MAX_UNSENT_BYTES = 32 * 1024 * 1024;
+const MiB = 1024 * 1024;
+
+/** Bytes that may wait unsent in one connection before writes are acknowledged at the peer's pace again: twice each lane's session window. */
+export const MAX_UNSENT_BYTES: Readonly<Record<LaneName, number>> = { interactive: 1 * MiB, bulk: 32 * MiB };
+
+/** What a write costs in memory beside its bytes while it waits: else a peer that never reads its 17-byte ping answers could make us hold any number of them. */
+export const WRITE_OVERHEAD_BYTES = 512;
+
+/** What a draining duplex may be told. */
+export interface DrainingDuplexOptions {
+  /** Whose bound counts; bulk unless said. */
+  readonly lane?: LaneName | undefined;
+  /** Called whenever a write meets the bound, with the session still at work: end nothing within the call. */
+  readonly onFull?: (() => void) | undefined;
+}
 
 /**
  * Stands between an HTTP/2 session and its socket and acknowledges writes at
  * once. Node's HTTP/2 stops reading while a socket write is pending, so two
  * peers that both have more in flight than the kernel takes would wait for each
  * other for ever. What is in flight is bounded by the flow-control windows; a
- * peer that grants huge windows and then reads nothing meets MAX_UNSENT_BYTES,
- * plus the one write that each stream of the session may have handed over with
- * the others in a batch.
+ * peer that grants huge windows, or asks for answers that no window covers, and
+ * then reads nothing meets MAX_UNSENT_BYTES, plus the one write that each stream
+ * of the session may have handed over with the others in a batch.
  */
 export class DrainingDuplex extends Duplex {
   readonly #socket: Duplex;
+  readonly #onFull: (() => void) | undefined;
+  #maxUnsentBytes: number;
+  #unsentBytes = 0;
+  #waiting: (() => void) | undefined;
 
-  constructor(socket: Duplex) {
+  constructor(socket: Duplex, { lane = "bulk", onFull }: DrainingDuplexOptions = {}) {
     super({ allowHalfOpen: true });
     this.#socket = socket;
+    this.#onFull = onFull;
+    this.#maxUnsentBytes = MAX_UNSENT_BYTES[lane];
     socket.on("data", (chunk: Buffer) => {
       if (!this.push(chunk)) socket.pause();
     });
     socket.on("end", () => this.push(null));
     socket.on("error", (error) => this.destroy(error));
     socket.on("close", () => {
+      // A connection that closes sends no more, and an unanswered write would keep all behind it waiting.
+      this.#acknowledge();
       // What came before the peer's end is still to be read.
       if (socket.readableEnded && this.readableLength > 0) this.once("end", () => this.destroy());
       else this.destroy();
     });
+  }
+
+  /** What waits to be sent, in bytes of memory. */
+  get unsentBytes(): number {
+    return this.#unsentBytes;
+  }
+
+  /** Takes the bound of another lane from now on. */
+  setLane(lane: LaneName): void {
+    this.#maxUnsentBytes = MAX_UNSENT_BYTES[lane];
+    if (this.#unsentBytes <= this.#maxUnsentBytes) this.#acknowledge();
   }
 
   override _read(): void {
@@ -35,18 +68,17 @@ export class DrainingDuplex extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    this.#socket.write(chunk);
-    this.#acknowledge(callback);
+    this.#send([chunk], callback);
   }
 
   override _writev(
     chunks: { chunk: Buffer; encoding: BufferEncoding }[],
     callback: (error?: Error | null) => void,
   ): void {
+    const batch = chunks.map(({ chunk }) => chunk);
     this.#socket.cork();
-    for (const { chunk } of chunks) this.#socket.write(chunk);
+    this.#send(batch, callback);
     this.#socket.uncork();
-    this.#acknowledge(callback);
   }
 
   override _final(callback: (error?: Error | null) => void): void {
@@ -58,19 +90,26 @@ export class DrainingDuplex extends Duplex {
     callback(error);
   }
 
-  #acknowledge(callback: () => void): void {
-    const socket = this.#socket;
-    if (socket.writableLength <= MAX_UNSENT_BYTES) {
+  #send(batch: readonly Buffer[], callback: () => void): void {
+    for (const chunk of batch) {
+      const bytes = chunk.length + WRITE_OVERHEAD_BYTES;
+      this.#unsentBytes += bytes;
+      this.#socket.write(chunk, () => {
+        this.#unsentBytes -= bytes;
+        if (this.#unsentBytes <= this.#maxUnsentBytes) this.#acknowledge();
+      });
+    }
+    if (this.#unsentBytes <= this.#maxUnsentBytes || this.#socket.destroyed) {
       callback();
       return;
     }
-    const done = (): void => {
-      socket.off("drain", done);
-      socket.off("close", done);
-      callback();
-    };
-    socket.once("drain", done);
-    // A connection that closes never drains, and an unanswered write would keep all behind it waiting.
-    socket.once("close", done);
+    this.#waiting = callback;
+    this.#onFull?.();
+  }
+
+  #acknowledge(): void {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    waiting?.();
   }
 }

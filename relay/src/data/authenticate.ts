@@ -55,19 +55,31 @@ export class Authenticator {
       );
     }
     const keyId = callTokenKeyId(bearer);
-    if (directory.isRevoked(keyId)) throw new CmdopError("KeyRevoked", "The owner has revoked this key.");
-    const owner = directory.ownerKey(keyId);
-    const grant = owner === undefined ? await directory.grantOf(keyId) : undefined;
-    const publicKey = owner ?? grant?.claims.key;
-    if (publicKey === undefined) {
-      throw new CmdopError("KeyUnknown", `This relay knows no key ${keyId}: its grant was never put here.`);
-    }
+    const { publicKey, grant } = await this.#standing(keyId);
     const token = this.#recall(bearer) ?? (await this.#verify(bearer, publicKey));
     checkCallTokenTime(token, directory.nowS());
     // Which machine it is for is checked once it is known where the call goes.
     checkCallTokenAudience(token, directory.relayId, token.machine === null ? [] : [token.machine]);
     if (grant !== undefined) checkGrantTime(grant.claims, directory.nowS());
     return { keyId, token, grant, scopes: grant?.claims.scopes ?? OWNER_SCOPES };
+  }
+
+  /** Resolves while a key may call; throws KeyUnknown, KeyRevoked, GrantRefused or GrantExpired. */
+  async checkKey(keyId: KeyId): Promise<void> {
+    const { grant } = await this.#standing(keyId);
+    if (grant !== undefined) checkGrantTime(grant.claims, this.#directory.nowS());
+  }
+
+  async #standing(keyId: KeyId): Promise<{ publicKey: PublicKey; grant: VerifiedGrant | undefined }> {
+    const directory = this.#directory;
+    if (directory.isRevoked(keyId)) throw new CmdopError("KeyRevoked", "The owner has revoked this key.");
+    const owner = directory.ownerKey(keyId);
+    if (owner !== undefined) return { publicKey: owner, grant: undefined };
+    const grant = await directory.grantOf(keyId);
+    if (grant === undefined) {
+      throw new CmdopError("KeyUnknown", `This relay knows no key ${keyId}: its grant was never put here.`);
+    }
+    return { publicKey: grant.claims.key, grant };
   }
 
   #recall(bearer: string): CallToken | undefined {

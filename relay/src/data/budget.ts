@@ -7,26 +7,31 @@ import {
   MAX_CALLS_PER_KEY,
   MAX_HELD_BYTES,
   MAX_HELD_BYTES_PER_KEY,
+  MAX_SERVICE_CALLS_PER_KEY,
   MAX_SESSIONS_PER_KEY,
 } from "./limits.ts";
 
-/** Something that can make the relay hold content: a stalled call, or a session that is not read. */
+/** Something that can make the relay hold content: a stalled call, a request without its end, or a session that is not read. */
 export interface Holder {
-  readonly keyId: KeyId;
+  /** Who pays: a key for its calls; the sessions that it opened pay for themselves, since other keys may call over them. */
+  readonly account: string;
   /** Bytes that it makes the relay hold now. */
   heldBytes(): number;
   /** Ends it and frees what it holds. */
   drop(): void;
 }
 
-/** An open call, so that it can be ended when its key is revoked. */
+/** An open call, so that it can be ended when its key may not call any more. */
 export interface OpenCall {
+  /** What answers it: a machine, or the relay's own services. */
+  readonly to: "machine" | "relay";
   fail(error: CmdopError): void;
 }
 
 /** The bounds of a budget; the named limits unless a test says otherwise. */
 export interface BudgetBounds {
   readonly callsPerKey: number;
+  readonly serviceCallsPerKey: number;
   readonly calls: number;
   readonly sessionsPerKey: number;
   readonly heldBytesPerKey: number;
@@ -35,6 +40,7 @@ export interface BudgetBounds {
 
 const DEFAULT_BOUNDS: BudgetBounds = {
   callsPerKey: MAX_CALLS_PER_KEY,
+  serviceCallsPerKey: MAX_SERVICE_CALLS_PER_KEY,
   calls: MAX_CALLS,
   sessionsPerKey: MAX_SESSIONS_PER_KEY,
   heldBytesPerKey: MAX_HELD_BYTES_PER_KEY,
@@ -44,7 +50,7 @@ const DEFAULT_BOUNDS: BudgetBounds = {
 /** What the callers use, by key: none may take more than its share, so that what goes wrong for one goes wrong for it alone. */
 export class Budget {
   readonly #bounds: BudgetBounds;
-  readonly #calls = new Map<KeyId, Set<OpenCall>>();
+  readonly #calls = new Map<KeyId, Record<OpenCall["to"], Set<OpenCall>>>();
   readonly #sessions = new Map<KeyId, number>();
   readonly #cancels = new Map<KeyId, { spent: number; atMs: number }>();
   readonly #holders = new Set<Holder>();
@@ -67,22 +73,29 @@ export class Budget {
 
   /** Counts a call; throws LimitExceeded when the key, or everybody, has too many. Call what it returns at its end. */
   openCall(keyId: KeyId, call: OpenCall): () => void {
-    const calls = this.#calls.get(keyId) ?? new Set();
-    const { callsPerKey, calls: most } = this.#bounds;
-    if (calls.size >= callsPerKey)
-      throw exceeded(`This key has ${calls.size} calls open; ${callsPerKey} are the most.`);
+    const calls = this.#calls.get(keyId) ?? { machine: new Set(), relay: new Set() };
+    const { callsPerKey, serviceCallsPerKey, calls: most } = this.#bounds;
+    if (calls.machine.size + calls.relay.size >= callsPerKey)
+      throw exceeded(`This key has ${callsPerKey} calls open; ${callsPerKey} are the most.`);
+    if (call.to === "relay" && calls.relay.size >= serviceCallsPerKey) {
+      throw exceeded(
+        `This key has ${serviceCallsPerKey} calls to the relay itself open; ${serviceCallsPerKey} are the most.`,
+      );
+    }
     if (this.#callCount >= most) throw exceeded(`This relay carries ${most} calls; it takes no more.`);
     if (this.#spentCancels(keyId) >= CANCEL_BURST) {
       throw exceeded(
         `This key cancels its calls too fast: ${CANCEL_BURST} at once and ${CANCELS_PER_SECOND} a second are the most.`,
       );
     }
-    this.#calls.set(keyId, calls.add(call));
+    calls[call.to].add(call);
+    this.#calls.set(keyId, calls);
     this.#callCount += 1;
     return () => {
-      if (!calls.delete(call)) return;
+      if (!calls[call.to].delete(call)) return;
       this.#callCount -= 1;
-      if (calls.size === 0 && this.#calls.get(keyId) === calls) this.#calls.delete(keyId);
+      const isLast = calls.machine.size === 0 && calls.relay.size === 0;
+      if (isLast && this.#calls.get(keyId) === calls) this.#calls.delete(keyId);
     };
   }
 
@@ -105,9 +118,18 @@ export class Budget {
     };
   }
 
-  /** Ends every open call of a key. */
+  /** The keys that have calls open. */
+  callers(): readonly KeyId[] {
+    return [...this.#calls.keys()];
+  }
+
+  /**
+   * Ends every open call of a key on machines. The relay's own services answer
+   * within moments and ask for the key once more; an owner who has just put the
+   * roster that names it no longer is to hear that this is done.
+   */
   endCalls(keyId: KeyId, error: CmdopError): void {
-    for (const call of [...(this.#calls.get(keyId) ?? [])]) call.fail(error);
+    for (const call of [...(this.#calls.get(keyId)?.machine ?? [])]) call.fail(error);
   }
 
   /** Watches what something makes the relay hold. */
@@ -124,15 +146,15 @@ export class Budget {
     for (const [keyId, { spent }] of this.#cancels) {
       if (spent > 0 && this.#spentCancels(keyId) === 0) this.#cancels.delete(keyId);
     }
-    const byKey = new Map<KeyId, { holder: Holder; bytes: number }[]>();
+    const byAccount = new Map<string, { holder: Holder; bytes: number }[]>();
     for (const holder of this.#holders) {
       const bytes = holder.heldBytes();
       if (bytes === 0) continue;
-      const holding = byKey.get(holder.keyId) ?? [];
+      const holding = byAccount.get(holder.account) ?? [];
       holding.push({ holder, bytes });
-      byKey.set(holder.keyId, holding);
+      byAccount.set(holder.account, holding);
     }
-    const sums = [...byKey.values()].map((holding) => ({
+    const sums = [...byAccount.values()].map((holding) => ({
       holding: holding.sort((a, b) => a.bytes - b.bytes),
       sum: holding.reduce((total, { bytes }) => total + bytes, 0),
     }));

@@ -18,10 +18,13 @@ export const MAX_SESSIONS_PER_KEY = 1_024;
 /** Open calls of one key. A call costs the relay about 25 KiB without its content. */
 export const MAX_CALLS_PER_KEY = 2_000;
 
+/** Open calls of one key to the relay's own services, which keep each request in the relay's memory until they have it whole. */
+export const MAX_SERVICE_CALLS_PER_KEY = 32;
+
 /** Open calls in all: 250 MiB without their content. */
 export const MAX_CALLS = 10_000;
 
-/** Content that may wait in the relay for a slow reader, of one key's calls and sessions together: 16 full bulk streams. */
+/** Content that may wait in the relay for a slow reader, and requests that lack their end, of one key's calls: 16 full bulk streams. The same of the connections that it opened. */
 export const MAX_HELD_BYTES_PER_KEY = 128 * MiB;
 
 /** The same of all keys together: the named memory budget. */
@@ -29,6 +32,9 @@ export const MAX_HELD_BYTES = 512 * MiB;
 
 /** Pause between two looks at what is held, in milliseconds: a fast network brings some 50 MiB meanwhile. */
 export const HELD_SAMPLE_INTERVAL_MS = 250;
+
+/** How often open calls are held against their keys, in milliseconds: as long may a call outlive its key's grant. */
+export const KEY_CHECK_INTERVAL_MS = 1_000;
 
 /** Cancels of one key that are passed on at once, over all its sessions; further calls are refused until it refills. */
 export const CANCEL_BURST = 4_000;

@@ -11,7 +11,7 @@ import type { Upstream } from "./upstream.ts";
 
 /** A call on its way through the relay. */
 export interface ProxiedCall {
-  /** Content that waits here for a slow reader on either side, in bytes. */
+  /** Content that waits here for a slow reader on either side, and the begun request that its receiver must hold, in bytes. */
   heldBytes(): number;
   /** Ends the call with this error; what the caller has not read yet comes first. */
   fail(error: CmdopError): void;
@@ -25,9 +25,15 @@ export interface ProxyOptions {
   readonly upstream: Upstream;
   /** The request headers as they go upstream. */
   readonly headers: OutgoingHttpHeaders;
-  /** Called with true when a side reads more slowly than the other writes, with false when it has caught up. */
-  readonly onStall: (stalled: boolean) => void;
-  /** Called once, when the caller's side is over; whether the caller left before the answer was complete. */
+  /** Bytes that the request's body may have; infinite for a request stream. */
+  readonly maxRequestBytes: number;
+  /**
+   * Called with true when the call begins to make somebody hold content: a side
+   * reads more slowly than the other writes, or a request that counts only as a
+   * whole has begun. Called with false when that is over.
+   */
+  readonly onHold: (holding: boolean) => void;
+  /** Called once, when the caller's side is over; whether the upstream saw a reset that was the caller's doing. */
   readonly onEnd: (canceled: boolean) => void;
 }
 
@@ -36,52 +42,81 @@ export interface ProxyOptions {
  * one side ends the other alike: end with end, trailers with trailers, reset
  * with reset. Only an upstream that dies is put into words, as LinkLost.
  */
-export function proxy({ caller, upstream, headers, onStall, onEnd }: ProxyOptions): ProxiedCall {
+export function proxy(options: ProxyOptions): ProxiedCall {
+  const { caller, upstream, headers, maxRequestBytes, onHold, onEnd } = options;
   const cancel = new AbortController();
   const request = upstream.open(headers, cancel.signal);
   let trailers: IncomingHttpHeaders | undefined;
   let failure: CmdopError | undefined;
   let complete = false;
-  const paused = new Set<"caller" | "request">();
+  let canceled = false;
+  let requestBytes = 0;
+  const reasons = new Set<"caller paused" | "request paused" | "request begun">();
 
-  const setPaused = (side: "caller" | "request", isPaused: boolean): void => {
-    const before = paused.size > 0;
-    if (isPaused) paused.add(side);
-    else paused.delete(side);
-    if (paused.size > 0 !== before) onStall(paused.size > 0);
+  const hold = (reason: "caller paused" | "request paused" | "request begun", holds: boolean): void => {
+    const before = reasons.size > 0;
+    if (holds) reasons.add(reason);
+    else reasons.delete(reason);
+    if (reasons.size > 0 !== before) onHold(reasons.size > 0);
   };
 
   const fail = (error: CmdopError): void => {
     if (complete || failure !== undefined) return;
+    // The whole answer is here: only the caller is still reading it, and the upstream may go.
+    if (trailers !== undefined && (caller.writableEnded || passRest())) return;
     failure = error;
     cancel.abort();
     if (caller.headersSent) caller.end();
     else answerError(caller, error);
   };
+  /** Hands over what of the answer waits here; false when it is gone already. */
+  const passRest = (): boolean => {
+    if (request.destroyed) return false;
+    while (request.read() !== null); // each read is a "data" event
+    caller.end();
+    return true;
+  };
+  /** Ends the caller's side by a reset of ours, which is no cancel of the caller's. */
+  const reset = (code: number): void => {
+    caller.off("aborted", leave);
+    if (!caller.closed) caller.close(code);
+  };
   const release = upstream.carry({ fail });
 
   caller.on("data", (chunk: Buffer) => {
+    requestBytes += chunk.length;
+    if (requestBytes > maxRequestBytes) {
+      canceled ||= failure === undefined && !complete;
+      fail(tooLarge(maxRequestBytes));
+      return;
+    }
+    if (Number.isFinite(maxRequestBytes)) hold("request begun", true);
     if (request.writable && !request.write(chunk)) {
       caller.pause();
-      setPaused("caller", true);
+      hold("caller paused", true);
     }
   });
   request.on("drain", () => {
-    setPaused("caller", false);
+    hold("caller paused", false);
     caller.resume();
   });
   caller.on("end", () => {
+    hold("request begun", false);
     // A reset ends the readable side too, and must not reach the machine as a proper end.
     if (!caller.aborted) request.end();
   });
-  const abandon = (): void => cancel.abort();
-  caller.once("aborted", abandon);
+  const leave = (): void => {
+    canceled ||= failure === undefined && !complete;
+    cancel.abort();
+  };
+  caller.once("aborted", leave);
   caller.once("close", () => {
-    abandon();
+    cancel.abort();
     release();
-    setPaused("caller", false);
-    setPaused("request", false);
-    onEnd(!complete && failure === undefined);
+    hold("caller paused", false);
+    hold("request paused", false);
+    hold("request begun", false);
+    onEnd(canceled);
   });
 
   request.once("trailers", (received) => {
@@ -120,11 +155,11 @@ export function proxy({ caller, upstream, headers, onStall, onEnd }: ProxyOption
     request.on("data", (chunk: Buffer) => {
       if (caller.writable && !caller.write(chunk)) {
         request.pause();
-        setPaused("request", true);
+        hold("request paused", true);
       }
     });
     caller.on("drain", () => {
-      setPaused("request", false);
+      hold("request paused", false);
       request.resume();
     });
     request.once("end", () => {
@@ -142,18 +177,28 @@ export function proxy({ caller, upstream, headers, onStall, onEnd }: ProxyOption
     // A stream that a closing peer never looked at: grpc-js would repeat the call by itself if it were told.
     else if (rstCode === constants.NGHTTP2_REFUSED_STREAM) fail(refusedStream());
     else if (rstCode === undefined || rstCode === constants.NGHTTP2_NO_ERROR) fail(unfinished());
-    else caller.close(rstCode);
+    else reset(rstCode);
   });
 
   return {
     heldBytes: () =>
-      caller.readableLength + caller.writableLength + request.readableLength + request.writableLength,
+      caller.readableLength +
+      caller.writableLength +
+      request.readableLength +
+      Math.max(request.writableLength, reasons.has("request begun") ? requestBytes : 0),
     fail,
     drop() {
       cancel.abort();
-      if (!caller.closed) caller.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      reset(constants.NGHTTP2_ENHANCE_YOUR_CALM);
     },
   };
+}
+
+function tooLarge(maxBytes: number): CmdopError {
+  return new CmdopError(
+    "MessageTooLarge",
+    `The request has more than ${maxBytes} bytes, which are the most for this method.`,
+  );
 }
 
 function unfinished(): CmdopError {

@@ -7,7 +7,19 @@ import {
 } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
 import { fileInfo } from "./file-info.ts";
-import type { FileContent, FileInfo, FileList, ListOptions, ReadOptions, WriteOptions } from "./types.ts";
+import type {
+  CopyOptions,
+  DeleteOptions,
+  FileContent,
+  FileInfo,
+  FileList,
+  ListOptions,
+  MkdirOptions,
+  MoveOptions,
+  ReadOptions,
+  SignalOption,
+  WriteOptions,
+} from "./types.ts";
 import { writeRequests } from "./write-requests.ts";
 
 /** The most that `read` holds in memory; beyond it, readStream. */
@@ -27,7 +39,11 @@ export class Files {
   async list(path: string, options: ListOptions = {}): Promise<FileList> {
     const { pageSize = 0, page = "", hidden = true } = options;
     const request = { path, pageSize, page, includeHidden: hidden };
-    const { entries, nextPage } = await this.#invoke("List", (call) => this.#files.list(request, call));
+    const { entries, nextPage } = await this.#invoke(
+      "List",
+      (call) => this.#files.list(request, call),
+      options,
+    );
     return { entries: entries.map(fileInfo), ...(nextPage === "" ? {} : { nextPage }) };
   }
 
@@ -81,55 +97,44 @@ export class Files {
   }
 
   /** Removes a file, a link itself, or with `recursive` a directory and all in it. */
-  async delete(path: string, options: { readonly recursive?: boolean } = {}): Promise<void> {
+  async delete(path: string, options: DeleteOptions = {}): Promise<void> {
     const request = { path, recursive: options.recursive ?? false };
-    await this.#invoke("Delete", (call) => this.#files.delete(request, call));
+    await this.#invoke("Delete", (call) => this.#files.delete(request, call), options);
   }
 
   /** Copies on the machine; `destination` is the new path itself. */
-  async copy(
-    source: string,
-    destination: string,
-    options: { readonly recursive?: boolean; readonly overwrite?: boolean } = {},
-  ): Promise<FileInfo> {
+  async copy(source: string, destination: string, options: CopyOptions = {}): Promise<FileInfo> {
     const { recursive = false, overwrite = false } = options;
     const request = { source, destination, recursive, overwrite };
-    const { entry } = await this.#invoke("Copy", (call) => this.#files.copy(request, call));
+    const { entry } = await this.#invoke("Copy", (call) => this.#files.copy(request, call), options);
     return fileInfo(entry);
   }
 
   /** Moves or renames; `destination` is the new path itself. */
-  async move(
-    source: string,
-    destination: string,
-    options: { readonly overwrite?: boolean } = {},
-  ): Promise<FileInfo> {
+  async move(source: string, destination: string, options: MoveOptions = {}): Promise<FileInfo> {
     const request = { source, destination, overwrite: options.overwrite ?? false };
-    const { entry } = await this.#invoke("Move", (call) => this.#files.move(request, call));
+    const { entry } = await this.#invoke("Move", (call) => this.#files.move(request, call), options);
     return fileInfo(entry);
   }
 
   /** Makes a directory; with `parents` also those above it, and one that exists is fine. */
-  async mkdir(
-    path: string,
-    options: { readonly parents?: boolean; readonly mode?: number } = {},
-  ): Promise<FileInfo> {
+  async mkdir(path: string, options: MkdirOptions = {}): Promise<FileInfo> {
     const { parents = false, mode } = options;
     const request = { path, parents, ...(mode === undefined ? {} : { mode }) };
-    const { entry } = await this.#invoke("Mkdir", (call) => this.#files.mkdir(request, call));
+    const { entry } = await this.#invoke("Mkdir", (call) => this.#files.mkdir(request, call), options);
     return fileInfo(entry);
   }
 
   /** Describes one path without following a link at its end. */
-  async info(path: string): Promise<FileInfo> {
-    const { entry } = await this.#invoke("Info", (call) => this.#files.info({ path }, call));
+  async info(path: string, options: SignalOption = {}): Promise<FileInfo> {
+    const { entry } = await this.#invoke("Info", (call) => this.#files.info({ path }, call), options);
     return fileInfo(entry);
   }
 
   #invoke<T>(
     method: string,
     tryOnce: (call: CallOptions) => Promise<T>,
-    options: { readonly signal?: AbortSignal | undefined } = {},
+    options: SignalOption = {},
   ): Promise<T> {
     return this.#caller.invoke(methodOf(method), tryOnce, { signal: options.signal });
   }

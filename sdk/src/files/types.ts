@@ -20,8 +20,40 @@ export interface FileInfo {
   readonly linkTarget?: string;
 }
 
+/** What every call takes. */
+export interface SignalOption {
+  /** Aborting ends the call with Canceled; what it had done by then stays done. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of `delete`. */
+export interface DeleteOptions extends SignalOption {
+  /** True removes a directory with all that is in it. */
+  readonly recursive?: boolean | undefined;
+}
+
+/** Options of `move`. */
+export interface MoveOptions extends SignalOption {
+  /** True replaces a file that exists. */
+  readonly overwrite?: boolean | undefined;
+}
+
+/** Options of `copy`. */
+export interface CopyOptions extends MoveOptions {
+  /** True copies a directory with all that is in it. */
+  readonly recursive?: boolean | undefined;
+}
+
+/** Options of `mkdir`. */
+export interface MkdirOptions extends SignalOption {
+  /** True makes missing parents, and accepts a directory that exists. */
+  readonly parents?: boolean | undefined;
+  /** Permission bits; 0o755 less the umask unless given. */
+  readonly mode?: number | undefined;
+}
+
 /** Options of `list`. */
-export interface ListOptions {
+export interface ListOptions extends SignalOption {
   /** Entries a page; 1,000 unless given, at most 10,000. */
   readonly pageSize?: number | undefined;
   /** `nextPage` of the page before. */
@@ -38,21 +70,19 @@ export interface FileList {
 }
 
 /** Which part of a file to read. */
-export interface ReadOptions {
+export interface ReadOptions extends SignalOption {
   /** First byte; 0 unless given. */
   readonly offset?: number | undefined;
   /** Bytes at most; to the end unless given. */
   readonly length?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** Options of `write`. */
-export interface WriteOptions {
+export interface WriteOptions extends SignalOption {
   /** Permission bits of a new file; an existing one keeps its own. */
   readonly mode?: number | undefined;
   /** True makes missing directories. */
   readonly createParents?: boolean | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** What a file can be written from. */

@@ -36,7 +36,7 @@ export class ExecError extends Error implements ExecResult {
 
 /** How a command ended, in words: `exited with 3`. */
 export function describeEnd(end: Pick<ExecResult, "outcome" | "exitCode" | "signal" | "reason">): string {
-  const reason = end.reason === "" ? "" : `: ${end.reason}`;
+  const reason = end.reason === "" ? "" : `: ${end.reason.replace(/\.$/, "")}`;
   switch (end.outcome) {
     case "exited":
       return `exited with ${end.exitCode}`;

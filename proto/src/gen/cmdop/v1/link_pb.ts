@@ -209,9 +209,9 @@ export const LaneSchema: GenEnum<Lane> = /*@__PURE__*/
 
 /**
  * Link is what a relay says to an agent on the connection that the agent
- * dialled. The relay calls Hello, then Welcome, and only then routes calls.
- * Callers can't reach it: the relay routes no method of this service, and the
- * agent answers it only on a link that has not been welcomed yet.
+ * dialled. The relay calls Hello, then Welcome, and only then routes calls;
+ * Welcome again whenever the owner's statements have changed. Callers can't
+ * reach it: the relay routes no method of this service.
  *
  * @generated from service cmdop.v1.Link
  */
@@ -227,7 +227,9 @@ export const Link: GenService<{
     output: typeof LinkHelloResponseSchema;
   },
   /**
-   * Welcome tells the agent whether it was admitted, and brings it the owner's statements.
+   * Welcome tells the agent whether it was admitted, and brings it the owner's
+   * statements. On a link that was welcomed it admits nothing anew: the agent
+   * takes what is newer than what it has, and refuses it with a refused_code.
    *
    * @generated from rpc cmdop.v1.Link.Welcome
    */
