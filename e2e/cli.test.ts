@@ -44,6 +44,17 @@ describe("the command line itself", () => {
     expect(stderr).toMatch(/error: .+\n.+/);
   });
 
+  it.each(["-V", "-h"])("an id that begins with %s is a value, not an option", async (prefix) => {
+    const relay = `${prefix}${"A".repeat(41)}@127.0.0.1:1`;
+    for (const command of [
+      ["join-token", "web-1"],
+      ["keys", "create", "k", "--scope", "terminal", "--machine", "web-1"],
+    ]) {
+      const { stderr } = await runCmdop([...command, "--relay", relay], { CMDOP_HOME: "/nonexistent" });
+      expect(stderr).toContain("There is no owner key");
+    }
+  });
+
   it("without a profile it says what to do", async () => {
     const { exitCode, stderr } = await runCmdop(["machines"], { CMDOP_HOME: "/nonexistent" });
     expect(exitCode).toBe(1);

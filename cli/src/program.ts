@@ -25,6 +25,8 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     .version(VERSION, "-V, --version")
     .addHelpText("after", ENVIRONMENT_HELP)
     .showHelpAfterError("Run it with --help to see how it is used.")
+    // Ids are base64url and may begin with -V or -h: after a command's name, only its own options count.
+    .enablePositionalOptions()
     .exitOverride();
   // The order is that of a newcomer's way.
   for (const register of [

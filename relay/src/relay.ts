@@ -1,11 +1,5 @@
-import {
-  addressSchema,
-  bytes32Schema,
-  CmdopError,
-  type KeyId,
-  type PublicKey,
-  splitAddress,
-} from "@cmdop/proto";
+import { addressSchema, bytes32Schema, CmdopError, type PublicKey, splitAddress } from "@cmdop/proto";
+import { Announcer } from "./control/announcer.ts";
 import { createGreet } from "./control/greet.ts";
 import { LocalUpstream } from "./control/local-upstream.ts";
 import { addServices } from "./control/services.ts";
@@ -14,6 +8,7 @@ import { Trust } from "./control/trust.ts";
 import { Authenticator } from "./data/authenticate.ts";
 import { Budget, type BudgetBounds } from "./data/budget.ts";
 import { FrontDoor } from "./data/front-door.ts";
+import { KeyWatch } from "./data/key-watch.ts";
 import { DEFAULT_TIMES, type Times } from "./data/limits.ts";
 import { Links } from "./data/links.ts";
 import { Health } from "./health.ts";
@@ -53,6 +48,7 @@ interface Running {
   readonly store: SqliteStore;
   readonly trust: Trust;
   readonly budget: Budget;
+  readonly keyWatch: KeyWatch;
   readonly links: Links;
   readonly services: LocalUpstream;
   readonly frontDoor: FrontDoor;
@@ -133,6 +129,9 @@ export class Relay {
     }
     const budget = new Budget(this.#options.bounds);
     undo.defer(() => budget.close());
+    const authenticator = new Authenticator(trust);
+    const keyWatch = new KeyWatch(authenticator, budget, log);
+    undo.defer(() => keyWatch.close());
     const links = new Links({
       greet: createGreet(trust, log),
       times,
@@ -143,12 +142,14 @@ export class Relay {
           .catch((thrown) => log.error("store failed", { message: String(thrown) }));
       },
     });
+    const announcer = new Announcer(trust, links, log);
     const services = new LocalUpstream((server) =>
       addServices(server, {
         trust,
         isOnline: (machineId) => links.isOnline(machineId),
         onRoster: () => {
-          for (const keyId of trust.roster()?.claims.revoked ?? []) budget.endCalls(keyId, revokedNow(keyId));
+          keyWatch.check();
+          announcer.announce();
         },
       }),
     );
@@ -156,7 +157,7 @@ export class Relay {
     const frontDoor = new FrontDoor({
       secureContext: await identity.secureContext(),
       directory: trust,
-      authenticator: new Authenticator(trust),
+      authenticator,
       budget,
       links,
       machineUpstream: (machine, lane) => links.pick(machine, lane),
@@ -187,6 +188,7 @@ export class Relay {
       store,
       trust,
       budget,
+      keyWatch,
       links,
       services,
       frontDoor,
@@ -211,6 +213,7 @@ export class Relay {
     await running.frontDoor.close();
     await running.services.close();
     await running.health?.close();
+    running.keyWatch.close();
     running.budget.close();
     await running.store.close();
     this.#log.info("relay ended", {});
@@ -247,7 +250,3 @@ export class Relay {
 
 /** What callers' connections have for the last words of calls whose links were closed, in milliseconds. */
 const LAST_WORDS_MS = 200;
-
-function revokedNow(keyId: KeyId): CmdopError {
-  return new CmdopError("KeyRevoked", `The owner has just revoked the key ${keyId}.`);
-}

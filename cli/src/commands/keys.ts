@@ -14,7 +14,10 @@ interface CreateCommandOptions {
 }
 
 export function registerKeys(program: Command): void {
-  const keys = program.command("keys").description("make API keys; needs the owner key");
+  const keys = program
+    .command("keys")
+    .description("make API keys; needs the owner key")
+    .enablePositionalOptions();
   keys
     .command("create")
     .description("make an API key and print it: the only time that it can be seen")

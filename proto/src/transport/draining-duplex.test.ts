@@ -100,7 +100,9 @@ describe("DrainingDuplex", () => {
     }
     await settled();
     expect(acknowledged).toBeLessThan(writes);
-    expect(socket.writableLength).toBeLessThanOrEqual((17 * MAX_UNSENT_BYTES.interactive) / WRITE_OVERHEAD_BYTES);
+    expect(socket.writableLength).toBeLessThanOrEqual(
+      (17 * MAX_UNSENT_BYTES.interactive) / WRITE_OVERHEAD_BYTES,
+    );
     draining.setLane("bulk");
     await settled();
     expect(acknowledged).toBe(writes);

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { ClientHttp2Session } from "node:http2";
 import type { TLSSocket } from "node:tls";
 import {
   CmdopError,
@@ -19,7 +20,7 @@ import type { Admission, Greet } from "../data/link.ts";
 import type { Log } from "../log.ts";
 import { BootIds } from "./boot-ids.ts";
 import type { StoredMachine } from "./store.ts";
-import type { Trust } from "./trust.ts";
+import { checkNotFromFuture, type Trust } from "./trust.ts";
 import { unaryCall } from "./unary-call.ts";
 
 /** How long an agent may take for each of the two answers, in milliseconds. */
@@ -62,18 +63,17 @@ export function createGreet(trust: Trust, log: Log): Greet {
     const hello = { nonce, relayTimeMs: Date.now(), rosterSeq: BigInt(roster?.claims.seq ?? 0) };
     const answer = await unaryCall(session, HELLO, hello, ANSWER_TIMEOUT_MS);
     const verdict = await examine(answer, nonce, tls).catch((thrown) => CmdopError.from(thrown));
-    // The roster that counts is the one in force now.
-    const current = trust.roster();
-    const refusal = verdict instanceof CmdopError ? verdict : undefined;
-    await unaryCall(
-      session,
-      WELCOME,
-      refusal === undefined
-        ? { roster: current?.statement ?? "", machineRecord: recordOf(verdict) }
-        : { refusedCode: refusal.code, refusedReason: refusal.message },
-      ANSWER_TIMEOUT_MS,
-    );
-    if (verdict instanceof CmdopError) throw verdict;
+    if (verdict instanceof CmdopError) {
+      const refusal = { refusedCode: verdict.code, refusedReason: verdict.message };
+      await unaryCall(session, WELCOME, refusal, ANSWER_TIMEOUT_MS);
+      throw verdict;
+    }
+    // The roster that counts is the one in force when the link comes up.
+    let told: unknown;
+    do {
+      told = trust.roster();
+      await bringStatements(session, trust, verdict.machineId);
+    } while (trust.roster() !== told);
     return verdict;
   };
 
@@ -139,16 +139,24 @@ export function createGreet(trust: Trust, log: Log): Greet {
     const token = await verifyJoinToken(joinToken, trust.owners());
     if (token.relay.id !== trust.relayId) throw refused(`its join token is for relay ${token.relay.id}`);
     checkJoinTokenTime(token, trust.nowS());
+    checkNotFromFuture("join token", "LinkRefused", token.iat, trust.nowS());
     const { name, labels, jti, uses } = token;
     const machine = await trust.join({ tokenId: jti, uses, machine: { id, publicKey, name, labels } });
     if (machine === undefined) throw refused("its join token has been used already");
     log.info("machine joined", { machine: name, id });
     return machine;
   }
+}
 
-  function recordOf(verdict: Admission | CmdopError): string {
-    return verdict instanceof CmdopError ? "" : (trust.machine(verdict.machineId)?.record ?? "");
-  }
+/** Brings the owner's statements in force to an agent that is admitted, or was before. */
+export async function bringStatements(
+  session: ClientHttp2Session,
+  trust: Trust,
+  machineId: string,
+): Promise<void> {
+  const roster = trust.roster()?.statement ?? "";
+  const machineRecord = trust.machine(machineId)?.record ?? "";
+  await unaryCall(session, WELCOME, { roster, machineRecord }, ANSWER_TIMEOUT_MS);
 }
 
 function refused(why: string): CmdopError {

@@ -91,7 +91,7 @@ it("ends the open calls of a key that is revoked", async () => {
 });
 
 it("survives more canceled calls to its own services than Node lets through by itself", async () => {
-  await using world = await World.start();
+  await using world = await World.start({ bounds: { serviceCallsPerKey: 64 } });
   const caller = world.caller(await world.key());
   const headers = await caller.headers();
   const victim = rawCall(await world.rawCaller(), "/cmdop.relay.v1.Keys/WhoAmI", headers);

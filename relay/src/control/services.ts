@@ -36,9 +36,10 @@ export function addServices(server: Server, { trust, isOnline, onRoster }: Servi
   const admit = async ({ header }: Arrival): Promise<RelayCaller> => {
     const keyId = header(HEADERS.caller);
     if (keyId === undefined) throw new CmdopError("Unauthenticated", "The front door named no caller.");
+    // The roster may have changed since the front door looked.
+    if (trust.isRevoked(keyId)) throw new CmdopError("KeyRevoked", "The owner has revoked this key.");
     const isOwner = trust.ownerKey(keyId) !== undefined;
     const grant = isOwner ? undefined : await trust.grantOf(keyId);
-    // The roster may have changed since the front door looked.
     if (!isOwner && grant === undefined)
       throw new CmdopError("KeyUnknown", `This relay knows no key ${keyId}.`);
     return { keyId, grant };

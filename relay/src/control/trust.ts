@@ -2,6 +2,7 @@ import {
   CLOCK_TOLERANCE_S,
   CmdopError,
   checkGrantTime,
+  type ErrorCode,
   type KeyId,
   type MachineIdentity,
   type PublicKey,
@@ -27,6 +28,7 @@ export class Trust implements Directory {
   readonly #byName = new Map<string, Map<string, StoredMachine>>();
   #roster: { readonly statement: string; readonly claims: RosterClaims } | undefined;
   #owners = new Map<KeyId, PublicKey>();
+  #putting: Promise<unknown> = Promise.resolve();
   #revoked: ReadonlySet<KeyId> = new Set();
 
   private constructor(store: Store, relayId: string, firstOwner: PublicKey, clock: TrustedClock) {
@@ -57,6 +59,10 @@ export class Trust implements Directory {
     return this.clock.nowS();
   }
 
+  rosterSeq(): number {
+    return this.#roster?.claims.seq ?? 0;
+  }
+
   /** The roster in force; undefined until an owner has put the first. */
   roster(): { readonly statement: string; readonly claims: RosterClaims } | undefined {
     return this.#roster;
@@ -79,7 +85,10 @@ export class Trust implements Directory {
     if (cached !== undefined) return cached;
     const statement = await this.#store.grant(keyId);
     if (statement === undefined) return undefined;
+    const roster = this.#roster;
     const grant = { statement, claims: await verifyGrant(statement, this.owners()) };
+    // Its signer may have left the owners meanwhile.
+    if (this.#roster !== roster) return this.grantOf(keyId);
     if (this.#grants.size >= MAX_CACHED_GRANTS) this.#grants.clear();
     this.#grants.set(keyId, grant);
     return grant;
@@ -99,6 +108,7 @@ export class Trust implements Directory {
       );
     }
     checkGrantTime(claims, this.nowS());
+    checkNotFromFuture("grant", "InvalidArgument", claims.iat, this.nowS());
     if ((await this.#store.putGrant(keyId, statement)) !== statement) {
       throw new CmdopError("AlreadyExists", `The key ${keyId} has another grant already.`, {
         next: "Grants are never changed: revoke this key and create a new one.",
@@ -108,7 +118,14 @@ export class Trust implements Directory {
   }
 
   /** Keeps a roster with a higher seq than the present one, signed by a present owner. Returns what is in force. */
-  async putRoster(statement: string): Promise<RosterClaims> {
+  putRoster(statement: string): Promise<RosterClaims> {
+    // One after the other: what a roster may do is up to the owners that the one before it names.
+    const putting = this.#putting.then(() => this.#putRoster(statement));
+    this.#putting = putting.catch(() => undefined);
+    return putting;
+  }
+
+  async #putRoster(statement: string): Promise<RosterClaims> {
     if (this.#roster?.statement === statement) return this.#roster.claims;
     const claims = await verifyRoster(statement, this.owners());
     const lowestSeq = (this.#roster?.claims.seq ?? 0) + 1;
@@ -119,13 +136,7 @@ export class Trust implements Directory {
         { next: `Sign it again with seq ${lowestSeq} or higher.` },
       );
     }
-    if (claims.iat > this.nowS() + CLOCK_TOLERANCE_S) {
-      throw new CmdopError(
-        "InvalidArgument",
-        `This roster is from the future: it says ${new Date(claims.iat * 1000).toISOString()}, the clock here ${new Date(this.nowS() * 1000).toISOString()}.`,
-        { next: "Correct the clock that is wrong." },
-      );
-    }
+    checkNotFromFuture("roster", "InvalidArgument", claims.iat, this.nowS());
     const kept = await this.#store.putRoster(claims.seq, { statement, trustedOwners: this.owners() });
     if (kept.statement !== statement) {
       throw new CmdopError("InvalidArgument", "Another roster with the same or a higher seq came first.");
@@ -181,4 +192,18 @@ export class Trust implements Directory {
     // Some of them may have been signed by an owner who is none any more.
     this.#grants.clear();
   }
+}
+
+/**
+ * Refuses an owner's statement that says it was signed later than now: machines
+ * take its time as a lower bound of their own clock, and would refuse every
+ * call until then. `iatS`, `nowS`: seconds since 1970.
+ */
+export function checkNotFromFuture(what: string, code: ErrorCode, iatS: number, nowS: number): void {
+  if (iatS <= nowS + CLOCK_TOLERANCE_S) return;
+  throw new CmdopError(
+    code,
+    `This ${what} is from the future: it says ${new Date(iatS * 1000).toISOString()}, the clock here ${new Date(nowS * 1000).toISOString()}.`,
+    { next: "Correct the clock that is wrong, the owner's most likely, and sign it anew." },
+  );
 }

@@ -5,7 +5,7 @@ import { CANCEL_BURST, HELD_SAMPLE_INTERVAL_MS } from "./limits.ts";
 
 afterEach(() => vi.useRealTimers());
 
-const nothing = { fail: () => undefined };
+const nothing = { to: "machine", fail: () => undefined } as const;
 
 it("refuses a call beyond the share of its key, or of all; a call that ends makes room", () => {
   const budget = new Budget({ callsPerKey: 2, calls: 3 });
@@ -46,7 +46,7 @@ it("drops the largest holders of whoever holds too much, and nobody else's", () 
   const budget = new Budget({ heldBytesPerKey: 100, heldBytes: 150 });
   const dropped: string[] = [];
   const hold = (keyId: string, name: string, bytes: number) =>
-    budget.hold({ keyId, heldBytes: () => bytes, drop: () => dropped.push(name) });
+    budget.hold({ account: keyId, heldBytes: () => bytes, drop: () => dropped.push(name) });
   hold("a", "a60", 60);
   hold("a", "a50", 50);
   hold("b", "b90", 90);
@@ -59,11 +59,25 @@ it("drops the largest holders of whoever holds too much, and nobody else's", () 
   budget.close();
 });
 
-it("ends the calls of one key", () => {
+it("refuses calls to the relay itself beyond their smaller share, and no others", () => {
+  const budget = new Budget({ callsPerKey: 4, serviceCallsPerKey: 1 });
+  const call = () => ({ to: "relay", fail: () => undefined }) as const;
+  const release = budget.openCall("a", call());
+  expect(() => budget.openCall("a", call())).toThrow("1 are the most");
+  budget.openCall("a", { ...nothing });
+  budget.openCall("b", call());
+  release();
+  budget.openCall("a", call());
+  budget.close();
+});
+
+it("ends the calls of one key on machines", () => {
   const budget = new Budget();
   const ended: string[] = [];
   for (const key of ["a", "a", "b"])
-    budget.openCall(key, { fail: (error: CmdopError) => ended.push(`${key} ${error.code}`) });
+    budget.openCall(key, { to: "machine", fail: (error) => ended.push(`${key} ${error.code}`) });
+  budget.openCall("a", { to: "relay", fail: () => ended.push("a call to the relay itself") });
+  expect(budget.callers()).toEqual(["a", "b"]);
   budget.endCalls("a", new CmdopError("KeyRevoked", "gone"));
   expect(ended).toEqual(["a KeyRevoked", "a KeyRevoked"]);
   budget.close();

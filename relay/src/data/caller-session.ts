@@ -10,6 +10,7 @@ import type { TLSSocket } from "node:tls";
 import {
   applyWindows,
   CmdopError,
+  DEFAULT_MAX_REQUEST_BYTES,
   DrainingDuplex,
   HEADERS,
   type KeyId,
@@ -22,8 +23,8 @@ import {
 } from "@cmdop/proto";
 import type { Log } from "../log.ts";
 import { answerError } from "./answer.ts";
-import type { Authenticator } from "./authenticate.ts";
-import type { Budget, Holder } from "./budget.ts";
+import type { AuthenticatedCaller, Authenticator } from "./authenticate.ts";
+import type { Budget, Holder, OpenCall } from "./budget.ts";
 import type { Directory } from "./directory.ts";
 import { checkHeaderBytes, headerOf, requestHeaders } from "./headers.ts";
 import {
@@ -65,6 +66,7 @@ export interface CallerSessionOptions extends FrontServices {
 export class CallerSession {
   readonly #options: CallerSessionOptions;
   readonly #session: ServerHttp2Session;
+  readonly #connection: DrainingDuplex;
   readonly #stopWatching: () => void;
   #openStreams = 0;
   #refusals = 0;
@@ -76,7 +78,15 @@ export class CallerSession {
   constructor(options: CallerSessionOptions) {
     this.#options = options;
     const { tls, raw, times } = options;
-    this.#session = performServerHandshake(new DrainingDuplex(tls), {
+    this.#connection = new DrainingDuplex(tls, {
+      lane: this.#lane,
+      // A stranger is owed some refusals and no more: what is full of answers that it does not read is an attack.
+      onFull: () =>
+        setImmediate(() => {
+          if (this.#known === undefined) this.destroy();
+        }),
+    });
+    this.#session = performServerHandshake(this.#connection, {
       maxSendHeaderBlockLength: Number.MAX_SAFE_INTEGER,
       maxSessionMemory: FRONT_SESSION_MEMORY_MB,
       streamResetBurst: FRONT_RESET_BURST,
@@ -156,7 +166,13 @@ export class CallerSession {
         `More than ${MAX_CALLS_PER_KEY} calls at once on one new connection.`,
       );
     }
-    const caller = await authenticator.authenticate(headerOf(headers, HEADERS.authorization));
+    let caller: AuthenticatedCaller;
+    let rosterSeq: number;
+    do {
+      // Owners and revocations may change while signatures are checked: what counts is what holds when the call is counted.
+      rosterSeq = directory.rosterSeq();
+      caller = await authenticator.authenticate(headerOf(headers, HEADERS.authorization));
+    } while (directory.rosterSeq() !== rosterSeq);
     this.#becomeKnown(caller.keyId);
     const destination = route(directory, caller, path, rule, headerOf(headers, HEADERS.machine));
     if (stream.closed || stream.destroyed) return;
@@ -165,9 +181,10 @@ export class CallerSession {
     this.#raiseTo(rule.lane);
 
     let call: ProxiedCall | undefined;
-    const release = budget.openCall(caller.keyId, { fail: (error) => call?.fail(error) });
+    const open: OpenCall = { to: destination.kind, fail: (error) => call?.fail(error) };
+    const release = budget.openCall(caller.keyId, open);
     const holder: Holder = {
-      keyId: caller.keyId,
+      account: caller.keyId,
       heldBytes: () => call?.heldBytes() ?? 0,
       drop: () => call?.drop(),
     };
@@ -179,7 +196,8 @@ export class CallerSession {
           ...(caller.grant === undefined ? {} : { [HEADERS.grant]: caller.grant.statement }),
           ...(destination.kind === "relay" ? { [HEADERS.caller]: caller.keyId } : {}),
         }),
-        onStall: (stalled) => (stalled ? budget.hold(holder) : budget.release(holder)),
+        maxRequestBytes: rule.maxRequestBytes ?? DEFAULT_MAX_REQUEST_BYTES,
+        onHold: (holding) => (holding ? budget.hold(holder) : budget.release(holder)),
         onEnd: (canceled) => {
           release();
           if (canceled) budget.noteCancel(caller.keyId);
@@ -194,10 +212,15 @@ export class CallerSession {
   /** The first good token makes the connection its key's. */
   #becomeKnown(keyId: KeyId): void {
     if (this.#known !== undefined || this.#closed) return;
-    const { budget, tls, onKnown } = this.#options;
+    const { budget, onKnown } = this.#options;
     const releaseSession = budget.openSession(keyId);
-    // Writes into the connection are acknowledged at once, so what waits there counts too.
-    const holder: Holder = { keyId, heldBytes: () => tls.writableLength, drop: () => this.destroy() };
+    // Writes into the connection are acknowledged at once, so what waits there counts too. It may be other keys'
+    // content: so it weighs on the connections of the key that opened it, and never on that key's calls.
+    const holder: Holder = {
+      account: `sessions of ${keyId}`,
+      heldBytes: () => this.#connection.unsentBytes,
+      drop: () => this.destroy(),
+    };
     budget.hold(holder);
     this.#known = {
       keyId,
@@ -213,6 +236,7 @@ export class CallerSession {
   #raiseTo(lane: LaneName): void {
     if (lane === this.#lane || lane === "interactive" || this.#session.destroyed) return;
     this.#lane = lane;
+    this.#connection.setLane(lane);
     applyWindows(this.#session, lane);
   }
 

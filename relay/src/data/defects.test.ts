@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
-import { generateKeyPair, LANE_WINDOWS } from "@cmdop/proto";
+import { codec, Exec, Files, generateKeyPair, LANE_WINDOWS } from "@cmdop/proto";
 import { describe, expect, it, vi } from "vitest";
+import { frame } from "../testing/fake-agent.ts";
 import { errorOf, rawAnswer, rawCall } from "../testing/raw-call.ts";
 import { startTcpProxy } from "../testing/tcp-proxy.ts";
 import { all, type Caller, refusal, until, World } from "../testing/world.ts";
@@ -267,7 +268,7 @@ describe("promise 9: one caller harms only itself", () => {
     const headers = await caller.headers("web-1");
     // Windows wide open at the caller's end would only move the content there: none here.
     const session = await world.rawCaller({ initialWindowSize: 0 });
-    const { serialize } = await startRequest();
+    const { serialize } = startRequest();
     const calls = Array.from({ length: 200 }, () => {
       const call = rawCall(session, START, headers);
       call.end(serialize("output 1000 65536"));
@@ -296,10 +297,9 @@ describe("promise 9: one caller harms only itself", () => {
     const session = await world.rawCaller({ initialWindowSize: 2 ** 30 }, await wire.socket());
     session.setLocalWindowSize(2 ** 30);
     const headers = await world.caller(await world.key()).headers("web-1");
-    const { serialize } = await startRequest();
     const closed = once(session, "close");
-    const call = rawCall(session, START, headers);
-    call.end(serialize("output 100000 65536"));
+    const call = rawCall(session, "/cmdop.v1.Files/ReadStream", headers);
+    call.end(frame(codec(Files.method.readStream.input).serialize({ path: "/100000" })));
     await once(call, "response");
     wire.pause();
     await until(async () => (await world.health()).calls === 1);
@@ -310,9 +310,7 @@ describe("promise 9: one caller harms only itself", () => {
 });
 
 /** A Start request by hand. */
-async function startRequest() {
-  const { codec, Exec } = await import("@cmdop/proto");
-  const { frame } = await import("../testing/fake-agent.ts");
+function startRequest() {
   const { serialize } = codec(Exec.method.start.input);
   return {
     serialize: (line: string) => frame(serialize({ jobId: "j", command: { case: "shell", value: line } })),

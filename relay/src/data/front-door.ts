@@ -180,9 +180,9 @@ export class FrontDoor {
 /** How often a drain looks whether the last caller has gone, in milliseconds. */
 const DRAIN_POLL_MS = 10;
 
-/** No two open connections have the same remote end; it is how a TLS socket finds the raw one below it. */
-function nameOf(socket: Socket): string {
-  return `${socket.remoteAddress} ${socket.remotePort}`;
+/** No two open connections have the same two ends; it is how a TLS socket finds the raw one below it. */
+function nameOf({ localAddress, localPort, remoteAddress, remotePort }: Socket): string {
+  return `${localAddress} ${localPort} ${remoteAddress} ${remotePort}`;
 }
 
 function isAddressInfo(address: AddressInfo | string | null): address is AddressInfo {

@@ -30,6 +30,9 @@ export interface Admission {
 /** Hello and Welcome on a fresh link. Throws when the agent is refused; it has been told then. */
 export type Greet = (session: ClientHttp2Session, tls: TLSSocket) => Promise<Admission>;
 
+/** Something that the relay says to an agent beside the calls. */
+export type Tell = (session: ClientHttp2Session, admission: Admission) => Promise<void>;
+
 /** Where a link is. */
 export type LinkState =
   | { readonly kind: "greeting" }
@@ -107,6 +110,12 @@ export class Link implements Upstream {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Says something to the agent of a link that is up. Throws MachineOffline when it is not, or what `tell` throws. */
+  async tell(tell: Tell): Promise<void> {
+    if (this.#state.kind !== "up") throw this.#offline();
+    await tell(this.#session, this.#state.admission);
   }
 
   open(headers: OutgoingHttpHeaders, signal: AbortSignal): ClientHttp2Stream {

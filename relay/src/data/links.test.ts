@@ -139,7 +139,7 @@ it("refuses every agent while there is no roster", async () => {
   expect(await refusal(dialAgent(options))).toBe("LinkRefused");
   await world.putRoster({ seq: 1 });
   const agent = await dialAgent(options);
-  expect(agent.roster).toMatch(/^ey/);
+  expect(agent.rosters).toEqual([expect.stringMatching(/^ey/)]);
   agent.close();
 });
 

@@ -64,7 +64,12 @@ export class Links {
     return this.#table.get(machineId)?.interactive !== undefined;
   }
 
-  /** The links that are up, by lane. */
+  /** The links that are up, of every machine and lane. */
+  up(): readonly Link[] {
+    return [...this.#table.values()].flatMap((lanes) => Object.values(lanes));
+  }
+
+  /** How many are up, by lane. */
   counts(): Record<LaneName, number> {
     const counts = { interactive: 0, bulk: 0 };
     for (const lanes of this.#table.values()) {

@@ -50,8 +50,8 @@ export interface FakeAgent {
   readonly bootId: string;
   /** Arrived calls, with the headers that matter. */
   readonly calls: { path: string; header: (name: string) => string | undefined }[];
-  /** What the relay's welcome said. */
-  readonly roster: string;
+  /** The rosters that the relay's welcomes brought, the first one first. */
+  readonly rosters: readonly string[];
   readonly session: ServerHttp2Session;
   readonly tls: TLSSocket;
   close(): void;
@@ -62,7 +62,8 @@ export async function dialAgent(options: FakeAgentOptions): Promise<FakeAgent> {
   const { relay, machineKey, lane = "interactive", bootId = crypto.randomUUID() } = options;
   const tls = await connectToRelay({ relay, alpn: AGENT_ALPN, socket: options.socket });
   tls.on("error", () => undefined);
-  const welcomed = Promise.withResolvers<string>();
+  const rosters: string[] = [];
+  const welcomed = Promise.withResolvers<void>();
   welcomed.promise.catch(() => undefined);
   tls.once("close", () => welcomed.reject(new CmdopError("LinkLost", "closed before the welcome")));
   const laneNumber = lane === "bulk" ? Lane.BULK : Lane.INTERACTIVE;
@@ -80,8 +81,10 @@ export async function dialAgent(options: FakeAgentOptions): Promise<FakeAgent> {
       };
     },
     async welcome({ refusedCode, refusedReason, roster }) {
-      if (refusedCode === "") welcomed.resolve(roster);
-      else welcomed.reject(new CmdopError("LinkRefused", refusedReason, { next: refusedCode }));
+      if (refusedCode === "") {
+        rosters.push(roster);
+        welcomed.resolve();
+      } else welcomed.reject(new CmdopError("LinkRefused", refusedReason, { next: refusedCode }));
       return { rosterSeq: 0n };
     },
   };
@@ -91,12 +94,12 @@ export async function dialAgent(options: FakeAgentOptions): Promise<FakeAgent> {
   const { session, close } = served;
   session.on("error", () => undefined);
   try {
-    const roster = await welcomed.promise;
+    await welcomed.promise;
     applyWindows(session, lane);
     return {
       bootId,
       calls,
-      roster,
+      rosters,
       session,
       tls,
       close: () => {
