@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import http2 from "node:http2";
 import path from "node:path";
-import { HEADERS, type KeyPair, parseApiKey, signCallToken } from "@cmdop/proto";
+import { codec, Files, HEADERS, type KeyPair, parseApiKey, signCallToken } from "@cmdop/proto";
 import type { CMDOPClient } from "@cmdop/sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Cluster } from "./support/cluster.ts";
@@ -18,6 +18,8 @@ const DYING_STREAMS = 1_500;
 const UNREAD_STREAMS = 200;
 /** What relay and agent may gain from it: a stream's window at each hop, and garbage not yet collected. */
 const UNREAD_MEMORY_BUDGET_BYTES = UNREAD_STREAMS * 1024 * 1024 + 100 * 1024 * 1024;
+/** What the agent may gain from as many answers of 4 MiB that nobody reads: 16 at once, three copies of each, and garbage not yet collected. */
+const UNREAD_ANSWERS_BUDGET_BYTES = 3 * 16 * 4 * 1024 * 1024 + 100 * 1024 * 1024;
 
 let cluster: Cluster;
 let victim: CMDOPClient;
@@ -109,6 +111,29 @@ describe("promise 9: one caller can't harm another on the same machine", () => {
     for (const [index, bytes] of after.entries()) {
       expect(bytes - (before[index] ?? 0)).toBeLessThan(UNREAD_MEMORY_BUDGET_BYTES);
     }
+  });
+
+  it("a caller that asks for many large answers and reads none of them", { timeout: 60_000 }, async () => {
+    const machine = cluster.machines[0];
+    if (machine === undefined) throw new TypeError("no machine");
+    const file = path.join(cluster.directory, "large");
+    await victim.files.write(file, Buffer.alloc(4 * 1024 * 1024));
+    const { key: reader } = parseApiKey(
+      (await cluster.createKey({ scopes: ["files:read"], machines: ["*"] })).apiKey,
+    );
+    const audience = { relayId: cluster.relayId, machine: "web-1" };
+    const token = await signCallToken(audience, reader, Date.now() / 1000);
+    const callHeaders = { [HEADERS.authorization]: `Bearer ${token}`, [HEADERS.machine]: "web-1" };
+    const before = await residentBytes(machine.process.pid);
+    await using caller = await RawCaller.connect(cluster.relayAddress);
+    const message = codec(Files.method.read.input).serialize({ path: file });
+    const streams = Array.from({ length: UNREAD_STREAMS }, () =>
+      caller.open("/cmdop.v1.Files/Read", callHeaders, message),
+    );
+    for (const stream of streams) stream.on("error", () => undefined);
+    await Promise.race(streams.map((stream) => once(stream, "response")));
+    expect(await unharmed()).toMatchObject(WHOLE);
+    expect((await residentBytes(machine.process.pid)) - before).toBeLessThan(UNREAD_ANSWERS_BUDGET_BYTES);
   });
 
   it("defect C: 8,000 unary calls at 500 in flight, every status right", { timeout: 120_000 }, async () => {

@@ -12,6 +12,7 @@ import {
 import type { Server } from "@grpc/grpc-js";
 import { admitThrough, type Gate } from "./doors/admit.ts";
 import { Identifier } from "./doors/identify.ts";
+import { LargeAnswers } from "./doors/large-answers.ts";
 import { type LocalDoor, openLocalDoor } from "./doors/local-door.ts";
 import { Jobs } from "./jobs/jobs.ts";
 import { Link, type LinkState } from "./link/link.ts";
@@ -83,7 +84,12 @@ export class Agent {
       files: { stateDir: this.#options.home, home },
       machine: () => ({ ...membership.identity, agentVersion: version }),
     };
-    const gate: Gate = { identifier: new Identifier(membership), policy: () => policy, home };
+    const gate: Gate = {
+      identifier: new Identifier(membership),
+      policy: () => policy,
+      home,
+      largeAnswers: new LargeAnswers(),
+    };
     const localDoor = await openLocalDoor(stateDir, (server) =>
       addServices(server, admitThrough("local", gate), core),
     );

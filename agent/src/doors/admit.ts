@@ -3,6 +3,7 @@ import { authorize } from "../policy/authorize.ts";
 import type { Caller } from "../policy/caller.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Identifier } from "./identify.ts";
+import type { LargeAnswers } from "./large-answers.ts";
 
 /** What the gate decides by. */
 export interface Gate {
@@ -10,6 +11,7 @@ export interface Gate {
   readonly policy: () => Policy;
   /** The home of the user that jobs run as: what `~` stands for. */
   readonly home: string;
+  readonly largeAnswers: LargeAnswers;
 }
 
 /** The way into every service, for one door: who is it, then may they. */
@@ -20,6 +22,7 @@ export function admitThrough(door: "relay" | "local", gate: Gate): Admit<Caller>
     const paths = rule === undefined ? [] : requestPaths(rule, arrival.request);
     const decision = authorize(identity, arrival.path, paths, gate.policy(), gate.home);
     if (decision.kind === "deny") throw decision.error;
+    await gate.largeAnswers.enter(decision.caller.keyId, arrival.path, arrival.signal);
     return decision.caller;
   };
 }

@@ -21,7 +21,12 @@ const DAY_S = 24 * 60 * 60;
 const nowS = (): number => Math.floor(Date.now() / 1000);
 
 function arrival(headers: Record<string, string>): Arrival {
-  return { path: "/cmdop.v1.Exec/List", request: { $typeName: "x" }, header: (name) => headers[name] };
+  return {
+    path: "/cmdop.v1.Exec/List",
+    request: { $typeName: "x" },
+    signal: new AbortController().signal,
+    header: (name) => headers[name],
+  };
 }
 
 describe("promise 5, the device decides: the relay door", () => {

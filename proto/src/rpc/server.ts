@@ -46,7 +46,7 @@ export function serve<S extends Service, Caller>(
     if (typeof handler !== "function") throw new TypeError(`${path} has no handler`);
 
     const enter = async (call: AnyCall, request: In, signal: AbortSignal): Promise<Call<Caller>> => ({
-      caller: await admit({ path, request, header: (name) => headerOf(call.metadata, name) }),
+      caller: await admit({ path, request, signal, header: (name) => headerOf(call.metadata, name) }),
       signal,
     });
 

@@ -30,6 +30,8 @@ export interface Arrival {
   header(name: string): string | undefined;
   /** The request, or the first message of a request stream. */
   readonly request: MessageShape<DescMessage>;
+  /** As in Call: aborts when the stream is over, for whatever reason. */
+  readonly signal: AbortSignal;
 }
 
 /** Decides on a call before its handler runs; throws a CmdopError to refuse it. */
