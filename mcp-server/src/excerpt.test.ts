@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import { Excerpt } from "./excerpt.ts";
 import { HEAD_BYTES, TAIL_BYTES } from "./limits.ts";
 
@@ -57,4 +57,16 @@ test("the last line skips blank ones and is bounded", () => {
   const excerpt = fill(Buffer.from("first\nsecond line\r\n\n  \n"), 3);
   expect(excerpt.lastLine(100)).toBe("second line");
   expect(excerpt.lastLine(6)).toBe("second");
+});
+
+describe("isBinary", () => {
+  it.each([
+    ["text", Buffer.from("zwölf €"), false],
+    ["bytes that are no UTF-8", Buffer.of(0x61, 0xff, 0x62), true],
+    ["long text, cut in the middle of characters", Buffer.from("€".repeat(20_000)), false],
+  ])("%s", (_title, bytes, expected) => {
+    const excerpt = new Excerpt();
+    excerpt.add(bytes);
+    expect(excerpt.isBinary).toBe(expected);
+  });
 });

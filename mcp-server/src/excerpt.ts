@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { HEAD_BYTES, TAIL_BYTES } from "./limits.ts";
 import { brokenEnd, brokenStart, looseTextOf } from "./utf8.ts";
 
@@ -37,21 +38,33 @@ export class Excerpt {
     return this.#tailBytes > TAIL_BYTES;
   }
 
+  /** Whether what was kept is not UTF-8, so that its text is not what the command wrote. */
+  get isBinary(): boolean {
+    return !this.#kept().parts.every((part) => isUtf8(part));
+  }
+
   /** The text, with a marker that counts what was left out. */
   text(): string {
-    const head = this.#head.subarray(0, this.#headBytes);
-    if (!this.isCut) return looseTextOf(Buffer.concat([head, this.#tail.subarray(0, this.#tailBytes)]));
-    const oldest = this.#tailBytes % TAIL_BYTES;
-    const tail = Buffer.concat([this.#tail.subarray(oldest), this.#tail.subarray(0, oldest)]);
-    const first = head.subarray(0, head.length - brokenEnd(head));
-    const last = tail.subarray(brokenStart(tail));
-    const omitted = this.totalBytes - first.length - last.length;
-    return `${looseTextOf(first)}\n[… ${omitted} bytes left out …]\n${looseTextOf(last)}`;
+    const { parts, omittedBytes } = this.#kept();
+    return parts.map(looseTextOf).join(`\n[… ${omittedBytes} bytes left out …]\n`);
   }
 
   /** The last line that has anything in it, for progress; at most `maxChars` long. */
   lastLine(maxChars: number): string {
     const lines = this.text().split(/[\r\n]/);
     return (lines.findLast((line) => line.trim() !== "") ?? "").slice(0, maxChars);
+  }
+
+  /** What is there, in one part or in two with something left out in between, cut between characters. */
+  #kept(): { readonly parts: readonly Uint8Array[]; readonly omittedBytes: number } {
+    const head = this.#head.subarray(0, this.#headBytes);
+    if (!this.isCut) {
+      return { parts: [Buffer.concat([head, this.#tail.subarray(0, this.#tailBytes)])], omittedBytes: 0 };
+    }
+    const oldest = this.#tailBytes % TAIL_BYTES;
+    const tail = Buffer.concat([this.#tail.subarray(oldest), this.#tail.subarray(0, oldest)]);
+    const first = head.subarray(0, head.length - brokenEnd(head));
+    const last = tail.subarray(brokenStart(tail));
+    return { parts: [first, last], omittedBytes: this.totalBytes - first.length - last.length };
   }
 }

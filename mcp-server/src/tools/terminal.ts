@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { CmdopError, describeEnd, type ExecEnd } from "@cmdop/sdk";
 import { z } from "zod";
+import type { Excerpt } from "../excerpt.ts";
 import { type FollowedJob, followJob } from "../follow-job.ts";
 import { HEAD_BYTES, MAX_PROGRESS_LINE_CHARS, MAX_TIMEOUT_MS, TAIL_BYTES, WAIT_MS } from "../limits.ts";
 import { machineArgument, pickMachine } from "../machine-argument.ts";
@@ -16,6 +17,7 @@ const output = z.object({
   stdout: z.string(),
   stderr: z.string(),
   truncated: z.boolean(),
+  binary: z.boolean(),
   durationMs: z.int(),
   jobId: z.string(),
   machine: z.string().nullable(),
@@ -77,6 +79,7 @@ const execute = defineTool({
       stdout: job.stdout.text(),
       stderr: job.stderr.text(),
       truncated: job.stdout.isCut || job.stderr.isCut || job.droppedBytes > 0n,
+      binary: job.stdout.isBinary || job.stderr.isBinary,
       durationMs: Math.round(end?.durationMs ?? elapsedMs()),
       jobId,
       machine: await named,
@@ -125,12 +128,13 @@ function textOf(answer: Output, job: FollowedJob, end: ExecEnd | undefined): str
     verdict,
     `[${where}job ${answer.jobId}, ${answer.durationMs} ms]`,
     ...dropped,
-    section("stdout", answer.stdout, job.stdout.totalBytes),
-    section("stderr", answer.stderr, job.stderr.totalBytes),
+    section("stdout", answer.stdout, job.stdout),
+    section("stderr", answer.stderr, job.stderr),
   ].join("\n");
 }
 
-function section(channel: string, text: string, totalBytes: number): string {
+function section(channel: string, text: string, { totalBytes, isBinary }: Excerpt): string {
   if (totalBytes === 0) return `--- ${channel}: empty ---`;
-  return `--- ${channel}: ${totalBytes} bytes ---\n${text}`;
+  const binary = isBinary ? ", not UTF-8: redirect it to a file and use files_read for its bytes" : "";
+  return `--- ${channel}: ${totalBytes} bytes${binary} ---\n${text}`;
 }
