@@ -1,34 +1,16 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { CMDOPClient, ExecError, type ExecEvent } from "@cmdop/sdk";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Cluster, type ClusterMachine } from "./support/cluster.ts";
+import { ExecError, type ExecEvent } from "@cmdop/sdk";
+import { describe, expect, it } from "vitest";
+import { useDoors } from "./support/doors.ts";
 import { isAlive, waitUntil } from "./support/wait.ts";
 
 const TEN_MB = 10_000_000;
 
-let cluster: Cluster;
-let machine: ClusterMachine;
-const clients: Record<"relay" | "local", CMDOPClient | undefined> = { relay: undefined, local: undefined };
-
-beforeAll(async () => {
-  cluster = await Cluster.start();
-  machine = await cluster.addMachine("web-1");
-  clients.relay = await cluster.client();
-  clients.local = CMDOPClient.local({ home: machine.home });
-});
-afterAll(async () => {
-  await clients.relay?.close();
-  await clients.local?.close();
-  await cluster[Symbol.asyncDispose]();
-});
+const doors = useDoors();
 
 describe.each(["relay", "local"] as const)("promise 1, honest outcomes, through the %s door", (door) => {
-  const terminal = () => {
-    const client = clients[door];
-    if (client === undefined) throw new TypeError("not started");
-    return client.terminal;
-  };
+  const terminal = () => doors.client(door).terminal;
 
   it.each([
     ["true", { outcome: "exited", exitCode: 0, signal: null }],
@@ -166,7 +148,7 @@ describe.each(["relay", "local"] as const)("promise 1, honest outcomes, through 
   });
 
   it("promise 4: a job outlives a caller that stops reading", async () => {
-    const witness = path.join(cluster.directory, `outlives-${door}`);
+    const witness = path.join(doors.cluster().directory, `outlives-${door}`);
     for await (const event of terminal().stream(`sleep 0.3; echo done > ${witness}`)) {
       if (event.type === "started") break;
     }
@@ -175,7 +157,7 @@ describe.each(["relay", "local"] as const)("promise 1, honest outcomes, through 
 
   it("promise 2: the same job id runs once, and the second caller sees the same end", async () => {
     const jobId = crypto.randomUUID();
-    const counter = path.join(cluster.directory, `counter-${door}`);
+    const counter = path.join(doors.cluster().directory, `counter-${door}`);
     const command = `echo run >> ${counter}; sleep 0.2; exit 6`;
     const both = await Promise.all([1, 2].map(() => terminal().execute(command, { jobId })));
     expect(both.map(({ exitCode }) => exitCode)).toEqual([6, 6]);

@@ -1,38 +1,19 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { CMDOPClient } from "@cmdop/sdk";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Cluster, type ClusterMachine } from "./support/cluster.ts";
+import { beforeAll, describe, expect, it } from "vitest";
+import { useDoors } from "./support/doors.ts";
 
 /** Beyond what one message carries, so that the streams are used. */
 const BIG_BYTES = 20 * 1024 * 1024;
 
-let cluster: Cluster;
-let machine: ClusterMachine;
-const clients: Record<"relay" | "local", CMDOPClient | undefined> = { relay: undefined, local: undefined };
-
-beforeAll(async () => {
-  cluster = await Cluster.start();
-  machine = await cluster.addMachine("web-1");
-  clients.relay = await cluster.client();
-  clients.local = CMDOPClient.local({ home: machine.home });
-});
-afterAll(async () => {
-  await clients.relay?.close();
-  await clients.local?.close();
-  await cluster[Symbol.asyncDispose]();
-});
+const doors = useDoors();
 
 describe.each(["relay", "local"] as const)("files through the %s door", (door) => {
-  const files = () => {
-    const client = clients[door];
-    if (client === undefined) throw new TypeError("not started");
-    return client.files;
-  };
+  const files = () => doors.client(door).files;
   let directory: string;
   beforeAll(async () => {
-    directory = path.join(cluster.directory, `files-${door}`);
+    directory = path.join(doors.cluster().directory, `files-${door}`);
     await mkdir(directory);
   });
   const at = (name: string) => path.join(directory, name);
@@ -97,7 +78,7 @@ describe.each(["relay", "local"] as const)("files through the %s door", (door) =
   });
 
   it("never touches the agent's own state, by any way to write its path", async () => {
-    const state = path.join(machine.home, "agent");
+    const state = path.join(doors.machine().home, "agent");
     await symlink(state, at("way-in"));
     for (const file of [
       path.join(state, "machine.key"),
@@ -107,7 +88,7 @@ describe.each(["relay", "local"] as const)("files through the %s door", (door) =
       await expect(files().read(file)).rejects.toMatchObject({ code: "PolicyDenied" });
       await expect(files().write(file, "x")).rejects.toMatchObject({ code: "PolicyDenied" });
     }
-    await expect(files().delete(machine.home, { recursive: true })).rejects.toMatchObject({
+    await expect(files().delete(doors.machine().home, { recursive: true })).rejects.toMatchObject({
       code: "PolicyDenied",
     });
   });

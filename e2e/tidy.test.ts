@@ -52,9 +52,8 @@ describe("dependencies", () => {
     sdk: ["@cmdop/proto"],
     relay: ["@cmdop/proto"],
     agent: ["@cmdop/proto"],
-    "mcp-server": ["@cmdop/sdk"],
+    "mcp-server": ["@cmdop/proto", "@cmdop/sdk"],
     cli: ["@cmdop/proto", "@cmdop/sdk", "@cmdop/relay", "@cmdop/agent", "@cmdop/mcp-server"],
-    examples: ["@cmdop/sdk"],
   };
 
   it.each(Object.entries(MAY_IMPORT))("%s imports of ours only %j", (folder, allowed) => {

@@ -1,8 +1,8 @@
 import type { Readable, Writable } from "node:stream";
+import { onAbort } from "@cmdop/proto";
 import { StdioServerTransport, serveStdio } from "@modelcontextprotocol/server/stdio";
 import { type AdapterOptions, createAdapter } from "./adapter.ts";
 import { MAX_REPORT_CHARS, SHUTDOWN_GRACE_MS } from "./limits.ts";
-import { onAbort } from "./on-abort.ts";
 
 export interface ServeMcpStdioOptions extends Omit<AdapterOptions, "report"> {
   /** Default process.stdin. */

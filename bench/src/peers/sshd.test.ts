@@ -3,9 +3,11 @@ import { describe, expect, it } from "vitest";
 import { Sshd } from "./sshd.ts";
 
 describe("the ssh peer", () => {
-  it("runs commands warm and cold, and leaves nothing behind", async (context) => {
+  it("runs commands warm and cold, and leaves nothing behind", async () => {
     const sshd = await Sshd.start();
-    if (sshd === undefined) return context.skip("OpenSSH's server is not installed here");
+    expect(sshd !== undefined).toBe(existsSync("/usr/sbin/sshd"));
+    // Without OpenSSH's server there is no peer, and the benchmark's rows say so.
+    if (sshd === undefined) return;
     try {
       await sshd.warm("true");
       await sshd.cold("true");
@@ -15,6 +17,5 @@ describe("the ssh peer", () => {
       await sshd[Symbol.asyncDispose]();
     }
     await expect(sshd.warm("true")).rejects.toThrow();
-    expect(existsSync("/usr/sbin/sshd")).toBe(true);
   });
 });

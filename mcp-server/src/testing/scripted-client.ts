@@ -1,4 +1,5 @@
 import { setImmediate, setTimeout } from "node:timers/promises";
+import { onAbort } from "@cmdop/proto";
 import {
   CmdopError,
   type ExecEnd,
@@ -8,7 +9,6 @@ import {
   type MachineStatus,
 } from "@cmdop/sdk";
 import type { ToolClient, ToolMachine } from "../client.ts";
-import { onAbort } from "../on-abort.ts";
 
 /** Tells the test what happened to a job, in the order in which it did. */
 export type Tell = (event: { readonly job: string; readonly what: "started" | "canceled" | "left" }) => void;

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
+import { onAbort } from "@cmdop/proto";
 import { CmdopError, describeEnd, type ExecEnd } from "@cmdop/sdk";
 import { z } from "zod";
 import type { Excerpt } from "../excerpt.ts";
 import { type FollowedJob, followJob } from "../follow-job.ts";
 import { HEAD_BYTES, MAX_PROGRESS_LINE_CHARS, MAX_TIMEOUT_MS, TAIL_BYTES, WAIT_MS } from "../limits.ts";
 import { machineArgument, pickMachine } from "../machine-argument.ts";
-import { onAbort } from "../on-abort.ts";
 import { defineTool, type Tool, type ToolContext } from "../tool.ts";
 
 const output = z.object({
