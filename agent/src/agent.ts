@@ -79,6 +79,8 @@ export class Agent {
     const policy = await loadPolicy(path.join(stateDir, "policy.json"));
     const home = await realHome();
     const jobs = new Jobs();
+    // In the background: a job that comes first is started all the same.
+    jobs.warm();
     const core: Core = {
       jobs,
       files: { stateDir: this.#options.home, home },

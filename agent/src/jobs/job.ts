@@ -1,4 +1,4 @@
-import { CmdopError } from "@cmdop/proto";
+import { CmdopError, onAbort } from "@cmdop/proto";
 import type { Journal, JournalItem } from "./journal.ts";
 import type { Outcome, StopCause } from "./outcome.ts";
 import type { InputPiece } from "./standard-input.ts";
@@ -67,9 +67,9 @@ export class Job {
     return this.#state.kind === "ended" ? this.#state.outcome : undefined;
   }
 
-  /** The process id; 0 where there is none any more. */
-  get pid(): number {
-    return this.#state.kind === "running" ? this.#state.work.pid : 0;
+  /** The process id, as soon as it is known; 0 where there is none, or none any more. Never rejects. */
+  get pid(): Promise<number> {
+    return this.#state.kind === "running" ? this.#state.work.pid : Promise.resolve(0);
   }
 
   /** Ends the job, and answers what became of it: the given cause unless it had ended before. */
@@ -86,7 +86,7 @@ export class Job {
   /** Feeds standard input; see StandardInput.take. @throws CmdopError JobEnded, InvalidArgument */
   async input(piece: InputPiece, signal?: AbortSignal): Promise<bigint> {
     if (this.#state.kind === "ended") throw this.#hasEnded("input");
-    const { input } = this.#state.work;
+    const input = await this.#state.work.input;
     if (input === undefined) {
       throw new CmdopError("InvalidArgument", `Job ${this.identity.id} takes no input.`, {
         next: "Start it with its standard input kept open (stdin_open).",
@@ -99,14 +99,9 @@ export class Job {
   async *events({ after, attached, holds, signal }: EventsOptions): AsyncGenerator<JobEvent, void, void> {
     using reader = this.journal.open(after, { holds });
     const { id } = this.identity;
-    yield {
-      kind: "started",
-      offset: after,
-      jobId: id,
-      attached,
-      pid: this.pid,
-      startedAtMs: this.startedAtMs,
-    };
+    const pid = await unlessAborted(this.pid, signal);
+    if (pid === undefined) return;
+    yield { kind: "started", offset: after, jobId: id, attached, pid, startedAtMs: this.startedAtMs };
     for (let item = await reader.next(signal); item !== undefined; item = await reader.next(signal))
       yield item;
     if (signal?.aborted) return;
@@ -116,4 +111,13 @@ export class Job {
   #hasEnded(what: string): CmdopError {
     return new CmdopError("JobEnded", `Job ${this.identity.id} has ended and takes no more ${what}.`);
   }
+}
+
+async function unlessAborted<T>(
+  promise: Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T | undefined> {
+  const aborted = Promise.withResolvers<undefined>();
+  const stopListening = onAbort(signal, () => aborted.resolve(undefined));
+  return Promise.race([promise, aborted.promise]).finally(stopListening);
 }

@@ -11,6 +11,7 @@ import type { Outcome } from "./outcome.ts";
 import { OutputBudget } from "./output-budget.ts";
 import { PipePool } from "./pipe-pool.ts";
 import { runCommand } from "./run-command.ts";
+import { Spawner } from "./spawner.ts";
 import { workWithout } from "./work.ts";
 
 /** Who asks, as far as jobs care. */
@@ -24,6 +25,8 @@ export interface Requester {
 export interface JobsOptions extends Partial<JobLimits> {
   /** The environment that jobs begin with; by default the allow-listed part of this process's own. */
   readonly environment?: Environment;
+  /** Whether a small helper process starts the commands (Linux only), so that the agent's own memory does not slow each start. By default it does. */
+  readonly spawner?: boolean;
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -35,18 +38,27 @@ export class Jobs {
   readonly #table: JobTable;
   readonly #marks: CancelMarks;
   readonly #budget: OutputBudget;
-  readonly #pipes = new PipePool();
+  readonly #spawner: Spawner;
+  readonly #pipes: PipePool;
   readonly #heldPipes: HeldPipes;
   #sweeper: NodeJS.Timeout | undefined;
   #shuttingDown = false;
 
-  constructor({ environment = baseEnvironment(), ...limits }: JobsOptions = {}) {
+  constructor({ environment = baseEnvironment(), spawner = true, ...limits }: JobsOptions = {}) {
     this.#limits = { ...JOB_LIMITS, ...limits };
     this.#environment = environment;
     this.#table = new JobTable(this.#limits);
     this.#marks = new CancelMarks(this.#limits);
     this.#budget = new OutputBudget(this.#limits.maxOutputBytes, () => this.#table.releaseOldest());
     this.#heldPipes = new HeldPipes(this.#limits.maxHeldPipes);
+    this.#spawner = new Spawner({ enabled: spawner });
+    this.#pipes = new PipePool(this.#spawner);
+  }
+
+  /** Makes ready what the first job would otherwise have to do without; jobs can be started before, too. */
+  async warm(): Promise<void> {
+    await this.#spawner.warm();
+    await this.#pipes.warm();
   }
 
   /** Jobs that run now. */
@@ -89,6 +101,7 @@ export class Jobs {
           journal,
           environment: this.#environment,
           pipes: this.#pipes,
+          spawner: this.#spawner,
           heldPipes: this.#heldPipes,
           limits: this.#limits,
         });
@@ -140,6 +153,7 @@ export class Jobs {
     const reason = "The machine's agent was shut down.";
     await Promise.all(running.map((job) => job.stop({ kind: "canceled", reason })));
     this.#heldPipes.closeAll();
+    await this.#spawner.close();
     await this.#pipes.close();
   }
 

@@ -3,15 +3,13 @@ import { closeSync, constants, mkdtempSync, openSync, readdirSync, rmSync } from
 import { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Spawner } from "./spawner.ts";
 
-/** Pipes made at once in the background: one `mkfifo` for many jobs. Each is one open descriptor until it is used. */
-const BATCH_PIPES = 48;
+/** Pipes made at once: one `mkfifo` makes them for a burst of 64 jobs as fast as for one. Each is one open descriptor until it is used. */
+const BATCH_PIPES = 128;
 
-/** Pipes made while a job waits, at the first job or in a burst: two a job, and some for the next. */
-const URGENT_PIPES = 6;
-
-/** Refilled below this. */
-const LOW_PIPES = 24;
+/** Refilled below this, so that a burst finds most of a batch. */
+const LOW_PIPES = 96;
 
 /** One pipe from a process to the agent. */
 export interface Pipe {
@@ -35,21 +33,37 @@ export interface Pipe {
 export class PipePool {
   /** FIFOs without a name, opened for both directions, which never blocks. */
   readonly #fifos: number[] = [];
+  readonly #spawner: Spawner | undefined;
   #refilling: Promise<void> | undefined;
   #usable = process.platform === "linux";
   #closed = false;
+
+  /** With a spawner, refilling does not block the agent. */
+  constructor(spawner?: Spawner) {
+    this.#spawner = spawner;
+  }
+
+  /** Makes pipes for the first jobs. */
+  async warm(): Promise<void> {
+    if (this.#usable && this.#fifos.length < LOW_PIPES) this.#refilling ??= this.#refill();
+    await this.#refilling;
+  }
 
   /** A pipe for a process to write to. */
   take(): Pipe | undefined {
     if (this.#usable && this.#fifos.length === 0) this.#refillNow();
     const fifo = this.#fifos.pop();
-    if (this.#usable && this.#fifos.length < LOW_PIPES) this.#refilling ??= this.#refill();
+    this.warm();
     if (fifo === undefined) return undefined;
+    let theirs: number | undefined;
     try {
-      const theirs = reopen(fifo, constants.O_WRONLY);
+      theirs = reopen(fifo, constants.O_WRONLY);
       // Only our own end may be non-blocking: few programs expect EAGAIN on their standard streams.
       const fd = reopen(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
       return { ours: new Socket({ fd, readable: true, writable: false }), theirs };
+    } catch (error) {
+      if (theirs !== undefined) closeSync(theirs);
+      throw error;
     } finally {
       closeSync(fifo);
     }
@@ -66,7 +80,7 @@ export class PipePool {
   #refillNow(): void {
     try {
       const directory = newDirectory();
-      const { status } = spawnSync("mkfifo", names(directory, URGENT_PIPES), { stdio: "ignore" });
+      const { status } = spawnSync("mkfifo", names(directory, BATCH_PIPES), { stdio: "ignore" });
       this.#adopt(directory, status === 0);
     } catch (error) {
       unlessTemporary(error);
@@ -76,17 +90,28 @@ export class PipePool {
   async #refill(): Promise<void> {
     try {
       const directory = newDirectory();
-      const child = spawn("mkfifo", names(directory, BATCH_PIPES), { stdio: "ignore" });
-      const made = await new Promise<boolean>((resolve) => {
-        child.once("error", () => resolve(false));
-        child.once("exit", (code) => resolve(code === 0));
-      });
-      this.#adopt(directory, made);
+      this.#adopt(directory, await this.#mkfifo(names(directory, BATCH_PIPES)));
     } catch (error) {
       unlessTemporary(error);
     } finally {
       this.#refilling = undefined;
     }
+  }
+
+  async #mkfifo(args: string[]): Promise<boolean> {
+    const env = { PATH: process.env.PATH ?? "" };
+    const answer = await this.#spawner?.start({ program: "mkfifo", args, cwd: "/", env, stdio: NO_STDIO });
+    if (answer === undefined || "unable" in answer) {
+      const child = spawn("mkfifo", args, { stdio: "ignore" });
+      return new Promise((resolve) => {
+        child.once("error", () => resolve(false));
+        child.once("exit", (code) => resolve(code === 0));
+      });
+    }
+    if ("failed" in answer) return false;
+    const end = "pid" in answer ? await answer.exit : answer;
+    // Where the spawner died there may be some, and there is no reason to do without.
+    return "lost" in end || end.code === 0;
   }
 
   #adopt(directory: string, made: boolean): void {
@@ -102,6 +127,8 @@ export class PipePool {
     }
   }
 }
+
+const NO_STDIO = [null, null, null] as const;
 
 /** No descriptors or no space just now: the job at hand uses sockets, and the next one tries again. */
 function unlessTemporary(error: unknown): void {

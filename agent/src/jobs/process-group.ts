@@ -33,16 +33,22 @@ export function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
 }
 
 /**
- * Ends what a job started: its process group, then whatever has left the group
+ * Ends what a job started: its process group (where its pid is known), then whatever has left the group
  * but still carries the job's id in its environment. SIGTERM first, SIGKILL
  * after the grace. True when nothing that can be seen is left.
  */
-export async function endProcesses(pid: number, jobId: string, limits: EndingLimits): Promise<boolean> {
-  const groupGone = await end({
-    look: () => livingMembers(pid),
-    signal: (signal) => signalGroup(pid, signal),
-    limits,
-  });
+export async function endProcesses(
+  pid: number | undefined,
+  jobId: string,
+  limits: EndingLimits,
+): Promise<boolean> {
+  const groupGone =
+    pid === undefined ||
+    (await end({
+      look: () => livingMembers(pid),
+      signal: (signal) => signalGroup(pid, signal),
+      limits,
+    }));
   const strayGone = await end({
     look: () => carriers(jobId),
     signal: (signal, found) => {

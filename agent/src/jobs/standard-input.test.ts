@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import type { Job } from "./job.ts";
 import { argv, begin, collect, firstLine, follow, newJobs, run, shell, until } from "./test-support.ts";
@@ -129,6 +130,9 @@ test("promise 9: a process that never reads holds its writers back, in bounded m
 
 test("a piece that was cut off while it waited for its turn is not taken, and can be sent again", async () => {
   const job = begin(newJobs(), shell("kill -STOP $$; exec cat", { stdinOpen: true }));
+  // A SIGCONT that came before the stop would be for nothing.
+  const pid = await job.pid;
+  await until(async () => (await readFile(`/proc/${pid}/stat`, "latin1")).includes(") T "));
   const write = writer(job);
   const piece = (index: number): Uint8Array => new Uint8Array(64 * 1024).fill(index);
   const cut = new AbortController();

@@ -18,6 +18,24 @@ export function newJobs(options: JobsOptions = {}): Jobs {
   return jobs;
 }
 
+/** Both ways in which commands are started, each as a jobs core that is ready. */
+export const WAYS: readonly (readonly [name: string, ready: (options?: JobsOptions) => Promise<Jobs>])[] = [
+  ["directly", async (options) => newJobs({ ...options, spawner: false })],
+  ["by the spawner", spawnerJobs],
+];
+
+/** A jobs core whose spawner is ready. */
+export async function spawnerJobs(options: JobsOptions = {}): Promise<Jobs> {
+  const jobs = newJobs(options);
+  await jobs.warm();
+  return jobs;
+}
+
+/** The process that starts commands: the parent of whatever it starts. */
+export async function starterOf(jobs: Jobs): Promise<number> {
+  return Number((await run(jobs, shell("echo $PPID"))).stdout);
+}
+
 export function shell(line: string, more: Partial<Command> = {}): Command {
   return command({ shell: line }, more);
 }
