@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { describe, expect, onTestFinished, test } from "vitest";
+import type { Jobs } from "./jobs.ts";
 import { JOB_LIMITS } from "./limits.ts";
 import {
   alive,
@@ -33,9 +34,12 @@ describe.skipIf(process.platform !== "linux")("the spawner", () => {
     expect([group, session]).toEqual([pid, pid]);
   });
 
-  test("gives a command the three standard descriptors and no more", async () => {
-    const { stdout } = await run(await spawnerJobs(), shell("ls /proc/$$/fd", { stdin: Buffer.from("x") }));
-    expect(stdout.toString()).toBe("0\n1\n2\n");
+  test("gives a command the descriptors that it would have from the agent itself, and no more", async () => {
+    const descriptors = async (jobs: Jobs): Promise<string> =>
+      (await run(jobs, shell("ls /proc/$$/fd", { stdin: Buffer.from("x") }))).stdout.toString();
+    const direct = await descriptors(await spawnerJobs({ spawner: false }));
+    expect(direct).toMatch(/^0\n1\n2\n/);
+    expect(await descriptors(await spawnerJobs())).toBe(direct);
   });
 
   test.each(["/dev/stdout", "/dev/stderr"])("lets a program open %s by its name", async (path) => {
