@@ -12,18 +12,30 @@ import { isStartRequest, plainError, type Report, type StartRequest } from "./sp
 
 const agentDescriptors = `/proc/${Number(process.argv[2])}/fd`;
 
+/** Bounded by the agent, which has only so many requests unanswered. */
+const queue: StartRequest[] = [];
+
 /** Sent to the whole service when it stops: the agent needs us until its jobs have ended. */
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => undefined);
 
 process.once("disconnect", () => process.exit());
 process.on("message", (message) => {
   if (!isStartRequest(message)) throw new TypeError("the agent sent no start request");
-  start(message);
+  queue.push(message);
+  if (queue.length === 1) setImmediate(startNext);
 });
 
 // Where the agent's descriptors can't be opened we are of no use, and say so by not being ready.
 opendirSync(agentDescriptors).closeSync();
 report({ kind: "ready" });
+
+/** One a turn of the loop, so that in a burst the ends of the first are not told after the starts of all. */
+function startNext(): void {
+  const [request] = queue;
+  if (request !== undefined) start(request);
+  queue.shift();
+  if (queue.length > 0) setImmediate(startNext);
+}
 
 function start({ id, program, args, cwd, env, stdio }: StartRequest): void {
   const opened: number[] = [];
