@@ -79,8 +79,6 @@ export class Agent {
     const policy = await loadPolicy(path.join(stateDir, "policy.json"));
     const home = await realHome();
     const jobs = new Jobs();
-    // In the background: a job that comes first is started all the same.
-    jobs.warm();
     const core: Core = {
       jobs,
       files: { stateDir: this.#options.home, home },
@@ -109,6 +107,8 @@ export class Agent {
     const links = { interactive: link("interactive"), bulk: link("bulk") };
     this.#running = { membership, jobs, localDoor, links };
     links.interactive.start();
+    // In the background: a job that comes first is started all the same.
+    jobs.warm();
     log.info("agent started", { machine: membership.identity.name, socket: localDoor.socketPath });
   }
 

@@ -142,6 +142,14 @@ describe.skipIf(process.platform !== "linux")("the spawner", () => {
     await until(async () => (await childrenOf(spawner)).length === 0);
   });
 
+  test("leaves a command to the agent where it is unable itself", async () => {
+    const jobs = await spawnerJobs();
+    const spawner = await starterOf(jobs);
+    // No more descriptors for it.
+    await run(jobs, argv(["prlimit", `--pid=${spawner}`, "--nofile=3:3"]));
+    expect(await starterOf(jobs)).toBe(process.pid);
+  });
+
   test("leaves stops and hangups to the agent", async () => {
     const jobs = await spawnerJobs();
     const spawner = await starterOf(jobs);

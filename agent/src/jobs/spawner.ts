@@ -81,6 +81,7 @@ export class Spawner {
     if (this.#state.kind !== "ready" || this.#waiting.size >= MAX_WAITING) return undefined;
     if (sizeOf(request) > MAX_REQUEST_BYTES) return undefined;
     const { child } = this.#state;
+    if (!child.connected) return undefined;
     this.#lastId += 1;
     const id = this.#lastId;
     const answer = new Promise<Answer>((resolve) => this.#waiting.set(id, resolve));
@@ -104,15 +105,21 @@ export class Spawner {
 
   #launch(): void {
     const launchedAtMs = performance.now();
+    let child: ChildProcess;
+    try {
+      child = spawn(process.execPath, [...NODE_OPTIONS, ENTRY, String(process.pid)], {
+        // A place that never goes away, and nothing of our environment, which may hold keys.
+        cwd: "/",
+        env: spawnerEnvironment(),
+        // No signal of a terminal may reach it: the jobs need it to their end.
+        detached: true,
+        stdio: ["ignore", "ignore", "inherit", "ipc"],
+      });
+    } catch (error) {
+      this.#end(launchedAtMs, String(error));
+      return;
+    }
     const gone = Promise.withResolvers<void>();
-    const child = spawn(process.execPath, [...NODE_OPTIONS, ENTRY, String(process.pid)], {
-      // A place that never goes away, and nothing of our environment, which may hold keys.
-      cwd: "/",
-      env: spawnerEnvironment(),
-      // No signal of a terminal may reach it: the jobs need it to their end.
-      detached: true,
-      stdio: ["ignore", "ignore", "inherit", "ipc"],
-    });
     this.#settled = Promise.withResolvers();
     this.#state = { kind: "starting", child, gone: gone.promise };
     child.unref();
@@ -120,27 +127,34 @@ export class Spawner {
       // One that talks nonsense is not to be trusted with the rest.
       if (!isReport(message) || !this.#take(child, message)) child.kill("SIGKILL");
     });
-    const end = (how: string): void => {
-      const livedMs = performance.now() - launchedAtMs;
-      if (this.#state.kind !== "closed") {
-        this.#state = { kind: "absent", retryAtMs: performance.now() + this.#waitMs };
-        this.#waitMs =
-          livedMs > LONGEST_WAIT_MS ? FIRST_WAIT_MS : Math.min(2 * this.#waitMs, LONGEST_WAIT_MS);
-      }
-      this.#lose(`The agent's helper process that starts commands ended (${how}).`);
-      this.#settled.resolve();
-      gone.resolve();
-    };
     child.on("error", (error) => {
-      // Without a pid it was never there; later errors end with its close.
-      if (child.pid === undefined) end(error.message);
-      else child.kill("SIGKILL");
+      // With a pid it was there once, and its close tells the rest.
+      if (child.pid !== undefined) return;
+      this.#end(launchedAtMs, error.message);
+      gone.resolve();
     });
     // Not `exit`: reports may still lie in the channel then. And it closes only when
     // whatever was just forked has become its command, and can be found as such.
     child.once("close", (code, signal) => {
-      if (child.pid !== undefined) end(signal ?? `code ${code}`);
+      if (child.pid === undefined) return;
+      this.#end(launchedAtMs, signal ?? `code ${code}`);
+      gone.resolve();
     });
+  }
+
+  #end(launchedAtMs: number, how: string): void {
+    const now = performance.now();
+    if (this.#state.kind !== "closed") {
+      this.#state = { kind: "absent", retryAtMs: now + this.#waitMs };
+      const livedLong = now - launchedAtMs > LONGEST_WAIT_MS;
+      this.#waitMs = livedLong ? FIRST_WAIT_MS : Math.min(2 * this.#waitMs, LONGEST_WAIT_MS);
+    }
+    const lost = `The agent's helper process that starts commands ended (${how}).`;
+    const all = [...this.#waiting.values(), ...this.#running.values()];
+    this.#waiting.clear();
+    this.#running.clear();
+    for (const tell of all) tell({ lost });
+    this.#settled.resolve();
   }
 
   /** False where the report makes no sense. */
@@ -181,13 +195,6 @@ export class Spawner {
     this.#settled.resolve();
     this.#holdOpen(child);
     return true;
-  }
-
-  #lose(lost: string): void {
-    const all = [...this.#waiting.values(), ...this.#running.values()];
-    this.#waiting.clear();
-    this.#running.clear();
-    for (const tell of all) tell({ lost });
   }
 
   /** An idle spawner keeps nobody from exiting. */
