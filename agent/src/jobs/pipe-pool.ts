@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
-import { closeSync, constants, mkdtempSync, openSync, readdirSync, rmSync } from "node:fs";
+import { closeSync, constants, mkdtempSync, openSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -115,15 +115,18 @@ export class PipePool {
   }
 
   #adopt(directory: string, made: boolean): void {
+    // Elsewhere first: a `mkfifo` whose end we could not await finds its directory gone, and adds no more.
+    const adopted = `${directory}-adopted`;
+    renameSync(directory, adopted);
     try {
       if (!made) this.#usable = false;
       else if (!this.#closed) {
-        for (const name of readdirSync(directory)) {
-          this.#fifos.push(openSync(join(directory, name), constants.O_RDWR | constants.O_NONBLOCK));
+        for (const name of readdirSync(adopted)) {
+          this.#fifos.push(openSync(join(adopted, name), constants.O_RDWR | constants.O_NONBLOCK));
         }
       }
     } finally {
-      rmSync(directory, { recursive: true });
+      rmSync(adopted, { recursive: true });
     }
   }
 }

@@ -8,6 +8,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, constants, opendirSync, openSync } from "node:fs";
+import { flushCompileCache } from "node:module";
 import { isStartRequest, plainError, type Report, type StartRequest } from "./spawner-messages.ts";
 
 const agentDescriptors = `/proc/${Number(process.argv[2])}/fd`;
@@ -28,6 +29,8 @@ process.on("message", (message) => {
 // Where the agent's descriptors can't be opened we are of no use, and say so by not being ready.
 opendirSync(agentDescriptors).closeSync();
 report({ kind: "ready" });
+// Now rather than at the end, which is SIGKILL: the next spawner starts without a compiler in memory.
+flushCompileCache();
 
 /** One a turn of the loop, so that in a burst the ends of the first are not told after the starts of all. */
 function startNext(): void {

@@ -1,7 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { readdir, readFile, readlink } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, readlink, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Jobs } from "./jobs.ts";
@@ -14,6 +16,7 @@ import {
   eventsOf,
   firstLine,
   follow,
+  newJobs,
   run,
   shell,
   spawnerJobs,
@@ -166,6 +169,28 @@ describe.skipIf(process.platform !== "linux")("the spawner", () => {
       if (hangs) process.kill(spawner, "SIGSTOP");
       await jobs.shutdown();
       expect(await readdir("/proc")).not.toContain(String(spawner));
+    }
+  });
+
+  test("leaves no pipes behind when shutdown comes while they are being made", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "cmdop-jobs-"));
+    const { TMPDIR } = process.env;
+    process.env.TMPDIR = directory;
+    onTestFinished(async () => {
+      if (TMPDIR === undefined) delete process.env.TMPDIR;
+      else process.env.TMPDIR = TMPDIR;
+      await rm(directory, { recursive: true });
+    });
+    for (let round = 0; round < 10; round += 1) {
+      const jobs = newJobs();
+      let made = false;
+      const warm = jobs.warm().then(() => {
+        made = true;
+      });
+      await until(async () => made || (await readdir(directory, { recursive: true })).length > 5);
+      await jobs.shutdown();
+      await warm;
+      expect(await readdir(directory)).toEqual([]);
     }
   });
 
