@@ -143,7 +143,7 @@ export { drained } from "./rpc/drained.ts";
 export { methodPath } from "./rpc/method-path.ts";
 export { serve } from "./rpc/server.ts";
 export type { Admit, Arrival, Call, CallOptions, Handlers, Service, ServiceClient } from "./rpc/types.ts";
-export { DrainingDuplex } from "./transport/draining-duplex.ts";
+export { DrainingDuplex, MAX_UNSENT_BYTES } from "./transport/draining-duplex.ts";
 export { applyWindows, LANE_WINDOWS, type LaneName } from "./transport/lanes.ts";
 export {
   AGENT_ALPN,

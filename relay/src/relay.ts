@@ -130,7 +130,7 @@ export class Relay {
     const budget = new Budget(this.#options.bounds);
     undo.defer(() => budget.close());
     const authenticator = new Authenticator(trust);
-    const keyWatch = new KeyWatch(authenticator, budget, log);
+    const keyWatch = new KeyWatch({ authenticator, budget, times, log });
     undo.defer(() => keyWatch.close());
     const links = new Links({
       greet: createGreet(trust, log),

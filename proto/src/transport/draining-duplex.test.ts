@@ -66,8 +66,12 @@ describe("DrainingDuplex", () => {
     "acknowledges no more than the bound of the %s lane to a peer that never reads, and goes on when it does",
     async (lane, chunks) => {
       const [socket, peer] = duplexPair();
+      const maxBytes = MAX_UNSENT_BYTES[lane];
       let timesFull = 0;
-      const draining = new DrainingDuplex(socket, { lane, onFull: () => (timesFull += 1) });
+      const draining = new DrainingDuplex(socket, {
+        maxUnsentBytes: maxBytes,
+        onFull: () => (timesFull += 1),
+      });
       let acknowledged = 0;
       for (const chunk of megabytes(chunks * MiB)) {
         draining.write(chunk, () => {
@@ -75,7 +79,6 @@ describe("DrainingDuplex", () => {
         });
         await settled();
       }
-      const maxBytes = MAX_UNSENT_BYTES[lane];
       expect(acknowledged).toBeGreaterThanOrEqual(maxBytes - MiB);
       expect(acknowledged).toBeLessThanOrEqual(maxBytes + MiB);
       expect(socket.writableLength).toBeLessThanOrEqual(maxBytes + MiB);
@@ -87,9 +90,9 @@ describe("DrainingDuplex", () => {
     },
   );
 
-  it("counts what each write costs beside its bytes, and takes the bound of another lane when it is told", async () => {
+  it("counts what each write costs beside its bytes, and takes another bound when it is told", async () => {
     const [socket] = duplexPair();
-    const draining = new DrainingDuplex(socket, { lane: "interactive" });
+    const draining = new DrainingDuplex(socket, { maxUnsentBytes: MAX_UNSENT_BYTES.interactive });
     let acknowledged = 0;
     const writes = 10_000;
     for (let count = 0; count < writes; count += 1) {
@@ -103,7 +106,7 @@ describe("DrainingDuplex", () => {
     expect(socket.writableLength).toBeLessThanOrEqual(
       (17 * MAX_UNSENT_BYTES.interactive) / WRITE_OVERHEAD_BYTES,
     );
-    draining.setLane("bulk");
+    draining.maxUnsentBytes = MAX_UNSENT_BYTES.bulk;
     await settled();
     expect(acknowledged).toBe(writes);
     draining.destroy();

@@ -11,8 +11,8 @@ export const WRITE_OVERHEAD_BYTES = 512;
 
 /** What a draining duplex may be told. */
 export interface DrainingDuplexOptions {
-  /** Whose bound counts; bulk unless said. */
-  readonly lane?: LaneName | undefined;
+  /** Bytes, WRITE_OVERHEAD_BYTES for each write among them, that may wait unsent; the bulk lane's unless said. */
+  readonly maxUnsentBytes?: number | undefined;
   /** Called whenever a write meets the bound, with the session still at work: end nothing within the call. */
   readonly onFull?: (() => void) | undefined;
 }
@@ -23,7 +23,7 @@ export interface DrainingDuplexOptions {
  * peers that both have more in flight than the kernel takes would wait for each
  * other for ever. What is in flight is bounded by the flow-control windows; a
  * peer that grants huge windows, or asks for answers that no window covers, and
- * then reads nothing meets MAX_UNSENT_BYTES, plus the one write that each stream
+ * then reads nothing meets the bound, plus the one write that each stream
  * of the session may have handed over with the others in a batch.
  */
 export class DrainingDuplex extends Duplex {
@@ -33,11 +33,11 @@ export class DrainingDuplex extends Duplex {
   #unsentBytes = 0;
   #waiting: (() => void) | undefined;
 
-  constructor(socket: Duplex, { lane = "bulk", onFull }: DrainingDuplexOptions = {}) {
+  constructor(socket: Duplex, options: DrainingDuplexOptions = {}) {
     super({ allowHalfOpen: true });
     this.#socket = socket;
-    this.#onFull = onFull;
-    this.#maxUnsentBytes = MAX_UNSENT_BYTES[lane];
+    this.#onFull = options.onFull;
+    this.#maxUnsentBytes = options.maxUnsentBytes ?? MAX_UNSENT_BYTES.bulk;
     socket.on("data", (chunk: Buffer) => {
       if (!this.push(chunk)) socket.pause();
     });
@@ -57,9 +57,9 @@ export class DrainingDuplex extends Duplex {
     return this.#unsentBytes;
   }
 
-  /** Takes the bound of another lane from now on. */
-  setLane(lane: LaneName): void {
-    this.#maxUnsentBytes = MAX_UNSENT_BYTES[lane];
+  /** Another bound from now on. */
+  set maxUnsentBytes(bytes: number) {
+    this.#maxUnsentBytes = bytes;
     if (this.#unsentBytes <= this.#maxUnsentBytes) this.#acknowledge();
   }
 

@@ -1,7 +1,11 @@
-import { generateKeyPair } from "@cmdop/proto";
+import { generateKeyPair, signCallToken } from "@cmdop/proto";
 import { expect, it } from "vitest";
-import { errorOf, rawAnswer, rawCall } from "../testing/raw-call.ts";
+import { errorOf, type RawAnswer, rawAnswer, rawCall } from "../testing/raw-call.ts";
+import { startTcpProxy } from "../testing/tcp-proxy.ts";
 import { nowS, refusal, until, World } from "../testing/world.ts";
+
+/** Only a new roster makes this relay look at its open calls. */
+const NO_KEY_CHECKS = { keyCheckIntervalMs: 300_000, shutdownDrainMs: 50 };
 
 it("takes the first roster from the owner that it was started with, later ones from the owners in force", async () => {
   await using world = await World.start({ roster: false });
@@ -75,7 +79,7 @@ it("tells a key who it is and what it reaches", async () => {
 });
 
 it("ends the open calls of a key that is revoked", async () => {
-  await using world = await World.start();
+  await using world = await World.start({ times: NO_KEY_CHECKS });
   await world.agent("web-1");
   const caller = world.caller(await world.key());
   const other = world.caller(await world.key());
@@ -111,4 +115,116 @@ it("survives more canceled calls to its own services than Node lets through by i
   }
   expect(victim.closed).toBe(false);
   expect(errorOf(await rawAnswer(victim.end(Buffer.alloc(5))))).toBe("status 0");
+});
+
+it("ends the open calls of a key whose granting owner has left, and answers the owner who leaves", async () => {
+  await using world = await World.start({ times: NO_KEY_CHECKS });
+  await world.agent("web-1");
+  const second = generateKeyPair();
+  await world.putRoster({ seq: 2, owners: [world.owner.publicKey, second.publicKey] });
+  const other = world.caller(await world.key());
+  const caller = world.caller(await world.key({}, second));
+  const calls = [];
+  for (const { exec, headers } of [other, caller]) {
+    const call = exec.attach({ jobId: "j" }, { headers: await headers("web-1") })[Symbol.asyncIterator]();
+    await call.next();
+    calls.push(call);
+  }
+  const leaving = world.caller(second);
+  const roster = await world.roster({ seq: 3 }, second);
+  await leaving.roster.put({ roster }, { headers: await leaving.headers() });
+  expect(await refusal(Promise.resolve(calls[1]?.next()))).toBe("GrantRefused");
+  expect((await world.health()).calls).toBe(1);
+});
+
+it("ends the open calls of a key whose grant has ended", async () => {
+  await using world = await World.start();
+  await world.agent("web-1");
+  const caller = world.caller(await world.key({ not_after: nowS() + 2 }));
+  const headers = await caller.headers("web-1");
+  const call = caller.exec.attach({ jobId: "j" }, { headers })[Symbol.asyncIterator]();
+  await call.next();
+  expect(await refusal(call.next())).toBe("GrantExpired");
+});
+
+it("lets no call slip in that was on its way when its key was revoked", async () => {
+  await using world = await World.start({ times: NO_KEY_CHECKS });
+  await world.agent("web-1");
+  const key = await world.key();
+  const caller = world.caller(key);
+  const headers = await caller.headers("web-1");
+  // Each call has a token of its own, whose signature is still to be checked.
+  const tokens = await Promise.all(
+    Array.from({ length: 200 }, (_, call) =>
+      signCallToken({ relayId: world.relay.id, machine: "web-1" }, key, nowS() + 100 - call),
+    ),
+  );
+  const session = await world.rawCaller();
+  const attach = (authorization: string) => {
+    const call = rawCall(session, "/cmdop.v1.Exec/Attach", { ...headers, authorization });
+    return rawAnswer(call.end(Buffer.alloc(5)));
+  };
+  const owner = world.caller(world.owner);
+  const roster = await world.roster({ seq: 2, revoked: [key.id] });
+  const put = owner.roster.put({ roster }, { headers: await owner.headers() });
+  const answers: Promise<RawAnswer>[] = [];
+  for (const token of tokens) {
+    answers.push(attach(`Bearer ${token}`));
+    if (answers.length % 10 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  await put;
+  expect(new Set((await Promise.all(answers)).map(errorOf))).toEqual(new Set(["KeyRevoked"]));
+});
+
+it("brings a new roster to the agents that are connected, over each of their links", async () => {
+  await using world = await World.start();
+  const machineKey = generateKeyPair();
+  const interactive = await world.agent("web-1", { machineKey });
+  const { bootId } = interactive;
+  const bulk = await world.agent("web-1", { machineKey, bootId, lane: "bulk", joinToken: "" });
+  // An agent that hears nothing keeps it from nobody.
+  const wire = await startTcpProxy(world.relay.port);
+  world.defer(() => wire.close());
+  await world.agent("deaf", { socket: await wire.socket() });
+  wire.freeze();
+  const newest = await world.roster({ seq: 5 });
+  const owner = world.caller(world.owner);
+  await owner.roster.put({ roster: newest }, { headers: await owner.headers() });
+  await until(() => [interactive, bulk].every(({ rosters }) => rosters.at(-1) === newest));
+});
+
+it("refuses a grant from the future, since machines would take its time for the time, and says both times", async () => {
+  await using world = await World.start();
+  const owner = world.caller(world.owner);
+  const put = async (iat: number) => {
+    const grant = await world.grant(generateKeyPair(), { iat });
+    return owner.keys.put({ grant }, { headers: await owner.headers() });
+  };
+  const ahead = nowS() + 600;
+  await expect(put(ahead)).rejects.toMatchObject({
+    code: "InvalidArgument",
+    message: expect.stringMatching(
+      new RegExp(`it says ${new Date(ahead * 1000).toISOString()}, the clock here \\d{4}-`),
+    ),
+  });
+  await put(nowS() + 60);
+});
+
+it("takes only so many calls of a key at once to its own services, and no large requests", async () => {
+  await using world = await World.start();
+  const caller = world.caller(await world.key());
+  const session = await world.rawCaller();
+  const headers = await caller.headers();
+  const call = () => rawCall(session, "/cmdop.relay.v1.Keys/WhoAmI", headers);
+  // From here on every call is let in at once, in the order of their arrival.
+  expect(errorOf(await rawAnswer(call().end(Buffer.alloc(5))))).toBe("status 0");
+  const begun = Array.from({ length: 32 }, call);
+  // A message of 1 MiB begins like this.
+  for (const one of begun) one.write(Buffer.concat([Buffer.of(0, 0, 16, 0, 0), Buffer.alloc(60_000)]));
+  expect(errorOf(await rawAnswer(call().end(Buffer.alloc(5))))).toBe("LimitExceeded");
+  const [large] = begun;
+  if (large === undefined) throw new TypeError("no call");
+  large.write(Buffer.alloc(6_000));
+  expect(errorOf(await rawAnswer(large))).toBe("MessageTooLarge");
+  expect(errorOf(await rawAnswer(call().end(Buffer.alloc(5))))).toBe("status 0");
 });

@@ -120,8 +120,9 @@ export class Trust implements Directory {
   /** Keeps a roster with a higher seq than the present one, signed by a present owner. Returns what is in force. */
   putRoster(statement: string): Promise<RosterClaims> {
     // One after the other: what a roster may do is up to the owners that the one before it names.
-    const putting = this.#putting.then(() => this.#putRoster(statement));
-    this.#putting = putting.catch(() => undefined);
+    const put = (): Promise<RosterClaims> => this.#putRoster(statement);
+    const putting = this.#putting.then(put, put);
+    this.#putting = putting;
     return putting;
   }
 

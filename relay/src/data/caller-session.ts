@@ -17,6 +17,7 @@ import {
   LANE_WINDOWS,
   type LaneName,
   MAX_FRONT_HEADER_BYTES,
+  MAX_UNSENT_BYTES,
   type MachineIdentity,
   methodRule,
   watchdog,
@@ -33,6 +34,7 @@ import {
   FRONT_SESSION_MEMORY_MB,
   MAX_CALLS_PER_KEY,
   MAX_REFUSALS_OF_STRANGER,
+  MAX_UNSENT_TO_STRANGER_BYTES,
   type Times,
 } from "./limits.ts";
 import { type ProxiedCall, proxy } from "./proxy.ts";
@@ -79,8 +81,7 @@ export class CallerSession {
     this.#options = options;
     const { tls, raw, times } = options;
     this.#connection = new DrainingDuplex(tls, {
-      lane: this.#lane,
-      // A stranger is owed some refusals and no more: what is full of answers that it does not read is an attack.
+      maxUnsentBytes: MAX_UNSENT_TO_STRANGER_BYTES,
       onFull: () =>
         setImmediate(() => {
           if (this.#known === undefined) this.destroy();
@@ -229,6 +230,7 @@ export class CallerSession {
         budget.release(holder);
       },
     };
+    this.#connection.maxUnsentBytes = MAX_UNSENT_BYTES[this.#lane];
     onKnown();
   }
 
@@ -236,7 +238,7 @@ export class CallerSession {
   #raiseTo(lane: LaneName): void {
     if (lane === this.#lane || lane === "interactive" || this.#session.destroyed) return;
     this.#lane = lane;
-    this.#connection.setLane(lane);
+    this.#connection.maxUnsentBytes = MAX_UNSENT_BYTES[lane];
     applyWindows(this.#session, lane);
   }
 

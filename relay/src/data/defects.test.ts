@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
-import { codec, Exec, Files, generateKeyPair, LANE_WINDOWS } from "@cmdop/proto";
+import { codec, Exec, Files, generateKeyPair, type KeyPair, LANE_WINDOWS } from "@cmdop/proto";
 import { describe, expect, it, vi } from "vitest";
 import { frame } from "../testing/fake-agent.ts";
 import { errorOf, rawAnswer, rawCall } from "../testing/raw-call.ts";
@@ -11,6 +11,7 @@ import { all, type Caller, refusal, until, World } from "../testing/world.ts";
 const MiB = 1024 * 1024;
 const START = "/cmdop.v1.Exec/Start";
 const INFO = "/cmdop.v1.Files/Info";
+const READ_STREAM = "/cmdop.v1.Files/ReadStream";
 
 /** An empty gRPC message. */
 const EMPTY = Buffer.alloc(5);
@@ -288,6 +289,27 @@ describe("promise 9: one caller harms only itself", () => {
     await until(async () => (await world.health()).calls === 0);
   });
 
+  it("by beginning requests and ending none; what they make others hold stays within its share", async () => {
+    await using world = await World.start({ bounds: { heldBytesPerKey: 16 * MiB } });
+    const agent = await world.agent("web-1");
+    const unharmed = await withVictim(world);
+    const session = await world.rawCaller();
+    const headers = await world.caller(await world.key()).headers("web-1");
+    let dropped = 0;
+    for (let count = 0; count < 20; count += 1) {
+      const call = rawCall(session, "/cmdop.v1.Files/Write", headers);
+      // A message of 4 MiB begins like this.
+      call.write(Buffer.concat([Buffer.of(0, 0, 64, 0, 0), Buffer.alloc(2 * MiB)]));
+      call.once("close", () => {
+        if (call.rstCode === 11) dropped += 1;
+      });
+    }
+    await until(() => agent.calls.length === 1 && dropped >= 12);
+    await unharmed();
+    session.destroy();
+    await until(async () => (await world.health()).calls === 0);
+  });
+
   it("by reading nothing from its connection at all", async () => {
     await using world = await World.start({ bounds: { heldBytesPerKey: 4 * MiB } });
     await world.agent("web-1");
@@ -298,7 +320,7 @@ describe("promise 9: one caller harms only itself", () => {
     session.setLocalWindowSize(2 ** 30);
     const headers = await world.caller(await world.key()).headers("web-1");
     const closed = once(session, "close");
-    const call = rawCall(session, "/cmdop.v1.Files/ReadStream", headers);
+    const call = rawCall(session, READ_STREAM, headers);
     call.end(frame(codec(Files.method.readStream.input).serialize({ path: "/100000" })));
     await once(call, "response");
     wire.pause();
@@ -307,6 +329,51 @@ describe("promise 9: one caller harms only itself", () => {
     await closed;
     await unharmed();
   });
+});
+
+it("content that one key does not read on a shared connection is not another key's, though that one opened it", async () => {
+  await using world = await World.start({ bounds: { heldBytesPerKey: 16 * MiB } });
+  const answered = Promise.withResolvers<void>();
+  const agent = await world.agent("raw", {
+    onStream: (stream, { ":path": path }) => {
+      stream.resume();
+      if (path !== READ_STREAM) return;
+      stream.once("close", answered.resolve);
+      stream.respond({ ":status": 200 }, { waitForTrailers: true });
+      stream.once("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+      stream.end(Buffer.alloc(15 * MiB));
+    },
+  });
+  const [opener, reader, greedy] = [await world.key(), await world.key(), await world.key()];
+  const headersOf = (key: KeyPair) => world.caller(key).headers("raw");
+  const wire = await startTcpProxy(world.relay.port);
+  world.defer(() => wire.close());
+  const shared = await world.rawCaller({ initialWindowSize: 2 ** 30 }, await wire.socket());
+  shared.setLocalWindowSize(2 ** 30);
+  const whoAmI = await world.caller(opener).headers();
+  await rawAnswer(rawCall(shared, "/cmdop.relay.v1.Keys/WhoAmI", whoAmI).end(EMPTY));
+  const reading = rawCall(shared, READ_STREAM, await headersOf(reader)).end(EMPTY);
+  const answer = rawAnswer(reading);
+  await once(reading, "response");
+  wire.pause();
+  await answered.promise;
+
+  const begin = async (key: KeyPair, count: number) => {
+    const [session, headers] = [await world.rawCaller(), await headersOf(key)];
+    const calls = Array.from({ length: count }, () => rawCall(session, "/cmdop.v1.Files/Write", headers));
+    // A message of 4 MiB begins like this.
+    const half = Buffer.concat([Buffer.of(0, 0, 64, 0, 0), Buffer.alloc(2 * MiB)]);
+    await Promise.all(calls.map((call) => new Promise((resolve) => call.write(half, resolve))));
+    return calls;
+  };
+  const own = await begin(opener, 7);
+  await new Promise((resolve) => agent.session.ping(resolve));
+  // Once this one is found to hold too much, the others have been looked at too.
+  const tooMuch = await begin(greedy, 9);
+  await until(() => tooMuch.some(({ closed }) => closed));
+  expect(own.map(({ closed }) => closed)).not.toContain(true);
+  wire.resume();
+  expect(await answer).toMatchObject({ bytes: 15 * MiB, trailers: { "grpc-status": "0" } });
 });
 
 /** A Start request by hand. */

@@ -1,8 +1,8 @@
 import { once } from "node:events";
-import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTcp, createServer, type Server, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { expect, it } from "vitest";
-import { rawAnswer, rawCall } from "../testing/raw-call.ts";
+import { errorOf, rawAnswer, rawCall } from "../testing/raw-call.ts";
 import { until, World } from "../testing/world.ts";
 import { MAX_STRANGERS_PER_ADDRESS } from "./limits.ts";
 
@@ -14,6 +14,9 @@ const PATIENT = {
   greetTimeoutMs: 300_000,
   shutdownDrainMs: 50,
 };
+
+/** What a flood sends before the test gives up: a relay without a bound would take it all. */
+const MAX_FLOOD_BYTES = 48 * 1024 * 1024;
 
 function tcp(world: World): Socket {
   const socket = connectTcp(world.relay.port, "127.0.0.1");
@@ -32,6 +35,12 @@ function tls(world: World, alpn: string[]): TLSSocket {
   socket.on("error", () => undefined);
   world.defer(() => socket.destroy());
   return socket;
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new TypeError("no port");
+  return address.port;
 }
 
 /** `once` would take a TLS alert for a failure. */
@@ -147,4 +156,50 @@ it("promise 9: 1,000 idle connections cost a fixed amount and lock nobody out", 
   await world.agent("web-2");
   const caller = world.caller(await world.key());
   await caller.files.info({ path: "/" }, { headers: await caller.headers("web-2") });
+});
+
+it("promise 9: ends a stranger that asks without end and reads no answer", async () => {
+  const { world, unharmed } = await busy(PATIENT);
+  await using _ = world;
+  const socket = tls(world, ["h2"]);
+  await once(socket, "secureConnect");
+  socket.write(Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
+  socket.write(Buffer.from("000000040000000000", "hex"));
+  const pings = Buffer.concat(Array(4_096).fill(Buffer.from("0000080600000000000000000000000000", "hex")));
+  let sent = 0;
+  const flood = (): void => {
+    // It reads nothing: a TLS socket without a reader takes nothing from the kernel but what fits its buffer.
+    while (sent < MAX_FLOOD_BYTES && socket.writable && socket.write(pings)) sent += pings.length;
+  };
+  socket.on("drain", flood);
+  const gone = closed(socket);
+  flood();
+  await gone;
+  expect(sent).toBeLessThan(MAX_FLOOD_BYTES);
+  await unharmed();
+});
+
+it("tells connections apart that differ in the relay's own address alone", async () => {
+  await using world = await World.start({ host: "0.0.0.0", times: TIMES });
+  await world.agent("web-1");
+  const headers = await world.caller(await world.key()).headers("web-1");
+  const listener = createServer().listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  const from = { localAddress: "127.0.0.1", localPort: portOf(listener) };
+  listener.close();
+  await once(listener, "close");
+  const dial = async (host: string) => {
+    const socket = connectTcp({ port: world.relay.port, host, ...from });
+    world.defer(() => socket.destroy());
+    await once(socket, "connect");
+    return socket;
+  };
+  const [first, second] = [await dial("127.0.0.1"), await dial("127.0.0.2")];
+  second.resume();
+  const session = await world.rawCaller({}, first);
+  const call = () => rawAnswer(rawCall(session, "/cmdop.v1.Files/Info", headers).end(Buffer.alloc(5)));
+  expect(errorOf(await call())).toBe("status 0");
+  // The one without a handshake is closed, and the other is not.
+  await closed(second);
+  expect(errorOf(await call())).toBe("status 0");
 });

@@ -12,6 +12,9 @@ export const MAX_STRANGERS = 1_024;
 /** The same from one address (one /64 of IPv6): a single host can't crowd out the others. */
 export const MAX_STRANGERS_PER_ADDRESS = 256;
 
+/** Answers that may wait for a stranger who does not read them: some refusals. 64 MiB for all strangers together. */
+export const MAX_UNSENT_TO_STRANGER_BYTES = 64 * KiB;
+
 /** Sessions of one key: every process of a caller needs two. */
 export const MAX_SESSIONS_PER_KEY = 1_024;
 
@@ -32,9 +35,6 @@ export const MAX_HELD_BYTES = 512 * MiB;
 
 /** Pause between two looks at what is held, in milliseconds: a fast network brings some 50 MiB meanwhile. */
 export const HELD_SAMPLE_INTERVAL_MS = 250;
-
-/** How often open calls are held against their keys, in milliseconds: as long may a call outlive its key's grant. */
-export const KEY_CHECK_INTERVAL_MS = 1_000;
 
 /** Cancels of one key that are passed on at once, over all its sessions; further calls are refused until it refills. */
 export const CANCEL_BURST = 4_000;
@@ -74,6 +74,8 @@ export interface Times {
   readonly greetTimeoutMs: number;
   /** A caller's session without a call is closed after this; its client opens another when it needs one. */
   readonly idleSessionMs: number;
+  /** Pause between two looks whether the keys of open calls may still call: as long may a call outlive its key's grant. */
+  readonly keyCheckIntervalMs: number;
   /** What a replaced link's calls have to finish. */
   readonly linkDrainMs: number;
   /** What calls have to finish when the relay shuts down. */
@@ -92,6 +94,7 @@ export const DEFAULT_TIMES: Times = {
   firstCallTimeoutMs: 15_000,
   greetTimeoutMs: 10_000,
   idleSessionMs: 10 * 60_000,
+  keyCheckIntervalMs: 1_000,
   linkDrainMs: 30_000,
   shutdownDrainMs: 3_000,
   linkPingIntervalMs: 10_000,

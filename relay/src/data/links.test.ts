@@ -122,6 +122,10 @@ it("refuses an agent that does not prove its key, and one that nobody invited", 
   expect(await dial({ joinToken: await world.joinToken({ exp: Math.floor(Date.now() / 1000) - 1 }) })).toBe(
     "LinkRefused",
   );
+  const ahead = Math.floor(Date.now() / 1000) + 600;
+  expect(await dial({ joinToken: await world.joinToken({ iat: ahead, exp: ahead + 600 }) })).toBe(
+    "LinkRefused",
+  );
   const elsewhere = { id: generateKeyPair().publicKey, address: world.relay.address };
   expect(await dial({ joinToken: await world.joinToken({ relay: elsewhere }) })).toBe("LinkRefused");
   const member = generateKeyPair();

@@ -1,13 +1,17 @@
 import { once } from "node:events";
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
-import { generateKeyPair, HEADERS } from "@cmdop/proto";
+import { DEFAULT_MAX_REQUEST_BYTES, generateKeyPair, HEADERS, methodRule } from "@cmdop/proto";
 import { describe, expect, it } from "vitest";
 import { frame } from "../testing/fake-agent.ts";
 import { dialHostileAgent, literal } from "../testing/hostile-agent.ts";
 import { errorOf, rawAnswer, rawCall } from "../testing/raw-call.ts";
 import { all, refusal, until, World } from "../testing/world.ts";
+import { CANCEL_BURST } from "./limits.ts";
 
 const READ = "/cmdop.v1.Files/Read";
+
+/** An empty gRPC message. */
+const EMPTY = Buffer.alloc(5);
 
 /** A machine that answers each stream as the test says, and a raw caller of it. */
 async function rawPair(
@@ -247,6 +251,83 @@ describe("a call through the relay", () => {
     // A window and some buffers on each of the two legs, not what the writers would like.
     expect(sent).toBeLessThan(2 * 1024 * 1024);
     expect(accepted).toBeLessThan(2 * 1024 * 1024);
+  });
+
+  it("brings a whole answer to a caller that reads it slowly, though the machine has gone since", async () => {
+    await using world = await World.start();
+    const ended = Promise.withResolvers<ServerHttp2Stream>();
+    const agent = await world.agent("raw", {
+      onStream: (stream) => {
+        stream.respond({ ":status": 200 }, { waitForTrailers: true });
+        stream.once("wantTrailers", () => {
+          stream.sendTrailers({ "grpc-status": "0" });
+          ended.resolve(stream);
+        });
+        stream.end(Buffer.alloc(200_000));
+      },
+    });
+    const session = await world.rawCaller({ initialWindowSize: 0 });
+    const headers = await world.caller(await world.key()).headers("raw");
+    const call = rawCall(session, READ, headers).end();
+    await once(call, "response");
+    await ended.promise;
+    // The relay has read all that came before it answers this.
+    await new Promise((resolve) => agent.session.ping(resolve));
+    agent.tls.destroy();
+    await until(async () => (await world.health()).links.interactive === 0);
+    session.settings({ initialWindowSize: 65_535 });
+    expect(await rawAnswer(call)).toMatchObject({ bytes: 200_000, trailers: { "grpc-status": "0" } });
+  });
+
+  it("does not take a machine's resets for the caller's cancels", async () => {
+    await using world = await World.start();
+    const { call } = await rawPair(world, (stream, { "x-how": how }) => {
+      if (how === "answer") stream.respond({ ":status": 200, "grpc-status": "0" }, { endStream: true });
+      else stream.close(8);
+    });
+    for (let done = 0; done < CANCEL_BURST * 2; done += 200) {
+      const answers = await Promise.all(Array.from({ length: 200 }, () => rawAnswer(call())));
+      expect(new Set(answers.map(({ rstCode }) => rstCode))).toEqual(new Set([8]));
+    }
+    expect(errorOf(await rawAnswer(call(READ, { "x-how": "answer" }).end()))).toBe("status 0");
+  });
+
+  it("counts as the caller's cancels what it leaves open when it goes", async () => {
+    await using world = await World.start();
+    await world.agent("web-1");
+    const headers = await world.caller(await world.key()).headers("web-1");
+    const leave = async (): Promise<boolean> => {
+      const session = await world.rawCaller();
+      const calls = Array.from({ length: 1_000 }, () =>
+        rawCall(session, "/cmdop.v1.Exec/Attach", headers).end(EMPTY),
+      );
+      const answers = await Promise.all(calls.map((call) => once(call, "response")));
+      session.destroy();
+      await until(async () => (await world.health()).calls === 0);
+      return answers.some(([answer]) => answer[HEADERS.error] === "LimitExceeded");
+    };
+    let rounds = 1;
+    while (rounds < 12 && !(await leave())) rounds += 1;
+    expect(rounds).toBeGreaterThan(CANCEL_BURST / 1_000);
+    expect(rounds).toBeLessThan(12);
+  });
+
+  it("refuses a request over its method's bound, and lets one at it pass", async () => {
+    await using world = await World.start();
+    const { call } = await rawPair(world, (stream) => {
+      stream.resume();
+      stream.once("end", () => {
+        if (!stream.closed) stream.respond({ ":status": 200, "grpc-status": "0" }, { endStream: true });
+      });
+    });
+    const attempt = async (path: string, bytes: number) =>
+      errorOf(await rawAnswer(call(path).end(Buffer.alloc(bytes))));
+    for (const path of [READ, "/cmdop.v1.Exec/Start", "/cmdop.v1.Files/Write"]) {
+      const maxBytes = methodRule(path)?.maxRequestBytes ?? DEFAULT_MAX_REQUEST_BYTES;
+      expect([path, await attempt(path, maxBytes)]).toEqual([path, "status 0"]);
+      expect([path, await attempt(path, maxBytes + 1)]).toEqual([path, "MessageTooLarge"]);
+    }
+    expect(await attempt("/cmdop.v1.Files/WriteStream", 8 * 1024 * 1024)).toBe("status 0");
   });
 
   it.each<[string, Buffer[], Buffer?]>([

@@ -63,18 +63,11 @@ export function proxy(options: ProxyOptions): ProxiedCall {
   const fail = (error: CmdopError): void => {
     if (complete || failure !== undefined) return;
     // The whole answer is here: only the caller is still reading it, and the upstream may go.
-    if (trailers !== undefined && (caller.writableEnded || passRest())) return;
+    if (trailers !== undefined) return;
     failure = error;
     cancel.abort();
     if (caller.headersSent) caller.end();
     else answerError(caller, error);
-  };
-  /** Hands over what of the answer waits here; false when it is gone already. */
-  const passRest = (): boolean => {
-    if (request.destroyed) return false;
-    while (request.read() !== null); // each read is a "data" event
-    caller.end();
-    return true;
   };
   /** Ends the caller's side by a reset of ours, which is no cancel of the caller's. */
   const reset = (code: number): void => {
@@ -121,6 +114,9 @@ export function proxy(options: ProxyOptions): ProxiedCall {
 
   request.once("trailers", (received) => {
     trailers = received;
+    // All else is here too, and would be lost with the upstream: take it, a window's worth at most.
+    while (request.read() !== null); // each read is a "data" event
+    caller.end();
   });
   request.once("response", (received, flags) => {
     if (caller.destroyed || caller.headersSent) return;

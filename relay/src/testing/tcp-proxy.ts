@@ -9,6 +9,8 @@ export interface TcpProxy {
   freeze(): void;
   /** Takes no more bytes, as a peer that does not read. */
   pause(): void;
+  /** Takes bytes again. */
+  resume(): void;
   close(): void;
 }
 
@@ -46,6 +48,9 @@ export async function startTcpProxy(port: number): Promise<TcpProxy> {
     },
     pause: () => {
       for (const socket of pairs) socket.pause();
+    },
+    resume: () => {
+      for (const socket of pairs) socket.resume();
     },
     close: () => {
       server.close();

@@ -1,0 +1,69 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  DEFAULT_GRANT_LIFETIME_S,
+  generateKeyPair,
+  type KeyPair,
+  type RosterClaims,
+  signGrant,
+  signRoster,
+} from "@cmdop/proto";
+import { expect, it } from "vitest";
+import { nowS, refusal } from "../testing/world.ts";
+import { SqliteStore } from "./sqlite-store.ts";
+import { Trust } from "./trust.ts";
+
+const [first, second] = [generateKeyPair(), generateKeyPair()];
+
+/** What a relay trusts, with two owners in force. */
+async function twoOwners(use: (trust: Trust) => Promise<void>): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), "cmdop-trust-"));
+  const store = new SqliteStore(dir);
+  try {
+    const trust = await Trust.open({ store, relayId: first.id, firstOwner: first.publicKey });
+    await trust.putRoster(await roster({ seq: 1, owners: [first.publicKey, second.publicKey] }));
+    await use(trust);
+  } finally {
+    await store.close();
+    await rm(dir, { recursive: true });
+  }
+}
+
+function roster(claims: Partial<RosterClaims>, signer = first): Promise<string> {
+  const base = { seq: 1, iat: nowS(), owners: [first.publicKey], relays: [], revoked: [] };
+  return signRoster({ ...base, ...claims }, signer);
+}
+
+function grant(key: KeyPair, signer: KeyPair): Promise<string> {
+  const claims = {
+    key: key.publicKey,
+    name: "test",
+    scopes: ["terminal" as const],
+    machines: [{ name: "*" }],
+  };
+  return signGrant({ ...claims, iat: nowS(), not_after: nowS() + DEFAULT_GRANT_LIFETIME_S }, signer);
+}
+
+it("does not remember a grant that it verified under owners who have left meanwhile", () =>
+  twoOwners(async (trust) => {
+    const keys = Array.from({ length: 20 }, generateKeyPair);
+    for (const key of keys) await trust.putGrant(await grant(key, second));
+    // The roster's check is under way before the grants' begin, and ends before the last of them does.
+    const putting = trust.putRoster(await roster({ seq: 2 }));
+    const asked = keys.map(({ id }) => refusal(trust.grantOf(id)));
+    await putting;
+    expect(new Set(await Promise.all(asked))).toEqual(new Set(["GrantRefused"]));
+    for (const { id } of keys) expect(await refusal(trust.grantOf(id))).toBe("GrantRefused");
+  }));
+
+it("takes one roster after the other: an owner whom one leaves out can't sign the next", () =>
+  twoOwners(async (trust) => {
+    const [without, back] = [
+      await roster({ seq: 2 }),
+      await roster({ seq: 3, owners: [second.publicKey] }, second),
+    ];
+    const put = [trust.putRoster(without), refusal(trust.putRoster(back))];
+    expect((await Promise.all(put))[1]).toBe("GrantRefused");
+    expect(trust.owners()).toEqual([first.publicKey]);
+  }));
