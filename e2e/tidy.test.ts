@@ -192,6 +192,9 @@ describe("files", () => {
         queue.push(resolveImport(file, specifier));
       for (const [, name = ""] of file.text.matchAll(/"([\w.-]+\.ts)"/g))
         queue.push(resolveImport(file, name));
+      // Beside us, as source or as built.
+      for (const [, name = ""] of file.text.matchAll(/`([\w.-]+)\$\{extname\(/g))
+        queue.push(resolveImport(file, `${name}.ts`));
     }
     const offenders = SOURCES.filter((file) => /\/src\//.test(file.path) && !reached.has(file.path));
     expectNone(
