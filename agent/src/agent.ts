@@ -14,12 +14,15 @@ import { admitThrough, type Gate } from "./doors/admit.ts";
 import { Identifier } from "./doors/identify.ts";
 import { LargeAnswers } from "./doors/large-answers.ts";
 import { type LocalDoor, openLocalDoor } from "./doors/local-door.ts";
+import { JobStore } from "./jobs/job-store.ts";
 import { Jobs } from "./jobs/jobs.ts";
+import { type Backoff, DEFAULT_BACKOFF } from "./link/backoff.ts";
 import { Link, type LinkState } from "./link/link.ts";
 import type { Log } from "./log.ts";
 import type { Caller } from "./policy/caller.ts";
 import { loadPolicy } from "./policy/policy.ts";
 import { addServices, type Core } from "./services/services.ts";
+import { DiskTrouble } from "./state/disk-trouble.ts";
 import { loadMachineKey } from "./state/machine-key.ts";
 import { Membership } from "./state/membership.ts";
 import { makePrivateDirectory } from "./state/private-files.ts";
@@ -32,6 +35,8 @@ export interface AgentOptions {
   readonly joinToken?: string | undefined;
   /** `host:port` of the relay, where it is not the one in the join token; the pin stays the token's. */
   readonly relayAddress?: string | undefined;
+  /** Pauses between two attempts to reach the relay; up to 500 ms at first and 5 s later unless given. */
+  readonly backoff?: Backoff | undefined;
   readonly version: string;
   readonly log: Log;
 }
@@ -71,14 +76,18 @@ export class Agent {
 
   /** Opens the local door and starts to dial. Throws when state or policy are broken, or another agent runs. */
   async start(): Promise<void> {
-    const { joinToken, relayAddress, version, log } = this.#options;
+    const { joinToken, relayAddress, version, log, backoff = DEFAULT_BACKOFF } = this.#options;
     const stateDir = agentStateDir(this.#options.home);
     await makePrivateDirectory(stateDir);
     const machineKey = await loadMachineKey(stateDir);
     const membership = await Membership.open(stateDir, machineKey.id, { joinToken, relayAddress });
     const policy = await loadPolicy(path.join(stateDir, "policy.json"));
     const home = await realHome();
-    const jobs = new Jobs();
+    const trouble = new DiskTrouble(log);
+    const onTrouble = trouble.report.bind(trouble);
+    const store = new JobStore(path.join(stateDir, "jobs"), (error) => onTrouble("a job's identity", error));
+    const jobs = new Jobs({ store, onTrouble, ...policy.jobs });
+    jobs.restore();
     const core: Core = {
       jobs,
       files: { stateDir: this.#options.home, home },
@@ -101,6 +110,7 @@ export class Agent {
         greeter,
         admit: admitThrough("relay", gate),
         addServices: (server: Server, admit: Admit<Caller>) => addServices(server, admit, core),
+        backoff,
         log,
         onState: (state) => this.#onLinkState(lane, state),
       });

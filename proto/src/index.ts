@@ -76,12 +76,7 @@ export {
   Machines,
   Roster,
 } from "./gen/cmdop/relay/v1/relay_pb.ts";
-export {
-  Exec,
-  type ExecListResponse_Job,
-  type ExecStartRequest,
-  ExecStartRequestSchema,
-} from "./gen/cmdop/v1/exec_pb.ts";
+export { Exec, type ExecStartRequest, ExecStartRequestSchema } from "./gen/cmdop/v1/exec_pb.ts";
 export {
   type FileEntry,
   FileEntrySchema,
@@ -93,10 +88,12 @@ export {
   Channel,
   type JobEvent,
   JobEventSchema,
+  JobKind,
   type Outcome,
   OutcomeKind,
   OutcomeSchema,
 } from "./gen/cmdop/v1/job_pb.ts";
+export { Jobs, type JobsListResponse_Job } from "./gen/cmdop/v1/jobs_pb.ts";
 export {
   Lane,
   Link,
@@ -105,6 +102,11 @@ export {
   LinkWelcomeRequestSchema,
 } from "./gen/cmdop/v1/link_pb.ts";
 export { Machine, type MachineInfoResponse } from "./gen/cmdop/v1/machine_pb.ts";
+export {
+  Sessions,
+  type SessionsCreateRequest,
+  type SessionsScreenResponse,
+} from "./gen/cmdop/v1/sessions_pb.ts";
 export { CALLER_HEADERS, HEADER_PREFIX, HEADERS } from "./headers.ts";
 export {
   CALL_TOKEN_LIFETIME_S,

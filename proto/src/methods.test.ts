@@ -3,8 +3,10 @@ import { describe, expect, it } from "vitest";
 import { Keys, Machines, Roster } from "./gen/cmdop/relay/v1/relay_pb.ts";
 import { Exec } from "./gen/cmdop/v1/exec_pb.ts";
 import { Files, FilesWriteStreamRequestSchema } from "./gen/cmdop/v1/files_pb.ts";
+import { Jobs } from "./gen/cmdop/v1/jobs_pb.ts";
 import { Link } from "./gen/cmdop/v1/link_pb.ts";
 import { Machine } from "./gen/cmdop/v1/machine_pb.ts";
+import { Sessions } from "./gen/cmdop/v1/sessions_pb.ts";
 import { MAX_MESSAGE_BYTES } from "./limits.ts";
 import {
   DEFAULT_MAX_REQUEST_BYTES,
@@ -18,7 +20,7 @@ import {
 } from "./methods.ts";
 import { methodPath } from "./rpc/method-path.ts";
 
-const AGENT_SERVICES = [Exec, Files, Machine];
+const AGENT_SERVICES = [Exec, Sessions, Jobs, Files, Machine];
 const RELAY_SERVICES = [Machines, Keys, Roster];
 
 const described = new Map<string, DescMethod>(

@@ -69,16 +69,27 @@ export const METHODS: Readonly<Record<string, MethodRule>> = {
     maxRequestBytes: MAX_START_BYTES,
     retry: "job",
   },
-  "/cmdop.v1.Exec/Attach": { scopes: ["terminal"], lane: "interactive", retry: "safe" },
-  "/cmdop.v1.Exec/Input": {
+
+  "/cmdop.v1.Sessions/Create": {
+    scopes: ["terminal"],
+    lane: "interactive",
+    maxRequestBytes: 2 * MAX_COMMAND_BYTES + DEFAULT_MAX_REQUEST_BYTES,
+    retry: "job",
+  },
+  "/cmdop.v1.Sessions/Resize": { scopes: ["terminal"], lane: "interactive", retry: "atomic" },
+  "/cmdop.v1.Sessions/Screen": { scopes: ["terminal"], lane: "interactive", retry: "safe" },
+  "/cmdop.v1.Sessions/History": { scopes: ["terminal"], lane: "interactive", retry: "safe" },
+
+  "/cmdop.v1.Jobs/Attach": { scopes: ["terminal"], lane: "interactive", retry: "safe" },
+  "/cmdop.v1.Jobs/Input": {
     scopes: ["terminal"],
     lane: "interactive",
     maxRequestBytes: ENDLESS,
     retry: "job",
   },
-  "/cmdop.v1.Exec/Cancel": { scopes: ["terminal"], lane: "interactive", retry: "safe" },
-  "/cmdop.v1.Exec/Signal": { scopes: ["terminal"], lane: "interactive", retry: "never" },
-  "/cmdop.v1.Exec/List": { scopes: ["terminal"], lane: "interactive", retry: "safe" },
+  "/cmdop.v1.Jobs/Cancel": { scopes: ["terminal"], lane: "interactive", retry: "safe" },
+  "/cmdop.v1.Jobs/Signal": { scopes: ["terminal"], lane: "interactive", retry: "never" },
+  "/cmdop.v1.Jobs/List": { scopes: ["terminal"], lane: "interactive", retry: "safe" },
 
   "/cmdop.v1.Files/List": read("interactive"),
   "/cmdop.v1.Files/Read": read("interactive"),

@@ -111,7 +111,7 @@ it("lets running calls finish when it shuts down, and tells those that do not", 
   const caller = world.caller(await world.key());
   const headers = await caller.headers("web-1");
   const finish = Promise.withResolvers<void>();
-  const short = caller.exec
+  const short = caller.jobs
     .input(
       (async function* () {
         yield { data: Buffer.alloc(1) };
@@ -122,7 +122,7 @@ it("lets running calls finish when it shuts down, and tells those that do not", 
     )
     [Symbol.asyncIterator]();
   await short.next();
-  const long = caller.exec.attach({ jobId: "j" }, { headers })[Symbol.asyncIterator]();
+  const long = caller.jobs.attach({ jobId: "j" }, { headers })[Symbol.asyncIterator]();
   await long.next();
   const down = world.relay.shutdown();
   finish.resolve();

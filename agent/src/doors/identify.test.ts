@@ -22,7 +22,7 @@ const nowS = (): number => Math.floor(Date.now() / 1000);
 
 function arrival(headers: Record<string, string>): Arrival {
   return {
-    path: "/cmdop.v1.Exec/List",
+    path: "/cmdop.v1.Jobs/List",
     request: { $typeName: "x" },
     signal: new AbortController().signal,
     header: (name) => headers[name],

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import type { Command } from "./command.ts";
+import type { Command } from "./exec/command.ts";
 import {
   admin,
   argv,

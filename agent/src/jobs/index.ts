@@ -1,8 +1,9 @@
-export type { Command } from "./command.ts";
-export type { Environment } from "./environment.ts";
-export type { EventsOptions, Job, JobEvent, JobIdentity } from "./job.ts";
+export type { Command } from "./exec/command.ts";
+export type { EventsOptions, Job, JobEvent, JobIdentity, JobKind } from "./job.ts";
 export { checkUuid, Jobs, type JobsOptions, type Requester } from "./jobs.ts";
-export type { Channel } from "./journal-records.ts";
+export type { Channel } from "./journal/journal-records.ts";
 export { JOB_LIMITS, type JobLimits } from "./limits.ts";
 export type { Outcome } from "./outcome.ts";
-export { checkSignal } from "./process-group.ts";
+export type { Environment } from "./process/environment.ts";
+export { checkSignal } from "./process/process-group.ts";
+export { DEFAULT_SIZE, type SessionRequest, type TerminalSize } from "./session/request.ts";

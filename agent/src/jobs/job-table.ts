@@ -1,4 +1,4 @@
-import type { Job } from "./job.ts";
+import type { Job, JobKind } from "./job.ts";
 import type { JobLimits } from "./limits.ts";
 
 type Limits = Pick<JobLimits, "maxEndedJobsPerKey" | "outputKeptMs" | "outcomeKeptMs">;
@@ -19,14 +19,18 @@ export class JobTable {
   readonly #keys = new Map<string, JobsOfKey>();
   /** Ended jobs that still have output, the first to end first. */
   readonly #withOutput = new Map<Job, number>();
-  #running = 0;
+  readonly #running: Record<JobKind, number> = { exec: 0, session: 0 };
 
   constructor(limits: Limits) {
     this.#limits = limits;
   }
 
   get running(): number {
-    return this.#running;
+    return this.#running.exec + this.#running.session;
+  }
+
+  runningOfKind(kind: JobKind): number {
+    return this.#running[kind];
   }
 
   runningOf(keyId: string): number {
@@ -52,18 +56,27 @@ export class JobTable {
   /** Adds a job that runs; its end is noted when it comes. */
   add(job: Job): void {
     const { keyId, id } = job.identity;
-    const ofKey = this.#keys.get(keyId) ?? { jobs: new Map(), running: 0, endedAtMs: new Map() };
-    this.#keys.set(keyId, ofKey);
+    const ofKey = this.#of(keyId);
     ofKey.jobs.set(id, job);
     ofKey.running += 1;
-    this.#running += 1;
+    this.#running[job.identity.kind] += 1;
     job.ended.then(() => this.#ended(ofKey, job));
   }
 
-  /** Frees the output of the ended job that nobody reads and that ended first, or else of the first; false where there is none. */
-  releaseOldest(): boolean {
+  /** Adds a job of an earlier life, which ended at a time of this process's clock. Give the first to end first. */
+  addEnded(job: Job, endedAtMs: number): void {
+    const { keyId, id } = job.identity;
+    const ofKey = this.#of(keyId);
+    ofKey.jobs.set(id, job);
+    ofKey.endedAtMs.set(job, endedAtMs);
+    if (hasOutput(job)) this.#withOutput.set(job, endedAtMs);
+  }
+
+  /** Frees the output of the ended job that nobody reads and that ended first, or else of the first, of those that take what is needed; false where there is none. */
+  releaseOldest(takes: (job: Job) => boolean): boolean {
     let oldest: Job | undefined;
     for (const job of this.#withOutput.keys()) {
+      if (!takes(job)) continue;
       oldest ??= job;
       if (job.journal.readers === 0) {
         oldest = job;
@@ -94,22 +107,33 @@ export class JobTable {
   #ended(ofKey: JobsOfKey, job: Job): void {
     const now = performance.now();
     ofKey.running -= 1;
-    this.#running -= 1;
+    this.#running[job.identity.kind] -= 1;
     ofKey.endedAtMs.set(job, now);
-    if (job.journal.heldBytes > 0) this.#withOutput.set(job, now);
+    if (hasOutput(job)) this.#withOutput.set(job, now);
     const [oldest] = ofKey.endedAtMs.keys();
     if (ofKey.endedAtMs.size > this.#limits.maxEndedJobsPerKey && oldest !== undefined)
       this.#forget(ofKey, oldest);
   }
 
+  #of(keyId: string): JobsOfKey {
+    const ofKey = this.#keys.get(keyId) ?? { jobs: new Map(), running: 0, endedAtMs: new Map() };
+    this.#keys.set(keyId, ofKey);
+    return ofKey;
+  }
+
   #release(job: Job): void {
     this.#withOutput.delete(job);
-    job.journal.release();
+    job.releaseOutput();
   }
 
   #forget(ofKey: JobsOfKey, job: Job): void {
-    this.#release(job);
+    this.#withOutput.delete(job);
     ofKey.endedAtMs.delete(job);
     ofKey.jobs.delete(job.identity.id);
+    job.forget();
   }
+}
+
+function hasOutput({ journal }: Job): boolean {
+  return journal.heldBytes > 0 || journal.fileBytes > 0;
 }

@@ -1,11 +1,17 @@
 import { CmdopError, onAbort } from "@cmdop/proto";
-import type { Journal, JournalItem } from "./journal.ts";
+import type { InputPiece } from "./input.ts";
+import type { JobRecord } from "./job-store.ts";
+import type { Journal, JournalItem } from "./journal/journal.ts";
 import type { Outcome, StopCause } from "./outcome.ts";
-import type { InputPiece } from "./standard-input.ts";
+import { SessionTerminal } from "./session/terminal.ts";
 import type { Work } from "./work.ts";
+
+/** What kinds of jobs there are. */
+export type JobKind = "exec" | "session";
 
 /** Who named a job, and what makes a second Start the same. */
 export interface JobIdentity {
+  readonly kind: JobKind;
   readonly id: string;
   /** The key that the job belongs to. */
   readonly keyId: string;
@@ -23,6 +29,9 @@ export type JobEvent =
       readonly attached: boolean;
       readonly pid: number;
       readonly startedAtMs: number;
+      /** The journal's end when the reader came. */
+      readonly outputEnd: bigint;
+      readonly inMemory: boolean;
     }
   | JournalItem
   | { readonly kind: "ended"; readonly offset: bigint; readonly outcome: Outcome };
@@ -39,27 +48,64 @@ export interface EventsOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What a job is made of. */
+export interface JobOptions {
+  readonly identity: JobIdentity;
+  /** By this machine's clock. */
+  readonly startedAtMs: number;
+  readonly journal: Journal;
+  /** Its place on disk; without, a restart of the agent forgets it. */
+  readonly record?: JobRecord | undefined;
+}
+
 /** Something that runs, or ran, on this machine under a name that its caller gave it. */
 export class Job {
   readonly identity: JobIdentity;
-  readonly startedAtMs = Date.now();
+  readonly startedAtMs: number;
   readonly journal: Journal;
   /** Resolves with the outcome, when nothing more will be written to the journal. Never rejects. */
   readonly ended: Promise<Outcome>;
+  /** What a session is seen on, also after its end; undefined for an exec. */
+  readonly terminal: SessionTerminal | undefined;
+  readonly #record: JobRecord | undefined;
   #state:
     | { readonly kind: "running"; readonly work: Work }
     | { readonly kind: "ended"; readonly outcome: Outcome };
 
-  /** The work writes to the journal, which is closed when it ends. */
-  constructor(identity: JobIdentity, journal: Journal, work: Work) {
+  private constructor({ identity, startedAtMs, journal, record }: JobOptions, doing: Work | Outcome) {
     this.identity = identity;
+    this.startedAtMs = startedAtMs;
     this.journal = journal;
-    this.#state = { kind: "running", work };
-    this.ended = work.outcome.then((outcome) => {
-      this.#state = { kind: "ended", outcome };
-      journal.close();
-      return outcome;
-    });
+    this.#record = record;
+    const seen = "kind" in doing ? undefined : doing.terminal;
+    this.terminal = identity.kind === "session" ? (seen ?? new SessionTerminal(journal)) : undefined;
+    if ("kind" in doing) {
+      this.#state = { kind: "ended", outcome: doing };
+      this.ended = Promise.resolve(doing);
+    } else {
+      this.#state = { kind: "running", work: doing };
+      this.ended = doing.outcome.then((outcome) => {
+        this.#state = { kind: "ended", outcome };
+        journal.close();
+        record?.ended(Date.now(), outcome, journal.facts);
+        return outcome;
+      });
+    }
+  }
+
+  /** A job that runs: the work writes to the journal, which is closed when it ends. */
+  static running(options: JobOptions, work: Work): Job {
+    return new Job(options, work);
+  }
+
+  /** A job of an earlier life of the agent. */
+  static ended(options: JobOptions, outcome: Outcome): Job {
+    return new Job(options, outcome);
+  }
+
+  /** Whether a restart of the agent forgets the job, or its newest output. */
+  get inMemory(): boolean {
+    return this.#record === undefined || this.journal.inMemory;
   }
 
   /** Undefined while it runs. */
@@ -83,7 +129,7 @@ export class Job {
     if (this.#state.kind === "ended" || !this.#state.work.signal(name)) throw this.#hasEnded("signals");
   }
 
-  /** Feeds standard input; see StandardInput.take. @throws CmdopError JobEnded, InvalidArgument */
+  /** Feeds standard input; see JobInput.take. @throws CmdopError JobEnded, InvalidArgument */
   async input(piece: InputPiece, signal?: AbortSignal): Promise<bigint> {
     if (this.#state.kind === "ended") throw this.#hasEnded("input");
     const input = await this.#state.work.input;
@@ -97,15 +143,30 @@ export class Job {
 
   /** `started`, then the output behind `after` as it comes, then `ended`. */
   async *events({ after, attached, holds, signal }: EventsOptions): AsyncGenerator<JobEvent, void, void> {
-    using reader = this.journal.open(after, { holds });
-    const { id } = this.identity;
+    // A session waits for nobody: its programs must not hang when a viewer does.
+    using reader = this.journal.open(after, { holds: holds && this.identity.kind === "exec" });
+    const outputEnd = this.journal.end;
+    const jobId = this.identity.id;
     const pid = await unlessAborted(this.pid, signal);
     if (pid === undefined) return;
-    yield { kind: "started", offset: after, jobId: id, attached, pid, startedAtMs: this.startedAtMs };
+    const { startedAtMs, inMemory } = this;
+    yield { kind: "started", offset: after, jobId, attached, pid, startedAtMs, outputEnd, inMemory };
     for (let item = await reader.next(signal); item !== undefined; item = await reader.next(signal))
       yield item;
     if (signal?.aborted) return;
     yield { kind: "ended", offset: this.journal.end, outcome: await this.ended };
+  }
+
+  /** Drops what the job wrote. */
+  releaseOutput(): void {
+    this.journal.release();
+    this.#record?.released();
+  }
+
+  /** Drops all that is known of the job: its id could run again. */
+  forget(): void {
+    this.journal.release();
+    this.#record?.forget();
   }
 
   #hasEnded(what: string): CmdopError {

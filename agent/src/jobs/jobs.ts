@@ -1,18 +1,22 @@
 import { CmdopError } from "@cmdop/proto";
 import { CancelMarks } from "./cancel-marks.ts";
-import { type Command, checkCommand, requestHash, summary } from "./command.ts";
-import { baseEnvironment, type Environment } from "./environment.ts";
-import { HeldPipes } from "./held-pipes.ts";
-import { Job } from "./job.ts";
+import { type Command, checkCommand, requestHash, summary } from "./exec/command.ts";
+import { HeldPipes } from "./exec/held-pipes.ts";
+import { runCommand } from "./exec/run-command.ts";
+import { interruptedWork } from "./interrupted.ts";
+import { Job, type JobIdentity, type JobKind } from "./job.ts";
+import type { JobRecord, JobStore } from "./job-store.ts";
 import { JobTable } from "./job-table.ts";
-import { Journal } from "./journal.ts";
+import { Journal, type JournalOptions } from "./journal/journal.ts";
+import { OutputBudget } from "./journal/output-budget.ts";
 import { JOB_LIMITS, type JobLimits } from "./limits.ts";
 import type { Outcome } from "./outcome.ts";
-import { OutputBudget } from "./output-budget.ts";
-import { PipePool } from "./pipe-pool.ts";
-import { runCommand } from "./run-command.ts";
-import { Spawner } from "./spawner.ts";
-import { workWithout } from "./work.ts";
+import { baseEnvironment, type Environment } from "./process/environment.ts";
+import { PipePool } from "./process/pipe-pool.ts";
+import { Spawner } from "./process/spawner.ts";
+import { checkSession, type SessionRequest, sessionHash, sessionSummary } from "./session/request.ts";
+import { runSession } from "./session/run-session.ts";
+import { type JobContext, type Work, workWithout } from "./work.ts";
 
 /** Who asks, as far as jobs care. */
 export interface Requester {
@@ -25,8 +29,24 @@ export interface Requester {
 export interface JobsOptions extends Partial<JobLimits> {
   /** The environment that jobs begin with; by default the allow-listed part of this process's own. */
   readonly environment?: Environment;
+  /** Where jobs are written down, so that they outlive the agent; without, memory is all there is. It is closed by `shutdown`. */
+  readonly store?: JobStore | undefined;
+  /** Told of what can't be written to disk, and why. */
+  readonly onTrouble?: ((what: string, error: unknown) => void) | undefined;
   /** Whether a small helper process starts the commands (Linux only), so that the agent's own memory does not slow each start. By default it does. */
   readonly spawner?: boolean;
+}
+
+/** A job that has been started, now or before. */
+export interface Begun {
+  readonly job: Job;
+  /** Whether it had been started before. */
+  readonly attached: boolean;
+}
+
+/** A job as its caller asked for it. */
+interface Task extends Omit<JobIdentity, "id" | "keyId"> {
+  begin(context: JobContext): Work;
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -37,19 +57,38 @@ export class Jobs {
   readonly #environment: Environment;
   readonly #table: JobTable;
   readonly #marks: CancelMarks;
-  readonly #budget: OutputBudget;
+  readonly #store: JobStore | undefined;
+  readonly #onTrouble: (what: string, error: unknown) => void;
+  readonly #memory: OutputBudget;
+  readonly #disk: OutputBudget;
   readonly #spawner: Spawner;
   readonly #pipes: PipePool;
   readonly #heldPipes: HeldPipes;
   #sweeper: NodeJS.Timeout | undefined;
   #shuttingDown = false;
 
-  constructor({ environment = baseEnvironment(), spawner = true, ...limits }: JobsOptions = {}) {
+  constructor(options: JobsOptions = {}) {
+    const {
+      environment = baseEnvironment(),
+      spawner = true,
+      store,
+      onTrouble = () => undefined,
+      ...limits
+    } = options;
     this.#limits = { ...JOB_LIMITS, ...limits };
     this.#environment = environment;
+    this.#store = store;
+    this.#onTrouble = onTrouble;
     this.#table = new JobTable(this.#limits);
     this.#marks = new CancelMarks(this.#limits);
-    this.#budget = new OutputBudget(this.#limits.maxOutputBytes, () => this.#table.releaseOldest());
+    const { maxOutputMemoryBytes, maxOutputBytes, maxOutputShare } = this.#limits;
+    this.#memory = new OutputBudget(maxOutputMemoryBytes, () =>
+      this.#table.releaseOldest(({ journal }) => journal.heldBytes > 0),
+    );
+    const share = store?.capacityBytes(maxOutputShare) ?? maxOutputBytes;
+    this.#disk = new OutputBudget(Math.min(maxOutputBytes, share), () =>
+      this.#table.releaseOldest(({ journal }) => journal.fileBytes > 0),
+    );
     this.#heldPipes = new HeldPipes(this.#limits.maxHeldPipes);
     this.#spawner = new Spawner({ enabled: spawner });
     this.#pipes = new PipePool(this.#spawner);
@@ -68,7 +107,37 @@ export class Jobs {
 
   /** Memory that all output takes, in bytes. */
   get outputBytes(): number {
-    return this.#budget.usedBytes;
+    return this.#memory.usedBytes;
+  }
+
+  /**
+   * Takes up what earlier lives of the agent left: jobs that ended are known
+   * again, with their output; what ran when the agent died is ended, and its
+   * outcome is unknown. Once, before the first start.
+   */
+  restore(): void {
+    const stored = this.#store?.restore() ?? [];
+    const nowMs = Date.now();
+    const ended = stored.flatMap((job) => (job.end === undefined ? [] : [{ ...job, end: job.end }]));
+    for (const { end, record, ...rest } of ended.sort((a, b) => a.end.endedAtMs - b.end.endedAtMs)) {
+      const journal = Journal.found(
+        { ...this.#journalOptions(rest.identity.kind, record), directory: record.directory },
+        end.facts,
+      );
+      // From the clock of days to that of this process, which nobody sets back or forward.
+      const endedAtMs = performance.now() - Math.max(0, nowMs - end.endedAtMs);
+      this.#table.addEnded(Job.ended({ ...rest, record, journal }, end.outcome), endedAtMs);
+    }
+    for (const { end, record, ...rest } of stored) {
+      if (end !== undefined) continue;
+      const journal = Journal.found({
+        ...this.#journalOptions(rest.identity.kind, record),
+        directory: record.directory,
+      });
+      const work = interruptedWork(rest.identity.id, this.#limits);
+      this.#table.add(Job.running({ ...rest, record, journal }, work));
+    }
+    if (stored.length > 0) this.#startSweeping();
   }
 
   /**
@@ -77,38 +146,25 @@ export class Jobs {
    * finds the first.
    * @throws CmdopError InvalidArgument, MessageTooLarge, JobConflict, LimitExceeded, MachineOffline (shutting down)
    */
-  start({ keyId }: Requester, jobId: string, command: Command): { job: Job; attached: boolean } {
-    checkUuid("A job id", jobId);
+  start(requester: Requester, jobId: string, command: Command): Begun {
     checkCommand(command);
-    const identity = { id: jobId, keyId, requestHash: requestHash(command), summary: summary(command) };
-    const known = this.#table.find(keyId, jobId);
-    if (known !== undefined) {
-      if (known.identity.requestHash === identity.requestHash) return { job: known, attached: true };
-      throw new CmdopError("JobConflict", `Job ${jobId} was started before, with another request.`);
-    }
-    this.#checkRoom(keyId);
+    return this.#begin(requester, jobId, {
+      kind: "exec",
+      requestHash: requestHash(command),
+      summary: summary(command),
+      begin: (context) => runCommand(command, context),
+    });
+  }
 
-    const journal = new Journal(this.#limits, this.#budget);
-    const work = this.#marks.take(keyId, jobId)
-      ? workWithout({
-          kind: "canceled",
-          reason: "Canceled before it was started.",
-          signal: undefined,
-          durationMs: 0,
-        })
-      : runCommand(command, {
-          jobId,
-          journal,
-          environment: this.#environment,
-          pipes: this.#pipes,
-          spawner: this.#spawner,
-          heldPipes: this.#heldPipes,
-          limits: this.#limits,
-        });
-    const job = new Job(identity, journal, work);
-    this.#table.add(job);
-    this.#sweeper ??= setInterval(() => this.#sweep(), this.#limits.sweepMs).unref();
-    return { job, attached: false };
+  /** Starts a session, just as `start` starts a command. */
+  startSession(requester: Requester, sessionId: string, request: SessionRequest): Begun {
+    checkSession(request);
+    return this.#begin(requester, sessionId, {
+      kind: "session",
+      requestHash: sessionHash(request),
+      summary: sessionSummary(request),
+      begin: (context) => runSession(request, context),
+    });
   }
 
   /** A job that the requester may see. @throws CmdopError JobUnknown */
@@ -139,9 +195,9 @@ export class Jobs {
     };
   }
 
-  /** The newest jobs that the requester may see, newest first. */
-  list({ keyId, admin }: Requester): Job[] {
-    const jobs = this.#table.list(admin ? undefined : keyId);
+  /** The newest jobs that the requester may see and wants, newest first. */
+  list({ keyId, admin }: Requester, wanted: (job: Job) => boolean = () => true): Job[] {
+    const jobs = this.#table.list(admin ? undefined : keyId).filter(wanted);
     return jobs.slice(-this.#limits.maxListedJobs).reverse();
   }
 
@@ -155,6 +211,38 @@ export class Jobs {
     this.#heldPipes.closeAll();
     await this.#spawner.close();
     await this.#pipes.close();
+    this.#store?.close();
+  }
+
+  #begin({ keyId }: Requester, jobId: string, task: Task): Begun {
+    checkUuid("A job id", jobId);
+    const { begin, ...description } = task;
+    const identity = { ...description, id: jobId, keyId };
+    const known = this.#table.find(keyId, jobId);
+    if (known !== undefined) {
+      if (known.identity.requestHash === identity.requestHash) return { job: known, attached: true };
+      throw new CmdopError("JobConflict", `Job ${jobId} was started before, with another request.`);
+    }
+    this.#checkRoom(identity);
+
+    const startedAtMs = Date.now();
+    const record = this.#store?.begin(identity, startedAtMs);
+    const journal = new Journal(this.#journalOptions(identity.kind, record));
+    const work = this.#marks.take(keyId, jobId)
+      ? workWithout({ kind: "canceled", reason: "Canceled before it was started.", durationMs: 0 })
+      : begin({
+          jobId,
+          journal,
+          environment: this.#environment,
+          pipes: this.#pipes,
+          spawner: this.#spawner,
+          heldPipes: this.#heldPipes,
+          limits: this.#limits,
+        });
+    const job = Job.running({ identity, startedAtMs, journal, record }, work);
+    this.#table.add(job);
+    this.#startSweeping();
+    return { job, attached: false };
   }
 
   #find({ keyId, admin }: Requester, jobId: string): Job | undefined {
@@ -167,11 +255,20 @@ export class Jobs {
     });
   }
 
-  #checkRoom(keyId: string): void {
+  #checkRoom({ kind, keyId }: JobIdentity): void {
     if (this.#shuttingDown) {
       throw new CmdopError("MachineOffline", "The machine's agent is shutting down and starts no more jobs.");
     }
-    const { maxRunningJobs, maxRunningJobsPerKey } = this.#limits;
+    const { maxRunningJobs, maxRunningJobsPerKey, maxSessions } = this.#limits;
+    if (kind === "session" && this.#table.runningOfKind(kind) >= maxSessions) {
+      throw new CmdopError(
+        "LimitExceeded",
+        `${maxSessions} sessions run on this machine already, its limit.`,
+        {
+          next: "Close one that nobody needs (cmdop sessions lists them).",
+        },
+      );
+    }
     if (this.#table.running >= maxRunningJobs) {
       throw new CmdopError("LimitExceeded", `${maxRunningJobs} jobs run on this machine already, its limit.`);
     }
@@ -183,7 +280,26 @@ export class Jobs {
     }
   }
 
+  #journalOptions(kind: JobKind, record: JobRecord | undefined): JournalOptions {
+    const { maxJournalBytes, maxSessionJournalBytes } = this.#limits;
+    return {
+      limits: {
+        ...this.#limits,
+        maxJournalBytes: kind === "session" ? maxSessionJournalBytes : maxJournalBytes,
+      },
+      memory: this.#memory,
+      disk: this.#disk,
+      directory: record?.directory,
+      onTrouble: (error) => this.#onTrouble("a job's output", error),
+    };
+  }
+
+  #startSweeping(): void {
+    this.#sweeper ??= setInterval(() => this.#sweep(), this.#limits.sweepMs).unref();
+  }
+
   #sweep(): void {
+    this.#store?.retry();
     this.#table.sweep();
     this.#marks.sweep();
   }

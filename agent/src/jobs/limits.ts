@@ -6,9 +6,9 @@ const HOUR_MS = 60 * MINUTE_MS;
 /** The bounds of the jobs core. Each can be set in `new Jobs({...})`; these are the defaults. */
 export const JOB_LIMITS = {
   /** Jobs that run at once on the machine: three descriptors and a journal floor each. */
-  maxRunningJobs: 512,
+  maxRunningJobs: 1024,
   /** Jobs that one key runs at once, so that no key can take all places. */
-  maxRunningJobsPerKey: 256,
+  maxRunningJobsPerKey: 512,
   /** Ended jobs remembered for each key, the oldest forgotten first: a busy key forgets only its own. About 1 KB each. */
   maxEndedJobsPerKey: 20_000,
   /** How long the output of an ended job is kept: time for a person to come back. */
@@ -18,12 +18,27 @@ export const JOB_LIMITS = {
   /** How often what has expired is forgotten. */
   sweepMs: MINUTE_MS,
 
-  /** Output of one job in memory. Half of it may be unread before the pipe blocks; the rest is what a lost connection may ask for again. */
-  maxJournalBytes: 16 * MiB,
-  /** What one job may still hold while the budget of all is used up. */
-  minJournalBytes: 512 * KiB,
-  /** Output of all jobs together; beyond it ended jobs lose theirs, then running ones are held to the minimum. */
-  maxOutputBytes: 256 * MiB,
+  /** Output of one job on disk. Half of it may be unread before the pipe blocks; the rest is what a lost connection may ask for again. */
+  maxJournalBytes: 64 * MiB,
+  /** What one job may still have on disk while the budget of all is used up. */
+  minJournalBytes: 2 * MiB,
+  /** A journal's file is dropped from its beginning in pieces of this size. */
+  segmentBytes: 1 * MiB,
+  /** Output of all jobs on disk together; beyond it ended jobs lose theirs, then running ones are held to the minimum. */
+  maxOutputBytes: 1024 * MiB,
+  /** The same as a share of the file system that it is on, where that is less: small devices have other uses for their disk. */
+  maxOutputShare: 0.1,
+
+  /** The newest output of a running job, kept in memory too: readers that keep up need no file. */
+  recentBytes: 128 * KiB,
+  /** The same while the budget below is used up. */
+  minRecentBytes: 16 * KiB,
+  /** Output of one job in memory, where its file can't be written (a full disk). */
+  maxMemoryJournalBytes: 8 * MiB,
+  /** The same while the budget below is used up. */
+  minMemoryJournalBytes: 256 * KiB,
+  /** Output of all jobs in memory together; beyond it ended jobs that have no file lose theirs. */
+  maxOutputMemoryBytes: 128 * MiB,
   /** How long a job whose last reader went away waits for its return before it drops output: the SDK's reconnect window. */
   absentReaderGraceMs: MINUTE_MS,
 
@@ -40,14 +55,25 @@ export const JOB_LIMITS = {
   /** Pipes that background children of ended jobs hold open; beyond it the oldest are closed. */
   maxHeldPipes: 512,
 
-  /** Writers to one job's standard input: one a connected client, and what its restarts leave behind. */
-  maxInputWriters: 64,
+  /** Writers to one job's input: one a connected client, and what its restarts leave behind. Never forgotten while it runs, since what comes again must be known. About 150 bytes each. */
+  maxInputWriters: 4_096,
   /** Cancels kept for Starts that have not arrived, for each key. */
   maxCancelMarksPerKey: 1_000,
   /** How long such a Cancel is kept: twice the SDK's reconnect window. */
   cancelMarkMs: 2 * MINUTE_MS,
   /** Jobs in one answer to List: it must fit in one message. */
   maxListedJobs: 1_000,
+
+  // Sessions.
+
+  /** Sessions that run at once on the machine: three descriptors each, and a terminal of the system, which has some 4,000. */
+  maxSessions: 256,
+  /** Output of one session on disk: what a person may want to scroll back to. The oldest goes, whoever has not read it. */
+  maxSessionJournalBytes: 16 * MiB,
+  /** After the shell ended: how long what it has written may take to come out of the terminal. */
+  terminalDrainMs: 10_000,
+  /** The same while nothing moves: output was stopped with Ctrl-S, and nobody is left to go on. */
+  terminalQuietMs: 1_000,
 } as const;
 
 export type JobLimits = { readonly [K in keyof typeof JOB_LIMITS]: number };

@@ -1,15 +1,23 @@
-/** How a job ended. There is no default that could be mistaken for success. Durations run from the spawn to the end. */
-export type Outcome =
-  | { readonly kind: "exited"; readonly exitCode: number; readonly durationMs: number }
-  | { readonly kind: "signaled"; readonly signal: string; readonly durationMs: number }
-  | {
-      readonly kind: StopCause["kind"];
-      readonly reason: string;
-      /** The signal that ended the process, where it did not end by itself when asked. */
-      readonly signal: string | undefined;
-      readonly durationMs: number;
-    }
-  | { readonly kind: "failed_to_start" | "unknown"; readonly reason: string; readonly durationMs: number };
+import { z } from "zod";
+
+/** Durations run from the spawn to the end. */
+const durationMs = z.number();
+const reason = z.string();
+
+/** How a job ended. There is no default that could be mistaken for success. Checked, since it is read back from disk. */
+export const outcomeSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("exited"), exitCode: z.int(), durationMs }),
+  z.object({ kind: z.literal("signaled"), signal: z.string(), durationMs }),
+  z.object({
+    kind: z.enum(["timed_out", "canceled"]),
+    reason,
+    /** The signal that ended the process, where it did not end by itself when asked. */
+    signal: z.string().optional(),
+    durationMs,
+  }),
+  z.object({ kind: z.enum(["failed_to_start", "unknown"]), reason, durationMs }),
+]);
+export type Outcome = Readonly<z.infer<typeof outcomeSchema>>;
 
 /** Why we ended a job. */
 export interface StopCause {

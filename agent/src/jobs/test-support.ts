@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { onTestFinished } from "vitest";
-import type { Command } from "./command.ts";
+import type { Command } from "./exec/command.ts";
 import type { Job, JobEvent } from "./job.ts";
 import { Jobs, type JobsOptions, type Requester } from "./jobs.ts";
 import type { Outcome } from "./outcome.ts";

@@ -1,12 +1,29 @@
+import type { HeldPipes } from "./exec/held-pipes.ts";
+import type { JobInput } from "./input.ts";
+import type { Journal } from "./journal/journal.ts";
+import type { JobLimits } from "./limits.ts";
 import type { Outcome, StopCause } from "./outcome.ts";
-import type { StandardInput } from "./standard-input.ts";
+import type { Environment } from "./process/environment.ts";
+import type { SpawnContext } from "./process/spawn.ts";
+import type { SessionTerminal } from "./session/terminal.ts";
+
+/** What a job needs from around it. */
+export interface JobContext extends SpawnContext {
+  readonly jobId: string;
+  readonly journal: Journal;
+  readonly environment: Environment;
+  readonly heldPipes: HeldPipes;
+  readonly limits: JobLimits;
+}
 
 /** What a job does, once it has been started. It writes to the job's journal and ends with an outcome. */
 export interface Work {
   /** The process id, as soon as it is known; 0 where there is none. Never rejects. */
   readonly pid: Promise<number>;
   /** Undefined where standard input was not kept open, or nothing was started. Never rejects. */
-  readonly input: Promise<StandardInput | undefined>;
+  readonly input: Promise<JobInput | undefined>;
+  /** What a session is seen on; an exec has none. */
+  readonly terminal?: SessionTerminal | undefined;
   /** Resolves when nothing more will come; never rejects. */
   readonly outcome: Promise<Outcome>;
   /** Asks for the end, also before the process is there. The first reason wins, the process's own end included. */

@@ -17,7 +17,7 @@ import type { Server } from "@grpc/grpc-js";
 import { createConnectionServer } from "../doors/connection-server.ts";
 import type { Log } from "../log.ts";
 import type { Caller } from "../policy/caller.ts";
-import { backoffMs } from "./backoff.ts";
+import { type Backoff, backoffMs } from "./backoff.ts";
 import { createGreeting, type Greeter } from "./greeting.ts";
 
 /** From a connection to the relay's welcome, in milliseconds. */
@@ -41,6 +41,7 @@ export interface LinkOptions {
   /** Adds the services that callers can reach; their way in is `admit`. */
   readonly addServices: (server: Server, admit: Admit<Caller>) => void;
   readonly admit: Admit<Caller>;
+  readonly backoff: Backoff;
   readonly log: Log;
   /** Called at every change of state. */
   readonly onState: (state: LinkState) => void;
@@ -87,7 +88,7 @@ export class Link {
       if (stop.aborted) break;
       const wasSteady = error.code === "LinkLost" && performance.now() - startedAt >= STEADY_AFTER_MS;
       failures = wasSteady ? 0 : failures + 1;
-      const waitMs = backoffMs(failures);
+      const waitMs = backoffMs(failures, this.#options.backoff);
       this.#setState({ kind: "waiting", waitMs, error });
       await sleep(waitMs, undefined, { signal: stop }).catch(ignoreAbort);
     }

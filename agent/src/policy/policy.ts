@@ -2,12 +2,19 @@ import { readFile, stat } from "node:fs/promises";
 import { CmdopError, MAX_PATH_BYTES, SCOPES, type Scope } from "@cmdop/proto";
 import { z } from "zod";
 import { fileError } from "../files/errors.ts";
+import { JOB_LIMITS } from "../jobs/limits.ts";
 
 /** A policy is a few lines; a file larger than this is something else. */
 const MAX_POLICY_BYTES = 64 * 1024;
 
 /** Directories that a policy may name. */
 const MAX_POLICY_ROOTS = 64;
+
+/** A year, in milliseconds: what is wanted for longer belongs into an archive. */
+const MAX_KEPT_MS = 365 * 24 * 3_600_000;
+
+/** Ten times the SDK's reconnect window, in milliseconds: a late retry must find what it started. */
+const MIN_OUTCOME_KEPT_MS = 600_000;
 
 /** What a caller could write with; `readOnly` withholds it. */
 const WRITING_SCOPES: ReadonlySet<Scope> = new Set(["terminal", "files:write", "agent"]);
@@ -29,6 +36,15 @@ const policySchema = z
       .optional(),
     /** True withholds everything that could change something: files:write, terminal and agent. */
     readOnly: z.boolean().optional(),
+    /** How long the machine remembers jobs; where a field is absent: an hour, and a day. */
+    jobs: z
+      .strictObject({
+        /** Output of an ended job, in milliseconds. */
+        outputKeptMs: z.int().min(0).max(MAX_KEPT_MS).default(JOB_LIMITS.outputKeptMs),
+        /** Id and outcome after that, in milliseconds: the time in which the same id never runs again. */
+        outcomeKeptMs: z.int().min(MIN_OUTCOME_KEPT_MS).max(MAX_KEPT_MS).default(JOB_LIMITS.outcomeKeptMs),
+      })
+      .optional(),
   })
   .superRefine((policy, context) => {
     if (policy.roots === undefined || withheldBy(policy, "terminal") !== undefined) return;

@@ -1,10 +1,12 @@
-import { type Admit, Exec, Files, Machine, serve } from "@cmdop/proto";
+import { type Admit, Exec, Files, Jobs as JobsService, Machine, Sessions, serve } from "@cmdop/proto";
 import type { Server } from "@grpc/grpc-js";
 import type { Jobs } from "../jobs/jobs.ts";
 import type { Caller } from "../policy/caller.ts";
 import { execHandlers } from "./exec.ts";
 import { type FilesOptions, filesHandlers } from "./files.ts";
+import { jobsHandlers } from "./jobs.ts";
 import { type MachineFacts, machineHandlers } from "./machine.ts";
+import { sessionsHandlers } from "./sessions.ts";
 
 /** What the services work on. */
 export interface Core {
@@ -16,6 +18,8 @@ export interface Core {
 /** Adds every service that callers can reach: the same on each door. */
 export function addServices(server: Server, admit: Admit<Caller>, core: Core): void {
   serve(server, Exec, admit, execHandlers(core.jobs));
+  serve(server, JobsService, admit, jobsHandlers(core.jobs));
+  serve(server, Sessions, admit, sessionsHandlers(core.jobs));
   serve(server, Files, admit, filesHandlers(core.files));
   serve(server, Machine, admit, machineHandlers(core.machine));
 }

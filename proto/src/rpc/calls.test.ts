@@ -24,7 +24,7 @@ describe("what the gate and the handler see", () => {
       },
     );
     const headers = { "x-cmdop-machine": "web-1" };
-    const { outcome } = await client.exec.cancel({ jobId: "j1" }, { headers });
+    const { outcome } = await client.jobs.cancel({ jobId: "j1" }, { headers });
     expect(outcome?.reason).toBe("j1 of web-1");
 
     const three = async function* () {
@@ -35,7 +35,7 @@ describe("what the gate and the handler see", () => {
     const { entry } = await client.files.writeStream(three(), { headers });
     expect(entry).toMatchObject({ name: "web-1", size: 3n });
     expect(arrivals).toMatchObject([
-      ["/cmdop.v1.Exec/Cancel", { jobId: "j1" }, undefined],
+      ["/cmdop.v1.Jobs/Cancel", { jobId: "j1" }, undefined],
       ["/cmdop.v1.Files/WriteStream", { header: { path: "/p" } }, undefined],
     ]);
   });
@@ -43,7 +43,7 @@ describe("what the gate and the handler see", () => {
   it.each(["writeStream", "input"])("%s without a first message is InvalidArgument", async (name) => {
     await using client = await started({ input: unused }, { writeStream: unused });
     const nothing = ReadableStream.from<object>([]);
-    const call = name === "input" ? collected(client.exec.input(nothing)) : client.files.writeStream(nothing);
+    const call = name === "input" ? collected(client.jobs.input(nothing)) : client.files.writeStream(nothing);
     expect(await failure(call)).toMatchObject({
       code: "InvalidArgument",
       message: expect.stringContaining("before its first message"),
@@ -66,15 +66,15 @@ describe("backpressure", () => {
   it("a slow reader of a server stream stops the handler, and loses nothing", async () => {
     let made = 0;
     await using client = await started({
-      async *start() {
+      async *attach() {
         for (; made < MESSAGES; made++) yield output(made, MESSAGE_BYTES);
       },
       list: async () => ({}),
     });
-    const events = client.exec.start({})[Symbol.asyncIterator]();
+    const events = client.jobs.attach({})[Symbol.asyncIterator]();
     expect((await events.next()).value?.event?.offset).toBe(0n);
     // Each of these takes longer than the handler needs for many messages.
-    for (let round = 0; round < 50; round++) await client.exec.list({});
+    for (let round = 0; round < 50; round++) await client.jobs.list({});
     expect(made).toBeLessThan(MAX_AHEAD);
     for (let expected = 1; expected < MESSAGES; expected++) {
       expect((await events.next()).value?.event?.offset).toBe(BigInt(expected));
@@ -101,7 +101,7 @@ describe("backpressure", () => {
         for (; made < MESSAGES; made++) yield { data: new Uint8Array(MESSAGE_BYTES) };
       })(),
     );
-    for (let round = 0; round < 50; round++) await client.exec.list({});
+    for (let round = 0; round < 50; round++) await client.jobs.list({});
     expect(made).toBeLessThan(MAX_AHEAD);
     gate.emit("open");
     expect((await sending).entry?.size).toBe(BigInt(MESSAGES));

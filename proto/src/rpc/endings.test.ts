@@ -22,12 +22,12 @@ describe("the end of a call", () => {
       seen.emit("aborted");
     };
     return {
-      exec: {
+      jobs: {
         async cancel(_request: unknown, call: Call<Caller>) {
           await note(call);
           return {};
         },
-        async *start(_request: unknown, call: Call<Caller>) {
+        async *attach(_request: unknown, call: Call<Caller>) {
           yield output(0, 1);
           await note(call);
         },
@@ -46,18 +46,18 @@ describe("the end of a call", () => {
   }
 
   const CALLS = {
-    unary: (client: Clients, options: object) => client.exec.cancel({}, options),
-    server_streaming: (client: Clients, options: object) => collected(client.exec.start({}, options)),
+    unary: (client: Clients, options: object) => client.jobs.cancel({}, options),
+    server_streaming: (client: Clients, options: object) => collected(client.jobs.attach({}, options)),
     client_streaming: (client: Clients, options: object) => client.files.writeStream(repeated({}), options),
-    bidi_streaming: (client: Clients, options: object) => collected(client.exec.input(repeated({}), options)),
+    bidi_streaming: (client: Clients, options: object) => collected(client.jobs.input(repeated({}), options)),
   };
 
   it.each(Object.entries(CALLS))(
     "%s: AbortSignal cancels it, and the handler's signal aborts",
     async (_name, call) => {
       const seen = new EventEmitter();
-      const { exec, files } = waiting(seen);
-      await using client = await started(exec, files);
+      const { jobs, files } = waiting(seen);
+      await using client = await started(jobs, files);
       const controller = new AbortController();
       const [running, abortSeen] = [once(seen, "running"), once(seen, "aborted")];
       const outcome = failure(call(client, { signal: controller.signal }));
@@ -72,20 +72,20 @@ describe("the end of a call", () => {
     "%s: its deadline ends it, and the handler's signal aborts",
     async (_name, call) => {
       const seen = new EventEmitter();
-      const { exec, files } = waiting(seen);
-      await using client = await started(exec, files);
+      const { jobs, files } = waiting(seen);
+      await using client = await started(jobs, files);
       const abortSeen = once(seen, "aborted");
       expect((await failure(call(client, { timeoutMs: 200 }))).code).toBe("DeadlineExceeded");
       await abortSeen;
     },
   );
 
-  it.each(["start", "input"])("%s: a reader that leaves early cancels it", async (name) => {
+  it.each(["attach", "input"])("%s: a reader that leaves early cancels it", async (name) => {
     const seen = new EventEmitter();
-    const { exec, files } = waiting(seen);
-    await using client = await started(exec, files);
+    const { jobs, files } = waiting(seen);
+    await using client = await started(jobs, files);
     const abortSeen = once(seen, "aborted");
-    const stream = name === "start" ? client.exec.start({}) : client.exec.input(repeated({}));
+    const stream = name === "attach" ? client.jobs.attach({}) : client.jobs.input(repeated({}));
     for await (const _ of stream) break;
     await abortSeen;
   });
@@ -94,15 +94,15 @@ describe("the end of a call", () => {
     "%s: what the request iterable throws is what the caller gets",
     async (name) => {
       const seen = new EventEmitter();
-      const { exec, files } = waiting(seen);
-      await using client = await started(exec, files);
+      const { jobs, files } = waiting(seen);
+      await using client = await started(jobs, files);
       const [running, abortSeen] = [once(seen, "running"), once(seen, "aborted")];
       const broken = (async function* () {
         yield {};
         await running;
         throw new RangeError("the source broke");
       })();
-      const call = name === "input" ? collected(client.exec.input(broken)) : client.files.writeStream(broken);
+      const call = name === "input" ? collected(client.jobs.input(broken)) : client.files.writeStream(broken);
       await expect(call).rejects.toThrow(new RangeError("the source broke"));
       await abortSeen;
     },
@@ -111,7 +111,7 @@ describe("the end of a call", () => {
   it("a handler that rejects after its caller has gone harms nobody", async () => {
     const seen = new EventEmitter();
     await using client = await started({
-      async *start(_request, { signal }) {
+      async *attach(_request, { signal }) {
         yield output(0, 1);
         await aborted(signal);
         seen.emit("late");
@@ -120,29 +120,29 @@ describe("the end of a call", () => {
       cancel: async () => ({ outcome: { kind: OutcomeKind.CANCELED } }),
     });
     const late = once(seen, "late");
-    for await (const _ of client.exec.start({})) break;
+    for await (const _ of client.jobs.attach({})) break;
     await late;
-    expect((await client.exec.cancel({})).outcome?.kind).toBe(OutcomeKind.CANCELED);
+    expect((await client.jobs.cancel({})).outcome?.kind).toBe(OutcomeKind.CANCELED);
   });
 
   it("a response stream that is never read never starts", async () => {
     let ran = false;
     await using client = await started({
-      async *start() {
+      async *attach() {
         ran = true;
         yield output(0, 1);
       },
       list: async () => ({}),
     });
-    client.exec.start({});
-    await client.exec.list({});
+    client.jobs.attach({});
+    await client.jobs.list({});
     expect(ran).toBe(false);
   });
 
   it("a long-lived signal keeps no listener of a call that is over", async () => {
     await using client = await started({
       list: async () => ({}),
-      async *start() {
+      async *attach() {
         yield output(0, 1);
       },
     });
@@ -156,8 +156,8 @@ describe("the end of a call", () => {
         return typeof value === "function" ? value.bind(target) : value;
       },
     });
-    await client.exec.list({}, { signal });
-    await collected(client.exec.start({}, { signal }));
+    await client.jobs.list({}, { signal });
+    await collected(client.jobs.attach({}, { signal }));
     expect(listeners).toBe(0);
   });
 });

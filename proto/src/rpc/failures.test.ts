@@ -17,16 +17,16 @@ import type { Admit } from "./types.ts";
 const KINDS = {
   unary: (thrower: () => never) => ({
     handlers: { cancel: async () => thrower() },
-    call: (client: Clients, options = {}) => client.exec.cancel({}, options),
+    call: (client: Clients, options = {}) => client.jobs.cancel({}, options),
   }),
   server_streaming: (thrower: () => never) => ({
     handlers: {
-      async *start() {
+      async *attach() {
         yield output(0, 1);
         thrower();
       },
     },
-    call: (client: Clients, options = {}) => collected(client.exec.start({}, options)),
+    call: (client: Clients, options = {}) => collected(client.jobs.attach({}, options)),
   }),
   bidi_streaming: (thrower: () => never) => ({
     handlers: {
@@ -37,7 +37,7 @@ const KINDS = {
         }
       },
     },
-    call: (client: Clients, options = {}) => collected(client.exec.input(repeated({}), options)),
+    call: (client: Clients, options = {}) => collected(client.jobs.input(repeated({}), options)),
   }),
   client_streaming: (thrower: () => never) => ({
     files: {

@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { Server } from "@grpc/grpc-js";
 import { CmdopError } from "../errors/cmdop-error.ts";
-import { Exec } from "../gen/cmdop/v1/exec_pb.ts";
 import { Files } from "../gen/cmdop/v1/files_pb.ts";
 import { Channel } from "../gen/cmdop/v1/job_pb.ts";
+import { Jobs } from "../gen/cmdop/v1/jobs_pb.ts";
 import { createClient } from "../rpc/client.ts";
 import { serve } from "../rpc/server.ts";
 import type { Admit, Handlers } from "../rpc/types.ts";
@@ -26,19 +26,18 @@ export const admitAnyone: Admit<Caller> = async ({ header }) => ({
 
 /** A real server and its two clients, with only the handlers that a test is about: one service for three kinds of call, one for the fourth. */
 export async function started(
-  exec: Partial<Handlers<typeof Exec, Caller>>,
+  jobs: Partial<Handlers<typeof Jobs, Caller>>,
   files: Partial<Handlers<typeof Files, Caller>> = {},
   admit: Admit<Caller> = admitAnyone,
 ) {
   const server = new Server();
-  serve(server, Exec, admit, {
-    start: unused,
+  serve(server, Jobs, admit, {
     attach: unused,
     input: unused,
     cancel: unused,
     signal: unused,
     list: unused,
-    ...exec,
+    ...jobs,
   });
   serve(server, Files, admit, {
     list: unused,
@@ -55,7 +54,7 @@ export async function started(
   });
   const loopback = await grpcLoopback(server);
   return {
-    exec: createClient(Exec, () => loopback.channel),
+    jobs: createClient(Jobs, () => loopback.channel),
     files: createClient(Files, () => loopback.channel),
     [Symbol.asyncDispose]: () => loopback[Symbol.asyncDispose](),
   };

@@ -83,8 +83,8 @@ it("ends the open calls of a key that is revoked", async () => {
   await world.agent("web-1");
   const caller = world.caller(await world.key());
   const other = world.caller(await world.key());
-  const open = async ({ exec, headers }: typeof caller) => {
-    const call = exec.attach({ jobId: "j" }, { headers: await headers("web-1") })[Symbol.asyncIterator]();
+  const open = async ({ jobs, headers }: typeof caller) => {
+    const call = jobs.attach({ jobId: "j" }, { headers: await headers("web-1") })[Symbol.asyncIterator]();
     await call.next();
     return call;
   };
@@ -125,8 +125,8 @@ it("ends the open calls of a key whose granting owner has left, and answers the 
   const other = world.caller(await world.key());
   const caller = world.caller(await world.key({}, second));
   const calls = [];
-  for (const { exec, headers } of [other, caller]) {
-    const call = exec.attach({ jobId: "j" }, { headers: await headers("web-1") })[Symbol.asyncIterator]();
+  for (const { jobs, headers } of [other, caller]) {
+    const call = jobs.attach({ jobId: "j" }, { headers: await headers("web-1") })[Symbol.asyncIterator]();
     await call.next();
     calls.push(call);
   }
@@ -142,7 +142,7 @@ it("ends the open calls of a key whose grant has ended", async () => {
   await world.agent("web-1");
   const caller = world.caller(await world.key({ not_after: nowS() + 2 }));
   const headers = await caller.headers("web-1");
-  const call = caller.exec.attach({ jobId: "j" }, { headers })[Symbol.asyncIterator]();
+  const call = caller.jobs.attach({ jobId: "j" }, { headers })[Symbol.asyncIterator]();
   await call.next();
   expect(await refusal(call.next())).toBe("GrantExpired");
 });
@@ -161,7 +161,7 @@ it("lets no call slip in that was on its way when its key was revoked", async ()
   );
   const session = await world.rawCaller();
   const attach = (authorization: string) => {
-    const call = rawCall(session, "/cmdop.v1.Exec/Attach", { ...headers, authorization });
+    const call = rawCall(session, "/cmdop.v1.Jobs/Attach", { ...headers, authorization });
     return rawAnswer(call.end(Buffer.alloc(5)));
   };
   const owner = world.caller(world.owner);

@@ -24,7 +24,7 @@ async function withVictim(world: World, machine = "web-1") {
   const victim = world.caller(await world.key());
   const headers = await victim.headers(machine);
   const inputs = Promise.withResolvers<void>();
-  const open = victim.exec
+  const open = victim.jobs
     .input(
       (async function* () {
         yield { data: Buffer.alloc(1) };
@@ -95,7 +95,7 @@ describe("HTTP/2 defects", () => {
     world.defer(() => agent.kill("SIGKILL"));
     await until(async () => (await world.health()).links.interactive === 1);
     const headers = await caller.headers("web-1");
-    const held = caller.exec.attach({ jobId: "j" }, { headers })[Symbol.asyncIterator]();
+    const held = caller.jobs.attach({ jobId: "j" }, { headers })[Symbol.asyncIterator]();
     await held.next();
     let batches = 0;
     let stop = false;
@@ -104,7 +104,7 @@ describe("HTTP/2 defects", () => {
         const signal = AbortSignal.timeout(5);
         await Promise.all(
           Array.from({ length: 50 }, () =>
-            refusal(all(busy.exec.attach({ jobId: "j" }, { headers, signal }))),
+            refusal(all(busy.jobs.attach({ jobId: "j" }, { headers, signal }))),
           ),
         );
       }
@@ -145,7 +145,7 @@ describe("HTTP/2 defects", () => {
     const caller = world.caller(await world.key());
     const headers = await caller.headers("web-1");
     const session = await world.rawCaller();
-    const beside = rawCall(session, "/cmdop.v1.Exec/Attach", headers).end(EMPTY);
+    const beside = rawCall(session, "/cmdop.v1.Jobs/Attach", headers).end(EMPTY);
     await once(beside, "response");
     const attempt = (more: Record<string, string>, on = session) =>
       rawAnswer(rawCall(on, INFO, { ...headers, ...more }).end(EMPTY));
@@ -223,7 +223,7 @@ describe("promise 9: one caller harms only itself", () => {
       const signal = AbortSignal.timeout(20);
       await Promise.all(
         Array.from({ length: 100 }, () =>
-          refusal(all(caller.exec.attach({ jobId: "j" }, { headers, signal }))),
+          refusal(all(caller.jobs.attach({ jobId: "j" }, { headers, signal }))),
         ),
       );
     }
@@ -237,7 +237,7 @@ describe("promise 9: one caller harms only itself", () => {
     const unharmed = await withVictim(world);
     const session = await world.rawCaller();
     const headers = await world.caller(await world.key()).headers("web-1");
-    for (let open = 0; open < 1_500; open += 1) rawCall(session, "/cmdop.v1.Exec/Attach", headers).end(EMPTY);
+    for (let open = 0; open < 1_500; open += 1) rawCall(session, "/cmdop.v1.Jobs/Attach", headers).end(EMPTY);
     await until(() => agent.calls.length === 1_501);
     session.destroy();
     await until(async () => (await world.health()).calls === 1);
@@ -251,7 +251,7 @@ describe("promise 9: one caller harms only itself", () => {
     const session = await world.rawCaller();
     const headers = await world.caller(await world.key()).headers("web-1");
     const held = Array.from({ length: 10 }, () =>
-      rawCall(session, "/cmdop.v1.Exec/Attach", headers).end(EMPTY),
+      rawCall(session, "/cmdop.v1.Jobs/Attach", headers).end(EMPTY),
     );
     await Promise.all(held.map((call) => once(call, "response")));
     expect(errorOf(await rawAnswer(rawCall(session, INFO, headers).end(EMPTY)))).toBe("LimitExceeded");

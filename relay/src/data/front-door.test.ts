@@ -54,7 +54,7 @@ async function busy(times = TIMES) {
   await world.agent("web-1");
   const caller = world.caller(await world.key());
   const headers = await caller.headers("web-1");
-  const events = caller.exec.attach({ jobId: "j" }, { headers })[Symbol.asyncIterator]();
+  const events = caller.jobs.attach({ jobId: "j" }, { headers })[Symbol.asyncIterator]();
   expect((await events.next()).done).toBe(false);
   return {
     world,

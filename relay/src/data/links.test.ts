@@ -42,7 +42,7 @@ it("replaces a link by the next of its lane; calls that run on the old one finis
     await finish.promise;
     yield { data: Buffer.alloc(4) };
   })();
-  const running = caller.exec.input(inputs, { headers })[Symbol.asyncIterator]();
+  const running = caller.jobs.input(inputs, { headers })[Symbol.asyncIterator]();
   expect((await running.next()).value).toMatchObject({ accepted: 3n });
   const replacement = await world.agent("web-1", { machineKey, bootId: old.bootId, joinToken: "" });
   await caller.files.info({ path: "/" }, { headers });
@@ -60,7 +60,7 @@ it("gives the calls of a replaced link a bounded time", async () => {
   const old = await world.agent("web-1", { machineKey });
   const caller = world.caller(await world.key());
   const headers = await caller.headers("web-1");
-  const running = caller.exec.attach({ jobId: "j" }, { headers })[Symbol.asyncIterator]();
+  const running = caller.jobs.attach({ jobId: "j" }, { headers })[Symbol.asyncIterator]();
   await running.next();
   await world.agent("web-1", { machineKey, bootId: old.bootId, joinToken: "" });
   expect(await refusal(running.next())).toBe("LinkLost");
@@ -72,7 +72,7 @@ it("ends an old link's calls at once when the agent was started anew", async () 
   await world.agent("web-1", { machineKey });
   const caller = world.caller(await world.key());
   const headers = await caller.headers("web-1");
-  const running = caller.exec.attach({ jobId: "j" }, { headers })[Symbol.asyncIterator]();
+  const running = caller.jobs.attach({ jobId: "j" }, { headers })[Symbol.asyncIterator]();
   await running.next();
   await world.agent("web-1", { machineKey, joinToken: "" });
   expect(await refusal(running.next())).toBe("LinkLost");
@@ -86,7 +86,7 @@ it("notices an agent that falls silent, tells its calls, and answers the next at
   const agent = await world.agent("web-1", { socket: await wire.socket() });
   const caller = world.caller(await world.key());
   const headers = await caller.headers("web-1");
-  const running = caller.exec.attach({ jobId: "j" }, { headers })[Symbol.asyncIterator]();
+  const running = caller.jobs.attach({ jobId: "j" }, { headers })[Symbol.asyncIterator]();
   await running.next();
   // Pings alone keep a quiet link alive.
   await new Promise((resolve) => setTimeout(resolve, 600));

@@ -58,7 +58,7 @@ describe("a call through the relay", () => {
     const inputs = (async function* () {
       for (const piece of data) yield { data: piece };
     })();
-    const answers = await all(caller.exec.input(inputs, { headers }));
+    const answers = await all(caller.jobs.input(inputs, { headers }));
     expect(answers.map(({ accepted }) => accepted)).toEqual([10n, 200_010n, 200_013n]);
     expect(agent.calls).toHaveLength(4);
   });
@@ -299,7 +299,7 @@ describe("a call through the relay", () => {
     const leave = async (): Promise<boolean> => {
       const session = await world.rawCaller();
       const calls = Array.from({ length: 1_000 }, () =>
-        rawCall(session, "/cmdop.v1.Exec/Attach", headers).end(EMPTY),
+        rawCall(session, "/cmdop.v1.Jobs/Attach", headers).end(EMPTY),
       );
       const answers = await Promise.all(calls.map((call) => once(call, "response")));
       session.destroy();

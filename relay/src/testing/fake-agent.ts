@@ -18,6 +18,7 @@ import {
   Exec,
   Files,
   type Handlers,
+  Jobs,
   type KeyPair,
   Lane,
   type LaneName,
@@ -134,6 +135,7 @@ function serveGrpc(
   };
   serve(server, Link, async () => undefined, link);
   serve(server, Exec, admit, exec);
+  serve(server, Jobs, admit, jobs);
   serve(server, Files, admit, files);
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const servers: unknown = Reflect.get(server, "http2Servers");
@@ -210,6 +212,9 @@ const exec: Handlers<typeof Exec, undefined> = {
     if (verb === "hang") await aborted(signal);
     yield { event: { kind: { case: "ended", value: { outcome: ended } } } };
   },
+};
+
+const jobs: Handlers<typeof Jobs, undefined> = {
   async *attach({ jobId }, { signal }) {
     yield { event: { kind: { case: "started", value: { jobId } } } };
     await aborted(signal);

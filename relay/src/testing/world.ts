@@ -16,6 +16,7 @@ import {
   type Grant,
   generateKeyPair,
   HEADERS,
+  Jobs,
   type JoinToken,
   type KeyPair,
   Keys,
@@ -53,6 +54,7 @@ const healthSchema = z.object({
 export interface Caller {
   readonly key: KeyPair;
   readonly exec: ServiceClient<typeof Exec>;
+  readonly jobs: ServiceClient<typeof Jobs>;
   readonly files: ServiceClient<typeof Files>;
   readonly machines: ServiceClient<typeof Machines>;
   readonly keys: ServiceClient<typeof Keys>;
@@ -192,6 +194,7 @@ export class World implements AsyncDisposable {
     return {
       key,
       exec: service(Exec),
+      jobs: service(Jobs),
       files: service(Files),
       machines: service(Machines),
       keys: service(Keys),

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file cmdop/v1/job.proto.
  */
 export const file_cmdop_v1_job: GenFile = /*@__PURE__*/
-  fileDesc("ChJjbWRvcC92MS9qb2IucHJvdG8SCGNtZG9wLnYxIpkBCgdPdXRjb21lEiMKBGtpbmQYASABKA4yFS5jbWRvcC52MS5PdXRjb21lS2luZBIWCglleGl0X2NvZGUYAiABKAVIAIgBARITCgZzaWduYWwYAyABKAlIAYgBARIOCgZyZWFzb24YBCABKAkSEwoLZHVyYXRpb25fbXMYBSABKAFCDAoKX2V4aXRfY29kZUIJCgdfc2lnbmFsIqwDCghKb2JFdmVudBIOCgZvZmZzZXQYASABKAQSLQoHc3RhcnRlZBgCIAEoCzIaLmNtZG9wLnYxLkpvYkV2ZW50LlN0YXJ0ZWRIABIrCgZvdXRwdXQYAyABKAsyGS5jbWRvcC52MS5Kb2JFdmVudC5PdXRwdXRIABItCgdkcm9wcGVkGAQgASgLMhouY21kb3AudjEuSm9iRXZlbnQuRHJvcHBlZEgAEikKBWVuZGVkGAUgASgLMhguY21kb3AudjEuSm9iRXZlbnQuRW5kZWRIABpPCgdTdGFydGVkEg4KBmpvYl9pZBgBIAEoCRIQCghhdHRhY2hlZBgCIAEoCBILCgNwaWQYAyABKAUSFQoNc3RhcnRlZF9hdF9tcxgEIAEoARo6CgZPdXRwdXQSIgoHY2hhbm5lbBgBIAEoDjIRLmNtZG9wLnYxLkNoYW5uZWwSDAoEZGF0YRgCIAEoDBoYCgdEcm9wcGVkEg0KBWJ5dGVzGAEgASgEGisKBUVuZGVkEiIKB291dGNvbWUYASABKAsyES5jbWRvcC52MS5PdXRjb21lQgYKBGtpbmQqSgoHQ2hhbm5lbBIXChNDSEFOTkVMX1VOU1BFQ0lGSUVEEAASEgoOQ0hBTk5FTF9TVERPVVQQARISCg5DSEFOTkVMX1NUREVSUhACKtIBCgtPdXRjb21lS2luZBIcChhPVVRDT01FX0tJTkRfVU5TUEVDSUZJRUQQABIXChNPVVRDT01FX0tJTkRfRVhJVEVEEAESGQoVT1VUQ09NRV9LSU5EX1NJR05BTEVEEAISGgoWT1VUQ09NRV9LSU5EX1RJTUVEX09VVBADEhkKFU9VVENPTUVfS0lORF9DQU5DRUxFRBAEEiAKHE9VVENPTUVfS0lORF9GQUlMRURfVE9fU1RBUlQQBRIYChRPVVRDT01FX0tJTkRfVU5LTk9XThAGYgZwcm90bzM");
+  fileDesc("ChJjbWRvcC92MS9qb2IucHJvdG8SCGNtZG9wLnYxIpkBCgdPdXRjb21lEiMKBGtpbmQYASABKA4yFS5jbWRvcC52MS5PdXRjb21lS2luZBIWCglleGl0X2NvZGUYAiABKAVIAIgBARITCgZzaWduYWwYAyABKAlIAYgBARIOCgZyZWFzb24YBCABKAkSEwoLZHVyYXRpb25fbXMYBSABKAFCDAoKX2V4aXRfY29kZUIJCgdfc2lnbmFsItMDCghKb2JFdmVudBIOCgZvZmZzZXQYASABKAQSLQoHc3RhcnRlZBgCIAEoCzIaLmNtZG9wLnYxLkpvYkV2ZW50LlN0YXJ0ZWRIABIrCgZvdXRwdXQYAyABKAsyGS5jbWRvcC52MS5Kb2JFdmVudC5PdXRwdXRIABItCgdkcm9wcGVkGAQgASgLMhouY21kb3AudjEuSm9iRXZlbnQuRHJvcHBlZEgAEikKBWVuZGVkGAUgASgLMhguY21kb3AudjEuSm9iRXZlbnQuRW5kZWRIABp2CgdTdGFydGVkEg4KBmpvYl9pZBgBIAEoCRIQCghhdHRhY2hlZBgCIAEoCBILCgNwaWQYAyABKAUSFQoNc3RhcnRlZF9hdF9tcxgEIAEoARISCgpvdXRwdXRfZW5kGAUgASgEEhEKCWluX21lbW9yeRgGIAEoCBo6CgZPdXRwdXQSIgoHY2hhbm5lbBgBIAEoDjIRLmNtZG9wLnYxLkNoYW5uZWwSDAoEZGF0YRgCIAEoDBoYCgdEcm9wcGVkEg0KBWJ5dGVzGAEgASgEGisKBUVuZGVkEiIKB291dGNvbWUYASABKAsyES5jbWRvcC52MS5PdXRjb21lQgYKBGtpbmQqSgoHQ2hhbm5lbBIXChNDSEFOTkVMX1VOU1BFQ0lGSUVEEAASEgoOQ0hBTk5FTF9TVERPVVQQARISCg5DSEFOTkVMX1NUREVSUhACKkwKB0pvYktpbmQSGAoUSk9CX0tJTkRfVU5TUEVDSUZJRUQQABIRCg1KT0JfS0lORF9FWEVDEAESFAoQSk9CX0tJTkRfU0VTU0lPThACKtIBCgtPdXRjb21lS2luZBIcChhPVVRDT01FX0tJTkRfVU5TUEVDSUZJRUQQABIXChNPVVRDT01FX0tJTkRfRVhJVEVEEAESGQoVT1VUQ09NRV9LSU5EX1NJR05BTEVEEAISGgoWT1VUQ09NRV9LSU5EX1RJTUVEX09VVBADEhkKFU9VVENPTUVfS0lORF9DQU5DRUxFRBAEEiAKHE9VVENPTUVfS0lORF9GQUlMRURfVE9fU1RBUlQQBRIYChRPVVRDT01FX0tJTkRfVU5LTk9XThAGYgZwcm90bzM");
 
 /**
  * How a job ended, as far as is known.
@@ -157,6 +157,22 @@ export type JobEvent_Started = Message<"cmdop.v1.JobEvent.Started"> & {
    * @generated from field: double started_at_ms = 4;
    */
   startedAtMs: number;
+
+  /**
+   * The journal's end offset when this stream was opened: what comes before it
+   * is replayed, what comes behind it is new.
+   *
+   * @generated from field: uint64 output_end = 5;
+   */
+  outputEnd: bigint;
+
+  /**
+   * True where the machine could not write the job down (its disk is full,
+   * say): a restart of the agent forgets it.
+   *
+   * @generated from field: bool in_memory = 6;
+   */
+  inMemory: boolean;
 };
 
 /**
@@ -278,6 +294,47 @@ export const ChannelSchema: GenEnum<Channel> = /*@__PURE__*/
   enumDesc(file_cmdop_v1_job, 0);
 
 /**
+ * What kind of job it is.
+ *
+ * @generated from enum cmdop.v1.JobKind
+ */
+export const JobKind = {
+  /**
+   * Never sent; in a request: whatever kind.
+   *
+   * @generated from enum value: JOB_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * One command, on pipes, to its end.
+   *
+   * @generated from enum value: JOB_KIND_EXEC = 1;
+   */
+  EXEC: 1,
+
+  /**
+   * A terminal.
+   *
+   * @generated from enum value: JOB_KIND_SESSION = 2;
+   */
+  SESSION: 2,
+} as const;
+
+/**
+ * What kind of job it is.
+ *
+ * @generated from enum cmdop.v1.JobKind
+ */
+export type JobKind = (typeof JobKind)[keyof typeof JobKind] | UnknownEnum;
+
+/**
+ * Describes the enum cmdop.v1.JobKind.
+ */
+export const JobKindSchema: GenEnum<JobKind> = /*@__PURE__*/
+  enumDesc(file_cmdop_v1_job, 1);
+
+/**
  * How a job ended. There is no default that could be mistaken for success.
  *
  * @generated from enum cmdop.v1.OutcomeKind
@@ -344,5 +401,5 @@ export type OutcomeKind = (typeof OutcomeKind)[keyof typeof OutcomeKind] | Unkno
  * Describes the enum cmdop.v1.OutcomeKind.
  */
 export const OutcomeKindSchema: GenEnum<OutcomeKind> = /*@__PURE__*/
-  enumDesc(file_cmdop_v1_job, 1);
+  enumDesc(file_cmdop_v1_job, 2);
 

@@ -3,6 +3,7 @@ import { closeSync, constants, mkdtempSync, openSync, readdirSync, renameSync, r
 import { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { covered } from "./private-descriptors.ts";
 import type { Spawner } from "./spawner.ts";
 
 /** Pipes made at once: one `mkfifo` makes them for a burst of 64 jobs as fast as for one. Each is one open descriptor until it is used. */
@@ -80,7 +81,7 @@ export class PipePool {
   #refillNow(): void {
     try {
       const directory = newDirectory();
-      const { status } = spawnSync("mkfifo", names(directory, BATCH_PIPES), { stdio: "ignore" });
+      const { status } = spawnSync("mkfifo", names(directory, BATCH_PIPES), { stdio: covered(NOTHING) });
       this.#adopt(directory, status === 0);
     } catch (error) {
       unlessTemporary(error);
@@ -102,7 +103,7 @@ export class PipePool {
     const env = { PATH: process.env.PATH ?? "" };
     const answer = await this.#spawner?.start({ program: "mkfifo", args, cwd: "/", env, stdio: NO_STDIO });
     if (answer === undefined || "unable" in answer) {
-      const child = spawn("mkfifo", args, { stdio: "ignore" });
+      const child = spawn("mkfifo", args, { stdio: covered(NOTHING) });
       return new Promise((resolve) => {
         child.once("error", () => resolve(false));
         child.once("exit", (code) => resolve(code === 0));
@@ -132,6 +133,9 @@ export class PipePool {
 }
 
 const NO_STDIO = [null, null, null] as const;
+
+/** The same for Node. */
+const NOTHING = ["ignore", "ignore", "ignore"] as const;
 
 /** No descriptors or no space just now: the job at hand uses sockets, and the next one tries again. */
 function unlessTemporary(error: unknown): void {

@@ -1,9 +1,10 @@
+import { readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CmdopError } from "@cmdop/proto";
+import type { JobLimits } from "../limits.ts";
 import { JOB_ID_VARIABLE } from "./environment.ts";
-import type { JobLimits } from "./limits.ts";
 
 /** Between two looks at processes that were asked to end: soon at first, then doubling up to the longest. */
 const FIRST_POLL_MS = 5;
@@ -45,31 +46,72 @@ export async function endProcesses(
   const groupGone =
     pid === undefined ||
     (await end({
-      look: () => livingMembers(pid),
+      look: () => living("pgrp", pid),
+      first: "SIGTERM",
       signal: (signal) => signalGroup(pid, signal),
       limits,
     }));
-  const strayGone = await end({
-    look: () => carriers(jobId),
-    signal: (signal, found) => {
-      for (const stray of found) send(stray, signal);
-    },
-    limits,
-  });
-  return groupGone && strayGone;
+  return (await endCarriers(jobId, limits)) && groupGone;
+}
+
+/**
+ * Ends a terminal's processes: all of its leader's session (where its pid is
+ * known), then what has left that. SIGHUP first, as when a terminal is closed:
+ * an interactive shell ignores SIGTERM. True when nothing that can be seen is left.
+ */
+export async function endSession(
+  leader: number | undefined,
+  jobId: string,
+  limits: EndingLimits,
+): Promise<boolean> {
+  const sessionGone =
+    leader === undefined ||
+    (await end({
+      look: () => living("session", leader),
+      first: "SIGHUP",
+      signal: sendAll,
+      limits,
+    }));
+  return (await endCarriers(jobId, limits)) && sessionGone;
+}
+
+/** Sends a signal to the process group in the foreground of a session's terminal; false where nothing is left. */
+export function signalForeground(leader: number, signal: NodeJS.Signals): boolean {
+  const foreground = foregroundGroup(leader);
+  // It may have ended just now, with the shell about to take its place.
+  return (foreground !== undefined && signalGroup(foreground, signal)) || signalGroup(leader, signal);
+}
+
+/** Undefined where the system does not tell: no terminal yet, or no /proc. */
+function foregroundGroup(leader: number): number | undefined {
+  if (process.platform !== "linux") return undefined;
+  try {
+    const { tpgid } = parseStat(readFileSync(`/proc/${leader}/stat`, "latin1"));
+    return tpgid > 1 ? tpgid : undefined;
+  } catch (error) {
+    if (hasCode(error, "ENOENT", "ESRCH")) return undefined;
+    throw error;
+  }
+}
+
+/** Ends whatever still carries a job's id. */
+function endCarriers(jobId: string, limits: EndingLimits): Promise<boolean> {
+  return end({ look: () => carriers(jobId), first: "SIGTERM", signal: sendAll, limits });
 }
 
 async function end({
   look,
+  first: politely,
   signal,
   limits,
 }: {
   look: () => Promise<number[]>;
+  first: "SIGTERM" | "SIGHUP";
   signal: (signal: NodeJS.Signals, found: number[]) => void;
   limits: EndingLimits;
 }): Promise<boolean> {
   const stages = [
-    { name: "SIGTERM", waitMs: limits.killGraceMs, again: false },
+    { name: politely, waitMs: limits.killGraceMs, again: false },
     // Again and again, since what is killed may have forked meanwhile.
     { name: "SIGKILL", waitMs: limits.killWaitMs, again: true },
   ] as const;
@@ -89,16 +131,22 @@ async function end({
   return found.length === 0;
 }
 
-/** The processes of a group, zombies left out: nobody may be there to reap them. */
-async function livingMembers(group: number): Promise<number[]> {
-  if (!signalGroup(group, 0)) return [];
-  if (process.platform !== "linux") return [group];
+/** The processes of a group or a session, zombies left out: nobody may be there to reap them. */
+async function living(kind: "pgrp" | "session", id: number): Promise<number[]> {
+  if (process.platform !== "linux") return signalGroup(id, 0) ? [id] : [];
+  // A session may have lost its leader's group and live on in others.
+  if (kind === "pgrp" && !signalGroup(id, 0)) return [];
   return processesWhere(async (pid) => {
-    // pid (name) state ppid pgrp …; the name may contain anything, so count from its end.
-    const stat = await readProc(pid, "stat");
-    const [state, , pgrp] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return Number(pgrp) === group && state !== "Z" && state !== "X";
+    const stat = parseStat(await readProc(pid, "stat"));
+    return stat[kind] === id && stat.state !== "Z" && stat.state !== "X";
   });
+}
+
+/** What /proc/PID/stat tells: pid (name) state ppid pgrp session tty tpgid … */
+function parseStat(stat: string): { state: string; pgrp: number; session: number; tpgid: number } {
+  // The name may contain anything, so count from its end.
+  const [state = "", , pgrp, session, , tpgid] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return { state, pgrp: Number(pgrp), session: Number(session), tpgid: Number(tpgid) };
 }
 
 /** The processes whose environment names the job. Linux only: elsewhere the group is all that is known. */
@@ -129,6 +177,11 @@ async function readProc(pid: number, file: "stat" | "environ"): Promise<string> 
     if (hasCode(error, "ENOENT", "ESRCH", "EACCES", "EPERM")) return "";
     throw error;
   }
+}
+
+/** On systems without /proc, where only the leader is known, to its group. */
+function sendAll(signal: NodeJS.Signals, found: number[]): void {
+  for (const pid of found) send(process.platform === "linux" ? pid : -pid, signal);
 }
 
 function send(target: number, signal: NodeJS.Signals | 0): boolean {

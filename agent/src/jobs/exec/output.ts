@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
-import type { Journal } from "./journal.ts";
-import type { Channel } from "./journal-records.ts";
-import type { JobLimits } from "./limits.ts";
+import type { Journal } from "../journal/journal.ts";
+import type { Channel } from "../journal/journal-records.ts";
+import type { JobLimits } from "../limits.ts";
 
 type Limits = Pick<JobLimits, "pipeQuietMs" | "maxPipeRestBytes">;
 

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { getCompileCacheDir } from "node:module";
 import { dirname, extname, join } from "node:path";
+import { covered } from "./private-descriptors.ts";
 import { isReport, type PlainError, type Report, type StartRequest } from "./spawner-messages.ts";
 
 /** How a process ended: one of the two is set. */
@@ -113,7 +114,7 @@ export class Spawner {
         env: spawnerEnvironment(),
         // No signal of a terminal may reach it: the jobs need it to their end.
         detached: true,
-        stdio: ["ignore", "ignore", "inherit", "ipc"],
+        stdio: covered(["ignore", "ignore", "inherit", "ipc"]),
       });
     } catch (error) {
       this.#end(launchedAtMs, String(error));

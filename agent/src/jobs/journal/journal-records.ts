@@ -23,7 +23,7 @@ interface JournalRecord {
 }
 
 /**
- * The records of a journal, in memory, oldest first. Small writes to the same
+ * The newest records of a journal, in memory, oldest first. Small writes to the same
  * channel are joined, so that many of them cost no more than their bytes.
  */
 export class JournalRecords {
@@ -52,6 +52,11 @@ export class JournalRecords {
   heldBytesFrom(offset: bigint): number {
     if (offset >= this.#end) return 0;
     return this.#cost - (this.#find(offset)?.costBefore ?? this.#droppedCost);
+  }
+
+  /** Begins at an offset other than 0; only while there is nothing yet. */
+  skipTo(offset: bigint): void {
+    this.#end = offset;
   }
 
   append(channel: Channel, bytes: Uint8Array): void {

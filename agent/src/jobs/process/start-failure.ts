@@ -1,22 +1,20 @@
 import { access, constants, stat } from "node:fs/promises";
 import { delimiter, resolve } from "node:path";
-import type { Command } from "./command.ts";
 import type { Environment } from "./environment.ts";
 
 /**
- * Why a command could not be started, in words. Node blames the program for a
+ * Why a program could not be started, in words. Node blames the program for a
  * missing directory too, so the directory is looked at here, and only here.
  */
 export async function startFailure(
   error: unknown,
-  command: Command,
+  program: string,
   cwd: string,
   env: Environment,
 ): Promise<string> {
   const directory = await directoryFailure(cwd);
   if (directory !== undefined) return directory;
 
-  const program = "shell" in command.run ? "/bin/sh" : (command.run.argv[0] ?? "");
   switch (errorCode(error)) {
     case "ENOENT":
       return (await found(program, cwd, env))
@@ -57,12 +55,42 @@ async function directoryFailure(cwd: string): Promise<string | undefined> {
   }
 }
 
+/**
+ * Looks for a program that will not be started by the agent itself, so that its
+ * absence is told as a failed start. Undefined where it may be executed; else an
+ * error such as `exec` gives.
+ */
+export async function programFailure(
+  program: string,
+  cwd: string,
+  env: Environment,
+): Promise<Error | undefined> {
+  const looks = await Promise.allSettled(candidates(program, cwd, env).map(checkExecutable));
+  if (looks.some(({ status }) => status === "fulfilled")) return undefined;
+  const reasons = looks.flatMap((look) => (look.status === "rejected" ? [look.reason] : []));
+  // One that may not be executed says more than all that are not there.
+  const code = reasons.some((reason) => errorCode(reason) === "EACCES") ? "EACCES" : "ENOENT";
+  return Object.assign(new Error(`${program} can't be executed`), { code });
+}
+
+async function checkExecutable(path: string): Promise<void> {
+  await access(path, constants.X_OK);
+  // A directory passes for executable; what `exec` says of it is this.
+  if (!(await stat(path)).isFile()) throw Object.assign(new Error(`${path} is no file`), { code: "EACCES" });
+}
+
 async function found(program: string, cwd: string, env: Environment): Promise<boolean> {
-  const directories = program.includes("/") ? [""] : (env.PATH ?? "").split(delimiter);
-  const looks = await Promise.allSettled(directories.map((path) => stat(resolve(cwd, path, program))));
+  const looks = await Promise.allSettled(candidates(program, cwd, env).map((path) => stat(path)));
   return looks.some(({ status }) => status === "fulfilled");
 }
 
-function errorCode(error: unknown): unknown {
+/** Where a program may lie. */
+function candidates(program: string, cwd: string, env: Environment): string[] {
+  const directories = program.includes("/") ? [""] : (env.PATH ?? "").split(delimiter);
+  return directories.map((path) => resolve(cwd, path, program));
+}
+
+/** The system's code of an error, "ENOENT" for one. */
+export function errorCode(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
 }

@@ -11,7 +11,7 @@ import {
   run,
   shell,
   until,
-} from "./test-support.ts";
+} from "../test-support.ts";
 
 const MiB = 1024 * 1024;
 
@@ -73,7 +73,7 @@ test("a background child that holds the pipes neither delays the end nor dies wi
 });
 
 test("what lies in the pipe at the end is never cut, however late it is looked at", async () => {
-  const jobs = newJobs({ pipeQuietMs: 0, maxJournalBytes: 128 * 1024 });
+  const jobs = newJobs({ pipeQuietMs: 0, maxMemoryJournalBytes: 128 * 1024 });
   busyLoop();
   for (let round = 0; round < 10; round += 1) {
     const job = begin(jobs, shell("sleep 60 & echo $! >&2; head -c 180000 /dev/zero"));
@@ -113,7 +113,7 @@ test("promise 9: pipes held by background children are bounded", async () => {
 });
 
 test("promise 9: a reader that is stuck blocks the pipe, in bounded memory, and loses nothing", async () => {
-  const jobs = newJobs({ maxJournalBytes: 2 * MiB });
+  const jobs = newJobs({ maxMemoryJournalBytes: 2 * MiB });
   const job = begin(jobs, shell("head -c 20000000 /dev/zero; echo finished >&2"));
   const events = follow(job);
   await events.next();
@@ -132,7 +132,7 @@ test("promise 9: a reader that is stuck blocks the pipe, in bounded memory, and 
 });
 
 test("a reader that is stuck does not delay the end of a job that is canceled", async () => {
-  const job = begin(newJobs({ maxJournalBytes: 2 * MiB, maxPipeRestBytes: MiB }), shell("yes"));
+  const job = begin(newJobs({ maxMemoryJournalBytes: 2 * MiB, maxPipeRestBytes: MiB }), shell("yes"));
   const events = follow(job);
   await events.next();
   await until(() => job.journal.full);
@@ -144,7 +144,7 @@ test("a reader that is stuck does not delay the end of a job that is canceled", 
 });
 
 test("promise 4: a job whose reader went away runs on; what the bound drops is counted", async () => {
-  const jobs = newJobs({ maxJournalBytes: 2 * MiB, absentReaderGraceMs: 1 });
+  const jobs = newJobs({ maxMemoryJournalBytes: 2 * MiB, absentReaderGraceMs: 1 });
   const job = begin(jobs, shell("echo begun; head -c 20000000 /dev/zero; echo finished"));
   expect(await firstLine(job)).toBe("begun");
   const events = follow(job);
@@ -159,7 +159,7 @@ test("promise 4: a job whose reader went away runs on; what the bound drops is c
 });
 
 test("promise 3: within the grace, an absent reader blocks the pipe and may come back for all of it", async () => {
-  const jobs = newJobs({ maxJournalBytes: 2 * MiB });
+  const jobs = newJobs({ maxMemoryJournalBytes: 2 * MiB });
   const job = begin(jobs, shell("head -c 20000000 /dev/zero"));
   const events = follow(job);
   let offset = 0n;
@@ -176,7 +176,7 @@ test("promise 3: within the grace, an absent reader blocks the pipe and may come
 });
 
 test("promise 9: ended jobs give up their output to a budget, the oldest first, and say so", async () => {
-  const jobs = newJobs({ maxOutputBytes: 3 * MiB });
+  const jobs = newJobs({ maxOutputMemoryBytes: 3 * MiB });
   const first = begin(jobs, shell(ZEROS));
   await collect(follow(first));
   await run(jobs, shell(ZEROS));

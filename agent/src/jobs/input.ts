@@ -16,7 +16,7 @@ export interface InputPiece {
  * one only when the process (or its pipe) has taken the one before. A piece that
  * comes again is trimmed by what its writer has sent already.
  */
-export class StandardInput {
+export class JobInput {
   readonly #stream: Writable;
   readonly #maxWriters: number;
   readonly #acceptedOf = new Map<string, bigint>();

@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { Jobs } from "./jobs.ts";
-import { JOB_LIMITS } from "./limits.ts";
+import type { Jobs } from "../jobs.ts";
+import { JOB_LIMITS } from "../limits.ts";
 import {
   alive,
   argv,
@@ -22,7 +22,7 @@ import {
   spawnerJobs,
   starterOf,
   until,
-} from "./test-support.ts";
+} from "../test-support.ts";
 
 const CANCEL = { kind: "canceled", reason: "test" } as const;
 
@@ -236,7 +236,7 @@ describe.skipIf(process.platform !== "linux")("the spawner", () => {
 const AGENT = `
   import { randomUUID } from "node:crypto";
   import { readFileSync } from "node:fs";
-  import { Jobs } from ${JSON.stringify(new URL("./jobs.ts", import.meta.url).href)};
+  import { Jobs } from ${JSON.stringify(new URL("../jobs.ts", import.meta.url).href)};
   const jobs = new Jobs();
   await jobs.warm();
   const command = { run: { argv: ["sleep", "60"] }, cwd: "", env: {}, timeoutMs: 0, stdinOpen: false, stdin: new Uint8Array() };

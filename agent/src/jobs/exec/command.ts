@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { CmdopError, MAX_COMMAND_BYTES, MAX_INLINE_STDIN_BYTES, MAX_PATH_BYTES } from "@cmdop/proto";
-import type { Environment } from "./environment.ts";
+import type { Environment } from "../process/environment.ts";
 
 /** One command, as its caller asked for it. */
 export interface Command {
@@ -82,7 +82,7 @@ export function requestHash({ run, cwd, env, timeoutMs, stdinOpen, stdin }: Comm
 }
 
 /** The command as one line for people. */
-export function summary({ run }: Command): string {
+export function summary({ run }: Pick<Command, "run">): string {
   const line = "shell" in run ? run.shell : run.argv.map(quoted).join(" ");
   const short = line.length > SUMMARY_CHARACTERS ? `${line.slice(0, SUMMARY_CHARACTERS - 1)}…` : line;
   // Through a buffer, since a slice would keep the whole line alive.

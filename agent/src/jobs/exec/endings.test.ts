@@ -13,7 +13,7 @@ import {
   shell,
   somebodyElse,
   WAYS,
-} from "./test-support.ts";
+} from "../test-support.ts";
 
 /** Lets SIGTERM pass by, and says when it is ready to. */
 const STUBBORN = "trap '' TERM; echo ready; while :; do sleep 60; done";

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
+import { argv, begin, collect, follow, newJobs, run } from "../test-support.ts";
 import { baseEnvironment } from "./environment.ts";
-import { argv, begin, collect, follow, newJobs, run } from "./test-support.ts";
 
 test("a job gets the allow-listed part of the agent's environment, and nothing else", () => {
   const own = {

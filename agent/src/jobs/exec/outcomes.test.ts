@@ -2,8 +2,8 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { argv, begin, collect, eventsOf, follow, newJobs, run, shell, WAYS } from "../test-support.ts";
 import type { Command } from "./command.ts";
-import { argv, begin, collect, eventsOf, follow, newJobs, run, shell, WAYS } from "./test-support.ts";
 
 describe.each(WAYS)("started %s", (_way, ready) => {
   test.each([

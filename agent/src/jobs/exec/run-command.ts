@@ -1,0 +1,55 @@
+import { JobInput } from "../input.ts";
+import { JOB_ID_VARIABLE } from "../process/environment.ts";
+import { endProcesses, signalGroup } from "../process/process-group.ts";
+import { programOf, spawnCommand } from "../process/spawn.ts";
+import { startFailure } from "../process/start-failure.ts";
+import { supervise } from "../process/supervise.ts";
+import type { JobContext, Work } from "../work.ts";
+import { type Command, workingDirectory } from "./command.ts";
+import { Output } from "./output.ts";
+
+/** Runs a command on pipes in its own process group; its start has been asked for when this returns. */
+export function runCommand(command: Command, context: JobContext): Work {
+  const { jobId, journal, heldPipes, limits } = context;
+  const env = { ...context.environment, ...command.env, [JOB_ID_VARIABLE]: jobId };
+  const cwd = workingDirectory(command.cwd, context.environment.HOME ?? "/");
+
+  const start = async () => {
+    const spawned = await spawnCommand(command, cwd, env, context);
+    if (!("pid" in spawned)) return spawned;
+    const { stdin } = spawned;
+    const output = new Output(spawned, journal, limits);
+    const options = { first: command.stdin, open: command.stdinOpen, maxWriters: limits.maxInputWriters };
+    return { ...spawned, output, input: stdin === null ? undefined : new JobInput(stdin, options) };
+  };
+
+  const { process, ...work } = supervise(
+    {
+      start,
+      explain: (failed) => startFailure(failed, programOf(command)[0], cwd, env),
+      watch: (stop) => {
+        const { timeoutMs } = command;
+        if (timeoutMs === 0) return () => undefined;
+        const reason = `Its time limit of ${timeoutMs} ms passed.`;
+        const timer = setTimeout(() => stop({ kind: "timed_out", reason }), timeoutMs);
+        return () => clearTimeout(timer);
+      },
+      signal: ({ pid }, name) => signalGroup(pid, name),
+      end: (running) => endProcesses(running?.pid, jobId, limits),
+      finish: async ({ output, input }, outcome) => {
+        const open = await output.rest();
+        input?.close();
+        for (const pipe of open) {
+          // What the job left behind after its own end lives on; what we ended has nothing more to say.
+          if (outcome.kind === "exited" || outcome.kind === "signaled") heldPipes.add(pipe);
+          else pipe.destroy();
+        }
+      },
+    },
+    limits,
+  );
+  return {
+    ...work,
+    input: process.then((running) => (command.stdinOpen ? running?.input : undefined)),
+  };
+}

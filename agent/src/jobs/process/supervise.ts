@@ -1,0 +1,122 @@
+import type { JobLimits } from "../limits.ts";
+import type { Outcome, StopCause } from "../outcome.ts";
+import { within } from "../within.ts";
+import type { Work } from "../work.ts";
+import type { Exit, Lost } from "./spawner.ts";
+import type { Refused } from "./start-process.ts";
+
+/** A process, as far as its life goes. */
+interface Living {
+  readonly pid: number;
+  readonly exit: Promise<Exit | Lost>;
+}
+
+/** What is particular to a kind of process: all else about a process's life is the same. */
+export interface Life<P extends Living> {
+  /** Never rejects. */
+  start(): Promise<P | Refused | Lost>;
+  /** Why it could not be started, in words. */
+  explain(failed: unknown): Promise<string>;
+  /** Asks for the end when its time has come; the returned function stops the watch. */
+  watch(stop: (cause: StopCause) => void): () => void;
+  /** Sends a signal to where this kind of process expects it; false where nothing is left of it. */
+  signal(process: P, name: NodeJS.Signals): boolean;
+  /** Ends all of it, also where only the job's id is known; true when nothing that can be seen is left. */
+  end(process: P | undefined): Promise<boolean>;
+  /** Takes in what it wrote before its end, and lets go of it. */
+  finish(process: P, outcome: Outcome): Promise<void>;
+}
+
+/** A life that goes on. */
+export interface Supervised<P> extends Pick<Work, "pid" | "outcome" | "stop" | "signal"> {
+  /** Undefined where it could not be started. Never rejects. */
+  readonly process: Promise<P | undefined>;
+}
+
+/** Starts a process and sees to its end; the start has been asked for when this returns. */
+export function supervise<P extends Living>(
+  life: Life<P>,
+  limits: Pick<JobLimits, "killWaitMs">,
+): Supervised<P> {
+  const spawnedAt = performance.now();
+  const sinceSpawn = (): number => performance.now() - spawnedAt;
+  const stop = Promise.withResolvers<StopCause>();
+  const endWatch = life.watch(stop.resolve);
+  // What is sent before there is a process is kept for it, one of a kind, as the kernel does it.
+  const early = new Set<NodeJS.Signals>();
+  let sendSignal = (name: NodeJS.Signals): boolean => {
+    early.add(name);
+    return true;
+  };
+
+  const started = life.start().then((process) => {
+    if (!("pid" in process)) return process;
+    sendSignal = (name) => life.signal(process, name);
+    for (const name of early) sendSignal(name);
+    return process;
+  });
+
+  /** Nobody can tell how it ends any more, so what is left of it must not go on unseen. */
+  const lost = async (process: P | undefined, reason: string): Promise<Outcome> => {
+    const gone = await life.end(process);
+    return {
+      kind: "unknown",
+      reason: `${reason} ${gone ? "What was left of it has been ended; how far it came is not known." : remains(limits)}`,
+      durationMs: sinceSpawn(),
+    };
+  };
+
+  const stopped = async (process: P, { kind, reason }: StopCause): Promise<Outcome> => {
+    const gone = await life.end(process);
+    if (!gone) return { kind: "unknown", reason: `${reason} ${remains(limits)}`, durationMs: sinceSpawn() };
+    // Nothing of it runs any more; how its leader ended is told at once, if anybody is left to tell.
+    const end = await within(limits.killWaitMs, process.exit);
+    const signal = end !== undefined && "signal" in end ? (end.signal ?? undefined) : undefined;
+    return { kind, reason, signal, durationMs: sinceSpawn() };
+  };
+
+  const conclude = async (): Promise<Outcome> => {
+    const process = await started;
+    if ("failed" in process) {
+      const reason = await life.explain(process.failed);
+      return { kind: "failed_to_start", reason, durationMs: sinceSpawn() };
+    }
+    if ("lost" in process) return lost(undefined, process.lost);
+    // All endings race here, and here alone: the first reason wins.
+    const first = await Promise.race([process.exit, stop.promise]);
+    const durationMs = sinceSpawn();
+    sendSignal = () => false;
+    endWatch();
+    const outcome =
+      "kind" in first
+        ? await stopped(process, first)
+        : "lost" in first
+          ? await lost(process, first.lost)
+          : ended(first, durationMs);
+    await life.finish(process, outcome);
+    return outcome;
+  };
+
+  return {
+    process: started.then((process) => ("pid" in process ? process : undefined)),
+    pid: started.then((process) => ("pid" in process ? process.pid : 0)),
+    outcome: conclude()
+      .catch((error): Outcome => {
+        const reason = `The agent failed while it waited for the end: ${String(error)}`;
+        return { kind: "unknown", reason, durationMs: sinceSpawn() };
+      })
+      .finally(endWatch),
+    stop: stop.resolve,
+    signal: (name) => sendSignal(name),
+  };
+}
+
+function ended({ code, signal }: Exit, durationMs: number): Outcome {
+  if (signal !== null) return { kind: "signaled", signal, durationMs };
+  if (code !== null) return { kind: "exited", exitCode: code, durationMs };
+  return { kind: "unknown", reason: "The system reported neither an exit code nor a signal.", durationMs };
+}
+
+function remains({ killWaitMs }: Pick<JobLimits, "killWaitMs">): string {
+  return `But some of its processes are still there ${killWaitMs} ms after SIGKILL: they hang in the kernel, or run as another user.`;
+}
