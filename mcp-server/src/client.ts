@@ -2,7 +2,7 @@ import type { CMDOPClient, Files, Terminal } from "@cmdop/sdk";
 
 /** What the tools can do on one machine. */
 export interface ToolMachine {
-  readonly terminal: Pick<Terminal, "stream">;
+  readonly terminal: Pick<Terminal, "stream" | "resumeStream" | "cancel">;
   readonly files: Pick<Files, "list" | "read" | "write" | "delete" | "copy" | "move" | "mkdir" | "info">;
 }
 

@@ -9,6 +9,8 @@ export interface FollowedJob {
   readonly hasStarted: boolean;
   /** Bytes that the machine itself had dropped before they could be read. */
   readonly droppedBytes: bigint;
+  /** The offset behind what has been read. */
+  readonly after: bigint;
   /** The last line of whichever channel wrote last. */
   lastLine(maxChars: number): string;
   /** The job's end; rejects with what the stream threw. */
@@ -17,22 +19,26 @@ export interface FollowedJob {
   leave(): Promise<void>;
 }
 
-/** Reads a job's events from now on, in bounded memory. */
-export function followJob(events: AsyncIterable<ExecEvent>): FollowedJob {
+/** Reads a job's events from now on, in bounded memory. `after`: the offset that they begin at. */
+export function followJob(events: AsyncIterable<ExecEvent>, after = 0n): FollowedJob {
   const iterator = events[Symbol.asyncIterator]();
   const stdout = new Excerpt();
   const stderr = new Excerpt();
   let latest = stdout;
   let hasStarted = false;
   let droppedBytes = 0n;
+  let readTo = after;
 
   const readToEnd = async (): Promise<ExecEnd> => {
     for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
       const event = next.value;
       if (event.type === "ended") return event;
       hasStarted = true;
-      if (event.type === "dropped") droppedBytes += event.bytes;
-      else if (event.type !== "started") {
+      if (event.type === "dropped") {
+        droppedBytes += event.bytes;
+        readTo += event.bytes;
+      } else if (event.type !== "started") {
+        readTo = event.offset + BigInt(event.data.length);
         latest = event.type === "stdout" ? stdout : stderr;
         latest.add(event.data);
       }
@@ -49,6 +55,9 @@ export function followJob(events: AsyncIterable<ExecEvent>): FollowedJob {
     },
     get droppedBytes() {
       return droppedBytes;
+    },
+    get after() {
+      return readTo;
     },
     lastLine: (maxChars) => latest.lastLine(maxChars),
     leave: async () => {

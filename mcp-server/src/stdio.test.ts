@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { MAX_CALLS_IN_FLIGHT } from "./limits.ts";
 import { CLIENT_KINDS, type Connection, connect, serverCommand } from "./testing/connect.ts";
 import { TOOLS } from "./tools.ts";
@@ -305,4 +306,18 @@ test("garbage on stdin is reported and harms nothing; the end of stdin ends the 
   });
   server.stdin.end();
   expect(await exit).toEqual([0, null]);
+});
+
+test("a command that was left running is waited for again, from where the last answer ended, and can be ended", async () => {
+  await using mcp = await connect("2.x modern", { waitMs: 50 });
+  const first = await mcp.call("terminal_execute", { command: "talk" });
+  const { jobId: job_id, after } = z
+    .object({ jobId: z.string(), after: z.int() })
+    .parse(first.structuredContent);
+  expect(first.content[0]?.text).toContain(`terminal_wait with after ${after} looks again`);
+  const again = await mcp.call("terminal_wait", { job_id, after });
+  expect(again.structuredContent).toMatchObject({ status: "done", exitCode: 0, jobId: job_id });
+  expect(again.structuredContent?.stdout).toContain(`behind ${after}`);
+  const canceled = await mcp.call("terminal_cancel", { job_id });
+  expect(canceled.structuredContent).toMatchObject({ outcome: "canceled", exitCode: null, jobId: job_id });
 });

@@ -53,6 +53,15 @@ function scriptedTerminal(tell: Tell): ToolMachine["terminal"] {
       const line = typeof command === "string" ? command : command.join(" ");
       return events(line, { ...options, tell, jobId: options.jobId ?? "unnamed" });
     },
+    resumeStream: (jobId, { after = 0n } = {}) => events(`echo behind ${after}`, { tell, jobId }),
+    cancel: async (jobId) => ({
+      jobId,
+      outcome: "canceled",
+      exitCode: null,
+      signal: "SIGTERM",
+      reason: "Canceled by its caller.",
+      durationMs: 1,
+    }),
   };
 }
 
@@ -84,7 +93,7 @@ async function* events(
   }
   let isOver = false;
   try {
-    yield { type: "started", jobId: job, pid: 1, attached: false };
+    yield { type: "started", jobId: job, pid: 1, attached: false, outputEnd: 0n, inMemory: false };
     tell({ job, what: "started" });
     switch (word) {
       case "echo":

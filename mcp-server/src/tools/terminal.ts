@@ -1,28 +1,13 @@
 import { randomUUID } from "node:crypto";
-import { onAbort } from "@cmdop/proto";
-import { CmdopError, describeEnd, type ExecEnd } from "@cmdop/sdk";
+import { describeEnd } from "@cmdop/sdk";
 import { z } from "zod";
-import type { Excerpt } from "../excerpt.ts";
-import { type FollowedJob, followJob } from "../follow-job.ts";
-import { HEAD_BYTES, MAX_PROGRESS_LINE_CHARS, MAX_TIMEOUT_MS, TAIL_BYTES, WAIT_MS } from "../limits.ts";
+import { followJob } from "../follow-job.ts";
+import { HEAD_BYTES, MAX_TIMEOUT_MS, TAIL_BYTES, WAIT_MS } from "../limits.ts";
 import { machineArgument, pickMachine } from "../machine-argument.ts";
-import { defineTool, type Tool, type ToolContext } from "../tool.ts";
+import { defineTool, type Tool } from "../tool.ts";
+import { answerFollowing, commandOutput } from "./following.ts";
 
-const output = z.object({
-  status: z.enum(["done", "running"]),
-  exitCode: z.int().nullable(),
-  outcome: z.enum(["exited", "signaled", "timed_out", "canceled", "failed_to_start", "unknown"]).nullable(),
-  signal: z.string().nullable(),
-  reason: z.string(),
-  stdout: z.string(),
-  stderr: z.string(),
-  truncated: z.boolean(),
-  binary: z.boolean(),
-  durationMs: z.int(),
-  jobId: z.string(),
-  machine: z.string().nullable(),
-});
-type Output = z.output<typeof output>;
+const jobArgument = z.string().describe("jobId of terminal_execute");
 
 const execute = defineTool({
   name: "terminal_execute",
@@ -42,99 +27,58 @@ const execute = defineTool({
     timeout_ms: z.int().min(1).max(MAX_TIMEOUT_MS).optional().describe("Ends the command; default none"),
     machine: machineArgument,
   }),
-  output,
+  output: commandOutput,
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
   handler: async ({ command, args, cwd, env, stdin, timeout_ms: timeoutMs, machine }, context) => {
-    const startedAtMs = performance.now();
-    const elapsedMs = (): number => Math.round(performance.now() - startedAtMs);
     const jobId = randomUUID();
     const withdraw = new AbortController();
     const { terminal } = pickMachine(context.client, machine);
-    const job = followJob(
-      terminal.stream(args === undefined ? command : [command, ...args], {
-        jobId,
-        cwd,
-        env,
-        stdin,
-        timeoutMs,
-        signal: AbortSignal.any([context.canceled, withdraw.signal]),
-      }),
-    );
-    const named = context.nameMachine(machine);
-    const stopProgress = reportProgress(job, context, elapsedMs);
-    const end = await endWithin(job, context).finally(stopProgress);
-    if (end === undefined && !job.hasStarted && !context.gone.aborted) {
-      withdraw.abort();
-      throw new CmdopError("OutcomeUnknown", `The machine did not answer within ${elapsedMs()} ms.`, {
-        next: "The command was withdrawn, but it may have begun: look before you repeat it. machines_list shows whether the machine is online.",
-      });
-    }
-    if (end === undefined) job.leave().catch(context.report);
-    const structured: Output = {
-      status: end === undefined ? "running" : "done",
-      exitCode: end?.exitCode ?? null,
-      outcome: end?.outcome ?? null,
-      signal: end?.signal ?? null,
-      reason: end?.reason ?? "",
-      stdout: job.stdout.text(),
-      stderr: job.stderr.text(),
-      truncated: job.stdout.isCut || job.stderr.isCut || job.droppedBytes > 0n,
-      binary: job.stdout.isBinary || job.stderr.isBinary,
-      durationMs: Math.round(end?.durationMs ?? elapsedMs()),
+    const events = terminal.stream(args === undefined ? command : [command, ...args], {
       jobId,
-      machine: await named,
-    };
-    return { text: [textOf(structured, job, end)], structured };
+      cwd,
+      env,
+      stdin,
+      timeoutMs,
+      signal: AbortSignal.any([context.canceled, withdraw.signal]),
+    });
+    const job = followJob(events);
+    return answerFollowing({ jobId, job, machine, withdraw: () => withdraw.abort() }, context);
   },
 });
 
-export const TERMINAL_TOOLS: readonly Tool[] = [execute];
+const wait = defineTool({
+  name: "terminal_wait",
+  title: "terminal.wait",
+  description: "Wait again for a command that terminal_execute left running. Answers as it does.",
+  input: z.strictObject({
+    job_id: jobArgument,
+    after: z.int().min(0).optional().describe("Only output behind this offset; default all"),
+    machine: machineArgument,
+  }),
+  output: commandOutput,
+  annotations: { readOnlyHint: true, openWorldHint: true },
+  handler: async ({ job_id: jobId, after = 0, machine }, context) => {
+    const { terminal } = pickMachine(context.client, machine);
+    const job = followJob(terminal.resumeStream(jobId, { after: BigInt(after) }), BigInt(after));
+    return answerFollowing({ jobId, job, machine }, context);
+  },
+});
 
-/** The job's end, or undefined when the wait is over or the client is gone: then the job goes on by itself. */
-async function endWithin(job: FollowedJob, { timings, gone }: ToolContext): Promise<ExecEnd | undefined> {
-  const { promise: enough, resolve } = Promise.withResolvers<undefined>();
-  const timer = setTimeout(resolve, timings.waitMs, undefined);
-  const stopListening = onAbort(gone, () => resolve(undefined));
-  try {
-    return await Promise.race([job.end, enough]);
-  } finally {
-    clearTimeout(timer);
-    stopListening();
-  }
-}
+const cancel = defineTool({
+  name: "terminal_cancel",
+  title: "terminal.cancel",
+  description: "End a command that was left running, and say how it ended.",
+  input: z.strictObject({ job_id: jobArgument, machine: machineArgument }),
+  output: commandOutput.pick({ exitCode: true, outcome: true, signal: true, reason: true, jobId: true }),
+  annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
+  handler: async ({ job_id: jobId, machine }, context) => {
+    const end = await pickMachine(context.client, machine).terminal.cancel(jobId);
+    const { exitCode, outcome, signal, reason } = end;
+    return {
+      text: [`The command ${describeEnd(end)}.`],
+      structured: { exitCode, outcome, signal, reason, jobId },
+    };
+  },
+});
 
-function reportProgress(
-  job: FollowedJob,
-  { progress, timings }: ToolContext,
-  elapsedMs: () => number,
-): () => void {
-  if (progress === undefined) return () => undefined;
-  const timer = setInterval(() => {
-    const seconds = elapsedMs() / 1000;
-    const line = job.lastLine(MAX_PROGRESS_LINE_CHARS);
-    progress(seconds, `${Math.round(seconds)} s${line === "" ? "" : `: ${line}`}`);
-  }, timings.progressIntervalMs);
-  return () => clearInterval(timer);
-}
-
-function textOf(answer: Output, job: FollowedJob, end: ExecEnd | undefined): string {
-  const verdict =
-    end === undefined
-      ? "The command is still running: it goes on without this call. Its output so far:"
-      : `The command ${describeEnd(end)}.`;
-  const where = answer.machine === null ? "" : `machine ${answer.machine}, `;
-  const dropped = job.droppedBytes > 0n ? [`[the machine dropped ${job.droppedBytes} bytes of output]`] : [];
-  return [
-    verdict,
-    `[${where}job ${answer.jobId}, ${answer.durationMs} ms]`,
-    ...dropped,
-    section("stdout", answer.stdout, job.stdout),
-    section("stderr", answer.stderr, job.stderr),
-  ].join("\n");
-}
-
-function section(channel: string, text: string, { totalBytes, isBinary }: Excerpt): string {
-  if (totalBytes === 0) return `--- ${channel}: empty ---`;
-  const binary = isBinary ? ", not UTF-8: redirect it to a file and use files_read for its bytes" : "";
-  return `--- ${channel}: ${totalBytes} bytes${binary} ---\n${text}`;
-}
+export const TERMINAL_TOOLS: readonly Tool[] = [execute, wait, cancel];

@@ -1,0 +1,122 @@
+import { onAbort } from "@cmdop/proto";
+import { CmdopError, describeEnd, type ExecEnd } from "@cmdop/sdk";
+import { z } from "zod";
+import type { Excerpt } from "../excerpt.ts";
+import type { FollowedJob } from "../follow-job.ts";
+import { MAX_PROGRESS_LINE_CHARS } from "../limits.ts";
+import type { ToolAnswer, ToolContext } from "../tool.ts";
+
+/** What is said of a command that is being followed. */
+export const commandOutput = z.object({
+  status: z.enum(["done", "running"]),
+  exitCode: z.int().nullable(),
+  outcome: z.enum(["exited", "signaled", "timed_out", "canceled", "failed_to_start", "unknown"]).nullable(),
+  signal: z.string().nullable(),
+  reason: z.string(),
+  stdout: z.string(),
+  stderr: z.string(),
+  truncated: z.boolean(),
+  binary: z.boolean(),
+  durationMs: z.int(),
+  jobId: z.string(),
+  /** Offset behind the output in this answer: where terminal_wait goes on. */
+  after: z.int(),
+  machine: z.string().nullable(),
+});
+export type CommandOutput = z.output<typeof commandOutput>;
+
+/** What a call follows. */
+export interface Following {
+  readonly jobId: string;
+  readonly job: FollowedJob;
+  readonly machine: string | undefined;
+  /** Withdraws what this call began, where the machine did not even say within the wait that the job is there. */
+  readonly withdraw?: () => void;
+}
+
+/** Follows a command for as long as a call may take; what it has come to then is the answer. */
+export async function answerFollowing(
+  { jobId, job, machine, withdraw }: Following,
+  context: ToolContext,
+): Promise<ToolAnswer<CommandOutput>> {
+  const startedAtMs = performance.now();
+  const elapsedMs = (): number => Math.round(performance.now() - startedAtMs);
+  const named = context.nameMachine(machine);
+  const stopProgress = reportProgress(job, context, elapsedMs);
+  const end = await endWithin(job, context).finally(stopProgress);
+  if (end === undefined && !job.hasStarted && !context.gone.aborted) {
+    withdraw?.();
+    const state = withdraw
+      ? "The command was withdrawn, but it may have begun: look before you repeat it."
+      : "The command may still run: wait again later.";
+    throw new CmdopError("OutcomeUnknown", `The machine did not answer within ${elapsedMs()} ms.`, {
+      next: `${state} machines_list shows whether the machine is online.`,
+    });
+  }
+  if (end === undefined) job.leave().catch(context.report);
+  const structured: CommandOutput = {
+    status: end === undefined ? "running" : "done",
+    exitCode: end?.exitCode ?? null,
+    outcome: end?.outcome ?? null,
+    signal: end?.signal ?? null,
+    reason: end?.reason ?? "",
+    stdout: job.stdout.text(),
+    stderr: job.stderr.text(),
+    truncated: job.stdout.isCut || job.stderr.isCut || job.droppedBytes > 0n,
+    binary: job.stdout.isBinary || job.stderr.isBinary,
+    durationMs: Math.round(end?.durationMs ?? elapsedMs()),
+    jobId,
+    after: Number(job.after),
+    machine: await named,
+  };
+  return { text: [textOf(structured, job, end)], structured };
+}
+
+/** The job's end, or undefined when the wait is over or the client is gone: then the job goes on by itself. */
+async function endWithin(job: FollowedJob, { timings, gone }: ToolContext): Promise<ExecEnd | undefined> {
+  const { promise: enough, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(resolve, timings.waitMs, undefined);
+  const stopListening = onAbort(gone, () => resolve(undefined));
+  try {
+    return await Promise.race([job.end, enough]);
+  } finally {
+    clearTimeout(timer);
+    stopListening();
+  }
+}
+
+function reportProgress(
+  job: FollowedJob,
+  { progress, timings }: ToolContext,
+  elapsedMs: () => number,
+): () => void {
+  if (progress === undefined) return () => undefined;
+  const timer = setInterval(() => {
+    const seconds = elapsedMs() / 1000;
+    const line = job.lastLine(MAX_PROGRESS_LINE_CHARS);
+    progress(seconds, `${Math.round(seconds)} s${line === "" ? "" : `: ${line}`}`);
+  }, timings.progressIntervalMs);
+  return () => clearInterval(timer);
+}
+
+function textOf(answer: CommandOutput, job: FollowedJob, end: ExecEnd | undefined): string {
+  const verdict =
+    end === undefined
+      ? `The command is still running: it goes on without this call. terminal_wait with after ${answer.after} looks again, terminal_cancel ends it. Its output so far:`
+      : `The command ${describeEnd(end)}.`;
+  const where = answer.machine === null ? "" : `machine ${answer.machine}, `;
+  const dropped = job.droppedBytes > 0n ? [`[the machine dropped ${job.droppedBytes} bytes of output]`] : [];
+  return [
+    verdict,
+    `[${where}job ${answer.jobId}, ${answer.durationMs} ms]`,
+    ...dropped,
+    section("stdout", answer.stdout, job.stdout),
+    section("stderr", answer.stderr, job.stderr),
+  ].join("\n");
+}
+
+function section(channel: string, text: string, { totalBytes, isBinary }: Excerpt): string {
+  if (totalBytes === 0) return `--- ${channel}: empty ---`;
+  const binary = isBinary ? ", not UTF-8: redirect it to a file and use files_read for its bytes" : "";
+  return `--- ${channel}: ${totalBytes} bytes${binary} ---\n${text}`;
+}
