@@ -170,6 +170,8 @@ describe("cmdop up", () => {
     const second = await CmdopProcess.start(["up", "--json", "--port", "0"], env);
     expect(second.ready.machine).toEqual(first.ready.machine);
     expect(await runCmdop(["exec", "laptop", "echo again"], env)).toMatchObject({ stdout: "again\n" });
+    // The same key on another port, so its jobs of before are still its own.
+    expect((await runCmdop(["jobs", "laptop", "--all"], env)).stdout).toContain("echo hi");
     const another = ["keys", "create", "another", "--scope", "terminal", "--machine", "laptop"];
     expect((await runCmdop(another, env)).stdout).toMatch(/^cmd_/);
     expect(await second.process.stop("SIGTERM")).toEqual({ exitCode: 0, signal: null });

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "commander";
+import { usageError } from "./exit.ts";
 
 /** Collects an option that may be given several times. */
 export function collect(value: string, previous: readonly string[] | undefined): string[] {
@@ -27,4 +28,36 @@ export function parsePort(text: string): number {
   if (!/^\d{1,5}$/.test(text) || port > 65_535)
     throw new InvalidArgumentError("Give a number from 0 to 65535.");
   return port;
+}
+
+/** Reads an offset in a job's output: a count of bytes from 0. */
+export function parseOffset(text: string): bigint {
+  if (!/^\d{1,19}$/.test(text)) throw new InvalidArgumentError("Give a number of bytes, 0 or more.");
+  return BigInt(text);
+}
+
+/** What stands before `--` and behind it, undefined where there is none. `words` is what the parser left of `argv`, without its --. */
+export function splitAtDashes(
+  words: readonly string[],
+  argv: readonly string[],
+): { before: string[]; behind: string[] | undefined } {
+  const dashes = argv.indexOf("--");
+  const behind = dashes === -1 ? undefined : argv.slice(dashes + 1);
+  return { before: words.slice(0, words.length - (behind?.length ?? 0)), behind };
+}
+
+/** Tells `[MACHINE] WHAT` apart: the machine may be left out. */
+export function machineAnd(
+  words: readonly string[],
+  verb: string,
+  what: string,
+): { machine?: string; id: string } {
+  const [first, second, ...rest] = words;
+  if (first === undefined || rest.length > 0) {
+    throw usageError(
+      `a machine and one ${what.toLowerCase()} are needed.`,
+      `Say cmdop ${verb} MACHINE ${what}.`,
+    );
+  }
+  return second === undefined ? { id: first } : { machine: first, id: second };
 }

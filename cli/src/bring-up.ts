@@ -104,37 +104,44 @@ async function startAgent(
   return agent;
 }
 
-/** Leaves a profile that works as it is, and otherwise writes one with a new 90-day key for this machine alone. */
+/**
+ * Writes a profile with a key for this machine alone: the one that it has, while
+ * that is good (its jobs are known by it), else a new one for 90 days.
+ */
 async function ensureProfile(
   owner: CMDOPClient,
   relay: RelayTarget,
   machine: { readonly id: string; readonly name: string },
 ): Promise<void> {
   const found = await readSecretFile(homePaths.profile());
-  if (found !== undefined && (await stillGood(found, relay))) return;
-  const { apiKey } = await owner.keys.create({
-    name: `up-${machine.name}`.slice(0, 63),
-    scopes: PROFILE_SCOPES,
-    machines: [machine.id],
-  });
-  await writeSecretFile(
-    homePaths.profile(),
-    `${JSON.stringify({ apiKey, machine: machine.name }, null, 2)}\n`,
-  );
+  const apiKey = (found && (await stillGood(found, relay))) || (await newKey(owner, machine));
+  const profile = `${JSON.stringify({ apiKey, machine: machine.name }, null, 2)}\n`;
+  if (profile !== found) await writeSecretFile(homePaths.profile(), profile);
 }
 
-async function stillGood(profile: string, relay: RelayTarget): Promise<boolean> {
+async function newKey(
+  owner: CMDOPClient,
+  machine: { readonly id: string; readonly name: string },
+): Promise<string> {
+  const name = `up-${machine.name}`.slice(0, 63);
+  const { apiKey } = await owner.keys.create({ name, scopes: PROFILE_SCOPES, machines: [machine.id] });
+  return apiKey;
+}
+
+/** The profile's key, with the address that the relay has now; undefined where it can't be used for long. */
+async function stillGood(profile: string, relay: RelayTarget): Promise<string | undefined> {
   try {
-    const { apiKey } = JSON.parse(profile);
-    const key = parseApiKey(apiKey);
-    if (key.relay.id !== relay.id || key.relay.address !== relay.address) return false;
+    const { key, relay: before } = parseApiKey(JSON.parse(profile).apiKey);
+    if (before.id !== relay.id) return undefined;
+    const apiKey = formatApiKey({ key, relay });
     await using client = CMDOPClient.remote({ apiKey, relay: relay.address });
     const { expiresAtMs } = await client.whoAmI();
-    return expiresAtMs !== null && expiresAtMs - Date.now() > RENEW_KEY_BEFORE_END_MS;
+    const isGood = expiresAtMs !== null && expiresAtMs - Date.now() > RENEW_KEY_BEFORE_END_MS;
+    return isGood ? apiKey : undefined;
   } catch (thrown) {
     // Damaged, revoked or of another relay: all of them call for a new key.
     if (thrown instanceof SyntaxError || thrown instanceof CmdopError || thrown instanceof TypeError)
-      return false;
+      return undefined;
     throw thrown;
   }
 }

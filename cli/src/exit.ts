@@ -22,6 +22,12 @@ export function usageError(message: string, hint: string): ExitWith {
   return new ExitWith(EXIT_USAGE);
 }
 
+/** Says what failed; the exit code to end with: EXIT_USAGE for wrong use, otherwise the given. */
+export function failedWith(thrown: unknown, exitCode: number): number {
+  reportError(thrown);
+  return thrown instanceof Error && thrown.name === "InvalidArgument" ? EXIT_USAGE : exitCode;
+}
+
 /** Says on stderr what failed and what to do next. */
 export function reportError(thrown: unknown): void {
   const message = thrown instanceof Error ? thrown.message : String(thrown);

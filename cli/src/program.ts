@@ -1,14 +1,19 @@
 import { Command, CommanderError } from "commander";
 import { registerAgent } from "./commands/agent.ts";
+import { registerAttach } from "./commands/attach.ts";
+import { registerCancel } from "./commands/cancel.ts";
 import { registerExec } from "./commands/exec.ts";
 import { registerInit } from "./commands/init.ts";
+import { registerJobs, registerSessions } from "./commands/jobs.ts";
 import { registerJoinToken } from "./commands/join-token.ts";
 import { registerKeys } from "./commands/keys.ts";
+import { registerLogs } from "./commands/logs.ts";
 import { registerMachines } from "./commands/machines.ts";
 import { registerMcp } from "./commands/mcp.ts";
 import { registerRelay } from "./commands/relay.ts";
+import { registerShell } from "./commands/shell.ts";
 import { registerUp } from "./commands/up.ts";
-import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, ExitWith, reportError } from "./exit.ts";
+import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, ExitWith, failedWith } from "./exit.ts";
 import { VERSION } from "./version.ts";
 
 const ENVIRONMENT_HELP = `
@@ -32,6 +37,12 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   for (const register of [
     registerUp,
     registerExec,
+    registerShell,
+    registerAttach,
+    registerSessions,
+    registerJobs,
+    registerLogs,
+    registerCancel,
     registerMachines,
     registerMcp,
     registerInit,
@@ -48,7 +59,6 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   } catch (thrown) {
     if (thrown instanceof ExitWith) return thrown.exitCode;
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
-    reportError(thrown);
-    return thrown instanceof Error && thrown.name === "InvalidArgument" ? EXIT_USAGE : EXIT_FAILURE;
+    return failedWith(thrown, EXIT_FAILURE);
   }
 }

@@ -1,14 +1,18 @@
 import { fstatSync } from "node:fs";
-import os from "node:os";
-import { CMDOPClient, CmdopError, describeEnd, type ExecEnd, type ExecOptions } from "@cmdop/sdk";
-import { reportError } from "./exit.ts";
+import {
+  CMDOPClient,
+  CmdopError,
+  describeEnd,
+  type ExecEnd,
+  type ExecEvent,
+  type ExecOptions,
+} from "@cmdop/sdk";
+import { EXIT_OK, reportError } from "./exit.ts";
+import { EXIT_OURS, exitCodeOf } from "./exit-codes.ts";
+import { JobOutput } from "./job-output.ts";
+import { linkMessages } from "./link-messages.ts";
+import { commandFor, terminalOf } from "./machine-terminal.ts";
 import { terminationSignal } from "./signals.ts";
-
-/** cmdop itself failed, or nobody knows how the command ended: what ssh uses for the same. */
-const EXIT_OURS = 255;
-
-/** Whoever read our output has gone (`| head`): what a shell makes of a program that SIGPIPE ended. */
-const EXIT_PIPE_CLOSED = 141;
 
 /** Runs a command on a machine with this process's standard streams; the exit code to end with. */
 export async function runExec(
@@ -17,16 +21,9 @@ export async function runExec(
   options: ExecOptions,
   passStdin: boolean,
 ): Promise<number> {
+  const output = new JobOutput();
   // Output that can't be written ends the command: nobody would ever see the rest of it.
-  const unwritable = new AbortController();
-  let writeError: NodeJS.ErrnoException | undefined;
-  for (const name of ["stdout", "stderr"] as const) {
-    process[name].on("error", (error: NodeJS.ErrnoException) => {
-      writeError ??= error;
-      unwritable.abort();
-    });
-  }
-  const signal = AbortSignal.any([terminationSignal(), unwritable.signal]);
+  const signal = AbortSignal.any([terminationSignal(), output.unwritable]);
   try {
     // Node takes a directory for an empty input; for the command that would be a clean end of file.
     if (passStdin && fstatSync(0).isDirectory()) {
@@ -37,19 +34,14 @@ export async function runExec(
     }
     await using client = CMDOPClient.fromProfile();
     const stdin = passStdin && !process.stdin.isTTY ? process.stdin : undefined;
-    const events = client.machine(machine).terminal.stream(command, { ...options, stdin, signal });
-    let end: ExecEnd | undefined;
-    for await (const event of events) {
-      if (event.type === "stdout" || event.type === "stderr") await write(process[event.type], event.data);
-      if (event.type === "dropped")
-        process.stderr.write(`cmdop: ${event.bytes} bytes of output were dropped\n`);
-      if (event.type === "ended") end = event;
-    }
-    if (writeError?.code === "EPIPE") return EXIT_PIPE_CLOSED;
-    if (writeError !== undefined) throw unwritten(writeError);
-    if (end === undefined) return EXIT_OURS;
-    if (end.outcome !== "exited") process.stderr.write(`cmdop: the command ${describeEnd(end)}\n`);
-    return exitCodeOf(end);
+    const events = terminalOf(client, machine).stream(command, {
+      ...options,
+      stdin,
+      signal,
+      onLink: linkMessages(),
+    });
+    const end = await writeAll(events, output);
+    return output.exitCodeIfUnread("The command was canceled.") ?? reportEnd(machine, end);
   } catch (thrown) {
     reportError(thrown);
     return EXIT_OURS;
@@ -59,38 +51,51 @@ export async function runExec(
   }
 }
 
-/** The exit code that stands for an outcome. */
-export function exitCodeOf(end: Pick<ExecEnd, "outcome" | "exitCode" | "signal">): number {
-  switch (end.outcome) {
-    case "exited":
-      return end.exitCode ?? EXIT_OURS;
-    case "signaled":
-      return 128 + signalNumber(end.signal);
-    case "timed_out":
-      return 124;
-    case "canceled":
-      return 130;
-    case "failed_to_start":
-      return 127;
-    case "unknown":
-      return EXIT_OURS;
+/** Starts a command, prints its job id and leaves it running; the exit code to end with. */
+export async function runDetached(
+  machine: string,
+  command: string | readonly string[],
+  options: ExecOptions,
+): Promise<number> {
+  try {
+    await using client = CMDOPClient.fromProfile();
+    for await (const event of terminalOf(client, machine).stream(command, options)) {
+      // A job that has no process any more has ended: how, comes behind.
+      const hasStarted = event.type === "started" && event.pid !== 0;
+      const hasRun =
+        event.type === "ended" && event.outcome !== "failed_to_start" && event.outcome !== "unknown";
+      if (hasStarted || hasRun) {
+        process.stdout.write(`${event.jobId}\n`);
+        return EXIT_OK;
+      }
+      if (event.type === "ended") return reportEnd(machine, event);
+    }
+    return EXIT_OURS;
+  } catch (thrown) {
+    reportError(thrown);
+    return EXIT_OURS;
   }
 }
 
-function signalNumber(name: string | null): number {
-  const found = Object.entries(os.constants.signals).find(([known]) => known === name);
-  return found?.[1] ?? 0;
+/** Writes a job's output until its end. */
+export async function writeAll(
+  events: AsyncIterable<ExecEvent>,
+  output: JobOutput,
+): Promise<ExecEnd | undefined> {
+  for await (const event of events) {
+    await output.write(event);
+    if (event.type === "ended") return event;
+  }
+  return undefined;
 }
 
-function unwritten(cause: NodeJS.ErrnoException): CmdopError {
-  return new CmdopError("NoSpace", `The command's output could not be written here: ${cause.message}.`, {
-    cause,
-    next: "The command was canceled. Check where the output goes to: is that disk full?",
-  });
-}
-
-/** Resolves when the bytes have been taken, or never will be: the stream's error says why. */
-function write(stream: NodeJS.WriteStream, data: Uint8Array): Promise<void> {
-  if (stream.destroyed) return Promise.resolve();
-  return new Promise((resolve) => stream.write(data, () => resolve()));
+/** Says how a job ended where its exit code does not, and returns the exit code that stands for it. */
+export function reportEnd(machine: string | undefined, end: ExecEnd | undefined): number {
+  if (end === undefined) return EXIT_OURS;
+  if (end.outcome !== "exited") process.stderr.write(`cmdop: the command ${describeEnd(end)}\n`);
+  if (end.outcome === "unknown") {
+    const look = commandFor("logs --follow", machine, end.jobId);
+    process.stderr.write(`cmdop: its job is ${end.jobId}; to look again: ${look}\n`);
+  }
+  return exitCodeOf(end);
 }

@@ -40,13 +40,18 @@ export interface Import {
   readonly names: readonly string[];
 }
 
-/** Every static and dynamic import and re-export of a file. Biome's formatting is what makes this regular. */
+/** Every static and dynamic import and re-export of a file, and what it requires. Biome's formatting is what makes this regular. */
 export function importsOf({ text }: SourceFile): Import[] {
   const named = text.matchAll(/^(?:import|export)\s(?:type\s)?([^;"]*?)\sfrom\s"([^"]+)"/gm);
-  const bare = text.matchAll(/^import\s"([^"]+)"|(?<![\w.])import\("([^"]+)"\)/gm);
+  const bare = text.matchAll(
+    /^import\s"([^"]+)"|(?<![\w.])import\("([^"]+)"\)|createRequire\([\w.]+\)\("([^"]+)"\)/gm,
+  );
   return [
     ...[...named].map(([, what = "", specifier = ""]) => ({ specifier, names: namesIn(what) })),
-    ...[...bare].map(([, side, dynamic]) => ({ specifier: side ?? dynamic ?? "", names: [] })),
+    ...[...bare].map(([, side, dynamic, required]) => ({
+      specifier: side ?? dynamic ?? required ?? "",
+      names: [],
+    })),
   ];
 }
 

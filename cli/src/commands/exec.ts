@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { collectPairs } from "../arguments.ts";
+import { collectPairs, splitAtDashes } from "../arguments.ts";
 import { parseDuration } from "../duration.ts";
 import { ExitWith, usageError } from "../exit.ts";
 
@@ -8,6 +8,7 @@ interface ExecCommandOptions {
   env?: Record<string, string>;
   timeout?: number;
   stdin: boolean;
+  detach?: boolean;
 }
 
 export function registerExec(program: Command): void {
@@ -21,6 +22,7 @@ export function registerExec(program: Command): void {
     .option("--env <key=value>", "environment variable; may be repeated", collectPairs)
     .option("--timeout <duration>", "end the command after this time: 30s, 5m", parseDuration)
     .option("-n, --no-stdin", "do not pass standard input on")
+    .option("-d, --detach", "start it, print its job id and leave; it gets no standard input")
     .addHelpText(
       "after",
       `
@@ -28,9 +30,11 @@ Examples:
   cmdop exec web-1 "df -h | tail -1"
   cmdop exec web-1 -- systemctl restart app
   tar c . | cmdop exec web-1 "tar x -C /srv/app"
+  cmdop exec web-1 --detach "make -j8"      then cmdop logs web-1 JOB --follow
 
 What comes after -- goes to the program as it is, options too.
-Ctrl-C ends the command on the machine and waits for its end.
+Ctrl-C ends the command on the machine and waits for its end. A lost link does not touch
+it: cmdop says so, reconnects and carries on where it was.
 
 Exit codes: the command's own; 128 + N when signal N ended it; 124 when it ran into
 --timeout; 127 when the program could not be started; 130 when it was canceled; 255 when
@@ -38,21 +42,23 @@ cmdop itself failed or the outcome is unknown.`,
     )
     .action(async (first: string, rest: string[], options: ExecCommandOptions) => {
       const { machine, command } = target([first, ...rest], process.argv);
-      const { runExec } = await import("../run-exec.ts");
-      const { cwd, env, timeout, stdin } = options;
-      const timeoutMs = timeout === undefined ? undefined : timeout * 1000;
-      throw new ExitWith(await runExec(machine, command, { cwd, env, timeoutMs }, stdin));
+      const { runDetached, runExec } = await import("../run-exec.ts");
+      const { cwd, env, timeout, stdin, detach } = options;
+      const execOptions = { cwd, env, timeoutMs: timeout === undefined ? undefined : timeout * 1000 };
+      throw new ExitWith(
+        detach
+          ? await runDetached(machine, command, execOptions)
+          : await runExec(machine, command, execOptions, stdin),
+      );
     });
 }
 
-/** Tells machine, line and argv apart. `words` is what the parser left of `argv`, without its --. */
+/** Tells machine, line and argv apart. */
 function target(
   words: readonly string[],
   argv: readonly string[],
 ): { machine: string; command: string | string[] } {
-  const dashes = argv.indexOf("--");
-  const program = dashes === -1 ? undefined : argv.slice(dashes + 1);
-  const before = words.slice(0, words.length - (program?.length ?? 0));
+  const { before, behind: program } = splitAtDashes(words, argv);
   const own = process.env.CMDOP_MACHINE;
   const isNamed = before.length === (program === undefined ? 2 : 1);
   const machine = isNamed ? before[0] : own;

@@ -1,0 +1,52 @@
+import { LINK_LOST, linkMessages } from "../link-messages.ts";
+
+/** Where a notice goes. */
+export interface NoticePlace {
+  /** The screen's size where there is one; undefined where the output goes to a file or a pipe. */
+  readonly screenSize: { readonly cols: number; readonly rows: number } | undefined;
+  /** Writes to the screen. */
+  write(data: string): unknown;
+}
+
+const SCREEN_HINT = "; keys are kept (Enter ~ . leaves)";
+
+/**
+ * Says that the link is lost: on the last row of a screen, without moving the
+ * cursor or touching the program's colours and margins; otherwise as lines on
+ * stderr, so that the output stays the program's alone.
+ */
+export class LinkNotice {
+  readonly #place: NoticePlace;
+  readonly #say = linkMessages();
+  #isLost = false;
+  #row: number | undefined;
+
+  constructor(place: NoticePlace) {
+    this.#place = place;
+  }
+
+  /** The link is lost; said once until it is back. */
+  lost(): void {
+    if (this.#isLost) return;
+    this.#isLost = true;
+    const size = this.#place.screenSize;
+    this.#row = size?.rows;
+    if (size === undefined) this.#say("lost");
+    else
+      this.#place.write(onRow(size.rows, `\x1b[0;7m${` ${LINK_LOST}${SCREEN_HINT} `.slice(0, size.cols)}`));
+  }
+
+  /** The link is back: takes the notice away. The row where it stood, 1 being the first. */
+  back(): number | undefined {
+    if (!this.#isLost) return undefined;
+    this.#isLost = false;
+    if (this.#row === undefined) this.#say("back");
+    else this.#place.write(onRow(this.#row, ""));
+    return this.#row;
+  }
+}
+
+/** Clears a row and writes there. Cursor, colours, character set and origin are saved before and restored after. */
+export function onRow(row: number, text: string): string {
+  return `\x1b7\x1b[?6l\x1b(B\x1b[${row};1H\x1b[m\x1b[2K${text}\x1b8`;
+}

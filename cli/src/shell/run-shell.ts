@@ -1,0 +1,87 @@
+import { CMDOPClient, CmdopError, describeEnd, type Session } from "@cmdop/sdk";
+import { failedWith } from "../exit.ts";
+import { EXIT_OURS, exitCodeOf } from "../exit-codes.ts";
+import { findJob } from "../find-job.ts";
+import { commandFor, terminalOf } from "../machine-terminal.ts";
+import { terminalSize } from "./local-terminal.ts";
+import type { ViewStart } from "./session-output.ts";
+import { type Departure, view } from "./viewer.ts";
+
+/**
+ * Old output that `attach` shows, in bytes: enough screens to see what went on, and two
+ * seconds on a slow line. Full-screen programs draw anew anyway.
+ */
+const MAX_REPLAY_BYTES = 256n * 1024n;
+
+interface Opened {
+  readonly session: Session;
+  readonly start: ViewStart;
+}
+
+/** Starts a session on a machine and shows it; the exit code to end with. */
+export function runShell(machine: string | undefined, shell: readonly string[] | undefined): Promise<number> {
+  return show(machine, async (client) => {
+    const session = await terminalOf(client, machine).create({ shell, ...terminalSize() });
+    return { session, start: { after: 0n, isReplay: false, isAlternate: false } };
+  });
+}
+
+/** Shows a session that exists, by its id or the beginning of it; the exit code to end with. */
+export function runAttach(machine: string | undefined, id: string): Promise<number> {
+  return show(machine, async (client) => {
+    const terminal = terminalOf(client, machine);
+    const { jobId, kind, outputStart, outputEnd, outcome } = await findJob(terminal, id);
+    if (kind !== "session") {
+      throw new CmdopError("InvalidArgument", `The job ${jobId} is a command, not a session.`, {
+        next: `Follow its output: ${commandFor("logs --follow", machine, jobId)}`,
+      });
+    }
+    const session = terminal.session(jobId);
+    const newest = outputEnd - MAX_REPLAY_BYTES;
+    const after = newest > outputStart ? newest : outputStart;
+    const isAlternate = after > 0n && outcome === null && (await session.screen()).alternate;
+    return { session, start: { after, isReplay: true, isAlternate } };
+  });
+}
+
+async function show(
+  machine: string | undefined,
+  open: (client: CMDOPClient) => Promise<Opened>,
+): Promise<number> {
+  let comeBack: string | undefined;
+  try {
+    await using client = CMDOPClient.fromProfile();
+    const { session, start } = await open(client);
+    comeBack = commandFor("attach", machine, session.sessionId);
+    return reportDeparture(await view(session, start), comeBack);
+  } catch (thrown) {
+    if (comeBack !== undefined) beginLine();
+    const exitCode = failedWith(thrown, EXIT_OURS);
+    if (comeBack !== undefined)
+      process.stderr.write(`cmdop: the session may live on; to come back: ${comeBack}\n`);
+    return exitCode;
+  }
+}
+
+/** Says what the screen does not; the exit code to end with. */
+function reportDeparture(departure: Departure, comeBack: string): number {
+  const isCutOff = departure.type === "detached" || departure.end.outcome !== "exited";
+  if (isCutOff) beginLine();
+  if (departure.droppedBytes > 0n) {
+    process.stderr.write(`cmdop: ${departure.droppedBytes} bytes of output were dropped\n`);
+  }
+  if (departure.type === "detached") {
+    if (departure.areKeysLost) process.stderr.write("cmdop: the last keys may not have arrived\n");
+    process.stderr.write(`cmdop: detached, and the session lives on; to come back: ${comeBack}\n`);
+    return departure.exitCode;
+  }
+  const { end } = departure;
+  if (end.outcome !== "exited") process.stderr.write(`cmdop: the session ${describeEnd(end)}\n`);
+  if (end.outcome === "unknown") process.stderr.write(`cmdop: to look again: ${comeBack}\n`);
+  return exitCodeOf(end);
+}
+
+/** What was left in the middle has left the cursor anywhere: goes to a new line, with nothing below. */
+function beginLine(): void {
+  if (process.stdout.isTTY) process.stdout.write("\r\n\x1b[J");
+}
