@@ -19,7 +19,9 @@ const TOOLS = [
   "files_read",
   "files_write",
   "machines_list",
+  "terminal_cancel",
   "terminal_execute",
+  "terminal_wait",
 ];
 
 let cluster: Cluster;

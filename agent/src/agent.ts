@@ -101,7 +101,10 @@ export class Agent {
     };
     const localDoor = await openLocalDoor(stateDir, (server) =>
       addServices(server, admitThrough("local", gate), core),
-    );
+    ).catch(async (thrown) => {
+      await jobs.shutdown();
+      throw thrown;
+    });
     const greeter = { machineKey, membership, bootId: randomUUID(), agentVersion: version };
 
     const link = (lane: LaneName): Link =>

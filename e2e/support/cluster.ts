@@ -106,9 +106,10 @@ export class Cluster implements AsyncDisposable {
     this.relay = (await startRelay(this.directory, this.#owner, port)).process;
   }
 
-  /** Starts a machine's agent again. */
-  async restartAgent(machine: ClusterMachine): Promise<void> {
-    machine.process = (await CmdopProcess.start(["agent", "--json"], { CMDOP_HOME: machine.home })).process;
+  /** Starts a machine's agent again; with `fullDisk` where nothing can be written any more. */
+  async restartAgent(machine: ClusterMachine, options: { fullDisk?: boolean } = {}): Promise<void> {
+    const env = { CMDOP_HOME: machine.home };
+    machine.process = (await CmdopProcess.start(["agent", "--json"], env, options)).process;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

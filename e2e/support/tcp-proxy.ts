@@ -11,6 +11,8 @@ export interface TcpProxy extends AsyncDisposable {
   stall(): void;
   /** Ends each new connection after this many bytes from the caller; undefined lifts it. */
   cutAfterBytes: number | undefined;
+  /** What each connection, a slow line, lets through towards the caller; undefined lifts it. */
+  maxBytesPerS: number | undefined;
 }
 
 /** Starts a proxy to `host:port`. */
@@ -39,10 +41,22 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
       if (proxy.cutAfterBytes !== undefined && fromNear > proxy.cutAfterBytes) end();
       else if (!stalled && !far.write(chunk)) near.pause();
     });
+    let slowedUntilMs = 0;
+    const resumeFar = (): void => {
+      const waitMs = slowedUntilMs - performance.now();
+      if (waitMs > 0) setTimeout(resumeFar, waitMs).unref();
+      else if (!near.writableNeedDrain) far.resume();
+    };
     far.on("data", (chunk) => {
-      if (!stalled && !near.write(chunk)) far.pause();
+      if (stalled) return;
+      const isFull = !near.write(chunk);
+      const passMs = proxy.maxBytesPerS === undefined ? 0 : (chunk.length / proxy.maxBytesPerS) * 1000;
+      slowedUntilMs = Math.max(slowedUntilMs, performance.now()) + passMs;
+      if (!isFull && passMs === 0) return;
+      far.pause();
+      if (!isFull) resumeFar();
     });
-    near.on("drain", () => far.resume());
+    near.on("drain", resumeFar);
     far.on("drain", () => near.resume());
   });
   server.listen(0, "127.0.0.1");
@@ -52,6 +66,7 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
   const proxy: TcpProxy = {
     address: `127.0.0.1:${address.port}`,
     cutAfterBytes: undefined,
+    maxBytesPerS: undefined,
     cut() {
       for (const socket of sockets) socket.destroy();
     },

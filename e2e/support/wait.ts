@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** How long something that must happen may take before the test fails, in milliseconds. */
@@ -15,13 +16,16 @@ export async function waitUntil(
   }
 }
 
-/** Whether a process exists and is not a zombie that waits for its parent. */
+/** Whether a process exists and is not a zombie: in a container there may be nobody to reap it. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    if (process.platform !== "linux") return true;
+    // pid (name) state …; the name may contain anything.
+    return !/\) [ZX] [^)]*$/.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ESRCH") return false;
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "ESRCH" || code === "ENOENT") return false;
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 import { type ApiKey, agentStateDir, CmdopError, localSocketPath } from "@cmdop/proto";
 import { MachineCaller } from "./connection/caller.ts";
+import { reconnectPauses } from "./connection/reconnect.ts";
 import { localTransport, relayTransport, type Transport } from "./connection/transport.ts";
 import type { Files } from "./files/files.ts";
 import { MachineClient } from "./machine.ts";
@@ -62,21 +63,19 @@ export class CMDOPClient implements AsyncDisposable {
   /** Through a relay, with an API key. */
   static remote(options: RemoteOptions = {}): CMDOPClient {
     const remote = resolveRemote(options);
-    return new CMDOPClient(relayTransport(remote.apiKey), remote);
+    return new CMDOPClient(relayTransport(remote.apiKey, remote.reconnect), remote);
   }
 
   /** Through a relay, with the profile of CMDOP_HOME; environment and overrides come first. */
   static fromProfile(overrides: RemoteOptions = {}): CMDOPClient {
     const remote = resolveProfile(overrides);
-    return new CMDOPClient(relayTransport(remote.apiKey), remote);
+    return new CMDOPClient(relayTransport(remote.apiKey, remote.reconnect), remote);
   }
 
   /** The agent on this same machine, through its unix socket. */
   static local(options: LocalOptions = {}): CMDOPClient {
-    return new CMDOPClient(
-      localTransport(localSocketPath(agentStateDir(cmdopHome(options.home)))),
-      undefined,
-    );
+    const socketPath = localSocketPath(agentStateDir(cmdopHome(options.home)));
+    return new CMDOPClient(localTransport(socketPath, reconnectPauses(options.reconnect)), undefined);
   }
 
   /** One machine by id or name. */
@@ -85,7 +84,7 @@ export class CMDOPClient implements AsyncDisposable {
     return new MachineClient(new MachineCaller(this.#transport, async () => name));
   }
 
-  /** Commands on the client's own machine. */
+  /** Commands and terminals on the client's own machine. */
   get terminal(): Terminal {
     return this.#default.terminal;
   }
@@ -105,7 +104,7 @@ export class CMDOPClient implements AsyncDisposable {
     return this.keys.whoAmI();
   }
 
-  /** Gives the connections back. Jobs on machines go on. */
+  /** Gives the connections back; what still streams through this client ends. Jobs on machines go on. */
   async close(): Promise<void> {
     this.#transport.close();
   }

@@ -1,5 +1,6 @@
 export { CmdopError, type ErrorCode, type Scope } from "@cmdop/proto";
 export { CMDOPClient } from "./client.ts";
+export type { ReconnectOptions } from "./connection/reconnect.ts";
 export type { Files } from "./files/files.ts";
 export type {
   CopyOptions,
@@ -19,13 +20,32 @@ export { cmdopHome, type LocalOptions, type Profile, profilePath, type RemoteOpt
 export type { CreatedKey, CreateKeyOptions, WhoAmI } from "./relay/keys.ts";
 export type { JoinTokenOptions, MachineStatus } from "./relay/machines.ts";
 export { describeEnd, ExecError } from "./terminal/exec-error.ts";
+export type { Session } from "./terminal/session.ts";
+export type {
+  AttachOptions,
+  CreateOptions,
+  HistoryOptions,
+  JobInfo,
+  JobsOptions,
+  Screen,
+  SessionChunk,
+  WaitOptions,
+  WaitResult,
+} from "./terminal/session-types.ts";
 export type { Terminal } from "./terminal/terminal.ts";
 export type {
   ExecEnd,
   ExecEvent,
   ExecOptions,
+  ExecOutput,
   ExecResult,
   ExecuteOptions,
+  JobStarted,
+  OnLink,
   OutcomeName,
+  PatientExecuteOptions,
+  ResumeOptions,
+  ResumeStreamOptions,
+  RunningExec,
   Truncation,
 } from "./terminal/types.ts";

@@ -3,6 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { type ApiKey, addressSchema, CmdopError, parseApiKey } from "@cmdop/proto";
 import { z } from "zod";
+import { type ReconnectOptions, type ReconnectPauses, reconnectPauses } from "./connection/reconnect.ts";
 
 /** How `CMDOPClient.remote` is made. */
 export interface RemoteOptions {
@@ -12,18 +13,23 @@ export interface RemoteOptions {
   readonly relay?: string | undefined;
   /** Id or name of the machine that calls go to; CMDOP_MACHINE unless given. Not needed by a key that reaches exactly one. */
   readonly machine?: string | undefined;
+  /** Pauses between attempts over a lost connection. Tests of cut lines make them short. */
+  readonly reconnect?: ReconnectOptions | undefined;
 }
 
 /** How `CMDOPClient.local` is made. */
 export interface LocalOptions {
   /** The agent's home; CMDOP_HOME or `~/.cmdop` unless given. */
   readonly home?: string | undefined;
+  /** Pauses between attempts over a lost connection. */
+  readonly reconnect?: ReconnectOptions | undefined;
 }
 
 /** What `remote` comes to. */
 export interface ResolvedRemote {
   readonly apiKey: ApiKey;
   readonly machine: string | undefined;
+  readonly reconnect: ReconnectPauses;
 }
 
 /** The profile in CMDOP_HOME: what a program or MCP client on this machine uses when it is told nothing else. */
@@ -57,6 +63,7 @@ export function resolveRemote(options: RemoteOptions): ResolvedRemote {
   return {
     apiKey: address ? withAddress(apiKey, address) : apiKey,
     machine: machine === "" ? undefined : machine,
+    reconnect: reconnectPauses(options.reconnect),
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Job, JobKind } from "./job.ts";
 import type { JobLimits } from "./limits.ts";
 
-type Limits = Pick<JobLimits, "maxEndedJobsPerKey" | "outputKeptMs" | "outcomeKeptMs">;
+type Limits = Pick<JobLimits, "maxEndedJobsPerKey" | "outputKeptMs" | "outcomeKeptMs" | "maxSweptJobs">;
 
 interface JobsOfKey {
   readonly jobs: Map<string, Job>;
@@ -88,17 +88,21 @@ export class JobTable {
     return true;
   }
 
-  /** Forgets what has been kept for long enough. */
+  /** Forgets what has been kept for long enough, the longest first, as much of it as one sweep may. */
   sweep(): void {
+    const { outputKeptMs, outcomeKeptMs, maxSweptJobs } = this.#limits;
     const now = performance.now();
+    let left = maxSweptJobs;
     for (const [job, endedAtMs] of this.#withOutput) {
-      if (now - endedAtMs < this.#limits.outputKeptMs) break;
+      if (now - endedAtMs < outputKeptMs || left === 0) break;
       this.#release(job);
+      left -= 1;
     }
     for (const [keyId, ofKey] of this.#keys) {
       for (const [job, endedAtMs] of ofKey.endedAtMs) {
-        if (now - endedAtMs < this.#limits.outputKeptMs + this.#limits.outcomeKeptMs) break;
+        if (now - endedAtMs < outputKeptMs + outcomeKeptMs || left === 0) break;
         this.#forget(ofKey, job);
+        left -= 1;
       }
       if (ofKey.jobs.size === 0) this.#keys.delete(keyId);
     }

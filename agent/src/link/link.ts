@@ -10,6 +10,7 @@ import {
   type LaneName,
   LINK_SERVICE_PREFIX,
   Link as LinkService,
+  MAX_UNSENT_BYTES,
   serve,
   watchdog,
 } from "@cmdop/proto";
@@ -119,7 +120,8 @@ export class Link {
     const ended = Promise.withResolvers<void>();
     tls.once("close", () => ended.resolve());
     tls.once("error", () => tls.destroy());
-    const session = connections.inject(lane === "bulk" ? new DrainingDuplex(tls) : tls);
+    // On both lanes: without it, a write that is the first to meet a reset connection silences all events.
+    const session = connections.inject(new DrainingDuplex(tls, { maxUnsentBytes: MAX_UNSENT_BYTES[lane] }));
     session.once("close", () => ended.resolve());
     session.once("error", (error) => this.#options.log.warn("link error", { lane, error: error.message }));
     const stopWatching = watchdog({ session, socket: tls, onDead: () => ended.resolve() });

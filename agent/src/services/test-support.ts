@@ -8,6 +8,7 @@ import {
   type Outcome,
   type Scope,
   type ServiceClient,
+  Sessions,
   serve,
 } from "@cmdop/proto";
 import { Client, credentials, InterceptingCall, Server, ServerCredentials } from "@grpc/grpc-js";
@@ -16,6 +17,7 @@ import { Jobs } from "../jobs/index.ts";
 import type { Caller } from "../policy/caller.ts";
 import { execHandlers } from "./exec.ts";
 import { jobsHandlers } from "./jobs.ts";
+import { sessionsHandlers } from "./sessions.ts";
 
 const KEY_HEADER = "x-test-key";
 
@@ -23,6 +25,7 @@ const KEY_HEADER = "x-test-key";
 export interface Clients {
   readonly exec: ServiceClient<typeof Exec>;
   readonly jobs: ServiceClient<typeof JobsService>;
+  readonly sessions: ServiceClient<typeof Sessions>;
 }
 
 /** A jobs core and its services on a real server, until the end of the test. A key that is named `…+admin` has that scope. */
@@ -36,6 +39,7 @@ export async function machine(): Promise<{ core: Jobs; as: (key: string) => Clie
   };
   serve(server, Exec, admit, execHandlers(core));
   serve(server, JobsService, admit, jobsHandlers(core));
+  serve(server, Sessions, admit, sessionsHandlers(core));
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
       error === null ? resolve(bound) : reject(error),
@@ -50,7 +54,11 @@ export async function machine(): Promise<{ core: Jobs; as: (key: string) => Clie
   const as = (key: string): Clients => {
     const channel = channelOf(port, key);
     channels.push(channel);
-    return { exec: createClient(Exec, () => channel), jobs: createClient(JobsService, () => channel) };
+    return {
+      exec: createClient(Exec, () => channel),
+      jobs: createClient(JobsService, () => channel),
+      sessions: createClient(Sessions, () => channel),
+    };
   };
   return { core, as };
 }

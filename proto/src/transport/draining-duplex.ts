@@ -1,4 +1,5 @@
-import { Duplex } from "node:stream";
+import { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { LaneName } from "./lanes.ts";
 
 const MiB = 1024 * 1024;
@@ -25,13 +26,18 @@ export interface DrainingDuplexOptions {
  * peer that grants huge windows, or asks for answers that no window covers, and
  * then reads nothing meets the bound, plus the one write that each stream
  * of the session may have handed over with the others in a batch.
+ *
+ * It also keeps a session from never hearing of its end, as happens to one whose
+ * write is the first to meet a reset connection. A net.Socket in name only,
+ * since that is what grpc-js asks for.
  */
-export class DrainingDuplex extends Duplex {
+export class DrainingDuplex extends Socket {
   readonly #socket: Duplex;
   readonly #onFull: (() => void) | undefined;
   #maxUnsentBytes: number;
   #unsentBytes = 0;
   #waiting: (() => void) | undefined;
+  #hasPeerEnded = false;
 
   constructor(socket: Duplex, options: DrainingDuplexOptions = {}) {
     super({ allowHalfOpen: true });
@@ -41,14 +47,15 @@ export class DrainingDuplex extends Duplex {
     socket.on("data", (chunk: Buffer) => {
       if (!this.push(chunk)) socket.pause();
     });
-    socket.on("end", () => this.push(null));
+    socket.once("end", () => {
+      this.#hasPeerEnded = true;
+      this.#endWhenRead();
+    });
     socket.on("error", (error) => this.destroy(error));
     socket.on("close", () => {
       // A connection that closes sends no more, and an unanswered write would keep all behind it waiting.
       this.#acknowledge();
-      // What came before the peer's end is still to be read.
-      if (socket.readableEnded && this.readableLength > 0) this.once("end", () => this.destroy());
-      else this.destroy();
+      if (!socket.readableEnded) this.destroy();
     });
   }
 
@@ -61,6 +68,12 @@ export class DrainingDuplex extends Duplex {
   set maxUnsentBytes(bytes: number) {
     this.#maxUnsentBytes = bytes;
     if (this.#unsentBytes <= this.#maxUnsentBytes) this.#acknowledge();
+  }
+
+  override read(size?: number): Buffer | null {
+    const chunk: Buffer | null = super.read(size);
+    this.#endWhenRead();
+    return chunk;
   }
 
   override _read(): void {
@@ -88,6 +101,8 @@ export class DrainingDuplex extends Duplex {
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#socket.destroy();
     callback(error);
+    // Sockets say so themselves.
+    process.nextTick(() => this.emit("close", error !== null));
   }
 
   #send(batch: readonly Buffer[], callback: () => void): void {
@@ -105,6 +120,16 @@ export class DrainingDuplex extends Duplex {
     }
     this.#waiting = callback;
     this.#onFull?.();
+  }
+
+  /**
+   * HTTP/2 knows no half of a connection: what came before the end is still
+   * read, then all is over. The session is not told of the end itself: it would
+   * end its own side, and what it writes until that is done meets an assertion
+   * in Node, which ends the process.
+   */
+  #endWhenRead(): void {
+    if (this.#hasPeerEnded && this.readableLength === 0) setImmediate(() => this.destroy());
   }
 
   #acknowledge(): void {

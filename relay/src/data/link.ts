@@ -9,6 +9,7 @@ import type { TLSSocket } from "node:tls";
 import {
   applyWindows,
   CmdopError,
+  DrainingDuplex,
   LANE_WINDOWS,
   type LaneName,
   MAX_LINK_HEADER_BYTES,
@@ -63,8 +64,10 @@ export class Link implements Upstream {
   constructor(options: LinkOptions) {
     this.#options = options;
     const { tls, raw, times } = options;
+    // Without it, a write that is the first to meet a reset connection would silence all events.
+    const connection = new DrainingDuplex(tls);
     this.#session = connect("http://agent", {
-      createConnection: () => tls,
+      createConnection: () => connection,
       // A large header block must fail its own call; over Node's default it would end the whole session.
       maxSendHeaderBlockLength: Number.MAX_SAFE_INTEGER,
       maxSessionMemory: LINK_SESSION_MEMORY_MB,

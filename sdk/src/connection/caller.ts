@@ -66,7 +66,7 @@ export class MachineCaller {
       } catch (thrown) {
         const error = CmdopError.from(thrown);
         if (error.code !== "LinkLost") throw error;
-        if (retry !== "safe" && retry !== "atomic") {
+        if (retry === "never" || retry === undefined || (retry === "job" && attempt >= MAX_ATTEMPTS)) {
           throw new CmdopError("OutcomeUnknown", `The connection broke during ${path}: ${error.message}`, {
             cause: error,
           });

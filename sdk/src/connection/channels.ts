@@ -1,12 +1,9 @@
 import { LANE_WINDOWS, type LaneName, MAX_MESSAGE_BYTES } from "@cmdop/proto";
 import { type ChannelCredentials, type ChannelOptions, Client } from "@grpc/grpc-js";
+import type { ReconnectPauses } from "./reconnect.ts";
 
 /** A ping on a silent connection, and how long its answer may take, in milliseconds: a dead peer is noticed within 20 s. */
 const KEEPALIVE_MS = 10_000;
-
-/** Pauses between connection attempts, in milliseconds. */
-const FIRST_RECONNECT_MS = 100;
-export const MAX_RECONNECT_MS = 5_000;
 
 /** The two connections to one relay or agent, opened when they are first used. */
 export interface Channels {
@@ -15,13 +12,17 @@ export interface Channels {
 }
 
 /** Prepares the channels to a grpc-js target. */
-export function openChannels(target: string, credentials: ChannelCredentials): Channels {
+export function openChannels(
+  target: string,
+  credentials: ChannelCredentials,
+  reconnect: ReconnectPauses,
+): Channels {
   const opened = new Map<LaneName, Client>();
   return {
     of(lane) {
       let channel = opened.get(lane);
       if (channel === undefined) {
-        channel = new Client(target, credentials, channelOptions(lane));
+        channel = new Client(target, credentials, channelOptions(lane, reconnect));
         opened.set(lane, channel);
       }
       return channel;
@@ -33,15 +34,15 @@ export function openChannels(target: string, credentials: ChannelCredentials): C
   };
 }
 
-function channelOptions(lane: LaneName): ChannelOptions {
+function channelOptions(lane: LaneName, { firstPauseMs, maxPauseMs }: ReconnectPauses): ChannelOptions {
   return {
     "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
     "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
     "grpc-node.flow_control_window": LANE_WINDOWS[lane].stream,
     "grpc.keepalive_time_ms": KEEPALIVE_MS,
     "grpc.keepalive_timeout_ms": KEEPALIVE_MS,
-    "grpc.initial_reconnect_backoff_ms": FIRST_RECONNECT_MS,
-    "grpc.max_reconnect_backoff_ms": MAX_RECONNECT_MS,
+    "grpc.initial_reconnect_backoff_ms": firstPauseMs,
+    "grpc.max_reconnect_backoff_ms": maxPauseMs,
     // Each client of the pool holds its own connections; retries are ours, by the method table.
     "grpc.use_local_subchannel_pool": 1,
     "grpc.enable_retries": 0,

@@ -1,5 +1,6 @@
 import type { RelayTarget } from "@cmdop/proto";
 import { type Channels, openChannels } from "./channels.ts";
+import type { ReconnectPauses } from "./reconnect.ts";
 import { RelayCredentials } from "./relay-credentials.ts";
 
 /** Connections to one relay, shared by every client and key that uses it. */
@@ -18,13 +19,13 @@ interface Entry {
 
 const pool = new Map<string, Entry>();
 
-/** A share of the connections to a relay. */
-export function acquireRelay(relay: RelayTarget): PooledRelay {
-  const name = `${relay.id} ${relay.address}`;
+/** A share of the connections to a relay; clients share with those that pause alike. */
+export function acquireRelay(relay: RelayTarget, reconnect: ReconnectPauses): PooledRelay {
+  const name = [relay.id, relay.address, reconnect.firstPauseMs, reconnect.maxPauseMs].join(" ");
   let entry = pool.get(name);
   if (entry === undefined) {
     const credentials = new RelayCredentials(relay);
-    entry = { channels: openChannels(relay.address, credentials), credentials, shares: 0 };
+    entry = { channels: openChannels(relay.address, credentials, reconnect), credentials, shares: 0 };
     pool.set(name, entry);
   }
   entry.shares += 1;

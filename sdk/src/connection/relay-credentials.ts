@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { CALLER_ALPN, CmdopError, connectToRelay, type RelayTarget } from "@cmdop/proto";
+import { CALLER_ALPN, CmdopError, connectToRelay, DrainingDuplex, type RelayTarget } from "@cmdop/proto";
 import { CallCredentials, ChannelCredentials, type ChannelOptions } from "@grpc/grpc-js";
 
 type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
@@ -45,7 +45,7 @@ export class RelayCredentials extends ChannelCredentials {
         try {
           const tls = await connectToRelay({ relay: this.#relay, alpn: CALLER_ALPN, socket });
           this.#last = undefined;
-          return { socket: tls, secure: true };
+          return { socket: new DrainingDuplex(tls), secure: true };
         } catch (thrown) {
           this.#last = { error: CmdopError.from(thrown), atMs: performance.now() };
           throw thrown;

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { OutcomeKind, OutcomeSchema } from "@cmdop/proto";
 import { describe, expect, it } from "vitest";
-import { collect } from "./collect.ts";
+import { Collected } from "./collect.ts";
 import { execEnd } from "./events.ts";
 import { describeEnd, ExecError } from "./exec-error.ts";
 import type { ExecEvent } from "./types.ts";
@@ -16,6 +16,11 @@ const end: ExecEvent = {
   durationMs: 1,
 };
 
+async function collect(events: AsyncIterable<ExecEvent>, maxOutputBytes: number) {
+  const collected = new Collected(maxOutputBytes);
+  await collected.read(events);
+  return collected.result();
+}
 async function* events(...list: ExecEvent[]) {
   yield* list;
 }
@@ -43,7 +48,7 @@ describe("a result is made of a job's events", () => {
   });
 
   it("promise 3: counts what the limit and the machine dropped", async () => {
-    const dropped: ExecEvent = { type: "dropped", bytes: 7n };
+    const dropped: ExecEvent = { type: "dropped", bytes: 7n, offset: 3n };
     const result = await collect(events(output("stdout", "abc"), dropped, output("stderr", "defg"), end), 5);
     expect(result).toMatchObject({ stdout: "abc", stderr: "de" });
     expect(result.truncated).toEqual({ overLimitBytes: 2, droppedByMachineBytes: 7 });

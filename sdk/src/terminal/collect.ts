@@ -1,38 +1,88 @@
-import type { ExecEnd, ExecEvent, ExecResult } from "./types.ts";
+import type { ExecEnd, ExecEvent, ExecOutput, ExecResult } from "./types.ts";
 
 /** Bytes of output kept in a result unless the caller says otherwise. */
 export const DEFAULT_MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
-/** Reads a job's events to the end and makes its result. */
-export async function collect(events: AsyncIterable<ExecEvent>, maxOutputBytes: number): Promise<ExecResult> {
-  const kept = { stdout: [] as Uint8Array[], stderr: [] as Uint8Array[] };
-  let room = maxOutputBytes;
-  let overLimitBytes = 0;
-  let droppedByMachineBytes = 0;
-  let end: ExecEnd | undefined;
-  for await (const event of events) {
-    if (event.type === "stdout" || event.type === "stderr") {
-      const data = event.data.length <= room ? event.data : event.data.subarray(0, room);
-      if (data.length > 0) kept[event.type].push(data);
-      room -= data.length;
-      overLimitBytes += event.data.length - data.length;
-    } else if (event.type === "dropped") {
-      droppedByMachineBytes += Number(event.bytes);
-    } else if (event.type === "ended") {
-      const { type: _, ...rest } = event;
-      end = rest;
+/** What a job's events come to, as far as they have been read. */
+export class Collected {
+  /** The offset behind the output that is in here. */
+  after: bigint;
+  #end: ExecEnd | undefined;
+  #room: number;
+  #overLimitBytes = 0;
+  #droppedByMachineBytes = 0;
+  readonly #kept: Record<"stdout" | "stderr", Uint8Array[]> = {
+    stdout: [],
+    stderr: [],
+  };
+
+  constructor(maxOutputBytes: number = DEFAULT_MAX_OUTPUT_BYTES, after = 0n) {
+    this.#room = maxOutputBytes;
+    this.after = after;
+  }
+
+  /** Reads events until they end. */
+  async read(events: AsyncIterable<ExecEvent>): Promise<void> {
+    for await (const event of events) this.#add(event);
+  }
+
+  /** The same once more, to be continued on its own. */
+  copy(): Collected {
+    const copy = new Collected(this.#room, this.after);
+    copy.#overLimitBytes = this.#overLimitBytes;
+    copy.#droppedByMachineBytes = this.#droppedByMachineBytes;
+    copy.#kept.stdout = [...this.#kept.stdout];
+    copy.#kept.stderr = [...this.#kept.stderr];
+    return copy;
+  }
+
+  /** Whether the job's end has been read. */
+  get isEnded(): boolean {
+    return this.#end !== undefined;
+  }
+
+  /** The output so far. */
+  output(): ExecOutput {
+    const stdoutBytes = Buffer.concat(this.#kept.stdout);
+    const stderrBytes = Buffer.concat(this.#kept.stderr);
+    const [overLimitBytes, droppedByMachineBytes] = [this.#overLimitBytes, this.#droppedByMachineBytes];
+    const isWhole = overLimitBytes === 0 && droppedByMachineBytes === 0;
+    return {
+      stdout: stdoutBytes.toString("utf8"),
+      stderr: stderrBytes.toString("utf8"),
+      stdoutBytes,
+      stderrBytes,
+      truncated: isWhole ? false : { overLimitBytes, droppedByMachineBytes },
+    };
+  }
+
+  /** The whole result, once the end has been read. */
+  result(): ExecResult {
+    if (this.#end === undefined) throw new TypeError("the events of a job ended without its end");
+    return { status: "done", ...this.#end, ...this.output() };
+  }
+
+  #add(event: ExecEvent): void {
+    switch (event.type) {
+      case "stdout":
+      case "stderr": {
+        const data = event.data.length <= this.#room ? event.data : event.data.subarray(0, this.#room);
+        if (data.length > 0) this.#kept[event.type].push(data);
+        this.#room -= data.length;
+        this.#overLimitBytes += event.data.length - data.length;
+        this.after = event.offset + BigInt(event.data.length);
+        return;
+      }
+      case "dropped":
+        this.#droppedByMachineBytes += Number(event.bytes);
+        this.after = event.offset + event.bytes;
+        return;
+      case "ended": {
+        const { type: _type, ...end } = event;
+        this.#end = end;
+        return;
+      }
+      case "started":
     }
   }
-  if (end === undefined) throw new TypeError("the events of a job ended without its end");
-  const stdoutBytes = Buffer.concat(kept.stdout);
-  const stderrBytes = Buffer.concat(kept.stderr);
-  const whole = overLimitBytes === 0 && droppedByMachineBytes === 0;
-  return {
-    ...end,
-    stdout: stdoutBytes.toString("utf8"),
-    stderr: stderrBytes.toString("utf8"),
-    stdoutBytes,
-    stderrBytes,
-    truncated: whole ? false : { overLimitBytes, droppedByMachineBytes },
-  };
 }

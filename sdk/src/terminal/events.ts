@@ -1,5 +1,5 @@
 import { Channel, type JobEvent, type Outcome, OutcomeKind } from "@cmdop/proto";
-import type { ExecEnd, ExecEvent, OutcomeName } from "./types.ts";
+import type { ExecEnd, ExecEvent, JobStarted, OutcomeName } from "./types.ts";
 
 const OUTCOME_NAMES: Readonly<Partial<Record<OutcomeKind, OutcomeName>>> = {
   [OutcomeKind.EXITED]: "exited",
@@ -14,18 +14,23 @@ const OUTCOME_NAMES: Readonly<Partial<Record<OutcomeKind, OutcomeName>>> = {
 export function execEvent(jobId: string, { offset, kind }: JobEvent): ExecEvent | undefined {
   switch (kind.case) {
     case "started":
-      return { type: "started", jobId, pid: kind.value.pid, attached: kind.value.attached };
+      return { type: "started", jobId, ...jobStarted(kind.value) };
     case "output": {
       const type = kind.value.channel === Channel.STDERR ? "stderr" : "stdout";
       return { type, data: kind.value.data, offset };
     }
     case "dropped":
-      return { type: "dropped", bytes: kind.value.bytes };
+      return { type: "dropped", bytes: kind.value.bytes, offset };
     case "ended":
       return { type: "ended", ...execEnd(jobId, kind.value.outcome) };
     case undefined:
       return undefined;
   }
+}
+
+/** The machine's word that a job runs, as the SDK gives it. */
+export function jobStarted({ pid, attached, outputEnd, inMemory }: JobStarted): JobStarted {
+  return { pid, attached, outputEnd, inMemory };
 }
 
 /** An outcome of the wire as the SDK gives it: anything incomplete is `unknown`, never a success. */
@@ -40,4 +45,9 @@ export function execEnd(jobId: string, outcome: Outcome | undefined): ExecEnd {
     reason: complete ? (outcome?.reason ?? "") : "the machine gave no complete outcome",
     durationMs: outcome?.durationMs ?? 0,
   };
+}
+
+/** The end of a job that nobody can see any more. */
+export function unknownEnd(jobId: string, reason: string): ExecEnd {
+  return { jobId, outcome: "unknown", exitCode: null, signal: null, reason, durationMs: 0 };
 }

@@ -5,6 +5,7 @@ const QUOTED_STDERR_CHARS = 500;
 
 /** A command that did not exit with 0, thrown with `check: true`: it has all that its result has. */
 export class ExecError extends Error implements ExecResult {
+  readonly status = "done";
   readonly jobId: string;
   readonly outcome: OutcomeName;
   readonly exitCode: number | null;

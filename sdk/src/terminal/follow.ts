@@ -1,8 +1,9 @@
-import { create } from "@bufbuild/protobuf";
-import { CmdopError, Exec, type JobEvent, JobEventSchema, OutcomeKind } from "@cmdop/proto";
+import { CmdopError, Exec, type JobEvent, Jobs, onAbort } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
+import { clientClosed } from "../connection/transport.ts";
 import { isPassing, Pauses } from "./pause.ts";
-import type { PreparedStart } from "./start-request.ts";
+import type { StartRequest } from "./start-request.ts";
+import type { OnLink } from "./types.ts";
 
 /** How long a job is followed over a lost connection, in milliseconds, unless the caller says otherwise. */
 export const RECONNECT_WINDOW_MS = 60_000;
@@ -11,91 +12,123 @@ export const RECONNECT_WINDOW_MS = 60_000;
 const STEADY_AFTER_MS = 5_000;
 
 const START = "/cmdop.v1.Exec/Start";
-const ATTACH = "/cmdop.v1.Exec/Attach";
+const ATTACH = "/cmdop.v1.Jobs/Attach";
+
+/** Which job to follow, and from where. */
+export interface FollowedJob {
+  readonly jobId: string;
+  /** The offset behind what is known already. */
+  readonly after: bigint;
+  /** Starts the job first, where it is to be started. */
+  readonly start?: StartRequest;
+}
 
 /** How to follow a job. */
 export interface FollowOptions {
-  /** How long to go on over a lost connection, in milliseconds. */
-  readonly reconnectWindowMs: number;
+  /** How long to go on over a lost connection, in milliseconds; RECONNECT_WINDOW_MS unless given. */
+  readonly reconnectWindowMs?: number | undefined;
   /** Ends the following at once, without an end event; the job goes on. */
   readonly leave: AbortSignal;
+  readonly onLink?: OnLink | undefined;
 }
 
-/**
- * Starts a job and follows it to its end, over lost connections too: whatever
- * has been read is never asked for again. Once Start may have reached the
- * machine, only Attach is sent; when the machine does not know the job, refuses
- * to tell, or the window is over, the end is `unknown` and says why.
- */
-export async function* follow(
-  caller: MachineCaller,
-  start: PreparedStart,
-  { reconnectWindowMs, leave }: FollowOptions,
-): AsyncGenerator<JobEvent, void, void> {
-  const exec = caller.client(Exec);
-  const { jobId } = start;
-  const pauses = new Pauses();
-  let after = 0n;
-  let mayRun = false;
-  let announced = false;
-  let lostAtMs: number | undefined;
-
-  for (;;) {
-    let openedAtMs = performance.now();
-    try {
-      // Before this succeeds nothing has been sent, so its errors are the caller's to see.
-      const options = await caller.options(mayRun ? ATTACH : START, { signal: leave });
-      openedAtMs = performance.now();
-      const events = mayRun
-        ? exec.attach({ jobId, after }, options)
-        : exec.start({ ...start.request, after }, options);
-      for await (const { event } of events) {
-        if (event === undefined) continue;
-        mayRun = true;
-        if (event.kind.case === "output") {
-          after = event.offset + BigInt(event.kind.value.data.length);
-          lostAtMs = undefined;
-          pauses.reset();
-        }
-        if (event.kind.case === "dropped") after = event.offset + event.kind.value.bytes;
-        if (event.kind.case !== "started" || !announced) yield event;
-        if (event.kind.case === "started") announced = true;
-        if (event.kind.case === "ended") return;
-      }
-      throw new CmdopError("LinkLost", "The stream ended before the job did.");
-    } catch (thrown) {
-      if (leave.aborted) return;
-      const error = CmdopError.from(thrown);
-      // A Start that was refused has not run; one whose connection broke may have.
-      if (!mayRun && error.code !== "LinkLost") throw error;
-      const isFirstLoss = !mayRun || lostAtMs === undefined;
-      mayRun = true;
-      if (!isPassing(error)) {
-        yield unknownEnd(after, reasonOf(error, jobId));
-        return;
-      }
-      const now = performance.now();
-      if (isFirstLoss || now - openedAtMs >= STEADY_AFTER_MS) lostAtMs = now;
-      if (now - (lostAtMs ?? now) >= reconnectWindowMs) {
-        const window = `did not come back within ${reconnectWindowMs} ms`;
-        yield unknownEnd(
-          after,
-          `the connection broke and ${window}: ${error.message} The job ${jobId} may still run`,
-        );
-        return;
-      }
-      await pauses.wait(leave);
-    }
+/** The job can't be followed any more, and nobody here can say what becomes of it. */
+export class OutOfSight extends CmdopError {
+  constructor(cause: CmdopError, message: string) {
+    super(cause.code, message, { cause, next: cause.next });
   }
 }
 
-function reasonOf(error: CmdopError, jobId: string): string {
-  return error.code === "JobUnknown"
-    ? `the connection broke and the machine does not know the job ${jobId}: it never arrived, or the agent restarted`
-    : `the job ${jobId} can't be followed any more, and may still run: ${error.message}`;
+/**
+ * Follows a job to its end, over lost connections too: whatever has been read
+ * is never asked for again. Until the machine has said that the job is there,
+ * Start is sent again with the same id, which attaches where the first one
+ * arrived; from then on only Attach. Throws what the first attempt throws
+ * where nothing can have happened yet, and OutOfSight after that, when the
+ * window is over or the machine refuses to tell.
+ */
+export async function* follow(
+  caller: MachineCaller,
+  job: FollowedJob,
+  { reconnectWindowMs = RECONNECT_WINDOW_MS, leave, onLink }: FollowOptions,
+): AsyncGenerator<JobEvent, void, void> {
+  const { jobId } = job;
+  const { closed, reconnect } = caller.transport;
+  const over = new AbortController();
+  const stopListening = [leave, closed].map((signal) => onAbort(signal, () => over.abort()));
+  const pauses = new Pauses(reconnect);
+  let { after, start } = job;
+  let wasOpened = false;
+  let wasSent = false;
+  let isAnnounced = false;
+  let isUp = true;
+  let lostAtMs: number | undefined;
+
+  try {
+    while (!leave.aborted) {
+      let openedAtMs = performance.now();
+      try {
+        // Before this succeeds for the first time nothing has been sent, so its errors are the caller's to see.
+        const options = await caller.options(start ? START : ATTACH, { signal: over.signal });
+        if (leave.aborted) return;
+        openedAtMs = performance.now();
+        wasOpened = true;
+        const events = start
+          ? caller.client(Exec).start({ ...start, after }, options)
+          : caller.client(Jobs).attach({ jobId, after }, options);
+        for await (const { event } of events) {
+          if (event === undefined) continue;
+          wasSent = true;
+          start = undefined;
+          if (!isUp) onLink?.("back");
+          isUp = true;
+          if (event.kind.case === "output") {
+            after = event.offset + BigInt(event.kind.value.data.length);
+            lostAtMs = undefined;
+            pauses.reset();
+          }
+          if (event.kind.case === "dropped") after = event.offset + event.kind.value.bytes;
+          if (event.kind.case !== "started" || !isAnnounced) yield event;
+          if (event.kind.case === "started") isAnnounced = true;
+          if (event.kind.case === "ended") return;
+        }
+        throw new CmdopError("LinkLost", "The stream ended before the job did.");
+      } catch (thrown) {
+        if (leave.aborted) return;
+        if (closed.aborted) throw wasOpened ? closedMeanwhile(jobId) : clientClosed();
+        const error = CmdopError.from(thrown);
+        // A call that was refused has done nothing; one whose connection broke may have.
+        if (!wasSent && error.code !== "LinkLost") throw error;
+        // The id belongs to another request, so this one never ran.
+        if (start !== undefined && error.code === "JobConflict") throw error;
+        const isFirstLoss = !wasSent || lostAtMs === undefined;
+        wasSent = true;
+        if (!isPassing(error)) throw new OutOfSight(error, refusal(error, jobId));
+        const now = performance.now();
+        if (isFirstLoss || now - openedAtMs >= STEADY_AFTER_MS) lostAtMs = now;
+        if (now - (lostAtMs ?? now) >= reconnectWindowMs) {
+          const window = `did not come back within ${reconnectWindowMs} ms`;
+          throw new OutOfSight(
+            error,
+            `the connection broke and ${window}: ${error.message} The job ${jobId} may still run`,
+          );
+        }
+        if (isUp) onLink?.("lost");
+        isUp = false;
+        await pauses.wait(over.signal);
+      }
+    }
+  } finally {
+    for (const stop of stopListening) stop();
+  }
 }
 
-function unknownEnd(offset: bigint, reason: string): JobEvent {
-  const outcome = { kind: OutcomeKind.UNKNOWN, reason };
-  return create(JobEventSchema, { offset, kind: { case: "ended", value: { outcome } } });
+function closedMeanwhile(jobId: string): OutOfSight {
+  return new OutOfSight(clientClosed(), `this client was closed; the job ${jobId} may still run`);
+}
+
+function refusal(error: CmdopError, jobId: string): string {
+  return error.code === "JobUnknown"
+    ? `the connection broke and the machine does not know the job ${jobId} any more: its agent lost its memory, or forgot it since`
+    : `the job ${jobId} can't be followed any more, and may still run: ${error.message}`;
 }

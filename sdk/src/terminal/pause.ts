@@ -1,17 +1,24 @@
 import { type CmdopError, onAbort } from "@cmdop/proto";
+import type { ReconnectPauses } from "../connection/reconnect.ts";
 
-/** Pauses between two attempts to come back, in milliseconds; they double. */
-const FIRST_PAUSE_MS = 50;
-const MAX_PAUSE_MS = 2_000;
+/** Timers can't be longer, in milliseconds: 24 days. */
+export const LONGEST_TIMER_MS = 0x7fff_ffff;
 
-/** Growing pauses between attempts over a broken connection. */
+/** Growing pauses between attempts over a broken connection; they double. */
 export class Pauses {
-  #nextMs = FIRST_PAUSE_MS;
+  readonly #bounds: ReconnectPauses;
+  #nextMs: number;
+
+  constructor(bounds: ReconnectPauses) {
+    this.#bounds = bounds;
+    this.#nextMs = bounds.firstPauseMs;
+  }
 
   /** Waits, but not beyond the signal. */
   async wait(signal: AbortSignal): Promise<void> {
     const durationMs = this.#nextMs;
-    this.#nextMs = Math.min(this.#nextMs * 2, MAX_PAUSE_MS);
+    this.#nextMs = Math.min(this.#nextMs * 2, this.#bounds.maxPauseMs);
+    if (signal.aborted) return;
     await new Promise<void>((resolve) => {
       const done = (): void => {
         clearTimeout(timer);
@@ -25,7 +32,7 @@ export class Pauses {
 
   /** The connection is good again: the next pause is the first. */
   reset(): void {
-    this.#nextMs = FIRST_PAUSE_MS;
+    this.#nextMs = this.#bounds.firstPauseMs;
   }
 }
 

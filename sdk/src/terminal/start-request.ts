@@ -3,29 +3,32 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { CmdopError, type ExecStartRequestSchema, MAX_INLINE_STDIN_BYTES } from "@cmdop/proto";
 import type { ExecOptions } from "./types.ts";
 
-type StartRequest = MessageInitShape<typeof ExecStartRequestSchema>;
+/** A Start as it is made for the wire. */
+export type StartRequest = MessageInitShape<typeof ExecStartRequestSchema>;
 
 /** A Start request, and the standard input that does not fit in it. */
 export interface PreparedStart {
   readonly jobId: string;
   readonly request: StartRequest;
-  readonly streamedStdin: AsyncIterable<string | Uint8Array> | undefined;
+  readonly streamedStdin: StreamedStdin | undefined;
+}
+
+/** Standard input that is fed to a job after its start. */
+export interface StreamedStdin {
+  readonly source: AsyncIterable<string | Uint8Array>;
+  /** Whether end of file follows. */
+  readonly eof: boolean;
 }
 
 /** Turns a command and its options into a Start request: a string is for /bin/sh -c, an array is argv. */
 export function prepareStart(command: string | readonly string[], options: ExecOptions): PreparedStart {
   const jobId = options.jobId ?? randomUUID();
   const { timeoutMs = 0 } = options;
-  if (!Number.isInteger(timeoutMs) || timeoutMs < 0 || timeoutMs > 0xffff_ffff) {
-    throw new CmdopError(
-      "InvalidArgument",
-      `timeoutMs must be a whole number of milliseconds, not ${timeoutMs}.`,
-    );
-  }
+  checkMilliseconds("timeoutMs", timeoutMs);
   const { inline, streamed } = splitStdin(options.stdin);
   return {
     jobId,
-    streamedStdin: streamed,
+    streamedStdin: streamed === undefined ? undefined : { source: streamed, eof: options.stdinOpen !== true },
     request: {
       jobId,
       command:
@@ -36,9 +39,18 @@ export function prepareStart(command: string | readonly string[], options: ExecO
       env: { ...options.env },
       timeoutMs,
       stdin: inline,
-      stdinOpen: streamed !== undefined,
+      stdinOpen: streamed !== undefined || options.stdinOpen === true,
     },
   };
+}
+
+/**
+ * Checks a duration that travels as 32 bits.
+ * @throws CmdopError InvalidArgument
+ */
+export function checkMilliseconds(name: string, value: number): void {
+  if (Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff) return;
+  throw new CmdopError("InvalidArgument", `${name} must be a whole number of milliseconds, not ${value}.`);
 }
 
 function splitStdin(stdin: ExecOptions["stdin"]): {

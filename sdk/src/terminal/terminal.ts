@@ -1,36 +1,79 @@
-import { CmdopError, Exec, onAbort } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
-import { collect, DEFAULT_MAX_OUTPUT_BYTES } from "./collect.ts";
-import { execEnd, execEvent } from "./events.ts";
+import { Collected } from "./collect.ts";
+import { createSession } from "./create-session.ts";
 import { ExecError } from "./exec-error.ts";
-import { follow, RECONNECT_WINDOW_MS } from "./follow.ts";
-import { feedInput } from "./input.ts";
-import { leavable } from "./leavable.ts";
-import { isPassing, Pauses } from "./pause.ts";
+import { ExecRun } from "./exec-run.ts";
+import { bytesOf } from "./feed-input.ts";
+import { cancelJob, listJobs, signalJob } from "./jobs-calls.ts";
+import { Keyboards } from "./keyboards.ts";
+import { eventsWithin, runningExec } from "./running-exec.ts";
+import { Session } from "./session.ts";
+import type {
+  AttachOptions,
+  CreateOptions,
+  HistoryOptions,
+  JobInfo,
+  JobsOptions,
+  Screen,
+  SessionChunk,
+  WaitOptions,
+  WaitResult,
+} from "./session-types.ts";
 import { prepareStart } from "./start-request.ts";
-import type { ExecEnd, ExecEvent, ExecOptions, ExecResult, ExecuteOptions } from "./types.ts";
+import type {
+  ExecEnd,
+  ExecEvent,
+  ExecOptions,
+  ExecResult,
+  ExecuteOptions,
+  PatientExecuteOptions,
+  ResumeOptions,
+  ResumeStreamOptions,
+  RunningExec,
+} from "./types.ts";
 
-/** Commands on one machine. */
+/** Commands and terminals on one machine. */
 export class Terminal {
   readonly #caller: MachineCaller;
+  readonly #keyboards: Keyboards;
 
   constructor(caller: MachineCaller) {
     this.#caller = caller;
+    this.#keyboards = new Keyboards(caller);
   }
 
   /**
    * Runs a command to its end: a string as `/bin/sh -c`, an array as argv with
    * no shell in between. A command that fails is a result, not an exception,
-   * unless `check: true`. Throws a CmdopError when the command could not be
-   * handed over (RelayUnreachable, MachineOffline, PermissionDenied …).
+   * unless `check: true`. With `waitMs` a command that takes longer is answered
+   * with a handle. Throws a CmdopError when the command could not be handed
+   * over (RelayUnreachable, MachineOffline, PermissionDenied …).
    */
-  async execute(command: string | readonly string[], options: ExecuteOptions = {}): Promise<ExecResult> {
-    const result = await collect(
-      this.stream(command, options),
-      options.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES,
-    );
-    if (options.check && result.exitCode !== 0) throw new ExecError(command, result);
-    return result;
+  execute(
+    command: string | readonly string[],
+    options: PatientExecuteOptions,
+  ): Promise<ExecResult | RunningExec>;
+  execute(command: string | readonly string[], options?: ExecuteOptions): Promise<ExecResult>;
+  async execute(
+    command: string | readonly string[],
+    options: ExecuteOptions & Partial<PatientExecuteOptions> = {},
+  ): Promise<ExecResult | RunningExec> {
+    const { waitMs, maxOutputBytes, check } = options;
+    const { jobId, request, streamedStdin } = prepareStart(command, options);
+    const run = new ExecRun(this.#caller, { ...options, jobId, stdin: streamedStdin });
+    const collected = new Collected(maxOutputBytes);
+    const checked = (result: ExecResult): ExecResult => checkedExec(command, result, check);
+    const leave = new AbortController();
+    const events = run.events({ start: request, after: 0n, leave, feedsOn: true });
+    await collected.read(eventsWithin(events, waitMs, leave));
+    if (collected.isEnded || !leave.signal.aborted) return checked(collected.result());
+    return runningExec({
+      jobId,
+      collected,
+      eventsAfter: (after) => run.events({ after }),
+      checked,
+      cancel: () => this.cancel(jobId),
+    });
   }
 
   /**
@@ -43,80 +86,116 @@ export class Terminal {
     command: string | readonly string[],
     options: ExecOptions = {},
   ): AsyncGenerator<ExecEvent, void, void> {
-    const leave = new AbortController();
-    return leavable(this.#events(command, options, leave), () => leave.abort());
+    const { jobId, request, streamedStdin } = prepareStart(command, options);
+    const run = new ExecRun(this.#caller, { ...options, jobId, stdin: streamedStdin });
+    return run.events({ start: request, after: 0n });
   }
 
-  async *#events(
-    command: string | readonly string[],
-    options: ExecOptions,
-    leave: AbortController,
-  ): AsyncGenerator<ExecEvent, void, void> {
-    const { signal, reconnectWindowMs = RECONNECT_WINDOW_MS } = options;
-    const start = prepareStart(command, options);
-    const { jobId } = start;
-    if (signal?.aborted) {
-      yield canceledBeforeStart(jobId);
-      return;
-    }
-    const over = new AbortController();
-    let failure: { readonly thrown: unknown } | undefined;
-    const cancel = (): void => {
-      this.#cancelUntilHeard(jobId, over.signal).catch((thrown) => {
-        // Refused for good: the job goes on, and nobody here can end it.
-        failure ??= { thrown };
-        leave.abort();
-      });
-    };
-    const stopListening = onAbort(signal, cancel);
-    try {
-      for await (const event of follow(this.#caller, start, { reconnectWindowMs, leave: leave.signal })) {
-        if (event.kind.case === "started" && start.streamedStdin !== undefined) {
-          feedInput(this.#caller, jobId, start.streamedStdin, over.signal).catch((thrown) => {
-            if (over.signal.aborted) return;
-            // Without its input the command would wait for ever.
-            failure ??= { thrown };
-            cancel();
-          });
-        }
-        const known = execEvent(jobId, event);
-        if (known?.type === "ended") over.abort();
-        if (known?.type === "ended" && failure !== undefined) break;
-        if (known !== undefined) yield known;
-      }
-    } finally {
-      over.abort();
-      stopListening();
-    }
-    if (failure !== undefined) throw failure.thrown;
+  /**
+   * Follows a command that was started before, by this program or another with
+   * the same key, to its end; what it wrote after `after` is the result's output.
+   * @throws CmdopError JobUnknown where the machine knows no such job (any more)
+   */
+  async resume(jobId: string, options: ResumeOptions = {}): Promise<ExecResult> {
+    const collected = new Collected(options.maxOutputBytes, options.after);
+    await collected.read(this.resumeStream(jobId, options));
+    return checkedExec(`job ${jobId}`, collected.result(), options.check);
   }
 
-  /** Cancels, and over a broken connection again until it is answered or the job is over. */
-  async #cancelUntilHeard(jobId: string, over: AbortSignal): Promise<void> {
-    const pauses = new Pauses();
-    while (!over.aborted) {
-      try {
-        await this.cancel(jobId);
-        return;
-      } catch (thrown) {
-        const error = CmdopError.from(thrown);
-        if (!isPassing(error)) throw error;
-      }
-      await pauses.wait(over);
-    }
+  /** The events of a command that was started before, from `after` on. */
+  resumeStream(jobId: string, options: ResumeStreamOptions = {}): AsyncGenerator<ExecEvent, void, void> {
+    return new ExecRun(this.#caller, { ...options, jobId }).events({ after: options.after ?? 0n });
+  }
+
+  /** The jobs of this key that the machine still knows, the newest first: what runs, and what ended not long ago. */
+  jobs(options: JobsOptions = {}): Promise<JobInfo[]> {
+    return listJobs(this.#caller, options);
   }
 
   /** Ends a job (SIGTERM to its process group, SIGKILL after a grace) and returns how it ended. */
-  async cancel(jobId: string): Promise<ExecEnd> {
-    const exec = this.#caller.client(Exec);
-    const { outcome } = await this.#caller.invoke("/cmdop.v1.Exec/Cancel", (call) =>
-      exec.cancel({ jobId }, call),
-    );
-    return execEnd(jobId, outcome);
+  cancel(jobId: string): Promise<ExecEnd> {
+    return cancelJob(this.#caller, jobId);
+  }
+
+  /**
+   * Writes to the standard input of a command that was started with `stdinOpen`;
+   * resolves when the machine has accepted it. `eof` ends it.
+   * @throws CmdopError OutcomeUnknown when the connection stayed lost for 60 s; JobEnded, JobUnknown
+   */
+  async sendStdin(
+    jobId: string,
+    data: string | Uint8Array,
+    { eof = false }: { readonly eof?: boolean | undefined } = {},
+  ): Promise<void> {
+    await this.#keyboards.of(jobId).type(bytesOf(data), eof);
+  }
+
+  /** Sends a job one signal ("SIGINT"): a command's process group, or what runs in the foreground of a session. */
+  sendSignal(id: string, signal: string): Promise<void> {
+    return signalJob(this.#caller, id, signal);
+  }
+
+  /** Starts a session: a terminal that lives until its shell ends or `close` ends it. */
+  async create(options: CreateOptions = {}): Promise<Session> {
+    return this.session(await createSession(this.#caller, options));
+  }
+
+  /** A handle to a session that exists; nothing is called. */
+  session(sessionId: string): Session {
+    return new Session(this.#caller, this.#keyboards, sessionId);
+  }
+
+  /** The sessions of this key that the machine still knows, the newest first; `outcome` is null while one lives. */
+  sessions(): Promise<JobInfo[]> {
+    return this.jobs({ kind: "session" });
+  }
+
+  /** The same as `sessions`. */
+  list(): Promise<JobInfo[]> {
+    return this.sessions();
+  }
+
+  /** As Session.sendInput. */
+  sendInput(sessionId: string, data: string | Uint8Array): Promise<void> {
+    return this.session(sessionId).sendInput(data);
+  }
+
+  /** As Session.getHistory. */
+  getHistory(sessionId: string, options: HistoryOptions = {}): Promise<string> {
+    return this.session(sessionId).getHistory(options);
+  }
+
+  /** As Session.screen. */
+  screen(sessionId: string): Promise<Screen> {
+    return this.session(sessionId).screen();
+  }
+
+  /** As Session.resize. */
+  resize(sessionId: string, cols: number, rows: number): Promise<void> {
+    return this.session(sessionId).resize(cols, rows);
+  }
+
+  /** As Session.waitFor. */
+  waitFor(sessionId: string, pattern: RegExp | string, options: WaitOptions = {}): Promise<WaitResult> {
+    return this.session(sessionId).waitFor(pattern, options);
+  }
+
+  /** As Session.attach. */
+  attach(sessionId: string, options: AttachOptions = {}): AsyncGenerator<SessionChunk, void, void> {
+    return this.session(sessionId).attach(options);
+  }
+
+  /** As Session.close. */
+  close(sessionId: string): Promise<ExecEnd> {
+    return this.session(sessionId).close();
   }
 }
 
-function canceledBeforeStart(jobId: string): ExecEvent {
-  const reason = "canceled before it was sent";
-  return { type: "ended", jobId, outcome: "canceled", exitCode: null, signal: null, reason, durationMs: 0 };
+function checkedExec(
+  command: string | readonly string[],
+  result: ExecResult,
+  check: boolean | undefined,
+): ExecResult {
+  if (check && result.exitCode !== 0) throw new ExecError(command, result);
+  return result;
 }

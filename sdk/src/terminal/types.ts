@@ -9,6 +9,8 @@ export interface ExecOptions {
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** Standard input; end of file at once unless given. */
   readonly stdin?: string | Uint8Array | AsyncIterable<string | Uint8Array> | undefined;
+  /** True: after `stdin` standard input stays open for `terminal.sendStdin`, which ends it with `eof`. */
+  readonly stdinOpen?: boolean | undefined;
   /** The command's own time limit in milliseconds, kept by the machine; none unless given. */
   readonly timeoutMs?: number | undefined;
   /** Aborting cancels the command on the machine and waits for its outcome. */
@@ -17,13 +19,48 @@ export interface ExecOptions {
   readonly jobId?: string | undefined;
   /** How long to go on after a lost connection, in milliseconds, before the outcome is `unknown`; 60,000 unless given. */
   readonly reconnectWindowMs?: number | undefined;
+  /** Told when the connection is lost, and when the job is followed again. */
+  readonly onLink?: OnLink | undefined;
 }
+
+/** Told of a connection that was lost while a job was followed, and of its return. */
+export type OnLink = (state: "lost" | "back") => void;
 
 /** Options of `execute`. */
 export interface ExecuteOptions extends ExecOptions {
   /** Bytes of output kept in the result, both channels together: the first ones; 64 MiB unless given. */
   readonly maxOutputBytes?: number | undefined;
   /** True throws ExecError unless the command exited with 0. */
+  readonly check?: boolean | undefined;
+}
+
+/** Options of an `execute` that does not wait for ever. */
+export interface PatientExecuteOptions extends ExecuteOptions {
+  /**
+   * A soft limit in milliseconds: a command that takes longer is answered with
+   * a RunningExec, and goes on. Counted from the call; never before the machine
+   * has said that the command runs.
+   */
+  readonly waitMs: number;
+}
+
+/** Options of `resumeStream`: of a command that was started before, by whomever. */
+export interface ResumeStreamOptions {
+  /** The offset behind what is known already; 0, so everything, unless given. */
+  readonly after?: bigint | undefined;
+  /** Aborting cancels the command on the machine and waits for its outcome; to leave it running, stop reading. */
+  readonly signal?: AbortSignal | undefined;
+  /** As in ExecOptions. */
+  readonly reconnectWindowMs?: number | undefined;
+  /** As in ExecOptions. */
+  readonly onLink?: OnLink | undefined;
+}
+
+/** Options of `resume`. */
+export interface ResumeOptions extends ResumeStreamOptions {
+  /** As in ExecuteOptions. */
+  readonly maxOutputBytes?: number | undefined;
+  /** As in ExecuteOptions. */
   readonly check?: boolean | undefined;
 }
 
@@ -49,8 +86,8 @@ export interface Truncation {
   readonly droppedByMachineBytes: number;
 }
 
-/** A finished command. */
-export interface ExecResult extends ExecEnd {
+/** What a command has written. */
+export interface ExecOutput {
   /** As UTF-8; invalid bytes become U+FFFD. */
   readonly stdout: string;
   readonly stderr: string;
@@ -61,9 +98,42 @@ export interface ExecResult extends ExecEnd {
   readonly truncated: false | Truncation;
 }
 
-/** One event of a running command. */
+/** A finished command. */
+export interface ExecResult extends ExecEnd, ExecOutput {
+  readonly status: "done";
+}
+
+/** A command that was still running when `waitMs` was over, with its output so far. */
+export interface RunningExec extends ExecOutput {
+  readonly status: "running";
+  readonly jobId: string;
+  /** The offset behind the output so far: for `terminal.resume(jobId, { after })`. */
+  readonly after: bigint;
+  /**
+   * Follows the command to its end: the whole result, the output so far
+   * included. `check`, `signal` and the other options of the call still hold.
+   */
+  result(): Promise<ExecResult>;
+  /** Ends the command and returns how it ended. */
+  cancel(): Promise<ExecEnd>;
+}
+
+/** The machine's word that a job runs, or was found running. */
+export interface JobStarted {
+  /** The process id on the machine; 0 where there is none any more. */
+  readonly pid: number;
+  /** True where the job had been started before. */
+  readonly attached: boolean;
+  /** The journal's end when the stream was opened: output before this offset is replayed, what comes behind it is new. */
+  readonly outputEnd: bigint;
+  /** True where the machine could not write the job down (its disk is full, say): a restart of the agent forgets it. */
+  readonly inMemory: boolean;
+}
+
+/** One event of a running command. Offsets count the bytes of both channels, in the order in which they came. */
 export type ExecEvent =
-  | { readonly type: "started"; readonly jobId: string; readonly pid: number; readonly attached: boolean }
+  | ({ readonly type: "started"; readonly jobId: string } & JobStarted)
   | { readonly type: "stdout" | "stderr"; readonly data: Uint8Array; readonly offset: bigint }
-  | { readonly type: "dropped"; readonly bytes: bigint }
+  /** Output that a bound of the machine dropped before it could be read: `bytes` from `offset` on. */
+  | { readonly type: "dropped"; readonly bytes: bigint; readonly offset: bigint }
   | ({ readonly type: "ended" } & ExecEnd);

@@ -57,16 +57,12 @@ async function directoryFailure(cwd: string): Promise<string | undefined> {
 
 /**
  * Looks for a program that will not be started by the agent itself, so that its
- * absence is told as a failed start. Undefined where it may be executed; else an
- * error such as `exec` gives.
+ * absence is told as a failed start. Null where it may be executed; else an error
+ * such as `exec` gives.
  */
-export async function programFailure(
-  program: string,
-  cwd: string,
-  env: Environment,
-): Promise<Error | undefined> {
+export async function programFailure(program: string, cwd: string, env: Environment): Promise<Error | null> {
   const looks = await Promise.allSettled(candidates(program, cwd, env).map(checkExecutable));
-  if (looks.some(({ status }) => status === "fulfilled")) return undefined;
+  if (looks.some(({ status }) => status === "fulfilled")) return null;
   const reasons = looks.flatMap((look) => (look.status === "rejected" ? [look.reason] : []));
   // One that may not be executed says more than all that are not there.
   const code = reasons.some((reason) => errorCode(reason) === "EACCES") ? "EACCES" : "ENOENT";

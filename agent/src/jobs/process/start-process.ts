@@ -73,13 +73,18 @@ export async function startProcess(
       if ("pid" in late) signalGroup(late.pid, "SIGKILL");
       settled(false);
     });
-    return {
-      lost: `It had not begun ${limits.startWaitMs} ms after it was asked for: its program or its directory may lie on a file system that hangs.`,
-    };
+    return notBegun(limits.startWaitMs);
   }
   if ("unable" in answer) return directly();
   settled("pid" in answer);
   return "pid" in answer ? { ...answer, pipes: NO_PIPES } : answer;
+}
+
+/** What takes so long is not waited for. */
+export function notBegun(startWaitMs: number): Lost {
+  return {
+    lost: `It had not begun ${startWaitMs} ms after it was asked for: its program or its directory may lie on a file system that hangs.`,
+  };
 }
 
 function startDirectly(

@@ -1,4 +1,4 @@
-import xterm, { type IBuffer, type Terminal } from "@xterm/headless";
+import type { IBuffer, Terminal } from "@xterm/headless";
 import type { TerminalSize } from "./request.ts";
 
 /** The screen, as a person sees it. */
@@ -27,8 +27,11 @@ const SCROLLBACK_LINES = 10_000;
 /** The same in characters, of which each takes 12 bytes: wide terminals keep fewer lines. */
 const SCROLLBACK_CHARACTERS = 1_048_576;
 
-/** The text of one answer: it must fit in a message, at up to 4 bytes a character. */
+/** The text of one answer: it must fit in a message, at up to 3 bytes each. */
 const MAX_TEXT_CHARACTERS = 1_000_000;
+
+/** One line of a screen, for the same reason: accents and joined emoji are several characters in one place. */
+const MAX_LINE_CHARACTERS = 2_000;
 
 /** A window's title: programs may send megabytes. */
 const MAX_TITLE_CHARACTERS = 1_000;
@@ -39,12 +42,23 @@ export class Emulator {
   #size: TerminalSize;
   #title = "";
 
-  constructor(size: TerminalSize) {
+  private constructor(terminal: Terminal, size: TerminalSize) {
     this.#size = size;
-    this.#terminal = new xterm.Terminal({ ...size, scrollback: scrollback(size), allowProposedApi: true });
+    this.#terminal = terminal;
     this.#terminal.onTitleChange((title) => {
       this.#title = title.slice(0, MAX_TITLE_CHARACTERS);
     });
+  }
+
+  /** Loads the emulator with the first: 5 MB that an agent without sessions does not need. */
+  static async open(size: TerminalSize): Promise<Emulator> {
+    const { default: xterm } = await import("@xterm/headless");
+    const { default: unicode } = await import("@xterm/addon-unicode11");
+    const terminal = new xterm.Terminal({ ...size, scrollback: scrollback(size), allowProposedApi: true });
+    // Emoji take two places, as in the terminals that people use.
+    new unicode.Unicode11Addon().activate(terminal);
+    terminal.unicode.activeVersion = "11";
+    return new Emulator(terminal, size);
   }
 
   get size(): TerminalSize {
@@ -66,7 +80,7 @@ export class Emulator {
     const { active } = this.#terminal.buffer;
     const lines = Array.from({ length: this.#size.rows }, (_, row) => {
       const line = active.getLine(active.baseY + row);
-      return line?.translateToString(true).trimEnd() ?? "";
+      return line?.translateToString(true).trimEnd().slice(0, MAX_LINE_CHARACTERS) ?? "";
     });
     return {
       lines,
@@ -83,21 +97,17 @@ export class Emulator {
   text(maxLines: number): Text {
     const { normal } = this.#terminal.buffer;
     const lines: string[] = [];
-    let room = MAX_TEXT_CHARACTERS;
-    let from = normal.length;
-    while (from > 0 && (maxLines === 0 || lines.length < maxLines)) {
-      const first = beginOfLine(normal, from - 1);
-      const line = joined(normal, first, from);
-      if (line !== "" || lines.length > 0) {
-        room -= line.length + 1;
-        if (room < 0) break;
-        lines.push(line);
-      }
-      from = first;
+    let end = normal.length;
+    while (end > 0 && (maxLines === 0 || lines.length < maxLines)) {
+      const first = beginOfLine(normal, end - 1);
+      const line = joined(normal, first, end);
+      // Below the last line there is nothing but the empty rest of the screen.
+      if (line !== "" || lines.length > 0) lines.push(line);
+      end = first;
     }
-    const cut = room < 0;
+    const text = lines.reverse().join("\n");
     const full = normal.length >= this.#size.rows + scrollback(this.#size);
-    return { text: lines.reverse().join("\n"), truncated: cut || full };
+    return { text: text.slice(-MAX_TEXT_CHARACTERS), truncated: full || text.length > MAX_TEXT_CHARACTERS };
   }
 
   dispose(): void {

@@ -17,7 +17,8 @@ const KEEP_WARM_MS = 60_000;
 /** Output before the question that is looked at, where no emulator has seen it yet: some 0.2 s of work. */
 const MAX_REPLAY_BYTES = 4 * 1024 * 1024;
 
-/** What of a replay that does not begin at the beginning may belong to a line, or a sequence, that was cut. */
+/** A replay that does not begin at the beginning begins with a whole line; without one in so many bytes, anywhere: full-screen programs write no lines. */
+const MAX_SKIPPED_BYTES = 64 * 1024;
 const LINE_FEED = 10;
 
 /** An emulator, and how far it has read. */
@@ -26,8 +27,8 @@ interface Warm {
   offset: bigint;
   /** Whether it has not seen everything from the beginning. */
   truncated: boolean;
-  /** Whether it waits for the next whole line. */
-  skipping: boolean;
+  /** Bytes in which it waits for the next whole line. */
+  skippable: number;
   cooling: NodeJS.Timeout | undefined;
 }
 
@@ -49,7 +50,7 @@ class Emulators {
   ): Promise<T & { readonly offset: bigint }> {
     const answer = this.#turn.then(async () => {
       const end = journal.end;
-      const warm = this.#take(journal, sizes, end);
+      const warm = await this.#take(journal, sizes, end);
       await feed(warm, journal, sizes, end);
       const seen = { ...look(warm.emulator, warm.truncated), offset: warm.offset };
       this.#keep(journal, warm);
@@ -60,7 +61,7 @@ class Emulators {
     return answer;
   }
 
-  #take(journal: Journal, sizes: readonly SizeChange[], end: bigint): Warm {
+  async #take(journal: Journal, sizes: readonly SizeChange[], end: bigint): Promise<Warm> {
     const warm = this.#warm.get(journal);
     clearTimeout(warm?.cooling);
     this.#warm.delete(journal);
@@ -68,7 +69,7 @@ class Emulators {
     if (warm !== undefined && warm.offset >= earliest) return warm;
     warm?.emulator.dispose();
     const from = earliest > journal.start ? earliest : journal.start;
-    return { ...begun(sizes, from), cooling: undefined };
+    return { ...(await begun(sizes, from)), cooling: undefined };
   }
 
   #keep(journal: Journal, warm: Warm): void {
@@ -96,7 +97,7 @@ async function feed(warm: Warm, journal: Journal, sizes: readonly SizeChange[], 
     if (item === undefined) break;
     if (item.kind === "dropped") {
       warm.emulator.dispose();
-      Object.assign(warm, begun(sizes, item.offset + item.bytes));
+      Object.assign(warm, await begun(sizes, item.offset + item.bytes));
     } else await take(warm, item.bytes, sizes);
   }
   adapt(warm, sizes);
@@ -110,16 +111,18 @@ async function take(warm: Warm, bytes: Uint8Array, sizes: readonly SizeChange[])
     const length =
       change === undefined ? rest.length : Math.min(rest.length, Number(change.offset - warm.offset));
     const piece = rest.subarray(0, length);
-    await warm.emulator.write(warm.skipping ? afterFirstLine(warm, piece) : piece);
+    await warm.emulator.write(afterFirstLine(warm, piece));
     warm.offset += BigInt(length);
     rest = rest.subarray(length);
   }
 }
 
 function afterFirstLine(warm: Warm, bytes: Uint8Array): Uint8Array {
-  const at = bytes.indexOf(LINE_FEED);
-  if (at >= 0) warm.skipping = false;
-  return at >= 0 ? bytes.subarray(at + 1) : new Uint8Array();
+  if (warm.skippable === 0) return bytes;
+  const at = bytes.subarray(0, warm.skippable).indexOf(LINE_FEED);
+  const skipped = at >= 0 ? at + 1 : Math.min(bytes.length, warm.skippable);
+  warm.skippable = at >= 0 ? 0 : warm.skippable - skipped;
+  return bytes.subarray(skipped);
 }
 
 function adapt({ emulator, offset }: Warm, sizes: readonly SizeChange[]): void {
@@ -127,9 +130,14 @@ function adapt({ emulator, offset }: Warm, sizes: readonly SizeChange[]): void {
   if (emulator.size.cols !== size.cols || emulator.size.rows !== size.rows) emulator.resize(size);
 }
 
-function begun(sizes: readonly SizeChange[], offset: bigint): Omit<Warm, "cooling"> {
+async function begun(sizes: readonly SizeChange[], offset: bigint): Promise<Omit<Warm, "cooling">> {
   const cut = offset > 0n;
-  return { emulator: new Emulator(sizeAt(sizes, offset)), offset, truncated: cut, skipping: cut };
+  return {
+    emulator: await Emulator.open(sizeAt(sizes, offset)),
+    offset,
+    truncated: cut,
+    skippable: cut ? MAX_SKIPPED_BYTES : 0,
+  };
 }
 
 function sizeAt(sizes: readonly SizeChange[], offset: bigint): TerminalSize {

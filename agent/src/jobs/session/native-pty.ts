@@ -16,9 +16,6 @@ export interface NativePty {
   resize(master: number, size: TerminalSize): void;
 }
 
-/** The compiled part is found by this module of the package. */
-const BINARY_LOADER = "node-pty/requireBinary.js";
-
 const isFunction = (value: unknown): value is (...args: unknown[]) => unknown => typeof value === "function";
 const functionSchema = z.custom<(...args: unknown[]) => unknown>(isFunction);
 const loaderSchema = z.object({ requireBinary: functionSchema });
@@ -38,7 +35,9 @@ export function nativePty(): NativePty {
 }
 
 function load(): NativePty {
-  const { requireBinary } = loaderSchema.parse(createRequire(import.meta.url)(BINARY_LOADER));
+  // The module of the package that finds its compiled part.
+  const loader: unknown = createRequire(import.meta.url)("node-pty/requireBinary.js");
+  const { requireBinary } = loaderSchema.parse(loader);
   let module: unknown;
   try {
     module = requireBinary("pty.node");

@@ -39,19 +39,24 @@ export class Pty {
     const { master, slave, path } = this.#native.open(size);
     this.path = path;
     this.#master = master;
-    closeSync(slave);
-    // Again, by way of Node: not to be inherited, and not to become a terminal of ours.
-    this.#slave = openSync(path, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
+    try {
+      closeSync(slave);
+      this.#slave = reopenSlave(path);
+    } catch (error) {
+      closeSync(master);
+      throw error;
+    }
     this.#forgetMaster = keepPrivate(master);
     this.#reader = new ReadStream(master);
     this.#reader.on("data", (bytes: Uint8Array) => this.#arrived(bytes));
     // A terminal that was hung up (vhangup) has no more output: its programs have nowhere to write.
-    this.#reader.on("error", () => this.close());
+    for (const event of ["end", "error"]) this.#reader.once(event, () => this.close());
   }
 
-  /** Types what the terminal takes at once; how many bytes that was. */
+  /** Types what the terminal takes at once; how many bytes that was. Throws where it was hung up. */
   type(bytes: Uint8Array): number {
-    return this.#open ? writeNow(this.#master, bytes) : 0;
+    if (!this.#open) throw new Error("the terminal was hung up");
+    return writeNow(this.#master, bytes);
   }
 
   resize(size: TerminalSize): void {
@@ -110,6 +115,11 @@ export class Pty {
     const ours = this.#mark === undefined ? bytes : this.#mark.take(bytes);
     if (ours.length > 0) this.#onOutput(ours);
   }
+}
+
+/** By way of Node, so that it is neither inherited nor becomes a terminal of ours. */
+function reopenSlave(path: string): number {
+  return openSync(path, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
 }
 
 /** Both sides are non-blocking: what does not fit now is not waited for. */

@@ -5,8 +5,9 @@ import { JOB_ID_VARIABLE } from "../process/environment.ts";
 import { endSession, signalForeground } from "../process/process-group.ts";
 import type { Lost } from "../process/spawner.ts";
 import { programFailure, startFailure } from "../process/start-failure.ts";
-import { type Refused, type Started, startProcess } from "../process/start-process.ts";
+import { notBegun, type Refused, type Started, startProcess } from "../process/start-process.ts";
 import { supervise } from "../process/supervise.ts";
+import { within } from "../within.ts";
 import type { JobContext, Work } from "../work.ts";
 import { IdleLimit } from "./idle-limit.ts";
 import { Keyboard } from "./keyboard.ts";
@@ -43,8 +44,9 @@ export function runSession(request: SessionRequest, context: JobContext): Work {
   });
 
   const start = async (): Promise<Session | Refused | Lost> => {
-    const failure = await programFailure(shell[0], cwd, env);
-    if (failure !== undefined) return { failed: failure };
+    const failure = await within(limits.startWaitMs, programFailure(shell[0], cwd, env));
+    if (failure === undefined) return notBegun(limits.startWaitMs);
+    if (failure !== null) return { failed: failure };
     let opened: Pty;
     try {
       opened = new Pty(terminal.size, (bytes) => journal.append("stdout", bytes));
@@ -62,8 +64,9 @@ export function runSession(request: SessionRequest, context: JobContext): Work {
     // It may have been resized while it was started.
     opened.resize(terminal.size);
     const keyboard = new Keyboard((bytes) => {
-      idle.used();
-      return opened.type(bytes);
+      const taken = opened.type(bytes);
+      if (taken > 0) idle.used();
+      return taken;
     });
     return { ...started, pty: opened, input: new KeyboardInput(keyboard, limits.maxInputWriters) };
   };
@@ -76,7 +79,6 @@ export function runSession(request: SessionRequest, context: JobContext): Work {
       signal: ({ pid }, name) => signalForeground(pid, name),
       end: (session) => endSession(session?.pid, jobId, limits),
       finish: async (session) => {
-        terminal.end();
         session.input.close();
         await session.pty.drain(limits);
         session.pty.close();
@@ -84,7 +86,12 @@ export function runSession(request: SessionRequest, context: JobContext): Work {
     },
     limits,
   );
-  return { ...work, input: process.then((session) => session?.input), terminal };
+  return {
+    ...work,
+    input: process.then((session) => session?.input),
+    terminal,
+    outcome: work.outcome.finally(() => terminal.end()),
+  };
 }
 
 /** A keyboard has no end: many may type on it, and a program that reads to an end waits for Ctrl-D. */

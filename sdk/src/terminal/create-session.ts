@@ -1,0 +1,39 @@
+import { randomUUID } from "node:crypto";
+import { Sessions } from "@cmdop/proto";
+import type { MachineCaller } from "../connection/caller.ts";
+import { cancelJob } from "./jobs-calls.ts";
+import type { CreateOptions } from "./session-types.ts";
+import { checkMilliseconds } from "./start-request.ts";
+
+/** What a terminal has had since the VT100. */
+const DEFAULT_COLS = 80;
+const DEFAULT_ROWS = 24;
+
+/** Starts a session and returns its id; throws as Terminal.create does. */
+export async function createSession(caller: MachineCaller, options: CreateOptions): Promise<string> {
+  const { shell = [], cols = DEFAULT_COLS, rows = DEFAULT_ROWS, cwd = "", env, signal } = options;
+  const { sessionId = randomUUID(), idleTimeoutMs = 0 } = options;
+  checkMilliseconds("idleTimeoutMs", idleTimeoutMs);
+  const request = {
+    sessionId,
+    shell: typeof shell === "string" ? [shell] : [...shell],
+    size: { cols, rows },
+    cwd,
+    env: { ...env },
+    idleTimeoutMs,
+  };
+  try {
+    await caller.invoke(
+      "/cmdop.v1.Sessions/Create",
+      (call) => caller.client(Sessions).create(request, call),
+      {
+        signal,
+      },
+    );
+  } catch (thrown) {
+    // It may have been started all the same; and a Create that arrives later finds that it is canceled.
+    if (signal?.aborted) await cancelJob(caller, sessionId);
+    throw thrown;
+  }
+  return sessionId;
+}

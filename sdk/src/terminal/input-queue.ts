@@ -1,0 +1,160 @@
+import { CmdopError, INPUT_CHUNK_BYTES, onAbort } from "@cmdop/proto";
+
+/** Input that has not been accepted by the job yet, what a lost connection may have lost: in bytes, and in pieces. */
+const MAX_UNACCEPTED_BYTES = 1024 * 1024;
+const MAX_UNACCEPTED_PIECES = 4096;
+
+/** A piece of input on its way. */
+export interface InputPiece {
+  /** How many bytes of this writer came before. */
+  readonly offset: bigint;
+  readonly data: Uint8Array;
+  readonly eof: boolean;
+  /** Whether it was put on a stream, so that it may have arrived. */
+  wasSent: boolean;
+  /** The journal's end when the job accepted it; undefined until then. */
+  outputEnd: bigint | undefined;
+}
+
+/**
+ * One writer's input under way: filled by writes, sent as often as need be,
+ * emptied by what the job accepts. Knows no connection.
+ */
+export class InputQueue {
+  readonly #onPiece: () => void;
+  #pieces: InputPiece[] = [];
+  #acceptedPieces = 0;
+  #queuedBytes = 0n;
+  #unacceptedBytes = 0;
+  #failure: CmdopError | undefined;
+  #turn: Promise<void> = Promise.resolve();
+  #changed = Promise.withResolvers<void>();
+
+  /** `onPiece` is told of every piece that is to be sent. */
+  constructor(onPiece: () => void) {
+    this.#onPiece = onPiece;
+  }
+
+  /** Whether the job has accepted everything. */
+  get isEmpty(): boolean {
+    return this.#pieces.length === 0;
+  }
+
+  /** Why nothing more will be accepted. */
+  get failure(): CmdopError | undefined {
+    return this.#failure;
+  }
+
+  /**
+   * Queues input behind what is there and resolves with its pieces; waits where
+   * too much has not been accepted yet. Throws `failure`.
+   */
+  async add(data: Uint8Array, eof = false): Promise<readonly InputPiece[]> {
+    const before = this.#turn;
+    const turn = Promise.withResolvers<void>();
+    this.#turn = turn.promise;
+    await before;
+    try {
+      const pieces: InputPiece[] = [];
+      for (let from = 0; from < data.length || (from === 0 && eof); from += INPUT_CHUNK_BYTES) {
+        await this.#room();
+        const chunk = data.subarray(from, from + INPUT_CHUNK_BYTES);
+        pieces.push(this.#push(chunk, eof && from + INPUT_CHUNK_BYTES >= data.length));
+      }
+      return pieces;
+    } finally {
+      turn.resolve();
+    }
+  }
+
+  /** Resolves when the job has accepted a piece; throws `failure` where it never will. */
+  async accepted(piece: InputPiece): Promise<bigint> {
+    while (piece.outputEnd === undefined) {
+      if (this.#failure !== undefined) throw this.#failure;
+      await this.#changed.promise;
+    }
+    return piece.outputEnd;
+  }
+
+  /**
+   * The pieces for one stream: all that have not been accepted, then what comes,
+   * until nothing was on the way for `idleMs`, or `over` aborts. Each stream
+   * begins anew, and has its pieces accepted in the order in which they were sent.
+   */
+  async *toSend(over: AbortSignal, idleMs: number): AsyncGenerator<InputPiece, void, void> {
+    const stopListening = onAbort(over, () => this.#notify());
+    try {
+      for (let next = this.#acceptedPieces; !over.aborted; ) {
+        const piece = this.#pieces[next - this.#acceptedPieces];
+        if (piece !== undefined) {
+          piece.wasSent = true;
+          next += 1;
+          yield piece;
+          if (piece.eof) return;
+        } else if (!(await this.#changesWithin(idleMs)) && this.isEmpty) {
+          return;
+        }
+      }
+    } finally {
+      stopListening();
+    }
+  }
+
+  /**
+   * The job's answer to the oldest piece: this writer's bytes that it has
+   * accepted, and where its journal ended then. Throws LinkLost where that is
+   * less than the piece: the stream is worth nothing any more.
+   */
+  accept(acceptedBytes: bigint, outputEnd: bigint): void {
+    const piece = this.#pieces[0];
+    if (piece === undefined || acceptedBytes < piece.offset + BigInt(piece.data.length)) {
+      throw new CmdopError("LinkLost", `The job has accepted ${acceptedBytes} bytes of input, and stopped.`);
+    }
+    this.#pieces.shift();
+    this.#acceptedPieces += 1;
+    this.#unacceptedBytes -= piece.data.length;
+    piece.outputEnd = outputEnd;
+    this.#notify();
+  }
+
+  /** Nothing more will be accepted; whoever waits is told. The first reason stays. */
+  fail(failure: CmdopError): void {
+    this.#failure ??= failure;
+    this.#pieces = [];
+    this.#notify();
+  }
+
+  #push(data: Uint8Array, eof: boolean): InputPiece {
+    const piece = { offset: this.#queuedBytes, data, eof, wasSent: false, outputEnd: undefined };
+    this.#pieces.push(piece);
+    this.#queuedBytes += BigInt(data.length);
+    this.#unacceptedBytes += data.length;
+    this.#notify();
+    this.#onPiece();
+    return piece;
+  }
+
+  async #room(): Promise<void> {
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure;
+      const isFull = this.#unacceptedBytes >= MAX_UNACCEPTED_BYTES;
+      if (!isFull && this.#pieces.length < MAX_UNACCEPTED_PIECES) return;
+      await this.#changed.promise;
+    }
+  }
+
+  async #changesWithin(durationMs: number): Promise<boolean> {
+    const timeout = Promise.withResolvers<boolean>();
+    const timer = setTimeout(timeout.resolve, durationMs, false);
+    try {
+      return await Promise.race([this.#changed.promise.then(() => true), timeout.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #notify(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+}

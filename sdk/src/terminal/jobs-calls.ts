@@ -1,0 +1,62 @@
+import { CmdopError, JobKind, Jobs, type JobsListResponse_Job } from "@cmdop/proto";
+import type { MachineCaller } from "../connection/caller.ts";
+import { execEnd } from "./events.ts";
+import { isPassing, Pauses } from "./pause.ts";
+import type { JobInfo, JobsOptions } from "./session-types.ts";
+import type { ExecEnd } from "./types.ts";
+
+const KINDS = { exec: JobKind.EXEC, session: JobKind.SESSION } as const;
+
+/** The caller's jobs, the newest first. */
+export async function listJobs(caller: MachineCaller, { kind, running }: JobsOptions): Promise<JobInfo[]> {
+  const request = { kind: kind === undefined ? JobKind.UNSPECIFIED : KINDS[kind], running: running ?? false };
+  const { jobs } = await caller.invoke("/cmdop.v1.Jobs/List", (call) =>
+    caller.client(Jobs).list(request, call),
+  );
+  return jobs.map(jobInfo);
+}
+
+/** Ends a job and returns how it ended. */
+export async function cancelJob(caller: MachineCaller, jobId: string): Promise<ExecEnd> {
+  const { outcome } = await caller.invoke("/cmdop.v1.Jobs/Cancel", (call) =>
+    caller.client(Jobs).cancel({ jobId }, call),
+  );
+  return execEnd(jobId, outcome);
+}
+
+/** Cancels, and over a broken connection again until it is answered or `over` aborts. */
+export async function cancelUntilHeard(
+  caller: MachineCaller,
+  jobId: string,
+  over: AbortSignal,
+): Promise<void> {
+  const pauses = new Pauses(caller.transport.reconnect);
+  while (!over.aborted) {
+    try {
+      await cancelJob(caller, jobId);
+      return;
+    } catch (thrown) {
+      const error = CmdopError.from(thrown);
+      if (!isPassing(error)) throw error;
+    }
+    await pauses.wait(over);
+  }
+}
+
+/** Sends a job one signal. */
+export async function signalJob(caller: MachineCaller, jobId: string, signal: string): Promise<void> {
+  await caller.invoke("/cmdop.v1.Jobs/Signal", (call) => caller.client(Jobs).signal({ jobId, signal }, call));
+}
+
+function jobInfo(job: JobsListResponse_Job): JobInfo {
+  const { jobId, kind, command, startedAtMs, outputStart, outputEnd, outcome } = job;
+  return {
+    jobId,
+    kind: kind === JobKind.SESSION ? "session" : "exec",
+    command,
+    startedAt: new Date(startedAtMs),
+    outputStart,
+    outputEnd,
+    outcome: outcome === undefined ? null : execEnd(jobId, outcome),
+  };
+}

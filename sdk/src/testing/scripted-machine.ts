@@ -1,0 +1,86 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { Channel, CmdopError, Exec, type Handlers, Jobs, OutcomeKind, Sessions, serve } from "@cmdop/proto";
+import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { MachineCaller } from "../connection/caller.ts";
+import { localTransport, type Transport } from "../connection/transport.ts";
+
+/** What a machine answers; what a test does not name is not called. */
+export type Script = Partial<
+  Handlers<typeof Exec, null> & Handlers<typeof Jobs, null> & Handlers<typeof Sessions, null>
+>;
+
+/** A machine that answers as a test says, behind a real gRPC server on a unix socket, and a caller of it. */
+export interface ScriptedMachine extends AsyncDisposable {
+  readonly caller: MachineCaller;
+  readonly transport: Transport;
+}
+
+const unused = (): never => {
+  throw new CmdopError("Unimplemented", "not in this test");
+};
+
+/** Starts one; pauses between reconnects are short. */
+export async function scriptedMachine(script: Script): Promise<ScriptedMachine> {
+  const directory = await mkdtemp(path.join(os.tmpdir(), "cmdop-sdk-"));
+  const socketPath = path.join(directory, "socket");
+  const server = new Server();
+  const admit = async (): Promise<null> => null;
+  const rest = { attach: unused, input: unused, cancel: unused, signal: unused, list: unused };
+  serve(server, Exec, admit, { start: unused, ...script });
+  serve(server, Jobs, admit, { ...rest, ...script });
+  serve(server, Sessions, admit, {
+    create: unused,
+    resize: unused,
+    screen: unused,
+    history: unused,
+    ...script,
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.bindAsync(`unix:${socketPath}`, ServerCredentials.createInsecure(), (error) =>
+      error === null ? resolve() : reject(error),
+    );
+  });
+  const transport = localTransport(socketPath, { firstPauseMs: 1, maxPauseMs: 2 });
+  return {
+    transport,
+    caller: new MachineCaller(transport, async () => null),
+    async [Symbol.asyncDispose]() {
+      transport.close();
+      server.forceShutdown();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+/** What a lost connection looks like to a caller. */
+export function cut(): CmdopError {
+  return new CmdopError("LinkLost", "The line was cut.");
+}
+
+/** The event that a job runs. */
+export const started = (jobId: string, outputEnd = 0n) => ({
+  event: { offset: 0n, kind: { case: "started" as const, value: { jobId, pid: 7, outputEnd } } },
+});
+
+/** An event of output. */
+export const output = (offset: number, text: string) => ({
+  event: {
+    offset: BigInt(offset),
+    kind: { case: "output" as const, value: { channel: Channel.STDOUT, data: Buffer.from(text) } },
+  },
+});
+
+/** The event that output was dropped. */
+export const dropped = (offset: number, bytes: number) => ({
+  event: { offset: BigInt(offset), kind: { case: "dropped" as const, value: { bytes: BigInt(bytes) } } },
+});
+
+/** The event that a job exited. */
+export const ended = (offset: number, exitCode = 0) => ({
+  event: {
+    offset: BigInt(offset),
+    kind: { case: "ended" as const, value: { outcome: { kind: OutcomeKind.EXITED, exitCode } } },
+  },
+});
