@@ -4,10 +4,12 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { toJson, toTable } from "./src/report.ts";
 import type { Suite } from "./src/suite.ts";
+import { echo } from "./src/suites/echo.ts";
 import { exec } from "./src/suites/exec.ts";
+import { scale } from "./src/suites/scale.ts";
 
 /** Every suite, in the order in which they run. */
-const SUITES: readonly Suite[] = [exec];
+const SUITES: readonly Suite[] = [exec, echo, scale];
 
 const USAGE = `Usage: npm run bench -- [suite…] [--json]
 

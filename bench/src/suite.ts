@@ -5,7 +5,7 @@ export type Aim = { readonly atMost: number } | { readonly atLeast: number };
 export interface Row {
   /** What was done: `exec true, relay, p50`. */
   readonly name: string;
-  readonly unit: "ms" | "calls/s" | "MB/s";
+  readonly unit: "ms" | "calls/s" | "MB/s" | "MiB" | "KiB";
   readonly ours: number;
   /** The peer's figure for the same thing, or why there is none. */
   readonly theirs: number | string | null;

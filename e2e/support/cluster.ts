@@ -58,8 +58,8 @@ export class Cluster implements AsyncDisposable {
     return new Cluster(directory, owner, started.process, ready);
   }
 
-  /** Joins a machine and waits until the relay has welcomed it. */
-  async addMachine(name: string): Promise<ClusterMachine> {
+  /** Joins a machine and waits until the relay has welcomed it; its agent dials `relay` where that is given. */
+  async addMachine(name: string, { relay }: { relay?: string } = {}): Promise<ClusterMachine> {
     const target = `${this.relayId}@${this.relayAddress}`;
     const { token } = tokenSchema.parse(
       await run(["join-token", name, "--relay", target, "--json"], { CMDOP_HOME: this.operatorHome }),
@@ -68,6 +68,7 @@ export class Cluster implements AsyncDisposable {
     const started = await CmdopProcess.start(["agent", "--json"], {
       CMDOP_HOME: home,
       CMDOP_JOIN_TOKEN: token,
+      ...(relay === undefined ? {} : { CMDOP_RELAY: relay }),
     });
     const { id } = agentReadySchema.parse(started.ready).machine;
     const machine = { id, name, home, process: started.process };

@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import path from "node:path";
+import type { Readable, Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { runProgram } from "./run-program.ts";
 
@@ -65,6 +66,13 @@ export class Sshd implements AsyncDisposable {
   /** Runs a command line over a new connection. */
   cold(command: string): Promise<void> {
     return runProgram("ssh", [...this.#options("no"), "-S", "none", "bench", command]);
+  }
+
+  /** Runs a command line in a terminal, over the ControlMaster; what is typed and shown goes through pipes. */
+  terminal(command: string): ChildProcessByStdio<Writable, Readable, null> {
+    return spawn("ssh", [...this.#options("no"), "-tt", "bench", command], {
+      stdio: ["pipe", "pipe", "ignore"],
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -166,7 +166,8 @@ async function processesWhere(test: (pid: number) => Promise<boolean>): Promise<
     }
   };
   await Promise.all(Array.from({ length: PROC_READERS }, look));
-  return found;
+  // Parents before children, as a rule: a shell that sees its child die first would end with a code of its own.
+  return found.sort((one, other) => one - other);
 }
 
 /** Empty where the process has ended meanwhile, or belongs to somebody else. */
