@@ -13,7 +13,7 @@ const CUTS = 6;
 /** A connection lives for this many bytes at most. */
 const MAX_CONNECTION_BYTES = 200_000;
 
-const LINES = 60_000;
+const LINES = 15_000;
 
 let cluster: Cluster;
 let towardsAgent: CutProxy;

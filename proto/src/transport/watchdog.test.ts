@@ -61,10 +61,12 @@ describe("watchdog", () => {
   it("notices a peer that was SIGKILLed under cancel load, and lets nothing of it linger (HTTP/2 defect B)", async () => {
     const { child, session, socket } = await busyPeer();
     const dead = death(session, socket);
-    const stop = cancelLoad(session);
     const stream = session.request({ ":path": "/" });
     stream.on("error", () => undefined);
     await once(stream, "data");
+    const stop = cancelLoad(session);
+    // Not before some were canceled; the peer's own guard against too many would come much later.
+    for (let count = 0; count < 20; count++) await once(stream, "data");
     child.kill("SIGKILL");
     await dead;
     stop();
