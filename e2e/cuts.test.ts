@@ -33,14 +33,16 @@ afterEach(async () => {
 const lines = (name: string, count: number): string =>
   Array.from({ length: count }, (_, index) => `${name} ${index + 1}\n`).join("");
 
-/** Calls until the call is taken: before that it says honestly that nothing was sent. */
-async function untilSent<T>(call: () => Promise<T>): Promise<T> {
+/** What says honestly that a call was not taken, or may not have been: since each names its job, it can be made again. */
+const NOT_TAKEN: readonly string[] = ["RelayUnreachable", "MachineOffline", "OutcomeUnknown"];
+
+/** Calls until the call is taken. */
+async function untilTaken<T>(call: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
       return await call();
     } catch (thrown) {
-      const { code } = CmdopError.from(thrown);
-      if (code !== "RelayUnreachable" && code !== "MachineOffline") throw thrown;
+      if (!NOT_TAKEN.includes(CmdopError.from(thrown).code)) throw thrown;
     }
   }
 }
@@ -48,7 +50,7 @@ async function untilSent<T>(call: () => Promise<T>): Promise<T> {
 /** A command to its end, under one name however often it is sent. */
 function execute(command: string, options: ExecuteOptions = {}): Promise<ExecResult> {
   const jobId = randomUUID();
-  return untilSent(() => world.client.terminal.execute(command, { ...options, jobId }));
+  return untilTaken(() => world.client.terminal.execute(command, { ...options, jobId }));
 }
 
 /** How many times a command that says so in this file has been run. */
@@ -104,14 +106,14 @@ describe(`promises 2 and 3, over ${CUTS} cut connections (CMDOP_TEST_SEED=${SEED
       while read -r line; do echo "$line" >> ${file}; echo "got $line"; [ "$line" = end ] && exit 39; done`;
     for (let sessions = 1; world.cuts < CUTS_EACH; sessions++) {
       const sessionId = randomUUID();
-      const session = await untilSent(() => terminal.create({ sessionId, shell: ["/bin/sh", "-c", shell] }));
-      const seen = untilSent(() => collected(session.attach({ after: 0n })));
-      await untilSent(() => session.waitFor("ready"));
+      const session = await untilTaken(() => terminal.create({ sessionId, shell: ["/bin/sh", "-c", shell] }));
+      const seen = untilTaken(() => collected(session.attach({ after: 0n })));
+      await untilTaken(() => session.waitFor("ready"));
       for (let line = 1; line <= count; line++) await session.sendInput(`${line} ${padding}\n`);
       await session.sendInput("end\n");
       const typed = `${Array.from({ length: count }, (_, index) => `${index + 1} ${padding}\n`).join("")}end\n`;
       expect(await seen).toBe(`ready\n${typed.replace(/^/gm, "got ").slice(0, -4)}`.replaceAll("\n", "\r\n"));
-      expect(await untilSent(() => session.wait())).toMatchObject({ outcome: "exited", exitCode: 39 });
+      expect(await untilTaken(() => session.wait())).toMatchObject({ outcome: "exited", exitCode: 39 });
       expect(await readFile(file, "utf8")).toBe(typed.repeat(sessions));
     }
   });
