@@ -9,21 +9,27 @@ import { Random, SEED } from "./support/random.ts";
 /** Connections that are cut in all; `npm run test:nightly` cuts many more. */
 const CUTS = Number(process.env.CMDOP_TEST_CUTS ?? 300);
 
-/** Of these tests each takes its third. */
-const CUTS_EACH = Math.ceil(CUTS / 3);
+/** Of these tests each takes its share. */
+const CUTS_EACH = Math.ceil(CUTS / 4);
 
 /** A connection lives for this many bytes at most: more than a message, of 64 KiB at most, and what comes before it. */
 const MAX_CONNECTION_BYTES = 200_000;
+
+/** The same where everything is short: a handshake, and a few small calls. */
+const SHORT_CONNECTION_BYTES = 12_000;
 
 /** A cut costs two TLS handshakes and a pause; this is many times that, in milliseconds. */
 const TIME_LIMIT_MS = 60_000 + CUTS_EACH * 500;
 
 let world: CutWorld;
 
-beforeEach(async () => {
-  world = await startCutWorld(new Random(SEED), MAX_CONNECTION_BYTES);
-  world.cutting = true;
-});
+/** What each test of a describe works with. */
+function useWorld(maxConnectionBytes: number): void {
+  beforeEach(async () => {
+    world = await startCutWorld(new Random(SEED), maxConnectionBytes);
+    world.cutting = true;
+  });
+}
 afterEach(async () => {
   world.cutting = false;
   await world[Symbol.asyncDispose]();
@@ -59,6 +65,8 @@ async function runs(file: string): Promise<number> {
 }
 
 describe(`promises 2 and 3, over ${CUTS} cut connections (CMDOP_TEST_SEED=${SEED})`, () => {
+  useWorld(MAX_CONNECTION_BYTES);
+
   it("promise 3: a command's output on both streams is whole, its outcome true, and it ran once", {
     timeout: TIME_LIMIT_MS,
   }, async () => {
@@ -97,27 +105,39 @@ describe(`promises 2 and 3, over ${CUTS} cut connections (CMDOP_TEST_SEED=${SEED
   it("promise 3: what is typed into a session arrives once, and all that it answers is seen once", {
     timeout: TIME_LIMIT_MS,
   }, async () => {
-    const { terminal } = world.client;
-    const file = path.join(world.directory, "typed");
-    const count = 600;
-    // Long enough to be cut in the middle, short enough for a terminal's line.
-    const padding = "-".repeat(300);
-    const shell = `stty -echo; echo ready
-      while read -r line; do echo "$line" >> ${file}; echo "got $line"; [ "$line" = end ] && exit 39; done`;
-    for (let sessions = 1; world.cuts < CUTS_EACH; sessions++) {
-      const sessionId = randomUUID();
-      const session = await untilTaken(() => terminal.create({ sessionId, shell: ["/bin/sh", "-c", shell] }));
-      const seen = untilTaken(() => collected(session.attach({ after: 0n })));
-      await untilTaken(() => session.waitFor("ready"));
-      for (let line = 1; line <= count; line++) await session.sendInput(`${line} ${padding}\n`);
-      await session.sendInput("end\n");
-      const typed = `${Array.from({ length: count }, (_, index) => `${index + 1} ${padding}\n`).join("")}end\n`;
-      expect(await seen).toBe(`ready\n${typed.replace(/^/gm, "got ").slice(0, -4)}`.replaceAll("\n", "\r\n"));
-      expect(await untilTaken(() => session.wait())).toMatchObject({ outcome: "exited", exitCode: 39 });
-      expect(await readFile(file, "utf8")).toBe(typed.repeat(sessions));
-    }
+    for (let sessions = 1; world.cuts < CUTS_EACH; sessions++) await typeLines(600, sessions);
   });
 });
+
+describe(`promises 2 and 3, where connections hardly live (CMDOP_TEST_SEED=${SEED})`, () => {
+  useWorld(SHORT_CONNECTION_BYTES);
+
+  it("promise 3: short sessions begin, are typed to, and end, each of it once", {
+    timeout: TIME_LIMIT_MS,
+  }, async () => {
+    for (let sessions = 1; world.cuts < CUTS_EACH; sessions++) await typeLines(3, sessions);
+  });
+});
+
+/** A session in which so many lines are typed, the last one being its end; `sessions` have had the same lines, this one included. */
+async function typeLines(count: number, sessions: number): Promise<void> {
+  const { terminal } = world.client;
+  const file = path.join(world.directory, "typed");
+  // Long enough to be cut in the middle, short enough for a terminal's line.
+  const padding = "-".repeat(300);
+  const shell = `stty -echo; echo ready
+    while read -r line; do echo "$line" >> ${file}; echo "got $line"; [ "$line" = end ] && exit 39; done`;
+  const sessionId = randomUUID();
+  const session = await untilTaken(() => terminal.create({ sessionId, shell: ["/bin/sh", "-c", shell] }));
+  const seen = untilTaken(() => collected(session.attach({ after: 0n })));
+  await untilTaken(() => session.waitFor("ready"));
+  for (let line = 1; line <= count; line++) await session.sendInput(`${line} ${padding}\n`);
+  await session.sendInput("end\n");
+  const typed = [...Array.from({ length: count }, (_, index) => `${index + 1} ${padding}`), "end"];
+  expect(await seen).toBe(["ready", ...typed.map((line) => `got ${line}`), ""].join("\r\n"));
+  expect(await untilTaken(() => session.wait())).toMatchObject({ outcome: "exited", exitCode: 39 });
+  expect(await readFile(file, "utf8")).toBe(`${typed.join("\n")}\n`.repeat(sessions));
+}
 
 async function collected(chunks: AsyncIterable<{ data: Uint8Array }>): Promise<string> {
   const all: Uint8Array[] = [];

@@ -39,6 +39,9 @@ async function busyPeer(): Promise<{ child: ChildProcess; session: ClientHttp2Se
 /** Streams that are canceled before it counts as load: far fewer than the peer's own guard against too many allows. */
 const LOAD = 100;
 
+/** Of these are open at once: more at a time than a slow peer answers would fill the session's memory first. */
+const AT_ONCE = 20;
+
 /** Opens and cancels streams for ever: the load under which Node never says that a killed peer is gone. `heavy`: when it has become one. */
 function cancelLoad(session: ClientHttp2Session): { heavy: Promise<void>; stop: () => void } {
   const { promise: heavy, resolve } = Promise.withResolvers<void>();
@@ -53,9 +56,9 @@ function cancelLoad(session: ClientHttp2Session): { heavy: Promise<void>; stop: 
       canceled += 1;
       if (canceled === LOAD) resolve();
     });
-    setImmediate(next);
+    stream.once("close", () => setImmediate(next));
   };
-  next();
+  for (let count = 0; count < AT_ONCE; count++) next();
   const stop = (): void => {
     running = false;
   };
