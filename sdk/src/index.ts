@@ -28,6 +28,7 @@ export type {
   JobInfo,
   JobsOptions,
   Screen,
+  SendOptions,
   SessionChunk,
   WaitOptions,
   WaitResult,

@@ -6,11 +6,11 @@ import type { BenchContext, Row, Suite } from "../suite.ts";
 /** A key typed through the relay is seen as soon as one typed through ssh. */
 const ECHO_AIM = { atMost: 1 };
 
-/** Keys that are typed, each when the one before has been seen. */
+/** Keys that are typed, each when the one before has been seen: fewer than a terminal keeps for a program that reads none (4,096). */
 const KEYS = { count: 1_000, warmUp: 100 };
 
-/** Keys in one line: a terminal keeps 4,096 bytes of a line that nobody has ended. */
-const KEYS_A_LINE = 200;
+/** A program that reads nothing: the terminal itself echoes. */
+const LINE = "stty -icanon; echo READY; exec sleep 600";
 
 /** Where keys are typed and seen. */
 interface Keyboard extends AsyncDisposable {
@@ -29,7 +29,7 @@ export const echo: Suite = {
     await using sshd = await Sshd.start();
     const theirs = sshd === undefined ? undefined : await measure("ssh -tt", sshKeyboard(sshd), context);
 
-    const session = await client.terminal.create({ shell: "/bin/cat" });
+    const session = await client.terminal.create({ shell: ["/bin/sh", "-c", LINE] });
     const chunks = session.attach();
     const keyboard: Keyboard = {
       type: (key) => session.sendInput(key),
@@ -54,24 +54,24 @@ export const echo: Suite = {
 async function measure(name: string, keyboard: Keyboard, { progress }: BenchContext): Promise<number[]> {
   await using used = keyboard;
   progress(`keystroke echo, ${name}`);
-  let typed = 0;
-  return latencies(async () => {
-    // The letter is never one that a line's end or a prompt would show.
-    const key = typed++ % KEYS_A_LINE === KEYS_A_LINE - 1 ? "\n" : "k";
-    const wanted = key === "\n" ? "\n" : key;
-    const typing = used.type(key);
+  const until = async (wanted: string): Promise<void> => {
     for (let seen = ""; !seen.includes(wanted); ) {
       const bytes = await used.shown();
-      if (bytes === undefined) throw new Error(`${name} ended while a key was awaited`);
+      if (bytes === undefined) throw new Error(`${name} ended before it showed ${wanted}: ${seen}`);
       seen += Buffer.from(bytes).toString("latin1");
     }
+  };
+  await until("READY\r\n");
+  return latencies(async () => {
+    const typing = used.type("k");
+    await until("k");
     await typing;
   }, KEYS);
 }
 
-/** `cat` in a terminal of ssh's, over the connection that is up. */
+/** A terminal of ssh's, over the connection that is up. */
 function sshKeyboard(sshd: Sshd): Keyboard {
-  const child = sshd.terminal("exec cat");
+  const child = sshd.terminal(LINE);
   const chunks: AsyncIterator<Uint8Array> = child.stdout[Symbol.asyncIterator]();
   return {
     type: (key) => new Promise((resolve) => child.stdin.write(key, resolve)),

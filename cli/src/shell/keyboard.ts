@@ -2,6 +2,7 @@ import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CmdopError, type Session } from "@cmdop/sdk";
 import { EscapeKeys } from "./escape-keys.ts";
+import { SHELL_RECONNECT_WINDOW_MS } from "./limits.ts";
 
 /** Keys that the machine has not accepted yet, in bytes; beyond this, reading waits. More than anyone types in an outage. */
 const MAX_PENDING_BYTES = 1024 * 1024;
@@ -98,7 +99,7 @@ export class Keyboard {
 
   async #send(data: Uint8Array): Promise<void> {
     try {
-      await this.#session.sendInput(data);
+      await this.#session.sendInput(data, { reconnectWindowMs: SHELL_RECONNECT_WINDOW_MS });
     } catch (thrown) {
       // A session that has ended takes no more; its output says that it has.
       if (!this.#over.aborted && CmdopError.from(thrown).code !== "JobEnded") this.#events.failed(thrown);

@@ -6,12 +6,10 @@ import { terminationSignal } from "../signals.ts";
 import { ESCAPE_HELP } from "./escape-keys.ts";
 import { FarScreen } from "./far-screen.ts";
 import { Keyboard } from "./keyboard.ts";
+import { SHELL_RECONNECT_WINDOW_MS } from "./limits.ts";
 import { LinkNotice, onRow } from "./link-notice.ts";
 import { LocalTerminal, terminalSize } from "./local-terminal.ts";
 import { SessionOutput, type ViewStart } from "./session-output.ts";
-
-/** How long to go on over a lost link, in milliseconds: a day. A person sits in front and can leave at any time. */
-export const SHELL_RECONNECT_WINDOW_MS = 24 * 60 * 60 * 1000;
 
 /** How long the machine may take, in milliseconds, to accept the last keys of a person who leaves. */
 const LAST_KEYS_MS = 2_000;

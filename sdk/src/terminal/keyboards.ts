@@ -6,10 +6,20 @@ import { InputWriter } from "./input-writer.ts";
 /** Jobs whose keyboards are remembered: each is small, but a program that types to ever new jobs must not grow for ever. */
 const MAX_KEYBOARDS = 1_000;
 
+/** How something is typed. */
+export interface TypeOptions {
+  /** No more input will follow. */
+  readonly eof?: boolean | undefined;
+  /** How long to go on over a lost connection, in milliseconds; 60,000 unless given. */
+  readonly reconnectWindowMs?: number | undefined;
+}
+
 /** One job's input from this client: whoever types, it is one writer, so that nothing arrives twice or out of order. */
 export class Keyboard {
   readonly #caller: MachineCaller;
   readonly #jobId: string;
+  /** As of the last typing. */
+  #reconnectWindowMs: number | undefined;
   #writer: InputWriter;
   #heardFrom = 0n;
 
@@ -35,14 +45,22 @@ export class Keyboard {
   }
 
   /** Types, and resolves when the job has accepted it. Throws as InputWriter.write does. */
-  async type(data: Uint8Array, eof = false): Promise<void> {
+  async type(data: Uint8Array, { eof = false, reconnectWindowMs }: TypeOptions = {}): Promise<void> {
+    this.#reconnectWindowMs = reconnectWindowMs;
     // What a writer that failed had sent may have arrived, so its offsets are worth nothing any more.
     if (this.#writer.hasFailed) this.#writer = this.#newWriter();
     this.heardUpTo(await this.#writer.write(data, eof));
   }
 
   #newWriter(): InputWriter {
-    return new InputWriter(this.#caller, { jobId: this.#jobId, writerId: randomUUID() });
+    const windowMs = (): number | undefined => this.#reconnectWindowMs;
+    return new InputWriter(this.#caller, {
+      jobId: this.#jobId,
+      writerId: randomUUID(),
+      get reconnectWindowMs() {
+        return windowMs();
+      },
+    });
   }
 }
 

@@ -83,6 +83,12 @@ export interface WaitResult {
   readonly before: string;
 }
 
+/** Options of `sendInput`. */
+export interface SendOptions {
+  /** How long to go on over a lost connection, in milliseconds; 60,000 unless given. */
+  readonly reconnectWindowMs?: number | undefined;
+}
+
 /** How much of a history to get. */
 export interface HistoryOptions {
   /** At most this many lines, the last ones; all that are kept unless given. */

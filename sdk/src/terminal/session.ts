@@ -10,6 +10,7 @@ import type {
   AttachOptions,
   HistoryOptions,
   Screen,
+  SendOptions,
   SessionChunk,
   WaitOptions,
   WaitResult,
@@ -35,10 +36,10 @@ export class Session implements AsyncDisposable {
   /**
    * Types, and resolves when the machine has accepted all of it: over a lost
    * connection too, and never twice.
-   * @throws CmdopError OutcomeUnknown when the connection stayed lost for 60 s; JobEnded, JobUnknown
+   * @throws CmdopError OutcomeUnknown when the connection stayed lost for `reconnectWindowMs`; JobEnded, JobUnknown
    */
-  async sendInput(data: string | Uint8Array): Promise<void> {
-    await this.#keyboards.of(this.sessionId).type(bytesOf(data));
+  async sendInput(data: string | Uint8Array, { reconnectWindowMs }: SendOptions = {}): Promise<void> {
+    await this.#keyboards.of(this.sessionId).type(bytesOf(data), { reconnectWindowMs });
   }
 
   /** Everything that scrolled by and the screen, as text without escapes. */

@@ -127,7 +127,7 @@ export class Terminal {
     data: string | Uint8Array,
     { eof = false }: { readonly eof?: boolean | undefined } = {},
   ): Promise<void> {
-    await this.#keyboards.of(jobId).type(bytesOf(data), eof);
+    await this.#keyboards.of(jobId).type(bytesOf(data), { eof });
   }
 
   /** Sends a job one signal ("SIGINT"): a command's process group, or what runs in the foreground of a session. */
