@@ -68,9 +68,13 @@ export class Sshd implements AsyncDisposable {
     return runProgram("ssh", [...this.#options("no"), "-S", "none", "bench", command]);
   }
 
-  /** Runs a command line in a terminal, over the ControlMaster; what is typed and shown goes through pipes. */
+  /**
+   * Runs a command line in a terminal; what is typed and shown goes through
+   * pipes. Over a connection of its own: a ControlMaster would pass on the modes
+   * of a local terminal, which there is none.
+   */
   terminal(command: string): ChildProcessByStdio<Writable, Readable, null> {
-    return spawn("ssh", [...this.#options("no"), "-tt", "bench", command], {
+    return spawn("ssh", [...this.#options("no"), "-S", "none", "-tt", "bench", command], {
       stdio: ["pipe", "pipe", "ignore"],
     });
   }

@@ -9,8 +9,8 @@ const ECHO_AIM = { atMost: 1 };
 /** Keys that are typed, each when the one before has been seen: fewer than a terminal keeps for a program that reads none (4,096). */
 const KEYS = { count: 1_000, warmUp: 100 };
 
-/** A program that reads nothing: the terminal itself echoes. */
-const LINE = "stty -icanon; echo READY; exec sleep 600";
+/** A program that reads nothing: the terminal itself echoes. ssh, whose own input is no terminal, hands on none of the usual modes. */
+const LINE = "stty sane -icanon; echo READY; exec sleep 600";
 
 /** Where keys are typed and seen. */
 interface Keyboard extends AsyncDisposable {
@@ -62,7 +62,7 @@ async function measure(name: string, keyboard: Keyboard, { progress }: BenchCont
     }
   };
   await until("READY\r\n");
-  return latencies(async () => {
+  return await latencies(async () => {
     const typing = used.type("k");
     await until("k");
     await typing;
