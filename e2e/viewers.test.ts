@@ -18,6 +18,9 @@ const UNREAD_VIEWERS = 200;
 /** What the job prints meanwhile. */
 const PRINTED_BYTES = 1_000_000_000;
 
+/** A gigabyte, read twice by this process, takes a loaded machine of two cores a minute. */
+const LARGE_TIMEOUT_MS = 300_000;
+
 /** What relay and agent may gain from each viewer: what an interactive stream's windows let through, at each of two hops. */
 const VIEWER_BUDGET_BYTES = MiB / 2;
 
@@ -63,7 +66,9 @@ async function had(events: AsyncIterable<ExecEvent>): Promise<Had> {
 }
 
 describe("promise 9: who reads nothing holds nobody up", () => {
-  it(`promise 9: ${UNREAD_VIEWERS} viewers read nothing while a job prints 1 GB: its starter has all of it, relay and agent stay within their budgets`, async () => {
+  it(`promise 9: ${UNREAD_VIEWERS} viewers read nothing while a job prints 1 GB: its starter has all of it, relay and agent stay within their budgets`, {
+    timeout: LARGE_TIMEOUT_MS,
+  }, async () => {
     const processes = [cluster.relay.pid, ...cluster.machines.map(({ process }) => process.pid)];
     const jobId = randomUUID();
     const before = await Promise.all(processes.map(residentBytes));
