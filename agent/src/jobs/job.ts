@@ -1,5 +1,5 @@
 import { CmdopError, onAbort } from "@cmdop/proto";
-import type { InputPiece } from "./input.ts";
+import type { InputPiece, JobInput } from "./input.ts";
 import type { JobRecord } from "./job-store.ts";
 import type { Journal, JournalItem } from "./journal/journal.ts";
 import type { Outcome, StopCause } from "./outcome.ts";
@@ -68,6 +68,8 @@ export class Job {
   /** What a session is seen on, also after its end; undefined for an exec. */
   readonly terminal: SessionTerminal | undefined;
   readonly #record: JobRecord | undefined;
+  /** Kept after the end, too: it knows what it has accepted. */
+  readonly #input: Promise<JobInput | undefined>;
   #state:
     | { readonly kind: "running"; readonly work: Work }
     | { readonly kind: "ended"; readonly outcome: Outcome };
@@ -77,6 +79,7 @@ export class Job {
     this.startedAtMs = startedAtMs;
     this.journal = journal;
     this.#record = record;
+    this.#input = "kind" in doing ? Promise.resolve(undefined) : doing.input;
     const seen = "kind" in doing ? undefined : doing.terminal;
     this.terminal = identity.kind === "session" ? (seen ?? new SessionTerminal(journal)) : undefined;
     if ("kind" in doing) {
@@ -131,8 +134,9 @@ export class Job {
 
   /** Feeds standard input; see JobInput.take. @throws CmdopError JobEnded, InvalidArgument */
   async input(piece: InputPiece, signal?: AbortSignal): Promise<bigint> {
-    if (this.#state.kind === "ended") throw this.#hasEnded("input");
-    const input = await this.#state.work.input;
+    // Also after the end: what was accepted, and its answer lost on the way, is still told.
+    const input = await this.#input;
+    if (this.#state.kind === "ended" && input === undefined) throw this.#hasEnded("input");
     if (input === undefined) {
       throw new CmdopError("InvalidArgument", `Job ${this.identity.id} takes no input.`, {
         next: "Start it with its standard input kept open (stdin_open).",

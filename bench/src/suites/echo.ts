@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { Cluster } from "../../../e2e/support/cluster.ts";
 import { NO_SSHD, Sshd } from "../peers/sshd.ts";
 import { latencies, percentile } from "../statistics.ts";
@@ -69,7 +70,7 @@ async function measure(name: string, keyboard: Keyboard, { progress }: BenchCont
   }, KEYS);
 }
 
-/** A terminal of ssh's, over the connection that is up. */
+/** A terminal of ssh's. */
 function sshKeyboard(sshd: Sshd): Keyboard {
   const child = sshd.terminal(LINE);
   const chunks: AsyncIterator<Uint8Array> = child.stdout[Symbol.asyncIterator]();
@@ -80,7 +81,8 @@ function sshKeyboard(sshd: Sshd): Keyboard {
       return next.done ? undefined : next.value;
     },
     async [Symbol.asyncDispose]() {
-      const ended = new Promise((resolve) => child.once("exit", resolve));
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const ended = once(child, "exit");
       child.kill("SIGTERM");
       await ended;
     },
