@@ -10,6 +10,8 @@ export const HEADERS = {
   machine: "x-cmdop-machine",
   /** Relay → agent and relay services: the owner-signed grant of the calling key. Absent for an owner. */
   grant: "x-cmdop-grant",
+  /** Relay → agent: the id that the relay gave this call, a UUID; both audit chains name it. */
+  call: "x-cmdop-call",
   /** Relay → its own services: the id of the key that the front door has verified. */
   caller: "x-cmdop-caller",
   /** Trailer of a failed call: the error's code, a row of errors/table.ts. */

@@ -1,4 +1,17 @@
 export { onAbort } from "./abort.ts";
+export {
+  CHAIN_HASH_BYTES,
+  chainNext,
+  chainStart,
+  MAX_AUDIT_RECORD_BYTES,
+} from "./audit/chain.ts";
+export { type ChainHead, signHead, verifyHead } from "./audit/head.ts";
+export {
+  type AnyAuditRecord,
+  type MachineAuditRecord,
+  type RelayRecord,
+  readAuditRecord,
+} from "./audit/records.ts";
 export { type ApiKey, formatApiKey, parseApiKey, type RelayTarget } from "./credentials/api-key.ts";
 export {
   type CallToken,
@@ -70,12 +83,16 @@ export { CmdopError, type CmdopErrorOptions } from "./errors/cmdop-error.ts";
 export { ERROR_TABLE, type ErrorCode, isErrorCode } from "./errors/table.ts";
 export { errorTrailers, fromServiceError, isServiceError, toStatus } from "./errors/wire.ts";
 export {
+  Audit,
+  type AuditChainsResponse_Kept,
   Keys,
+  type KeysListResponse_KeptKey,
   type KeysWhoAmIResponse,
   type MachineSummary,
   Machines,
   Roster,
 } from "./gen/cmdop/relay/v1/relay_pb.ts";
+export { type Approval, Approvals } from "./gen/cmdop/v1/approvals_pb.ts";
 export { Exec, type ExecStartRequest, ExecStartRequestSchema } from "./gen/cmdop/v1/exec_pb.ts";
 export {
   type FileEntry,
@@ -101,7 +118,11 @@ export {
   LinkHelloResponseSchema,
   LinkWelcomeRequestSchema,
 } from "./gen/cmdop/v1/link_pb.ts";
-export { Machine, type MachineInfoResponse } from "./gen/cmdop/v1/machine_pb.ts";
+export {
+  Machine,
+  MachineExplainResponse_Decision as ExplainDecision,
+  type MachineInfoResponse,
+} from "./gen/cmdop/v1/machine_pb.ts";
 export {
   Sessions,
   type SessionsCreateRequest,
@@ -144,7 +165,16 @@ export { codec } from "./rpc/codec.ts";
 export { drained } from "./rpc/drained.ts";
 export { methodPath } from "./rpc/method-path.ts";
 export { serve } from "./rpc/server.ts";
-export type { Admit, Arrival, Call, CallOptions, Handlers, Service, ServiceClient } from "./rpc/types.ts";
+export type {
+  Admit,
+  Admitted,
+  Arrival,
+  Call,
+  CallOptions,
+  Handlers,
+  Service,
+  ServiceClient,
+} from "./rpc/types.ts";
 export { DrainingDuplex, MAX_UNSENT_BYTES } from "./transport/draining-duplex.ts";
 export { applyWindows, LANE_WINDOWS, type LaneName } from "./transport/lanes.ts";
 export {
@@ -156,3 +186,4 @@ export {
   type RelayConnectOptions,
 } from "./transport/relay-tls.ts";
 export { DEAD_AFTER_MS, PING_INTERVAL_MS, watchdog } from "./transport/watchdog.ts";
+export { visible } from "./visible.ts";

@@ -1,6 +1,7 @@
 import { create, type DescMethod } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
-import { Keys, Machines, Roster } from "./gen/cmdop/relay/v1/relay_pb.ts";
+import { Audit, Keys, Machines, Roster } from "./gen/cmdop/relay/v1/relay_pb.ts";
+import { Approvals } from "./gen/cmdop/v1/approvals_pb.ts";
 import { Exec } from "./gen/cmdop/v1/exec_pb.ts";
 import { Files, FilesWriteStreamRequestSchema } from "./gen/cmdop/v1/files_pb.ts";
 import { Jobs } from "./gen/cmdop/v1/jobs_pb.ts";
@@ -20,8 +21,8 @@ import {
 } from "./methods.ts";
 import { methodPath } from "./rpc/method-path.ts";
 
-const AGENT_SERVICES = [Exec, Sessions, Jobs, Files, Machine];
-const RELAY_SERVICES = [Machines, Keys, Roster];
+const AGENT_SERVICES = [Exec, Sessions, Jobs, Files, Machine, Approvals];
+const RELAY_SERVICES = [Machines, Keys, Roster, Audit];
 
 const described = new Map<string, DescMethod>(
   [...AGENT_SERVICES, ...RELAY_SERVICES].flatMap((service) =>
@@ -64,14 +65,18 @@ describe("the method table", () => {
     for (const { access } of rule.paths ?? []) expect(rule.scopes).toContain(access);
   });
 
-  it("an owner's own scopes reach nothing on a machine but its description", () => {
+  it("an owner's own scopes reach nothing on a machine but its description and the end of its audit chain", () => {
     const reached = Object.entries(METHODS)
       .filter(
         ([path, rule]) =>
           !path.startsWith(RELAY_SERVICES_PREFIX) && rule.scopes.every((s) => OWNER_SCOPES.includes(s)),
       )
       .map(([path]) => path);
-    expect(reached).toEqual(["/cmdop.v1.Machine/Info"]);
+    expect(reached).toEqual([
+      "/cmdop.v1.Machine/Info",
+      "/cmdop.v1.Machine/Explain",
+      "/cmdop.v1.Machine/AuditHead",
+    ]);
   });
 });
 

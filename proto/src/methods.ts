@@ -125,8 +125,26 @@ export const METHODS: Readonly<Record<string, MethodRule>> = {
   },
 
   "/cmdop.v1.Machine/Info": { scopes: ["machines:read"], lane: "interactive", retry: "safe" },
+  "/cmdop.v1.Machine/Explain": {
+    scopes: ["machines:read"],
+    lane: "interactive",
+    maxRequestBytes: MAX_STATEMENT_BYTES + DEFAULT_MAX_REQUEST_BYTES,
+    retry: "safe",
+  },
+  "/cmdop.v1.Machine/AuditHead": { scopes: ["audit:read"], lane: "interactive", retry: "safe" },
+
+  "/cmdop.v1.Approvals/List": { scopes: ["approve"], lane: "interactive", retry: "safe" },
+  "/cmdop.v1.Approvals/Answer": { scopes: ["approve"], lane: "interactive", retry: "never" },
 
   "/cmdop.relay.v1.Machines/List": { scopes: ["machines:read"], lane: "interactive", retry: "safe" },
+  "/cmdop.relay.v1.Machines/Put": {
+    scopes: [],
+    owner: true,
+    lane: "interactive",
+    maxRequestBytes: 2 * MAX_STATEMENT_BYTES,
+    retry: "safe",
+  },
+  "/cmdop.relay.v1.Machines/Remove": { scopes: ["admin"], lane: "interactive", retry: "safe" },
   "/cmdop.relay.v1.Keys/WhoAmI": { scopes: [], lane: "interactive", retry: "safe" },
   "/cmdop.relay.v1.Keys/Put": {
     scopes: [],
@@ -135,6 +153,8 @@ export const METHODS: Readonly<Record<string, MethodRule>> = {
     maxRequestBytes: 2 * MAX_STATEMENT_BYTES,
     retry: "safe",
   },
+  "/cmdop.relay.v1.Keys/List": { scopes: ["admin"], lane: "interactive", retry: "safe" },
+  "/cmdop.relay.v1.Keys/Block": { scopes: ["admin"], lane: "interactive", retry: "safe" },
   "/cmdop.relay.v1.Roster/Get": { scopes: [], lane: "interactive", retry: "safe" },
   "/cmdop.relay.v1.Roster/Put": {
     scopes: [],
@@ -143,6 +163,9 @@ export const METHODS: Readonly<Record<string, MethodRule>> = {
     maxRequestBytes: MAX_ROSTER_BYTES + DEFAULT_MAX_REQUEST_BYTES,
     retry: "safe",
   },
+  "/cmdop.relay.v1.Audit/Query": { scopes: ["audit:read"], lane: "interactive", retry: "safe" },
+  "/cmdop.relay.v1.Audit/Chains": { scopes: ["audit:read"], lane: "interactive", retry: "safe" },
+  "/cmdop.relay.v1.Audit/Read": { scopes: ["audit:read"], lane: "bulk", retry: "safe" },
 };
 
 /** What the paths of the relay's own services begin with; everything else goes to a machine. */

@@ -23,6 +23,6 @@ export function admitThrough(door: "relay" | "local", gate: Gate): Admit<Caller>
     const decision = authorize(identity, arrival.path, paths, gate.policy(), gate.home);
     if (decision.kind === "deny") throw decision.error;
     await gate.largeAnswers.enter(decision.caller.keyId, arrival.path, arrival.signal);
-    return decision.caller;
+    return { caller: decision.caller };
   };
 }

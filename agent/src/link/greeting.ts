@@ -70,6 +70,10 @@ export function createGreeting(greeter: Greeter, lane: LaneName, tls: TLSSocket)
       }
       return { rosterSeq: BigInt(membership.rosterSeq) };
     },
+    // biome-ignore lint/correctness/useYield: placeholder
+    async *audit() {
+      throw new CmdopError("Unimplemented", "PLACEHOLDER");
+    },
   };
   return {
     handlers,

@@ -110,7 +110,7 @@ export class Link {
     const { lane, greeter, admit, addServices } = this.#options;
     const greeting = createGreeting(greeter, lane, tls);
     const connections = createConnectionServer(lane);
-    serve(connections.server, LinkService, async () => undefined, greeting.handlers);
+    serve(connections.server, LinkService, async () => ({ caller: undefined }), greeting.handlers);
     addServices(connections.server, (arrival) => {
       if (!greeting.welcomed || arrival.path.startsWith(LINK_SERVICE_PREFIX)) {
         throw new CmdopError("Unauthenticated", "This link has not been welcomed yet.");

@@ -22,7 +22,12 @@ beforeEach(async () => {
   scratch = await makeScratch();
   server = new Server();
   const caller: Caller = { door: "local", keyId: "local", keyName: "local", scopes: new Set(), roots: [] };
-  serve(server, Files, async () => caller, filesHandlers({ stateDir: scratch.stateDir, home: scratch.home }));
+  serve(
+    server,
+    Files,
+    async () => ({ caller }),
+    filesHandlers({ stateDir: scratch.stateDir, home: scratch.home }),
+  );
   const socket = `unix:${scratch.at("socket")}`;
   await new Promise((resolve, reject) => {
     server.bindAsync(socket, ServerCredentials.createInsecure(), (error) =>

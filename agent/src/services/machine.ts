@@ -1,5 +1,5 @@
 import os from "node:os";
-import type { Handlers, Machine, MachineIdentity } from "@cmdop/proto";
+import { CmdopError, type Handlers, type Machine, type MachineIdentity } from "@cmdop/proto";
 import type { Caller } from "../policy/caller.ts";
 
 /** What the agent knows of its machine beyond what the operating system says. */
@@ -10,6 +10,12 @@ export interface MachineFacts extends MachineIdentity {
 /** The handlers of `Machine`. */
 export function machineHandlers(facts: () => MachineFacts): Handlers<typeof Machine, Caller> {
   return {
+    async explain() {
+      throw new CmdopError("Unimplemented", "PLACEHOLDER");
+    },
+    async auditHead() {
+      throw new CmdopError("Unimplemented", "PLACEHOLDER");
+    },
     async info(_request, call) {
       const { id, name, labels, agentVersion } = facts();
       const user = os.userInfo();

@@ -1,4 +1,14 @@
-import { type Admit, Exec, Files, Jobs as JobsService, Machine, Sessions, serve } from "@cmdop/proto";
+import {
+  type Admit,
+  Approvals,
+  CmdopError,
+  Exec,
+  Files,
+  Jobs as JobsService,
+  Machine,
+  Sessions,
+  serve,
+} from "@cmdop/proto";
 import type { Server } from "@grpc/grpc-js";
 import type { Jobs } from "../jobs/jobs.ts";
 import type { Caller } from "../policy/caller.ts";
@@ -22,4 +32,8 @@ export function addServices(server: Server, admit: Admit<Caller>, core: Core): v
   serve(server, Sessions, admit, sessionsHandlers(core.jobs));
   serve(server, Files, admit, filesHandlers(core.files));
   serve(server, Machine, admit, machineHandlers(core.machine));
+  const placeholder = async () => {
+    throw new CmdopError("Unimplemented", "PLACEHOLDER");
+  };
+  serve(server, Approvals, admit, { list: placeholder, answer: placeholder });
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import {
+  type Admit,
   Channel,
   createClient,
   Exec,
@@ -32,10 +33,10 @@ export interface Clients {
 export async function machine(): Promise<{ core: Jobs; as: (key: string) => Clients }> {
   const core = new Jobs();
   const server = new Server();
-  const admit = async ({ header }: { header(name: string): string | undefined }): Promise<Caller> => {
+  const admit: Admit<Caller> = async ({ header }) => {
     const [keyId = "", scope] = (header(KEY_HEADER) ?? "").split("+");
     const scopes = new Set<Scope>(scope === "admin" ? ["terminal", "admin"] : ["terminal"]);
-    return { door: "local", keyId, keyName: keyId, scopes, roots: [] };
+    return { caller: { door: "local", keyId, keyName: keyId, scopes, roots: [] } };
   };
   serve(server, Exec, admit, execHandlers(core));
   serve(server, JobsService, admit, jobsHandlers(core));

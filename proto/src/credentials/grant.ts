@@ -32,6 +32,8 @@ const grantSchema = z
       .min(1)
       .max(MAX_GRANT_PATHS)
       .optional(),
+    /** What becomes of jobs that the key has started when it ends or is revoked: `end` unless said. */
+    jobs: z.enum(["end", "live"]).optional(),
     /** When it was signed. */
     iat: secondsSchema,
     /** When it ends; no tolerance. */

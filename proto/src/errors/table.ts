@@ -35,6 +35,18 @@ export const ERROR_TABLE = {
     status: status.PERMISSION_DENIED,
     next: "The machine's own policy forbids it; only its operator can change that (policy.json in its state directory).",
   },
+  ApprovalRefused: {
+    status: status.PERMISSION_DENIED,
+    next: "A key with the scope approve, other than the asking one, must say yes in time: cmdop approvals lists what waits.",
+  },
+  AuditUnavailable: {
+    status: status.FAILED_PRECONDITION,
+    next: "Nothing runs that can't be recorded: free space on the disk that the message names; owner and admin keys still come in to repair.",
+  },
+  AuditBroken: {
+    status: status.DATA_LOSS,
+    next: "Keep a copy of the relay's and the machine's audit files, and find out who could write to them.",
+  },
   AccessDenied: {
     status: status.PERMISSION_DENIED,
     next: "The operating system refused: check owner and mode of the path, and the user that the agent runs as.",

@@ -8,6 +8,7 @@ import type {
   ServerWritableStream,
   sendUnaryData,
 } from "@grpc/grpc-js";
+import { onAbort } from "../abort.ts";
 import { CmdopError } from "../errors/cmdop-error.ts";
 import { toStatus } from "../errors/wire.ts";
 import { codec } from "./codec.ts";
@@ -45,34 +46,47 @@ export function serve<S extends Service, Caller>(
     const handler: unknown = Reflect.get(handlers, method.localName);
     if (typeof handler !== "function") throw new TypeError(`${path} has no handler`);
 
-    const enter = async (call: AnyCall, request: In, signal: AbortSignal): Promise<Call<Caller>> => ({
-      caller: await admit({ path, request, signal, header: (name) => headerOf(call.metadata, name) }),
-      signal,
-    });
+    /** The gate, the handler's work, and what the gate wants to know of the end. */
+    const through = async <T>(
+      call: AnyCall,
+      request: In,
+      stream: AbortSignal,
+      work: (context: Call<Caller>) => Promise<T>,
+    ): Promise<T> => {
+      const header = (name: string): string | undefined => headerOf(call.metadata, name);
+      const { caller, revoked, onEnd } = await admit({ path, request, signal: stream, header });
+      const signal = revoked === undefined ? stream : AbortSignal.any([stream, revoked]);
+      try {
+        const result = await unlessRevoked(work({ caller, signal }), revoked);
+        onEnd?.(stream.aborted ? "Canceled" : "Ok");
+        return result;
+      } catch (thrown) {
+        onEnd?.(CmdopError.from(thrown).code);
+        throw thrown;
+      }
+    };
 
     const unary = (call: ServerUnaryCall<In, Out>, reply: sendUnaryData<Out>): void => {
-      const run = async (): Promise<Out> =>
-        handler(call.request, await enter(call, call.request, signalOf(call)));
-      run().then(
+      through<Out>(call, call.request, signalOf(call), (context) => handler(call.request, context)).then(
         (message) => reply(null, message),
         (thrown) => reply(toStatus(thrown)),
       );
     };
 
     const serverStreaming = (call: ServerWritableStream<In, Out>): void => {
-      const signal = signalOf(call);
-      const run = async (): Promise<void> => {
-        const messages: AsyncIterable<Out> = handler(call.request, await enter(call, call.request, signal));
-        await writeAll(call, messages, signal);
-      };
-      run().catch((thrown) => call.emit("error", toStatus(thrown)));
+      through(call, call.request, signalOf(call), (context) =>
+        writeAll(call, handler(call.request, context), context.signal),
+      ).then(
+        () => call.end(),
+        (thrown) => call.emit("error", toStatus(thrown)),
+      );
     };
 
     const clientStreaming = (call: ServerReadableStream<In, Out>, reply: sendUnaryData<Out>): void => {
       const signal = signalOf(call);
       const run = async (): Promise<Out> => {
         const { first, all } = await peeked(call, path);
-        return handler(all, await enter(call, first, signal));
+        return through<Out>(call, first, signal, (context) => handler(all, context));
       };
       run().then(
         (message) => reply(null, message),
@@ -84,10 +98,14 @@ export function serve<S extends Service, Caller>(
       const signal = signalOf(call);
       const run = async (): Promise<void> => {
         const { first, all } = await peeked(call, path);
-        const messages: AsyncIterable<Out> = handler(all, await enter(call, first, signal));
-        await writeAll(call, messages, signal);
+        await through(call, first, signal, (context) =>
+          writeAll(call, handler(all, context), context.signal),
+        );
       };
-      run().catch((thrown) => call.emit("error", toStatus(thrown)));
+      run().then(
+        () => call.end(),
+        (thrown) => call.emit("error", toStatus(thrown)),
+      );
     };
 
     const { serialize } = codec(method.output);
@@ -138,7 +156,18 @@ async function writeAll(
     if (signal.aborted) return;
     if (!call.write(message)) await drained(call, signal);
   }
-  call.end();
+}
+
+/** The work's result, or the reason of the revocation that came first; the handler hears of it by its signal. */
+async function unlessRevoked<T>(work: Promise<T>, revoked: AbortSignal | undefined): Promise<T> {
+  if (revoked === undefined) return work;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const stopListening = onAbort(revoked, () => reject(CmdopError.from(revoked.reason)));
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    stopListening();
+  }
 }
 
 /** The request stream with its first message read ahead, for the gate to see. */

@@ -5,6 +5,7 @@ import type {
   MessageInitShape,
   MessageShape,
 } from "@bufbuild/protobuf";
+import type { ErrorCode } from "../errors/table.ts";
 
 /** A service descriptor as protoc-gen-es makes it. */
 export type Service = Omit<DescService, "method"> & { method: Record<string, DescMethod> };
@@ -34,8 +35,17 @@ export interface Arrival {
   readonly signal: AbortSignal;
 }
 
+/** A call that may run. */
+export interface Admitted<Caller> {
+  readonly caller: Caller;
+  /** Aborts, with a CmdopError as reason, when the call may not go on: it then ends with that error. */
+  readonly revoked?: AbortSignal | undefined;
+  /** Called once, when the call is over: with `Ok`, or the code of the error that its caller is sent. */
+  readonly onEnd?: ((code: "Ok" | ErrorCode) => void) | undefined;
+}
+
 /** Decides on a call before its handler runs; throws a CmdopError to refuse it. */
-export type Admit<Caller> = (arrival: Arrival) => Promise<Caller>;
+export type Admit<Caller> = (arrival: Arrival) => Promise<Admitted<Caller>>;
 
 /** The handler of one method. */
 export type Handler<M extends DescMethod, Caller> = {

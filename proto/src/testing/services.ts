@@ -21,7 +21,7 @@ export const unused = (): never => {
 
 /** A gate that lets everyone in, under the name of the machine that they ask for. */
 export const admitAnyone: Admit<Caller> = async ({ header }) => ({
-  name: header("x-cmdop-machine") ?? "nobody",
+  caller: { name: header("x-cmdop-machine") ?? "nobody" },
 });
 
 /** A real server and its two clients, with only the handlers that a test is about: one service for three kinds of call, one for the fourth. */

@@ -1,5 +1,6 @@
 import {
-  type Arrival,
+  type Admit,
+  Audit,
   CmdopError,
   type Handlers,
   HEADERS,
@@ -33,7 +34,7 @@ export interface ServicesOptions {
 
 /** The relay's own services. They are reached only through the front door, which has checked token, grant, scopes and owner. */
 export function addServices(server: Server, { trust, isOnline, onRoster }: ServicesOptions): void {
-  const admit = async ({ header }: Arrival): Promise<RelayCaller> => {
+  const admit: Admit<RelayCaller> = async ({ header }) => {
     const keyId = header(HEADERS.caller);
     if (keyId === undefined) throw new CmdopError("Unauthenticated", "The front door named no caller.");
     // The roster may have changed since the front door looked.
@@ -42,7 +43,7 @@ export function addServices(server: Server, { trust, isOnline, onRoster }: Servi
     const grant = isOwner ? undefined : await trust.grantOf(keyId);
     if (!isOwner && grant === undefined)
       throw new CmdopError("KeyUnknown", `This relay knows no key ${keyId}.`);
-    return { keyId, grant };
+    return { caller: { keyId, grant } };
   };
 
   const summaries = (caller: RelayCaller) =>
@@ -54,10 +55,16 @@ export function addServices(server: Server, { trust, isOnline, onRoster }: Servi
       return { id, name, labels, agentVersion, online, lastSeenMs: online ? Date.now() : lastSeenMs };
     });
 
+  const placeholder = async () => {
+    throw new CmdopError("Unimplemented", "PLACEHOLDER");
+  };
+
   const machines: Handlers<typeof Machines, RelayCaller> = {
     async list(_request, { caller }) {
       return { machines: summaries(caller) };
     },
+    put: placeholder,
+    remove: placeholder,
   };
 
   const keys: Handlers<typeof Keys, RelayCaller> = {
@@ -75,6 +82,8 @@ export function addServices(server: Server, { trust, isOnline, onRoster }: Servi
         machines: summaries(caller),
       };
     },
+    list: placeholder,
+    block: placeholder,
   };
 
   const roster: Handlers<typeof Roster, RelayCaller> = {
@@ -95,4 +104,15 @@ export function addServices(server: Server, { trust, isOnline, onRoster }: Servi
   serve(server, Machines, admit, machines);
   serve(server, Keys, admit, keys);
   serve(server, Roster, admit, roster);
+  serve(server, Audit, admit, {
+    // biome-ignore lint/correctness/useYield: placeholder
+    async *query() {
+      throw new CmdopError("Unimplemented", "PLACEHOLDER");
+    },
+    chains: placeholder,
+    // biome-ignore lint/correctness/useYield: placeholder
+    async *read() {
+      throw new CmdopError("Unimplemented", "PLACEHOLDER");
+    },
+  });
 }

@@ -88,6 +88,10 @@ export async function dialAgent(options: FakeAgentOptions): Promise<FakeAgent> {
       } else welcomed.reject(new CmdopError("LinkRefused", refusedReason, { next: refusedCode }));
       return { rosterSeq: 0n };
     },
+    // biome-ignore lint/correctness/useYield: it refuses
+    async *audit() {
+      throw new CmdopError("Unimplemented", "a fake agent keeps no audit chain");
+    },
   };
   const calls: FakeAgent["calls"] = [];
   const { onStream } = options;
@@ -131,9 +135,9 @@ function serveGrpc(
   });
   const admit: Admit<undefined> = async ({ path, header }) => {
     calls.push({ path, header });
-    return undefined;
+    return { caller: undefined };
   };
-  serve(server, Link, async () => undefined, link);
+  serve(server, Link, async () => ({ caller: undefined }), link);
   serve(server, Exec, admit, exec);
   serve(server, Jobs, admit, jobs);
   serve(server, Files, admit, files);

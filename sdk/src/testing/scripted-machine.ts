@@ -26,7 +26,7 @@ export async function scriptedMachine(script: Script): Promise<ScriptedMachine> 
   const directory = await mkdtemp(path.join(os.tmpdir(), "cmdop-sdk-"));
   const socketPath = path.join(directory, "socket");
   const server = new Server();
-  const admit = async (): Promise<null> => null;
+  const admit = async () => ({ caller: null });
   const rest = { attach: unused, input: unused, cancel: unused, signal: unused, list: unused };
   serve(server, Exec, admit, { start: unused, ...script });
   serve(server, Jobs, admit, { ...rest, ...script });

@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file cmdop/v1/link.proto.
  */
 export const file_cmdop_v1_link: GenFile = /*@__PURE__*/
-  fileDesc("ChNjbWRvcC92MS9saW5rLnByb3RvEghjbWRvcC52MSJMChBMaW5rSGVsbG9SZXF1ZXN0Eg0KBW5vbmNlGAEgASgMEhUKDXJlbGF5X3RpbWVfbXMYAiABKAESEgoKcm9zdGVyX3NlcRgDIAEoBCKVAQoRTGlua0hlbGxvUmVzcG9uc2USEwoLbWFjaGluZV9rZXkYASABKAwSEgoKam9pbl90b2tlbhgCIAEoCRIPCgdib290X2lkGAMgASgJEhwKBGxhbmUYBCABKA4yDi5jbWRvcC52MS5MYW5lEhEKCXNpZ25hdHVyZRgFIAEoDBIVCg1hZ2VudF92ZXJzaW9uGAYgASgJImoKEkxpbmtXZWxjb21lUmVxdWVzdBIUCgxyZWZ1c2VkX2NvZGUYASABKAkSFgoOcmVmdXNlZF9yZWFzb24YAiABKAkSDgoGcm9zdGVyGAMgASgJEhYKDm1hY2hpbmVfcmVjb3JkGAQgASgJIikKE0xpbmtXZWxjb21lUmVzcG9uc2USEgoKcm9zdGVyX3NlcRgBIAEoBCpBCgRMYW5lEhQKEExBTkVfVU5TUEVDSUZJRUQQABIUChBMQU5FX0lOVEVSQUNUSVZFEAESDQoJTEFORV9CVUxLEAIykAEKBExpbmsSQAoFSGVsbG8SGi5jbWRvcC52MS5MaW5rSGVsbG9SZXF1ZXN0GhsuY21kb3AudjEuTGlua0hlbGxvUmVzcG9uc2USRgoHV2VsY29tZRIcLmNtZG9wLnYxLkxpbmtXZWxjb21lUmVxdWVzdBodLmNtZG9wLnYxLkxpbmtXZWxjb21lUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("ChNjbWRvcC92MS9saW5rLnByb3RvEghjbWRvcC52MSJMChBMaW5rSGVsbG9SZXF1ZXN0Eg0KBW5vbmNlGAEgASgMEhUKDXJlbGF5X3RpbWVfbXMYAiABKAESEgoKcm9zdGVyX3NlcRgDIAEoBCKVAQoRTGlua0hlbGxvUmVzcG9uc2USEwoLbWFjaGluZV9rZXkYASABKAwSEgoKam9pbl90b2tlbhgCIAEoCRIPCgdib290X2lkGAMgASgJEhwKBGxhbmUYBCABKA4yDi5jbWRvcC52MS5MYW5lEhEKCXNpZ25hdHVyZRgFIAEoDBIVCg1hZ2VudF92ZXJzaW9uGAYgASgJImoKEkxpbmtXZWxjb21lUmVxdWVzdBIUCgxyZWZ1c2VkX2NvZGUYASABKAkSFgoOcmVmdXNlZF9yZWFzb24YAiABKAkSDgoGcm9zdGVyGAMgASgJEhYKDm1hY2hpbmVfcmVjb3JkGAQgASgJIikKE0xpbmtXZWxjb21lUmVzcG9uc2USEgoKcm9zdGVyX3NlcRgBIAEoBCIwChBMaW5rQXVkaXRSZXF1ZXN0Eg0KBWNoYWluGAEgASgJEg0KBWFmdGVyGAIgASgEImsKEUxpbmtBdWRpdFJlc3BvbnNlEg0KBWNoYWluGAEgASgJEhEKCWZpcnN0X3NlcRgCIAEoBBIVCg1wcmV2aW91c19oYXNoGAMgASgMEg8KB3JlY29yZHMYBCADKAwSDAoEaGVhZBgFIAEoCSpBCgRMYW5lEhQKEExBTkVfVU5TUEVDSUZJRUQQABIUChBMQU5FX0lOVEVSQUNUSVZFEAESDQoJTEFORV9CVUxLEAIy1AEKBExpbmsSQAoFSGVsbG8SGi5jbWRvcC52MS5MaW5rSGVsbG9SZXF1ZXN0GhsuY21kb3AudjEuTGlua0hlbGxvUmVzcG9uc2USRgoHV2VsY29tZRIcLmNtZG9wLnYxLkxpbmtXZWxjb21lUmVxdWVzdBodLmNtZG9wLnYxLkxpbmtXZWxjb21lUmVzcG9uc2USQgoFQXVkaXQSGi5jbWRvcC52MS5MaW5rQXVkaXRSZXF1ZXN0GhsuY21kb3AudjEuTGlua0F1ZGl0UmVzcG9uc2UwAWIGcHJvdG8z");
 
 /**
  * The relay's challenge.
@@ -167,6 +167,86 @@ export const LinkWelcomeResponseSchema: GenMessage<LinkWelcomeResponse> = /*@__P
   messageDesc(file_cmdop_v1_link, 3);
 
 /**
+ * Where the relay's copy of the chain stops.
+ *
+ * @generated from message cmdop.v1.LinkAuditRequest
+ */
+export type LinkAuditRequest = Message<"cmdop.v1.LinkAuditRequest"> & {
+  /**
+   * The chain that the relay has a copy of; empty for none.
+   *
+   * @generated from field: string chain = 1;
+   */
+  chain: string;
+
+  /**
+   * The seq of the last record of that copy; 0 for none.
+   *
+   * @generated from field: uint64 after = 2;
+   */
+  after: bigint;
+};
+
+/**
+ * Describes the message cmdop.v1.LinkAuditRequest.
+ * Use `create(LinkAuditRequestSchema)` to create a new message.
+ */
+export const LinkAuditRequestSchema: GenMessage<LinkAuditRequest> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_link, 4);
+
+/**
+ * Some records, in the order of the chain.
+ *
+ * @generated from message cmdop.v1.LinkAuditResponse
+ */
+export type LinkAuditResponse = Message<"cmdop.v1.LinkAuditResponse"> & {
+  /**
+   * The chain's id. Another one than was asked for: the machine has begun a new
+   * chain, and these records are its first.
+   *
+   * @generated from field: string chain = 1;
+   */
+  chain: string;
+
+  /**
+   * The seq of the first of the records. Larger than what follows the relay's
+   * copy where the machine keeps older ones no longer.
+   *
+   * @generated from field: uint64 first_seq = 2;
+   */
+  firstSeq: bigint;
+
+  /**
+   * The hash of the record before the first, 32 bytes.
+   *
+   * @generated from field: bytes previous_hash = 3;
+   */
+  previousHash: Uint8Array;
+
+  /**
+   * The records' bodies, JSON in UTF-8, as they were hashed; never empty but in a
+   * first answer that has nothing to bring.
+   *
+   * @generated from field: repeated bytes records = 4;
+   */
+  records: Uint8Array[];
+
+  /**
+   * The chain's head after these records, signed by the machine: proto/src/audit/head.ts.
+   *
+   * @generated from field: string head = 5;
+   */
+  head: string;
+};
+
+/**
+ * Describes the message cmdop.v1.LinkAuditResponse.
+ * Use `create(LinkAuditResponseSchema)` to create a new message.
+ */
+export const LinkAuditResponseSchema: GenMessage<LinkAuditResponse> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_link, 5);
+
+/**
  * Which connection this is.
  *
  * @generated from enum cmdop.v1.Lane
@@ -237,6 +317,17 @@ export const Link: GenService<{
     methodKind: "unary";
     input: typeof LinkWelcomeRequestSchema;
     output: typeof LinkWelcomeResponseSchema;
+  },
+  /**
+   * Audit streams the machine's own audit chain from where the relay's copy
+   * stops, and goes on as records are made. Only on a link that was welcomed.
+   *
+   * @generated from rpc cmdop.v1.Link.Audit
+   */
+  audit: {
+    methodKind: "server_streaming";
+    input: typeof LinkAuditRequestSchema;
+    output: typeof LinkAuditResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_cmdop_v1_link, 0);

@@ -2,15 +2,15 @@
 // @generated from file cmdop/v1/machine.proto (package cmdop.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Message } from "@bufbuild/protobuf";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file cmdop/v1/machine.proto.
  */
 export const file_cmdop_v1_machine: GenFile = /*@__PURE__*/
-  fileDesc("ChZjbWRvcC92MS9tYWNoaW5lLnByb3RvEghjbWRvcC52MSIUChJNYWNoaW5lSW5mb1JlcXVlc3Qi2wIKE01hY2hpbmVJbmZvUmVzcG9uc2USCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRI5CgZsYWJlbHMYAyADKAsyKS5jbWRvcC52MS5NYWNoaW5lSW5mb1Jlc3BvbnNlLkxhYmVsc0VudHJ5EhAKCGhvc3RuYW1lGAQgASgJEhAKCHBsYXRmb3JtGAUgASgJEgwKBGFyY2gYBiABKAkSDwoHcmVsZWFzZRgHIAEoCRIVCg1hZ2VudF92ZXJzaW9uGAggASgJEgwKBHVzZXIYCSABKAkSDAoEaG9tZRgKIAEoCRIMCgRjcHVzGAsgASgNEhQKDG1lbW9yeV9ieXRlcxgMIAEoBBIWCg51cHRpbWVfc2Vjb25kcxgNIAEoARIOCgZzY29wZXMYDiADKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ATJOCgdNYWNoaW5lEkMKBEluZm8SHC5jbWRvcC52MS5NYWNoaW5lSW5mb1JlcXVlc3QaHS5jbWRvcC52MS5NYWNoaW5lSW5mb1Jlc3BvbnNlYgZwcm90bzM");
+  fileDesc("ChZjbWRvcC92MS9tYWNoaW5lLnByb3RvEghjbWRvcC52MSIUChJNYWNoaW5lSW5mb1JlcXVlc3Qi8QIKE01hY2hpbmVJbmZvUmVzcG9uc2USCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRI5CgZsYWJlbHMYAyADKAsyKS5jbWRvcC52MS5NYWNoaW5lSW5mb1Jlc3BvbnNlLkxhYmVsc0VudHJ5EhAKCGhvc3RuYW1lGAQgASgJEhAKCHBsYXRmb3JtGAUgASgJEgwKBGFyY2gYBiABKAkSDwoHcmVsZWFzZRgHIAEoCRIVCg1hZ2VudF92ZXJzaW9uGAggASgJEgwKBHVzZXIYCSABKAkSDAoEaG9tZRgKIAEoCRIMCgRjcHVzGAsgASgNEhQKDG1lbW9yeV9ieXRlcxgMIAEoBBIWCg51cHRpbWVfc2Vjb25kcxgNIAEoARIOCgZzY29wZXMYDiADKAkSFAoMcG9saWN5X2Vycm9yGA8gASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiRQoVTWFjaGluZUV4cGxhaW5SZXF1ZXN0Eg0KBWdyYW50GAEgASgJEg4KBm1ldGhvZBgCIAEoCRINCgVwYXRocxgDIAMoCSLgAQoWTWFjaGluZUV4cGxhaW5SZXNwb25zZRI7CghkZWNpc2lvbhgBIAEoDjIpLmNtZG9wLnYxLk1hY2hpbmVFeHBsYWluUmVzcG9uc2UuRGVjaXNpb24SDgoGcmVhc29uGAIgASgJEgwKBGNvZGUYAyABKAkSDAoEbmV4dBgEIAEoCSJdCghEZWNpc2lvbhIYChRERUNJU0lPTl9VTlNQRUNJRklFRBAAEhIKDkRFQ0lTSU9OX0FMTE9XEAESEQoNREVDSVNJT05fREVOWRACEhAKDERFQ0lTSU9OX0FTSxADIigKF01hY2hpbmVBdWRpdEhlYWRSZXF1ZXN0Eg0KBW5vbmNlGAEgASgMIigKGE1hY2hpbmVBdWRpdEhlYWRSZXNwb25zZRIMCgRoZWFkGAEgASgJMvABCgdNYWNoaW5lEkMKBEluZm8SHC5jbWRvcC52MS5NYWNoaW5lSW5mb1JlcXVlc3QaHS5jbWRvcC52MS5NYWNoaW5lSW5mb1Jlc3BvbnNlEkwKB0V4cGxhaW4SHy5jbWRvcC52MS5NYWNoaW5lRXhwbGFpblJlcXVlc3QaIC5jbWRvcC52MS5NYWNoaW5lRXhwbGFpblJlc3BvbnNlElIKCUF1ZGl0SGVhZBIhLmNtZG9wLnYxLk1hY2hpbmVBdWRpdEhlYWRSZXF1ZXN0GiIuY21kb3AudjEuTWFjaGluZUF1ZGl0SGVhZFJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * Nothing to ask.
@@ -130,6 +130,14 @@ export type MachineInfoResponse = Message<"cmdop.v1.MachineInfoResponse"> & {
    * @generated from field: repeated string scopes = 14;
    */
   scopes: string[];
+
+  /**
+   * Why the policy file is not in force, where it is broken and the last good
+   * one is; else empty.
+   *
+   * @generated from field: string policy_error = 15;
+   */
+  policyError: string;
 };
 
 /**
@@ -138,6 +146,173 @@ export type MachineInfoResponse = Message<"cmdop.v1.MachineInfoResponse"> & {
  */
 export const MachineInfoResponseSchema: GenMessage<MachineInfoResponse> = /*@__PURE__*/
   messageDesc(file_cmdop_v1_machine, 1);
+
+/**
+ * A call that might be made.
+ *
+ * @generated from message cmdop.v1.MachineExplainRequest
+ */
+export type MachineExplainRequest = Message<"cmdop.v1.MachineExplainRequest"> & {
+  /**
+   * The key's owner-signed grant; empty for a caller of the local socket.
+   *
+   * @generated from field: string grant = 1;
+   */
+  grant: string;
+
+  /**
+   * The method's path: "/cmdop.v1.Files/Read".
+   *
+   * @generated from field: string method = 2;
+   */
+  method: string;
+
+  /**
+   * The paths that the call would name, in the order of the method table.
+   *
+   * @generated from field: repeated string paths = 3;
+   */
+  paths: string[];
+};
+
+/**
+ * Describes the message cmdop.v1.MachineExplainRequest.
+ * Use `create(MachineExplainRequestSchema)` to create a new message.
+ */
+export const MachineExplainRequestSchema: GenMessage<MachineExplainRequest> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_machine, 2);
+
+/**
+ * What the machine would say.
+ *
+ * @generated from message cmdop.v1.MachineExplainResponse
+ */
+export type MachineExplainResponse = Message<"cmdop.v1.MachineExplainResponse"> & {
+  /**
+   * The answer.
+   *
+   * @generated from field: cmdop.v1.MachineExplainResponse.Decision decision = 1;
+   */
+  decision: MachineExplainResponse_Decision;
+
+  /**
+   * The rule that decides, for people: who forbids it, or why it is allowed.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * The error's code where it would be denied: proto/src/errors/table.ts.
+   *
+   * @generated from field: string code = 3;
+   */
+  code: string;
+
+  /**
+   * What to do next where it would be denied.
+   *
+   * @generated from field: string next = 4;
+   */
+  next: string;
+};
+
+/**
+ * Describes the message cmdop.v1.MachineExplainResponse.
+ * Use `create(MachineExplainResponseSchema)` to create a new message.
+ */
+export const MachineExplainResponseSchema: GenMessage<MachineExplainResponse> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_machine, 3);
+
+/**
+ * What the gate can say.
+ *
+ * @generated from enum cmdop.v1.MachineExplainResponse.Decision
+ */
+export const MachineExplainResponse_Decision = {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: DECISION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The call would run.
+   *
+   * @generated from enum value: DECISION_ALLOW = 1;
+   */
+  ALLOW: 1,
+
+  /**
+   * It would be refused.
+   *
+   * @generated from enum value: DECISION_DENY = 2;
+   */
+  DENY: 2,
+
+  /**
+   * It would wait for a person.
+   *
+   * @generated from enum value: DECISION_ASK = 3;
+   */
+  ASK: 3,
+} as const;
+
+/**
+ * What the gate can say.
+ *
+ * @generated from enum cmdop.v1.MachineExplainResponse.Decision
+ */
+export type MachineExplainResponse_Decision = (typeof MachineExplainResponse_Decision)[keyof typeof MachineExplainResponse_Decision] | UnknownEnum;
+
+/**
+ * Describes the enum cmdop.v1.MachineExplainResponse.Decision.
+ */
+export const MachineExplainResponse_DecisionSchema: GenEnum<MachineExplainResponse_Decision> = /*@__PURE__*/
+  enumDesc(file_cmdop_v1_machine, 3, 0);
+
+/**
+ * A challenge, so that an old answer can't be shown again.
+ *
+ * @generated from message cmdop.v1.MachineAuditHeadRequest
+ */
+export type MachineAuditHeadRequest = Message<"cmdop.v1.MachineAuditHeadRequest"> & {
+  /**
+   * 32 fresh random bytes.
+   *
+   * @generated from field: bytes nonce = 1;
+   */
+  nonce: Uint8Array;
+};
+
+/**
+ * Describes the message cmdop.v1.MachineAuditHeadRequest.
+ * Use `create(MachineAuditHeadRequestSchema)` to create a new message.
+ */
+export const MachineAuditHeadRequestSchema: GenMessage<MachineAuditHeadRequest> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_machine, 4);
+
+/**
+ * The end of the chain.
+ *
+ * @generated from message cmdop.v1.MachineAuditHeadResponse
+ */
+export type MachineAuditHeadResponse = Message<"cmdop.v1.MachineAuditHeadResponse"> & {
+  /**
+   * The head, signed by the machine over the nonce too: proto/src/audit/head.ts.
+   *
+   * @generated from field: string head = 1;
+   */
+  head: string;
+};
+
+/**
+ * Describes the message cmdop.v1.MachineAuditHeadResponse.
+ * Use `create(MachineAuditHeadResponseSchema)` to create a new message.
+ */
+export const MachineAuditHeadResponseSchema: GenMessage<MachineAuditHeadResponse> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_machine, 5);
 
 /**
  * Machine describes the computer that the agent runs on.
@@ -154,6 +329,28 @@ export const Machine: GenService<{
     methodKind: "unary";
     input: typeof MachineInfoRequestSchema;
     output: typeof MachineInfoResponseSchema;
+  },
+  /**
+   * Explain says what the machine would answer to a call, and by which rule. It
+   * runs nothing.
+   *
+   * @generated from rpc cmdop.v1.Machine.Explain
+   */
+  explain: {
+    methodKind: "unary";
+    input: typeof MachineExplainRequestSchema;
+    output: typeof MachineExplainResponseSchema;
+  },
+  /**
+   * AuditHead returns where the machine's own audit chain ends, so that a copy
+   * of the chain that was cut off is found.
+   *
+   * @generated from rpc cmdop.v1.Machine.AuditHead
+   */
+  auditHead: {
+    methodKind: "unary";
+    input: typeof MachineAuditHeadRequestSchema;
+    output: typeof MachineAuditHeadResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_cmdop_v1_machine, 0);

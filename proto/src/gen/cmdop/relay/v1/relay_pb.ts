@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file cmdop/relay/v1/relay.proto.
  */
 export const file_cmdop_relay_v1_relay: GenFile = /*@__PURE__*/
-  fileDesc("ChpjbWRvcC9yZWxheS92MS9yZWxheS5wcm90bxIOY21kb3AucmVsYXkudjEi0gEKDk1hY2hpbmVTdW1tYXJ5EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSOgoGbGFiZWxzGAMgAygLMiouY21kb3AucmVsYXkudjEuTWFjaGluZVN1bW1hcnkuTGFiZWxzRW50cnkSDgoGb25saW5lGAQgASgIEhQKDGxhc3Rfc2Vlbl9tcxgFIAEoARIVCg1hZ2VudF92ZXJzaW9uGAYgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiFQoTTWFjaGluZXNMaXN0UmVxdWVzdCJIChRNYWNoaW5lc0xpc3RSZXNwb25zZRIwCghtYWNoaW5lcxgBIAMoCzIeLmNtZG9wLnJlbGF5LnYxLk1hY2hpbmVTdW1tYXJ5Ih8KDktleXNQdXRSZXF1ZXN0Eg0KBWdyYW50GAEgASgJIiEKD0tleXNQdXRSZXNwb25zZRIOCgZrZXlfaWQYASABKAkiEwoRS2V5c1dob0FtSVJlcXVlc3QilgEKEktleXNXaG9BbUlSZXNwb25zZRIOCgZrZXlfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIOCgZzY29wZXMYAyADKAkSEQoJbm90X2FmdGVyGAQgASgBEg0KBW93bmVyGAUgASgIEjAKCG1hY2hpbmVzGAYgAygLMh4uY21kb3AucmVsYXkudjEuTWFjaGluZVN1bW1hcnkiEgoQUm9zdGVyR2V0UmVxdWVzdCIjChFSb3N0ZXJHZXRSZXNwb25zZRIOCgZyb3N0ZXIYASABKAkiIgoQUm9zdGVyUHV0UmVxdWVzdBIOCgZyb3N0ZXIYASABKAkiIAoRUm9zdGVyUHV0UmVzcG9uc2USCwoDc2VxGAEgASgEMl0KCE1hY2hpbmVzElEKBExpc3QSIy5jbWRvcC5yZWxheS52MS5NYWNoaW5lc0xpc3RSZXF1ZXN0GiQuY21kb3AucmVsYXkudjEuTWFjaGluZXNMaXN0UmVzcG9uc2UynwEKBEtleXMSRgoDUHV0Eh4uY21kb3AucmVsYXkudjEuS2V5c1B1dFJlcXVlc3QaHy5jbWRvcC5yZWxheS52MS5LZXlzUHV0UmVzcG9uc2USTwoGV2hvQW1JEiEuY21kb3AucmVsYXkudjEuS2V5c1dob0FtSVJlcXVlc3QaIi5jbWRvcC5yZWxheS52MS5LZXlzV2hvQW1JUmVzcG9uc2UyoAEKBlJvc3RlchJKCgNHZXQSIC5jbWRvcC5yZWxheS52MS5Sb3N0ZXJHZXRSZXF1ZXN0GiEuY21kb3AucmVsYXkudjEuUm9zdGVyR2V0UmVzcG9uc2USSgoDUHV0EiAuY21kb3AucmVsYXkudjEuUm9zdGVyUHV0UmVxdWVzdBohLmNtZG9wLnJlbGF5LnYxLlJvc3RlclB1dFJlc3BvbnNlYgZwcm90bzM");
+  fileDesc("ChpjbWRvcC9yZWxheS92MS9yZWxheS5wcm90bxIOY21kb3AucmVsYXkudjEi5gEKDk1hY2hpbmVTdW1tYXJ5EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSOgoGbGFiZWxzGAMgAygLMiouY21kb3AucmVsYXkudjEuTWFjaGluZVN1bW1hcnkuTGFiZWxzRW50cnkSDgoGb25saW5lGAQgASgIEhQKDGxhc3Rfc2Vlbl9tcxgFIAEoARIVCg1hZ2VudF92ZXJzaW9uGAYgASgJEhIKCnJlY29yZF9zZXEYByABKAQaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIVChNNYWNoaW5lc0xpc3RSZXF1ZXN0IkgKFE1hY2hpbmVzTGlzdFJlc3BvbnNlEjAKCG1hY2hpbmVzGAEgAygLMh4uY21kb3AucmVsYXkudjEuTWFjaGluZVN1bW1hcnkiHwoOS2V5c1B1dFJlcXVlc3QSDQoFZ3JhbnQYASABKAkiIQoPS2V5c1B1dFJlc3BvbnNlEg4KBmtleV9pZBgBIAEoCSITChFLZXlzV2hvQW1JUmVxdWVzdCKWAQoSS2V5c1dob0FtSVJlc3BvbnNlEg4KBmtleV9pZBgBIAEoCRIMCgRuYW1lGAIgASgJEg4KBnNjb3BlcxgDIAMoCRIRCglub3RfYWZ0ZXIYBCABKAESDQoFb3duZXIYBSABKAgSMAoIbWFjaGluZXMYBiADKAsyHi5jbWRvcC5yZWxheS52MS5NYWNoaW5lU3VtbWFyeSISChBSb3N0ZXJHZXRSZXF1ZXN0IiMKEVJvc3RlckdldFJlc3BvbnNlEg4KBnJvc3RlchgBIAEoCSIiChBSb3N0ZXJQdXRSZXF1ZXN0Eg4KBnJvc3RlchgBIAEoCSIgChFSb3N0ZXJQdXRSZXNwb25zZRILCgNzZXEYASABKAQiJAoSTWFjaGluZXNQdXRSZXF1ZXN0Eg4KBnJlY29yZBgBIAEoCSIiChNNYWNoaW5lc1B1dFJlc3BvbnNlEgsKA3NlcRgBIAEoBCIrChVNYWNoaW5lc1JlbW92ZVJlcXVlc3QSEgoKbWFjaGluZV9pZBgBIAEoCSIYChZNYWNoaW5lc1JlbW92ZVJlc3BvbnNlIjAKD0tleXNMaXN0UmVxdWVzdBINCgVhZnRlchgBIAEoCRIOCgZrZXlfaWQYAiABKAkizAEKEEtleXNMaXN0UmVzcG9uc2USNgoEa2V5cxgBIAMoCzIoLmNtZG9wLnJlbGF5LnYxLktleXNMaXN0UmVzcG9uc2UuS2VwdEtleRIMCgRuZXh0GAIgASgJGnIKB0tlcHRLZXkSDgoGa2V5X2lkGAEgASgJEg0KBWdyYW50GAIgASgJEg8KB3Jldm9rZWQYAyABKAgSDwoHYmxvY2tlZBgEIAEoCBIQCghvcnBoYW5lZBgFIAEoCBIUCgxsYXN0X3VzZWRfbXMYBiABKAEiIgoQS2V5c0Jsb2NrUmVxdWVzdBIOCgZrZXlfaWQYASABKAkiEwoRS2V5c0Jsb2NrUmVzcG9uc2UiawoRQXVkaXRRdWVyeVJlcXVlc3QSEgoKbWFjaGluZV9pZBgBIAEoCRIOCgZrZXlfaWQYAiABKAkSEAoIc2luY2VfbXMYAyABKAESEAoIdW50aWxfbXMYBCABKAESDgoGZm9sbG93GAUgASgIIloKEkF1ZGl0UXVlcnlSZXNwb25zZRIpCgVjaGFpbhgBIAEoCzIaLmNtZG9wLnJlbGF5LnYxLkF1ZGl0Q2hhaW4SCwoDc2VxGAIgASgEEgwKBGJvZHkYAyABKAwiLAoKQXVkaXRDaGFpbhIKCgJpZBgBIAEoCRISCgptYWNoaW5lX2lkGAIgASgJIhQKEkF1ZGl0Q2hhaW5zUmVxdWVzdCLZAQoTQXVkaXRDaGFpbnNSZXNwb25zZRI4CgZjaGFpbnMYASADKAsyKC5jbWRvcC5yZWxheS52MS5BdWRpdENoYWluc1Jlc3BvbnNlLktlcHQahwEKBEtlcHQSKQoFY2hhaW4YASABKAsyGi5jbWRvcC5yZWxheS52MS5BdWRpdENoYWluEhEKCWZpcnN0X3NlcRgCIAEoBBIQCghsYXN0X3NlcRgDIAEoBBIMCgRoYXNoGAQgASgMEgwKBGhlYWQYBSABKAkSEwoLbWFjaGluZV9rZXkYBiABKAwiMwoQQXVkaXRSZWFkUmVxdWVzdBIQCghjaGFpbl9pZBgBIAEoCRINCgVhZnRlchgCIAEoBCJeChFBdWRpdFJlYWRSZXNwb25zZRIRCglmaXJzdF9zZXEYASABKAQSFQoNcHJldmlvdXNfaGFzaBgCIAEoDBIPCgdyZWNvcmRzGAMgAygMEg4KBmhhc2hlcxgEIAMoDDKGAgoITWFjaGluZXMSUQoETGlzdBIjLmNtZG9wLnJlbGF5LnYxLk1hY2hpbmVzTGlzdFJlcXVlc3QaJC5jbWRvcC5yZWxheS52MS5NYWNoaW5lc0xpc3RSZXNwb25zZRJOCgNQdXQSIi5jbWRvcC5yZWxheS52MS5NYWNoaW5lc1B1dFJlcXVlc3QaIy5jbWRvcC5yZWxheS52MS5NYWNoaW5lc1B1dFJlc3BvbnNlElcKBlJlbW92ZRIlLmNtZG9wLnJlbGF5LnYxLk1hY2hpbmVzUmVtb3ZlUmVxdWVzdBomLmNtZG9wLnJlbGF5LnYxLk1hY2hpbmVzUmVtb3ZlUmVzcG9uc2UyuAIKBEtleXMSRgoDUHV0Eh4uY21kb3AucmVsYXkudjEuS2V5c1B1dFJlcXVlc3QaHy5jbWRvcC5yZWxheS52MS5LZXlzUHV0UmVzcG9uc2USTwoGV2hvQW1JEiEuY21kb3AucmVsYXkudjEuS2V5c1dob0FtSVJlcXVlc3QaIi5jbWRvcC5yZWxheS52MS5LZXlzV2hvQW1JUmVzcG9uc2USSQoETGlzdBIfLmNtZG9wLnJlbGF5LnYxLktleXNMaXN0UmVxdWVzdBogLmNtZG9wLnJlbGF5LnYxLktleXNMaXN0UmVzcG9uc2USTAoFQmxvY2sSIC5jbWRvcC5yZWxheS52MS5LZXlzQmxvY2tSZXF1ZXN0GiEuY21kb3AucmVsYXkudjEuS2V5c0Jsb2NrUmVzcG9uc2UyoAEKBlJvc3RlchJKCgNHZXQSIC5jbWRvcC5yZWxheS52MS5Sb3N0ZXJHZXRSZXF1ZXN0GiEuY21kb3AucmVsYXkudjEuUm9zdGVyR2V0UmVzcG9uc2USSgoDUHV0EiAuY21kb3AucmVsYXkudjEuUm9zdGVyUHV0UmVxdWVzdBohLmNtZG9wLnJlbGF5LnYxLlJvc3RlclB1dFJlc3BvbnNlMvsBCgVBdWRpdBJQCgVRdWVyeRIhLmNtZG9wLnJlbGF5LnYxLkF1ZGl0UXVlcnlSZXF1ZXN0GiIuY21kb3AucmVsYXkudjEuQXVkaXRRdWVyeVJlc3BvbnNlMAESUQoGQ2hhaW5zEiIuY21kb3AucmVsYXkudjEuQXVkaXRDaGFpbnNSZXF1ZXN0GiMuY21kb3AucmVsYXkudjEuQXVkaXRDaGFpbnNSZXNwb25zZRJNCgRSZWFkEiAuY21kb3AucmVsYXkudjEuQXVkaXRSZWFkUmVxdWVzdBohLmNtZG9wLnJlbGF5LnYxLkF1ZGl0UmVhZFJlc3BvbnNlMAFiBnByb3RvMw");
 
 /**
  * One machine, as the relay sees it.
@@ -62,6 +62,13 @@ export type MachineSummary = Message<"cmdop.relay.v1.MachineSummary"> & {
    * @generated from field: string agent_version = 6;
    */
   agentVersion: string;
+
+  /**
+   * The seq of its machine record; 0 while the join token is all there is.
+   *
+   * @generated from field: uint64 record_seq = 7;
+   */
+  recordSeq: bigint;
 };
 
 /**
@@ -299,7 +306,508 @@ export const RosterPutResponseSchema: GenMessage<RosterPutResponse> = /*@__PURE_
   messageDesc(file_cmdop_relay_v1_relay, 10);
 
 /**
- * Machines lists the machines that this relay knows.
+ * What the owner says of a machine now.
+ *
+ * @generated from message cmdop.relay.v1.MachinesPutRequest
+ */
+export type MachinesPutRequest = Message<"cmdop.relay.v1.MachinesPutRequest"> & {
+  /**
+   * The owner-signed machine record, a compact JWS.
+   *
+   * @generated from field: string record = 1;
+   */
+  record: string;
+};
+
+/**
+ * Describes the message cmdop.relay.v1.MachinesPutRequest.
+ * Use `create(MachinesPutRequestSchema)` to create a new message.
+ */
+export const MachinesPutRequestSchema: GenMessage<MachinesPutRequest> = /*@__PURE__*/
+  messageDesc(file_cmdop_relay_v1_relay, 11);
+
+/**
+ * What is in force now.
+ *
+ * @generated from message cmdop.relay.v1.MachinesPutResponse
+ */
+export type MachinesPutResponse = Message<"cmdop.relay.v1.MachinesPutResponse"> & {
+  /**
+   * The seq of the record in force.
+   *
+   * @generated from field: uint64 seq = 1;
+   */
+  seq: bigint;
+};
+
+/**
+ * Describes the message cmdop.relay.v1.MachinesPutResponse.
+ * Use `create(MachinesPutResponseSchema)` to create a new message.
+ */
+export const MachinesPutResponseSchema: GenMessage<MachinesPutResponse> = /*@__PURE__*/
+  messageDesc(file_cmdop_relay_v1_relay, 12);
+
+/**
+ * A machine that is no more.
+ *
+ * @generated from message cmdop.relay.v1.MachinesRemoveRequest
+ */
+export type MachinesRemoveRequest = Message<"cmdop.relay.v1.MachinesRemoveRequest"> & {
+  /**
+   * The machine's id.
+   *
+   * @generated from field: string machine_id = 1;
+   */
+  machineId: string;
+};
+
+/**
+ * Describes the message cmdop.relay.v1.MachinesRemoveRequest.
+ * Use `create(MachinesRemoveRequestSchema)` to create a new message.
+ */
+export const MachinesRemoveRequestSchema: GenMessage<MachinesRemoveRequest> = /*@__PURE__*/
+  messageDesc(file_cmdop_relay_v1_relay, 13);
+
+/**
+ * It is forgotten.
+ *
+ * @generated from message cmdop.relay.v1.MachinesRemoveResponse
+ */
+export type MachinesRemoveResponse = Message<"cmdop.relay.v1.MachinesRemoveResponse"> & {
+};
+
+/**
+ * Describes the message cmdop.relay.v1.MachinesRemoveResponse.
+ * Use `create(MachinesRemoveResponseSchema)` to create a new message.
+ */
+export const MachinesRemoveResponseSchema: GenMessage<MachinesRemoveResponse> = /*@__PURE__*/
+  messageDesc(file_cmdop_relay_v1_relay, 14);
+
+/**
+ * Which grants.
+ *
+ * @generated from message cmdop.relay.v1.KeysListRequest
+ */
+export type KeysListRequest = Message<"cmdop.relay.v1.KeysListRequest"> & {
+  /**
+   * Only grants of keys behind this key id; empty from the beginning.
+   *
+   * @generated from field: string after = 1;
+   */
+  after: string;
+
+  /**
+   * Only this key's; empty for all.
+   *
+   * @generated from field: string key_id = 2;
+   */
+  keyId: string;
+};
+
+/**
+ * Describes the message cmdop.relay.v1.KeysListRequest.
+ * Use `create(KeysListRequestSchema)` to create a new message.
+ */
+export const KeysListRequestSchema: GenMessage<KeysListRequest> = /*@__PURE__*/
+  messageDesc(file_cmdop_relay_v1_relay, 15);
+
+/**
+ * A page of grants.
+ *
+ * @generated from message cmdop.relay.v1.KeysListResponse
+ */
+export type KeysListResponse = Message<"cmdop.relay.v1.KeysListResponse"> & {
+  /**
+   * The grants.
+   *
+   * @generated from field: repeated cmdop.relay.v1.KeysListResponse.KeptKey keys = 1;
+   */
+  keys: KeysListResponse_KeptKey[];
+
+  /**
+   * Ask again after this key id for more; empty when these were the last.
+   *
+   * @generated from field: string next = 2;
+   */
+  next: string;
+};
+
+/**
+ * Describes the message cmdop.relay.v1.KeysListResponse.
+ * Use `create(KeysListResponseSchema)` to create a new message.
+ */
+export const KeysListResponseSchema: GenMessage<KeysListResponse> = /*@__PURE__*/
+  messageDesc(file_cmdop_relay_v1_relay, 16);
+
+/**
+ * One key.
+ *
+ * @generated from message cmdop.relay.v1.KeysListResponse.KeptKey
+ */
+export type KeysListResponse_KeptKey = Message<"cmdop.relay.v1.KeysListResponse.KeptKey"> & {
+  /**
+   * The key's id: the thumbprint of its public half.
+   *
+   * @generated from field: string key_id = 1;
+   */
+  keyId: string;
+
+  /**
+   * Its owner-signed grant, a compact JWS.
+   *
+   * @generated from field: string grant = 2;
+   */
+  grant: string;
+
+  /**
+   * True where the roster revokes it.
+   *
+   * @generated from field: bool revoked = 3;
+   */
+  revoked: boolean;
+
+  /**
+   * True where this relay alone refuses it.
+   *
+   * @generated from field: bool blocked = 4;
+   */
+  blocked: boolean;
+
+  /**
+   * True where its signer is no owner any more: it counts nowhere.
+   *
+   * @generated from field: bool orphaned = 5;
+   */
+  orphaned: boolean;
+
+  /**
+   * When it last called through this relay, in milliseconds since 1970; 0 for never.
+   *
+   * @generated from field: double last_used_ms = 6;
+   */
+  lastUsedMs: number;
+};
+
+/**
+ * Describes the message cmdop.relay.v1.KeysListResponse.KeptKey.
+ * Use `create(KeysListResponse_KeptKeySchema)` to create a new message.
+ */
+export const KeysListResponse_KeptKeySchema: GenMessage<KeysListResponse_KeptKey> = /*@__PURE__*/
+  messageDesc(file_cmdop_relay_v1_relay, 16, 0);
+
+/**
+ * A key to refuse.
+ *
+ * @generated from message cmdop.relay.v1.KeysBlockRequest
+ */
+export type KeysBlockRequest = Message<"cmdop.relay.v1.KeysBlockRequest"> & {
+  /**
+   * The key's id.
+   *
+   * @generated from field: string key_id = 1;
+   */
+  keyId: string;
+};
+
+/**
+ * Describes the message cmdop.relay.v1.KeysBlockRequest.
+ * Use `create(KeysBlockRequestSchema)` to create a new message.
+ */
+export const KeysBlockRequestSchema: GenMessage<KeysBlockRequest> = /*@__PURE__*/
+  messageDesc(file_cmdop_relay_v1_relay, 17);
+
+/**
+ * It is refused.
+ *
+ * @generated from message cmdop.relay.v1.KeysBlockResponse
+ */
+export type KeysBlockResponse = Message<"cmdop.relay.v1.KeysBlockResponse"> & {
+};
+
+/**
+ * Describes the message cmdop.relay.v1.KeysBlockResponse.
+ * Use `create(KeysBlockResponseSchema)` to create a new message.
+ */
+export const KeysBlockResponseSchema: GenMessage<KeysBlockResponse> = /*@__PURE__*/
+  messageDesc(file_cmdop_relay_v1_relay, 18);
+
+/**
+ * Which records. Absent conditions match everything.
+ *
+ * @generated from message cmdop.relay.v1.AuditQueryRequest
+ */
+export type AuditQueryRequest = Message<"cmdop.relay.v1.AuditQueryRequest"> & {
+  /**
+   * The machine's id.
+   *
+   * @generated from field: string machine_id = 1;
+   */
+  machineId: string;
+
+  /**
+   * The id of the calling key; `local` for callers of a machine's local socket.
+   *
+   * @generated from field: string key_id = 2;
+   */
+  keyId: string;
+
+  /**
+   * Records made at this time or later, in milliseconds since 1970.
+   *
+   * @generated from field: double since_ms = 3;
+   */
+  sinceMs: number;
+
+  /**
+   * Records made before this time; 0 for no end.
+   *
+   * @generated from field: double until_ms = 4;
+   */
+  untilMs: number;
+
+  /**
+   * Go on with records as they come.
+   *
+   * @generated from field: bool follow = 5;
+   */
+  follow: boolean;
+};
+
+/**
+ * Describes the message cmdop.relay.v1.AuditQueryRequest.
+ * Use `create(AuditQueryRequestSchema)` to create a new message.
+ */
+export const AuditQueryRequestSchema: GenMessage<AuditQueryRequest> = /*@__PURE__*/
+  messageDesc(file_cmdop_relay_v1_relay, 19);
+
+/**
+ * One record.
+ *
+ * @generated from message cmdop.relay.v1.AuditQueryResponse
+ */
+export type AuditQueryResponse = Message<"cmdop.relay.v1.AuditQueryResponse"> & {
+  /**
+   * The chain that it belongs to.
+   *
+   * @generated from field: cmdop.relay.v1.AuditChain chain = 1;
+   */
+  chain?: AuditChain | undefined;
+
+  /**
+   * Its number in the chain, from 1.
+   *
+   * @generated from field: uint64 seq = 2;
+   */
+  seq: bigint;
+
+  /**
+   * The record, JSON in UTF-8, as it was hashed: proto/src/audit/records.ts.
+   *
+   * @generated from field: bytes body = 3;
+   */
+  body: Uint8Array;
+};
+
+/**
+ * Describes the message cmdop.relay.v1.AuditQueryResponse.
+ * Use `create(AuditQueryResponseSchema)` to create a new message.
+ */
+export const AuditQueryResponseSchema: GenMessage<AuditQueryResponse> = /*@__PURE__*/
+  messageDesc(file_cmdop_relay_v1_relay, 20);
+
+/**
+ * A chain of records.
+ *
+ * @generated from message cmdop.relay.v1.AuditChain
+ */
+export type AuditChain = Message<"cmdop.relay.v1.AuditChain"> & {
+  /**
+   * The chain's id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The id of the machine that made it; empty for the relay itself.
+   *
+   * @generated from field: string machine_id = 2;
+   */
+  machineId: string;
+};
+
+/**
+ * Describes the message cmdop.relay.v1.AuditChain.
+ * Use `create(AuditChainSchema)` to create a new message.
+ */
+export const AuditChainSchema: GenMessage<AuditChain> = /*@__PURE__*/
+  messageDesc(file_cmdop_relay_v1_relay, 21);
+
+/**
+ * Nothing to ask.
+ *
+ * @generated from message cmdop.relay.v1.AuditChainsRequest
+ */
+export type AuditChainsRequest = Message<"cmdop.relay.v1.AuditChainsRequest"> & {
+};
+
+/**
+ * Describes the message cmdop.relay.v1.AuditChainsRequest.
+ * Use `create(AuditChainsRequestSchema)` to create a new message.
+ */
+export const AuditChainsRequestSchema: GenMessage<AuditChainsRequest> = /*@__PURE__*/
+  messageDesc(file_cmdop_relay_v1_relay, 22);
+
+/**
+ * The chains that the caller may see whole.
+ *
+ * @generated from message cmdop.relay.v1.AuditChainsResponse
+ */
+export type AuditChainsResponse = Message<"cmdop.relay.v1.AuditChainsResponse"> & {
+  /**
+   * The chains: the relay's own first, then those of machines in the order in which they began.
+   *
+   * @generated from field: repeated cmdop.relay.v1.AuditChainsResponse.Kept chains = 1;
+   */
+  chains: AuditChainsResponse_Kept[];
+};
+
+/**
+ * Describes the message cmdop.relay.v1.AuditChainsResponse.
+ * Use `create(AuditChainsResponseSchema)` to create a new message.
+ */
+export const AuditChainsResponseSchema: GenMessage<AuditChainsResponse> = /*@__PURE__*/
+  messageDesc(file_cmdop_relay_v1_relay, 23);
+
+/**
+ * One chain as the relay keeps it.
+ *
+ * @generated from message cmdop.relay.v1.AuditChainsResponse.Kept
+ */
+export type AuditChainsResponse_Kept = Message<"cmdop.relay.v1.AuditChainsResponse.Kept"> & {
+  /**
+   * Which chain.
+   *
+   * @generated from field: cmdop.relay.v1.AuditChain chain = 1;
+   */
+  chain?: AuditChain | undefined;
+
+  /**
+   * The seq of its oldest record that is kept.
+   *
+   * @generated from field: uint64 first_seq = 2;
+   */
+  firstSeq: bigint;
+
+  /**
+   * The seq of its last record; 0 for none.
+   *
+   * @generated from field: uint64 last_seq = 3;
+   */
+  lastSeq: bigint;
+
+  /**
+   * The hash of its last record, 32 bytes.
+   *
+   * @generated from field: bytes hash = 4;
+   */
+  hash: Uint8Array;
+
+  /**
+   * A machine's word on where it ends, the newest that the relay has; empty for the relay's own.
+   *
+   * @generated from field: string head = 5;
+   */
+  head: string;
+
+  /**
+   * The machine's public key, 32 bytes; empty for the relay's own.
+   *
+   * @generated from field: bytes machine_key = 6;
+   */
+  machineKey: Uint8Array;
+};
+
+/**
+ * Describes the message cmdop.relay.v1.AuditChainsResponse.Kept.
+ * Use `create(AuditChainsResponse_KeptSchema)` to create a new message.
+ */
+export const AuditChainsResponse_KeptSchema: GenMessage<AuditChainsResponse_Kept> = /*@__PURE__*/
+  messageDesc(file_cmdop_relay_v1_relay, 23, 0);
+
+/**
+ * Which chain.
+ *
+ * @generated from message cmdop.relay.v1.AuditReadRequest
+ */
+export type AuditReadRequest = Message<"cmdop.relay.v1.AuditReadRequest"> & {
+  /**
+   * The chain's id.
+   *
+   * @generated from field: string chain_id = 1;
+   */
+  chainId: string;
+
+  /**
+   * Only records behind this seq; 0 from the oldest that is kept.
+   *
+   * @generated from field: uint64 after = 2;
+   */
+  after: bigint;
+};
+
+/**
+ * Describes the message cmdop.relay.v1.AuditReadRequest.
+ * Use `create(AuditReadRequestSchema)` to create a new message.
+ */
+export const AuditReadRequestSchema: GenMessage<AuditReadRequest> = /*@__PURE__*/
+  messageDesc(file_cmdop_relay_v1_relay, 24);
+
+/**
+ * Some records, in the order of the chain.
+ *
+ * @generated from message cmdop.relay.v1.AuditReadResponse
+ */
+export type AuditReadResponse = Message<"cmdop.relay.v1.AuditReadResponse"> & {
+  /**
+   * The seq of the first of them.
+   *
+   * @generated from field: uint64 first_seq = 1;
+   */
+  firstSeq: bigint;
+
+  /**
+   * The hash of the record before the first, 32 bytes.
+   *
+   * @generated from field: bytes previous_hash = 2;
+   */
+  previousHash: Uint8Array;
+
+  /**
+   * The records' bodies, as they were hashed.
+   *
+   * @generated from field: repeated bytes records = 3;
+   */
+  records: Uint8Array[];
+
+  /**
+   * The hash that the relay wrote beside each of them: the first that does not
+   * follow from the record and the hash before it is where somebody has been.
+   *
+   * @generated from field: repeated bytes hashes = 4;
+   */
+  hashes: Uint8Array[];
+};
+
+/**
+ * Describes the message cmdop.relay.v1.AuditReadResponse.
+ * Use `create(AuditReadResponseSchema)` to create a new message.
+ */
+export const AuditReadResponseSchema: GenMessage<AuditReadResponse> = /*@__PURE__*/
+  messageDesc(file_cmdop_relay_v1_relay, 25);
+
+/**
+ * Machines keeps what the owner says of each machine.
  *
  * @generated from service cmdop.relay.v1.Machines
  */
@@ -313,6 +821,26 @@ export const Machines: GenService<{
     methodKind: "unary";
     input: typeof MachinesListRequestSchema;
     output: typeof MachinesListResponseSchema;
+  },
+  /**
+   * Put stores an owner-signed machine record with a higher seq: a new name, new labels.
+   *
+   * @generated from rpc cmdop.relay.v1.Machines.Put
+   */
+  put: {
+    methodKind: "unary";
+    input: typeof MachinesPutRequestSchema;
+    output: typeof MachinesPutResponseSchema;
+  },
+  /**
+   * Remove forgets a machine and ends its links. It comes back only with a new join token.
+   *
+   * @generated from rpc cmdop.relay.v1.Machines.Remove
+   */
+  remove: {
+    methodKind: "unary";
+    input: typeof MachinesRemoveRequestSchema;
+    output: typeof MachinesRemoveResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_cmdop_relay_v1_relay, 0);
@@ -342,6 +870,27 @@ export const Keys: GenService<{
     methodKind: "unary";
     input: typeof KeysWhoAmIRequestSchema;
     output: typeof KeysWhoAmIResponseSchema;
+  },
+  /**
+   * List returns the grants that this relay keeps, a page at a time, sorted by key id.
+   *
+   * @generated from rpc cmdop.relay.v1.Keys.List
+   */
+  list: {
+    methodKind: "unary";
+    input: typeof KeysListRequestSchema;
+    output: typeof KeysListResponseSchema;
+  },
+  /**
+   * Block makes this relay refuse a key from now on, for whoever may not sign a
+   * roster. The machines hear of it only when an owner revokes the key.
+   *
+   * @generated from rpc cmdop.relay.v1.Keys.Block
+   */
+  block: {
+    methodKind: "unary";
+    input: typeof KeysBlockRequestSchema;
+    output: typeof KeysBlockResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_cmdop_relay_v1_relay, 1);
@@ -374,4 +923,44 @@ export const Roster: GenService<{
   },
 }> = /*@__PURE__*/
   serviceDesc(file_cmdop_relay_v1_relay, 2);
+
+/**
+ * Audit reads what was recorded: the relay's own chain, and its copies of the machines' chains.
+ *
+ * @generated from service cmdop.relay.v1.Audit
+ */
+export const Audit: GenService<{
+  /**
+   * Query streams the records that match, the oldest first, from all chains
+   * that the caller may see.
+   *
+   * @generated from rpc cmdop.relay.v1.Audit.Query
+   */
+  query: {
+    methodKind: "server_streaming";
+    input: typeof AuditQueryRequestSchema;
+    output: typeof AuditQueryResponseSchema;
+  },
+  /**
+   * Chains lists the chains that this relay keeps and where they end.
+   *
+   * @generated from rpc cmdop.relay.v1.Audit.Chains
+   */
+  chains: {
+    methodKind: "unary";
+    input: typeof AuditChainsRequestSchema;
+    output: typeof AuditChainsResponseSchema;
+  },
+  /**
+   * Read streams one chain, whole and in order, for verification.
+   *
+   * @generated from rpc cmdop.relay.v1.Audit.Read
+   */
+  read: {
+    methodKind: "server_streaming";
+    input: typeof AuditReadRequestSchema;
+    output: typeof AuditReadResponseSchema;
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_cmdop_relay_v1_relay, 3);
 

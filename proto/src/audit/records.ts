@@ -1,0 +1,128 @@
+import { z } from "zod";
+import { isErrorCode } from "../errors/table.ts";
+
+/**
+ * What the two chains record. `at` is milliseconds since 1970 by the clock of
+ * whoever made the record, `call` the id that the relay (or for its local door
+ * the machine) gave the call, `ms` a duration in milliseconds. Never recorded:
+ * values of variables, input, content of files, secrets of any kind.
+ */
+const at = z.number().min(0);
+const call = z.uuid();
+const ms = z.number().min(0);
+const text = z.string();
+
+/** The calling key: its id, `local` for a caller of the local socket without a token, null where nobody could be made out. */
+const key = z.string().max(64).nullable();
+
+/** How a call ended: `Ok`, or the code of its error. */
+const code = z
+  .string()
+  .refine((value) => value === "Ok" || isErrorCode(value), "expected Ok or an error's code");
+
+/** A call that was refused before it ran. `count`: how many alike in a row; only the first of them was written at once. */
+const refused = {
+  type: z.literal("refused"),
+  at,
+  call,
+  key,
+  keyName: text,
+  method: text,
+  code,
+  count: z.int().min(1),
+};
+
+const relayRecordSchema = z.discriminatedUnion("type", [
+  /** The relay has begun to record, after a start. Calls of before it that have no end are unknown. */
+  z.strictObject({ type: z.literal("started"), at, version: text }),
+  /** Written before a call goes on. `machine`: the machine's id, null for the relay's own services. */
+  z.strictObject({
+    type: z.literal("begin"),
+    at,
+    call,
+    key,
+    keyName: text,
+    address: text,
+    machine: text.nullable(),
+    machineName: text,
+    method: text,
+  }),
+  /** Written when the call is over for the caller. Bytes: of message bodies. */
+  z.strictObject({
+    type: z.literal("end"),
+    at,
+    call,
+    code,
+    ms,
+    bytesIn: z.int().min(0),
+    bytesOut: z.int().min(0),
+  }),
+  /** `machine`: what the caller asked for, an id or a name. */
+  z.strictObject({ ...refused, address: text, machine: text.nullable() }),
+]);
+
+/** A record of the relay's own chain. */
+export type RelayRecord = z.infer<typeof relayRecordSchema>;
+
+const machineRecordSchema = z.discriminatedUnion("type", [
+  /** The agent has started. Calls of before it that have no end are unknown. */
+  z.strictObject({ type: z.literal("started"), at, version: text }),
+  /** Written before a call runs. `what`: exactly what is to be done, redacted as the policy says. */
+  z.strictObject({
+    type: z.literal("begin"),
+    at,
+    call,
+    door: z.enum(["relay", "local"]),
+    key,
+    keyName: text,
+    method: text,
+    what: text.optional(),
+    job: z.uuid().optional(),
+  }),
+  /** Written when the call is over. */
+  z.strictObject({ type: z.literal("end"), at, call, code, ms }),
+  z.strictObject({ ...refused, door: z.enum(["relay", "local"]), what: text.optional() }),
+  /** A job has ended, which may be long after the call that started it. `outcome` as in the SDK's results. */
+  z.strictObject({
+    type: z.literal("job"),
+    at,
+    job: z.uuid(),
+    key,
+    outcome: text,
+    exitCode: z.int().optional(),
+    signal: text.optional(),
+    reason: text.optional(),
+    ms,
+  }),
+  /** A call waits for a person, or one has answered, or nobody has in time. `by`: the answering key's id. */
+  z.strictObject({
+    type: z.literal("approval"),
+    at,
+    approval: z.uuid(),
+    call,
+    state: z.enum(["asked", "approved", "refused", "expired", "withdrawn"]),
+    by: key.optional(),
+    byName: text.optional(),
+    reason: text.optional(),
+  }),
+  /** Another policy is in force, or a broken file was refused and the last good one stays. `hash`: SHA-256 of the file, base64url. */
+  z.strictObject({ type: z.literal("policy"), at, hash: text.nullable(), error: text.optional() }),
+]);
+
+/** A record of a machine's chain. */
+export type MachineAuditRecord = z.infer<typeof machineRecordSchema>;
+
+/** Any record, as it is read from either chain. */
+export type AnyAuditRecord = RelayRecord | MachineAuditRecord;
+
+/** Reads the body of a record of the relay's chain, or of a machine's. Undefined for what is none: bodies come from machines. */
+export function readAuditRecord(body: Uint8Array, maker: "relay" | "machine"): AnyAuditRecord | undefined {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  } catch (thrown) {
+    if (thrown instanceof SyntaxError || thrown instanceof TypeError) return undefined;
+    throw thrown;
+  }
+  return (maker === "relay" ? relayRecordSchema : machineRecordSchema).safeParse(json).data;
+}

@@ -1,0 +1,27 @@
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { visible } from "./visible.ts";
+
+it.each([
+  ["uptime", "uptime"],
+  ["échos 日本語 🙂", "échos 日本語 🙂"],
+  ["a\nb\tc", "a\\nb\\tc"],
+  ["a\\nb", "a\\\\nb"],
+  ["\u001b[2Jrm", "\\u{1b}[2Jrm"],
+  ["safe\u202etxt.exe", "safe\\u{202e}txt.exe"],
+  ["zero\u200bwidth", "zero\\u{200b}width"],
+  ["line\u2028end", "line\\u{2028}end"],
+  ["half \ud83d", "half \\u{d83d}"],
+])("%j is shown as %j", (text, shown) => {
+  expect(visible(text)).toBe(shown);
+});
+
+it("two texts that differ look different, and nothing shown can move a cursor", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "binary" }), fc.string({ unit: "binary" }), (one, other) => {
+      expect(visible(one) === visible(other)).toBe(one === other);
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+      expect(visible(one)).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/);
+    }),
+  );
+});

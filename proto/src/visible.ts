@@ -1,0 +1,25 @@
+/**
+ * Characters that a terminal or a reader's eye could be misled by: control
+ * characters, what changes the direction of text, what has no width, separators
+ * of lines and paragraphs, private and unassigned ones, halves of pairs.
+ */
+const MISLEADING = /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Zl}\p{Zp}]/u;
+
+/**
+ * Text with everything misleading made visible as `\n`, `\t` or `\u{…}`, and a
+ * backslash doubled, so that two texts that differ also look different. For
+ * approvals, audit records, and whatever else comes from afar and is shown.
+ */
+export function visible(text: string): string {
+  let shown = "";
+  for (const character of text) shown += visibleCharacter(character);
+  return shown;
+}
+
+function visibleCharacter(character: string): string {
+  if (character === "\\") return "\\\\";
+  if (!MISLEADING.test(character)) return character;
+  if (character === "\n") return "\\n";
+  if (character === "\t") return "\\t";
+  return `\\u{${character.codePointAt(0)?.toString(16) ?? ""}}`;
+}
