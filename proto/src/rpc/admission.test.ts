@@ -1,15 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { CmdopError } from "../errors/cmdop-error.ts";
-import {
-  aborted,
-  type Caller,
-  collected,
-  failure,
-  output,
-  repeated,
-  started,
-  unused,
-} from "../testing/services.ts";
+import { aborted, type Caller, collected, failure, output, repeated, started } from "../testing/services.ts";
 import type { Admit } from "./types.ts";
 
 /** A gate that can take its word back, and keeps how each call ended. */
