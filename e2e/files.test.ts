@@ -65,6 +65,60 @@ describe.each(["relay", "local"] as const)("files through the %s door", (door) =
     expect(digest(back)).toBe(digest(content));
   });
 
+  it("compares and swaps: of two writers with one hash exactly one wins, whichever way they write", async () => {
+    const { sha256: ifMatch } = await files().write(at("swap"), "first", { ifAbsent: true });
+    await expect(files().write(at("swap"), "again", { ifAbsent: true })).rejects.toMatchObject({
+      code: "AlreadyExists",
+    });
+    expect((await files().info(at("swap"), { hash: true })).sha256).toBe(ifMatch);
+    const source = async function* () {
+      yield "second, as a stream";
+    };
+    const writers = [
+      files().write(at("swap"), "second", { ifMatch }),
+      files().write(at("swap"), source(), { ifMatch }),
+      files().edit(at("swap"), { old: "first", new: "second", ifMatch }),
+    ];
+    const results = await Promise.allSettled(writers);
+    expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    for (const result of results) {
+      if (result.status === "rejected") expect(result.reason).toMatchObject({ code: "FileChanged" });
+    }
+    expect(await files().readText(at("swap"))).toMatch(/^second/);
+    await expect(files().write(at("swap"), "x", { ifMatch: "abc" })).rejects.toMatchObject({
+      code: "InvalidArgument",
+    });
+  });
+
+  it("edits exact text, and says how often it is there when that is not once", async () => {
+    await files().write(at("edit"), "a = 1\nb = 1\n");
+    await expect(files().edit(at("edit"), { old: " = 1", new: " = 2" })).rejects.toMatchObject({
+      code: "InvalidArgument",
+      message: expect.stringContaining("2 times"),
+    });
+    expect(await files().edit(at("edit"), { old: "b = 1", new: "b = 2" })).toMatchObject({ replacements: 1 });
+    expect(await files().edit(at("edit"), { old: " = ", new: "=", all: true })).toMatchObject({
+      replacements: 2,
+    });
+    expect(await files().readText(at("edit"))).toBe("a=1\nb=2\n");
+  });
+
+  it("appends, from a web stream and with a size too", async () => {
+    await files().write(at("new/log"), "one\n", { append: true, parents: true });
+    const stream = new ReadableStream<string>({
+      start(controller) {
+        for (const line of ["two\n", "three\n"]) controller.enqueue(line);
+        controller.close();
+      },
+    });
+    const { size } = await files().write(at("new/log"), stream, { append: true, ifSize: 4 });
+    expect(size).toBe(14);
+    await expect(files().write(at("new/log"), "x", { append: true, ifSize: 4 })).rejects.toMatchObject({
+      code: "FileChanged",
+    });
+    expect(await files().readText(at("new/log"))).toBe("one\ntwo\nthree\n");
+  });
+
   it("an upload whose source fails commits nothing and leaves nothing", async () => {
     await files().write(at("kept"), "old");
     const before = await readdir(directory);

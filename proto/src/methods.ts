@@ -103,6 +103,16 @@ export const METHODS: Readonly<Record<string, MethodRule>> = {
     ...write("header.path", "bulk", "atomic"),
     maxRequestBytes: ENDLESS,
   },
+  "/cmdop.v1.Files/Append": {
+    ...write("path", "interactive", "never"),
+    maxRequestBytes: MAX_MESSAGE_BYTES,
+  },
+  // Whether something matches tells what is in the file.
+  "/cmdop.v1.Files/Edit": {
+    ...write("path", "interactive", "never"),
+    scopes: ["files:read", "files:write"],
+    maxRequestBytes: MAX_MESSAGE_BYTES,
+  },
   "/cmdop.v1.Files/Delete": write("path", "interactive", "never"),
   "/cmdop.v1.Files/Mkdir": write("path", "interactive", "never"),
   "/cmdop.v1.Files/Copy": {

@@ -5,10 +5,13 @@ export type { Files } from "./files/files.ts";
 export type {
   CopyOptions,
   DeleteOptions,
+  EditedFile,
+  EditOptions,
   FileContent,
   FileInfo,
   FileKind,
   FileList,
+  InfoOptions,
   ListOptions,
   MkdirOptions,
   MoveOptions,

@@ -102,7 +102,8 @@ async function copyLink(walk: CopyWalk, from: Slot, pin: Pin, to: Slot): Promise
   await lutimes(at, seconds(pin.stats.atimeNs), seconds(pin.stats.mtimeNs));
 }
 
-async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+/** Writes all of some bytes at the file's position. */
+export async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
   for (let written = 0; written < bytes.length; ) {
     written += (await file.write(bytes, written)).bytesWritten;
   }

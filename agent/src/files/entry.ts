@@ -23,6 +23,8 @@ export interface Entry {
   readonly linkTarget?: string;
   /** The name's bytes where they are not UTF-8 and `name` is only an approximation. */
   readonly rawName?: Uint8Array;
+  /** SHA-256 of the content, where it is known. */
+  readonly sha256?: Uint8Array;
 }
 
 /** All bits that chmod sets. */

@@ -31,3 +31,9 @@ export const MAX_EMPTYING_ROUNDS = 3;
 
 /** Read at once where a file does not say its size (as in /proc). */
 export const UNSIZED_READ_BYTES = 64 * 1024;
+
+/** A file that is edited, before and after: it is held whole, twice over. Sources and settings are far smaller. */
+export const MAX_EDIT_BYTES = 16 * 1024 * 1024;
+
+/** Edits under way at once; the others wait. */
+export const MAX_EDITS_AT_ONCE = 4;

@@ -1,6 +1,8 @@
 import { CmdopError, type Files, type FilesWriteStreamRequest, FileType, type Handlers } from "@cmdop/proto";
+import { appendContent } from "../files/append.ts";
 import type { Boundary } from "../files/boundary.ts";
 import { copy } from "../files/copy.ts";
+import { edit } from "../files/edit.ts";
 import type { Entry, EntryType } from "../files/entry.ts";
 import { info } from "../files/info.ts";
 import { list } from "../files/list.ts";
@@ -37,6 +39,13 @@ export function filesHandlers(options: FilesOptions): Handlers<typeof Files, Cal
     async write({ path, content, ...options }, { caller }) {
       return { entry: toMessage(await writeContent(boundaryOf(caller), path, content, options)) };
     },
+    async append({ path, content, ...options }, { caller }) {
+      return { entry: toMessage(await appendContent(boundaryOf(caller), path, content, options)) };
+    },
+    async edit({ path, ...options }, { caller, signal }) {
+      const { entry, replacements } = await edit(boundaryOf(caller), path, options, signal);
+      return { entry: toMessage(entry), replacements };
+    },
     async delete({ path, recursive }, { caller, signal }) {
       await remove(boundaryOf(caller), path, { recursive }, signal);
       return {};
@@ -51,8 +60,8 @@ export function filesHandlers(options: FilesOptions): Handlers<typeof Files, Cal
     async mkdir({ path, ...options }, { caller }) {
       return { entry: toMessage(await makeDirectory(boundaryOf(caller), path, options)) };
     },
-    async info({ path }, { caller }) {
-      return { entry: toMessage(await info(boundaryOf(caller), path)) };
+    async info({ path, hash }, { caller, signal }) {
+      return { entry: toMessage(await info(boundaryOf(caller), path, { hash, signal })) };
     },
     async *readStream({ path, ...range }, { caller, signal }) {
       for await (const data of streamContent(boundaryOf(caller), path, range, signal)) yield { data };

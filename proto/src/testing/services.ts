@@ -43,6 +43,8 @@ export async function started(
     list: unused,
     read: unused,
     write: unused,
+    append: unused,
+    edit: unused,
     delete: unused,
     copy: unused,
     move: unused,

@@ -254,6 +254,12 @@ const files: Handlers<typeof Files, undefined> = {
   async write({ path }) {
     return { entry: { path } };
   },
+  async append({ path }) {
+    return { entry: { path } };
+  },
+  async edit({ path }) {
+    return { entry: { path }, replacements: 1 };
+  },
   async delete() {
     return {};
   },

@@ -10,7 +10,7 @@ const KINDS: Readonly<Partial<Record<FileType, FileKind>>> = {
 /** An entry of the wire as the SDK gives it. */
 export function fileInfo(entry: FileEntry | undefined): FileInfo {
   if (entry === undefined) throw new CmdopError("Internal", "The machine answered without the file's entry.");
-  const { name, path, type, size, mtimeMs, mode, uid, gid, linkTarget } = entry;
+  const { name, path, type, size, mtimeMs, mode, uid, gid, linkTarget, sha256 } = entry;
   return {
     name,
     path,
@@ -21,5 +21,6 @@ export function fileInfo(entry: FileEntry | undefined): FileInfo {
     uid,
     gid,
     ...(linkTarget === undefined ? {} : { linkTarget }),
+    ...(sha256 === undefined ? {} : { sha256: Buffer.from(sha256).toString("hex") }),
   };
 }

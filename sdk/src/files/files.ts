@@ -1,18 +1,16 @@
-import {
-  type CallOptions,
-  CmdopError,
-  Files as FilesService,
-  MAX_UNARY_CONTENT_BYTES,
-  type ServiceClient,
-} from "@cmdop/proto";
+import { type CallOptions, CmdopError, Files as FilesService, type ServiceClient } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
 import { fileInfo } from "./file-info.ts";
+import { methodOf } from "./method-of.ts";
 import type {
   CopyOptions,
   DeleteOptions,
+  EditedFile,
+  EditOptions,
   FileContent,
   FileInfo,
   FileList,
+  InfoOptions,
   ListOptions,
   MkdirOptions,
   MoveOptions,
@@ -20,7 +18,7 @@ import type {
   SignalOption,
   WriteOptions,
 } from "./types.ts";
-import { writeRequests } from "./write-requests.ts";
+import { bytesOf, hashBytes, writeFile } from "./write.ts";
 
 /** The most that `read` holds in memory; beyond it, readStream. */
 const MAX_READ_BYTES = 1024 * 1024 * 1024;
@@ -81,19 +79,27 @@ export class Files {
     for await (const { data } of this.#files.readStream({ path, ...range(options) }, call)) yield data;
   }
 
-  /** Replaces a file atomically: whoever reads it sees the old content or the new, never a part. */
-  async write(path: string, content: FileContent, options: WriteOptions = {}): Promise<FileInfo> {
-    const { mode, createParents = false } = options;
-    const header = { path, createParents, ...(mode === undefined ? {} : { mode }) };
-    const bytes = typeof content === "string" ? Buffer.from(content) : content;
-    if (bytes instanceof Uint8Array && bytes.length <= MAX_UNARY_CONTENT_BYTES) {
-      const request = { ...header, content: bytes };
-      const { entry } = await this.#invoke("Write", (call) => this.#files.write(request, call), options);
-      return fileInfo(entry);
-    }
-    const call = await this.#caller.options(methodOf("WriteStream"), options);
-    const { entry } = await this.#files.writeStream(writeRequests(header, bytes), call);
-    return fileInfo(entry);
+  /**
+   * Replaces a file atomically: whoever reads it sees the old content or the
+   * new, never a part. With `append` adds to its end instead. Where the reply
+   * to a conditional write is lost, OutcomeUnknown; others are sent again.
+   */
+  write(path: string, content: FileContent, options: WriteOptions = {}): Promise<FileInfo> {
+    return writeFile({ files: this.#files, caller: this.#caller }, path, content, options);
+  }
+
+  /** Replaces exact text in a file, atomically. Throws InvalidArgument, and changes nothing, where it does not match, or matches more than once without `all`. */
+  async edit(path: string, options: EditOptions): Promise<EditedFile> {
+    const { all = false, ifMatch } = options;
+    const request = {
+      path,
+      all,
+      old: bytesOf(options.old),
+      new: bytesOf(options.new),
+      ...(ifMatch === undefined ? {} : { ifMatch: hashBytes(ifMatch) }),
+    };
+    const answer = await this.#invoke("Edit", (call) => this.#files.edit(request, call), options);
+    return { ...fileInfo(answer.entry), replacements: answer.replacements };
   }
 
   /** Removes a file, a link itself, or with `recursive` a directory and all in it. */
@@ -126,8 +132,9 @@ export class Files {
   }
 
   /** Describes one path without following a link at its end. */
-  async info(path: string, options: SignalOption = {}): Promise<FileInfo> {
-    const { entry } = await this.#invoke("Info", (call) => this.#files.info({ path }, call), options);
+  async info(path: string, options: InfoOptions = {}): Promise<FileInfo> {
+    const request = { path, hash: options.hash ?? false };
+    const { entry } = await this.#invoke("Info", (call) => this.#files.info(request, call), options);
     return fileInfo(entry);
   }
 
@@ -138,10 +145,6 @@ export class Files {
   ): Promise<T> {
     return this.#caller.invoke(methodOf(method), tryOnce, { signal: options.signal });
   }
-}
-
-function methodOf(name: string): string {
-  return `/cmdop.v1.Files/${name}`;
 }
 
 function range({ offset = 0, length }: ReadOptions): { offset: bigint; length?: bigint } {

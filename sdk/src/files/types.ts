@@ -18,6 +18,8 @@ export interface FileInfo {
   readonly gid: number;
   /** Where a link points. */
   readonly linkTarget?: string;
+  /** SHA-256 of the content in hex: from `info` with `hash`, `write` and `edit`. Give it as `ifMatch` to change just this content. */
+  readonly sha256?: string;
 }
 
 /** What every call takes. */
@@ -82,8 +84,44 @@ export interface WriteOptions extends SignalOption {
   /** Permission bits of a new file; an existing one keeps its own. */
   readonly mode?: number | undefined;
   /** True makes missing directories. */
-  readonly createParents?: boolean | undefined;
+  readonly parents?: boolean | undefined;
+  /** SHA-256 in hex: write only where the file's content has it, else throw FileChanged. Of several who name the same, exactly one wins. */
+  readonly ifMatch?: string | undefined;
+  /** True writes only where nothing has the name, else throws AlreadyExists. */
+  readonly ifAbsent?: boolean | undefined;
+  /** True adds to the end instead, in place. A stream is added piece by piece, and what was added stays when it breaks. */
+  readonly append?: boolean | undefined;
+  /** With `append`: only where the file has this many bytes, else FileChanged; 0 also where there is none. */
+  readonly ifSize?: number | undefined;
+}
+
+/** Options of `edit`. */
+export interface EditOptions extends SignalOption {
+  /** The exact text (or bytes) to find: spaces and line ends count. */
+  readonly old: string | Uint8Array;
+  /** What takes its place. */
+  readonly new: string | Uint8Array;
+  /** True replaces every match; otherwise there must be exactly one, or nothing is changed. */
+  readonly all?: boolean | undefined;
+  /** SHA-256 in hex: edit only where the file's content has it, else throw FileChanged. */
+  readonly ifMatch?: string | undefined;
+}
+
+/** A file as an edit left it. */
+export interface EditedFile extends FileInfo {
+  /** Matches that were replaced. */
+  readonly replacements: number;
+}
+
+/** Options of `info`. */
+export interface InfoOptions extends SignalOption {
+  /** True gives `sha256` of a regular file, which means to read it whole. */
+  readonly hash?: boolean | undefined;
 }
 
 /** What a file can be written from. */
-export type FileContent = string | Uint8Array | AsyncIterable<string | Uint8Array>;
+export type FileContent =
+  | string
+  | Uint8Array
+  | AsyncIterable<string | Uint8Array>
+  | ReadableStream<string | Uint8Array>;

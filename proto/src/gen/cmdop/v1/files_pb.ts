@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file cmdop/v1/files.proto.
  */
 export const file_cmdop_v1_files: GenFile = /*@__PURE__*/
-  fileDesc("ChRjbWRvcC92MS9maWxlcy5wcm90bxIIY21kb3AudjEi3wEKCUZpbGVFbnRyeRIMCgRuYW1lGAEgASgJEgwKBHBhdGgYAiABKAkSIAoEdHlwZRgDIAEoDjISLmNtZG9wLnYxLkZpbGVUeXBlEgwKBHNpemUYBCABKAQSEAoIbXRpbWVfbXMYBSABKAESDAoEbW9kZRgGIAEoDRILCgN1aWQYByABKA0SCwoDZ2lkGAggASgNEhgKC2xpbmtfdGFyZ2V0GAkgASgJSACIAQESFQoIcmF3X25hbWUYCiABKAxIAYgBAUIOCgxfbGlua190YXJnZXRCCwoJX3Jhd19uYW1lIlkKEEZpbGVzTGlzdFJlcXVlc3QSDAoEcGF0aBgBIAEoCRIRCglwYWdlX3NpemUYAiABKA0SDAoEcGFnZRgDIAEoCRIWCg5pbmNsdWRlX2hpZGRlbhgEIAEoCCJMChFGaWxlc0xpc3RSZXNwb25zZRIkCgdlbnRyaWVzGAEgAygLMhMuY21kb3AudjEuRmlsZUVudHJ5EhEKCW5leHRfcGFnZRgCIAEoCSJQChBGaWxlc1JlYWRSZXF1ZXN0EgwKBHBhdGgYASABKAkSDgoGb2Zmc2V0GAIgASgEEhMKBmxlbmd0aBgDIAEoBEgAiAEBQgkKB19sZW5ndGgiMgoRRmlsZXNSZWFkUmVzcG9uc2USDwoHY29udGVudBgBIAEoDBIMCgRzaXplGAIgASgEImYKEUZpbGVzV3JpdGVSZXF1ZXN0EgwKBHBhdGgYASABKAkSDwoHY29udGVudBgCIAEoDBIRCgRtb2RlGAMgASgNSACIAQESFgoOY3JlYXRlX3BhcmVudHMYBCABKAhCBwoFX21vZGUiOAoSRmlsZXNXcml0ZVJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5IjUKEkZpbGVzRGVsZXRlUmVxdWVzdBIMCgRwYXRoGAEgASgJEhEKCXJlY3Vyc2l2ZRgCIAEoCCIVChNGaWxlc0RlbGV0ZVJlc3BvbnNlIl0KEEZpbGVzQ29weVJlcXVlc3QSDgoGc291cmNlGAEgASgJEhMKC2Rlc3RpbmF0aW9uGAIgASgJEhEKCXJlY3Vyc2l2ZRgDIAEoCBIRCglvdmVyd3JpdGUYBCABKAgiNwoRRmlsZXNDb3B5UmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkiSgoQRmlsZXNNb3ZlUmVxdWVzdBIOCgZzb3VyY2UYASABKAkSEwoLZGVzdGluYXRpb24YAiABKAkSEQoJb3ZlcndyaXRlGAMgASgIIjcKEUZpbGVzTW92ZVJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5Ik4KEUZpbGVzTWtkaXJSZXF1ZXN0EgwKBHBhdGgYASABKAkSDwoHcGFyZW50cxgCIAEoCBIRCgRtb2RlGAMgASgNSACIAQFCBwoFX21vZGUiOAoSRmlsZXNNa2RpclJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5IiAKEEZpbGVzSW5mb1JlcXVlc3QSDAoEcGF0aBgBIAEoCSI3ChFGaWxlc0luZm9SZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSJWChZGaWxlc1JlYWRTdHJlYW1SZXF1ZXN0EgwKBHBhdGgYASABKAkSDgoGb2Zmc2V0GAIgASgEEhMKBmxlbmd0aBgDIAEoBEgAiAEBQgkKB19sZW5ndGgiJwoXRmlsZXNSZWFkU3RyZWFtUmVzcG9uc2USDAoEZGF0YRgBIAEoDCKPAgoXRmlsZXNXcml0ZVN0cmVhbVJlcXVlc3QSOAoGaGVhZGVyGAEgASgLMiguY21kb3AudjEuRmlsZXNXcml0ZVN0cmVhbVJlcXVlc3QuSGVhZGVyEgwKBGRhdGEYAiABKAwSOAoGZmluaXNoGAMgASgLMiguY21kb3AudjEuRmlsZXNXcml0ZVN0cmVhbVJlcXVlc3QuRmluaXNoGkoKBkhlYWRlchIMCgRwYXRoGAEgASgJEhEKBG1vZGUYAiABKA1IAIgBARIWCg5jcmVhdGVfcGFyZW50cxgDIAEoCEIHCgVfbW9kZRomCgZGaW5pc2gSDAoEc2l6ZRgBIAEoBBIOCgZzaGEyNTYYAiABKAwiPgoYRmlsZXNXcml0ZVN0cmVhbVJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5Kn4KCEZpbGVUeXBlEhkKFUZJTEVfVFlQRV9VTlNQRUNJRklFRBAAEhIKDkZJTEVfVFlQRV9GSUxFEAESFwoTRklMRV9UWVBFX0RJUkVDVE9SWRACEhUKEUZJTEVfVFlQRV9TWU1MSU5LEAMSEwoPRklMRV9UWVBFX09USEVSEAQyyAUKBUZpbGVzEj8KBExpc3QSGi5jbWRvcC52MS5GaWxlc0xpc3RSZXF1ZXN0GhsuY21kb3AudjEuRmlsZXNMaXN0UmVzcG9uc2USPwoEUmVhZBIaLmNtZG9wLnYxLkZpbGVzUmVhZFJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc1JlYWRSZXNwb25zZRJCCgVXcml0ZRIbLmNtZG9wLnYxLkZpbGVzV3JpdGVSZXF1ZXN0GhwuY21kb3AudjEuRmlsZXNXcml0ZVJlc3BvbnNlEkUKBkRlbGV0ZRIcLmNtZG9wLnYxLkZpbGVzRGVsZXRlUmVxdWVzdBodLmNtZG9wLnYxLkZpbGVzRGVsZXRlUmVzcG9uc2USPwoEQ29weRIaLmNtZG9wLnYxLkZpbGVzQ29weVJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc0NvcHlSZXNwb25zZRI/CgRNb3ZlEhouY21kb3AudjEuRmlsZXNNb3ZlUmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzTW92ZVJlc3BvbnNlEkIKBU1rZGlyEhsuY21kb3AudjEuRmlsZXNNa2RpclJlcXVlc3QaHC5jbWRvcC52MS5GaWxlc01rZGlyUmVzcG9uc2USPwoESW5mbxIaLmNtZG9wLnYxLkZpbGVzSW5mb1JlcXVlc3QaGy5jbWRvcC52MS5GaWxlc0luZm9SZXNwb25zZRJTCgpSZWFkU3RyZWFtEiAuY21kb3AudjEuRmlsZXNSZWFkU3RyZWFtUmVxdWVzdBohLmNtZG9wLnYxLkZpbGVzUmVhZFN0cmVhbVJlc3BvbnNlMAESVgoLV3JpdGVTdHJlYW0SIS5jbWRvcC52MS5GaWxlc1dyaXRlU3RyZWFtUmVxdWVzdBoiLmNtZG9wLnYxLkZpbGVzV3JpdGVTdHJlYW1SZXNwb25zZSgBYgZwcm90bzM");
+  fileDesc("ChRjbWRvcC92MS9maWxlcy5wcm90bxIIY21kb3AudjEi/wEKCUZpbGVFbnRyeRIMCgRuYW1lGAEgASgJEgwKBHBhdGgYAiABKAkSIAoEdHlwZRgDIAEoDjISLmNtZG9wLnYxLkZpbGVUeXBlEgwKBHNpemUYBCABKAQSEAoIbXRpbWVfbXMYBSABKAESDAoEbW9kZRgGIAEoDRILCgN1aWQYByABKA0SCwoDZ2lkGAggASgNEhgKC2xpbmtfdGFyZ2V0GAkgASgJSACIAQESFQoIcmF3X25hbWUYCiABKAxIAYgBARITCgZzaGEyNTYYCyABKAxIAogBAUIOCgxfbGlua190YXJnZXRCCwoJX3Jhd19uYW1lQgkKB19zaGEyNTYiWQoQRmlsZXNMaXN0UmVxdWVzdBIMCgRwYXRoGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoDRIMCgRwYWdlGAMgASgJEhYKDmluY2x1ZGVfaGlkZGVuGAQgASgIIkwKEUZpbGVzTGlzdFJlc3BvbnNlEiQKB2VudHJpZXMYASADKAsyEy5jbWRvcC52MS5GaWxlRW50cnkSEQoJbmV4dF9wYWdlGAIgASgJIlAKEEZpbGVzUmVhZFJlcXVlc3QSDAoEcGF0aBgBIAEoCRIOCgZvZmZzZXQYAiABKAQSEwoGbGVuZ3RoGAMgASgESACIAQFCCQoHX2xlbmd0aCIyChFGaWxlc1JlYWRSZXNwb25zZRIPCgdjb250ZW50GAEgASgMEgwKBHNpemUYAiABKAQinQEKEUZpbGVzV3JpdGVSZXF1ZXN0EgwKBHBhdGgYASABKAkSDwoHY29udGVudBgCIAEoDBIRCgRtb2RlGAMgASgNSACIAQESFgoOY3JlYXRlX3BhcmVudHMYBCABKAgSFQoIaWZfbWF0Y2gYBSABKAxIAYgBARIRCglpZl9hYnNlbnQYBiABKAhCBwoFX21vZGVCCwoJX2lmX21hdGNoIjgKEkZpbGVzV3JpdGVSZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSKJAQoSRmlsZXNBcHBlbmRSZXF1ZXN0EgwKBHBhdGgYASABKAkSDwoHY29udGVudBgCIAEoDBIUCgdpZl9zaXplGAMgASgESACIAQESEQoEbW9kZRgEIAEoDUgBiAEBEhYKDmNyZWF0ZV9wYXJlbnRzGAUgASgIQgoKCF9pZl9zaXplQgcKBV9tb2RlIjkKE0ZpbGVzQXBwZW5kUmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkiawoQRmlsZXNFZGl0UmVxdWVzdBIMCgRwYXRoGAEgASgJEgsKA29sZBgCIAEoDBILCgNuZXcYAyABKAwSCwoDYWxsGAQgASgIEhUKCGlmX21hdGNoGAUgASgMSACIAQFCCwoJX2lmX21hdGNoIk0KEUZpbGVzRWRpdFJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5EhQKDHJlcGxhY2VtZW50cxgCIAEoDSI1ChJGaWxlc0RlbGV0ZVJlcXVlc3QSDAoEcGF0aBgBIAEoCRIRCglyZWN1cnNpdmUYAiABKAgiFQoTRmlsZXNEZWxldGVSZXNwb25zZSJdChBGaWxlc0NvcHlSZXF1ZXN0Eg4KBnNvdXJjZRgBIAEoCRITCgtkZXN0aW5hdGlvbhgCIAEoCRIRCglyZWN1cnNpdmUYAyABKAgSEQoJb3ZlcndyaXRlGAQgASgIIjcKEUZpbGVzQ29weVJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5IkoKEEZpbGVzTW92ZVJlcXVlc3QSDgoGc291cmNlGAEgASgJEhMKC2Rlc3RpbmF0aW9uGAIgASgJEhEKCW92ZXJ3cml0ZRgDIAEoCCI3ChFGaWxlc01vdmVSZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSJOChFGaWxlc01rZGlyUmVxdWVzdBIMCgRwYXRoGAEgASgJEg8KB3BhcmVudHMYAiABKAgSEQoEbW9kZRgDIAEoDUgAiAEBQgcKBV9tb2RlIjgKEkZpbGVzTWtkaXJSZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSIuChBGaWxlc0luZm9SZXF1ZXN0EgwKBHBhdGgYASABKAkSDAoEaGFzaBgCIAEoCCI3ChFGaWxlc0luZm9SZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSJWChZGaWxlc1JlYWRTdHJlYW1SZXF1ZXN0EgwKBHBhdGgYASABKAkSDgoGb2Zmc2V0GAIgASgEEhMKBmxlbmd0aBgDIAEoBEgAiAEBQgkKB19sZW5ndGgiJwoXRmlsZXNSZWFkU3RyZWFtUmVzcG9uc2USDAoEZGF0YRgBIAEoDCLHAgoXRmlsZXNXcml0ZVN0cmVhbVJlcXVlc3QSOAoGaGVhZGVyGAEgASgLMiguY21kb3AudjEuRmlsZXNXcml0ZVN0cmVhbVJlcXVlc3QuSGVhZGVyEgwKBGRhdGEYAiABKAwSOAoGZmluaXNoGAMgASgLMiguY21kb3AudjEuRmlsZXNXcml0ZVN0cmVhbVJlcXVlc3QuRmluaXNoGoEBCgZIZWFkZXISDAoEcGF0aBgBIAEoCRIRCgRtb2RlGAIgASgNSACIAQESFgoOY3JlYXRlX3BhcmVudHMYAyABKAgSFQoIaWZfbWF0Y2gYBCABKAxIAYgBARIRCglpZl9hYnNlbnQYBSABKAhCBwoFX21vZGVCCwoJX2lmX21hdGNoGiYKBkZpbmlzaBIMCgRzaXplGAEgASgEEg4KBnNoYTI1NhgCIAEoDCI+ChhGaWxlc1dyaXRlU3RyZWFtUmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkqfgoIRmlsZVR5cGUSGQoVRklMRV9UWVBFX1VOU1BFQ0lGSUVEEAASEgoORklMRV9UWVBFX0ZJTEUQARIXChNGSUxFX1RZUEVfRElSRUNUT1JZEAISFQoRRklMRV9UWVBFX1NZTUxJTksQAxITCg9GSUxFX1RZUEVfT1RIRVIQBDLQBgoFRmlsZXMSPwoETGlzdBIaLmNtZG9wLnYxLkZpbGVzTGlzdFJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc0xpc3RSZXNwb25zZRI/CgRSZWFkEhouY21kb3AudjEuRmlsZXNSZWFkUmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzUmVhZFJlc3BvbnNlEkIKBVdyaXRlEhsuY21kb3AudjEuRmlsZXNXcml0ZVJlcXVlc3QaHC5jbWRvcC52MS5GaWxlc1dyaXRlUmVzcG9uc2USRQoGQXBwZW5kEhwuY21kb3AudjEuRmlsZXNBcHBlbmRSZXF1ZXN0Gh0uY21kb3AudjEuRmlsZXNBcHBlbmRSZXNwb25zZRI/CgRFZGl0EhouY21kb3AudjEuRmlsZXNFZGl0UmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzRWRpdFJlc3BvbnNlEkUKBkRlbGV0ZRIcLmNtZG9wLnYxLkZpbGVzRGVsZXRlUmVxdWVzdBodLmNtZG9wLnYxLkZpbGVzRGVsZXRlUmVzcG9uc2USPwoEQ29weRIaLmNtZG9wLnYxLkZpbGVzQ29weVJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc0NvcHlSZXNwb25zZRI/CgRNb3ZlEhouY21kb3AudjEuRmlsZXNNb3ZlUmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzTW92ZVJlc3BvbnNlEkIKBU1rZGlyEhsuY21kb3AudjEuRmlsZXNNa2RpclJlcXVlc3QaHC5jbWRvcC52MS5GaWxlc01rZGlyUmVzcG9uc2USPwoESW5mbxIaLmNtZG9wLnYxLkZpbGVzSW5mb1JlcXVlc3QaGy5jbWRvcC52MS5GaWxlc0luZm9SZXNwb25zZRJTCgpSZWFkU3RyZWFtEiAuY21kb3AudjEuRmlsZXNSZWFkU3RyZWFtUmVxdWVzdBohLmNtZG9wLnYxLkZpbGVzUmVhZFN0cmVhbVJlc3BvbnNlMAESVgoLV3JpdGVTdHJlYW0SIS5jbWRvcC52MS5GaWxlc1dyaXRlU3RyZWFtUmVxdWVzdBoiLmNtZG9wLnYxLkZpbGVzV3JpdGVTdHJlYW1SZXNwb25zZSgBYgZwcm90bzM");
 
 /**
  * One file, directory or link.
@@ -89,6 +89,13 @@ export type FileEntry = Message<"cmdop.v1.FileEntry"> & {
    * @generated from field: optional bytes raw_name = 10;
    */
   rawName?: Uint8Array | undefined;
+
+  /**
+   * SHA-256 of the content, 32 bytes, where it was asked for or is known from writing it.
+   *
+   * @generated from field: optional bytes sha256 = 11;
+   */
+  sha256?: Uint8Array | undefined;
 };
 
 /**
@@ -264,6 +271,21 @@ export type FilesWriteRequest = Message<"cmdop.v1.FilesWriteRequest"> & {
    * @generated from field: bool create_parents = 4;
    */
   createParents: boolean;
+
+  /**
+   * SHA-256, 32 bytes: write only where the file's content has it. Of several
+   * writers who name the same one, exactly one succeeds; the others get FileChanged.
+   *
+   * @generated from field: optional bytes if_match = 5;
+   */
+  ifMatch?: Uint8Array | undefined;
+
+  /**
+   * Write only where nothing has the name; otherwise AlreadyExists. Not with if_match.
+   *
+   * @generated from field: bool if_absent = 6;
+   */
+  ifAbsent: boolean;
 };
 
 /**
@@ -280,7 +302,7 @@ export const FilesWriteRequestSchema: GenMessage<FilesWriteRequest> = /*@__PURE_
  */
 export type FilesWriteResponse = Message<"cmdop.v1.FilesWriteResponse"> & {
   /**
-   * The file.
+   * The file, with the hash of its content.
    *
    * @generated from field: cmdop.v1.FileEntry entry = 1;
    */
@@ -293,6 +315,156 @@ export type FilesWriteResponse = Message<"cmdop.v1.FilesWriteResponse"> & {
  */
 export const FilesWriteResponseSchema: GenMessage<FilesWriteResponse> = /*@__PURE__*/
   messageDesc(file_cmdop_v1_files, 6);
+
+/**
+ * What to add to a file.
+ *
+ * @generated from message cmdop.v1.FilesAppendRequest
+ */
+export type FilesAppendRequest = Message<"cmdop.v1.FilesAppendRequest"> & {
+  /**
+   * The file; made where there is none.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * The bytes, 4 MiB at most. They are added in place: who reads meanwhile may see a part of them.
+   *
+   * @generated from field: bytes content = 2;
+   */
+  content: Uint8Array;
+
+  /**
+   * Append only where the file has this many bytes (0: also where there is no
+   * file); otherwise FileChanged. Makes an append that is sent twice happen once.
+   *
+   * @generated from field: optional uint64 if_size = 3;
+   */
+  ifSize?: bigint | undefined;
+
+  /**
+   * As in FilesWriteRequest.
+   *
+   * @generated from field: optional uint32 mode = 4;
+   */
+  mode?: number | undefined;
+
+  /**
+   * As in FilesWriteRequest.
+   *
+   * @generated from field: bool create_parents = 5;
+   */
+  createParents: boolean;
+};
+
+/**
+ * Describes the message cmdop.v1.FilesAppendRequest.
+ * Use `create(FilesAppendRequestSchema)` to create a new message.
+ */
+export const FilesAppendRequestSchema: GenMessage<FilesAppendRequest> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 7);
+
+/**
+ * The file as it is now.
+ *
+ * @generated from message cmdop.v1.FilesAppendResponse
+ */
+export type FilesAppendResponse = Message<"cmdop.v1.FilesAppendResponse"> & {
+  /**
+   * The file.
+   *
+   * @generated from field: cmdop.v1.FileEntry entry = 1;
+   */
+  entry?: FileEntry | undefined;
+};
+
+/**
+ * Describes the message cmdop.v1.FilesAppendResponse.
+ * Use `create(FilesAppendResponseSchema)` to create a new message.
+ */
+export const FilesAppendResponseSchema: GenMessage<FilesAppendResponse> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 8);
+
+/**
+ * What to replace in a file.
+ *
+ * @generated from message cmdop.v1.FilesEditRequest
+ */
+export type FilesEditRequest = Message<"cmdop.v1.FilesEditRequest"> & {
+  /**
+   * The file, of 16 MiB at most.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * The exact bytes to find; not empty. Matches do not overlap.
+   *
+   * @generated from field: bytes old = 2;
+   */
+  old: Uint8Array;
+
+  /**
+   * What takes their place.
+   *
+   * @generated from field: bytes new = 3;
+   */
+  new: Uint8Array;
+
+  /**
+   * Replace every match. Otherwise there must be exactly one: none or several are
+   * refused with InvalidArgument that says how many, and the file stays as it is.
+   *
+   * @generated from field: bool all = 4;
+   */
+  all: boolean;
+
+  /**
+   * As in FilesWriteRequest. Without it the edit still never overwrites a
+   * change that somebody else makes while it is under way.
+   *
+   * @generated from field: optional bytes if_match = 5;
+   */
+  ifMatch?: Uint8Array | undefined;
+};
+
+/**
+ * Describes the message cmdop.v1.FilesEditRequest.
+ * Use `create(FilesEditRequestSchema)` to create a new message.
+ */
+export const FilesEditRequestSchema: GenMessage<FilesEditRequest> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 9);
+
+/**
+ * The file as it is now.
+ *
+ * @generated from message cmdop.v1.FilesEditResponse
+ */
+export type FilesEditResponse = Message<"cmdop.v1.FilesEditResponse"> & {
+  /**
+   * The file, with the hash of its content.
+   *
+   * @generated from field: cmdop.v1.FileEntry entry = 1;
+   */
+  entry?: FileEntry | undefined;
+
+  /**
+   * Matches that were replaced.
+   *
+   * @generated from field: uint32 replacements = 2;
+   */
+  replacements: number;
+};
+
+/**
+ * Describes the message cmdop.v1.FilesEditResponse.
+ * Use `create(FilesEditResponseSchema)` to create a new message.
+ */
+export const FilesEditResponseSchema: GenMessage<FilesEditResponse> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 10);
 
 /**
  * What to delete.
@@ -320,7 +492,7 @@ export type FilesDeleteRequest = Message<"cmdop.v1.FilesDeleteRequest"> & {
  * Use `create(FilesDeleteRequestSchema)` to create a new message.
  */
 export const FilesDeleteRequestSchema: GenMessage<FilesDeleteRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 7);
+  messageDesc(file_cmdop_v1_files, 11);
 
 /**
  * Nothing to say.
@@ -335,7 +507,7 @@ export type FilesDeleteResponse = Message<"cmdop.v1.FilesDeleteResponse"> & {
  * Use `create(FilesDeleteResponseSchema)` to create a new message.
  */
 export const FilesDeleteResponseSchema: GenMessage<FilesDeleteResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 8);
+  messageDesc(file_cmdop_v1_files, 12);
 
 /**
  * What to copy.
@@ -377,7 +549,7 @@ export type FilesCopyRequest = Message<"cmdop.v1.FilesCopyRequest"> & {
  * Use `create(FilesCopyRequestSchema)` to create a new message.
  */
 export const FilesCopyRequestSchema: GenMessage<FilesCopyRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 9);
+  messageDesc(file_cmdop_v1_files, 13);
 
 /**
  * The copy.
@@ -398,7 +570,7 @@ export type FilesCopyResponse = Message<"cmdop.v1.FilesCopyResponse"> & {
  * Use `create(FilesCopyResponseSchema)` to create a new message.
  */
 export const FilesCopyResponseSchema: GenMessage<FilesCopyResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 10);
+  messageDesc(file_cmdop_v1_files, 14);
 
 /**
  * What to move.
@@ -433,7 +605,7 @@ export type FilesMoveRequest = Message<"cmdop.v1.FilesMoveRequest"> & {
  * Use `create(FilesMoveRequestSchema)` to create a new message.
  */
 export const FilesMoveRequestSchema: GenMessage<FilesMoveRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 11);
+  messageDesc(file_cmdop_v1_files, 15);
 
 /**
  * What was moved.
@@ -454,7 +626,7 @@ export type FilesMoveResponse = Message<"cmdop.v1.FilesMoveResponse"> & {
  * Use `create(FilesMoveResponseSchema)` to create a new message.
  */
 export const FilesMoveResponseSchema: GenMessage<FilesMoveResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 12);
+  messageDesc(file_cmdop_v1_files, 16);
 
 /**
  * Which directory to make.
@@ -489,7 +661,7 @@ export type FilesMkdirRequest = Message<"cmdop.v1.FilesMkdirRequest"> & {
  * Use `create(FilesMkdirRequestSchema)` to create a new message.
  */
 export const FilesMkdirRequestSchema: GenMessage<FilesMkdirRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 13);
+  messageDesc(file_cmdop_v1_files, 17);
 
 /**
  * The directory.
@@ -510,7 +682,7 @@ export type FilesMkdirResponse = Message<"cmdop.v1.FilesMkdirResponse"> & {
  * Use `create(FilesMkdirResponseSchema)` to create a new message.
  */
 export const FilesMkdirResponseSchema: GenMessage<FilesMkdirResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 14);
+  messageDesc(file_cmdop_v1_files, 18);
 
 /**
  * What to describe.
@@ -524,6 +696,13 @@ export type FilesInfoRequest = Message<"cmdop.v1.FilesInfoRequest"> & {
    * @generated from field: string path = 1;
    */
   path: string;
+
+  /**
+   * Also the hash of a regular file's content, which means to read it whole.
+   *
+   * @generated from field: bool hash = 2;
+   */
+  hash: boolean;
 };
 
 /**
@@ -531,7 +710,7 @@ export type FilesInfoRequest = Message<"cmdop.v1.FilesInfoRequest"> & {
  * Use `create(FilesInfoRequestSchema)` to create a new message.
  */
 export const FilesInfoRequestSchema: GenMessage<FilesInfoRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 15);
+  messageDesc(file_cmdop_v1_files, 19);
 
 /**
  * What it is.
@@ -552,7 +731,7 @@ export type FilesInfoResponse = Message<"cmdop.v1.FilesInfoResponse"> & {
  * Use `create(FilesInfoResponseSchema)` to create a new message.
  */
 export const FilesInfoResponseSchema: GenMessage<FilesInfoResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 16);
+  messageDesc(file_cmdop_v1_files, 20);
 
 /**
  * What to stream.
@@ -587,7 +766,7 @@ export type FilesReadStreamRequest = Message<"cmdop.v1.FilesReadStreamRequest"> 
  * Use `create(FilesReadStreamRequestSchema)` to create a new message.
  */
 export const FilesReadStreamRequestSchema: GenMessage<FilesReadStreamRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 17);
+  messageDesc(file_cmdop_v1_files, 21);
 
 /**
  * A piece of the file.
@@ -608,7 +787,7 @@ export type FilesReadStreamResponse = Message<"cmdop.v1.FilesReadStreamResponse"
  * Use `create(FilesReadStreamResponseSchema)` to create a new message.
  */
 export const FilesReadStreamResponseSchema: GenMessage<FilesReadStreamResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 18);
+  messageDesc(file_cmdop_v1_files, 22);
 
 /**
  * A piece of the new content. The first message carries header, the last one
@@ -644,7 +823,7 @@ export type FilesWriteStreamRequest = Message<"cmdop.v1.FilesWriteStreamRequest"
  * Use `create(FilesWriteStreamRequestSchema)` to create a new message.
  */
 export const FilesWriteStreamRequestSchema: GenMessage<FilesWriteStreamRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 19);
+  messageDesc(file_cmdop_v1_files, 23);
 
 /**
  * What is to be written.
@@ -672,6 +851,20 @@ export type FilesWriteStreamRequest_Header = Message<"cmdop.v1.FilesWriteStreamR
    * @generated from field: bool create_parents = 3;
    */
   createParents: boolean;
+
+  /**
+   * As in FilesWriteRequest; looked at before the content is taken in, and again at the finish.
+   *
+   * @generated from field: optional bytes if_match = 4;
+   */
+  ifMatch?: Uint8Array | undefined;
+
+  /**
+   * As in FilesWriteRequest.
+   *
+   * @generated from field: bool if_absent = 5;
+   */
+  ifAbsent: boolean;
 };
 
 /**
@@ -679,7 +872,7 @@ export type FilesWriteStreamRequest_Header = Message<"cmdop.v1.FilesWriteStreamR
  * Use `create(FilesWriteStreamRequest_HeaderSchema)` to create a new message.
  */
 export const FilesWriteStreamRequest_HeaderSchema: GenMessage<FilesWriteStreamRequest_Header> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 19, 0);
+  messageDesc(file_cmdop_v1_files, 23, 0);
 
 /**
  * The writer's word that this is all.
@@ -707,7 +900,7 @@ export type FilesWriteStreamRequest_Finish = Message<"cmdop.v1.FilesWriteStreamR
  * Use `create(FilesWriteStreamRequest_FinishSchema)` to create a new message.
  */
 export const FilesWriteStreamRequest_FinishSchema: GenMessage<FilesWriteStreamRequest_Finish> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 19, 1);
+  messageDesc(file_cmdop_v1_files, 23, 1);
 
 /**
  * The file as it is now.
@@ -728,7 +921,7 @@ export type FilesWriteStreamResponse = Message<"cmdop.v1.FilesWriteStreamRespons
  * Use `create(FilesWriteStreamResponseSchema)` to create a new message.
  */
 export const FilesWriteStreamResponseSchema: GenMessage<FilesWriteStreamResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 20);
+  messageDesc(file_cmdop_v1_files, 24);
 
 /**
  * What kind of thing a path names.
@@ -821,6 +1014,26 @@ export const Files: GenService<{
     methodKind: "unary";
     input: typeof FilesWriteRequestSchema;
     output: typeof FilesWriteResponseSchema;
+  },
+  /**
+   * Append adds bytes to the end of a file, in place.
+   *
+   * @generated from rpc cmdop.v1.Files.Append
+   */
+  append: {
+    methodKind: "unary";
+    input: typeof FilesAppendRequestSchema;
+    output: typeof FilesAppendResponseSchema;
+  },
+  /**
+   * Edit replaces exact text in a file atomically, or changes nothing.
+   *
+   * @generated from rpc cmdop.v1.Files.Edit
+   */
+  edit: {
+    methodKind: "unary";
+    input: typeof FilesEditRequestSchema;
+    output: typeof FilesEditResponseSchema;
   },
   /**
    * Delete removes a file, a link itself, or (when asked) a whole directory.
