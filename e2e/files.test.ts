@@ -9,6 +9,12 @@ const BIG_BYTES = 20 * 1024 * 1024;
 
 const doors = useDoors();
 
+async function collected<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
+
 describe.each(["relay", "local"] as const)("files through the %s door", (door) => {
   const files = () => doors.client(door).files;
   let directory: string;
@@ -117,6 +123,50 @@ describe.each(["relay", "local"] as const)("files through the %s door", (door) =
       code: "FileChanged",
     });
     expect(await files().readText(at("new/log"))).toBe("one\ntwo\nthree\n");
+  });
+
+  it("walks a tree and searches it, names and contents", async () => {
+    await files().write(at("tree/src/a.ts"), "const port = 80;\n// the end\n", { parents: true });
+    await files().write(at("tree/src/deep/b.ts"), "import port\n", { parents: true });
+    await files().write(at("tree/node_modules/c.ts"), "port", { parents: true });
+    await files().write(at("tree/image"), new Uint8Array([0, 1, 2]));
+    const walked = await collected(files().walk(at("tree"), { exclude: "node_modules" }));
+    expect(walked.map(({ path: each }) => path.relative(at("tree"), each)).sort()).toEqual([
+      "image",
+      "src",
+      "src/a.ts",
+      "src/deep",
+      "src/deep/b.ts",
+    ]);
+    const flat = await collected(files().walk(at("tree"), { depth: 1, name: ["s*", "i*"] }));
+    expect(flat.map(({ name, type }) => `${name} ${type}`).sort()).toEqual(["image file", "src directory"]);
+
+    const events = await collected(
+      files().search(at("tree"), { content: /PORT( = \d+)?/i, exclude: ["node_modules"], contextLines: 1 }),
+    );
+    const matches = events.flatMap((event) => (event.type === "match" ? [event] : []));
+    expect(matches.map(({ text }) => text).sort()).toEqual(["const port = 80;", "import port"]);
+    expect(matches.find(({ path: each }) => each === at("tree/src/a.ts"))).toMatchObject({
+      line: 1,
+      column: 6,
+      length: 9,
+      before: [],
+      after: ["// the end"],
+    });
+    expect(events).toContainEqual(
+      expect.objectContaining({ type: "skipped", path: at("tree/image"), reason: "binary" }),
+    );
+    expect(events.at(-1)).toEqual({ type: "ended", files: 3, results: 2, limited: false });
+    const named = await collected(files().search(at("tree"), { name: "src/**/*.ts" }));
+    expect(named.map((event) => (event.type === "file" ? event.file.name : event.type)).sort()).toEqual([
+      "a.ts",
+      "b.ts",
+      "ended",
+    ]);
+    const plain = await collected(files().search(at("tree/src/a.ts"), { content: "= 80;" }));
+    expect(plain.map(({ type }) => type)).toEqual(["match", "ended"]);
+    const tooMany = files().search(at("tree"), { name: `{${"a,".repeat(100)}}` });
+    await expect(collected(tooMany)).rejects.toMatchObject({ code: "InvalidArgument" });
   });
 
   it("an upload whose source fails commits nothing and leaves nothing", async () => {

@@ -105,6 +105,9 @@ export {
   type FileEntry,
   FileEntrySchema,
   Files,
+  type FilesMatch,
+  type FilesSkipped,
+  FilesSkipped_Reason,
   type FilesWriteStreamRequest,
   FileType,
 } from "./gen/cmdop/v1/files_pb.ts";

@@ -92,6 +92,8 @@ export const METHODS: Readonly<Record<string, MethodRule>> = {
   "/cmdop.v1.Jobs/List": { scopes: ["terminal"], lane: "interactive", retry: "safe" },
 
   "/cmdop.v1.Files/List": read("interactive"),
+  "/cmdop.v1.Files/Walk": read("bulk"),
+  "/cmdop.v1.Files/Search": read("bulk"),
   "/cmdop.v1.Files/Read": read("interactive"),
   "/cmdop.v1.Files/Info": read("interactive"),
   "/cmdop.v1.Files/ReadStream": read("bulk"),

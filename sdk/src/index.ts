@@ -16,6 +16,11 @@ export type {
   MkdirOptions,
   MoveOptions,
   ReadOptions,
+  SearchEvent,
+  SearchMatch,
+  SearchOptions,
+  SkippedPath,
+  WalkOptions,
   WriteOptions,
 } from "./files/types.ts";
 export type { MachineClient, MachineDescription } from "./machine.ts";

@@ -7,6 +7,14 @@ import { childOf, type Pin } from "./pin.ts";
 /** What kind of thing a path names. */
 export type EntryType = "file" | "directory" | "symlink" | "other";
 
+/** Something that was passed over, and why. */
+export interface Skipped {
+  readonly path: string;
+  readonly reason: "unreadable" | "binary" | "too_large" | "long_line";
+  /** Why, in words. */
+  readonly message: string;
+}
+
 /** One file, directory or link, as callers see it. */
 export interface Entry {
   readonly name: string;
@@ -25,6 +33,8 @@ export interface Entry {
   readonly rawName?: Uint8Array;
   /** SHA-256 of the content, where it is known. */
   readonly sha256?: Uint8Array;
+  /** Of a directory in a walk: why what lies in it is missing. */
+  readonly unread?: Skipped;
 }
 
 /** All bits that chmod sets. */

@@ -1,9 +1,8 @@
-import { CmdopError, type Files, type FilesWriteStreamRequest, FileType, type Handlers } from "@cmdop/proto";
+import { CmdopError, type Files, type FilesWriteStreamRequest, type Handlers } from "@cmdop/proto";
 import { appendContent } from "../files/append.ts";
 import type { Boundary } from "../files/boundary.ts";
 import { copy } from "../files/copy.ts";
 import { edit } from "../files/edit.ts";
-import type { Entry, EntryType } from "../files/entry.ts";
 import { info } from "../files/info.ts";
 import { list } from "../files/list.ts";
 import { makeDirectory } from "../files/mkdir.ts";
@@ -12,9 +11,13 @@ import { expandPath } from "../files/path.ts";
 import { systemPinning } from "../files/pin.ts";
 import { readContent, streamContent } from "../files/read.ts";
 import { remove } from "../files/remove.ts";
+import { search } from "../files/search/search.ts";
 import { receiveContent, type UploadPiece } from "../files/upload.ts";
+import { walk } from "../files/walk.ts";
 import { writeContent } from "../files/write.ts";
 import type { Caller } from "../policy/caller.ts";
+import { batched } from "./batched.ts";
+import { entryBytes, eventBytes, searchMessage, toMessage } from "./files-messages.ts";
 
 /** What the files service has to know of its machine. */
 export interface FilesOptions {
@@ -34,6 +37,15 @@ export function filesHandlers(options: FilesOptions): Handlers<typeof Files, Cal
     async list({ path, ...options }, { caller }) {
       const { entries, nextPage } = await list(boundaryOf(caller), path, options);
       return { entries: entries.map(toMessage), nextPage };
+    },
+    async *walk({ path, ...options }, { caller, signal }) {
+      for await (const entries of batched(walk(boundaryOf(caller), path, options, signal), entryBytes)) {
+        yield { entries: entries.map(toMessage) };
+      }
+    },
+    async *search({ path, ...options }, { caller, signal }) {
+      const events = search(boundaryOf(caller), path, options, signal);
+      for await (const batch of batched(events, eventBytes)) yield searchMessage(batch);
     },
     read: ({ path, ...range }, { caller }) => readContent(boundaryOf(caller), path, range),
     async write({ path, content, ...options }, { caller }) {
@@ -72,17 +84,6 @@ export function filesHandlers(options: FilesOptions): Handlers<typeof Files, Cal
       return { entry: toMessage(await receiveContent(boundaryOf(caller), path, pieces, options)) };
     },
   };
-}
-
-const FILE_TYPES: Readonly<Record<EntryType, FileType>> = {
-  file: FileType.FILE,
-  directory: FileType.DIRECTORY,
-  symlink: FileType.SYMLINK,
-  other: FileType.OTHER,
-};
-
-function toMessage({ type, ...entry }: Entry) {
-  return { ...entry, type: FILE_TYPES[type] };
 }
 
 type Header = NonNullable<FilesWriteStreamRequest["header"]>;

@@ -41,6 +41,8 @@ export async function started(
   });
   serve(server, Files, admit, {
     list: unused,
+    walk: unused,
+    search: unused,
     read: unused,
     write: unused,
     append: unused,

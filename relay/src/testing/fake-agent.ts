@@ -245,6 +245,12 @@ const files: Handlers<typeof Files, undefined> = {
   async list() {
     return { entries: [] };
   },
+  async *walk() {
+    yield { entries: [] };
+  },
+  async *search() {
+    yield { summary: {} };
+  },
   /** `/fail/N` fails with N characters, `/N` has N bytes. */
   async read({ path }) {
     const [, verb = "", size] = path.split("/");

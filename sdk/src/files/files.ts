@@ -2,6 +2,7 @@ import { type CallOptions, CmdopError, Files as FilesService, type ServiceClient
 import type { MachineCaller } from "../connection/caller.ts";
 import { fileInfo } from "./file-info.ts";
 import { methodOf } from "./method-of.ts";
+import { searchTree, walkTree } from "./search.ts";
 import type {
   CopyOptions,
   DeleteOptions,
@@ -15,7 +16,10 @@ import type {
   MkdirOptions,
   MoveOptions,
   ReadOptions,
+  SearchEvent,
+  SearchOptions,
   SignalOption,
+  WalkOptions,
   WriteOptions,
 } from "./types.ts";
 import { bytesOf, hashBytes, writeFile } from "./write.ts";
@@ -43,6 +47,20 @@ export class Files {
       options,
     );
     return { entries: entries.map(fileInfo), ...(nextPage === "" ? {} : { nextPage }) };
+  }
+
+  /**
+   * All that lies below a directory, as it is found: each directory before what
+   * lies in it, otherwise in no order. Links are told of and never followed.
+   * What can't be read is told by `unread` of its directory's entry.
+   */
+  walk(path: string, options: WalkOptions = {}): AsyncGenerator<FileInfo> {
+    return walkTree({ files: this.#files, caller: this.#caller }, path, options);
+  }
+
+  /** Searches a directory's tree, or one file, for names, for lines, or for lines in files with such names. */
+  search(path: string, options: SearchOptions): AsyncGenerator<SearchEvent> {
+    return searchTree({ files: this.#files, caller: this.#caller }, path, options);
   }
 
   /** A file's bytes, or a range of them. Files over 1 GiB: readStream. */

@@ -20,6 +20,16 @@ export interface FileInfo {
   readonly linkTarget?: string;
   /** SHA-256 of the content in hex: from `info` with `hash`, `write` and `edit`. Give it as `ifMatch` to change just this content. */
   readonly sha256?: string;
+  /** Of a directory in a walk: why (all or some of) what lies in it is missing. */
+  readonly unread?: SkippedPath;
+}
+
+/** Something that a walk or a search passed over. */
+export interface SkippedPath {
+  readonly path: string;
+  readonly reason: "unreadable" | "binary" | "too_large" | "long_line";
+  /** Why, in words. */
+  readonly message: string;
 }
 
 /** What every call takes. */
@@ -70,6 +80,56 @@ export interface FileList {
   /** Absent on the last page. */
   readonly nextPage?: string;
 }
+
+/** Options of `walk`. Globs: `*`, `?`, `[a-z]`, `{a,b}` and `**`; without a slash they match names, with one paths below the directory. */
+export interface WalkOptions extends SignalOption {
+  /** Levels to go down: 1 is only the directory itself; all unless given, 256 at most. */
+  readonly depth?: number | undefined;
+  /** A glob, or 16 at most: only what one of them matches. */
+  readonly name?: string | readonly string[] | undefined;
+  /** Globs of what is left out with all that lies in it, as `node_modules`. */
+  readonly exclude?: string | readonly string[] | undefined;
+  /** False leaves out names that begin with a dot; true unless given. */
+  readonly hidden?: boolean | undefined;
+}
+
+/** Options of `search`: `name`, `content` or both must be given. */
+export interface SearchOptions extends WalkOptions {
+  /** Matched against each line of each regular file: a regular expression, of which the flags i, s and u count, or plain text. */
+  readonly content?: string | RegExp | undefined;
+  /** True takes upper and lower case for the same. */
+  readonly ignoreCase?: boolean | undefined;
+  /** Lines shown before and after each matching line; 0 unless given, at most 20. */
+  readonly contextLines?: number | undefined;
+  /** The search ends after as many matching lines (without `content`: files); 1,000 unless given, at most 100,000. */
+  readonly maxResults?: number | undefined;
+  /** Larger files are passed over, and told of; 64 MiB unless given. */
+  readonly maxFileBytes?: number | undefined;
+}
+
+/** A line that matches. */
+export interface SearchMatch {
+  readonly path: string;
+  /** From 1. */
+  readonly line: number;
+  /** Where in the line the first match begins, in UTF-16 units from 0, and how long it is. */
+  readonly column: number;
+  readonly length: number;
+  /** The line without its end; of a long one the part around the match. */
+  readonly text: string;
+  /** Where in the line `text` begins: not 0 where a long line's beginning was cut off. */
+  readonly textStart: number;
+  /** The lines around it. */
+  readonly before: readonly string[];
+  readonly after: readonly string[];
+}
+
+/** What a search comes to; `ended` is the last: where `limited`, there may be more than was shown. */
+export type SearchEvent =
+  | { readonly type: "file"; readonly file: FileInfo }
+  | ({ readonly type: "match" } & SearchMatch)
+  | ({ readonly type: "skipped" } & SkippedPath)
+  | { readonly type: "ended"; readonly files: number; readonly results: number; readonly limited: boolean };
 
 /** Which part of a file to read. */
 export interface ReadOptions extends SignalOption {

@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file cmdop/v1/files.proto.
  */
 export const file_cmdop_v1_files: GenFile = /*@__PURE__*/
-  fileDesc("ChRjbWRvcC92MS9maWxlcy5wcm90bxIIY21kb3AudjEi/wEKCUZpbGVFbnRyeRIMCgRuYW1lGAEgASgJEgwKBHBhdGgYAiABKAkSIAoEdHlwZRgDIAEoDjISLmNtZG9wLnYxLkZpbGVUeXBlEgwKBHNpemUYBCABKAQSEAoIbXRpbWVfbXMYBSABKAESDAoEbW9kZRgGIAEoDRILCgN1aWQYByABKA0SCwoDZ2lkGAggASgNEhgKC2xpbmtfdGFyZ2V0GAkgASgJSACIAQESFQoIcmF3X25hbWUYCiABKAxIAYgBARITCgZzaGEyNTYYCyABKAxIAogBAUIOCgxfbGlua190YXJnZXRCCwoJX3Jhd19uYW1lQgkKB19zaGEyNTYiWQoQRmlsZXNMaXN0UmVxdWVzdBIMCgRwYXRoGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoDRIMCgRwYWdlGAMgASgJEhYKDmluY2x1ZGVfaGlkZGVuGAQgASgIIkwKEUZpbGVzTGlzdFJlc3BvbnNlEiQKB2VudHJpZXMYASADKAsyEy5jbWRvcC52MS5GaWxlRW50cnkSEQoJbmV4dF9wYWdlGAIgASgJIlAKEEZpbGVzUmVhZFJlcXVlc3QSDAoEcGF0aBgBIAEoCRIOCgZvZmZzZXQYAiABKAQSEwoGbGVuZ3RoGAMgASgESACIAQFCCQoHX2xlbmd0aCIyChFGaWxlc1JlYWRSZXNwb25zZRIPCgdjb250ZW50GAEgASgMEgwKBHNpemUYAiABKAQinQEKEUZpbGVzV3JpdGVSZXF1ZXN0EgwKBHBhdGgYASABKAkSDwoHY29udGVudBgCIAEoDBIRCgRtb2RlGAMgASgNSACIAQESFgoOY3JlYXRlX3BhcmVudHMYBCABKAgSFQoIaWZfbWF0Y2gYBSABKAxIAYgBARIRCglpZl9hYnNlbnQYBiABKAhCBwoFX21vZGVCCwoJX2lmX21hdGNoIjgKEkZpbGVzV3JpdGVSZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSKJAQoSRmlsZXNBcHBlbmRSZXF1ZXN0EgwKBHBhdGgYASABKAkSDwoHY29udGVudBgCIAEoDBIUCgdpZl9zaXplGAMgASgESACIAQESEQoEbW9kZRgEIAEoDUgBiAEBEhYKDmNyZWF0ZV9wYXJlbnRzGAUgASgIQgoKCF9pZl9zaXplQgcKBV9tb2RlIjkKE0ZpbGVzQXBwZW5kUmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkiawoQRmlsZXNFZGl0UmVxdWVzdBIMCgRwYXRoGAEgASgJEgsKA29sZBgCIAEoDBILCgNuZXcYAyABKAwSCwoDYWxsGAQgASgIEhUKCGlmX21hdGNoGAUgASgMSACIAQFCCwoJX2lmX21hdGNoIk0KEUZpbGVzRWRpdFJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5EhQKDHJlcGxhY2VtZW50cxgCIAEoDSI1ChJGaWxlc0RlbGV0ZVJlcXVlc3QSDAoEcGF0aBgBIAEoCRIRCglyZWN1cnNpdmUYAiABKAgiFQoTRmlsZXNEZWxldGVSZXNwb25zZSJdChBGaWxlc0NvcHlSZXF1ZXN0Eg4KBnNvdXJjZRgBIAEoCRITCgtkZXN0aW5hdGlvbhgCIAEoCRIRCglyZWN1cnNpdmUYAyABKAgSEQoJb3ZlcndyaXRlGAQgASgIIjcKEUZpbGVzQ29weVJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5IkoKEEZpbGVzTW92ZVJlcXVlc3QSDgoGc291cmNlGAEgASgJEhMKC2Rlc3RpbmF0aW9uGAIgASgJEhEKCW92ZXJ3cml0ZRgDIAEoCCI3ChFGaWxlc01vdmVSZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSJOChFGaWxlc01rZGlyUmVxdWVzdBIMCgRwYXRoGAEgASgJEg8KB3BhcmVudHMYAiABKAgSEQoEbW9kZRgDIAEoDUgAiAEBQgcKBV9tb2RlIjgKEkZpbGVzTWtkaXJSZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSIuChBGaWxlc0luZm9SZXF1ZXN0EgwKBHBhdGgYASABKAkSDAoEaGFzaBgCIAEoCCI3ChFGaWxlc0luZm9SZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSJWChZGaWxlc1JlYWRTdHJlYW1SZXF1ZXN0EgwKBHBhdGgYASABKAkSDgoGb2Zmc2V0GAIgASgEEhMKBmxlbmd0aBgDIAEoBEgAiAEBQgkKB19sZW5ndGgiJwoXRmlsZXNSZWFkU3RyZWFtUmVzcG9uc2USDAoEZGF0YRgBIAEoDCLHAgoXRmlsZXNXcml0ZVN0cmVhbVJlcXVlc3QSOAoGaGVhZGVyGAEgASgLMiguY21kb3AudjEuRmlsZXNXcml0ZVN0cmVhbVJlcXVlc3QuSGVhZGVyEgwKBGRhdGEYAiABKAwSOAoGZmluaXNoGAMgASgLMiguY21kb3AudjEuRmlsZXNXcml0ZVN0cmVhbVJlcXVlc3QuRmluaXNoGoEBCgZIZWFkZXISDAoEcGF0aBgBIAEoCRIRCgRtb2RlGAIgASgNSACIAQESFgoOY3JlYXRlX3BhcmVudHMYAyABKAgSFQoIaWZfbWF0Y2gYBCABKAxIAYgBARIRCglpZl9hYnNlbnQYBSABKAhCBwoFX21vZGVCCwoJX2lmX21hdGNoGiYKBkZpbmlzaBIMCgRzaXplGAEgASgEEg4KBnNoYTI1NhgCIAEoDCI+ChhGaWxlc1dyaXRlU3RyZWFtUmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkqfgoIRmlsZVR5cGUSGQoVRklMRV9UWVBFX1VOU1BFQ0lGSUVEEAASEgoORklMRV9UWVBFX0ZJTEUQARIXChNGSUxFX1RZUEVfRElSRUNUT1JZEAISFQoRRklMRV9UWVBFX1NZTUxJTksQAxITCg9GSUxFX1RZUEVfT1RIRVIQBDLQBgoFRmlsZXMSPwoETGlzdBIaLmNtZG9wLnYxLkZpbGVzTGlzdFJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc0xpc3RSZXNwb25zZRI/CgRSZWFkEhouY21kb3AudjEuRmlsZXNSZWFkUmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzUmVhZFJlc3BvbnNlEkIKBVdyaXRlEhsuY21kb3AudjEuRmlsZXNXcml0ZVJlcXVlc3QaHC5jbWRvcC52MS5GaWxlc1dyaXRlUmVzcG9uc2USRQoGQXBwZW5kEhwuY21kb3AudjEuRmlsZXNBcHBlbmRSZXF1ZXN0Gh0uY21kb3AudjEuRmlsZXNBcHBlbmRSZXNwb25zZRI/CgRFZGl0EhouY21kb3AudjEuRmlsZXNFZGl0UmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzRWRpdFJlc3BvbnNlEkUKBkRlbGV0ZRIcLmNtZG9wLnYxLkZpbGVzRGVsZXRlUmVxdWVzdBodLmNtZG9wLnYxLkZpbGVzRGVsZXRlUmVzcG9uc2USPwoEQ29weRIaLmNtZG9wLnYxLkZpbGVzQ29weVJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc0NvcHlSZXNwb25zZRI/CgRNb3ZlEhouY21kb3AudjEuRmlsZXNNb3ZlUmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzTW92ZVJlc3BvbnNlEkIKBU1rZGlyEhsuY21kb3AudjEuRmlsZXNNa2RpclJlcXVlc3QaHC5jbWRvcC52MS5GaWxlc01rZGlyUmVzcG9uc2USPwoESW5mbxIaLmNtZG9wLnYxLkZpbGVzSW5mb1JlcXVlc3QaGy5jbWRvcC52MS5GaWxlc0luZm9SZXNwb25zZRJTCgpSZWFkU3RyZWFtEiAuY21kb3AudjEuRmlsZXNSZWFkU3RyZWFtUmVxdWVzdBohLmNtZG9wLnYxLkZpbGVzUmVhZFN0cmVhbVJlc3BvbnNlMAESVgoLV3JpdGVTdHJlYW0SIS5jbWRvcC52MS5GaWxlc1dyaXRlU3RyZWFtUmVxdWVzdBoiLmNtZG9wLnYxLkZpbGVzV3JpdGVTdHJlYW1SZXNwb25zZSgBYgZwcm90bzM");
+  fileDesc("ChRjbWRvcC92MS9maWxlcy5wcm90bxIIY21kb3AudjEitwIKCUZpbGVFbnRyeRIMCgRuYW1lGAEgASgJEgwKBHBhdGgYAiABKAkSIAoEdHlwZRgDIAEoDjISLmNtZG9wLnYxLkZpbGVUeXBlEgwKBHNpemUYBCABKAQSEAoIbXRpbWVfbXMYBSABKAESDAoEbW9kZRgGIAEoDRILCgN1aWQYByABKA0SCwoDZ2lkGAggASgNEhgKC2xpbmtfdGFyZ2V0GAkgASgJSACIAQESFQoIcmF3X25hbWUYCiABKAxIAYgBARITCgZzaGEyNTYYCyABKAxIAogBARIrCgZ1bnJlYWQYDCABKAsyFi5jbWRvcC52MS5GaWxlc1NraXBwZWRIA4gBAUIOCgxfbGlua190YXJnZXRCCwoJX3Jhd19uYW1lQgkKB19zaGEyNTZCCQoHX3VucmVhZCLUAQoMRmlsZXNTa2lwcGVkEgwKBHBhdGgYASABKAkSLQoGcmVhc29uGAIgASgOMh0uY21kb3AudjEuRmlsZXNTa2lwcGVkLlJlYXNvbhIPCgdtZXNzYWdlGAMgASgJInYKBlJlYXNvbhIWChJSRUFTT05fVU5TUEVDSUZJRUQQABIVChFSRUFTT05fVU5SRUFEQUJMRRABEhEKDVJFQVNPTl9CSU5BUlkQAhIUChBSRUFTT05fVE9PX0xBUkdFEAMSFAoQUkVBU09OX0xPTkdfTElORRAEIlkKEEZpbGVzTGlzdFJlcXVlc3QSDAoEcGF0aBgBIAEoCRIRCglwYWdlX3NpemUYAiABKA0SDAoEcGFnZRgDIAEoCRIWCg5pbmNsdWRlX2hpZGRlbhgEIAEoCCJMChFGaWxlc0xpc3RSZXNwb25zZRIkCgdlbnRyaWVzGAEgAygLMhMuY21kb3AudjEuRmlsZUVudHJ5EhEKCW5leHRfcGFnZRgCIAEoCSJrChBGaWxlc1dhbGtSZXF1ZXN0EgwKBHBhdGgYASABKAkSEQoJbWF4X2RlcHRoGAIgASgNEg0KBW5hbWVzGAMgAygJEg8KB2V4Y2x1ZGUYBCADKAkSFgoOaW5jbHVkZV9oaWRkZW4YBSABKAgiOQoRRmlsZXNXYWxrUmVzcG9uc2USJAoHZW50cmllcxgBIAMoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSLiAQoSRmlsZXNTZWFyY2hSZXF1ZXN0EgwKBHBhdGgYASABKAkSEQoJbWF4X2RlcHRoGAIgASgNEg0KBW5hbWVzGAMgAygJEg8KB2V4Y2x1ZGUYBCADKAkSFgoOaW5jbHVkZV9oaWRkZW4YBSABKAgSFAoHY29udGVudBgGIAEoCUgAiAEBEg0KBWZsYWdzGAcgASgJEhUKDWNvbnRleHRfbGluZXMYCCABKA0SEwoLbWF4X3Jlc3VsdHMYCSABKA0SFgoObWF4X2ZpbGVfYnl0ZXMYCiABKARCCgoIX2NvbnRlbnQiywEKE0ZpbGVzU2VhcmNoUmVzcG9uc2USJAoHZW50cmllcxgBIAMoCzITLmNtZG9wLnYxLkZpbGVFbnRyeRIlCgdtYXRjaGVzGAIgAygLMhQuY21kb3AudjEuRmlsZXNNYXRjaBInCgdza2lwcGVkGAMgAygLMhYuY21kb3AudjEuRmlsZXNTa2lwcGVkEjIKB3N1bW1hcnkYBCABKAsyHC5jbWRvcC52MS5GaWxlc1NlYXJjaFN1bW1hcnlIAIgBAUIKCghfc3VtbWFyeSKJAQoKRmlsZXNNYXRjaBIMCgRwYXRoGAEgASgJEgwKBGxpbmUYAiABKAQSDgoGY29sdW1uGAMgASgNEg4KBmxlbmd0aBgEIAEoDRIMCgR0ZXh0GAUgASgJEhIKCnRleHRfc3RhcnQYBiABKA0SDgoGYmVmb3JlGAcgAygJEg0KBWFmdGVyGAggAygJIkUKEkZpbGVzU2VhcmNoU3VtbWFyeRINCgVmaWxlcxgBIAEoBBIPCgdyZXN1bHRzGAIgASgEEg8KB2xpbWl0ZWQYAyABKAgiUAoQRmlsZXNSZWFkUmVxdWVzdBIMCgRwYXRoGAEgASgJEg4KBm9mZnNldBgCIAEoBBITCgZsZW5ndGgYAyABKARIAIgBAUIJCgdfbGVuZ3RoIjIKEUZpbGVzUmVhZFJlc3BvbnNlEg8KB2NvbnRlbnQYASABKAwSDAoEc2l6ZRgCIAEoBCKdAQoRRmlsZXNXcml0ZVJlcXVlc3QSDAoEcGF0aBgBIAEoCRIPCgdjb250ZW50GAIgASgMEhEKBG1vZGUYAyABKA1IAIgBARIWCg5jcmVhdGVfcGFyZW50cxgEIAEoCBIVCghpZl9tYXRjaBgFIAEoDEgBiAEBEhEKCWlmX2Fic2VudBgGIAEoCEIHCgVfbW9kZUILCglfaWZfbWF0Y2giOAoSRmlsZXNXcml0ZVJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5IokBChJGaWxlc0FwcGVuZFJlcXVlc3QSDAoEcGF0aBgBIAEoCRIPCgdjb250ZW50GAIgASgMEhQKB2lmX3NpemUYAyABKARIAIgBARIRCgRtb2RlGAQgASgNSAGIAQESFgoOY3JlYXRlX3BhcmVudHMYBSABKAhCCgoIX2lmX3NpemVCBwoFX21vZGUiOQoTRmlsZXNBcHBlbmRSZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSJrChBGaWxlc0VkaXRSZXF1ZXN0EgwKBHBhdGgYASABKAkSCwoDb2xkGAIgASgMEgsKA25ldxgDIAEoDBILCgNhbGwYBCABKAgSFQoIaWZfbWF0Y2gYBSABKAxIAIgBAUILCglfaWZfbWF0Y2giTQoRRmlsZXNFZGl0UmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkSFAoMcmVwbGFjZW1lbnRzGAIgASgNIjUKEkZpbGVzRGVsZXRlUmVxdWVzdBIMCgRwYXRoGAEgASgJEhEKCXJlY3Vyc2l2ZRgCIAEoCCIVChNGaWxlc0RlbGV0ZVJlc3BvbnNlIl0KEEZpbGVzQ29weVJlcXVlc3QSDgoGc291cmNlGAEgASgJEhMKC2Rlc3RpbmF0aW9uGAIgASgJEhEKCXJlY3Vyc2l2ZRgDIAEoCBIRCglvdmVyd3JpdGUYBCABKAgiNwoRRmlsZXNDb3B5UmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkiSgoQRmlsZXNNb3ZlUmVxdWVzdBIOCgZzb3VyY2UYASABKAkSEwoLZGVzdGluYXRpb24YAiABKAkSEQoJb3ZlcndyaXRlGAMgASgIIjcKEUZpbGVzTW92ZVJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5Ik4KEUZpbGVzTWtkaXJSZXF1ZXN0EgwKBHBhdGgYASABKAkSDwoHcGFyZW50cxgCIAEoCBIRCgRtb2RlGAMgASgNSACIAQFCBwoFX21vZGUiOAoSRmlsZXNNa2RpclJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5Ii4KEEZpbGVzSW5mb1JlcXVlc3QSDAoEcGF0aBgBIAEoCRIMCgRoYXNoGAIgASgIIjcKEUZpbGVzSW5mb1Jlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5IlYKFkZpbGVzUmVhZFN0cmVhbVJlcXVlc3QSDAoEcGF0aBgBIAEoCRIOCgZvZmZzZXQYAiABKAQSEwoGbGVuZ3RoGAMgASgESACIAQFCCQoHX2xlbmd0aCInChdGaWxlc1JlYWRTdHJlYW1SZXNwb25zZRIMCgRkYXRhGAEgASgMIscCChdGaWxlc1dyaXRlU3RyZWFtUmVxdWVzdBI4CgZoZWFkZXIYASABKAsyKC5jbWRvcC52MS5GaWxlc1dyaXRlU3RyZWFtUmVxdWVzdC5IZWFkZXISDAoEZGF0YRgCIAEoDBI4CgZmaW5pc2gYAyABKAsyKC5jbWRvcC52MS5GaWxlc1dyaXRlU3RyZWFtUmVxdWVzdC5GaW5pc2gagQEKBkhlYWRlchIMCgRwYXRoGAEgASgJEhEKBG1vZGUYAiABKA1IAIgBARIWCg5jcmVhdGVfcGFyZW50cxgDIAEoCBIVCghpZl9tYXRjaBgEIAEoDEgBiAEBEhEKCWlmX2Fic2VudBgFIAEoCEIHCgVfbW9kZUILCglfaWZfbWF0Y2gaJgoGRmluaXNoEgwKBHNpemUYASABKAQSDgoGc2hhMjU2GAIgASgMIj4KGEZpbGVzV3JpdGVTdHJlYW1SZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSp+CghGaWxlVHlwZRIZChVGSUxFX1RZUEVfVU5TUEVDSUZJRUQQABISCg5GSUxFX1RZUEVfRklMRRABEhcKE0ZJTEVfVFlQRV9ESVJFQ1RPUlkQAhIVChFGSUxFX1RZUEVfU1lNTElOSxADEhMKD0ZJTEVfVFlQRV9PVEhFUhAEMtwHCgVGaWxlcxI/CgRMaXN0EhouY21kb3AudjEuRmlsZXNMaXN0UmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzTGlzdFJlc3BvbnNlEkEKBFdhbGsSGi5jbWRvcC52MS5GaWxlc1dhbGtSZXF1ZXN0GhsuY21kb3AudjEuRmlsZXNXYWxrUmVzcG9uc2UwARJHCgZTZWFyY2gSHC5jbWRvcC52MS5GaWxlc1NlYXJjaFJlcXVlc3QaHS5jbWRvcC52MS5GaWxlc1NlYXJjaFJlc3BvbnNlMAESPwoEUmVhZBIaLmNtZG9wLnYxLkZpbGVzUmVhZFJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc1JlYWRSZXNwb25zZRJCCgVXcml0ZRIbLmNtZG9wLnYxLkZpbGVzV3JpdGVSZXF1ZXN0GhwuY21kb3AudjEuRmlsZXNXcml0ZVJlc3BvbnNlEkUKBkFwcGVuZBIcLmNtZG9wLnYxLkZpbGVzQXBwZW5kUmVxdWVzdBodLmNtZG9wLnYxLkZpbGVzQXBwZW5kUmVzcG9uc2USPwoERWRpdBIaLmNtZG9wLnYxLkZpbGVzRWRpdFJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc0VkaXRSZXNwb25zZRJFCgZEZWxldGUSHC5jbWRvcC52MS5GaWxlc0RlbGV0ZVJlcXVlc3QaHS5jbWRvcC52MS5GaWxlc0RlbGV0ZVJlc3BvbnNlEj8KBENvcHkSGi5jbWRvcC52MS5GaWxlc0NvcHlSZXF1ZXN0GhsuY21kb3AudjEuRmlsZXNDb3B5UmVzcG9uc2USPwoETW92ZRIaLmNtZG9wLnYxLkZpbGVzTW92ZVJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc01vdmVSZXNwb25zZRJCCgVNa2RpchIbLmNtZG9wLnYxLkZpbGVzTWtkaXJSZXF1ZXN0GhwuY21kb3AudjEuRmlsZXNNa2RpclJlc3BvbnNlEj8KBEluZm8SGi5jbWRvcC52MS5GaWxlc0luZm9SZXF1ZXN0GhsuY21kb3AudjEuRmlsZXNJbmZvUmVzcG9uc2USUwoKUmVhZFN0cmVhbRIgLmNtZG9wLnYxLkZpbGVzUmVhZFN0cmVhbVJlcXVlc3QaIS5jbWRvcC52MS5GaWxlc1JlYWRTdHJlYW1SZXNwb25zZTABElYKC1dyaXRlU3RyZWFtEiEuY21kb3AudjEuRmlsZXNXcml0ZVN0cmVhbVJlcXVlc3QaIi5jbWRvcC52MS5GaWxlc1dyaXRlU3RyZWFtUmVzcG9uc2UoAWIGcHJvdG8z");
 
 /**
  * One file, directory or link.
@@ -96,6 +96,13 @@ export type FileEntry = Message<"cmdop.v1.FileEntry"> & {
    * @generated from field: optional bytes sha256 = 11;
    */
   sha256?: Uint8Array | undefined;
+
+  /**
+   * Of a directory in a walk: why (all or some of) what lies in it is missing.
+   *
+   * @generated from field: optional cmdop.v1.FilesSkipped unread = 12;
+   */
+  unread?: FilesSkipped | undefined;
 };
 
 /**
@@ -104,6 +111,96 @@ export type FileEntry = Message<"cmdop.v1.FileEntry"> & {
  */
 export const FileEntrySchema: GenMessage<FileEntry> = /*@__PURE__*/
   messageDesc(file_cmdop_v1_files, 0);
+
+/**
+ * Something that was passed over.
+ *
+ * @generated from message cmdop.v1.FilesSkipped
+ */
+export type FilesSkipped = Message<"cmdop.v1.FilesSkipped"> & {
+  /**
+   * Its path.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * Why.
+   *
+   * @generated from field: cmdop.v1.FilesSkipped.Reason reason = 2;
+   */
+  reason: FilesSkipped_Reason;
+
+  /**
+   * Why, in words.
+   *
+   * @generated from field: string message = 3;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message cmdop.v1.FilesSkipped.
+ * Use `create(FilesSkippedSchema)` to create a new message.
+ */
+export const FilesSkippedSchema: GenMessage<FilesSkipped> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 1);
+
+/**
+ * Why something was passed over.
+ *
+ * @generated from enum cmdop.v1.FilesSkipped.Reason
+ */
+export const FilesSkipped_Reason = {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: REASON_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It could not be read, or may not be.
+   *
+   * @generated from enum value: REASON_UNREADABLE = 1;
+   */
+  UNREADABLE: 1,
+
+  /**
+   * It has a NUL byte, so it is no text.
+   *
+   * @generated from enum value: REASON_BINARY = 2;
+   */
+  BINARY: 2,
+
+  /**
+   * It is larger than the search was to look into.
+   *
+   * @generated from enum value: REASON_TOO_LARGE = 3;
+   */
+  TOO_LARGE: 3,
+
+  /**
+   * A line over 1 MiB: only its beginning was looked at.
+   *
+   * @generated from enum value: REASON_LONG_LINE = 4;
+   */
+  LONG_LINE: 4,
+} as const;
+
+/**
+ * Why something was passed over.
+ *
+ * @generated from enum cmdop.v1.FilesSkipped.Reason
+ */
+export type FilesSkipped_Reason = (typeof FilesSkipped_Reason)[keyof typeof FilesSkipped_Reason] | UnknownEnum;
+
+/**
+ * Describes the enum cmdop.v1.FilesSkipped.Reason.
+ */
+export const FilesSkipped_ReasonSchema: GenEnum<FilesSkipped_Reason> = /*@__PURE__*/
+  enumDesc(file_cmdop_v1_files, 1, 0);
 
 /**
  * Which directory to list.
@@ -145,7 +242,7 @@ export type FilesListRequest = Message<"cmdop.v1.FilesListRequest"> & {
  * Use `create(FilesListRequestSchema)` to create a new message.
  */
 export const FilesListRequestSchema: GenMessage<FilesListRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 1);
+  messageDesc(file_cmdop_v1_files, 2);
 
 /**
  * One page, sorted by name.
@@ -173,7 +270,311 @@ export type FilesListResponse = Message<"cmdop.v1.FilesListResponse"> & {
  * Use `create(FilesListResponseSchema)` to create a new message.
  */
 export const FilesListResponseSchema: GenMessage<FilesListResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 2);
+  messageDesc(file_cmdop_v1_files, 3);
+
+/**
+ * Which tree to walk.
+ *
+ * @generated from message cmdop.v1.FilesWalkRequest
+ */
+export type FilesWalkRequest = Message<"cmdop.v1.FilesWalkRequest"> & {
+  /**
+   * The directory. Links below it are told of and never followed.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * Levels to go down: 1 is only what lies in the directory itself; 0 means all, 256 at most.
+   *
+   * @generated from field: uint32 max_depth = 2;
+   */
+  maxDepth: number;
+
+  /**
+   * Globs, 16 at most: only what one of them matches is told of; none means
+   * everything. `*`, `?`, `[a-z]`, `{a,b}` and `**` mean what they do in a shell;
+   * one without a slash matches names, one with a slash paths below the directory.
+   *
+   * @generated from field: repeated string names = 3;
+   */
+  names: string[];
+
+  /**
+   * Globs of what is left out, with all that lies in it.
+   *
+   * @generated from field: repeated string exclude = 4;
+   */
+  exclude: string[];
+
+  /**
+   * False leaves out names that begin with a dot, and what lies in them.
+   *
+   * @generated from field: bool include_hidden = 5;
+   */
+  includeHidden: boolean;
+};
+
+/**
+ * Describes the message cmdop.v1.FilesWalkRequest.
+ * Use `create(FilesWalkRequestSchema)` to create a new message.
+ */
+export const FilesWalkRequestSchema: GenMessage<FilesWalkRequest> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 4);
+
+/**
+ * Some of what lies in the tree.
+ *
+ * @generated from message cmdop.v1.FilesWalkResponse
+ */
+export type FilesWalkResponse = Message<"cmdop.v1.FilesWalkResponse"> & {
+  /**
+   * The entries; a directory before what lies in it.
+   *
+   * @generated from field: repeated cmdop.v1.FileEntry entries = 1;
+   */
+  entries: FileEntry[];
+};
+
+/**
+ * Describes the message cmdop.v1.FilesWalkResponse.
+ * Use `create(FilesWalkResponseSchema)` to create a new message.
+ */
+export const FilesWalkResponseSchema: GenMessage<FilesWalkResponse> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 5);
+
+/**
+ * What to look for, and where.
+ *
+ * @generated from message cmdop.v1.FilesSearchRequest
+ */
+export type FilesSearchRequest = Message<"cmdop.v1.FilesSearchRequest"> & {
+  /**
+   * The directory, or one file.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * As in FilesWalkRequest.
+   *
+   * @generated from field: uint32 max_depth = 2;
+   */
+  maxDepth: number;
+
+  /**
+   * As in FilesWalkRequest. Without content, what they match is what is found.
+   *
+   * @generated from field: repeated string names = 3;
+   */
+  names: string[];
+
+  /**
+   * As in FilesWalkRequest.
+   *
+   * @generated from field: repeated string exclude = 4;
+   */
+  exclude: string[];
+
+  /**
+   * As in FilesWalkRequest.
+   *
+   * @generated from field: bool include_hidden = 5;
+   */
+  includeHidden: boolean;
+
+  /**
+   * A JavaScript regular expression, matched against each line of each regular
+   * file. One that takes too long ends the search with LimitExceeded.
+   *
+   * @generated from field: optional string content = 6;
+   */
+  content?: string | undefined;
+
+  /**
+   * Of the expression: any of i (ignore case), s and u.
+   *
+   * @generated from field: string flags = 7;
+   */
+  flags: string;
+
+  /**
+   * Lines shown before and after each matching line, 20 at most.
+   *
+   * @generated from field: uint32 context_lines = 8;
+   */
+  contextLines: number;
+
+  /**
+   * Matching lines (without content: entries) after which the search ends; 0 means 1,000, at most 100,000.
+   *
+   * @generated from field: uint32 max_results = 9;
+   */
+  maxResults: number;
+
+  /**
+   * Larger files are passed over, and told of; 0 means 64 MiB.
+   *
+   * @generated from field: uint64 max_file_bytes = 10;
+   */
+  maxFileBytes: bigint;
+};
+
+/**
+ * Describes the message cmdop.v1.FilesSearchRequest.
+ * Use `create(FilesSearchRequestSchema)` to create a new message.
+ */
+export const FilesSearchRequestSchema: GenMessage<FilesSearchRequest> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 6);
+
+/**
+ * Some of what was found.
+ *
+ * @generated from message cmdop.v1.FilesSearchResponse
+ */
+export type FilesSearchResponse = Message<"cmdop.v1.FilesSearchResponse"> & {
+  /**
+   * What the names match, in a search without content.
+   *
+   * @generated from field: repeated cmdop.v1.FileEntry entries = 1;
+   */
+  entries: FileEntry[];
+
+  /**
+   * Matching lines.
+   *
+   * @generated from field: repeated cmdop.v1.FilesMatch matches = 2;
+   */
+  matches: FilesMatch[];
+
+  /**
+   * What could have held matches, and was passed over.
+   *
+   * @generated from field: repeated cmdop.v1.FilesSkipped skipped = 3;
+   */
+  skipped: FilesSkipped[];
+
+  /**
+   * In the last message, and only there.
+   *
+   * @generated from field: optional cmdop.v1.FilesSearchSummary summary = 4;
+   */
+  summary?: FilesSearchSummary | undefined;
+};
+
+/**
+ * Describes the message cmdop.v1.FilesSearchResponse.
+ * Use `create(FilesSearchResponseSchema)` to create a new message.
+ */
+export const FilesSearchResponseSchema: GenMessage<FilesSearchResponse> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 7);
+
+/**
+ * A line that matches.
+ *
+ * @generated from message cmdop.v1.FilesMatch
+ */
+export type FilesMatch = Message<"cmdop.v1.FilesMatch"> & {
+  /**
+   * The file.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * The line, from 1.
+   *
+   * @generated from field: uint64 line = 2;
+   */
+  line: bigint;
+
+  /**
+   * Where in the line the first match begins, in UTF-16 units from 0.
+   *
+   * @generated from field: uint32 column = 3;
+   */
+  column: number;
+
+  /**
+   * How long that match is, in UTF-16 units.
+   *
+   * @generated from field: uint32 length = 4;
+   */
+  length: number;
+
+  /**
+   * The line without its end; of a long one 1,024 UTF-16 units around the match.
+   *
+   * @generated from field: string text = 5;
+   */
+  text: string;
+
+  /**
+   * Where in the line the text begins: not 0 where a long line's beginning was cut off.
+   *
+   * @generated from field: uint32 text_start = 6;
+   */
+  textStart: number;
+
+  /**
+   * The lines before, each cut after 1,024 UTF-16 units.
+   *
+   * @generated from field: repeated string before = 7;
+   */
+  before: string[];
+
+  /**
+   * The lines after, each cut after 1,024 UTF-16 units.
+   *
+   * @generated from field: repeated string after = 8;
+   */
+  after: string[];
+};
+
+/**
+ * Describes the message cmdop.v1.FilesMatch.
+ * Use `create(FilesMatchSchema)` to create a new message.
+ */
+export const FilesMatchSchema: GenMessage<FilesMatch> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 8);
+
+/**
+ * How a search ended.
+ *
+ * @generated from message cmdop.v1.FilesSearchSummary
+ */
+export type FilesSearchSummary = Message<"cmdop.v1.FilesSearchSummary"> & {
+  /**
+   * Files whose content was looked at.
+   *
+   * @generated from field: uint64 files = 1;
+   */
+  files: bigint;
+
+  /**
+   * Matching lines, or entries.
+   *
+   * @generated from field: uint64 results = 2;
+   */
+  results: bigint;
+
+  /**
+   * The search ended at max_results: there may be more.
+   *
+   * @generated from field: bool limited = 3;
+   */
+  limited: boolean;
+};
+
+/**
+ * Describes the message cmdop.v1.FilesSearchSummary.
+ * Use `create(FilesSearchSummarySchema)` to create a new message.
+ */
+export const FilesSearchSummarySchema: GenMessage<FilesSearchSummary> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 9);
 
 /**
  * What to read.
@@ -208,7 +609,7 @@ export type FilesReadRequest = Message<"cmdop.v1.FilesReadRequest"> & {
  * Use `create(FilesReadRequestSchema)` to create a new message.
  */
 export const FilesReadRequestSchema: GenMessage<FilesReadRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 3);
+  messageDesc(file_cmdop_v1_files, 10);
 
 /**
  * The content.
@@ -236,7 +637,7 @@ export type FilesReadResponse = Message<"cmdop.v1.FilesReadResponse"> & {
  * Use `create(FilesReadResponseSchema)` to create a new message.
  */
 export const FilesReadResponseSchema: GenMessage<FilesReadResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 4);
+  messageDesc(file_cmdop_v1_files, 11);
 
 /**
  * A whole file.
@@ -293,7 +694,7 @@ export type FilesWriteRequest = Message<"cmdop.v1.FilesWriteRequest"> & {
  * Use `create(FilesWriteRequestSchema)` to create a new message.
  */
 export const FilesWriteRequestSchema: GenMessage<FilesWriteRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 5);
+  messageDesc(file_cmdop_v1_files, 12);
 
 /**
  * The file as it is now.
@@ -314,7 +715,7 @@ export type FilesWriteResponse = Message<"cmdop.v1.FilesWriteResponse"> & {
  * Use `create(FilesWriteResponseSchema)` to create a new message.
  */
 export const FilesWriteResponseSchema: GenMessage<FilesWriteResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 6);
+  messageDesc(file_cmdop_v1_files, 13);
 
 /**
  * What to add to a file.
@@ -364,7 +765,7 @@ export type FilesAppendRequest = Message<"cmdop.v1.FilesAppendRequest"> & {
  * Use `create(FilesAppendRequestSchema)` to create a new message.
  */
 export const FilesAppendRequestSchema: GenMessage<FilesAppendRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 7);
+  messageDesc(file_cmdop_v1_files, 14);
 
 /**
  * The file as it is now.
@@ -385,7 +786,7 @@ export type FilesAppendResponse = Message<"cmdop.v1.FilesAppendResponse"> & {
  * Use `create(FilesAppendResponseSchema)` to create a new message.
  */
 export const FilesAppendResponseSchema: GenMessage<FilesAppendResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 8);
+  messageDesc(file_cmdop_v1_files, 15);
 
 /**
  * What to replace in a file.
@@ -436,7 +837,7 @@ export type FilesEditRequest = Message<"cmdop.v1.FilesEditRequest"> & {
  * Use `create(FilesEditRequestSchema)` to create a new message.
  */
 export const FilesEditRequestSchema: GenMessage<FilesEditRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 9);
+  messageDesc(file_cmdop_v1_files, 16);
 
 /**
  * The file as it is now.
@@ -464,7 +865,7 @@ export type FilesEditResponse = Message<"cmdop.v1.FilesEditResponse"> & {
  * Use `create(FilesEditResponseSchema)` to create a new message.
  */
 export const FilesEditResponseSchema: GenMessage<FilesEditResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 10);
+  messageDesc(file_cmdop_v1_files, 17);
 
 /**
  * What to delete.
@@ -492,7 +893,7 @@ export type FilesDeleteRequest = Message<"cmdop.v1.FilesDeleteRequest"> & {
  * Use `create(FilesDeleteRequestSchema)` to create a new message.
  */
 export const FilesDeleteRequestSchema: GenMessage<FilesDeleteRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 11);
+  messageDesc(file_cmdop_v1_files, 18);
 
 /**
  * Nothing to say.
@@ -507,7 +908,7 @@ export type FilesDeleteResponse = Message<"cmdop.v1.FilesDeleteResponse"> & {
  * Use `create(FilesDeleteResponseSchema)` to create a new message.
  */
 export const FilesDeleteResponseSchema: GenMessage<FilesDeleteResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 12);
+  messageDesc(file_cmdop_v1_files, 19);
 
 /**
  * What to copy.
@@ -549,7 +950,7 @@ export type FilesCopyRequest = Message<"cmdop.v1.FilesCopyRequest"> & {
  * Use `create(FilesCopyRequestSchema)` to create a new message.
  */
 export const FilesCopyRequestSchema: GenMessage<FilesCopyRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 13);
+  messageDesc(file_cmdop_v1_files, 20);
 
 /**
  * The copy.
@@ -570,7 +971,7 @@ export type FilesCopyResponse = Message<"cmdop.v1.FilesCopyResponse"> & {
  * Use `create(FilesCopyResponseSchema)` to create a new message.
  */
 export const FilesCopyResponseSchema: GenMessage<FilesCopyResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 14);
+  messageDesc(file_cmdop_v1_files, 21);
 
 /**
  * What to move.
@@ -605,7 +1006,7 @@ export type FilesMoveRequest = Message<"cmdop.v1.FilesMoveRequest"> & {
  * Use `create(FilesMoveRequestSchema)` to create a new message.
  */
 export const FilesMoveRequestSchema: GenMessage<FilesMoveRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 15);
+  messageDesc(file_cmdop_v1_files, 22);
 
 /**
  * What was moved.
@@ -626,7 +1027,7 @@ export type FilesMoveResponse = Message<"cmdop.v1.FilesMoveResponse"> & {
  * Use `create(FilesMoveResponseSchema)` to create a new message.
  */
 export const FilesMoveResponseSchema: GenMessage<FilesMoveResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 16);
+  messageDesc(file_cmdop_v1_files, 23);
 
 /**
  * Which directory to make.
@@ -661,7 +1062,7 @@ export type FilesMkdirRequest = Message<"cmdop.v1.FilesMkdirRequest"> & {
  * Use `create(FilesMkdirRequestSchema)` to create a new message.
  */
 export const FilesMkdirRequestSchema: GenMessage<FilesMkdirRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 17);
+  messageDesc(file_cmdop_v1_files, 24);
 
 /**
  * The directory.
@@ -682,7 +1083,7 @@ export type FilesMkdirResponse = Message<"cmdop.v1.FilesMkdirResponse"> & {
  * Use `create(FilesMkdirResponseSchema)` to create a new message.
  */
 export const FilesMkdirResponseSchema: GenMessage<FilesMkdirResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 18);
+  messageDesc(file_cmdop_v1_files, 25);
 
 /**
  * What to describe.
@@ -710,7 +1111,7 @@ export type FilesInfoRequest = Message<"cmdop.v1.FilesInfoRequest"> & {
  * Use `create(FilesInfoRequestSchema)` to create a new message.
  */
 export const FilesInfoRequestSchema: GenMessage<FilesInfoRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 19);
+  messageDesc(file_cmdop_v1_files, 26);
 
 /**
  * What it is.
@@ -731,7 +1132,7 @@ export type FilesInfoResponse = Message<"cmdop.v1.FilesInfoResponse"> & {
  * Use `create(FilesInfoResponseSchema)` to create a new message.
  */
 export const FilesInfoResponseSchema: GenMessage<FilesInfoResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 20);
+  messageDesc(file_cmdop_v1_files, 27);
 
 /**
  * What to stream.
@@ -766,7 +1167,7 @@ export type FilesReadStreamRequest = Message<"cmdop.v1.FilesReadStreamRequest"> 
  * Use `create(FilesReadStreamRequestSchema)` to create a new message.
  */
 export const FilesReadStreamRequestSchema: GenMessage<FilesReadStreamRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 21);
+  messageDesc(file_cmdop_v1_files, 28);
 
 /**
  * A piece of the file.
@@ -787,7 +1188,7 @@ export type FilesReadStreamResponse = Message<"cmdop.v1.FilesReadStreamResponse"
  * Use `create(FilesReadStreamResponseSchema)` to create a new message.
  */
 export const FilesReadStreamResponseSchema: GenMessage<FilesReadStreamResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 22);
+  messageDesc(file_cmdop_v1_files, 29);
 
 /**
  * A piece of the new content. The first message carries header, the last one
@@ -823,7 +1224,7 @@ export type FilesWriteStreamRequest = Message<"cmdop.v1.FilesWriteStreamRequest"
  * Use `create(FilesWriteStreamRequestSchema)` to create a new message.
  */
 export const FilesWriteStreamRequestSchema: GenMessage<FilesWriteStreamRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 23);
+  messageDesc(file_cmdop_v1_files, 30);
 
 /**
  * What is to be written.
@@ -872,7 +1273,7 @@ export type FilesWriteStreamRequest_Header = Message<"cmdop.v1.FilesWriteStreamR
  * Use `create(FilesWriteStreamRequest_HeaderSchema)` to create a new message.
  */
 export const FilesWriteStreamRequest_HeaderSchema: GenMessage<FilesWriteStreamRequest_Header> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 23, 0);
+  messageDesc(file_cmdop_v1_files, 30, 0);
 
 /**
  * The writer's word that this is all.
@@ -900,7 +1301,7 @@ export type FilesWriteStreamRequest_Finish = Message<"cmdop.v1.FilesWriteStreamR
  * Use `create(FilesWriteStreamRequest_FinishSchema)` to create a new message.
  */
 export const FilesWriteStreamRequest_FinishSchema: GenMessage<FilesWriteStreamRequest_Finish> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 23, 1);
+  messageDesc(file_cmdop_v1_files, 30, 1);
 
 /**
  * The file as it is now.
@@ -921,7 +1322,7 @@ export type FilesWriteStreamResponse = Message<"cmdop.v1.FilesWriteStreamRespons
  * Use `create(FilesWriteStreamResponseSchema)` to create a new message.
  */
 export const FilesWriteStreamResponseSchema: GenMessage<FilesWriteStreamResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 24);
+  messageDesc(file_cmdop_v1_files, 31);
 
 /**
  * What kind of thing a path names.
@@ -994,6 +1395,27 @@ export const Files: GenService<{
     methodKind: "unary";
     input: typeof FilesListRequestSchema;
     output: typeof FilesListResponseSchema;
+  },
+  /**
+   * Walk streams all that lies below a directory, level after level, in no order.
+   *
+   * @generated from rpc cmdop.v1.Files.Walk
+   */
+  walk: {
+    methodKind: "server_streaming";
+    input: typeof FilesWalkRequestSchema;
+    output: typeof FilesWalkResponseSchema;
+  },
+  /**
+   * Search streams what is found below a directory (or in one file): names by
+   * glob, lines by a regular expression.
+   *
+   * @generated from rpc cmdop.v1.Files.Search
+   */
+  search: {
+    methodKind: "server_streaming";
+    input: typeof FilesSearchRequestSchema;
+    output: typeof FilesSearchResponseSchema;
   },
   /**
    * Read returns a whole small file, or a range of any.
