@@ -14,6 +14,8 @@ import { admitThrough, type Gate } from "./doors/admit.ts";
 import { Identifier } from "./doors/identify.ts";
 import { LargeAnswers } from "./doors/large-answers.ts";
 import { type LocalDoor, openLocalDoor } from "./doors/local-door.ts";
+import { systemPinning } from "./files/pin.ts";
+import { Unfinished } from "./files/unfinished.ts";
 import { JobStore } from "./jobs/job-store.ts";
 import { Jobs } from "./jobs/jobs.ts";
 import { type Backoff, DEFAULT_BACKOFF } from "./link/backoff.ts";
@@ -88,9 +90,11 @@ export class Agent {
     const store = new JobStore(path.join(stateDir, "jobs"), (error) => onTrouble("a job's identity", error));
     const jobs = new Jobs({ store, onTrouble, ...policy.jobs });
     jobs.restore();
+    const unfinished = new Unfinished(path.join(stateDir, "unfinished"));
+    const left = await unfinished.left();
     const core: Core = {
       jobs,
-      files: { stateDir: this.#options.home, home },
+      files: { stateDir: this.#options.home, home, unfinished },
       machine: () => ({ ...membership.identity, agentVersion: version }),
     };
     const gate: Gate = {
@@ -105,6 +109,9 @@ export class Agent {
       await jobs.shutdown();
       throw thrown;
     });
+    // Only now is it certain that no other agent is at work on it.
+    const everywhere = { stateDir: this.#options.home, home, roots: [], pinning: systemPinning };
+    void unfinished.clean(everywhere, left, onTrouble);
     const greeter = { machineKey, membership, bootId: randomUUID(), agentVersion: version };
 
     const link = (lane: LaneName): Link =>

@@ -1,4 +1,5 @@
 import { lstat } from "node:fs/promises";
+import { posix } from "node:path";
 import { CmdopError } from "@cmdop/proto";
 import { type Boundary, holdsState } from "./boundary.ts";
 import type { CopyWalk } from "./copy-tree.ts";
@@ -72,6 +73,8 @@ export async function copyAndPublish(
   const { directory } = place;
   const name = temporaryName();
   await using cleanup = new AsyncDisposableStack();
+  const note = await walk.boundary.unfinished?.note(posix.dirname(place.path), name);
+  if (note !== undefined) cleanup.use(note);
   cleanup.defer(() => removeLeftover(walk, directory, name));
   await copyPinned(walk, { path: origin.path, depth: 0 }, origin, pin, { directory, name });
   using made = await walk.boundary.pinning.pin(childOf(directory, name), false);

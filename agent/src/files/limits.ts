@@ -66,3 +66,6 @@ export const MAX_MATCHING_MS = 5_000;
 
 /** Heap of the thread that matches. */
 export const MATCHING_HEAP_MIB = 64;
+
+/** How long it is remembered what a crash left on a disk that has been away since. */
+export const MAX_UNFINISHED_AGE_MS = 30 * 24 * 60 * 60 * 1_000;

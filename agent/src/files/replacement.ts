@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { access, type FileHandle, open, rename, unlink } from "node:fs/promises";
+import { posix } from "node:path";
 import { CmdopError } from "@cmdop/proto";
 import { type Boundary, isConfined } from "./boundary.ts";
 import { type Condition, checkedCondition, matching, refuseChanged } from "./condition.ts";
@@ -56,6 +57,7 @@ export class Replacement implements AsyncDisposable {
   readonly #temporary: string;
   readonly #mode: number | undefined;
   readonly #condition: Condition;
+  readonly #note: AsyncDisposable | undefined;
   readonly #hash = createHash("sha256");
   #size = 0n;
   #sealed: Sealed | undefined;
@@ -67,12 +69,14 @@ export class Replacement implements AsyncDisposable {
     temporary: string,
     mode: number | undefined,
     condition: Condition,
+    note: AsyncDisposable | undefined,
   ) {
     this.#place = place;
     this.#file = file;
     this.#temporary = temporary;
     this.#mode = mode;
     this.#condition = condition;
+    this.#note = note;
   }
 
   /** Begins to replace (or make) the file at an expanded path. A condition that fails already is told before any content. */
@@ -91,9 +95,15 @@ export class Replacement implements AsyncDisposable {
     const mode = leaf === undefined ? asked : Number(leaf.mode) & PERMISSION_BITS;
     const temporary = temporaryName();
     const at = childOf(place.directory, temporary);
-    const file = await open(at, CREATE, mode === undefined ? FILE_MODE : PRIVATE_MODE);
-    stack.move();
-    return new Replacement(place, file, temporary, mode, condition);
+    const note = await boundary.unfinished?.note(posix.dirname(place.path), temporary);
+    try {
+      const file = await open(at, CREATE, mode === undefined ? FILE_MODE : PRIVATE_MODE);
+      stack.move();
+      return new Replacement(place, file, temporary, mode, condition, note);
+    } catch (thrown) {
+      await note?.[Symbol.asyncDispose]();
+      throw thrown;
+    }
   }
 
   /** Bytes so far. */
@@ -147,6 +157,7 @@ export class Replacement implements AsyncDisposable {
     using _ = this.#place;
     await this.#file.close();
     if (!this.#committed) await unless(["ENOENT"], unlink(childOf(this.#place.directory, this.#temporary)));
+    await this.#note?.[Symbol.asyncDispose]();
   }
 
   async #keepOwner({ uid, gid }: { uid: bigint; gid: bigint }): Promise<void> {

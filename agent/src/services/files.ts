@@ -12,6 +12,7 @@ import { systemPinning } from "../files/pin.ts";
 import { readContent, streamContent } from "../files/read.ts";
 import { remove } from "../files/remove.ts";
 import { search } from "../files/search/search.ts";
+import type { Unfinished } from "../files/unfinished.ts";
 import { receiveContent, type UploadPiece } from "../files/upload.ts";
 import { walk } from "../files/walk.ts";
 import { writeContent } from "../files/write.ts";
@@ -25,13 +26,22 @@ export interface FilesOptions {
   readonly stateDir: string;
   /** What `~` stands for: the home of the user that jobs run as. */
   readonly home: string;
+  /** Where it is written down what is being made. */
+  readonly unfinished?: Unfinished | undefined;
 }
 
 /** The handlers of `Files`: they translate, the core in ../files does the work. */
 export function filesHandlers(options: FilesOptions): Handlers<typeof Files, Caller> {
   const home = expandPath(options.home, options.home);
   const stateDir = expandPath(options.stateDir, home);
-  const boundaryOf = ({ roots }: Caller): Boundary => ({ home, stateDir, roots, pinning: systemPinning });
+  const { unfinished } = options;
+  const boundaryOf = ({ roots }: Caller): Boundary => ({
+    home,
+    stateDir,
+    roots,
+    pinning: systemPinning,
+    unfinished,
+  });
 
   return {
     async list({ path, ...options }, { caller }) {
