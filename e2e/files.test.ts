@@ -40,7 +40,13 @@ describe.each(["relay", "local"] as const)("files through the %s door", (door) =
   it("makes, copies, moves and deletes", async () => {
     await files().mkdir(at("deep/er"), { parents: true });
     await files().write(at("deep/er/one"), new Uint8Array([1, 2, 3]));
-    await files().copy(at("deep"), at("copy"), { recursive: true });
+    const seen: number[] = [];
+    const onProgress = ({ bytes }: { bytes: number }) => seen.push(bytes);
+    await files().copy(at("deep"), at("copy"), { recursive: true, onProgress });
+    expect(seen.at(-1)).toBe(3);
+    await expect(files().copy(at("deep"), at("copy"), { recursive: true })).rejects.toMatchObject({
+      code: "AlreadyExists",
+    });
     await files().move(at("copy/er/one"), at("moved"));
     expect([...(await files().read(at("moved")))]).toEqual([1, 2, 3]);
     await expect(files().delete(at("deep"))).rejects.toMatchObject({ code: "DirectoryNotEmpty" });

@@ -106,6 +106,7 @@ export {
   FileEntrySchema,
   Files,
   type FilesMatch,
+  type FilesProgress,
   type FilesSkipped,
   FilesSkipped_Reason,
   type FilesWriteStreamRequest,

@@ -4,6 +4,7 @@ export type { ReconnectOptions } from "./connection/reconnect.ts";
 export type { Files } from "./files/files.ts";
 export type {
   CopyOptions,
+  CopyProgress,
   DeleteOptions,
   EditedFile,
   EditOptions,

@@ -18,6 +18,7 @@ import { walk } from "../files/walk.ts";
 import { writeContent } from "../files/write.ts";
 import type { Caller } from "../policy/caller.ts";
 import { batched } from "./batched.ts";
+import { reported } from "./copy-progress.ts";
 import { entryBytes, eventBytes, searchMessage, toMessage } from "./files-messages.ts";
 
 /** What the files service has to know of its machine. */
@@ -72,12 +73,13 @@ export function filesHandlers(options: FilesOptions): Handlers<typeof Files, Cal
       await remove(boundaryOf(caller), path, { recursive }, signal);
       return {};
     },
-    async copy({ source, destination, ...options }, { caller, signal }) {
-      return { entry: toMessage(await copy(boundaryOf(caller), source, destination, options, signal)) };
+    copy({ source, destination, ...options }, { caller, signal }) {
+      return reported((progress) => copy(boundaryOf(caller), source, destination, options, signal, progress));
     },
-    async move({ source, destination, overwrite }, { caller, signal }) {
-      const moved = await move(boundaryOf(caller), source, destination, { overwrite }, signal);
-      return { entry: toMessage(moved) };
+    move({ source, destination, overwrite }, { caller, signal }) {
+      return reported((progress) =>
+        move(boundaryOf(caller), source, destination, { overwrite }, signal, progress),
+      );
     },
     async mkdir({ path, ...options }, { caller }) {
       return { entry: toMessage(await makeDirectory(boundaryOf(caller), path, options)) };

@@ -269,11 +269,11 @@ const files: Handlers<typeof Files, undefined> = {
   async delete() {
     return {};
   },
-  async copy() {
-    return {};
+  async *copy({ destination }) {
+    yield { entry: { path: destination } };
   },
-  async move() {
-    return {};
+  async *move({ destination }) {
+    yield { entry: { path: destination } };
   },
   async mkdir() {
     return {};

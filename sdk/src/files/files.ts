@@ -1,5 +1,6 @@
 import { type CallOptions, CmdopError, Files as FilesService, type ServiceClient } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
+import { lastEntry } from "./copy-progress.ts";
 import { fileInfo } from "./file-info.ts";
 import { methodOf } from "./method-of.ts";
 import { searchTree, walkTree } from "./search.ts";
@@ -126,19 +127,17 @@ export class Files {
     await this.#invoke("Delete", (call) => this.#files.delete(request, call), options);
   }
 
-  /** Copies on the machine; `destination` is the new path itself. */
-  async copy(source: string, destination: string, options: CopyOptions = {}): Promise<FileInfo> {
+  /** Copies on the machine; `destination` is the new path itself. The copy appears whole or not at all. */
+  copy(source: string, destination: string, options: CopyOptions = {}): Promise<FileInfo> {
     const { recursive = false, overwrite = false } = options;
     const request = { source, destination, recursive, overwrite };
-    const { entry } = await this.#invoke("Copy", (call) => this.#files.copy(request, call), options);
-    return fileInfo(entry);
+    return this.#invoke("Copy", (call) => lastEntry(this.#files.copy(request, call), options), options);
   }
 
   /** Moves or renames; `destination` is the new path itself. */
-  async move(source: string, destination: string, options: MoveOptions = {}): Promise<FileInfo> {
+  move(source: string, destination: string, options: MoveOptions = {}): Promise<FileInfo> {
     const request = { source, destination, overwrite: options.overwrite ?? false };
-    const { entry } = await this.#invoke("Move", (call) => this.#files.move(request, call), options);
-    return fileInfo(entry);
+    return this.#invoke("Move", (call) => lastEntry(this.#files.move(request, call), options), options);
   }
 
   /** Makes a directory; with `parents` also those above it, and one that exists is fine. */

@@ -44,8 +44,18 @@ export interface DeleteOptions extends SignalOption {
   readonly recursive?: boolean | undefined;
 }
 
+/** What has been copied so far. */
+export interface CopyProgress {
+  /** Bytes of content. */
+  readonly bytes: number;
+  /** Files, links and directories that were begun. */
+  readonly entries: number;
+}
+
 /** Options of `move`. */
 export interface MoveOptions extends SignalOption {
+  /** Called now and then (about four times a second) and at the end; of a move only where it must copy, to another filesystem. */
+  readonly onProgress?: ((progress: CopyProgress) => void) | undefined;
   /** True replaces a file that exists. */
   readonly overwrite?: boolean | undefined;
 }

@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file cmdop/v1/files.proto.
  */
 export const file_cmdop_v1_files: GenFile = /*@__PURE__*/
-  fileDesc("ChRjbWRvcC92MS9maWxlcy5wcm90bxIIY21kb3AudjEitwIKCUZpbGVFbnRyeRIMCgRuYW1lGAEgASgJEgwKBHBhdGgYAiABKAkSIAoEdHlwZRgDIAEoDjISLmNtZG9wLnYxLkZpbGVUeXBlEgwKBHNpemUYBCABKAQSEAoIbXRpbWVfbXMYBSABKAESDAoEbW9kZRgGIAEoDRILCgN1aWQYByABKA0SCwoDZ2lkGAggASgNEhgKC2xpbmtfdGFyZ2V0GAkgASgJSACIAQESFQoIcmF3X25hbWUYCiABKAxIAYgBARITCgZzaGEyNTYYCyABKAxIAogBARIrCgZ1bnJlYWQYDCABKAsyFi5jbWRvcC52MS5GaWxlc1NraXBwZWRIA4gBAUIOCgxfbGlua190YXJnZXRCCwoJX3Jhd19uYW1lQgkKB19zaGEyNTZCCQoHX3VucmVhZCLUAQoMRmlsZXNTa2lwcGVkEgwKBHBhdGgYASABKAkSLQoGcmVhc29uGAIgASgOMh0uY21kb3AudjEuRmlsZXNTa2lwcGVkLlJlYXNvbhIPCgdtZXNzYWdlGAMgASgJInYKBlJlYXNvbhIWChJSRUFTT05fVU5TUEVDSUZJRUQQABIVChFSRUFTT05fVU5SRUFEQUJMRRABEhEKDVJFQVNPTl9CSU5BUlkQAhIUChBSRUFTT05fVE9PX0xBUkdFEAMSFAoQUkVBU09OX0xPTkdfTElORRAEIlkKEEZpbGVzTGlzdFJlcXVlc3QSDAoEcGF0aBgBIAEoCRIRCglwYWdlX3NpemUYAiABKA0SDAoEcGFnZRgDIAEoCRIWCg5pbmNsdWRlX2hpZGRlbhgEIAEoCCJMChFGaWxlc0xpc3RSZXNwb25zZRIkCgdlbnRyaWVzGAEgAygLMhMuY21kb3AudjEuRmlsZUVudHJ5EhEKCW5leHRfcGFnZRgCIAEoCSJrChBGaWxlc1dhbGtSZXF1ZXN0EgwKBHBhdGgYASABKAkSEQoJbWF4X2RlcHRoGAIgASgNEg0KBW5hbWVzGAMgAygJEg8KB2V4Y2x1ZGUYBCADKAkSFgoOaW5jbHVkZV9oaWRkZW4YBSABKAgiOQoRRmlsZXNXYWxrUmVzcG9uc2USJAoHZW50cmllcxgBIAMoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSLiAQoSRmlsZXNTZWFyY2hSZXF1ZXN0EgwKBHBhdGgYASABKAkSEQoJbWF4X2RlcHRoGAIgASgNEg0KBW5hbWVzGAMgAygJEg8KB2V4Y2x1ZGUYBCADKAkSFgoOaW5jbHVkZV9oaWRkZW4YBSABKAgSFAoHY29udGVudBgGIAEoCUgAiAEBEg0KBWZsYWdzGAcgASgJEhUKDWNvbnRleHRfbGluZXMYCCABKA0SEwoLbWF4X3Jlc3VsdHMYCSABKA0SFgoObWF4X2ZpbGVfYnl0ZXMYCiABKARCCgoIX2NvbnRlbnQiywEKE0ZpbGVzU2VhcmNoUmVzcG9uc2USJAoHZW50cmllcxgBIAMoCzITLmNtZG9wLnYxLkZpbGVFbnRyeRIlCgdtYXRjaGVzGAIgAygLMhQuY21kb3AudjEuRmlsZXNNYXRjaBInCgdza2lwcGVkGAMgAygLMhYuY21kb3AudjEuRmlsZXNTa2lwcGVkEjIKB3N1bW1hcnkYBCABKAsyHC5jbWRvcC52MS5GaWxlc1NlYXJjaFN1bW1hcnlIAIgBAUIKCghfc3VtbWFyeSKJAQoKRmlsZXNNYXRjaBIMCgRwYXRoGAEgASgJEgwKBGxpbmUYAiABKAQSDgoGY29sdW1uGAMgASgNEg4KBmxlbmd0aBgEIAEoDRIMCgR0ZXh0GAUgASgJEhIKCnRleHRfc3RhcnQYBiABKA0SDgoGYmVmb3JlGAcgAygJEg0KBWFmdGVyGAggAygJIkUKEkZpbGVzU2VhcmNoU3VtbWFyeRINCgVmaWxlcxgBIAEoBBIPCgdyZXN1bHRzGAIgASgEEg8KB2xpbWl0ZWQYAyABKAgiUAoQRmlsZXNSZWFkUmVxdWVzdBIMCgRwYXRoGAEgASgJEg4KBm9mZnNldBgCIAEoBBITCgZsZW5ndGgYAyABKARIAIgBAUIJCgdfbGVuZ3RoIjIKEUZpbGVzUmVhZFJlc3BvbnNlEg8KB2NvbnRlbnQYASABKAwSDAoEc2l6ZRgCIAEoBCKdAQoRRmlsZXNXcml0ZVJlcXVlc3QSDAoEcGF0aBgBIAEoCRIPCgdjb250ZW50GAIgASgMEhEKBG1vZGUYAyABKA1IAIgBARIWCg5jcmVhdGVfcGFyZW50cxgEIAEoCBIVCghpZl9tYXRjaBgFIAEoDEgBiAEBEhEKCWlmX2Fic2VudBgGIAEoCEIHCgVfbW9kZUILCglfaWZfbWF0Y2giOAoSRmlsZXNXcml0ZVJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5IokBChJGaWxlc0FwcGVuZFJlcXVlc3QSDAoEcGF0aBgBIAEoCRIPCgdjb250ZW50GAIgASgMEhQKB2lmX3NpemUYAyABKARIAIgBARIRCgRtb2RlGAQgASgNSAGIAQESFgoOY3JlYXRlX3BhcmVudHMYBSABKAhCCgoIX2lmX3NpemVCBwoFX21vZGUiOQoTRmlsZXNBcHBlbmRSZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSJrChBGaWxlc0VkaXRSZXF1ZXN0EgwKBHBhdGgYASABKAkSCwoDb2xkGAIgASgMEgsKA25ldxgDIAEoDBILCgNhbGwYBCABKAgSFQoIaWZfbWF0Y2gYBSABKAxIAIgBAUILCglfaWZfbWF0Y2giTQoRRmlsZXNFZGl0UmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkSFAoMcmVwbGFjZW1lbnRzGAIgASgNIjUKEkZpbGVzRGVsZXRlUmVxdWVzdBIMCgRwYXRoGAEgASgJEhEKCXJlY3Vyc2l2ZRgCIAEoCCIVChNGaWxlc0RlbGV0ZVJlc3BvbnNlIl0KEEZpbGVzQ29weVJlcXVlc3QSDgoGc291cmNlGAEgASgJEhMKC2Rlc3RpbmF0aW9uGAIgASgJEhEKCXJlY3Vyc2l2ZRgDIAEoCBIRCglvdmVyd3JpdGUYBCABKAgiNwoRRmlsZXNDb3B5UmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkiSgoQRmlsZXNNb3ZlUmVxdWVzdBIOCgZzb3VyY2UYASABKAkSEwoLZGVzdGluYXRpb24YAiABKAkSEQoJb3ZlcndyaXRlGAMgASgIIjcKEUZpbGVzTW92ZVJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5Ik4KEUZpbGVzTWtkaXJSZXF1ZXN0EgwKBHBhdGgYASABKAkSDwoHcGFyZW50cxgCIAEoCBIRCgRtb2RlGAMgASgNSACIAQFCBwoFX21vZGUiOAoSRmlsZXNNa2RpclJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5Ii4KEEZpbGVzSW5mb1JlcXVlc3QSDAoEcGF0aBgBIAEoCRIMCgRoYXNoGAIgASgIIjcKEUZpbGVzSW5mb1Jlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5IlYKFkZpbGVzUmVhZFN0cmVhbVJlcXVlc3QSDAoEcGF0aBgBIAEoCRIOCgZvZmZzZXQYAiABKAQSEwoGbGVuZ3RoGAMgASgESACIAQFCCQoHX2xlbmd0aCInChdGaWxlc1JlYWRTdHJlYW1SZXNwb25zZRIMCgRkYXRhGAEgASgMIscCChdGaWxlc1dyaXRlU3RyZWFtUmVxdWVzdBI4CgZoZWFkZXIYASABKAsyKC5jbWRvcC52MS5GaWxlc1dyaXRlU3RyZWFtUmVxdWVzdC5IZWFkZXISDAoEZGF0YRgCIAEoDBI4CgZmaW5pc2gYAyABKAsyKC5jbWRvcC52MS5GaWxlc1dyaXRlU3RyZWFtUmVxdWVzdC5GaW5pc2gagQEKBkhlYWRlchIMCgRwYXRoGAEgASgJEhEKBG1vZGUYAiABKA1IAIgBARIWCg5jcmVhdGVfcGFyZW50cxgDIAEoCBIVCghpZl9tYXRjaBgEIAEoDEgBiAEBEhEKCWlmX2Fic2VudBgFIAEoCEIHCgVfbW9kZUILCglfaWZfbWF0Y2gaJgoGRmluaXNoEgwKBHNpemUYASABKAQSDgoGc2hhMjU2GAIgASgMIj4KGEZpbGVzV3JpdGVTdHJlYW1SZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSp+CghGaWxlVHlwZRIZChVGSUxFX1RZUEVfVU5TUEVDSUZJRUQQABISCg5GSUxFX1RZUEVfRklMRRABEhcKE0ZJTEVfVFlQRV9ESVJFQ1RPUlkQAhIVChFGSUxFX1RZUEVfU1lNTElOSxADEhMKD0ZJTEVfVFlQRV9PVEhFUhAEMtwHCgVGaWxlcxI/CgRMaXN0EhouY21kb3AudjEuRmlsZXNMaXN0UmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzTGlzdFJlc3BvbnNlEkEKBFdhbGsSGi5jbWRvcC52MS5GaWxlc1dhbGtSZXF1ZXN0GhsuY21kb3AudjEuRmlsZXNXYWxrUmVzcG9uc2UwARJHCgZTZWFyY2gSHC5jbWRvcC52MS5GaWxlc1NlYXJjaFJlcXVlc3QaHS5jbWRvcC52MS5GaWxlc1NlYXJjaFJlc3BvbnNlMAESPwoEUmVhZBIaLmNtZG9wLnYxLkZpbGVzUmVhZFJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc1JlYWRSZXNwb25zZRJCCgVXcml0ZRIbLmNtZG9wLnYxLkZpbGVzV3JpdGVSZXF1ZXN0GhwuY21kb3AudjEuRmlsZXNXcml0ZVJlc3BvbnNlEkUKBkFwcGVuZBIcLmNtZG9wLnYxLkZpbGVzQXBwZW5kUmVxdWVzdBodLmNtZG9wLnYxLkZpbGVzQXBwZW5kUmVzcG9uc2USPwoERWRpdBIaLmNtZG9wLnYxLkZpbGVzRWRpdFJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc0VkaXRSZXNwb25zZRJFCgZEZWxldGUSHC5jbWRvcC52MS5GaWxlc0RlbGV0ZVJlcXVlc3QaHS5jbWRvcC52MS5GaWxlc0RlbGV0ZVJlc3BvbnNlEj8KBENvcHkSGi5jbWRvcC52MS5GaWxlc0NvcHlSZXF1ZXN0GhsuY21kb3AudjEuRmlsZXNDb3B5UmVzcG9uc2USPwoETW92ZRIaLmNtZG9wLnYxLkZpbGVzTW92ZVJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc01vdmVSZXNwb25zZRJCCgVNa2RpchIbLmNtZG9wLnYxLkZpbGVzTWtkaXJSZXF1ZXN0GhwuY21kb3AudjEuRmlsZXNNa2RpclJlc3BvbnNlEj8KBEluZm8SGi5jbWRvcC52MS5GaWxlc0luZm9SZXF1ZXN0GhsuY21kb3AudjEuRmlsZXNJbmZvUmVzcG9uc2USUwoKUmVhZFN0cmVhbRIgLmNtZG9wLnYxLkZpbGVzUmVhZFN0cmVhbVJlcXVlc3QaIS5jbWRvcC52MS5GaWxlc1JlYWRTdHJlYW1SZXNwb25zZTABElYKC1dyaXRlU3RyZWFtEiEuY21kb3AudjEuRmlsZXNXcml0ZVN0cmVhbVJlcXVlc3QaIi5jbWRvcC52MS5GaWxlc1dyaXRlU3RyZWFtUmVzcG9uc2UoAWIGcHJvdG8z");
+  fileDesc("ChRjbWRvcC92MS9maWxlcy5wcm90bxIIY21kb3AudjEitwIKCUZpbGVFbnRyeRIMCgRuYW1lGAEgASgJEgwKBHBhdGgYAiABKAkSIAoEdHlwZRgDIAEoDjISLmNtZG9wLnYxLkZpbGVUeXBlEgwKBHNpemUYBCABKAQSEAoIbXRpbWVfbXMYBSABKAESDAoEbW9kZRgGIAEoDRILCgN1aWQYByABKA0SCwoDZ2lkGAggASgNEhgKC2xpbmtfdGFyZ2V0GAkgASgJSACIAQESFQoIcmF3X25hbWUYCiABKAxIAYgBARITCgZzaGEyNTYYCyABKAxIAogBARIrCgZ1bnJlYWQYDCABKAsyFi5jbWRvcC52MS5GaWxlc1NraXBwZWRIA4gBAUIOCgxfbGlua190YXJnZXRCCwoJX3Jhd19uYW1lQgkKB19zaGEyNTZCCQoHX3VucmVhZCLUAQoMRmlsZXNTa2lwcGVkEgwKBHBhdGgYASABKAkSLQoGcmVhc29uGAIgASgOMh0uY21kb3AudjEuRmlsZXNTa2lwcGVkLlJlYXNvbhIPCgdtZXNzYWdlGAMgASgJInYKBlJlYXNvbhIWChJSRUFTT05fVU5TUEVDSUZJRUQQABIVChFSRUFTT05fVU5SRUFEQUJMRRABEhEKDVJFQVNPTl9CSU5BUlkQAhIUChBSRUFTT05fVE9PX0xBUkdFEAMSFAoQUkVBU09OX0xPTkdfTElORRAEIlkKEEZpbGVzTGlzdFJlcXVlc3QSDAoEcGF0aBgBIAEoCRIRCglwYWdlX3NpemUYAiABKA0SDAoEcGFnZRgDIAEoCRIWCg5pbmNsdWRlX2hpZGRlbhgEIAEoCCJMChFGaWxlc0xpc3RSZXNwb25zZRIkCgdlbnRyaWVzGAEgAygLMhMuY21kb3AudjEuRmlsZUVudHJ5EhEKCW5leHRfcGFnZRgCIAEoCSJrChBGaWxlc1dhbGtSZXF1ZXN0EgwKBHBhdGgYASABKAkSEQoJbWF4X2RlcHRoGAIgASgNEg0KBW5hbWVzGAMgAygJEg8KB2V4Y2x1ZGUYBCADKAkSFgoOaW5jbHVkZV9oaWRkZW4YBSABKAgiOQoRRmlsZXNXYWxrUmVzcG9uc2USJAoHZW50cmllcxgBIAMoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSLiAQoSRmlsZXNTZWFyY2hSZXF1ZXN0EgwKBHBhdGgYASABKAkSEQoJbWF4X2RlcHRoGAIgASgNEg0KBW5hbWVzGAMgAygJEg8KB2V4Y2x1ZGUYBCADKAkSFgoOaW5jbHVkZV9oaWRkZW4YBSABKAgSFAoHY29udGVudBgGIAEoCUgAiAEBEg0KBWZsYWdzGAcgASgJEhUKDWNvbnRleHRfbGluZXMYCCABKA0SEwoLbWF4X3Jlc3VsdHMYCSABKA0SFgoObWF4X2ZpbGVfYnl0ZXMYCiABKARCCgoIX2NvbnRlbnQiywEKE0ZpbGVzU2VhcmNoUmVzcG9uc2USJAoHZW50cmllcxgBIAMoCzITLmNtZG9wLnYxLkZpbGVFbnRyeRIlCgdtYXRjaGVzGAIgAygLMhQuY21kb3AudjEuRmlsZXNNYXRjaBInCgdza2lwcGVkGAMgAygLMhYuY21kb3AudjEuRmlsZXNTa2lwcGVkEjIKB3N1bW1hcnkYBCABKAsyHC5jbWRvcC52MS5GaWxlc1NlYXJjaFN1bW1hcnlIAIgBAUIKCghfc3VtbWFyeSKJAQoKRmlsZXNNYXRjaBIMCgRwYXRoGAEgASgJEgwKBGxpbmUYAiABKAQSDgoGY29sdW1uGAMgASgNEg4KBmxlbmd0aBgEIAEoDRIMCgR0ZXh0GAUgASgJEhIKCnRleHRfc3RhcnQYBiABKA0SDgoGYmVmb3JlGAcgAygJEg0KBWFmdGVyGAggAygJIkUKEkZpbGVzU2VhcmNoU3VtbWFyeRINCgVmaWxlcxgBIAEoBBIPCgdyZXN1bHRzGAIgASgEEg8KB2xpbWl0ZWQYAyABKAgiUAoQRmlsZXNSZWFkUmVxdWVzdBIMCgRwYXRoGAEgASgJEg4KBm9mZnNldBgCIAEoBBITCgZsZW5ndGgYAyABKARIAIgBAUIJCgdfbGVuZ3RoIjIKEUZpbGVzUmVhZFJlc3BvbnNlEg8KB2NvbnRlbnQYASABKAwSDAoEc2l6ZRgCIAEoBCKdAQoRRmlsZXNXcml0ZVJlcXVlc3QSDAoEcGF0aBgBIAEoCRIPCgdjb250ZW50GAIgASgMEhEKBG1vZGUYAyABKA1IAIgBARIWCg5jcmVhdGVfcGFyZW50cxgEIAEoCBIVCghpZl9tYXRjaBgFIAEoDEgBiAEBEhEKCWlmX2Fic2VudBgGIAEoCEIHCgVfbW9kZUILCglfaWZfbWF0Y2giOAoSRmlsZXNXcml0ZVJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5IokBChJGaWxlc0FwcGVuZFJlcXVlc3QSDAoEcGF0aBgBIAEoCRIPCgdjb250ZW50GAIgASgMEhQKB2lmX3NpemUYAyABKARIAIgBARIRCgRtb2RlGAQgASgNSAGIAQESFgoOY3JlYXRlX3BhcmVudHMYBSABKAhCCgoIX2lmX3NpemVCBwoFX21vZGUiOQoTRmlsZXNBcHBlbmRSZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSJrChBGaWxlc0VkaXRSZXF1ZXN0EgwKBHBhdGgYASABKAkSCwoDb2xkGAIgASgMEgsKA25ldxgDIAEoDBILCgNhbGwYBCABKAgSFQoIaWZfbWF0Y2gYBSABKAxIAIgBAUILCglfaWZfbWF0Y2giTQoRRmlsZXNFZGl0UmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkSFAoMcmVwbGFjZW1lbnRzGAIgASgNIjUKEkZpbGVzRGVsZXRlUmVxdWVzdBIMCgRwYXRoGAEgASgJEhEKCXJlY3Vyc2l2ZRgCIAEoCCIVChNGaWxlc0RlbGV0ZVJlc3BvbnNlIl0KEEZpbGVzQ29weVJlcXVlc3QSDgoGc291cmNlGAEgASgJEhMKC2Rlc3RpbmF0aW9uGAIgASgJEhEKCXJlY3Vyc2l2ZRgDIAEoCBIRCglvdmVyd3JpdGUYBCABKAgiYgoRRmlsZXNDb3B5UmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkSKQoIcHJvZ3Jlc3MYAiABKAsyFy5jbWRvcC52MS5GaWxlc1Byb2dyZXNzIi8KDUZpbGVzUHJvZ3Jlc3MSDQoFYnl0ZXMYASABKAQSDwoHZW50cmllcxgCIAEoBCJKChBGaWxlc01vdmVSZXF1ZXN0Eg4KBnNvdXJjZRgBIAEoCRITCgtkZXN0aW5hdGlvbhgCIAEoCRIRCglvdmVyd3JpdGUYAyABKAgiYgoRRmlsZXNNb3ZlUmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkSKQoIcHJvZ3Jlc3MYAiABKAsyFy5jbWRvcC52MS5GaWxlc1Byb2dyZXNzIk4KEUZpbGVzTWtkaXJSZXF1ZXN0EgwKBHBhdGgYASABKAkSDwoHcGFyZW50cxgCIAEoCBIRCgRtb2RlGAMgASgNSACIAQFCBwoFX21vZGUiOAoSRmlsZXNNa2RpclJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5Ii4KEEZpbGVzSW5mb1JlcXVlc3QSDAoEcGF0aBgBIAEoCRIMCgRoYXNoGAIgASgIIjcKEUZpbGVzSW5mb1Jlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5IlYKFkZpbGVzUmVhZFN0cmVhbVJlcXVlc3QSDAoEcGF0aBgBIAEoCRIOCgZvZmZzZXQYAiABKAQSEwoGbGVuZ3RoGAMgASgESACIAQFCCQoHX2xlbmd0aCInChdGaWxlc1JlYWRTdHJlYW1SZXNwb25zZRIMCgRkYXRhGAEgASgMIscCChdGaWxlc1dyaXRlU3RyZWFtUmVxdWVzdBI4CgZoZWFkZXIYASABKAsyKC5jbWRvcC52MS5GaWxlc1dyaXRlU3RyZWFtUmVxdWVzdC5IZWFkZXISDAoEZGF0YRgCIAEoDBI4CgZmaW5pc2gYAyABKAsyKC5jbWRvcC52MS5GaWxlc1dyaXRlU3RyZWFtUmVxdWVzdC5GaW5pc2gagQEKBkhlYWRlchIMCgRwYXRoGAEgASgJEhEKBG1vZGUYAiABKA1IAIgBARIWCg5jcmVhdGVfcGFyZW50cxgDIAEoCBIVCghpZl9tYXRjaBgEIAEoDEgBiAEBEhEKCWlmX2Fic2VudBgFIAEoCEIHCgVfbW9kZUILCglfaWZfbWF0Y2gaJgoGRmluaXNoEgwKBHNpemUYASABKAQSDgoGc2hhMjU2GAIgASgMIj4KGEZpbGVzV3JpdGVTdHJlYW1SZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSp+CghGaWxlVHlwZRIZChVGSUxFX1RZUEVfVU5TUEVDSUZJRUQQABISCg5GSUxFX1RZUEVfRklMRRABEhcKE0ZJTEVfVFlQRV9ESVJFQ1RPUlkQAhIVChFGSUxFX1RZUEVfU1lNTElOSxADEhMKD0ZJTEVfVFlQRV9PVEhFUhAEMuAHCgVGaWxlcxI/CgRMaXN0EhouY21kb3AudjEuRmlsZXNMaXN0UmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzTGlzdFJlc3BvbnNlEkEKBFdhbGsSGi5jbWRvcC52MS5GaWxlc1dhbGtSZXF1ZXN0GhsuY21kb3AudjEuRmlsZXNXYWxrUmVzcG9uc2UwARJHCgZTZWFyY2gSHC5jbWRvcC52MS5GaWxlc1NlYXJjaFJlcXVlc3QaHS5jbWRvcC52MS5GaWxlc1NlYXJjaFJlc3BvbnNlMAESPwoEUmVhZBIaLmNtZG9wLnYxLkZpbGVzUmVhZFJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc1JlYWRSZXNwb25zZRJCCgVXcml0ZRIbLmNtZG9wLnYxLkZpbGVzV3JpdGVSZXF1ZXN0GhwuY21kb3AudjEuRmlsZXNXcml0ZVJlc3BvbnNlEkUKBkFwcGVuZBIcLmNtZG9wLnYxLkZpbGVzQXBwZW5kUmVxdWVzdBodLmNtZG9wLnYxLkZpbGVzQXBwZW5kUmVzcG9uc2USPwoERWRpdBIaLmNtZG9wLnYxLkZpbGVzRWRpdFJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc0VkaXRSZXNwb25zZRJFCgZEZWxldGUSHC5jbWRvcC52MS5GaWxlc0RlbGV0ZVJlcXVlc3QaHS5jbWRvcC52MS5GaWxlc0RlbGV0ZVJlc3BvbnNlEkEKBENvcHkSGi5jbWRvcC52MS5GaWxlc0NvcHlSZXF1ZXN0GhsuY21kb3AudjEuRmlsZXNDb3B5UmVzcG9uc2UwARJBCgRNb3ZlEhouY21kb3AudjEuRmlsZXNNb3ZlUmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzTW92ZVJlc3BvbnNlMAESQgoFTWtkaXISGy5jbWRvcC52MS5GaWxlc01rZGlyUmVxdWVzdBocLmNtZG9wLnYxLkZpbGVzTWtkaXJSZXNwb25zZRI/CgRJbmZvEhouY21kb3AudjEuRmlsZXNJbmZvUmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzSW5mb1Jlc3BvbnNlElMKClJlYWRTdHJlYW0SIC5jbWRvcC52MS5GaWxlc1JlYWRTdHJlYW1SZXF1ZXN0GiEuY21kb3AudjEuRmlsZXNSZWFkU3RyZWFtUmVzcG9uc2UwARJWCgtXcml0ZVN0cmVhbRIhLmNtZG9wLnYxLkZpbGVzV3JpdGVTdHJlYW1SZXF1ZXN0GiIuY21kb3AudjEuRmlsZXNXcml0ZVN0cmVhbVJlc3BvbnNlKAFiBnByb3RvMw");
 
 /**
  * One file, directory or link.
@@ -953,17 +953,24 @@ export const FilesCopyRequestSchema: GenMessage<FilesCopyRequest> = /*@__PURE__*
   messageDesc(file_cmdop_v1_files, 20);
 
 /**
- * The copy.
+ * How far a copy is, or the copy.
  *
  * @generated from message cmdop.v1.FilesCopyResponse
  */
 export type FilesCopyResponse = Message<"cmdop.v1.FilesCopyResponse"> & {
   /**
-   * The copy.
+   * The copy, in the last message and only there: without it the outcome is not known.
    *
    * @generated from field: cmdop.v1.FileEntry entry = 1;
    */
   entry?: FileEntry | undefined;
+
+  /**
+   * What has been copied so far.
+   *
+   * @generated from field: cmdop.v1.FilesProgress progress = 2;
+   */
+  progress?: FilesProgress | undefined;
 };
 
 /**
@@ -972,6 +979,34 @@ export type FilesCopyResponse = Message<"cmdop.v1.FilesCopyResponse"> & {
  */
 export const FilesCopyResponseSchema: GenMessage<FilesCopyResponse> = /*@__PURE__*/
   messageDesc(file_cmdop_v1_files, 21);
+
+/**
+ * What has been copied so far.
+ *
+ * @generated from message cmdop.v1.FilesProgress
+ */
+export type FilesProgress = Message<"cmdop.v1.FilesProgress"> & {
+  /**
+   * Bytes of content.
+   *
+   * @generated from field: uint64 bytes = 1;
+   */
+  bytes: bigint;
+
+  /**
+   * Files, links and directories that were begun.
+   *
+   * @generated from field: uint64 entries = 2;
+   */
+  entries: bigint;
+};
+
+/**
+ * Describes the message cmdop.v1.FilesProgress.
+ * Use `create(FilesProgressSchema)` to create a new message.
+ */
+export const FilesProgressSchema: GenMessage<FilesProgress> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 22);
 
 /**
  * What to move.
@@ -1006,20 +1041,27 @@ export type FilesMoveRequest = Message<"cmdop.v1.FilesMoveRequest"> & {
  * Use `create(FilesMoveRequestSchema)` to create a new message.
  */
 export const FilesMoveRequestSchema: GenMessage<FilesMoveRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 22);
+  messageDesc(file_cmdop_v1_files, 23);
 
 /**
- * What was moved.
+ * How far a move is, or what was moved.
  *
  * @generated from message cmdop.v1.FilesMoveResponse
  */
 export type FilesMoveResponse = Message<"cmdop.v1.FilesMoveResponse"> & {
   /**
-   * The file or directory in its new place.
+   * The file or directory in its new place, in the last message and only there.
    *
    * @generated from field: cmdop.v1.FileEntry entry = 1;
    */
   entry?: FileEntry | undefined;
+
+  /**
+   * What has been copied so far, where the move is to another filesystem.
+   *
+   * @generated from field: cmdop.v1.FilesProgress progress = 2;
+   */
+  progress?: FilesProgress | undefined;
 };
 
 /**
@@ -1027,7 +1069,7 @@ export type FilesMoveResponse = Message<"cmdop.v1.FilesMoveResponse"> & {
  * Use `create(FilesMoveResponseSchema)` to create a new message.
  */
 export const FilesMoveResponseSchema: GenMessage<FilesMoveResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 23);
+  messageDesc(file_cmdop_v1_files, 24);
 
 /**
  * Which directory to make.
@@ -1062,7 +1104,7 @@ export type FilesMkdirRequest = Message<"cmdop.v1.FilesMkdirRequest"> & {
  * Use `create(FilesMkdirRequestSchema)` to create a new message.
  */
 export const FilesMkdirRequestSchema: GenMessage<FilesMkdirRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 24);
+  messageDesc(file_cmdop_v1_files, 25);
 
 /**
  * The directory.
@@ -1083,7 +1125,7 @@ export type FilesMkdirResponse = Message<"cmdop.v1.FilesMkdirResponse"> & {
  * Use `create(FilesMkdirResponseSchema)` to create a new message.
  */
 export const FilesMkdirResponseSchema: GenMessage<FilesMkdirResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 25);
+  messageDesc(file_cmdop_v1_files, 26);
 
 /**
  * What to describe.
@@ -1111,7 +1153,7 @@ export type FilesInfoRequest = Message<"cmdop.v1.FilesInfoRequest"> & {
  * Use `create(FilesInfoRequestSchema)` to create a new message.
  */
 export const FilesInfoRequestSchema: GenMessage<FilesInfoRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 26);
+  messageDesc(file_cmdop_v1_files, 27);
 
 /**
  * What it is.
@@ -1132,7 +1174,7 @@ export type FilesInfoResponse = Message<"cmdop.v1.FilesInfoResponse"> & {
  * Use `create(FilesInfoResponseSchema)` to create a new message.
  */
 export const FilesInfoResponseSchema: GenMessage<FilesInfoResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 27);
+  messageDesc(file_cmdop_v1_files, 28);
 
 /**
  * What to stream.
@@ -1167,7 +1209,7 @@ export type FilesReadStreamRequest = Message<"cmdop.v1.FilesReadStreamRequest"> 
  * Use `create(FilesReadStreamRequestSchema)` to create a new message.
  */
 export const FilesReadStreamRequestSchema: GenMessage<FilesReadStreamRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 28);
+  messageDesc(file_cmdop_v1_files, 29);
 
 /**
  * A piece of the file.
@@ -1188,7 +1230,7 @@ export type FilesReadStreamResponse = Message<"cmdop.v1.FilesReadStreamResponse"
  * Use `create(FilesReadStreamResponseSchema)` to create a new message.
  */
 export const FilesReadStreamResponseSchema: GenMessage<FilesReadStreamResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 29);
+  messageDesc(file_cmdop_v1_files, 30);
 
 /**
  * A piece of the new content. The first message carries header, the last one
@@ -1224,7 +1266,7 @@ export type FilesWriteStreamRequest = Message<"cmdop.v1.FilesWriteStreamRequest"
  * Use `create(FilesWriteStreamRequestSchema)` to create a new message.
  */
 export const FilesWriteStreamRequestSchema: GenMessage<FilesWriteStreamRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 30);
+  messageDesc(file_cmdop_v1_files, 31);
 
 /**
  * What is to be written.
@@ -1273,7 +1315,7 @@ export type FilesWriteStreamRequest_Header = Message<"cmdop.v1.FilesWriteStreamR
  * Use `create(FilesWriteStreamRequest_HeaderSchema)` to create a new message.
  */
 export const FilesWriteStreamRequest_HeaderSchema: GenMessage<FilesWriteStreamRequest_Header> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 30, 0);
+  messageDesc(file_cmdop_v1_files, 31, 0);
 
 /**
  * The writer's word that this is all.
@@ -1301,7 +1343,7 @@ export type FilesWriteStreamRequest_Finish = Message<"cmdop.v1.FilesWriteStreamR
  * Use `create(FilesWriteStreamRequest_FinishSchema)` to create a new message.
  */
 export const FilesWriteStreamRequest_FinishSchema: GenMessage<FilesWriteStreamRequest_Finish> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 30, 1);
+  messageDesc(file_cmdop_v1_files, 31, 1);
 
 /**
  * The file as it is now.
@@ -1322,7 +1364,7 @@ export type FilesWriteStreamResponse = Message<"cmdop.v1.FilesWriteStreamRespons
  * Use `create(FilesWriteStreamResponseSchema)` to create a new message.
  */
 export const FilesWriteStreamResponseSchema: GenMessage<FilesWriteStreamResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 31);
+  messageDesc(file_cmdop_v1_files, 32);
 
 /**
  * What kind of thing a path names.
@@ -1468,22 +1510,24 @@ export const Files: GenService<{
     output: typeof FilesDeleteResponseSchema;
   },
   /**
-   * Copy copies a file or (when asked) a whole directory on the machine.
+   * Copy copies a file or (when asked) a whole directory on the machine, and
+   * tells how far it is now and then. The last message has the entry.
    *
    * @generated from rpc cmdop.v1.Files.Copy
    */
   copy: {
-    methodKind: "unary";
+    methodKind: "server_streaming";
     input: typeof FilesCopyRequestSchema;
     output: typeof FilesCopyResponseSchema;
   },
   /**
-   * Move renames a file or directory, across filesystems too.
+   * Move renames a file or directory; to another filesystem it is copied, and
+   * tells how far it is as Copy does. The last message has the entry.
    *
    * @generated from rpc cmdop.v1.Files.Move
    */
   move: {
-    methodKind: "unary";
+    methodKind: "server_streaming";
     input: typeof FilesMoveRequestSchema;
     output: typeof FilesMoveResponseSchema;
   },
