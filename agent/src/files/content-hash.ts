@@ -3,7 +3,7 @@ import { CmdopError } from "@cmdop/proto";
 import { stopIfCanceled } from "./errors.ts";
 import { shown } from "./path.ts";
 import type { Pin } from "./pin.ts";
-import { openRegular, readRange } from "./read.ts";
+import { openRegular, readRange, refuseWrittenTo } from "./read.ts";
 
 /** Bytes of a SHA-256. */
 const SHA256_BYTES = 32;
@@ -16,6 +16,7 @@ export async function hashContent(pin: Pin, path: string, signal?: AbortSignal):
     if (signal !== undefined) stopIfCanceled(signal, "hash", path);
     hash.update(piece);
   }
+  await refuseWrittenTo(file, pin.stats, path);
   return hash.digest();
 }
 

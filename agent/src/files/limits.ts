@@ -69,3 +69,6 @@ export const MATCHING_HEAP_MIB = 64;
 
 /** How long it is remembered what a crash left on a disk that has been away since. */
 export const MAX_UNFINISHED_AGE_MS = 30 * 24 * 60 * 60 * 1_000;
+
+/** Times that a small file is read which somebody else is writing to. */
+export const MAX_READ_ATTEMPTS = 3;
