@@ -34,6 +34,8 @@ export interface JobsOptions extends Partial<JobLimits> {
   readonly store?: JobStore | undefined;
   /** Told of what can't be written to disk, and why. */
   readonly onTrouble?: ((what: string, error: unknown) => void) | undefined;
+  /** Told of each job that runs from now on, before anything is known of its end. */
+  readonly onRunning?: ((job: Job) => void) | undefined;
   /** Whether a small helper process starts the commands (Linux only), so that the agent's own memory does not slow each start. By default it does. */
   readonly spawner?: boolean;
 }
@@ -74,6 +76,7 @@ export class Jobs {
   readonly #marks: CancelMarks;
   readonly #store: JobStore | undefined;
   readonly #onTrouble: (what: string, error: unknown) => void;
+  readonly #onRunning: (job: Job) => void;
   readonly #memory: OutputBudget;
   readonly #disk: OutputBudget;
   readonly #spawner: Spawner;
@@ -88,6 +91,7 @@ export class Jobs {
       spawner = true,
       store,
       onTrouble = () => undefined,
+      onRunning = () => undefined,
       ...limits
     } = options;
     this.#made = { ...JOB_LIMITS, ...limits };
@@ -95,6 +99,7 @@ export class Jobs {
     this.#environment = environment;
     this.#store = store;
     this.#onTrouble = onTrouble;
+    this.#onRunning = onRunning;
     this.#table = new JobTable(this.#limits);
     this.#marks = new CancelMarks(this.#limits);
     const { maxOutputMemoryBytes, maxOutputBytes, maxOutputShare } = this.#limits;
@@ -168,7 +173,7 @@ export class Jobs {
         directory: record.directory,
       });
       const work = interruptedWork(rest.identity.id, this.#limits);
-      this.#table.add(Job.running({ ...rest, record, journal }, work));
+      this.#addRunning(Job.running({ ...rest, record, journal }, work));
     }
     if (stored.length > 0) this.#startSweeping();
   }
@@ -275,9 +280,14 @@ export class Jobs {
           limits: this.#limits,
         });
     const job = Job.running({ identity, startedAtMs, journal, record }, work);
-    this.#table.add(job);
+    this.#addRunning(job);
     this.#startSweeping();
     return { job, attached: false };
+  }
+
+  #addRunning(job: Job): void {
+    this.#table.add(job);
+    this.#onRunning(job);
   }
 
   #find({ keyId, admin }: Requester, jobId: string): Job | undefined {
