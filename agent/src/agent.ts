@@ -1,16 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { realpath } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import {
-  type Admit,
-  agentStateDir,
-  type CmdopError,
-  type LaneName,
-  type MachineIdentity,
-} from "@cmdop/proto";
+import { type Admit, agentStateDir, CmdopError, type LaneName, type MachineIdentity } from "@cmdop/proto";
 import type { Server } from "@grpc/grpc-js";
+import { Approvals } from "./approvals/approvals.ts";
+import { asking } from "./approvals/asking.ts";
 import { admitThrough, type Gate } from "./doors/admit.ts";
+import { granted } from "./doors/granted.ts";
 import { Identifier } from "./doors/identify.ts";
 import { LargeAnswers } from "./doors/large-answers.ts";
 import { type LocalDoor, openLocalDoor } from "./doors/local-door.ts";
@@ -20,6 +16,7 @@ import { type Backoff, DEFAULT_BACKOFF } from "./link/backoff.ts";
 import { Link, type LinkState } from "./link/link.ts";
 import type { Log } from "./log.ts";
 import type { Caller } from "./policy/caller.ts";
+import { explain } from "./policy/explain.ts";
 import { LivePolicy } from "./policy/live-policy.ts";
 import { policyFile } from "./policy/policy-file.ts";
 import { addServices, type Core } from "./services/services.ts";
@@ -45,6 +42,8 @@ export interface AgentOptions {
 /** What exists while the agent runs. */
 interface Running {
   readonly membership: Membership;
+  readonly policy: LivePolicy;
+  readonly approvals: Approvals;
   readonly jobs: Jobs;
   readonly localDoor: LocalDoor;
   readonly links: Readonly<Record<LaneName, Link>>;
@@ -82,27 +81,49 @@ export class Agent {
     await makePrivateDirectory(stateDir);
     const machineKey = await loadMachineKey(stateDir);
     const membership = await Membership.open(stateDir, machineKey.id, { joinToken, relayAddress });
-    const policy = await loadPolicy(path.join(stateDir, "policy.json"));
-    const home = await realHome();
+    const policy = await LivePolicy.open({ file: policyFile(this.#options.home), log });
     const trouble = new DiskTrouble(log);
     const onTrouble = trouble.report.bind(trouble);
     const store = new JobStore(path.join(stateDir, "jobs"), (error) => onTrouble("a job's identity", error));
-    const jobs = new Jobs({ store, onTrouble, ...policy.jobs });
+    const jobs = new Jobs({ store, onTrouble });
+    jobs.govern(policy.jobRules);
+    policy.onChange(() => jobs.govern(policy.jobRules));
     jobs.restore();
+    const approvals = new Approvals();
     const core: Core = {
       jobs,
-      files: { stateDir: this.#options.home, home },
-      machine: () => ({ ...membership.identity, agentVersion: version }),
+      approvals,
+      files: {
+        stateDir: this.#options.home,
+        get home() {
+          return policy.home;
+        },
+      },
+      machine: {
+        facts: () => ({
+          ...membership.identity,
+          agentVersion: version,
+          user: policy.user?.name ?? os.userInfo().username,
+          home: policy.home,
+          policyError: policy.error?.message ?? "",
+        }),
+        explain: async (grant, method, paths) => {
+          const identity = await granted(grant, membership).catch(CmdopError.from);
+          if (identity instanceof CmdopError) return { decision: "deny", error: identity };
+          return explain(identity, { method, paths }, policy.policy, policy.home);
+        },
+      },
     };
     const gate: Gate = {
       identifier: new Identifier(membership),
-      policy: () => policy,
-      home,
+      policy,
+      ask: asking(approvals, jobs, () => policy.policy),
       largeAnswers: new LargeAnswers(),
     };
     const localDoor = await openLocalDoor(stateDir, (server) =>
       addServices(server, admitThrough("local", gate), core),
     ).catch(async (thrown) => {
+      await policy.close();
       await jobs.shutdown();
       throw thrown;
     });
@@ -119,7 +140,7 @@ export class Agent {
         onState: (state) => this.#onLinkState(lane, state),
       });
     const links = { interactive: link("interactive"), bulk: link("bulk") };
-    this.#running = { membership, jobs, localDoor, links };
+    this.#running = { membership, policy, approvals, jobs, localDoor, links };
     links.interactive.start();
     // In the background: a job that comes first is started all the same.
     jobs.warm();
@@ -131,6 +152,8 @@ export class Agent {
     const running = this.#running;
     if (running === undefined) return;
     this.#running = undefined;
+    await running.policy.close();
+    running.approvals.close();
     await running.jobs.shutdown();
     await Promise.all([running.links.interactive.close(), running.links.bulk.close()]);
     await running.localDoor.close();
@@ -155,17 +178,5 @@ export class Agent {
       });
       if (error.code === "LinkRefused") this.#linked.resolve(error);
     }
-  }
-}
-
-/** The home of the user that jobs run as. Confined paths follow no links, so `~` must stand for the real directory. */
-async function realHome(): Promise<string> {
-  const { homedir } = os.userInfo();
-  try {
-    return await realpath(homedir);
-  } catch (error) {
-    // A service user may have none: then `~` leads nowhere, and says so when it is used.
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return homedir;
-    throw error;
   }
 }

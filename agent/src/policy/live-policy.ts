@@ -5,6 +5,8 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CmdopError } from "@cmdop/proto";
 import { fileError } from "../files/errors.ts";
+import type { JobRules } from "../jobs/jobs.ts";
+import { baseEnvironment } from "../jobs/process/environment.ts";
 import type { JobUser } from "../jobs/process/run-as.ts";
 import type { Log } from "../log.ts";
 import { realHome } from "./job-user.ts";
@@ -29,11 +31,10 @@ export interface PolicyChange {
   readonly error?: string;
 }
 
+/** Where a policy is, and who hears of its trouble. */
 export interface LivePolicyOptions {
   readonly file: string;
   readonly log: Log;
-  /** Told of the first policy, of each that comes into force, and of each that can't. */
-  readonly onChange?: (change: PolicyChange) => void;
 }
 
 /** What `look` says where there is no file. */
@@ -42,6 +43,7 @@ const MISSING = "NotFound";
 /** What is in force, with all that follows from it. */
 interface InForce extends LoadedPolicy {
   readonly home: string;
+  readonly loginShell: string;
   readonly redact: readonly RegExp[];
 }
 
@@ -59,7 +61,7 @@ export class LivePolicy {
   #poll: NodeJS.Timeout | undefined;
   #settling: NodeJS.Timeout | undefined;
   #reading: Promise<void> = Promise.resolve();
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<(change: PolicyChange) => void>();
 
   private constructor(options: LivePolicyOptions, seen: string, inForce: InForce) {
     this.#options = options;
@@ -72,13 +74,17 @@ export class LivePolicy {
     // Looked at before it is read, so that a change in between is found.
     const seen = await look(options.file);
     const live = new LivePolicy(options, seen, await completed(await loadPolicy(options.file)));
-    options.onChange?.({ hash: live.#inForce.hash });
     live.#watch();
     return live;
   }
 
   get policy(): Policy {
     return this.#inForce.policy;
+  }
+
+  /** SHA-256 of the file that is in force, base64url; null where there is none. */
+  get hash(): string | null {
+    return this.#inForce.hash;
   }
 
   /** Why the file is not in force; undefined where it is. */
@@ -91,6 +97,17 @@ export class LivePolicy {
     return this.#inForce.user;
   }
 
+  /** What a session runs that names no program. */
+  get loginShell(): string {
+    return this.#inForce.loginShell;
+  }
+
+  /** What it says of jobs. */
+  get jobRules(): JobRules {
+    const { user, policy } = this.#inForce;
+    return { user, ...policy.limits, ...policy.jobs };
+  }
+
   /** The home of the user that jobs run as: what `~` stands for. */
   get home(): string {
     return this.#inForce.home;
@@ -101,8 +118,8 @@ export class LivePolicy {
     return this.#inForce.redact;
   }
 
-  /** Calls the listener whenever another policy has come into force. */
-  onForce(listener: () => void): void {
+  /** Calls the listener whenever another policy has come into force, or was refused. */
+  onChange(listener: (change: PolicyChange) => void): void {
     this.#listeners.add(listener);
   }
 
@@ -169,29 +186,34 @@ export class LivePolicy {
   }
 
   #accept({ hash }: InForce): void {
-    const { file, log, onChange } = this.#options;
+    const { file, log } = this.#options;
     if (hash === null) {
       log.error("policy gone: everything that is granted is allowed now", { file });
     } else {
       log.info("policy in force", { file, hash });
     }
-    for (const listener of this.#listeners) listener();
-    onChange?.({ hash });
+    this.#tell({ hash });
   }
 
   #refuse(error: CmdopError): void {
-    const { log, onChange } = this.#options;
+    const { log } = this.#options;
     // The same trouble again, only written anew, is no news.
     if (this.#error?.message === error.message) return;
     this.#error = error;
     log.error("policy refused: the last good one stays in force", { error: error.message, next: error.next });
-    onChange?.({ hash: this.#inForce.hash, error: error.message });
+    this.#tell({ hash: this.#inForce.hash, error: error.message });
+  }
+
+  #tell(change: PolicyChange): void {
+    for (const listener of this.#listeners) listener(change);
   }
 }
 
 async function completed(loaded: LoadedPolicy): Promise<InForce> {
   const home = await realHome(loaded.user?.home ?? os.userInfo().homedir);
-  return { ...loaded, home, redact: redactions(loaded.policy.redact) };
+  // As jobs have it in their environment.
+  const loginShell = loaded.user?.shell ?? baseEnvironment().SHELL ?? "/bin/sh";
+  return { ...loaded, home, loginShell, redact: redactions(loaded.policy.redact) };
 }
 
 /** What changes whenever the file is written, replaced, or given other rights. */

@@ -12,7 +12,8 @@ export function redactions(texts: readonly string[] | undefined): readonly RegEx
   return (texts ?? []).map((text) => {
     const literal = text.replace(/[$()*+.?[\\\]^{|}/-]/g, "\\$&");
     // Where a quote stands just before the text, all up to the closing quote belongs together.
-    const quoted = `(?<='${literal})[^']+|(?<="${literal})[^"]+`;
-    return new RegExp(`${quoted}|(?<=${literal})(?:'[^']*'?|"[^"]*"?|[^\\s'"])+`, "giu");
+    const word = `(?:'[^']*'?|"[^"]*"?|[^\\s'"])`;
+    const quoted = `(?<='${literal})[^']*'?${word}*|(?<="${literal})[^"]*"?${word}*`;
+    return new RegExp(`${quoted}|(?<=${literal})${word}+`, "giu");
   });
 }

@@ -1,11 +1,13 @@
 import {
-  ExecStartRequestSchema,
-  isMessage,
+  Exec,
+  isMessageOf,
+  type MessageOf,
+  type MessageType,
   type MethodRule,
   requestPaths,
-  SessionsCreateRequestSchema,
+  Sessions,
 } from "@cmdop/proto";
-import type { PathAccess, Resource } from "./authorize.ts";
+import type { Resource } from "./authorize.ts";
 
 /** What a shell line is run by. */
 const LINE_SHELL = "/bin/sh";
@@ -13,18 +15,18 @@ const LINE_SHELL = "/bin/sh";
 /** What a decoded request is about, for the gate. `loginShell`: what a session runs that names no program. */
 export function resourceOf(
   rule: MethodRule | undefined,
-  request: object,
-  loginShell: () => string,
+  request: MessageOf<MessageType>,
+  loginShell: string,
 ): Resource {
-  const paths: PathAccess[] = rule === undefined ? [] : requestPaths(rule, request);
-  if (isMessage(request, ExecStartRequestSchema)) {
+  const paths = rule === undefined ? [] : requestPaths(rule, request);
+  if (isMessageOf(Exec.method.start.input, request)) {
     const { command, env } = request;
     const program = command.case === "argv" ? command.value.args[0] : LINE_SHELL;
     return { paths, starts: { program: program ?? "", variables: Object.keys(env) } };
   }
-  if (isMessage(request, SessionsCreateRequestSchema)) {
+  if (isMessageOf(Sessions.method.create.input, request)) {
     const { shell, env } = request;
-    return { paths, starts: { program: shell[0] ?? loginShell(), variables: Object.keys(env) } };
+    return { paths, starts: { program: shell[0] ?? loginShell, variables: Object.keys(env) } };
   }
   return { paths };
 }

@@ -1,13 +1,13 @@
 import { closeSync, fchownSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import type { Command } from "../exec/command.ts";
-import type { Environment } from "./environment.ts";
 import { within } from "../within.ts";
+import type { Environment } from "./environment.ts";
 import type { Pipe, PipePool } from "./pipe-pool.ts";
 import { type JobUser, runAs } from "./run-as.ts";
 import type { Exit, Lost } from "./spawner.ts";
 import { programFailure } from "./start-failure.ts";
-import { notBegun, type Refused, type StartContext, startProcess } from "./start-process.ts";
+import { notBegun, type Program, type Refused, type StartContext, startProcess } from "./start-process.ts";
 import { stdinFile } from "./stdin-file.ts";
 
 /** A command that runs on pipes, the leader of a process group of its own. */
@@ -54,7 +54,7 @@ export async function spawnCommand(
 ): Promise<Process | Refused | Lost> {
   const { user, environment, limits } = context;
   const [program, ...args] = programOf(command);
-  let start = { program, args, cwd, env };
+  let start: Program = { program, args, cwd, env };
   if (user !== undefined) {
     // What is started is not the program itself, so that its absence would look like an end of its own.
     const failure = await within(limits.startWaitMs, programFailure(program, cwd, env));

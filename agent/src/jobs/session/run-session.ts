@@ -3,10 +3,16 @@ import { workingDirectory } from "../exec/command.ts";
 import { type InputPiece, JobInput } from "../input.ts";
 import { JOB_ID_VARIABLE } from "../process/environment.ts";
 import { endSession, signalForeground } from "../process/process-group.ts";
-import type { Lost } from "../process/spawner.ts";
 import { runAs } from "../process/run-as.ts";
+import type { Lost } from "../process/spawner.ts";
 import { programFailure, startFailure } from "../process/start-failure.ts";
-import { notBegun, type Program, type Refused, type Started, startProcess } from "../process/start-process.ts";
+import {
+  notBegun,
+  type Program,
+  type Refused,
+  type Started,
+  startProcess,
+} from "../process/start-process.ts";
 import { supervise } from "../process/supervise.ts";
 import { watchTime } from "../time-limit.ts";
 import { within } from "../within.ts";
