@@ -6,14 +6,21 @@ import {
   type Admit,
   agentStateDir,
   type CmdopError,
+  type KeyPair,
   type LaneName,
+  localSocketPath,
   type MachineIdentity,
 } from "@cmdop/proto";
 import type { Server } from "@grpc/grpc-js";
+import { MachineAudit } from "./audit/machine-audit.ts";
 import { admitThrough, type Gate } from "./doors/admit.ts";
 import { Identifier } from "./doors/identify.ts";
 import { LargeAnswers } from "./doors/large-answers.ts";
 import { type LocalDoor, openLocalDoor } from "./doors/local-door.ts";
+import { OpenCalls } from "./doors/open-calls.ts";
+import { StartedJobs } from "./doors/started-jobs.ts";
+import { watchStandings } from "./doors/watch-standings.ts";
+import type { Job } from "./jobs/job.ts";
 import { JobStore } from "./jobs/job-store.ts";
 import { Jobs } from "./jobs/jobs.ts";
 import { type Backoff, DEFAULT_BACKOFF } from "./link/backoff.ts";
@@ -25,7 +32,10 @@ import { addServices, type Core } from "./services/services.ts";
 import { DiskTrouble } from "./state/disk-trouble.ts";
 import { loadMachineKey } from "./state/machine-key.ts";
 import { Membership } from "./state/membership.ts";
-import { makePrivateDirectory } from "./state/private-files.ts";
+import { checkPrivateDirectory, makePrivateDirectory } from "./state/private-files.ts";
+
+/** What a shutdown waits for the ends of calls, so that they are recorded, in milliseconds. */
+const CALLS_END_MS = 1_000;
 
 /** How an agent is made. */
 export interface AgentOptions {
@@ -45,6 +55,9 @@ export interface AgentOptions {
 interface Running {
   readonly membership: Membership;
   readonly jobs: Jobs;
+  readonly openCalls: OpenCalls;
+  readonly audit: MachineAudit;
+  readonly stopWatching: () => void;
   readonly localDoor: LocalDoor;
   readonly links: Readonly<Record<LaneName, Link>>;
 }
@@ -79,6 +92,10 @@ export class Agent {
     const { joinToken, relayAddress, version, log, backoff = DEFAULT_BACKOFF } = this.#options;
     const stateDir = agentStateDir(this.#options.home);
     await makePrivateDirectory(stateDir);
+    // The policy may be read by everybody, and is looked at where it is loaded; the socket is made anew.
+    await checkPrivateDirectory(stateDir, {
+      except: ["policy.json", path.basename(localSocketPath(stateDir))],
+    });
     const machineKey = await loadMachineKey(stateDir);
     const membership = await Membership.open(stateDir, machineKey.id, { joinToken, relayAddress });
     const policy = await loadPolicy(path.join(stateDir, "policy.json"));
@@ -86,26 +103,40 @@ export class Agent {
     const trouble = new DiskTrouble(log);
     const onTrouble = trouble.report.bind(trouble);
     const store = new JobStore(path.join(stateDir, "jobs"), (error) => onTrouble("a job's identity", error));
-    const jobs = new Jobs({ store, onTrouble, ...policy.jobs });
+    // Behind the store, which only one agent at a time can have open.
+    const audit = this.#openAudit(stateDir, machineKey, store, onTrouble);
+    const openCalls = new OpenCalls();
+    const startedJobs = new StartedJobs(openCalls);
+    const onRunning = (job: Job): void => {
+      startedJobs.add(job);
+      audit.watch(job);
+    };
+    const jobs = new Jobs({ store, onTrouble, onRunning, ...policy.jobs });
     jobs.restore();
     const core: Core = {
       jobs,
       files: { stateDir: this.#options.home, home },
       machine: () => ({ ...membership.identity, agentVersion: version }),
+      signHead: (nonce) => audit.signHead(audit.log.head, nonce),
     };
     const gate: Gate = {
       identifier: new Identifier(membership),
       policy: () => policy,
       home,
+      audit,
+      openCalls,
+      startedJobs,
       largeAnswers: new LargeAnswers(),
     };
     const localDoor = await openLocalDoor(stateDir, (server) =>
       addServices(server, admitThrough("local", gate), core),
     ).catch(async (thrown) => {
       await jobs.shutdown();
+      audit.close();
       throw thrown;
     });
-    const greeter = { machineKey, membership, bootId: randomUUID(), agentVersion: version };
+    const stopWatching = watchStandings(membership, [openCalls, startedJobs]);
+    const greeter = { machineKey, membership, audit, bootId: randomUUID(), agentVersion: version };
 
     const link = (lane: LaneName): Link =>
       new Link({
@@ -118,7 +149,7 @@ export class Agent {
         onState: (state) => this.#onLinkState(lane, state),
       });
     const links = { interactive: link("interactive"), bulk: link("bulk") };
-    this.#running = { membership, jobs, localDoor, links };
+    this.#running = { membership, jobs, openCalls, audit, stopWatching, localDoor, links };
     links.interactive.start();
     // In the background: a job that comes first is started all the same.
     jobs.warm();
@@ -133,6 +164,31 @@ export class Agent {
     await running.jobs.shutdown();
     await Promise.all([running.links.interactive.close(), running.links.bulk.close()]);
     await running.localDoor.close();
+    running.stopWatching();
+    await running.openCalls.drained(CALLS_END_MS);
+    running.audit.close();
+  }
+
+  #openAudit(
+    stateDir: string,
+    machineKey: KeyPair,
+    store: JobStore,
+    onTrouble: (what: string, error: unknown) => void,
+  ): MachineAudit {
+    const { version, log } = this.#options;
+    try {
+      return new MachineAudit({
+        directory: path.join(stateDir, "audit"),
+        machineKey,
+        version,
+        redact: () => [],
+        onTrouble: (error) => onTrouble("an audit record", error),
+        onRepair: (message) => log.error("audit chain", { message }),
+      });
+    } catch (thrown) {
+      store.close();
+      throw thrown;
+    }
   }
 
   #onLinkState(lane: LaneName, state: LinkState): void {

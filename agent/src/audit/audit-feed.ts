@@ -24,7 +24,13 @@ export async function* auditFeed(
   let position = chain === log.chain ? Number(after) : 0;
   const answer = async ({ firstSeq, previousHash, records, hashes }: ChainBatch) => {
     const end = { seq: firstSeq + records.length - 1, hash: hashes.at(-1) ?? previousHash };
-    return { chain: log.chain, firstSeq: BigInt(firstSeq), previousHash, records, head: await audit.signHead(end) };
+    return {
+      chain: log.chain,
+      firstSeq: BigInt(firstSeq),
+      previousHash,
+      records,
+      head: await audit.signHead(end),
+    };
   };
 
   if (log.head.seq <= position) {

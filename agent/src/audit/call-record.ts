@@ -1,4 +1,4 @@
-import { type Arrival, type ErrorCode, type MachineAuditRecord, MAX_AUDIT_RECORD_BYTES } from "@cmdop/proto";
+import { type Arrival, type ErrorCode, MAX_AUDIT_RECORD_BYTES, type MachineAuditRecord } from "@cmdop/proto";
 import { z } from "zod";
 import type { Caller } from "../policy/caller.ts";
 import { describe, jobIdOf } from "./describe.ts";

@@ -13,6 +13,7 @@ import { z } from "zod";
 import type { Job } from "../jobs/index.ts";
 import type { Caller } from "../policy/caller.ts";
 import { CallRecord } from "./call-record.ts";
+import { redacted } from "./describe.ts";
 import { fitted } from "./fitted.ts";
 import { RecordWriter } from "./record-writer.ts";
 import { Refusals } from "./refusals.ts";
@@ -32,8 +33,10 @@ export interface MachineAuditOptions {
   readonly version: string;
   /** What of commands and paths is left out of the records. */
   readonly redact: () => readonly RegExp[];
-  /** Told of what can't be recorded, or of a chain that was repaired. */
+  /** Told of what can't be recorded. */
   readonly onTrouble: (error: unknown) => void;
+  /** Told of what was repaired in the chain, or of what is left of its reserve. */
+  readonly onRepair: (message: string) => void;
 }
 
 type RecordOf<Type extends MachineAuditRecord["type"]> = Extract<MachineAuditRecord, { type: Type }>;
@@ -53,13 +56,9 @@ export class MachineAudit {
 
   /** Opens the chain, or begins it, and records that the agent has started. */
   constructor(options: MachineAuditOptions) {
-    const { directory, limits, version, onTrouble } = options;
+    const { directory, limits, version, onTrouble, onRepair } = options;
     this.#options = options;
-    this.#log = ChainLog.open({
-      directory,
-      limits,
-      onTrouble: (message) => onTrouble(new Error(message)),
-    });
+    this.#log = ChainLog.open({ directory, limits, onTrouble: onRepair });
     this.#writer = new RecordWriter(this.#log, onTrouble);
     this.#refusals = new Refusals((record) => this.#writer.writeOrKeep(record));
     // Urgent: with a full disk the machine must come up all the same, to be repaired.
@@ -148,6 +147,6 @@ export class MachineAudit {
   }
 
   #words(text: string): string {
-    return fitted(visible(text), MAX_REASON_BYTES);
+    return fitted(visible(redacted(text, this.#options.redact())), MAX_REASON_BYTES);
   }
 }

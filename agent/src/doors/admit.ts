@@ -1,28 +1,87 @@
-import { type Admit, methodRule, requestPaths } from "@cmdop/proto";
+import { type Admit, type Arrival, CmdopError, type ErrorCode, methodRule, requestPaths } from "@cmdop/proto";
+import type { CallRecord } from "../audit/call-record.ts";
+import type { MachineAudit } from "../audit/machine-audit.ts";
 import { authorize } from "../policy/authorize.ts";
 import type { Caller } from "../policy/caller.ts";
 import type { Policy } from "../policy/policy.ts";
-import type { Identifier } from "./identify.ts";
+import type { Identified, Identifier } from "./identify.ts";
 import type { LargeAnswers } from "./large-answers.ts";
+import type { OpenCall, OpenCalls } from "./open-calls.ts";
+import type { StartedJobs } from "./started-jobs.ts";
 
-/** What the gate decides by. */
+/** What the gate decides by, and what it must do before a call runs. */
 export interface Gate {
   readonly identifier: Identifier;
   readonly policy: () => Policy;
   /** The home of the user that jobs run as: what `~` stands for. */
   readonly home: string;
+  readonly audit: MachineAudit;
+  readonly openCalls: OpenCalls;
+  readonly startedJobs: StartedJobs;
   readonly largeAnswers: LargeAnswers;
 }
 
-/** The way into every service, for one door: who is it, then may they. */
-export function admitThrough(door: "relay" | "local", gate: Gate): Admit<Caller> {
+type Door = Caller["door"];
+
+/**
+ * The way into every service, for one door: who is it, may they, is it written
+ * down; then it runs. However it ends, at this gate or after it, its record
+ * ends with it.
+ */
+export function admitThrough(door: Door, gate: Gate): Admit<Caller> {
   return async (arrival) => {
-    const identity = await gate.identifier[door === "relay" ? "remote" : "local"](arrival);
-    const rule = methodRule(arrival.path);
-    const paths = rule === undefined ? [] : requestPaths(rule, arrival.request);
-    const decision = authorize(identity, arrival.path, paths, gate.policy(), gate.home);
-    if (decision.kind === "deny") throw decision.error;
-    await gate.largeAnswers.enter(decision.caller.keyId, arrival.path, arrival.signal);
-    return { caller: decision.caller };
+    const record = gate.audit.arrived(door, arrival);
+    let open: OpenCall | undefined;
+    const onEnd = (code: "Ok" | ErrorCode): void => {
+      open?.leave();
+      record.end(code);
+    };
+    try {
+      const identity = await identify(door, gate, arrival, record);
+      open = enter(gate, identity);
+      const caller = allowed(gate, arrival, identity);
+      record.begin(caller);
+      await place(gate, caller, arrival, open);
+      return { caller, revoked: open.revoked, onEnd };
+    } catch (thrown) {
+      const error = CmdopError.from(open?.revoked.aborted ? open.revoked.reason : thrown);
+      onEnd(error.code);
+      throw error;
+    }
   };
+}
+
+function identify(
+  door: Door,
+  { identifier }: Gate,
+  arrival: Arrival,
+  record: CallRecord,
+): Promise<Identified> {
+  return identifier[door === "relay" ? "remote" : "local"](arrival, (id, name) => record.by(id, name));
+}
+
+/** From here on the call ends when the right of its key does. */
+function enter({ openCalls, startedJobs }: Gate, { keyId, standing }: Identified): OpenCall {
+  const open = openCalls.enter(keyId, standing);
+  if (standing !== undefined) startedJobs.renew(standing);
+  return open;
+}
+
+function allowed({ policy, home }: Gate, { path, request }: Arrival, identity: Identified): Caller {
+  const rule = methodRule(path);
+  const paths = rule === undefined ? [] : requestPaths(rule, request);
+  const decision = authorize(identity, path, paths, policy(), home);
+  if (decision.kind === "deny") throw decision.error;
+  return decision.caller;
+}
+
+/** Waits for its turn where its answer is large; no longer than there is somebody to answer. */
+async function place(
+  { largeAnswers }: Gate,
+  { keyId }: Caller,
+  { path, signal }: Arrival,
+  { revoked }: OpenCall,
+): Promise<void> {
+  if (!largeAnswers.bounds(path)) return;
+  await largeAnswers.enter(keyId, path, AbortSignal.any([signal, revoked]));
 }

@@ -7,14 +7,25 @@ export interface MachineFacts extends MachineIdentity {
   readonly agentVersion: string;
 }
 
-/** The handlers of `Machine`. */
-export function machineHandlers(facts: () => MachineFacts): Handlers<typeof Machine, Caller> {
+/** Bytes of a challenge. */
+const NONCE_BYTES = 32;
+
+/** The handlers of `Machine`. `signHead`: the machine's word on where its audit chain ends, with the asker's challenge. */
+export function machineHandlers(
+  facts: () => MachineFacts,
+  signHead: (nonce: string) => Promise<string>,
+): Handlers<typeof Machine, Caller> {
   return {
     async explain() {
       throw new CmdopError("Unimplemented", "PLACEHOLDER");
     },
-    async auditHead() {
-      throw new CmdopError("Unimplemented", "PLACEHOLDER");
+    async auditHead({ nonce }) {
+      if (nonce.length !== NONCE_BYTES) {
+        throw new CmdopError("InvalidArgument", `The nonce has ${NONCE_BYTES} bytes, not ${nonce.length}.`, {
+          next: "Send fresh random bytes, so that the answer can't be an old one.",
+        });
+      }
+      return { head: await signHead(Buffer.from(nonce).toString("base64url")) };
     },
     async info(_request, call) {
       const { id, name, labels, agentVersion } = facts();

@@ -23,6 +23,8 @@ export interface Core {
   readonly jobs: Jobs;
   readonly files: FilesOptions;
   readonly machine: () => MachineFacts;
+  /** The machine's word on where its audit chain ends; with the asker's challenge. */
+  readonly signHead: (nonce: string) => Promise<string>;
 }
 
 /** Adds every service that callers can reach: the same on each door. */
@@ -31,7 +33,7 @@ export function addServices(server: Server, admit: Admit<Caller>, core: Core): v
   serve(server, JobsService, admit, jobsHandlers(core.jobs));
   serve(server, Sessions, admit, sessionsHandlers(core.jobs));
   serve(server, Files, admit, filesHandlers(core.files));
-  serve(server, Machine, admit, machineHandlers(core.machine));
+  serve(server, Machine, admit, machineHandlers(core.machine, core.signHead));
   const placeholder = async () => {
     throw new CmdopError("Unimplemented", "PLACEHOLDER");
   };
