@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ChainBatch, Handlers, Link } from "@cmdop/proto";
+import type { ChainBatch } from "@cmdop/proto";
 import type { MachineAudit } from "./machine-audit.ts";
 
 /**
@@ -8,7 +8,14 @@ import type { MachineAudit } from "./machine-audit.ts";
  */
 const PAUSE_MS = 50;
 
-type Answers = ReturnType<Handlers<typeof Link, undefined>["audit"]>;
+/** An answer of `Link/Audit`. */
+interface AuditAnswer {
+  readonly chain: string;
+  readonly firstSeq: bigint;
+  readonly previousHash: Uint8Array;
+  readonly records: Uint8Array[];
+  readonly head: string;
+}
 
 /**
  * The machine's chain from where the asker's copy stops, and on as it grows,
@@ -19,10 +26,10 @@ export async function* auditFeed(
   audit: MachineAudit,
   { chain, after }: { readonly chain: string; readonly after: bigint },
   signal: AbortSignal,
-): Answers {
+): AsyncGenerator<AuditAnswer, void, void> {
   const { log } = audit;
   let position = chain === log.chain ? Number(after) : 0;
-  const answer = async ({ firstSeq, previousHash, records, hashes }: ChainBatch) => {
+  const answer = async ({ firstSeq, previousHash, records, hashes }: ChainBatch): Promise<AuditAnswer> => {
     const end = { seq: firstSeq + records.length - 1, hash: hashes.at(-1) ?? previousHash };
     return {
       chain: log.chain,
