@@ -39,7 +39,11 @@ export interface Greeting {
 }
 
 /** Prepares the greeting of one connection. */
-export function createGreeting(greeter: Greeter, lane: LaneName, tls: TLSSocket): Greeting {
+export function createGreeting(
+  greeter: Greeter,
+  lane: LaneName,
+  tls: Pick<TLSSocket, "exportKeyingMaterial">,
+): Greeting {
   const { machineKey, membership, audit, bootId, agentVersion } = greeter;
   const { promise: done, resolve, reject } = Promise.withResolvers<void>();
   let state: "expecting-hello" | "expecting-welcome" | "welcomed" | "refused" = "expecting-hello";
