@@ -25,12 +25,15 @@ export function describe(
   request: MessageOf<MessageType>,
   redact: readonly RegExp[] = [],
 ): string {
-  let text = DESCRIBERS.get(path)?.(request) ?? "";
-  for (const pattern of redact) {
+  return visible(redacted(DESCRIBERS.get(path)?.(request) ?? "", redact));
+}
+
+/** Text without what any of the patterns matches, wherever it does. */
+export function redacted(text: string, patterns: readonly RegExp[]): string {
+  return patterns.reduce((left, pattern) => {
     const everywhere = pattern.global ? pattern : new RegExp(pattern, `${pattern.flags}g`);
-    text = text.replace(everywhere, (match) => (match === "" ? "" : "[redacted]"));
-  }
-  return visible(text);
+    return left.replace(everywhere, (match) => (match === "" ? "" : "[redacted]"));
+  }, text);
 }
 
 const DESCRIBERS: ReadonlyMap<string, Describer> = new Map([
@@ -128,7 +131,7 @@ function words(list: readonly string[] = []): string {
 
 /** A word as a POSIX shell would take it whole: as it is where nothing in it could be misread, else in quotes. */
 export function quoted(word: string): string {
-  return /^[\w@%+=:./~-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
+  return /^[\w@%+=:./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
 }
 
 function jobOf(id: string): string {

@@ -20,14 +20,25 @@ export interface MachineOptions {
   readonly explain: (grant: string, method: string, paths: readonly string[]) => Promise<Explanation>;
 }
 
-/** The handlers of `Machine`. */
-export function machineHandlers(options: MachineOptions): Handlers<typeof Machine, Caller> {
+/** Bytes of a challenge. */
+const NONCE_BYTES = 32;
+
+/** The handlers of `Machine`. `signHead`: the machine's word on where its audit chain ends, with the asker's challenge. */
+export function machineHandlers(
+  options: MachineOptions,
+  signHead: (nonce: string) => Promise<string>,
+): Handlers<typeof Machine, Caller> {
   return {
     async explain({ grant, method, paths }) {
       return toMessage(await options.explain(grant, method, paths));
     },
-    async auditHead() {
-      throw new CmdopError("Unimplemented", "PLACEHOLDER");
+    async auditHead({ nonce }) {
+      if (nonce.length !== NONCE_BYTES) {
+        throw new CmdopError("InvalidArgument", `The nonce has ${NONCE_BYTES} bytes, not ${nonce.length}.`, {
+          next: "Send fresh random bytes, so that the answer can't be an old one.",
+        });
+      }
+      return { head: await signHead(Buffer.from(nonce).toString("base64url")) };
     },
     async info(_request, call) {
       const { id, name, labels, agentVersion, user, home, policyError } = options.facts();

@@ -25,6 +25,8 @@ export interface Core {
   readonly files: FilesOptions;
   readonly machine: MachineOptions;
   readonly approvals: Approvals;
+  /** The machine's word on where its audit chain ends; with the asker's challenge. */
+  readonly signHead: (nonce: string) => Promise<string>;
 }
 
 /** Adds every service that callers can reach: the same on each door. */
@@ -33,6 +35,6 @@ export function addServices(server: Server, admit: Admit<Caller>, core: Core): v
   serve(server, JobsService, admit, jobsHandlers(core.jobs));
   serve(server, Sessions, admit, sessionsHandlers(core.jobs));
   serve(server, Files, admit, filesHandlers(core.files));
-  serve(server, Machine, admit, machineHandlers(core.machine));
+  serve(server, Machine, admit, machineHandlers(core.machine, core.signHead));
   serve(server, ApprovalsService, admit, approvalsHandlers(core.approvals));
 }

@@ -28,6 +28,9 @@ const MiB = 1024 * 1024;
 /** Payload bytes of one batch that a reader is given. */
 const BATCH_BYTES = 256 * 1024;
 
+/** Between two places in a file that a reader can begin at, in bytes: one that follows the chain need not read a whole file for each record. */
+const MARK_BYTES = 64 * 1024;
+
 const FILE_NAME = /^(\d{16})\.chain$/;
 
 /** The bounds of one chain on disk. */
@@ -77,6 +80,8 @@ interface ChainFile {
   readonly headerBytes: number;
   last: number;
   bytes: number;
+  /** Places behind records; few, where the file was written before this start. */
+  readonly marks: (ChainEnd & { readonly bytes: number })[];
 }
 
 /**
@@ -212,11 +217,12 @@ export class ChainLog {
     const until = this.#end.seq;
     for (const file of [...this.#files]) {
       if (file.last <= after || !existsSync(file.path)) continue;
-      let seq = file.first;
-      let batch = { firstSeq: seq, previousHash: file.previous, records: empty(), hashes: empty() };
+      const start = startOf(file, after);
+      let seq = start.seq + 1;
+      let previous = start.hash;
+      let batch = { firstSeq: seq, previousHash: previous, records: empty(), hashes: empty() };
       let batchBytes = 0;
-      let previous = file.previous;
-      for (const { body, hash } of readRecords(file.path, file.headerBytes, file.bytes)) {
+      for (const { body, hash } of readRecords(file.path, start.bytes, file.bytes)) {
         if (seq > until) break;
         if (seq > after) {
           if (batch.records.length === 0)
@@ -262,6 +268,7 @@ export class ChainLog {
     file.bytes = writeLine(this.#fd, file.bytes, hash, body);
     file.last += 1;
     this.#end = { seq: file.last, hash };
+    mark(file, this.#end);
   }
 
   #beginFile(after: ChainEnd): ChainFile {
@@ -273,7 +280,15 @@ export class ChainLog {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
     const { bytes } = readHeader(file);
-    const begun = { path: file, first, previous: after.hash, headerBytes: bytes, last: first - 1, bytes };
+    const begun = {
+      path: file,
+      first,
+      previous: after.hash,
+      headerBytes: bytes,
+      last: first - 1,
+      bytes,
+      marks: [],
+    };
     this.#files.push(begun);
     this.#drop();
     this.#layReserve();
@@ -303,7 +318,7 @@ export class ChainLog {
       );
     }
     const { chain, first, previous, bytes: headerBytes } = readHeader(file);
-    return [{ chain, path: file, first, previous, headerBytes, last: first - 1, bytes: whole }];
+    return [{ chain, path: file, first, previous, headerBytes, last: first - 1, bytes: whole, marks: [] }];
   }
 
   /** Finds where every file ends, and the hash of the last record. */
@@ -318,7 +333,9 @@ export class ChainLog {
       end = line;
       last.last += 1;
     }
-    return { seq: last.last, hash: end?.hash ?? last.previous };
+    const found = { seq: last.last, hash: end?.hash ?? last.previous };
+    mark(last, found);
+    return found;
   }
 
   #reservePath(): string {
@@ -348,6 +365,19 @@ export class ChainLog {
 }
 
 const empty = (): Uint8Array[] => [];
+
+/** Notes where the file's newest record ends, now and then. */
+function mark({ marks, headerBytes, bytes }: ChainFile, end: ChainEnd): void {
+  if (bytes - (marks.at(-1)?.bytes ?? headerBytes) >= MARK_BYTES) marks.push({ ...end, bytes });
+}
+
+/** The last place in the file that is not behind `after`. */
+function startOf(
+  { first, previous, headerBytes, marks }: ChainFile,
+  after: number,
+): ChainEnd & { bytes: number } {
+  return marks.findLast(({ seq }) => seq <= after) ?? { seq: first - 1, hash: previous, bytes: headerBytes };
+}
 
 function same(one: Uint8Array, other: Uint8Array): boolean {
   return Buffer.compare(one, other) === 0;
