@@ -5,6 +5,13 @@ export {
   chainStart,
   MAX_AUDIT_RECORD_BYTES,
 } from "./audit/chain.ts";
+export {
+  type ChainBatch,
+  type ChainEnd,
+  type ChainLimits,
+  ChainLog,
+  type ChainLogOptions,
+} from "./audit/chain-log.ts";
 export { type ChainHead, signHead, verifyHead } from "./audit/head.ts";
 export {
   type AnyAuditRecord,
@@ -44,6 +51,7 @@ export {
   type Grant,
   signGrant,
   verifyGrant,
+  verifySignedGrant,
 } from "./credentials/grant.ts";
 export {
   checkJoinTokenTime,
@@ -163,6 +171,7 @@ export {
 export { type ChannelOf, createClient } from "./rpc/client.ts";
 export { codec } from "./rpc/codec.ts";
 export { drained } from "./rpc/drained.ts";
+export { isMessageOf, type MessageOf, type MessageType } from "./rpc/message-of.ts";
 export { methodPath } from "./rpc/method-path.ts";
 export { serve } from "./rpc/server.ts";
 export type {
