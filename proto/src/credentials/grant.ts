@@ -6,7 +6,7 @@ import type { KeyPair, PublicKey } from "./ed25519.ts";
 import { bytes32Schema, nameSchema, secondsSchema } from "./fields.ts";
 import { ownerKey } from "./roster.ts";
 import { machineSelectorSchema } from "./selectors.ts";
-import { type StatementKind, signStatement, verifyStatement } from "./statement.ts";
+import { readUnverified, type StatementKind, signStatement, verifyStatement } from "./statement.ts";
 
 /** Paths that a grant may name. */
 const MAX_GRANT_PATHS = 64;
@@ -60,6 +60,11 @@ export function signGrant(grant: Grant, owner: KeyPair): Promise<string> {
 /** Verifies a grant against the owners of the roster. Its expiry is checked by `checkGrantTime`, at each call. */
 export async function verifyGrant(statement: string, owners: readonly PublicKey[]): Promise<Grant> {
   return (await verifyStatement(GRANT, statement, ownerKey(owners))).claims;
+}
+
+/** Reads a grant without verifying it: good for showing it, never for deciding by it. */
+export function readGrant(statement: string): Grant {
+  return readUnverified(GRANT, statement).claims;
 }
 
 /** Refuses a grant that has ended. `nowS`: seconds since 1970. */
