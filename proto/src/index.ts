@@ -5,6 +5,13 @@ export {
   chainStart,
   MAX_AUDIT_RECORD_BYTES,
 } from "./audit/chain.ts";
+export {
+  type ChainBatch,
+  type ChainEnd,
+  type ChainLimits,
+  ChainLog,
+  type ChainLogOptions,
+} from "./audit/chain-log.ts";
 export { type ChainHead, signHead, verifyHead } from "./audit/head.ts";
 export {
   type AnyAuditRecord,

@@ -12,6 +12,7 @@ export {
 } from "./audit/types.ts";
 export { CMDOPClient } from "./client.ts";
 export type { ReconnectOptions } from "./connection/reconnect.ts";
+export type { OnWaiting, WaitingForApproval } from "./connection/waiting.ts";
 export type { ExplainOptions, Explanation } from "./explain.ts";
 export type { Files } from "./files/files.ts";
 export type {

@@ -1,0 +1,145 @@
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import { z } from "zod";
+import { CmdopError } from "../errors/cmdop-error.ts";
+import { CHAIN_HASH_BYTES, MAX_AUDIT_RECORD_BYTES } from "./chain.ts";
+
+/** A hash in a file: base64url without padding. */
+const HASH_CHARACTERS = 43;
+
+/** The longest line: hash, space, body, newline. */
+const MAX_LINE_BYTES = HASH_CHARACTERS + 1 + MAX_AUDIT_RECORD_BYTES + 1;
+
+/** Read at once, in bytes. */
+const READ_BYTES = 256 * 1024;
+
+const NEWLINE = 0x0a;
+
+const headerSchema = z.strictObject({ chain: z.uuid(), first: z.int().min(1), previous: z.string() });
+
+/** What the first line of a file says. */
+export interface ChainFileHeader {
+  readonly chain: string;
+  /** The seq of the first record in it. */
+  readonly first: number;
+  /** The hash of the record before that. */
+  readonly previous: Uint8Array;
+}
+
+/** One record as its file has it. */
+export interface ChainLine {
+  readonly body: Buffer;
+  /** What was written beside it; whether it is right is for a verification to say. */
+  readonly hash: Buffer;
+}
+
+/** Makes a file with its header; mode 0600. */
+export function createChainFile(path: string, { chain, first, previous }: ChainFileHeader): void {
+  const header = { chain, first, previous: Buffer.from(previous).toString("base64url") };
+  const fd = openSync(path, "wx", 0o600);
+  try {
+    writeWhole(fd, Buffer.from(`${JSON.stringify(header)}\n`), 0);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Appends a record at `position` bytes, all of it or nothing; answers where the next one goes. */
+export function writeLine(fd: number, position: number, hash: Uint8Array, body: Uint8Array): number {
+  const line = Buffer.concat([
+    Buffer.from(`${Buffer.from(hash).toString("base64url")} `),
+    body,
+    Buffer.of(NEWLINE),
+  ]);
+  return writeWhole(fd, line, position);
+}
+
+/** A write that a full disk cuts off leaves nothing: half a line would be the next one's beginning. */
+function writeWhole(fd: number, bytes: Uint8Array, position: number): number {
+  try {
+    for (let written = 0; written < bytes.length; ) {
+      written += writeSync(fd, bytes, written, bytes.length - written, position + written);
+    }
+  } catch (thrown) {
+    ftruncateSync(fd, position);
+    throw thrown;
+  }
+  return position + bytes.length;
+}
+
+/** Reads the header of a file. @throws CmdopError AuditBroken */
+export function readHeader(path: string): ChainFileHeader & { readonly bytes: number } {
+  for (const line of linesOf(path, 0)) {
+    const checked = headerSchema.safeParse(parsed(line));
+    if (!checked.success) break;
+    const previous = Buffer.from(checked.data.previous, "base64url");
+    if (previous.length !== CHAIN_HASH_BYTES) break;
+    return { ...checked.data, previous, bytes: line.length + 1 };
+  }
+  throw new CmdopError("AuditBroken", `${path} does not begin as an audit file does: it is damaged.`);
+}
+
+/** The records of a file from `start` bytes on, and nothing of a last line without its end. @throws CmdopError AuditBroken for what is no line */
+export function* readRecords(path: string, start: number, end: number): Generator<ChainLine> {
+  for (const line of linesOf(path, start, end)) yield recordOf(line, path);
+}
+
+/** Bytes of the file up to and with its last newline, and all its bytes. */
+export function wholeLines(path: string): { whole: number; bytes: number } {
+  const fd = openSync(path, "r");
+  try {
+    const bytes = fstatSync(fd).size;
+    const tail = Buffer.alloc(Math.min(bytes, MAX_LINE_BYTES));
+    readSync(fd, tail, 0, tail.length, bytes - tail.length);
+    return { whole: bytes - tail.length + tail.lastIndexOf(NEWLINE) + 1, bytes };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function recordOf(line: Buffer, path: string): ChainLine {
+  const hash = Buffer.from(line.subarray(0, HASH_CHARACTERS).toString("latin1"), "base64url");
+  if (hash.length !== CHAIN_HASH_BYTES || line[HASH_CHARACTERS] !== 0x20) {
+    throw new CmdopError(
+      "AuditBroken",
+      `${path} has a line that is no record: somebody has written into it.`,
+    );
+  }
+  return { hash, body: line.subarray(HASH_CHARACTERS + 1) };
+}
+
+function* linesOf(path: string, start: number, end = Number.MAX_SAFE_INTEGER): Generator<Buffer> {
+  const fd = openSync(path, "r");
+  try {
+    let rest = Buffer.alloc(0);
+    for (let position = start; position < end; ) {
+      const chunk = Buffer.alloc(Math.min(READ_BYTES, end - position));
+      const bytes = readSync(fd, chunk, 0, chunk.length, position);
+      if (bytes === 0) return;
+      position += bytes;
+      const held = Buffer.concat([rest, chunk.subarray(0, bytes)]);
+      let from = 0;
+      for (let at = held.indexOf(NEWLINE); at !== -1; at = held.indexOf(NEWLINE, from)) {
+        yield held.subarray(from, at);
+        from = at + 1;
+      }
+      rest = held.subarray(from);
+      if (rest.length > MAX_LINE_BYTES) {
+        throw new CmdopError(
+          "AuditBroken",
+          `${path} has a line longer than any record: somebody has written into it.`,
+        );
+      }
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function parsed(line: Buffer): unknown {
+  try {
+    return JSON.parse(line.toString());
+  } catch (thrown) {
+    if (thrown instanceof SyntaxError) return undefined;
+    throw thrown;
+  }
+}

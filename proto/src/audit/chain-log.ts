@@ -1,0 +1,361 @@
+import { randomUUID } from "node:crypto";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import path from "node:path";
+import { onAbort } from "../abort.ts";
+import { CmdopError } from "../errors/cmdop-error.ts";
+import { chainNext, chainStart, MAX_AUDIT_RECORD_BYTES } from "./chain.ts";
+import {
+  type ChainLine,
+  createChainFile,
+  readHeader,
+  readRecords,
+  wholeLines,
+  writeLine,
+} from "./chain-file.ts";
+
+const MiB = 1024 * 1024;
+
+/** Payload bytes of one batch that a reader is given. */
+const BATCH_BYTES = 256 * 1024;
+
+const FILE_NAME = /^(\d{16})\.chain$/;
+
+/** The bounds of one chain on disk. */
+export interface ChainLimits {
+  /** A file that has this many bytes is closed and another begun. */
+  readonly fileBytes: number;
+  /** All files together; beyond it the oldest file goes. Two million calls at some 250 bytes. */
+  readonly keptBytes: number;
+  /** Set aside for those who come to repair a full disk: some 4,000 records. */
+  readonly reserveBytes: number;
+}
+
+const CHAIN_LIMITS: ChainLimits = { fileBytes: 8 * MiB, keptBytes: 512 * MiB, reserveBytes: 1 * MiB };
+
+/** How a log is opened. */
+export interface ChainLogOptions {
+  /** Made with mode 0700 where it is missing. */
+  readonly directory: string;
+  readonly limits?: Partial<ChainLimits> | undefined;
+  /** Told of what was repaired, or could not be done and does not stop the recording. */
+  readonly onTrouble?: ((message: string) => void) | undefined;
+}
+
+/** Records in the order of the chain. */
+export interface ChainBatch {
+  /** The seq of the first of them. */
+  readonly firstSeq: number;
+  /** The hash of the record before the first. */
+  readonly previousHash: Uint8Array;
+  readonly records: Uint8Array[];
+  /** What is written beside each. */
+  readonly hashes: Uint8Array[];
+}
+
+/** The end of a chain. */
+export interface ChainEnd {
+  /** Of the last record; 0 where there is none. */
+  readonly seq: number;
+  readonly hash: Uint8Array;
+}
+
+/** One file of the chain. */
+interface ChainFile {
+  readonly path: string;
+  readonly first: number;
+  readonly previous: Uint8Array;
+  readonly headerBytes: number;
+  last: number;
+  bytes: number;
+}
+
+/**
+ * An audit chain on disk: append-only files, a line a record. Everything is
+ * synchronous and written through to the system, so that what was appended
+ * outlives this process; it is not synced, so a power cut may take the end.
+ * One process writes, in one directory.
+ */
+export class ChainLog {
+  readonly chain: string;
+  readonly #directory: string;
+  readonly #limits: ChainLimits;
+  readonly #onTrouble: (message: string) => void;
+  readonly #files: ChainFile[] = [];
+  readonly #waiting = new Set<() => void>();
+  #end: ChainEnd;
+  #fd: number | undefined;
+
+  private constructor({ directory, limits, onTrouble }: ChainLogOptions, chain?: string) {
+    this.#directory = directory;
+    this.#limits = { ...CHAIN_LIMITS, ...limits };
+    this.#onTrouble = onTrouble ?? (() => undefined);
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const names = readdirSync(directory).filter((name) => FILE_NAME.test(name));
+    const found = names.sort().flatMap((name) => this.#found(path.join(directory, name)));
+    const known = found[0]?.chain;
+    if (known !== undefined && found.some((file) => file.chain !== (chain ?? known))) {
+      throw new CmdopError("AuditBroken", `${directory} holds files of more than one audit chain.`);
+    }
+    this.chain = chain ?? known ?? randomUUID();
+    this.#files.push(...found);
+    this.#end = { seq: 0, hash: chainStart(this.chain) };
+    const last = found.at(-1);
+    if (last !== undefined) this.#end = this.#endOf(last);
+    this.#layReserve();
+  }
+
+  /**
+   * Opens a chain of one's own, or begins it. A torn last line is cut off, and
+   * files that somebody has written into are set aside for a new chain: both are
+   * told, and nothing is deleted.
+   */
+  static open(options: ChainLogOptions): ChainLog {
+    try {
+      return new ChainLog(options);
+    } catch (thrown) {
+      if (!(thrown instanceof CmdopError) || thrown.code !== "AuditBroken") throw thrown;
+      const aside = `${options.directory}.broken-${Date.now()}`;
+      renameSync(options.directory, aside);
+      options.onTrouble?.(`${thrown.message} It was moved to ${aside}, and a new chain begun.`);
+      return new ChainLog(options);
+    }
+  }
+
+  /** Opens, or begins, a copy of the chain with this id. @throws CmdopError AuditBroken */
+  static openCopy({ chain, ...options }: ChainLogOptions & { readonly chain: string }): ChainLog {
+    return new ChainLog(options, chain);
+  }
+
+  /** Where the chain ends. */
+  get head(): ChainEnd {
+    return this.#end;
+  }
+
+  /** The seq of the oldest record that is kept; one behind the head's where none is. */
+  get first(): number {
+    return this.#files[0]?.first ?? this.#end.seq + 1;
+  }
+
+  /** Bytes on disk. */
+  get bytes(): number {
+    return this.#files.reduce((sum, file) => sum + file.bytes, 0);
+  }
+
+  /**
+   * Appends a record; when it returns, the record outlives this process.
+   * `urgent`: may use up the reserve where the disk is full.
+   * @throws CmdopError AuditUnavailable, and nothing was written
+   */
+  append(body: string, { urgent = false } = {}): ChainEnd {
+    const bytes = Buffer.from(body);
+    if (bytes.length > MAX_AUDIT_RECORD_BYTES || bytes.includes(0x0a)) {
+      throw new CmdopError(
+        "Internal",
+        `An audit record is one line of at most ${MAX_AUDIT_RECORD_BYTES} bytes.`,
+      );
+    }
+    try {
+      this.#write(bytes, chainNext(this.#end.hash, bytes));
+    } catch (thrown) {
+      if (!urgent || !this.#spendReserve()) throw unavailable(this.#directory, thrown);
+      try {
+        this.#write(bytes, chainNext(this.#end.hash, bytes));
+      } catch (again) {
+        throw unavailable(this.#directory, again);
+      }
+    }
+    this.#wake();
+    return this.#end;
+  }
+
+  /**
+   * Appends records of the chain that this is a copy of. Records that are there
+   * already are compared and skipped; records that its maker no longer had are a
+   * gap in the copy too.
+   * @throws CmdopError AuditBroken where they do not follow, AuditUnavailable
+   */
+  appendCopy({ firstSeq, previousHash, records }: Omit<ChainBatch, "hashes">): void {
+    if (
+      firstSeq <= this.#end.seq ||
+      (firstSeq === this.#end.seq + 1 && !same(previousHash, this.#end.hash))
+    ) {
+      throw new CmdopError(
+        "AuditBroken",
+        `Record ${firstSeq} of audit chain ${this.chain} does not follow record ${this.#end.seq} of its copy.`,
+      );
+    }
+    try {
+      if (firstSeq > this.#end.seq + 1) {
+        this.#beginFile({ seq: firstSeq - 1, hash: previousHash });
+        this.#end = { seq: firstSeq - 1, hash: previousHash };
+      }
+      for (const body of records) this.#write(body, chainNext(this.#end.hash, body));
+    } catch (thrown) {
+      throw unavailable(this.#directory, thrown);
+    } finally {
+      this.#wake();
+    }
+  }
+
+  /** The records behind `after` up to the present head, in batches. What retention drops meanwhile shows as a gap. @throws CmdopError AuditBroken */
+  *read(after: number): Generator<ChainBatch> {
+    const until = this.#end.seq;
+    for (const file of [...this.#files]) {
+      if (file.last <= after || !existsSync(file.path)) continue;
+      let seq = file.first;
+      let batch = { firstSeq: seq, previousHash: file.previous, records: empty(), hashes: empty() };
+      let batchBytes = 0;
+      let previous = file.previous;
+      for (const { body, hash } of readRecords(file.path, file.headerBytes, file.bytes)) {
+        if (seq > until) break;
+        if (seq > after) {
+          if (batch.records.length === 0)
+            batch = { firstSeq: seq, previousHash: previous, records: [], hashes: [] };
+          batch.records.push(body);
+          batch.hashes.push(hash);
+          batchBytes += body.length;
+          if (batchBytes >= BATCH_BYTES) {
+            yield batch;
+            batch = { firstSeq: seq + 1, previousHash: hash, records: [], hashes: [] };
+            batchBytes = 0;
+          }
+        }
+        previous = hash;
+        seq += 1;
+      }
+      if (batch.records.length > 0) yield batch;
+    }
+  }
+
+  /** Resolves when there is a record behind `after`, or the signal aborts. */
+  async waitFor(after: number, signal: AbortSignal): Promise<void> {
+    while (this.#end.seq <= after && !signal.aborted) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#waiting.add(resolve);
+      const stopListening = onAbort(signal, resolve);
+      await promise;
+      stopListening();
+      this.#waiting.delete(resolve);
+    }
+  }
+
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+    this.#wake();
+  }
+
+  #write(body: Uint8Array, hash: Uint8Array): void {
+    let file = this.#files.at(-1);
+    if (file === undefined || file.bytes >= this.#limits.fileBytes) file = this.#beginFile(this.#end);
+    this.#fd ??= openSync(file.path, "r+");
+    file.bytes = writeLine(this.#fd, file.bytes, hash, body);
+    file.last += 1;
+    this.#end = { seq: file.last, hash };
+  }
+
+  #beginFile(after: ChainEnd): ChainFile {
+    const first = after.seq + 1;
+    const file = path.join(this.#directory, `${String(first).padStart(16, "0")}.chain`);
+    // What is left of an attempt that met a full disk.
+    rmSync(file, { force: true });
+    createChainFile(file, { chain: this.chain, first, previous: after.hash });
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+    const { bytes } = readHeader(file);
+    const begun = { path: file, first, previous: after.hash, headerBytes: bytes, last: first - 1, bytes };
+    this.#files.push(begun);
+    this.#drop();
+    this.#layReserve();
+    return begun;
+  }
+
+  /** Keeps to the bound: the oldest files go. */
+  #drop(): void {
+    while (this.bytes > this.#limits.keptBytes && this.#files.length > 1) {
+      const [oldest] = this.#files.splice(0, 1);
+      if (oldest !== undefined) rmSync(oldest.path, { force: true });
+    }
+  }
+
+  #found(file: string): (ChainFile & { readonly chain: string })[] {
+    const { whole, bytes } = wholeLines(file);
+    if (whole === 0) {
+      // It was being begun when the disk was full or the process ended: no record can be in it.
+      rmSync(file);
+      return [];
+    }
+    if (whole < bytes) {
+      // The end of a write that a crash cut off: its call never ran.
+      truncateSync(file, whole);
+      this.#onTrouble(
+        `${bytes - whole} bytes of a record that was not written whole were cut off from ${file}`,
+      );
+    }
+    const { chain, first, previous, bytes: headerBytes } = readHeader(file);
+    return [{ chain, path: file, first, previous, headerBytes, last: first - 1, bytes: whole }];
+  }
+
+  /** Finds where every file ends, and the hash of the last record. */
+  #endOf(last: ChainFile): ChainEnd {
+    for (const [at, file] of this.#files.entries()) {
+      const next = this.#files[at + 1];
+      // Of a copy it may have ended earlier, before a gap; for a reader that makes no difference.
+      if (next !== undefined) file.last = next.first - 1;
+    }
+    let end: ChainLine | undefined;
+    for (const line of readRecords(last.path, last.headerBytes, last.bytes)) {
+      end = line;
+      last.last += 1;
+    }
+    return { seq: last.last, hash: end?.hash ?? last.previous };
+  }
+
+  #reservePath(): string {
+    return path.join(this.#directory, "reserve");
+  }
+
+  #layReserve(): void {
+    if (this.#limits.reserveBytes === 0 || existsSync(this.#reservePath())) return;
+    try {
+      writeFileSync(this.#reservePath(), Buffer.alloc(this.#limits.reserveBytes), { mode: 0o600 });
+    } catch (thrown) {
+      rmSync(this.#reservePath(), { force: true });
+      this.#onTrouble(`no reserve could be set aside in ${this.#directory}: ${String(thrown)}`);
+    }
+  }
+
+  #spendReserve(): boolean {
+    if (!existsSync(this.#reservePath())) return false;
+    rmSync(this.#reservePath());
+    this.#onTrouble(`the disk of ${this.#directory} is full: the reserve for owners and admins is in use`);
+    return true;
+  }
+
+  #wake(): void {
+    for (const wake of [...this.#waiting]) wake();
+  }
+}
+
+const empty = (): Uint8Array[] => [];
+
+function same(one: Uint8Array, other: Uint8Array): boolean {
+  return Buffer.compare(one, other) === 0;
+}
+
+function unavailable(directory: string, cause: unknown): CmdopError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new CmdopError("AuditUnavailable", `No audit record can be written to ${directory}: ${why}.`, {
+    cause,
+  });
+}
