@@ -24,7 +24,8 @@ export function labelChanges(words: readonly string[]): { set: Record<string, st
     const equals = word.indexOf("=");
     if (equals > 0) set[word.slice(0, equals)] = word.slice(equals + 1);
     else if (equals === -1 && /^.+-$/.test(word)) remove.push(word.slice(0, -1));
-    else throw usageError(`${JSON.stringify(word)} changes no label.`, "Say KEY=VALUE to set, KEY- to remove.");
+    else
+      throw usageError(`${JSON.stringify(word)} changes no label.`, "Say KEY=VALUE to set, KEY- to remove.");
   }
   return { set, remove };
 }

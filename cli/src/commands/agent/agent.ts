@@ -20,10 +20,10 @@ export function registerAgent(program: Command): void {
       const [{ Agent }, { homePaths }, { stderrLog }, { aborted, terminationSignal }, { VERSION }] =
         await Promise.all([
           import("@cmdop/agent"),
-          import("../home.ts"),
-          import("../log.ts"),
-          import("../signals.ts"),
-          import("../version.ts"),
+          import("../../home.ts"),
+          import("../../log.ts"),
+          import("../../signals.ts"),
+          import("../../version.ts"),
         ]);
       const stop = terminationSignal();
       const agent = new Agent({

@@ -34,8 +34,10 @@ export function registerKeysCreate(keys: Command): void {
     .option("--path <directory>", "bind its files scopes to this directory; may be repeated", collect)
     .option("--expires <duration>", "life of the key: 2h, 30d; 90 days unless given", parseDuration)
     .addOption(
-      new Option("--jobs <fate>", "what becomes of its running jobs when it ends or is revoked (default: end)")
-        .choices(["end", "live"]),
+      new Option(
+        "--jobs <fate>",
+        "what becomes of its running jobs when it ends or is revoked (default: end)",
+      ).choices(["end", "live"]),
     )
     .option("--relay <id@host:port>", "the relay, as it printed itself; remembered")
     .option("--json", "print one line of JSON")

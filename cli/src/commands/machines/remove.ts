@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { ExitWith, EXIT_FAILURE } from "../../exit.ts";
+import { EXIT_FAILURE, ExitWith } from "../../exit.ts";
 
 export function registerMachinesRemove(machines: Command): void {
   machines
