@@ -1,6 +1,5 @@
 import { readFile } from "node:fs/promises";
 import { type AuditHeads, auditHeadsSchema, CmdopError } from "@cmdop/sdk";
-import { z } from "zod";
 import { writeSecretFile } from "../home.ts";
 
 /** Reads heads that an earlier verification wrote; undefined where the file does not exist yet. */
@@ -12,14 +11,21 @@ export async function readHeads(file: string): Promise<AuditHeads | undefined> {
     if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return undefined;
     throw thrown;
   }
+  const parsed = auditHeadsSchema.safeParse(jsonOf(text));
+  if (parsed.success) return parsed.data;
+  throw new CmdopError("InvalidArgument", `${file} holds no heads that cmdop audit verify wrote.`, {
+    cause: parsed.error,
+    next: "Name another file, or restore it from a copy: without heads, a chain that was cut off on both sides is not found.",
+  });
+}
+
+/** Undefined for what is no JSON. */
+function jsonOf(text: string): unknown {
   try {
-    return auditHeadsSchema.parse(JSON.parse(text));
-  } catch (cause) {
-    if (!(cause instanceof SyntaxError) && !(cause instanceof z.ZodError)) throw cause;
-    throw new CmdopError("InvalidArgument", `${file} holds no heads that cmdop audit verify wrote.`, {
-      cause,
-      next: "Name another file, or restore it from a copy: without heads, a chain that was cut off on both sides is not found.",
-    });
+    return JSON.parse(text);
+  } catch (thrown) {
+    if (thrown instanceof SyntaxError) return undefined;
+    throw thrown;
   }
 }
 

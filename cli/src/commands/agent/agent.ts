@@ -1,4 +1,6 @@
 import type { Command } from "commander";
+import { registerAgentInstall } from "./install.ts";
+import { registerAgentUninstall } from "./uninstall.ts";
 
 interface AgentCommandOptions {
   join?: string;
@@ -7,37 +9,52 @@ interface AgentCommandOptions {
 }
 
 export function registerAgent(program: Command): void {
-  program
+  const agent = program
     .command("agent")
-    .description("run the agent: makes this machine reachable through the relay")
-    .option(
-      "--join <token>",
-      "join with this token, the first time; - reads it from standard input, CMDOP_JOIN_TOKEN works too",
-    )
+    .description("run the agent: makes this machine reachable through the relay; or install it")
+    .enablePositionalOptions()
+    .option("--join <file>", "join with the token in this file, the first time; - reads standard input")
     .option("--log <format>", "text or json, on stderr", "text")
     .option("--json", "print one line of JSON when the relay has welcomed this machine")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  cmdop agent --join -             # paste the token that cmdop join-token printed
+  cmdop agent
+  cmdop agent install --join -     # joins, then starts it with the machine
+
+The token can also be in CMDOP_JOIN_TOKEN. On the command line it could be read by every user of
+this machine, so it is not taken from there.`,
+    )
     .action(async (options: AgentCommandOptions) => {
-      const [{ Agent }, { homePaths }, { stderrLog }, { aborted, terminationSignal }, { VERSION }] =
-        await Promise.all([
-          import("@cmdop/agent"),
-          import("../../home.ts"),
-          import("../../log.ts"),
-          import("../../signals.ts"),
-          import("../../version.ts"),
-        ]);
+      const [
+        { Agent },
+        { homePaths },
+        { joinToken },
+        { stderrLog },
+        { aborted, terminationSignal },
+        { VERSION },
+      ] = await Promise.all([
+        import("@cmdop/agent"),
+        import("../../home.ts"),
+        import("../../join-input.ts"),
+        import("../../log.ts"),
+        import("../../signals.ts"),
+        import("../../version.ts"),
+      ]);
       const stop = terminationSignal();
-      const agent = new Agent({
+      const running = new Agent({
         home: homePaths.home(),
-        joinToken:
-          options.join === "-" ? await standardInput() : (options.join ?? process.env.CMDOP_JOIN_TOKEN),
+        joinToken: await joinToken(options.join),
         relayAddress: process.env.CMDOP_RELAY,
         version: VERSION,
         log: stderrLog(options.log),
       });
-      await agent.start();
+      await running.start();
       try {
-        const linked = agent.linked().then(() => {
-          const { id, name } = agent.identity;
+        const linked = running.linked().then(() => {
+          const { id, name } = running.identity;
           process.stdout.write(
             options.json ? `${JSON.stringify({ machine: { id, name } })}\n` : `machine ${name} is online\n`,
           );
@@ -45,13 +62,9 @@ export function registerAgent(program: Command): void {
         // Not to be reached yet is a wait; to be refused is an end.
         await Promise.race([linked.then(() => aborted(stop)), aborted(stop)]);
       } finally {
-        await agent.shutdown();
+        await running.shutdown();
       }
     });
-}
-
-async function standardInput(): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of process.stdin) chunks.push(chunk);
-  return Buffer.concat(chunks).toString("utf8").trim();
+  registerAgentInstall(agent);
+  registerAgentUninstall(agent);
 }
