@@ -61,23 +61,27 @@ describe("uninstalling", () => {
   });
 
   it("stops it and removes the unit; the state stays", async () => {
-    expect(await uninstallUnit(manager, false)).toBe(home);
+    expect(await uninstallUnit(manager, { purge: false, stop: true })).toBe(home);
     expect(said).toEqual(["disable --now cmdop-agent.service", "daemon-reload"]);
     await expect(stat(manager.unitFile)).rejects.toMatchObject({ code: "ENOENT" });
     await stat(path.join(home, "agent"));
   });
 
   it("with purge deletes the agent's state of that home, and nothing else in it", async () => {
-    await uninstallUnit(manager, true);
+    await uninstallUnit(manager, { purge: true, stop: true });
     await expect(stat(path.join(home, "agent"))).rejects.toMatchObject({ code: "ENOENT" });
     await stat(path.join(home, "profile.json"));
   });
 
   it("says so where nothing is installed, and leaves what is not ours", async () => {
     await writeFile(manager.unitFile, "[Service]\n");
-    await expect(uninstallUnit(manager, true)).rejects.toMatchObject({ code: "AlreadyExists" });
+    await expect(uninstallUnit(manager, { purge: true, stop: true })).rejects.toMatchObject({
+      code: "AlreadyExists",
+    });
     await rm(manager.unitFile);
-    await expect(uninstallUnit(manager, true)).rejects.toMatchObject({ code: "NotFound" });
+    await expect(uninstallUnit(manager, { purge: true, stop: true })).rejects.toMatchObject({
+      code: "NotFound",
+    });
     await stat(path.join(home, "agent"));
   });
 });

@@ -25,7 +25,10 @@ export async function installUnit(manager: Manager, text: string, isToStart: boo
 }
 
 /** Stops and removes the unit; with `purge` the agent's state too. Returns the home that it was for. */
-export async function uninstallUnit(manager: Manager, purge: boolean): Promise<string> {
+export async function uninstallUnit(
+  manager: Manager,
+  { purge, stop }: { readonly purge: boolean; readonly stop: boolean },
+): Promise<string> {
   const found = await readUnit(manager.unitFile);
   if (found === undefined) {
     throw new CmdopError("NotFound", `No agent is installed: ${manager.unitFile} does not exist.`, {
@@ -38,9 +41,10 @@ export async function uninstallUnit(manager: Manager, purge: boolean): Promise<s
       next: "Remove it by hand, if it is not needed.",
     });
   }
-  if (manager.isRunning) await manager.systemctl("disable", "--now", UNIT_NAME);
+  const isToStop = manager.isRunning && stop;
+  if (isToStop) await manager.systemctl("disable", "--now", UNIT_NAME);
   await rm(manager.unitFile);
-  if (manager.isRunning) await manager.systemctl("daemon-reload");
+  if (isToStop) await manager.systemctl("daemon-reload");
   if (purge) await rm(agentStateDir(home), { recursive: true, force: true });
   return home;
 }
