@@ -1,6 +1,7 @@
 export { CmdopError, type ErrorCode, type Scope } from "@cmdop/proto";
 export { CMDOPClient } from "./client.ts";
 export type { ReconnectOptions } from "./connection/reconnect.ts";
+export type { OnWaiting, WaitingForApproval } from "./connection/waiting.ts";
 export type { Files } from "./files/files.ts";
 export type {
   CopyOptions,

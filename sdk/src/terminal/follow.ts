@@ -1,6 +1,7 @@
-import { CmdopError, Exec, type JobEvent, Jobs, onAbort } from "@cmdop/proto";
+import { CmdopError, type ErrorCode, Exec, type JobEvent, Jobs, onAbort } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
 import { clientClosed } from "../connection/transport.ts";
+import type { OnWaiting } from "../connection/waiting.ts";
 import { isPassing, Pauses } from "./pause.ts";
 import type { StartRequest } from "./start-request.ts";
 import type { OnLink } from "./types.ts";
@@ -13,6 +14,9 @@ const STEADY_AFTER_MS = 5_000;
 
 const START = "/cmdop.v1.Exec/Start";
 const ATTACH = "/cmdop.v1.Jobs/Attach";
+
+/** What refuses a Start that may be a second attempt, and yet says that the first did nothing either. */
+const NEVER_RAN: ReadonlySet<ErrorCode> = new Set(["JobConflict", "ApprovalRefused"]);
 
 /** Which job to follow, and from where. */
 export interface FollowedJob {
@@ -30,6 +34,7 @@ export interface FollowOptions {
   /** Ends the following at once, without an end event; the job goes on. */
   readonly leave: AbortSignal;
   readonly onLink?: OnLink | undefined;
+  readonly onWaiting?: OnWaiting | undefined;
 }
 
 /** The job can't be followed any more, and nobody here can say what becomes of it. */
@@ -50,7 +55,7 @@ export class OutOfSight extends CmdopError {
 export async function* follow(
   caller: MachineCaller,
   job: FollowedJob,
-  { reconnectWindowMs = RECONNECT_WINDOW_MS, leave, onLink }: FollowOptions,
+  { reconnectWindowMs = RECONNECT_WINDOW_MS, leave, onLink, onWaiting }: FollowOptions,
 ): AsyncGenerator<JobEvent, void, void> {
   const { jobId } = job;
   const { closed, reconnect } = caller.transport;
@@ -69,7 +74,7 @@ export async function* follow(
       let openedAtMs = performance.now();
       try {
         // Before this succeeds for the first time nothing has been sent, so its errors are the caller's to see.
-        const options = await caller.options(start ? START : ATTACH, { signal: over.signal });
+        const options = await caller.options(start ? START : ATTACH, { signal: over.signal, onWaiting });
         if (leave.aborted) return;
         openedAtMs = performance.now();
         wasOpened = true;
@@ -99,8 +104,8 @@ export async function* follow(
         const error = CmdopError.from(thrown);
         // A call that was refused has done nothing; one whose connection broke may have.
         if (!wasSent && error.code !== "LinkLost") throw error;
-        // The id belongs to another request, so this one never ran.
-        if (start !== undefined && error.code === "JobConflict") throw error;
+        // The id belongs to another request, or nobody has approved it: so this one never ran.
+        if (start !== undefined && NEVER_RAN.has(error.code)) throw error;
         const isFirstLoss = !wasSent || lostAtMs === undefined;
         wasSent = true;
         if (!isPassing(error)) throw new OutOfSight(error, refusal(error, jobId));
