@@ -16,7 +16,7 @@ export interface Condition {
 
 /**
  * Picks the records of one chain. They must be shown to it in their order: an
- * end names only its call, so it goes by the begin before it.
+ * end names only its call, so where not all are asked for it goes by its begin.
  */
 export class RecordFilter {
   /** What the caller may see now. */
@@ -48,10 +48,17 @@ export class RecordFilter {
     return isMatch && record.at >= sinceMs && record.at < untilMs;
   }
 
+  /** Whether every record of this chain is asked for and may be seen: then also an end whose begin is there no longer. */
+  get #wantsAll(): boolean {
+    const { keyId, machineId } = this.#condition;
+    if (keyId !== undefined) return false;
+    return this.#machineId !== undefined || (machineId === undefined && this.#view().seesAll);
+  }
+
   #isMatch(record: AnyAuditRecord): boolean {
     // What is open when its maker starts anew, has no end.
     if (record.type === "started") this.#awaited.clear();
-    if (record.type === "end") return this.#awaited.delete(record.call);
+    if (record.type === "end") return this.#awaited.delete(record.call) || this.#wantsAll;
     const isMatch = this.#isAskedFor(record);
     if (isMatch && record.type === "begin") this.#await(record.call);
     return isMatch;
