@@ -1,6 +1,5 @@
 import type { ClientHttp2Session } from "node:http2";
-import { setTimeout as sleep } from "node:timers/promises";
-import { CmdopError, codec, Link as LinkService, methodPath, type PublicKey } from "@cmdop/proto";
+import { CmdopError, codec, Link as LinkService, methodPath, onAbort, type PublicKey } from "@cmdop/proto";
 import { streamingCall } from "../control/streaming-call.ts";
 import type { Link } from "../data/link.ts";
 import type { Log } from "../log.ts";
@@ -99,7 +98,7 @@ export class Puller {
         // What a machine did wrong it would do again; a disk or a connection may recover.
         if (["AuditBroken", "LimitExceeded", "LinkRefused"].includes(error.code)) return;
       }
-      await sleep(retryMs, undefined, { signal, ref: false }).catch(() => undefined);
+      await pause(retryMs, signal);
     }
   }
 
@@ -149,6 +148,16 @@ export class Puller {
       return undefined;
     }
   }
+}
+
+/** Resolves after a time, or when the signal aborts. */
+async function pause(timeMs: number, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, timeMs);
+  const stopListening = onAbort(signal, resolve);
+  await promise;
+  stopListening();
+  clearTimeout(timer);
 }
 
 /** @throws CmdopError AuditBroken where the batch does not follow, AuditUnavailable */
