@@ -42,7 +42,10 @@ export async function* query(options: QueryOptions): AsyncGenerator<MergedRecord
       if (filter.mayMatch) cursors.set(chain, new Cursor({ chain, machineId, log, filter }));
     };
     note(chains.own.chain, undefined, () => chains.own);
-    for (const kept of chains.kept()) note(kept.origin.chain, kept.origin.machine, () => kept.log);
+    for (const kept of chains.kept()) {
+      // A copy that is set aside is begun anew under the same id.
+      note(kept.origin.chain, kept.origin.machine, () => (chains.find(kept.origin.chain) ?? kept).log);
+    }
     // What was visible may have been withdrawn: by another grant, or another name or label of the machine.
     for (const [chain, { source }] of cursors) if (!sees(source.machineId)) cursors.delete(chain);
   };
