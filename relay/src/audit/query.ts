@@ -1,3 +1,4 @@
+import { CmdopError } from "@cmdop/proto";
 import type { Directory } from "../data/directory.ts";
 import type { Chains } from "./chains.ts";
 import { Cursor, type MergedRecord, merged } from "./merge.ts";
@@ -21,7 +22,7 @@ export interface QueryOptions {
 /**
  * The records that match, from all chains that the caller may see: the oldest
  * first, by the clocks of their makers; then, when it follows, as they come.
- * @throws CmdopError AuditBroken after all else, where files are damaged; what `viewer` throws
+ * @throws CmdopError AuditBroken after all else, where files are damaged; RelayUnreachable to followers when the relay ends; what `viewer` throws
  */
 export async function* query(options: QueryOptions): AsyncGenerator<MergedRecord> {
   const { chains, directory, condition, signal } = options;
@@ -57,6 +58,7 @@ export async function* query(options: QueryOptions): AsyncGenerator<MergedRecord
       yield record;
     }
     if (!options.follow || signal.aborted) return;
+    if (chains.isEnding) throw new CmdopError("RelayUnreachable", "The relay is shutting down.");
     await chains.waitForChange(version, CHECK_INTERVAL_MS, signal);
     await pause();
   }

@@ -247,21 +247,42 @@ describe("promise 8: Audit.Query", () => {
     expect(performance.now() - revokedAtMs).toBeLessThan(REVOKED_WITHIN_MS);
   });
 
-  it("promise 9: only so many at once", async () => {
-    await using world = await World.start({ auditBounds: { readers: 2 } });
+  it("promise 9: only so many at once, of one key and in all", async () => {
+    await using world = await World.start({ auditBounds: { readers: 3, readersPerKey: 2 } });
+    const [owner, other] = [
+      world.caller(world.owner),
+      world.caller(await world.key({ scopes: ["audit:read"] })),
+    ];
+    const leaving = new AbortController();
+    const follow = async (caller: Caller) => {
+      const headers = await caller.headers();
+      const stream = caller.audit.query({ follow: true }, { headers, signal: leaving.signal });
+      await stream[Symbol.asyncIterator]().next();
+    };
+    const question = async (caller: Caller) =>
+      refusal(all(caller.audit.query({}, { headers: await caller.headers() })));
+    await Promise.all([follow(owner), follow(owner)]);
+    expect(await question(owner)).toBe("LimitExceeded");
+    expect(await question(other)).toBe("no error");
+    await follow(other);
+    expect(await question(other)).toBe("LimitExceeded");
+    leaving.abort();
+    await until(async () => (await question(owner)) === "no error");
+  });
+
+  it("whoever follows is told when the relay ends, and does not keep it", async () => {
+    const world = await World.start({ times: { shutdownDrainMs: 3_600_000 } });
     const owner = world.caller(world.owner);
     const headers = await owner.headers();
-    const leaving = new AbortController();
-    const follow = async () => {
-      const stream = owner.audit.query({ follow: true }, { headers, signal: leaving.signal });
-      const iterator = stream[Symbol.asyncIterator]();
-      await iterator.next();
-      return iterator;
+    const stream = owner.audit.query({ follow: true }, { headers })[Symbol.asyncIterator]();
+    await stream.next();
+    const rest = async () => {
+      while (!(await stream.next()).done);
     };
-    await Promise.all([follow(), follow()]);
-    expect(await refusal(all(owner.audit.query({}, { headers })))).toBe("LimitExceeded");
-    leaving.abort();
-    await until(async () => (await refusal(all(owner.audit.query({}, { headers })))) === "no error");
+    const following = refusal(rest());
+    const ended = world[Symbol.asyncDispose]();
+    expect(await following).toBe("RelayUnreachable");
+    await ended;
   });
 });
 
