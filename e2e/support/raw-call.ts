@@ -1,9 +1,10 @@
 import { once } from "node:events";
 import http2 from "node:http2";
+import net from "node:net";
 import type { Duplex } from "node:stream";
 import tls from "node:tls";
 
-/** A connection to a relay's front door without any of our own client code: no pin, no checks, any header. */
+/** A connection to a relay's front door, or a machine's local socket, without any of our own client code: no pin, no checks, any header. */
 export class RawCaller implements AsyncDisposable {
   readonly session: http2.ClientHttp2Session;
 
@@ -15,6 +16,15 @@ export class RawCaller implements AsyncDisposable {
     const socket = rawTls(address, ["h2"]);
     await once(socket, "secureConnect");
     const session = http2.connect("http://relay", { createConnection: () => socket });
+    session.on("error", () => undefined);
+    return new RawCaller(session);
+  }
+
+  static async local(socketPath: string): Promise<RawCaller> {
+    const socket = net.connect(socketPath);
+    socket.on("error", () => undefined);
+    await once(socket, "connect");
+    const session = http2.connect("http://machine", { createConnection: () => socket });
     session.on("error", () => undefined);
     return new RawCaller(session);
   }
@@ -49,6 +59,15 @@ export class RawCaller implements AsyncDisposable {
     stream.resume();
     await closed(stream);
     return trailers;
+  }
+
+  /** The first message of the answer to one gRPC call. */
+  async answer(path: string, headers: http2.OutgoingHttpHeaders, message: Uint8Array): Promise<Buffer> {
+    const stream = this.open(path, headers, message);
+    const chunks: Buffer[] = [];
+    stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+    await closed(stream);
+    return Buffer.concat(chunks).subarray(5);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
