@@ -22,14 +22,14 @@ import {
   wholeLines,
   writeLine,
 } from "./chain-file.ts";
+import { type ChainEnd, type ChainFile, mark, startOf } from "./chain-marks.ts";
+
+export type { ChainEnd } from "./chain-marks.ts";
 
 const MiB = 1024 * 1024;
 
 /** Payload bytes of one batch that a reader is given. */
 const BATCH_BYTES = 256 * 1024;
-
-/** Between two places in a file that a reader can begin at, in bytes: one that follows the chain need not read a whole file for each record. */
-const MARK_BYTES = 64 * 1024;
 
 const FILE_NAME = /^(\d{16})\.chain$/;
 
@@ -63,25 +63,6 @@ export interface ChainBatch {
   readonly records: Uint8Array[];
   /** What is written beside each. */
   readonly hashes: Uint8Array[];
-}
-
-/** The end of a chain. */
-export interface ChainEnd {
-  /** Of the last record; 0 where there is none. */
-  readonly seq: number;
-  readonly hash: Uint8Array;
-}
-
-/** One file of the chain. */
-interface ChainFile {
-  readonly path: string;
-  readonly first: number;
-  readonly previous: Uint8Array;
-  readonly headerBytes: number;
-  last: number;
-  bytes: number;
-  /** Places behind records; few, where the file was written before this start. */
-  readonly marks: (ChainEnd & { readonly bytes: number })[];
 }
 
 /**
@@ -265,7 +246,15 @@ export class ChainLog {
     let file = this.#files.at(-1);
     if (file === undefined || file.bytes >= this.#limits.fileBytes) file = this.#beginFile(this.#end);
     this.#fd ??= openSync(file.path, "r+");
-    file.bytes = writeLine(this.#fd, file.bytes, hash, body);
+    try {
+      file.bytes = writeLine(this.#fd, file.bytes, hash, body);
+    } catch (thrown) {
+      // Not a full disk but a limit on the size of files: the next one takes it, unless this one is empty.
+      if (!isFileTooLarge(thrown) || file.last < file.first) throw thrown;
+      this.#beginFile(this.#end);
+      this.#write(body, hash);
+      return;
+    }
     file.last += 1;
     this.#end = { seq: file.last, hash };
     mark(file, this.#end);
@@ -366,17 +355,8 @@ export class ChainLog {
 
 const empty = (): Uint8Array[] => [];
 
-/** Notes where the file's newest record ends, now and then. */
-function mark({ marks, headerBytes, bytes }: ChainFile, end: ChainEnd): void {
-  if (bytes - (marks.at(-1)?.bytes ?? headerBytes) >= MARK_BYTES) marks.push({ ...end, bytes });
-}
-
-/** The last place in the file that is not behind `after`. */
-function startOf(
-  { first, previous, headerBytes, marks }: ChainFile,
-  after: number,
-): ChainEnd & { bytes: number } {
-  return marks.findLast(({ seq }) => seq <= after) ?? { seq: first - 1, hash: previous, bytes: headerBytes };
+function isFileTooLarge(thrown: unknown): boolean {
+  return thrown instanceof Error && "code" in thrown && thrown.code === "EFBIG";
 }
 
 function same(one: Uint8Array, other: Uint8Array): boolean {
