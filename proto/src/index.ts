@@ -88,7 +88,7 @@ export {
   selects,
 } from "./credentials/selectors.ts";
 export { CmdopError, type CmdopErrorOptions } from "./errors/cmdop-error.ts";
-export { ERROR_TABLE, type ErrorCode, isErrorCode } from "./errors/table.ts";
+export { CODE_OF_BARE_STATUS, ERROR_TABLE, type ErrorCode, isErrorCode } from "./errors/table.ts";
 export { errorTrailers, fromServiceError, isServiceError, toStatus } from "./errors/wire.ts";
 export {
   Audit,

@@ -30,10 +30,11 @@ export interface ServicesOptions {
   readonly isOnline: (machineId: string) => boolean;
   /** Called when another roster is in force. */
   readonly onRoster: () => void;
+  readonly audit: Handlers<typeof Audit, RelayCaller>;
 }
 
 /** The relay's own services. They are reached only through the front door, which has checked token, grant, scopes and owner. */
-export function addServices(server: Server, { trust, isOnline, onRoster }: ServicesOptions): void {
+export function addServices(server: Server, { trust, isOnline, onRoster, audit }: ServicesOptions): void {
   const admit: Admit<RelayCaller> = async ({ header }) => {
     const keyId = header(HEADERS.caller);
     if (keyId === undefined) throw new CmdopError("Unauthenticated", "The front door named no caller.");
@@ -104,15 +105,5 @@ export function addServices(server: Server, { trust, isOnline, onRoster }: Servi
   serve(server, Machines, admit, machines);
   serve(server, Keys, admit, keys);
   serve(server, Roster, admit, roster);
-  serve(server, Audit, admit, {
-    // biome-ignore lint/correctness/useYield: placeholder
-    async *query() {
-      throw new CmdopError("Unimplemented", "PLACEHOLDER");
-    },
-    chains: placeholder,
-    // biome-ignore lint/correctness/useYield: placeholder
-    async *read() {
-      throw new CmdopError("Unimplemented", "PLACEHOLDER");
-    },
-  });
+  serve(server, Audit, admit, audit);
 }
