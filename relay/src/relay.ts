@@ -1,6 +1,7 @@
 import { addressSchema, bytes32Schema, CmdopError, type PublicKey, splitAddress } from "@cmdop/proto";
 import { Announcer } from "./control/announcer.ts";
 import { createGreet } from "./control/greet.ts";
+import { KeyUses } from "./control/key-uses.ts";
 import { LocalUpstream } from "./control/local-upstream.ts";
 import { addServices } from "./control/services.ts";
 import { SqliteStore } from "./control/sqlite-store.ts";
@@ -46,6 +47,7 @@ export interface RelayOptions {
 interface Running {
   readonly identity: Identity;
   readonly store: SqliteStore;
+  readonly keyUses: KeyUses;
   readonly trust: Trust;
   readonly budget: Budget;
   readonly keyWatch: KeyWatch;
@@ -121,7 +123,14 @@ export class Relay {
     const identity = await this.#identity();
     const store = new SqliteStore(this.#options.stateDir);
     undo.defer(() => store.close());
-    const trust = await Trust.open({ store, relayId: identity.id, firstOwner: ownerPublicKey });
+    const keyUses = new KeyUses(store, log);
+    undo.defer(() => keyUses.close());
+    const trust = await Trust.open({
+      store,
+      relayId: identity.id,
+      firstOwner: ownerPublicKey,
+      uses: keyUses,
+    });
     if (!trust.owners().includes(ownerPublicKey)) {
       log.warn("the owner that this relay was started with is not among the roster's", {
         owner: ownerPublicKey,
@@ -149,8 +158,11 @@ export class Relay {
         isOnline: (machineId) => links.isOnline(machineId),
         onRoster: () => {
           keyWatch.check();
-          announcer.announce();
+          return announcer.announce();
         },
+        onBlocked: () => keyWatch.check(),
+        onRecord: (machineId) => announcer.announceRecord(machineId),
+        onRemoved: (machineId) => announcer.dismiss(machineId),
       }),
     );
     undo.defer(() => services.close());
@@ -186,6 +198,7 @@ export class Relay {
     this.#running = {
       identity,
       store,
+      keyUses,
       trust,
       budget,
       keyWatch,
@@ -215,6 +228,7 @@ export class Relay {
     await running.health?.close();
     running.keyWatch.close();
     running.budget.close();
+    await running.keyUses.close();
     await running.store.close();
     this.#log.info("relay ended", {});
   }
