@@ -158,7 +158,11 @@ describe("promise 8: what was done on a machine is in its own chain", () => {
     const nonce = randomBytes(32);
     await using caller = await RawCaller.local(localSocketPath(path.join(machine.home, "agent")));
     const { serialize } = codec(Machine.method.auditHead.input);
-    const body = await caller.answer("/cmdop.v1.Machine/AuditHead", {}, serialize({ nonce }));
+    const { message: body = Buffer.alloc(0) } = await caller.ask(
+      "/cmdop.v1.Machine/AuditHead",
+      {},
+      serialize({ nonce }),
+    );
     const { head } = codec(Machine.method.auditHead.output).deserialize(body);
     const seed = await readFile(path.join(machine.home, "agent", "machine.key"), "utf8");
     const { publicKey } = keyPairOf(Buffer.from(seed.trim(), "base64url"));
