@@ -5,6 +5,7 @@ import type { AuditBounds } from "./audit/bounds.ts";
 import { auditHandlers } from "./audit/service.ts";
 import { Announcer } from "./control/announcer.ts";
 import { createGreet } from "./control/greet.ts";
+import { KeyUses } from "./control/key-uses.ts";
 import { LocalUpstream } from "./control/local-upstream.ts";
 import { addServices } from "./control/services.ts";
 import { SqliteStore } from "./control/sqlite-store.ts";
@@ -55,6 +56,7 @@ export interface RelayOptions {
 interface Running {
   readonly identity: Identity;
   readonly store: SqliteStore;
+  readonly keyUses: KeyUses;
   readonly trust: Trust;
   readonly audit: RelayAudit;
   readonly budget: Budget;
@@ -131,7 +133,14 @@ export class Relay {
     const identity = await this.#identity();
     const store = new SqliteStore(this.#options.stateDir);
     undo.defer(() => store.close());
-    const trust = await Trust.open({ store, relayId: identity.id, firstOwner: ownerPublicKey });
+    const keyUses = new KeyUses(store, log);
+    undo.defer(() => keyUses.close());
+    const trust = await Trust.open({
+      store,
+      relayId: identity.id,
+      firstOwner: ownerPublicKey,
+      uses: keyUses,
+    });
     if (!trust.owners().includes(ownerPublicKey)) {
       log.warn("the owner that this relay was started with is not among the roster's", {
         owner: ownerPublicKey,
@@ -167,7 +176,7 @@ export class Relay {
         isOnline: (machineId) => links.isOnline(machineId),
         onRoster: () => {
           keyWatch.check();
-          announcer.announce();
+          return announcer.announce();
         },
         audit: auditHandlers({
           chains: audit.chains,
@@ -175,6 +184,9 @@ export class Relay {
           checkKey: (keyId) => authenticator.checkKey(keyId),
           bounds: audit.bounds,
         }),
+        onBlocked: () => keyWatch.check(),
+        onRecord: (machineId) => announcer.announceRecord(machineId),
+        onRemoved: (machineId) => announcer.dismiss(machineId),
       }),
     );
     undo.defer(() => services.close());
@@ -211,6 +223,7 @@ export class Relay {
     this.#running = {
       identity,
       store,
+      keyUses,
       trust,
       audit,
       budget,
@@ -245,6 +258,7 @@ export class Relay {
     // The calls that were open are told by their streams' ends, which come a moment after their connections'.
     await setImmediate();
     await running.audit[Symbol.asyncDispose]();
+    await running.keyUses.close();
     await running.store.close();
     this.#log.info("relay ended", {});
   }

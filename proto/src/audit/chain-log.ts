@@ -22,6 +22,9 @@ import {
   wholeLines,
   writeLine,
 } from "./chain-file.ts";
+import { type ChainEnd, type ChainFile, mark, startOf } from "./chain-marks.ts";
+
+export type { ChainEnd } from "./chain-marks.ts";
 
 const MiB = 1024 * 1024;
 
@@ -63,23 +66,6 @@ export interface ChainBatch {
   readonly records: Uint8Array[];
   /** What is written beside each. */
   readonly hashes: Uint8Array[];
-}
-
-/** The end of a chain. */
-export interface ChainEnd {
-  /** Of the last record; 0 where there is none. */
-  readonly seq: number;
-  readonly hash: Uint8Array;
-}
-
-/** One file of the chain. */
-interface ChainFile {
-  readonly path: string;
-  readonly first: number;
-  readonly previous: Uint8Array;
-  readonly headerBytes: number;
-  last: number;
-  bytes: number;
 }
 
 /**
@@ -218,11 +204,12 @@ export class ChainLog {
     const until = this.#end.seq;
     for (const file of [...this.#files]) {
       if (file.last <= after || !existsSync(file.path)) continue;
-      let seq = file.first;
-      let batch = { firstSeq: seq, previousHash: file.previous, records: empty(), hashes: empty() };
+      const start = startOf(file, after);
+      let seq = start.seq + 1;
+      let previous = start.hash;
+      let batch = { firstSeq: seq, previousHash: previous, records: empty(), hashes: empty() };
       let batchBytes = 0;
-      let previous = file.previous;
-      for (const { body, hash } of readRecords(file.path, file.headerBytes, file.bytes)) {
+      for (const { body, hash } of readRecords(file.path, start.bytes, file.bytes)) {
         if (seq > until) break;
         if (seq > after) {
           if (batch.records.length === 0)
@@ -265,9 +252,18 @@ export class ChainLog {
     let file = this.#files.at(-1);
     if (file === undefined || file.bytes >= this.#limits.fileBytes) file = this.#beginFile(this.#end);
     this.#fd ??= openSync(file.path, "r+");
-    file.bytes = writeLine(this.#fd, file.bytes, hash, body);
+    try {
+      file.bytes = writeLine(this.#fd, file.bytes, hash, body);
+    } catch (thrown) {
+      // Not a full disk but a limit on the size of files: the next one takes it, unless this one is empty.
+      if (!isFileTooLarge(thrown) || file.last < file.first) throw thrown;
+      this.#beginFile(this.#end);
+      this.#write(body, hash);
+      return;
+    }
     file.last += 1;
     this.#end = { seq: file.last, hash };
+    mark(file, this.#end);
   }
 
   #beginFile(after: ChainEnd): ChainFile {
@@ -279,7 +275,15 @@ export class ChainLog {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
     const { bytes } = readHeader(file);
-    const begun = { path: file, first, previous: after.hash, headerBytes: bytes, last: first - 1, bytes };
+    const begun = {
+      path: file,
+      first,
+      previous: after.hash,
+      headerBytes: bytes,
+      last: first - 1,
+      bytes,
+      marks: [],
+    };
     this.#files.push(begun);
     this.#drop();
     this.#layReserve();
@@ -309,7 +313,7 @@ export class ChainLog {
       );
     }
     const { chain, first, previous, bytes: headerBytes } = readHeader(file);
-    return [{ chain, path: file, first, previous, headerBytes, last: first - 1, bytes: whole }];
+    return [{ chain, path: file, first, previous, headerBytes, last: first - 1, bytes: whole, marks: [] }];
   }
 
   /** Finds where every file ends, and the hash of the last record. */
@@ -324,7 +328,9 @@ export class ChainLog {
       end = line;
       last.last += 1;
     }
-    return { seq: last.last, hash: end?.hash ?? last.previous };
+    const found = { seq: last.last, hash: end?.hash ?? last.previous };
+    mark(last, found);
+    return found;
   }
 
   #reservePath(): string {
@@ -364,6 +370,10 @@ export class ChainLog {
 }
 
 const empty = (): Uint8Array[] => [];
+
+function isFileTooLarge(thrown: unknown): boolean {
+  return thrown instanceof Error && "code" in thrown && thrown.code === "EFBIG";
+}
 
 function same(one: Uint8Array, other: Uint8Array): boolean {
   return Buffer.compare(one, other) === 0;

@@ -16,6 +16,7 @@ const directory: Directory = {
   isRevoked: () => false,
   ownerKey: () => undefined,
   grantOf: async () => undefined,
+  used: () => undefined,
   machinesCalled: () => [],
   machines: () => [],
 };

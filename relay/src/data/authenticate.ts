@@ -104,7 +104,10 @@ export class Authenticator {
     checkCallTokenTime(token, directory.nowS());
     // Which machine it is for is checked once it is known where the call goes.
     checkCallTokenAudience(token, directory.relayId, token.machine === null ? [] : [token.machine]);
-    if (grant !== undefined) checkGrantTime(grant.claims, directory.nowS());
+    if (grant !== undefined) {
+      checkGrantTime(grant.claims, directory.nowS());
+      directory.used(keyId);
+    }
     return { keyId, token, grant, scopes: grant?.claims.scopes ?? OWNER_SCOPES };
   }
 
