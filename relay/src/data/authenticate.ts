@@ -75,7 +75,7 @@ export class Authenticator {
 
   async #standing(keyId: KeyId): Promise<{ publicKey: PublicKey; grant: VerifiedGrant | undefined }> {
     const directory = this.#directory;
-    if (directory.isRevoked(keyId)) throw new CmdopError("KeyRevoked", "The owner has revoked this key.");
+    if (directory.isRevoked(keyId)) throw new CmdopError("KeyRevoked", "This key has been revoked.");
     const owner = directory.ownerKey(keyId);
     if (owner !== undefined) return { publicKey: owner, grant: undefined };
     const grant = await directory.grantOf(keyId);
