@@ -1,14 +1,14 @@
 import type { CMDOPClient, CreatedKey } from "@cmdop/sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startTrustWorld, type TrustMachine, type TrustWorld } from "./support/trust-world.ts";
+import { type OwnersMachine, type OwnersWorld, startOwnersWorld } from "./support/owners-world.ts";
 
 /** A revoked key's open streams end within this, in milliseconds: promise 5's own number. */
 const REVOKED_WITHIN_MS = 2_000;
 
-let world: TrustWorld;
-let web: TrustMachine;
+let world: OwnersWorld;
+let web: OwnersMachine;
 beforeAll(async () => {
-  world = await startTrustWorld();
+  world = await startOwnersWorld();
   web = await world.addMachine("web-1", { labels: { team: "payments" } });
   await world.addMachine("db-1");
 });

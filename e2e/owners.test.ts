@@ -1,10 +1,10 @@
 import { generateKeyPair, type KeyPair } from "@cmdop/proto";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { startTrustWorld, type TrustWorld } from "./support/trust-world.ts";
+import { type OwnersWorld, startOwnersWorld } from "./support/owners-world.ts";
 
-let world: TrustWorld;
+let world: OwnersWorld;
 beforeEach(async () => {
-  world = await startTrustWorld();
+  world = await startOwnersWorld();
 });
 afterEach(() => world[Symbol.asyncDispose]());
 

@@ -52,6 +52,7 @@ export {
   readGrant,
   signGrant,
   verifyGrant,
+  verifySignedGrant,
 } from "./credentials/grant.ts";
 export {
   checkJoinTokenTime,
@@ -90,7 +91,7 @@ export {
 } from "./credentials/selectors.ts";
 export { statementSigner, statementText } from "./credentials/statement.ts";
 export { CmdopError, type CmdopErrorOptions } from "./errors/cmdop-error.ts";
-export { ERROR_TABLE, type ErrorCode, isErrorCode } from "./errors/table.ts";
+export { CODE_OF_BARE_STATUS, ERROR_TABLE, type ErrorCode, isErrorCode } from "./errors/table.ts";
 export { errorTrailers, fromServiceError, isServiceError, toStatus } from "./errors/wire.ts";
 export {
   Audit,
@@ -173,6 +174,7 @@ export {
 export { type ChannelOf, createClient } from "./rpc/client.ts";
 export { codec } from "./rpc/codec.ts";
 export { drained } from "./rpc/drained.ts";
+export { isMessageOf, type MessageOf, type MessageType } from "./rpc/message-of.ts";
 export { methodPath } from "./rpc/method-path.ts";
 export { serve } from "./rpc/server.ts";
 export type {

@@ -1,4 +1,8 @@
+import { setImmediate } from "node:timers/promises";
 import { addressSchema, bytes32Schema, CmdopError, type PublicKey, splitAddress } from "@cmdop/proto";
+import { RelayAudit } from "./audit/audit.ts";
+import type { AuditBounds } from "./audit/bounds.ts";
+import { auditHandlers } from "./audit/service.ts";
 import { Announcer } from "./control/announcer.ts";
 import { createGreet } from "./control/greet.ts";
 import { KeyUses } from "./control/key-uses.ts";
@@ -8,6 +12,7 @@ import { SqliteStore } from "./control/sqlite-store.ts";
 import { Trust } from "./control/trust.ts";
 import { Authenticator } from "./data/authenticate.ts";
 import { Budget, type BudgetBounds } from "./data/budget.ts";
+import { FailedLogins, type LoginBounds } from "./data/failed-logins.ts";
 import { FrontDoor } from "./data/front-door.ts";
 import { KeyWatch } from "./data/key-watch.ts";
 import { DEFAULT_TIMES, type Times } from "./data/limits.ts";
@@ -41,6 +46,10 @@ export interface RelayOptions {
   readonly times?: Partial<Times> | undefined;
   /** Bounds per caller and in all that differ from the named ones. */
   readonly bounds?: Partial<BudgetBounds> | undefined;
+  /** How much of the audit is kept, where that differs from the named bounds. */
+  readonly auditBounds?: Partial<AuditBounds> | undefined;
+  /** How many logins may fail, where that differs from the named bounds. */
+  readonly loginBounds?: Partial<LoginBounds> | undefined;
 }
 
 /** What runs while the relay listens. */
@@ -49,6 +58,7 @@ interface Running {
   readonly store: SqliteStore;
   readonly keyUses: KeyUses;
   readonly trust: Trust;
+  readonly audit: RelayAudit;
   readonly budget: Budget;
   readonly keyWatch: KeyWatch;
   readonly links: Links;
@@ -136,15 +146,23 @@ export class Relay {
         owner: ownerPublicKey,
       });
     }
+    const audit = new RelayAudit({
+      stateDir: this.#options.stateDir,
+      bounds: this.#options.auditBounds,
+      machineKey: (machineId) => trust.machine(machineId)?.publicKey,
+      log,
+    });
+    undo.use(audit);
     const budget = new Budget(this.#options.bounds);
     undo.defer(() => budget.close());
-    const authenticator = new Authenticator(trust);
+    const authenticator = new Authenticator(trust, new FailedLogins(this.#options.loginBounds));
     const keyWatch = new KeyWatch({ authenticator, budget, times, log });
     undo.defer(() => keyWatch.close());
     const links = new Links({
       greet: createGreet(trust, log),
       times,
       log,
+      onUp: (link) => audit.puller.up(link),
       onSeen: ({ machineId, agentVersion }) => {
         trust
           .seen(machineId, agentVersion)
@@ -160,6 +178,12 @@ export class Relay {
           keyWatch.check();
           return announcer.announce();
         },
+        audit: auditHandlers({
+          chains: audit.chains,
+          trust,
+          checkKey: (keyId) => authenticator.checkKey(keyId),
+          bounds: audit.bounds,
+        }),
         onBlocked: () => keyWatch.check(),
         onRecord: (machineId) => announcer.announceRecord(machineId),
         onRemoved: (machineId) => announcer.dismiss(machineId),
@@ -171,6 +195,7 @@ export class Relay {
       directory: trust,
       authenticator,
       budget,
+      recorder: audit.recorder,
       links,
       machineUpstream: (machine, lane) => links.pick(machine, lane),
       relayUpstream: () => services,
@@ -200,6 +225,7 @@ export class Relay {
       store,
       keyUses,
       trust,
+      audit,
       budget,
       keyWatch,
       links,
@@ -228,6 +254,9 @@ export class Relay {
     await running.health?.close();
     running.keyWatch.close();
     running.budget.close();
+    // The calls that were open are told by their streams' ends, which come a moment after their connections'.
+    await setImmediate();
+    await running.audit[Symbol.asyncDispose]();
     await running.keyUses.close();
     await running.store.close();
     this.#log.info("relay ended", {});

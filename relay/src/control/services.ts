@@ -40,11 +40,12 @@ export interface ServicesOptions {
   readonly onRecord: (machineId: string) => Promise<void>;
   /** Called when a machine is forgotten; resolves when its links have ended. */
   readonly onRemoved: (machineId: string) => Promise<void>;
+  readonly audit: Handlers<typeof Audit, RelayCaller>;
 }
 
 /** The relay's own services. They are reached only through the front door, which has checked token, grant, scopes and owner. */
 export function addServices(server: Server, options: ServicesOptions): void {
-  const { trust, isOnline, onRoster, onBlocked, onRecord, onRemoved } = options;
+  const { trust, isOnline, onRoster, onBlocked, onRecord, onRemoved, audit } = options;
   const admit: Admit<RelayCaller> = async ({ header }) => {
     const keyId = header(HEADERS.caller);
     if (keyId === undefined) throw new CmdopError("Unauthenticated", "The front door named no caller.");
@@ -74,10 +75,6 @@ export function addServices(server: Server, options: ServicesOptions): void {
         recordSeq,
       };
     });
-
-  const placeholder = async () => {
-    throw new CmdopError("Unimplemented", "PLACEHOLDER");
-  };
 
   const machines: Handlers<typeof Machines, RelayCaller> = {
     async list(_request, { caller }) {
@@ -156,15 +153,5 @@ export function addServices(server: Server, options: ServicesOptions): void {
   serve(server, Machines, admit, machines);
   serve(server, Keys, admit, keys);
   serve(server, Roster, admit, roster);
-  serve(server, Audit, admit, {
-    // biome-ignore lint/correctness/useYield: placeholder
-    async *query() {
-      throw new CmdopError("Unimplemented", "PLACEHOLDER");
-    },
-    chains: placeholder,
-    // biome-ignore lint/correctness/useYield: placeholder
-    async *read() {
-      throw new CmdopError("Unimplemented", "PLACEHOLDER");
-    },
-  });
+  serve(server, Audit, admit, audit);
 }

@@ -2,7 +2,7 @@ import type { ClientHttp2Session } from "node:http2";
 import { CmdopError, type ErrorCode, HEADERS, isErrorCode } from "@cmdop/proto";
 
 /** Bytes of a gRPC message's prefix: one for compression, four for the length. */
-const PREFIX_BYTES = 5;
+export const PREFIX_BYTES = 5;
 
 /** The largest answer that is read, in bytes: Hello's is a join token and little more. */
 const MAX_ANSWER_BYTES = 64 * 1024;
@@ -74,9 +74,13 @@ export function unaryCall<In, Out>(
         fail("its message can't be read", thrown);
       }
     });
-    const body = serialize(message);
-    const prefix = Buffer.alloc(PREFIX_BYTES);
-    prefix.writeUInt32BE(body.length, 1);
-    request.end(Buffer.concat([prefix, body]));
+    request.end(framed(serialize(message)));
   });
+}
+
+/** A message as gRPC sends it: uncompressed, its length in front. */
+export function framed(body: Buffer): Buffer {
+  const prefix = Buffer.alloc(PREFIX_BYTES);
+  prefix.writeUInt32BE(body.length, 1);
+  return Buffer.concat([prefix, body]);
 }
