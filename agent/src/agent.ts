@@ -1,19 +1,21 @@
 import { randomUUID } from "node:crypto";
-import { realpath } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import {
   type Admit,
   agentStateDir,
-  type CmdopError,
+  CmdopError,
   type KeyPair,
   type LaneName,
   localSocketPath,
   type MachineIdentity,
 } from "@cmdop/proto";
 import type { Server } from "@grpc/grpc-js";
+import { Approvals } from "./approvals/approvals.ts";
+import { asking } from "./approvals/asking.ts";
 import { MachineAudit } from "./audit/machine-audit.ts";
 import { admitThrough, type Gate } from "./doors/admit.ts";
+import { granted } from "./doors/granted.ts";
 import { Identifier } from "./doors/identify.ts";
 import { LargeAnswers } from "./doors/large-answers.ts";
 import { type LocalDoor, openLocalDoor } from "./doors/local-door.ts";
@@ -27,7 +29,10 @@ import { type Backoff, DEFAULT_BACKOFF } from "./link/backoff.ts";
 import { Link, type LinkState } from "./link/link.ts";
 import type { Log } from "./log.ts";
 import type { Caller } from "./policy/caller.ts";
-import { loadPolicy } from "./policy/policy.ts";
+import { explain } from "./policy/explain.ts";
+import { LivePolicy } from "./policy/live-policy.ts";
+import { policyFile } from "./policy/policy-file.ts";
+import type { MachineOptions } from "./services/machine.ts";
 import { addServices, type Core } from "./services/services.ts";
 import { DiskTrouble } from "./state/disk-trouble.ts";
 import { loadMachineKey } from "./state/machine-key.ts";
@@ -54,6 +59,8 @@ export interface AgentOptions {
 /** What exists while the agent runs. */
 interface Running {
   readonly membership: Membership;
+  readonly policy: LivePolicy;
+  readonly approvals: Approvals;
   readonly jobs: Jobs;
   readonly openCalls: OpenCalls;
   readonly audit: MachineAudit;
@@ -98,31 +105,46 @@ export class Agent {
     });
     const machineKey = await loadMachineKey(stateDir);
     const membership = await Membership.open(stateDir, machineKey.id, { joinToken, relayAddress });
-    const policy = await loadPolicy(path.join(stateDir, "policy.json"));
-    const home = await realHome();
+    const policy = await LivePolicy.open({ file: policyFile(this.#options.home), log });
     const trouble = new DiskTrouble(log);
     const onTrouble = trouble.report.bind(trouble);
     const store = new JobStore(path.join(stateDir, "jobs"), (error) => onTrouble("a job's identity", error));
     // Behind the store, which only one agent at a time can have open.
-    const audit = this.#openAudit(stateDir, machineKey, store, onTrouble);
+    const audit = this.#openAudit(stateDir, machineKey, store, onTrouble, () => policy.redact);
     const openCalls = new OpenCalls();
     const startedJobs = new StartedJobs(openCalls);
     const onRunning = (job: Job): void => {
       startedJobs.add(job);
       audit.watch(job);
     };
-    const jobs = new Jobs({ store, onTrouble, onRunning, ...policy.jobs });
+    const jobs = new Jobs({ store, onTrouble, onRunning });
+    jobs.govern(policy.jobRules);
+    audit.policy({ hash: policy.hash });
+    policy.onChange((change) => {
+      jobs.govern(policy.jobRules);
+      audit.policy(change);
+    });
     jobs.restore();
+    const approvals = new Approvals({
+      onEvent: (event) => audit.approval(event),
+      onTrouble: (error) => onTrouble("an audit record", error),
+    });
     const core: Core = {
       jobs,
-      files: { stateDir: this.#options.home, home },
-      machine: () => ({ ...membership.identity, agentVersion: version }),
+      approvals,
+      files: {
+        stateDir: this.#options.home,
+        get home() {
+          return policy.home;
+        },
+      },
+      machine: this.#describe(membership, policy),
       signHead: (nonce) => audit.signHead(audit.log.head, nonce),
     };
     const gate: Gate = {
       identifier: new Identifier(membership),
-      policy: () => policy,
-      home,
+      policy,
+      ask: asking(approvals, jobs, () => policy.policy),
       audit,
       openCalls,
       startedJobs,
@@ -131,6 +153,7 @@ export class Agent {
     const localDoor = await openLocalDoor(stateDir, (server) =>
       addServices(server, admitThrough("local", gate), core),
     ).catch(async (thrown) => {
+      await policy.close();
       await jobs.shutdown();
       audit.close();
       throw thrown;
@@ -149,7 +172,7 @@ export class Agent {
         onState: (state) => this.#onLinkState(lane, state),
       });
     const links = { interactive: link("interactive"), bulk: link("bulk") };
-    this.#running = { membership, jobs, openCalls, audit, stopWatching, localDoor, links };
+    this.#running = { membership, policy, approvals, jobs, openCalls, audit, stopWatching, localDoor, links };
     links.interactive.start();
     // In the background: a job that comes first is started all the same.
     jobs.warm();
@@ -161,6 +184,8 @@ export class Agent {
     const running = this.#running;
     if (running === undefined) return;
     this.#running = undefined;
+    await running.policy.close();
+    running.approvals.close();
     await running.jobs.shutdown();
     await Promise.all([running.links.interactive.close(), running.links.bulk.close()]);
     await running.localDoor.close();
@@ -169,11 +194,29 @@ export class Agent {
     running.audit.close();
   }
 
+  #describe(membership: Membership, policy: LivePolicy): MachineOptions {
+    return {
+      facts: () => ({
+        ...membership.identity,
+        agentVersion: this.#options.version,
+        user: policy.user?.name ?? os.userInfo().username,
+        home: policy.home,
+        policyError: policy.error?.message ?? "",
+      }),
+      explain: async (grant, method, paths) => {
+        const identity = await granted(grant, membership).catch(CmdopError.from);
+        if (identity instanceof CmdopError) return { decision: "deny", error: identity };
+        return explain(identity, { method, paths }, policy.policy, policy.home);
+      },
+    };
+  }
+
   #openAudit(
     stateDir: string,
     machineKey: KeyPair,
     store: JobStore,
     onTrouble: (what: string, error: unknown) => void,
+    redact: () => readonly RegExp[],
   ): MachineAudit {
     const { version, log } = this.#options;
     try {
@@ -181,7 +224,7 @@ export class Agent {
         directory: path.join(stateDir, "audit"),
         machineKey,
         version,
-        redact: () => [],
+        redact,
         onTrouble: (error) => onTrouble("an audit record", error),
         onRepair: (message) => log.error("audit chain", { message }),
       });
@@ -210,17 +253,5 @@ export class Agent {
       });
       if (error.code === "LinkRefused") this.#linked.resolve(error);
     }
-  }
-}
-
-/** The home of the user that jobs run as. Confined paths follow no links, so `~` must stand for the real directory. */
-async function realHome(): Promise<string> {
-  const { homedir } = os.userInfo();
-  try {
-    return await realpath(homedir);
-  } catch (error) {
-    // A service user may have none: then `~` leads nowhere, and says so when it is used.
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return homedir;
-    throw error;
   }
 }

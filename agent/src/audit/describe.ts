@@ -131,7 +131,7 @@ function words(list: readonly string[] = []): string {
 }
 
 /** A word as a POSIX shell would take it whole: as it is where nothing in it could be misread, else in quotes. */
-function quoted(word: string): string {
+export function quoted(word: string): string {
   return /^[\w@%+=:./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
 }
 

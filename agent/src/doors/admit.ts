@@ -1,9 +1,11 @@
-import { type Admit, type Arrival, CmdopError, type ErrorCode, methodRule, requestPaths } from "@cmdop/proto";
+import { type Admit, type Arrival, CmdopError, type ErrorCode, methodRule } from "@cmdop/proto";
+import type { Ask } from "../approvals/asking.ts";
 import type { CallRecord } from "../audit/call-record.ts";
 import type { MachineAudit } from "../audit/machine-audit.ts";
-import { authorize } from "../policy/authorize.ts";
+import { authorize, type Decision } from "../policy/authorize.ts";
 import type { Caller } from "../policy/caller.ts";
-import type { Policy } from "../policy/policy.ts";
+import type { LivePolicy } from "../policy/live-policy.ts";
+import { resourceOf } from "../policy/resource.ts";
 import type { Identified, Identifier } from "./identify.ts";
 import type { LargeAnswers } from "./large-answers.ts";
 import type { OpenCall, OpenCalls } from "./open-calls.ts";
@@ -12,9 +14,9 @@ import type { StartedJobs } from "./started-jobs.ts";
 /** What the gate decides by, and what it must do before a call runs. */
 export interface Gate {
   readonly identifier: Identifier;
-  readonly policy: () => Policy;
-  /** The home of the user that jobs run as: what `~` stands for. */
-  readonly home: string;
+  readonly policy: Pick<LivePolicy, "policy" | "home" | "loginShell">;
+  /** Waits for a person. */
+  readonly ask: Ask;
   readonly audit: MachineAudit;
   readonly openCalls: OpenCalls;
   readonly startedJobs: StartedJobs;
@@ -24,8 +26,8 @@ export interface Gate {
 type Door = Caller["door"];
 
 /**
- * The way into every service, for one door: who is it, may they, is it written
- * down; then it runs. However it ends, at this gate or after it, its record
+ * The way into every service, for one door: who is it, may they (where a person
+ * decides, this takes a while), is it written down; then it runs. However it ends, at this gate or after it, its record
  * ends with it.
  */
 export function admitThrough(door: Door, gate: Gate): Admit<Caller> {
@@ -39,7 +41,7 @@ export function admitThrough(door: Door, gate: Gate): Admit<Caller> {
     try {
       const identity = await identify(door, gate, arrival, record);
       open = enter(gate, identity);
-      const caller = allowed(gate, arrival, identity);
+      const caller = await allowed(gate, arrival, identity, record.id, open);
       record.begin(caller);
       await place(gate, caller, arrival, open);
       return { caller, revoked: open.revoked, onEnd };
@@ -67,12 +69,26 @@ function enter({ openCalls, startedJobs }: Gate, { keyId, standing }: Identified
   return open;
 }
 
-function allowed({ policy, home }: Gate, { path, request }: Arrival, identity: Identified): Caller {
-  const rule = methodRule(path);
-  const paths = rule === undefined ? [] : requestPaths(rule, request);
-  const decision = authorize(identity, path, paths, policy(), home);
+/** May they? Where the policy lets a person decide, what it says counts again after the answer: it may be another by then. */
+async function allowed(
+  gate: Gate,
+  arrival: Arrival,
+  identity: Identified,
+  call: string,
+  { revoked }: OpenCall,
+): Promise<Caller> {
+  let decision = decide(gate, arrival, identity);
+  if (decision.kind === "ask") {
+    await gate.ask({ arrival, caller: decision.caller, call, revoked });
+    decision = decide(gate, arrival, identity);
+  }
   if (decision.kind === "deny") throw decision.error;
   return decision.caller;
+}
+
+function decide(gate: Gate, { path, request }: Arrival, identity: Identified): Decision {
+  const { policy, home, loginShell } = gate.policy;
+  return authorize(identity, path, resourceOf(methodRule(path), request, loginShell), policy, home);
 }
 
 /** Waits for its turn where its answer is large; no longer than there is somebody to answer. */

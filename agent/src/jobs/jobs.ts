@@ -13,6 +13,7 @@ import { JOB_LIMITS, type JobLimits } from "./limits.ts";
 import type { Outcome } from "./outcome.ts";
 import { baseEnvironment, type Environment } from "./process/environment.ts";
 import { PipePool } from "./process/pipe-pool.ts";
+import { environmentOf, type JobUser } from "./process/run-as.ts";
 import { Spawner } from "./process/spawner.ts";
 import { checkSession, type SessionRequest, sessionHash, sessionSummary } from "./session/request.ts";
 import { runSession } from "./session/run-session.ts";
@@ -39,6 +40,17 @@ export interface JobsOptions extends Partial<JobLimits> {
   readonly spawner?: boolean;
 }
 
+/** What the machine's policy says of jobs; whatever is absent is as it was made. It may change while jobs run. */
+export interface JobRules extends Partial<Pick<JobLimits, "outputKeptMs" | "outcomeKeptMs">> {
+  /** Who jobs run as, where it is not the agent's own user. */
+  readonly user?: JobUser | undefined;
+  /** Jobs that run at once, and sessions among them; the agent's own limits stay above. */
+  readonly maxRunningJobs?: number | undefined;
+  readonly maxSessions?: number | undefined;
+  /** How long a job runs at most, in milliseconds. */
+  readonly maxJobMs?: number | undefined;
+}
+
 /** A job that has been started, now or before. */
 export interface Begun {
   readonly job: Job;
@@ -55,7 +67,10 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** All jobs of the machine. The constructor starts nothing; `shutdown` ends every job that runs. */
 export class Jobs {
-  readonly #limits: JobLimits;
+  readonly #made: JobLimits;
+  /** In force: the same object for as long as this lives, since others hold it too. */
+  readonly #limits: { -readonly [K in keyof JobLimits]: number };
+  #rules: JobRules = {};
   readonly #environment: Environment;
   readonly #table: JobTable;
   readonly #marks: CancelMarks;
@@ -79,7 +94,8 @@ export class Jobs {
       onRunning = () => undefined,
       ...limits
     } = options;
-    this.#limits = { ...JOB_LIMITS, ...limits };
+    this.#made = { ...JOB_LIMITS, ...limits };
+    this.#limits = { ...this.#made };
     this.#environment = environment;
     this.#store = store;
     this.#onTrouble = onTrouble;
@@ -103,6 +119,23 @@ export class Jobs {
   async warm(): Promise<void> {
     await this.#spawner.warm();
     await this.#pipes.warm();
+  }
+
+  /** Sets what the policy says; for jobs that begin from now on, and for how long all are remembered. */
+  govern(rules: JobRules): void {
+    this.#rules = rules;
+    const { outputKeptMs, outcomeKeptMs, maxRunningJobs, maxSessions } = this.#made;
+    Object.assign(this.#limits, {
+      outputKeptMs: rules.outputKeptMs ?? outputKeptMs,
+      outcomeKeptMs: rules.outcomeKeptMs ?? outcomeKeptMs,
+      maxRunningJobs: Math.min(rules.maxRunningJobs ?? maxRunningJobs, maxRunningJobs),
+      maxSessions: Math.min(rules.maxSessions ?? maxSessions, maxSessions),
+    });
+  }
+
+  /** Whether the requester has started a job of this name, and would find it. */
+  knows({ keyId }: Requester, jobId: string): boolean {
+    return this.#table.find(keyId, jobId) !== undefined;
   }
 
   /** Jobs that run now. */
@@ -238,7 +271,9 @@ export class Jobs {
       : begin({
           jobId,
           journal,
-          environment: this.#environment,
+          environment: environmentOf(this.#rules.user, this.#environment),
+          user: this.#rules.user,
+          maxJobMs: this.#rules.maxJobMs,
           pipes: this.#pipes,
           spawner: this.#spawner,
           heldPipes: this.#heldPipes,

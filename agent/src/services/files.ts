@@ -24,9 +24,11 @@ export interface FilesOptions {
 
 /** The handlers of `Files`: they translate, the core in ../files does the work. */
 export function filesHandlers(options: FilesOptions): Handlers<typeof Files, Caller> {
-  const home = expandPath(options.home, options.home);
-  const stateDir = expandPath(options.stateDir, home);
-  const boundaryOf = ({ roots }: Caller): Boundary => ({ home, stateDir, roots, pinning: systemPinning });
+  const boundaryOf = ({ roots }: Caller): Boundary => {
+    // At each call, since a changed policy may let jobs run as another user.
+    const home = expandPath(options.home, options.home);
+    return { home, stateDir: expandPath(options.stateDir, home), roots, pinning: systemPinning };
+  };
 
   return {
     async list({ path, ...options }, { caller }) {

@@ -31,6 +31,9 @@ const MiB = 1024 * 1024;
 /** Payload bytes of one batch that a reader is given. */
 const BATCH_BYTES = 256 * 1024;
 
+/** Pause between two attempts to set a spent reserve aside again, in milliseconds: each writes it whole. */
+const RESERVE_RETRY_MS = 1_000;
+
 const FILE_NAME = /^(\d{16})\.chain$/;
 
 /** The bounds of one chain on disk. */
@@ -80,6 +83,8 @@ export class ChainLog {
   readonly #waiting = new Set<() => void>();
   #end: ChainEnd;
   #fd: number | undefined;
+  /** When the reserve could not be set aside, or was spent: until there is another, what is not urgent leaves the rest alone. */
+  #reserveMissingMs: number | undefined;
 
   private constructor({ directory, limits, onTrouble }: ChainLogOptions, chain?: string) {
     this.#directory = directory;
@@ -151,6 +156,7 @@ export class ChainLog {
       );
     }
     try {
+      if (!urgent) this.#checkReserve();
       this.#write(bytes, chainNext(this.#end.hash, bytes));
     } catch (thrown) {
       if (!urgent || !this.#spendReserve()) throw unavailable(this.#directory, thrown);
@@ -335,15 +341,25 @@ export class ChainLog {
     if (this.#limits.reserveBytes === 0 || existsSync(this.#reservePath())) return;
     try {
       writeFileSync(this.#reservePath(), Buffer.alloc(this.#limits.reserveBytes), { mode: 0o600 });
+      this.#reserveMissingMs = undefined;
     } catch (thrown) {
       rmSync(this.#reservePath(), { force: true });
+      this.#reserveMissingMs = performance.now();
       this.#onTrouble(`no reserve could be set aside in ${this.#directory}: ${String(thrown)}`);
     }
+  }
+
+  /** Throws while there is no reserve, and no room for another: what is left is for those who come to repair. */
+  #checkReserve(): void {
+    if (this.#reserveMissingMs === undefined) return;
+    if (performance.now() - this.#reserveMissingMs > RESERVE_RETRY_MS) this.#layReserve();
+    if (this.#reserveMissingMs !== undefined) throw new Error("the disk is full, its reserve in use");
   }
 
   #spendReserve(): boolean {
     if (!existsSync(this.#reservePath())) return false;
     rmSync(this.#reservePath());
+    this.#reserveMissingMs = performance.now();
     this.#onTrouble(`the disk of ${this.#directory} is full: the reserve for owners and admins is in use`);
     return true;
   }
