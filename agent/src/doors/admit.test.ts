@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import {
@@ -21,7 +21,7 @@ import {
 } from "@cmdop/proto";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { MachineAudit } from "../audit/machine-audit.ts";
-import { loadPolicy } from "../policy/policy.ts";
+import { LivePolicy } from "../policy/live-policy.ts";
 import { Membership } from "../state/membership.ts";
 import { admitThrough, type Gate } from "./admit.ts";
 import { Identifier } from "./identify.ts";
@@ -39,23 +39,34 @@ const machineKey = generateKeyPair();
 const key = generateKeyPair();
 const nowS = (): number => Math.floor(Date.now() / 1000);
 
+const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
 let directory: string;
 let membership: Membership;
 let gate: Gate;
+let policy: LivePolicy;
 let stopWatching: () => void;
+/** Calls that came to a person, and what that person waits for. */
+let asked: number;
+let answer: Promise<void>;
 
 beforeEach(async () => {
+  asked = 0;
+  answer = Promise.resolve();
   directory = mkdtempSync(path.join(os.tmpdir(), "cmdop-admit-"));
   const relay = { id: RELAY_ID, address: "127.0.0.1:1" };
   const claims = { jti: randomUUID(), owner: owner.publicKey, relay, name: "web-1", labels: {}, uses: 1 };
   const joinToken = await signJoinToken({ ...claims, iat: nowS(), exp: nowS() + 60 }, owner);
   membership = await Membership.open(directory, machineKey.id, { joinToken });
-  const policy = await loadPolicy(path.join(directory, "policy.json"));
+  policy = await LivePolicy.open({ file: path.join(directory, "policy.json"), log: SILENT });
   const openCalls = new OpenCalls();
   gate = {
     identifier: new Identifier(membership),
-    policy: () => policy,
-    home: directory,
+    policy,
+    ask: async () => {
+      asked += 1;
+      await answer;
+    },
     audit: new MachineAudit({
       directory: path.join(directory, "audit"),
       machineKey,
@@ -70,8 +81,9 @@ beforeEach(async () => {
   };
   stopWatching = watchStandings(membership, [openCalls]);
 });
-afterEach(() => {
+afterEach(async () => {
   stopWatching();
+  await policy.close();
   gate.audit.close();
   rmSync(directory, { recursive: true });
 });
@@ -185,6 +197,26 @@ describe("the gate", () => {
     await refused;
     for (const { revoked } of running) expect(revoked?.reason).toMatchObject({ code: "KeyRevoked" });
     expect(records().filter(({ type }) => type === "end")).toMatchObject([{ code: "KeyRevoked" }]);
+  });
+
+  it("a key that is revoked while a person thinks can't run what that person allows", async () => {
+    const person = Promise.withResolvers<void>();
+    answer = person.promise;
+    await policy.close();
+    const file = path.join(directory, "policy.json");
+    writeFileSync(file, JSON.stringify({ ask: ["terminal"] }), { mode: 0o600 });
+    policy = await LivePolicy.open({ file, log: SILENT });
+    gate = { ...gate, policy };
+    const waiting = expect(admitThrough("relay", gate)(await arrival())).rejects.toMatchObject({
+      code: "KeyRevoked",
+    });
+    await vi.waitFor(() => expect(asked).toBe(1));
+    expect(types()).toEqual([]);
+    const claims = { seq: 1, iat: nowS(), owners: [owner.publicKey], relays: [], revoked: [key.id] };
+    await membership.welcomed({ roster: await signRoster(claims, owner), machineRecord: "" });
+    person.resolve();
+    await waiting;
+    expect(records()).toMatchObject([{ type: "refused", code: "KeyRevoked" }]);
   });
 
   it("a call whose caller leaves while it waits has a begin and an end all the same", async () => {
