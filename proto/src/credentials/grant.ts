@@ -6,7 +6,7 @@ import type { KeyId, KeyPair, PublicKey } from "./ed25519.ts";
 import { bytes32Schema, nameSchema, secondsSchema } from "./fields.ts";
 import { ownerKey } from "./roster.ts";
 import { machineSelectorSchema } from "./selectors.ts";
-import { type StatementKind, signStatement, verifyStatement } from "./statement.ts";
+import { readUnverified, type StatementKind, signStatement, verifyStatement } from "./statement.ts";
 
 /** Paths that a grant may name. */
 const MAX_GRANT_PATHS = 64;
@@ -69,6 +69,11 @@ export async function verifySignedGrant(
 ): Promise<{ grant: Grant; signer: KeyId }> {
   const { claims, signer } = await verifyStatement(GRANT, statement, ownerKey(owners));
   return { grant: claims, signer };
+}
+
+/** Reads a grant without verifying it: good for showing it, never for deciding by it. */
+export function readGrant(statement: string): Grant {
+  return readUnverified(GRANT, statement).claims;
 }
 
 /** Refuses a grant that has ended. `nowS`: seconds since 1970. */
