@@ -91,7 +91,7 @@ export {
 } from "./credentials/selectors.ts";
 export { statementSigner, statementText } from "./credentials/statement.ts";
 export { CmdopError, type CmdopErrorOptions } from "./errors/cmdop-error.ts";
-export { ERROR_TABLE, type ErrorCode, isErrorCode } from "./errors/table.ts";
+export { CODE_OF_BARE_STATUS, ERROR_TABLE, type ErrorCode, isErrorCode } from "./errors/table.ts";
 export { errorTrailers, fromServiceError, isServiceError, toStatus } from "./errors/wire.ts";
 export {
   Audit,

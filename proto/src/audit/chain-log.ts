@@ -22,14 +22,17 @@ import {
   wholeLines,
   writeLine,
 } from "./chain-file.ts";
+import { type ChainEnd, type ChainFile, mark, startOf } from "./chain-marks.ts";
+
+export type { ChainEnd } from "./chain-marks.ts";
 
 const MiB = 1024 * 1024;
 
 /** Payload bytes of one batch that a reader is given. */
 const BATCH_BYTES = 256 * 1024;
 
-/** Between two places in a file that a reader can begin at, in bytes: one that follows the chain need not read a whole file for each record. */
-const MARK_BYTES = 64 * 1024;
+/** Pause between two attempts to set a spent reserve aside again, in milliseconds: each writes it whole. */
+const RESERVE_RETRY_MS = 1_000;
 
 const FILE_NAME = /^(\d{16})\.chain$/;
 
@@ -65,25 +68,6 @@ export interface ChainBatch {
   readonly hashes: Uint8Array[];
 }
 
-/** The end of a chain. */
-export interface ChainEnd {
-  /** Of the last record; 0 where there is none. */
-  readonly seq: number;
-  readonly hash: Uint8Array;
-}
-
-/** One file of the chain. */
-interface ChainFile {
-  readonly path: string;
-  readonly first: number;
-  readonly previous: Uint8Array;
-  readonly headerBytes: number;
-  last: number;
-  bytes: number;
-  /** Places behind records; few, where the file was written before this start. */
-  readonly marks: (ChainEnd & { readonly bytes: number })[];
-}
-
 /**
  * An audit chain on disk: append-only files, a line a record. Everything is
  * synchronous and written through to the system, so that what was appended
@@ -99,6 +83,8 @@ export class ChainLog {
   readonly #waiting = new Set<() => void>();
   #end: ChainEnd;
   #fd: number | undefined;
+  /** When the reserve could not be set aside, or was spent: until there is another, what is not urgent leaves the rest alone. */
+  #reserveMissingMs: number | undefined;
 
   private constructor({ directory, limits, onTrouble }: ChainLogOptions, chain?: string) {
     this.#directory = directory;
@@ -170,6 +156,7 @@ export class ChainLog {
       );
     }
     try {
+      if (!urgent) this.#checkReserve();
       this.#write(bytes, chainNext(this.#end.hash, bytes));
     } catch (thrown) {
       if (!urgent || !this.#spendReserve()) throw unavailable(this.#directory, thrown);
@@ -265,7 +252,15 @@ export class ChainLog {
     let file = this.#files.at(-1);
     if (file === undefined || file.bytes >= this.#limits.fileBytes) file = this.#beginFile(this.#end);
     this.#fd ??= openSync(file.path, "r+");
-    file.bytes = writeLine(this.#fd, file.bytes, hash, body);
+    try {
+      file.bytes = writeLine(this.#fd, file.bytes, hash, body);
+    } catch (thrown) {
+      // Not a full disk but a limit on the size of files: the next one takes it, unless this one is empty.
+      if (!isFileTooLarge(thrown) || file.last < file.first) throw thrown;
+      this.#beginFile(this.#end);
+      this.#write(body, hash);
+      return;
+    }
     file.last += 1;
     this.#end = { seq: file.last, hash };
     mark(file, this.#end);
@@ -346,15 +341,25 @@ export class ChainLog {
     if (this.#limits.reserveBytes === 0 || existsSync(this.#reservePath())) return;
     try {
       writeFileSync(this.#reservePath(), Buffer.alloc(this.#limits.reserveBytes), { mode: 0o600 });
+      this.#reserveMissingMs = undefined;
     } catch (thrown) {
       rmSync(this.#reservePath(), { force: true });
+      this.#reserveMissingMs = performance.now();
       this.#onTrouble(`no reserve could be set aside in ${this.#directory}: ${String(thrown)}`);
     }
+  }
+
+  /** Throws while there is no reserve, and no room for another: what is left is for those who come to repair. */
+  #checkReserve(): void {
+    if (this.#reserveMissingMs === undefined) return;
+    if (performance.now() - this.#reserveMissingMs > RESERVE_RETRY_MS) this.#layReserve();
+    if (this.#reserveMissingMs !== undefined) throw new Error("the disk is full, its reserve in use");
   }
 
   #spendReserve(): boolean {
     if (!existsSync(this.#reservePath())) return false;
     rmSync(this.#reservePath());
+    this.#reserveMissingMs = performance.now();
     this.#onTrouble(`the disk of ${this.#directory} is full: the reserve for owners and admins is in use`);
     return true;
   }
@@ -366,17 +371,8 @@ export class ChainLog {
 
 const empty = (): Uint8Array[] => [];
 
-/** Notes where the file's newest record ends, now and then. */
-function mark({ marks, headerBytes, bytes }: ChainFile, end: ChainEnd): void {
-  if (bytes - (marks.at(-1)?.bytes ?? headerBytes) >= MARK_BYTES) marks.push({ ...end, bytes });
-}
-
-/** The last place in the file that is not behind `after`. */
-function startOf(
-  { first, previous, headerBytes, marks }: ChainFile,
-  after: number,
-): ChainEnd & { bytes: number } {
-  return marks.findLast(({ seq }) => seq <= after) ?? { seq: first - 1, hash: previous, bytes: headerBytes };
+function isFileTooLarge(thrown: unknown): boolean {
+  return thrown instanceof Error && "code" in thrown && thrown.code === "EFBIG";
 }
 
 function same(one: Uint8Array, other: Uint8Array): boolean {

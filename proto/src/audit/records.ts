@@ -118,6 +118,9 @@ export type MachineAuditRecord = z.infer<typeof machineRecordSchema>;
 export type AnyAuditRecord = RelayRecord | MachineAuditRecord;
 
 /** Reads the body of a record of the relay's chain, or of a machine's. Undefined for what is none: bodies come from machines. */
+export function readAuditRecord(body: Uint8Array, maker: "machine"): MachineAuditRecord | undefined;
+export function readAuditRecord(body: Uint8Array, maker: "relay"): RelayRecord | undefined;
+export function readAuditRecord(body: Uint8Array, maker: "relay" | "machine"): AnyAuditRecord | undefined;
 export function readAuditRecord(body: Uint8Array, maker: "relay" | "machine"): AnyAuditRecord | undefined {
   let json: unknown;
   try {

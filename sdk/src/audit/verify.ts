@@ -67,7 +67,10 @@ async function verifyChain(
   const marks: Mark[] = heads
     .filter(({ chain }) => chain === id)
     .map(({ seq, hash }) => ({ seq, hash, who: "The head that was kept elsewhere" }));
-  marks.push({ seq: Number(kept.lastSeq), hash: base64url(kept.hash), who: "The relay's own word" });
+  // None where the relay can't even read the copy: reading it says why.
+  if (kept.hash.length > 0) {
+    marks.push({ seq: Number(kept.lastSeq), hash: base64url(kept.hash), who: "The relay's own word" });
+  }
   const complaints: string[] = [];
   if (heads.some((head) => head.chain === id && head.machineId !== machineId)) {
     complaints.push("The chain was another machine's when its head was kept.");
@@ -97,7 +100,7 @@ async function verifyChain(
   }
   const check = new ChainCheck(id, marks);
   for (const complaint of complaints) check.problem(complaint);
-  await readChain(verification, id, check, Math.max(...marks.map(({ seq }) => seq)));
+  await readChain(verification, id, check, Math.max(0, ...marks.map(({ seq }) => seq)));
   check.finish();
   const name = machines.find((machine) => machine.id === machineId)?.name;
   return {
@@ -130,6 +133,8 @@ async function readChain(
       }
     } catch (thrown) {
       const error = CmdopError.from(thrown);
+      if (error.code === "AuditBroken")
+        return check.problem(`The relay can't read it: ${visible(error.message)}`);
       lost += 1;
       if (error.code !== "LinkLost" || lost >= MAX_READ_ATTEMPTS) throw error;
     }
