@@ -28,6 +28,8 @@ const COMMANDS = [
   "agent uninstall",
 ];
 
+/** Ends name their call; the key is in its begin. */
+const entrySchema = z.object({ record: z.looseObject({ type: z.string(), key: z.string().optional() }) });
 const rosterSchema = z.object({ roster: z.object({ owners: z.array(z.string()) }), owner: z.string() });
 
 let cluster: Cluster;
@@ -200,8 +202,12 @@ describe("audit", () => {
     expect(lines).toMatch(/^\S+Z +auditee +web-1 +Exec\/Start +Ok, .*seen/m);
     expect(lines).toMatch(/^\S+Z +auditee +.* +Machines\/List +REFUSED PermissionDenied/m);
     const json = (await operator("audit", "--machine", "web-1", "--key", "auditee", "--json")).stdout;
-    for (const line of json.trim().split("\n"))
-      expect(JSON.parse(line)).toMatchObject({ record: { key: key.keyId } });
+    const records = json
+      .trim()
+      .split("\n")
+      .map((line) => entrySchema.parse(JSON.parse(line)).record);
+    expect(records.length).toBeGreaterThan(3);
+    for (const record of records) expect([key.keyId, undefined]).toContain(record.key);
 
     const heads = path.join(cluster.directory, "heads.json");
     const verify = (): Promise<Finished> => operator("audit", "verify", "--heads", heads);
