@@ -118,8 +118,9 @@ export class Approvals {
     question.onWaiting?.(entry);
     const { promise, reject } = Promise.withResolvers<never>();
     const stopListening = onAbort(signal, () => {
-      this.#leave(entry);
+      // First, so that this is what the call ends with.
       reject(endOf(signal));
+      this.#leave(entry);
     });
     try {
       await Promise.race([entry.settled.promise, promise]);

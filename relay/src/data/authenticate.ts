@@ -162,7 +162,7 @@ export class Authenticator {
 }
 
 function revoked(): CmdopError {
-  return new CmdopError("KeyRevoked", "The owner has revoked this key.");
+  return new CmdopError("KeyRevoked", "This key has been revoked.");
 }
 
 /** The key id that a token claims; undefined where it is no token at all, which its verification will say. */
