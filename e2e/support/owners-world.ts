@@ -34,8 +34,10 @@ export interface OwnersWorld extends AsyncDisposable {
   ): Promise<OwnersMachine>;
   /** Starts the agent of a machine that was shut down. */
   startAgain(machine: OwnersMachine, joinToken?: string): Promise<OwnersMachine>;
-  /** Ends the relay and starts it again, on the same port and directory. */
-  restartRelay(): Promise<void>;
+  /** Where the relay keeps its state. */
+  readonly relayDirectory: string;
+  /** Ends the relay, lets `meanwhile` happen, and starts it again, on the same port and directory. */
+  restartRelay(meanwhile?: () => Promise<void> | void): Promise<void>;
 }
 
 /** Brings one up, with the roster that `cmdop init` makes: owner and recovery owner. */
@@ -86,8 +88,10 @@ export async function startOwnersWorld(): Promise<OwnersWorld> {
       return startAgent(path.join(directory, `machine-${machines}`), joinToken);
     },
     startAgain: ({ home }, joinToken) => startAgent(home, joinToken),
-    async restartRelay() {
+    relayDirectory: path.join(directory, "relay"),
+    async restartRelay(meanwhile = () => undefined) {
       await relay.shutdown();
+      await meanwhile();
       relay = newRelay(port);
       await relay.listen();
     },

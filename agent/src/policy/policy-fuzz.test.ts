@@ -98,7 +98,7 @@ it(`promise 5: what a policy withholds the gate withholds, whatever was granted 
         scopes: [...SCOPES],
         owner: false,
       } as const;
-      const { kind } = authorize(identity, method, access, policy, "/home/user");
+      const { kind } = authorize(identity, method, { paths: access }, policy, "/home/user");
       // The oracle reads the file's own words.
       const said: unknown = JSON.parse(text);
       const fields: Record<string, unknown> = typeof said === "object" && said !== null ? { ...said } : {};

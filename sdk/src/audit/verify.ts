@@ -77,6 +77,7 @@ async function verifyChain(
   }
   const key = base64url(kept.machineKey);
   let confirmed: boolean | null = null;
+  let saidSeq = 0;
   if (machineId !== null) {
     if (thumbprint(key) !== machineId) complaints.push("The key that the relay shows is not this machine's.");
     else
@@ -92,6 +93,7 @@ async function verifyChain(
     if (answer?.kind === "head" && answer.head.chain === id) {
       marks.push({ seq: answer.head.seq, hash: answer.head.hash, who: "The machine's own word" });
       confirmed = true;
+      saidSeq = answer.head.seq;
     }
     if (answer?.kind === "failed") {
       confirmed = false;
@@ -100,7 +102,7 @@ async function verifyChain(
   }
   const check = new ChainCheck(id, marks);
   for (const complaint of complaints) check.problem(complaint);
-  await readChain(verification, id, check, Math.max(0, ...marks.map(({ seq }) => seq)));
+  await readChain(verification, id, check, saidSeq);
   check.finish();
   const name = machines.find((machine) => machine.id === machineId)?.name;
   return {
@@ -115,12 +117,12 @@ async function verifyChain(
   };
 }
 
-/** Reads a chain to its end; where somebody vouches for more than that, the copy gets a moment to catch up. */
+/** Reads a chain to its end; where its machine has just said that there is more, the copy gets a moment to catch up. */
 async function readChain(
   { relay, signal }: Verification,
   chainId: string,
   check: ChainCheck,
-  expectedSeq: number,
+  saidSeq: number,
 ): Promise<void> {
   const service = relay.client(AuditService);
   const deadline = performance.now() + COPY_LAG_MS;
@@ -138,7 +140,7 @@ async function readChain(
       lost += 1;
       if (error.code !== "LinkLost" || lost >= MAX_READ_ATTEMPTS) throw error;
     }
-    if (check.last >= expectedSeq || performance.now() > deadline) return;
+    if (check.last >= saidSeq || performance.now() > deadline) return;
     await sleep(COPY_POLL_MS);
   }
 }
