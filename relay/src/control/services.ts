@@ -50,7 +50,7 @@ export function addServices(server: Server, options: ServicesOptions): void {
     const keyId = header(HEADERS.caller);
     if (keyId === undefined) throw new CmdopError("Unauthenticated", "The front door named no caller.");
     // The roster may have changed since the front door looked.
-    if (trust.isRevoked(keyId)) throw new CmdopError("KeyRevoked", "The owner has revoked this key.");
+    if (trust.isRevoked(keyId)) throw new CmdopError("KeyRevoked", "This key has been revoked.");
     const isOwner = trust.ownerKey(keyId) !== undefined;
     const grant = isOwner ? undefined : await trust.grantOf(keyId);
     if (!isOwner && grant === undefined)

@@ -61,14 +61,19 @@ export class Authenticator {
     // A token that has proven itself costs no check, and so passes whatever others do in its key's name.
     const attempt =
       bearer !== undefined && this.#verified.has(bearer) ? undefined : this.#attempt(login, bearer);
+    let proven = false;
+    const onProven = (key: ProvenKey): void => {
+      proven = true;
+      login.onProven(key);
+    };
     try {
-      const caller = await this.#authenticate(login, bearer);
+      const caller = await this.#authenticate({ ...login, onProven }, bearer);
       attempt?.passed();
       return caller;
     } catch (thrown) {
       // A store that fails says nothing about the caller.
       if (CmdopError.from(thrown).code === "Internal") attempt?.passed();
-      else attempt?.failed();
+      else attempt?.failed(proven);
       throw thrown;
     }
   }
@@ -157,7 +162,7 @@ export class Authenticator {
 }
 
 function revoked(): CmdopError {
-  return new CmdopError("KeyRevoked", "The owner has revoked this key.");
+  return new CmdopError("KeyRevoked", "This key has been revoked.");
 }
 
 /** The key id that a token claims; undefined where it is no token at all, which its verification will say. */

@@ -67,13 +67,17 @@ async function verifyChain(
   const marks: Mark[] = heads
     .filter(({ chain }) => chain === id)
     .map(({ seq, hash }) => ({ seq, hash, who: "The head that was kept elsewhere" }));
-  marks.push({ seq: Number(kept.lastSeq), hash: base64url(kept.hash), who: "The relay's own word" });
+  // None where the relay can't even read the copy: reading it says why.
+  if (kept.hash.length > 0) {
+    marks.push({ seq: Number(kept.lastSeq), hash: base64url(kept.hash), who: "The relay's own word" });
+  }
   const complaints: string[] = [];
   if (heads.some((head) => head.chain === id && head.machineId !== machineId)) {
     complaints.push("The chain was another machine's when its head was kept.");
   }
   const key = base64url(kept.machineKey);
   let confirmed: boolean | null = null;
+  let saidSeq = 0;
   if (machineId !== null) {
     if (thumbprint(key) !== machineId) complaints.push("The key that the relay shows is not this machine's.");
     else
@@ -89,6 +93,7 @@ async function verifyChain(
     if (answer?.kind === "head" && answer.head.chain === id) {
       marks.push({ seq: answer.head.seq, hash: answer.head.hash, who: "The machine's own word" });
       confirmed = true;
+      saidSeq = answer.head.seq;
     }
     if (answer?.kind === "failed") {
       confirmed = false;
@@ -97,7 +102,7 @@ async function verifyChain(
   }
   const check = new ChainCheck(id, marks);
   for (const complaint of complaints) check.problem(complaint);
-  await readChain(verification, id, check, Math.max(...marks.map(({ seq }) => seq)));
+  await readChain(verification, id, check, saidSeq);
   check.finish();
   const name = machines.find((machine) => machine.id === machineId)?.name;
   return {
@@ -112,12 +117,12 @@ async function verifyChain(
   };
 }
 
-/** Reads a chain to its end; where somebody vouches for more than that, the copy gets a moment to catch up. */
+/** Reads a chain to its end; where its machine has just said that there is more, the copy gets a moment to catch up. */
 async function readChain(
   { relay, signal }: Verification,
   chainId: string,
   check: ChainCheck,
-  expectedSeq: number,
+  saidSeq: number,
 ): Promise<void> {
   const service = relay.client(AuditService);
   const deadline = performance.now() + COPY_LAG_MS;
@@ -130,10 +135,12 @@ async function readChain(
       }
     } catch (thrown) {
       const error = CmdopError.from(thrown);
+      if (error.code === "AuditBroken")
+        return check.problem(`The relay can't read it: ${visible(error.message)}`);
       lost += 1;
       if (error.code !== "LinkLost" || lost >= MAX_READ_ATTEMPTS) throw error;
     }
-    if (check.last >= expectedSeq || performance.now() > deadline) return;
+    if (check.last >= saidSeq || performance.now() > deadline) return;
     await sleep(COPY_POLL_MS);
   }
 }
