@@ -80,8 +80,10 @@ async function allowed(
 ): Promise<Caller> {
   let decision = decide(gate, arrival, identity);
   if (decision.kind === "ask") {
-    await gate.ask({ arrival, caller: decision.caller, call, revoked });
+    const answer = await gate.ask({ arrival, caller: decision.caller, call, revoked });
     decision = decide(gate, arrival, identity);
+    if (decision.kind !== "deny" && answer === "canceled")
+      return { ...decision.caller, startsCanceled: true };
   }
   if (decision.kind === "deny") throw decision.error;
   return decision.caller;
