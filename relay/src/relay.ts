@@ -245,6 +245,7 @@ export class Relay {
     if (running === undefined) return;
     this.#running = undefined;
     clearInterval(running.certificateTimer);
+    running.audit.chains.endFollowing();
     await running.frontDoor.drain(this.#times.shutdownDrainMs);
     running.links.close("the relay is shutting down");
     // What the links' calls were told goes out before their connections go.

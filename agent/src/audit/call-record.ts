@@ -1,8 +1,7 @@
 import { type Arrival, type ErrorCode, MAX_AUDIT_RECORD_BYTES, type MachineAuditRecord } from "@cmdop/proto";
 import { z } from "zod";
 import type { Caller } from "../policy/caller.ts";
-import { describe, jobIdOf } from "./describe.ts";
-import { fitted } from "./fitted.ts";
+import { describeWithin, jobIdOf } from "./describe.ts";
 import type { WriteOptions } from "./record-writer.ts";
 import type { RefusedRecord } from "./refusals.ts";
 
@@ -105,7 +104,7 @@ export class CallRecord {
 
   #what(maxBytes: number): { what?: string } {
     const { arrival, redact } = this.#options;
-    const what = describe(arrival.path, arrival.request, redact());
-    return what === "" ? {} : { what: fitted(what, maxBytes) };
+    const what = describeWithin(arrival.path, arrival.request, { maxBytes, redact: redact() });
+    return what === "" ? {} : { what };
   }
 }

@@ -14,7 +14,8 @@ import {
 } from "@cmdop/proto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { describe as describeCall, jobIdOf, redacted } from "./describe.ts";
+import { describe as describeCall, describeWithin, jobIdOf } from "./describe.ts";
+import { redacted } from "./record-text.ts";
 
 const JOB = "6f1f5b1e-5a43-4c49-9d3c-0a4d3ed63b3e";
 const SECRET = "hunter2";
@@ -123,7 +124,8 @@ describe("what a call is about to do, in words", () => {
       jobId: JOB,
       command: { case: "shell", value: "login --password=a --password=b" },
     });
-    expect(describeCall(START, request, [/(?<=--password=)\w+/])).toBe(
+    const redact = [/(?<=--password=)\w+/];
+    expect(describeWithin(START, request, { maxBytes: 1_000, redact })).toBe(
       "shell 'login --password=[redacted] --password=[redacted]'",
     );
     expect(redacted("aXb", [/X*/])).toBe("a[redacted]b");

@@ -10,6 +10,7 @@ import {
   Sessions,
   visible,
 } from "@cmdop/proto";
+import { type RecordTextBounds, recordText } from "./record-text.ts";
 
 type Describer = (request: MessageOf<MessageType>) => string;
 
@@ -17,23 +18,23 @@ type Describer = (request: MessageOf<MessageType>) => string;
  * What a call is about to do, as one line for people: whole, unambiguous (words
  * as a POSIX shell would quote them) and with everything misleading made
  * visible. It names variables but never says their values, and never shows input
- * or content. Empty where a method has nothing to say beyond its name. `redact`:
- * what these patterns match is left out.
+ * or content. Empty where a method has nothing to say beyond its name.
  */
-export function describe(
-  path: string,
-  request: MessageOf<MessageType>,
-  redact: readonly RegExp[] = [],
-): string {
-  return visible(redacted(DESCRIBERS.get(path)?.(request) ?? "", redact));
+export function describe(path: string, request: MessageOf<MessageType>): string {
+  return visible(said(path, request));
 }
 
-/** Text without what any of the patterns matches, wherever it does. */
-export function redacted(text: string, patterns: readonly RegExp[]): string {
-  return patterns.reduce((left, pattern) => {
-    const everywhere = pattern.global ? pattern : new RegExp(pattern, `${pattern.flags}g`);
-    return left.replace(everywhere, (match) => (match === "" ? "" : "[redacted]"));
-  }, text);
+/** The same for a record. */
+export function describeWithin(
+  path: string,
+  request: MessageOf<MessageType>,
+  bounds: RecordTextBounds,
+): string {
+  return recordText(said(path, request), bounds);
+}
+
+function said(path: string, request: MessageOf<MessageType>): string {
+  return DESCRIBERS.get(path)?.(request) ?? "";
 }
 
 const DESCRIBERS: ReadonlyMap<string, Describer> = new Map([

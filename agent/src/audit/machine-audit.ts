@@ -7,14 +7,12 @@ import {
   type KeyPair,
   type MachineAuditRecord,
   signHead,
-  visible,
 } from "@cmdop/proto";
 import { z } from "zod";
 import type { Job } from "../jobs/index.ts";
 import type { Caller } from "../policy/caller.ts";
 import { CallRecord } from "./call-record.ts";
-import { redacted } from "./describe.ts";
-import { fitted } from "./fitted.ts";
+import { recordText } from "./record-text.ts";
 import { RecordWriter } from "./record-writer.ts";
 import { Refusals } from "./refusals.ts";
 
@@ -147,6 +145,6 @@ export class MachineAudit {
   }
 
   #words(text: string): string {
-    return fitted(visible(redacted(text, this.#options.redact())), MAX_REASON_BYTES);
+    return recordText(text, { maxBytes: MAX_REASON_BYTES, redact: this.#options.redact() });
   }
 }

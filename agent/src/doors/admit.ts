@@ -27,8 +27,8 @@ type Door = Caller["door"];
 
 /**
  * The way into every service, for one door: who is it, may they (where a person
- * decides, this takes a while), is it written down; then it runs. However it ends, at this gate or after it, its record
- * ends with it.
+ * decides, this takes a while), is it written down; then it runs. However it
+ * ends, at this gate or after it, its record ends with it.
  */
 export function admitThrough(door: Door, gate: Gate): Admit<Caller> {
   return async (arrival) => {
@@ -42,6 +42,7 @@ export function admitThrough(door: Door, gate: Gate): Admit<Caller> {
       const identity = await identify(door, gate, arrival, record);
       open = enter(gate, identity);
       const caller = await allowed(gate, arrival, identity, record.id, open);
+      open.revoked.throwIfAborted();
       record.begin(caller);
       await place(gate, caller, arrival, open);
       return { caller, revoked: open.revoked, onEnd };
@@ -79,8 +80,10 @@ async function allowed(
 ): Promise<Caller> {
   let decision = decide(gate, arrival, identity);
   if (decision.kind === "ask") {
-    await gate.ask({ arrival, caller: decision.caller, call, revoked });
+    const answer = await gate.ask({ arrival, caller: decision.caller, call, revoked });
     decision = decide(gate, arrival, identity);
+    if (decision.kind !== "deny" && answer === "canceled")
+      return { ...decision.caller, startsCanceled: true };
   }
   if (decision.kind === "deny") throw decision.error;
   return decision.caller;

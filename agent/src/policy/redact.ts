@@ -10,7 +10,7 @@
  */
 export function redactions(texts: readonly string[] | undefined): readonly RegExp[] {
   return (texts ?? []).map((text) => {
-    const literal = text.replace(/[$()*+.?[\\\]^{|}/-]/g, "\\$&");
+    const literal = text.replace(/[$()*+.?[\\\]^{|}/]/g, "\\$&");
     // Where a quote stands just before the text, all up to the closing quote belongs together.
     const word = `(?:'[^']*'?|"[^"]*"?|[^\\s'"])`;
     const quoted = `(?<='${literal})[^']*'?${word}*|(?<="${literal})[^"]*"?${word}*`;

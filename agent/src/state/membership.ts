@@ -81,7 +81,7 @@ export class Membership {
     const token = found?.joined ? found.joinToken : (joinToken ?? found?.joinToken);
     if (token === undefined) {
       throw new CmdopError("LinkRefused", "This machine has not joined a relay yet.", {
-        next: "Start the agent with a token: cmdop agent --join TOKEN; the owner makes one with cmdop join-token NAME.",
+        next: "Start the agent with cmdop agent --join - and paste a token; the owner makes one with cmdop join-token NAME.",
       });
     }
     const claims = await openJoinToken(token);

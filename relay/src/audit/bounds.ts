@@ -19,8 +19,9 @@ export interface AuditBounds {
   /** The same of all keys together, and of all strangers: two records of some 300 bytes each. Beyond it only their codes are counted. */
   readonly refusalsOfKeys: number;
   readonly refusalsOfStrangers: number;
-  /** Streams of the Audit service at once, of all callers: each may hold MERGE_BYTES. */
+  /** Streams of the Audit service at once, of all callers and of one key: each may hold MERGE_BYTES. */
   readonly readers: number;
+  readonly readersPerKey: number;
 }
 
 /** Small files make short ways to a place in the middle; the relay lends machines no reserve. */
@@ -34,4 +35,5 @@ export const DEFAULT_AUDIT_BOUNDS: AuditBounds = {
   refusalsOfKeys: 512,
   refusalsOfStrangers: 128,
   readers: 64,
+  readersPerKey: 8,
 };

@@ -142,6 +142,21 @@ describe("promise 8: every call leaves a record at the relay", () => {
   });
 });
 
+it("promise 9: the relay's own chain keeps to its bound; the oldest records go", async () => {
+  const { world, caller, records } = await house({
+    auditBounds: { relayChain: { fileBytes: 2_000, keptBytes: 8_000 } },
+  });
+  await using _ = world;
+  const headers = await caller.headers("web-1");
+  for (let call = 0; call < 40; call += 1) await caller.files.info({ path: "/" }, { headers });
+  expect(JSON.stringify(records()).length).toBeLessThan(12_000);
+  expect(records().some(({ type }) => type === "started")).toBe(false);
+  const owner = world.caller(world.owner);
+  const [own] = (await owner.audit.chains({}, { headers: await owner.headers() })).chains;
+  expect(Number(own?.firstSeq)).toBeGreaterThan(40);
+  expect(Number(own?.lastSeq)).toBeGreaterThan(80);
+});
+
 describe("promise 8: every refusal leaves a record", () => {
   it("names the key only where it has proven itself, and never holds a token", async () => {
     const { world, key, caller, records } = await house();

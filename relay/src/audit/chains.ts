@@ -23,6 +23,7 @@ export class Chains {
   readonly #kept = new Map<string, KeptChain>();
   readonly #waiting = new Set<() => void>();
   #version = 0;
+  #ending = false;
 
   /** Opens what is there. @throws CmdopError AuditUnavailable where the directory can't be used */
   constructor(options: ChainsOptions) {
@@ -116,6 +117,16 @@ export class Chains {
   changed(): void {
     this.#version += 1;
     for (const wake of [...this.#waiting]) wake();
+  }
+
+  /** Whether the relay is shutting down: whoever follows is to leave. */
+  get isEnding(): boolean {
+    return this.#ending;
+  }
+
+  endFollowing(): void {
+    this.#ending = true;
+    this.changed();
   }
 
   /** Resolves when something has changed since this version, when the time is over, or the signal aborts. */

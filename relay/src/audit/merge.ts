@@ -27,7 +27,7 @@ export interface MergedRecord {
 
 /** A record that waits for its turn. */
 interface Waiting extends MergedRecord {
-  /** By the clock of its maker, but never before the record in front of it: a chain's own order stays. */
+  /** By the clock of its maker. Where that went back, the record is due at once: it never comes before the one in front of it. */
   readonly atMs: number;
 }
 
@@ -36,7 +36,6 @@ export class Cursor {
   readonly source: MergeSource;
   readonly #waiting: Waiting[] = [];
   #after = 0;
-  #atMs = 0;
 
   constructor(source: MergeSource) {
     this.source = source;
@@ -66,10 +65,9 @@ export class Cursor {
         this.#after = seq;
         bytes += body.length;
         const record = readAuditRecord(body, source.machineId === undefined ? "relay" : "machine");
-        this.#atMs = Math.max(this.#atMs, record?.at ?? 0);
         // A copy of its own: a slice would hold on to all that was read with it.
         if (source.filter.matches(record)) {
-          this.#waiting.push({ source, seq, body: Uint8Array.from(body), atMs: this.#atMs });
+          this.#waiting.push({ source, seq, body: Uint8Array.from(body), atMs: record?.at ?? 0 });
         }
         if (bytes >= shareBytes) return;
       }

@@ -1,3 +1,4 @@
+import { CmdopError } from "@cmdop/proto";
 import type { Directory } from "../data/directory.ts";
 import type { Chains } from "./chains.ts";
 import { Cursor, type MergedRecord, merged } from "./merge.ts";
@@ -21,7 +22,7 @@ export interface QueryOptions {
 /**
  * The records that match, from all chains that the caller may see: the oldest
  * first, by the clocks of their makers; then, when it follows, as they come.
- * @throws CmdopError AuditBroken after all else, where files are damaged; what `viewer` throws
+ * @throws CmdopError AuditBroken after all else, where files are damaged; RelayUnreachable to followers when the relay ends; what `viewer` throws
  */
 export async function* query(options: QueryOptions): AsyncGenerator<MergedRecord> {
   const { chains, directory, condition, signal } = options;
@@ -42,7 +43,10 @@ export async function* query(options: QueryOptions): AsyncGenerator<MergedRecord
       if (filter.mayMatch) cursors.set(chain, new Cursor({ chain, machineId, log, filter }));
     };
     note(chains.own.chain, undefined, () => chains.own);
-    for (const kept of chains.kept()) note(kept.origin.chain, kept.origin.machine, () => kept.log);
+    for (const kept of chains.kept()) {
+      // A copy that is set aside is begun anew under the same id.
+      note(kept.origin.chain, kept.origin.machine, () => (chains.find(kept.origin.chain) ?? kept).log);
+    }
     // What was visible may have been withdrawn: by another grant, or another name or label of the machine.
     for (const [chain, { source }] of cursors) if (!sees(source.machineId)) cursors.delete(chain);
   };
@@ -54,6 +58,7 @@ export async function* query(options: QueryOptions): AsyncGenerator<MergedRecord
       yield record;
     }
     if (!options.follow || signal.aborted) return;
+    if (chains.isEnding) throw new CmdopError("RelayUnreachable", "The relay is shutting down.");
     await chains.waitForChange(version, CHECK_INTERVAL_MS, signal);
     await pause();
   }

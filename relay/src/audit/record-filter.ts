@@ -34,10 +34,8 @@ export class RecordFilter {
 
   /** Whether any record of this chain can match. */
   get mayMatch(): boolean {
-    if (this.#machineId === undefined) return true;
     const { machineId } = this.#condition;
-    if (machineId !== undefined && machineId !== this.#machineId) return false;
-    return this.#view().seesMachine(this.#machineId);
+    return this.#machineId === undefined || machineId === undefined || machineId === this.#machineId;
   }
 
   /** `record`: undefined for one that nobody here can read; then only its chain counts. */

@@ -18,20 +18,24 @@ export interface AuditServiceOptions {
 /** Reads the chains for those who may see them. */
 export function auditHandlers(options: AuditServiceOptions): Handlers<typeof Audit, Viewer> {
   const { chains, trust, checkKey, bounds } = options;
-  let readers = 0;
+  const readers = new Map<KeyId, number>();
 
   /** Counts a stream, for as long as it lasts. */
-  const reader = (): Disposable => {
-    if (readers >= bounds.readers) {
+  const reader = (keyId: KeyId): Disposable => {
+    const mine = readers.get(keyId) ?? 0;
+    const all = [...readers.values()].reduce((sum, count) => sum + count, 0);
+    if (mine >= bounds.readersPerKey || all >= bounds.readers) {
       throw new CmdopError(
         "LimitExceeded",
-        `${readers} callers read the audit; ${bounds.readers} are the most at once.`,
+        `The audit is read by ${all} callers, ${mine} of them with this key; ${bounds.readers} and ${bounds.readersPerKey} are the most.`,
       );
     }
-    readers += 1;
+    readers.set(keyId, mine + 1);
     return {
       [Symbol.dispose]: () => {
-        readers -= 1;
+        const rest = (readers.get(keyId) ?? 1) - 1;
+        if (rest === 0) readers.delete(keyId);
+        else readers.set(keyId, rest);
       },
     };
   };
@@ -51,7 +55,7 @@ export function auditHandlers(options: AuditServiceOptions): Handlers<typeof Aud
 
   return {
     async *query(request, { caller, signal }) {
-      using _ = reader();
+      using _ = reader(caller.keyId);
       const { machineId, keyId, sinceMs, untilMs, follow } = request;
       const records = query({
         chains,
@@ -85,10 +89,12 @@ export function auditHandlers(options: AuditServiceOptions): Handlers<typeof Aud
     },
 
     async *read({ chainId, after }, { caller, signal }) {
-      using _ = reader();
+      using _ = reader(caller.keyId);
       const log = readable(chainId, caller);
       for (const batch of log.read(Number(after))) {
         if (signal.aborted) return;
+        // Whoever reads slowly may have been revoked meanwhile.
+        await checkKey(caller.keyId);
         yield { ...batch, firstSeq: BigInt(batch.firstSeq) };
       }
     },

@@ -61,14 +61,19 @@ export class Authenticator {
     // A token that has proven itself costs no check, and so passes whatever others do in its key's name.
     const attempt =
       bearer !== undefined && this.#verified.has(bearer) ? undefined : this.#attempt(login, bearer);
+    let proven = false;
+    const onProven = (key: ProvenKey): void => {
+      proven = true;
+      login.onProven(key);
+    };
     try {
-      const caller = await this.#authenticate(login, bearer);
+      const caller = await this.#authenticate({ ...login, onProven }, bearer);
       attempt?.passed();
       return caller;
     } catch (thrown) {
       // A store that fails says nothing about the caller.
       if (CmdopError.from(thrown).code === "Internal") attempt?.passed();
-      else attempt?.failed();
+      else attempt?.failed(proven);
       throw thrown;
     }
   }

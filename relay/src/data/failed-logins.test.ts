@@ -23,7 +23,7 @@ function door(bounds: Partial<LoginBounds> = {}) {
       tokens += 1;
       const attempt = logins.attempt(address, keyId, `token ${tokens}`);
       if (isGood) attempt.passed();
-      else attempt.failed();
+      else attempt.failed(false);
       return "looked at";
     } catch (thrown) {
       return CmdopError.from(thrown).code;
@@ -60,6 +60,15 @@ describe("failed logins", () => {
     expect(fails("10.0.1.1", "key")).toBe("LimitExceeded");
     expect(fails("10.0.1.1", "other")).toBe("looked at");
     for (let login = 0; login < 20; login += 1) expect(passes("10.0.0.2", "key")).toBe("looked at");
+  });
+
+  it("of a key that has proven itself, and may not call any more, are not held against the key", () => {
+    const { logins, fails } = door();
+    for (let token = 0; token < 4; token += 1) logins.attempt("10.0.0.1", "key", `its ${token}`).failed(true);
+    fails("10.0.0.2", "key");
+    expect(fails("10.0.0.2", "key")).toBe("looked at");
+    expect(() => logins.attempt("10.0.0.1", "key", "its last").failed(true)).not.toThrow();
+    expect(fails("10.0.0.1")).toBe("LimitExceeded");
   });
 
   it("good ones are never held against anybody", () => {

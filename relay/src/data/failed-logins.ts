@@ -30,7 +30,8 @@ export const DEFAULT_LOGIN_BOUNDS: LoginBounds = {
 export interface LoginAttempt {
   /** It was good: nothing is held against anybody. */
   passed(): void;
-  failed(): void;
+  /** `proven`: its signature was good, only it may not call any more; that is nobody else's doing in its key's name. */
+  failed(proven: boolean): void;
 }
 
 /** The failures of one address or key. */
@@ -89,11 +90,11 @@ export class FailedLogins {
         const isClean = here.count === 0 && here.underWay.size === 0;
         if (isClean && this.#addresses.get(group) === here) this.#addresses.delete(group);
       },
-      failed: () => {
+      failed: (proven) => {
         if (!here.underWay.delete(token)) return;
         here.count += 1;
         this.#remember(this.#addresses, group, here);
-        if (keyId === undefined || claimed === undefined) return;
+        if (proven || keyId === undefined || claimed === undefined) return;
         const failures = this.#keys.get(keyId) ?? claimed;
         failures.count += 1;
         this.#remember(this.#keys, keyId, failures);

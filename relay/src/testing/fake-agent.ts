@@ -120,10 +120,11 @@ export async function dialAgent(options: FakeAgentOptions): Promise<FakeAgent> {
   }
 }
 
-// biome-ignore lint/correctness/useYield: it refuses
-async function* noAudit(): AsyncGenerator<never> {
-  throw new CmdopError("Unimplemented", "a fake agent keeps no audit chain");
-}
+const noAudit = (): AsyncIterable<never> => ({
+  [Symbol.asyncIterator]: () => ({
+    next: () => Promise.reject(new CmdopError("Unimplemented", "a fake agent keeps no audit chain")),
+  }),
+});
 
 function serveGrpc(
   tls: TLSSocket,

@@ -6,7 +6,7 @@ import type { Environment } from "./environment.ts";
 import type { Pipe, PipePool } from "./pipe-pool.ts";
 import { type JobUser, runAs } from "./run-as.ts";
 import type { Exit, Lost } from "./spawner.ts";
-import { programFailure } from "./start-failure.ts";
+import { anyFailure } from "./start-failure.ts";
 import { notBegun, type Program, type Refused, type StartContext, startProcess } from "./start-process.ts";
 import { stdinFile } from "./stdin-file.ts";
 
@@ -57,7 +57,7 @@ export async function spawnCommand(
   let start: Program = { program, args, cwd, env };
   if (user !== undefined) {
     // What is started is not the program itself, so that its absence would look like an end of its own.
-    const failure = await within(limits.startWaitMs, programFailure(program, cwd, env));
+    const failure = await within(limits.startWaitMs, anyFailure(program, cwd, env));
     if (failure === undefined) return notBegun(limits.startWaitMs);
     if (failure !== null) return { failed: failure };
   }

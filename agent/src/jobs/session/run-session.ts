@@ -5,7 +5,7 @@ import { JOB_ID_VARIABLE } from "../process/environment.ts";
 import { endSession, signalForeground } from "../process/process-group.ts";
 import { runAs } from "../process/run-as.ts";
 import type { Lost } from "../process/spawner.ts";
-import { programFailure, startFailure } from "../process/start-failure.ts";
+import { anyFailure, programFailure, startFailure } from "../process/start-failure.ts";
 import {
   notBegun,
   type Program,
@@ -52,7 +52,8 @@ export function runSession(request: SessionRequest, context: JobContext): Work {
   });
 
   const start = async (): Promise<Session | Refused | Lost> => {
-    const failure = await within(limits.startWaitMs, programFailure(shell[0], cwd, env));
+    const look = user === undefined ? programFailure : anyFailure;
+    const failure = await within(limits.startWaitMs, look(shell[0], cwd, env));
     if (failure === undefined) return notBegun(limits.startWaitMs);
     if (failure !== null) return { failed: failure };
     let opened: Pty;
