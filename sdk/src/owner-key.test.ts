@@ -32,7 +32,10 @@ it("promise 10: refuses what is missing, damaged or open to others, says what to
   expect(refused()).toMatchObject({ code: "InvalidArgument" });
   expect(String(refused())).not.toContain("c2VjcmV0");
   chmodSync(file, 0o644);
-  expect(refused()).toMatchObject({ next: expect.stringContaining(`chmod 600 ${file}`) });
+  expect(refused()).toMatchObject({
+    code: "AccessDenied",
+    next: expect.stringContaining(`chmod 600 ${file}`),
+  });
 });
 
 it("reads where a relay is", () => {

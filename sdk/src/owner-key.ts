@@ -1,4 +1,3 @@
-import { readFileSync, statSync } from "node:fs";
 import {
   addressSchema,
   CmdopError,
@@ -9,6 +8,7 @@ import {
   relayIdSchema,
 } from "@cmdop/proto";
 import type { ReconnectOptions } from "./connection/reconnect.ts";
+import { readPrivateFile } from "./private-file.ts";
 
 /** How `CMDOPClient.owner` is made. */
 export interface OwnerOptions {
@@ -20,22 +20,14 @@ export interface OwnerOptions {
   readonly reconnect?: ReconnectOptions | undefined;
 }
 
-/** Mode bits of group and others. */
-const NOT_THE_OWNER = 0o077;
-
 /**
  * Reads an owner key from its file. The error never repeats any of it.
- * @throws CmdopError InvalidArgument
+ * @throws CmdopError AccessDenied, InvalidArgument
  */
 export function readOwnerKey(file: string): KeyPair {
   let seed: Buffer;
   try {
-    if ((statSync(file).mode & NOT_THE_OWNER) !== 0) {
-      throw new CmdopError("InvalidArgument", `Others than its owner may use the owner key in ${file}.`, {
-        next: `Say chmod 600 ${file}; if somebody may have read it, name a new owner with the recovery owner's key.`,
-      });
-    }
-    seed = Buffer.from(readFileSync(file, "utf8").trim(), "base64url");
+    seed = Buffer.from(readPrivateFile(file).trim(), "base64url");
   } catch (cause) {
     if (cause instanceof CmdopError) throw cause;
     throw new CmdopError("InvalidArgument", `The owner key in ${file} can't be read.`, {
