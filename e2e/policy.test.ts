@@ -322,7 +322,7 @@ describe("promise 5: what a person must approve", () => {
     expect(await ann.approvals.list()).toEqual([]);
   });
 
-  test("counts for the policy that is in force when it comes", async () => {
+  test("waits no longer where the policy has come to forbid it", async () => {
     await policy({ ask: ["terminal"] });
     const ann = await person();
     const runs = doors
@@ -331,7 +331,7 @@ describe("promise 5: what a person must approve", () => {
       .catch((error: unknown) => error);
     const { approvalId } = await waiting(ann);
     await policy({ ask: ["terminal"], scopes: ["machines:read", "approve"] });
-    await ann.approvals.approve(approvalId);
     expect(await runs).toMatchObject({ code: "PolicyDenied" });
+    await expect(ann.approvals.approve(approvalId)).rejects.toMatchObject({ code: "NotFound" });
   });
 });
