@@ -27,6 +27,9 @@ const SILENT = { info: () => undefined, warn: () => undefined, error: () => unde
 /** Pauses of agents between two attempts: so short that a test does not wait for them. */
 const QUICK = { firstPauseMs: 1, maxPauseMs: 50 };
 
+/** A test makes more wrong calls than the relay lets one address make: that bound has tests of its own. */
+const WRONG_CALLS = { failuresPerAddress: 1e9, failuresPerKey: 1e9 };
+
 /** Seconds since 1970. */
 export const nowS = (): number => Math.floor(Date.now() / 1000);
 
@@ -76,6 +79,7 @@ export class TrustWorld implements AsyncDisposable {
       stateDir: path.join(directory, "relay"),
       ownerPublicKey: this.owner.publicKey,
       times: { shutdownDrainMs: 50 },
+      loginBounds: WRONG_CALLS,
     });
     this.relayId = "";
     this.address = "";
