@@ -215,7 +215,7 @@ describe("promise 5: a right that has ended, on the machine itself", () => {
   });
 
   it("a grant ends by itself, and with it what runs", async () => {
-    const key = await owner.grant({ not_after: Math.floor(Date.now() / 1000) + 4 });
+    const key = await owner.grant({ not_after: Math.floor(Date.now() / 1000) + 10 });
     const { jobId, pid, streamEnd } = await running(key);
     expect(await streamEnd).toBe("GrantExpired");
     await waitUntil(() => !isAlive(pid));
@@ -225,8 +225,27 @@ describe("promise 5: a right that has ended, on the machine itself", () => {
   });
 });
 
-describe("promise 8: an agent that is killed", () => {
-  it("leaves a chain that verifies, with a begin without an end, and goes on with it", async () => {
+describe("promise 8: an agent that ends", () => {
+  it("by itself, has written the end of everything that it began", async () => {
+    const key = await owner.grant();
+    const { jobId } = await running(key);
+    await using client = clientOf(key);
+    const viewer = client.terminal.resumeStream(jobId);
+    await viewer.next();
+    await machine.process.stop();
+    const { records } = await machineChain(machine.home);
+    const ended = new Set(records.flatMap((record) => (record.type === "end" ? [record.call] : [])));
+    const open = records.filter((record) => record.type === "begin" && !ended.has(record.call));
+    expect(open).toEqual([]);
+    expect(records.find((record) => record.type === "job" && record.job === jobId)).toMatchObject({
+      outcome: "canceled",
+      reason: expect.stringContaining("shut down"),
+    });
+    await cluster.restartAgent(machine);
+    await viewer.return();
+  });
+
+  it("by a kill, leaves a chain that verifies, with a begin without an end, and goes on with it", async () => {
     const key = await owner.grant();
     const { jobId, streamEnd } = await running(key);
     streamEnd.catch(() => "lost with the agent");

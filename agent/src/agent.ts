@@ -123,6 +123,7 @@ export class Agent {
     policy.onChange((change) => {
       jobs.govern(policy.jobRules);
       audit.policy(change);
+      openCalls.judge();
     });
     jobs.restore();
     const approvals = new Approvals({

@@ -45,7 +45,7 @@ export async function handOver(order: HandOver): Promise<{ key: KeyPair; resigne
 async function rotate({ relay, signer, remove, trusted }: HandOver, key: KeyPair): Promise<OwnerRotation> {
   await using client = clientOf(signer, relay);
   await client.roster.ensure([signer.publicKey, remove, ...trusted]);
-  return client.roster.rotateOwner({ newOwner: key.publicKey, remove, resignWith: key });
+  return await client.roster.rotateOwner({ newOwner: key.publicKey, remove, resignWith: key });
 }
 
 /** Whether an earlier attempt came as far as the relay: the new owner is one, and the old one is none any more. */

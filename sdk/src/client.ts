@@ -15,6 +15,7 @@ import {
   resolveProfile,
   resolveRemote,
 } from "./options.ts";
+import { type OwnerOptions, parseRelayTarget, readOwnerKey } from "./owner-key.ts";
 import { Keys, type WhoAmI } from "./relay/keys.ts";
 import { Machines } from "./relay/machines.ts";
 import { Roster } from "./relay/roster.ts";
@@ -80,6 +81,16 @@ export class CMDOPClient implements AsyncDisposable {
   static fromProfile(overrides: RemoteOptions = {}): CMDOPClient {
     const remote = resolveProfile(overrides);
     return new CMDOPClient(relayTransport(remote.apiKey, remote.reconnect), remote);
+  }
+
+  /**
+   * As an owner: makes and revokes keys, names machines. Nothing else names the
+   * owner key, no profile and no variable: the program itself must.
+   */
+  static owner(options: OwnerOptions): CMDOPClient {
+    const apiKey = { key: readOwnerKey(options.keyFile), relay: parseRelayTarget(options.relay) };
+    const reconnect = reconnectPauses(options.reconnect);
+    return new CMDOPClient(relayTransport(apiKey, reconnect), { apiKey, machine: undefined, reconnect });
   }
 
   /** The agent on this same machine, through its unix socket. */

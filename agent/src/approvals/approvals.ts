@@ -81,7 +81,7 @@ interface Entry extends Waiting {
   readonly key: string;
   readonly call: string;
   /** Settled by the first of: an answer, the time, the end of the last caller. */
-  readonly settled: PromiseWithResolvers<void>;
+  readonly settled: PromiseWithResolvers<CmdopError | "yes">;
   callers: number;
   timer: NodeJS.Timeout | undefined;
 }
@@ -123,7 +123,8 @@ export class Approvals {
       this.#leave(entry);
     });
     try {
-      await Promise.race([entry.settled.promise, promise]);
+      const end = await Promise.race([entry.settled.promise, promise]);
+      if (end !== "yes") throw end;
     } finally {
       stopListening();
     }
@@ -149,13 +150,8 @@ export class Approvals {
     const state = approve ? "approved" : "refused";
     const told = reason === "" ? {} : { reason: visible(reason) };
     this.#onEvent({ approval: entry.id, call: entry.call, state, by: by.keyId, byName: by.keyName, ...told });
-    this.#settle(entry, () => {
-      if (approve) entry.settled.resolve();
-      else
-        entry.settled.reject(
-          refused(`${visible(by.keyName)} said no${reason === "" ? "" : `: ${visible(reason)}`}`),
-        );
-    });
+    const no = `${visible(by.keyName)} said no${reason === "" ? "" : `: ${visible(reason)}`}`;
+    this.#settle(entry, approve ? "yes" : refused(no));
   }
 
   /** Nobody will be heard any more: the agent shuts down. */
@@ -198,8 +194,6 @@ export class Approvals {
       callers: 1,
       timer: undefined,
     };
-    // Whoever waits may be gone when it is settled.
-    entry.settled.promise.catch(() => undefined);
     this.#onEvent({ approval: entry.id, call, state: "asked" });
     entry.timer = setTimeout(() => {
       this.#drop(entry, "expired", refused(`Nobody has said yes within ${timeoutMs} ms`));
@@ -243,7 +237,7 @@ export class Approvals {
 
   /** Ends the wait without an answer. */
   #drop(entry: Entry, state: "expired" | "withdrawn", error: CmdopError): void {
-    this.#settle(entry, () => entry.settled.reject(error));
+    this.#settle(entry, error);
     try {
       this.#onEvent({ approval: entry.id, call: entry.call, state });
     } catch (trouble) {
@@ -251,10 +245,10 @@ export class Approvals {
     }
   }
 
-  #settle(entry: Entry, how: () => void): void {
+  #settle(entry: Entry, end: CmdopError | "yes"): void {
     this.#waiting.delete(entry.id);
     clearTimeout(entry.timer);
-    how();
+    entry.settled.resolve(end);
   }
 }
 

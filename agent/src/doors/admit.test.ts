@@ -66,6 +66,7 @@ beforeEach(async () => {
     ask: async () => {
       asked += 1;
       await answer;
+      return "approved";
     },
     audit: new MachineAudit({
       directory: path.join(directory, "audit"),

@@ -24,6 +24,8 @@ export interface Requester {
   readonly keyId: string;
   /** Whether other keys' jobs are visible too. */
   readonly admin: boolean;
+  /** True where its call was let in only because the job was canceled before: what it starts ends canceled and runs nothing. */
+  readonly startsCanceled?: boolean | undefined;
 }
 
 /** Limits that differ from JOB_LIMITS, and what jobs inherit. */
@@ -136,6 +138,11 @@ export class Jobs {
   /** Whether the requester has started a job of this name, and would find it. */
   knows({ keyId }: Requester, jobId: string): boolean {
     return this.#table.find(keyId, jobId) !== undefined;
+  }
+
+  /** Calls the listener when the requester cancels a job of this name that has not been started; the returned function ends that. */
+  onCancelBefore({ keyId }: Requester, jobId: string, listener: () => void): () => void {
+    return this.#marks.watch(keyId, jobId, listener);
   }
 
   /** Jobs that run now. */
@@ -252,7 +259,7 @@ export class Jobs {
     this.#store?.close();
   }
 
-  #begin({ keyId }: Requester, jobId: string, task: Task): Begun {
+  #begin({ keyId, startsCanceled = false }: Requester, jobId: string, task: Task): Begun {
     checkUuid("A job id", jobId);
     const { begin, ...description } = task;
     const identity = { ...description, id: jobId, keyId };
@@ -266,19 +273,20 @@ export class Jobs {
     const startedAtMs = Date.now();
     const record = this.#store?.begin(identity, startedAtMs);
     const journal = new Journal(this.#journalOptions(identity.kind, record));
-    const work = this.#marks.take(keyId, jobId)
-      ? workWithout({ kind: "canceled", reason: "Canceled before it was started.", durationMs: 0 })
-      : begin({
-          jobId,
-          journal,
-          environment: environmentOf(this.#rules.user, this.#environment),
-          user: this.#rules.user,
-          maxJobMs: this.#rules.maxJobMs,
-          pipes: this.#pipes,
-          spawner: this.#spawner,
-          heldPipes: this.#heldPipes,
-          limits: this.#limits,
-        });
+    const work =
+      this.#marks.take(keyId, jobId) || startsCanceled
+        ? workWithout({ kind: "canceled", reason: "Canceled before it was started.", durationMs: 0 })
+        : begin({
+            jobId,
+            journal,
+            environment: environmentOf(this.#rules.user, this.#environment),
+            user: this.#rules.user,
+            maxJobMs: this.#rules.maxJobMs,
+            pipes: this.#pipes,
+            spawner: this.#spawner,
+            heldPipes: this.#heldPipes,
+            limits: this.#limits,
+          });
     const job = Job.running({ identity, startedAtMs, journal, record }, work);
     this.#addRunning(job);
     this.#startSweeping();

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
-import { begin, me, newJobs, run, shell } from "./test-support.ts";
+import { begin, collect, follow, me, newJobs, run, shell, somebodyElse } from "./test-support.ts";
 
 const SESSION = { shell: ["/bin/cat"], size: { cols: 80, rows: 24 }, cwd: "", env: {}, idleTimeoutMs: 0 };
 
@@ -35,4 +35,25 @@ test("whose job it is, is known to its key alone", async () => {
   expect(jobs.knows(me, id)).toBe(true);
   expect(jobs.knows({ keyId: "another", admin: true }, id)).toBe(false);
   expect(jobs.knows(me, randomUUID())).toBe(false);
+});
+
+test("what is started canceled runs nothing, and says that it was canceled", async () => {
+  const jobs = newJobs({ spawner: false });
+  const { job } = jobs.start({ ...me, startsCanceled: true }, randomUUID(), shell("echo ran"));
+  const { stdout, outcome } = await collect(follow(job));
+  expect([stdout.toString(), outcome?.kind]).toEqual(["", "canceled"]);
+});
+
+test("a Start that must wait hears of its Cancel, also of one that came before, until it listens no more", async () => {
+  const jobs = newJobs({ spawner: false });
+  const id = randomUUID();
+  const heard: string[] = [];
+  const stop = jobs.onCancelBefore(me, id, () => heard.push("first"));
+  await jobs.cancel(somebodyElse, id);
+  expect(heard).toEqual([]);
+  await jobs.cancel(me, id);
+  jobs.onCancelBefore(me, id, () => heard.push("second"))();
+  stop();
+  await jobs.cancel(me, id);
+  expect(heard).toEqual(["first", "second"]);
 });

@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import { METHODS, SCOPES, type Scope } from "@cmdop/proto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -203,6 +204,33 @@ describe("authorize", () => {
           }
         },
       ),
+    );
+  });
+
+  it("promise 5: never lets a path out of the directories that bind it, however it is written", () => {
+    const part = fc.constantFrom("a", "b", "ab", "..", ".", "", "~", "a b", "\u{1f600}", "…", "A");
+    const text = fc.array(part, { maxLength: 6 }).map((parts) => parts.join("/"));
+    const root = fc.tuple(fc.constantFrom("/", "~/", "~"), text).map(([start, rest]) => start + rest);
+    const asked = fc.oneof(root, text, fc.string());
+    const resolved = (name: string) =>
+      posix.resolve(name === "~" || name.startsWith("~/") ? HOME + name.slice(1) : name);
+    const within = (name: string, directory: string) =>
+      !posix.relative(directory, name).split("/").includes("..");
+    fc.assert(
+      fc.property(
+        asked,
+        fc.array(root, { minLength: 1 }),
+        fc.option(fc.array(root, { minLength: 1 })),
+        (name, granted, roots) => {
+          const policy = roots === null ? {} : { scopes: [...FILES], roots };
+          const decision = authorize(key(FILES, granted), READ, at(READ, name), policy, HOME);
+          const lists = [granted, ...(roots === null ? [] : [roots])];
+          const inside = lists.every((list) => list.some((one) => within(resolved(name), resolved(one))));
+          if (decision.kind === "allow") expect(inside).toBe(true);
+          else expect(["PermissionDenied", "PolicyDenied", "InvalidArgument"]).toContain(outcome(decision));
+        },
+      ),
+      { numRuns: 300 },
     );
   });
 });

@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { beforeEach, expect, it, onTestFinished } from "vitest";
 import { until } from "../jobs/test-support.ts";
 import type { Log } from "../log.ts";
@@ -18,13 +19,13 @@ beforeEach(async () => {
   changes = [];
 });
 
-async function open(text?: string): Promise<LivePolicy> {
+async function open(text?: string, goneMs?: number): Promise<LivePolicy> {
   if (text !== undefined) await writeFile(file, text, { mode: 0o600 });
   const say = (level: string) => (event: string) => {
     said.push(`${level} ${event}`);
   };
   const log: Log = { info: say("info"), warn: say("warn"), error: say("error") };
-  const live = await LivePolicy.open({ file, log });
+  const live = await LivePolicy.open({ file, log, ...(goneMs === undefined ? {} : { goneMs }) });
   live.onChange((change) => changes.push(change));
   onTestFinished(() => live.close());
   return live;
@@ -97,9 +98,11 @@ it("a file that is gone counts when it stays so, loudly", async () => {
 });
 
 it("a file that is deleted before it is written again is never gone", async () => {
-  const live = await open('{"scopes": []}');
+  const live = await open('{"scopes": []}', 3_000);
   await rm(file);
   const checked = live.check();
+  // By now it has been seen to be missing.
+  await sleep(100);
   await writeFile(file, '{"scopes": ["admin"]}', { mode: 0o600 });
   await checked;
   expect(live.policy).toEqual({ scopes: ["admin"] });

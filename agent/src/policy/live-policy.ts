@@ -20,7 +20,7 @@ const SETTLE_MS = 50;
 /** How often the file is looked at besides, in milliseconds: not every file system tells of changes. */
 const POLL_MS = 2_000;
 
-/** How long a file must be missing until that counts, in milliseconds: some programs delete before they write. */
+/** For a file that is missing, in milliseconds: some programs delete before they write. */
 const GONE_MS = 500;
 
 /** What was found when the file was looked at after a change. */
@@ -35,6 +35,8 @@ export interface PolicyChange {
 export interface LivePolicyOptions {
   readonly file: string;
   readonly log: Log;
+  /** How long a file must be missing until that counts, in milliseconds; half a second unless given. */
+  readonly goneMs?: number;
 }
 
 /** What `look` says where there is no file. */
@@ -167,7 +169,7 @@ export class LivePolicy {
     let seen = await look(file);
     if (seen === this.#seen) return;
     if (seen === MISSING) {
-      await sleep(GONE_MS, undefined, { ref: false });
+      await sleep(this.#options.goneMs ?? GONE_MS, undefined, { ref: false });
       seen = await look(file);
     }
     let loaded: InForce;

@@ -171,9 +171,8 @@ export class ChainLog {
   }
 
   /**
-   * Appends records of the chain that this is a copy of. Records that are there
-   * already are compared and skipped; records that its maker no longer had are a
-   * gap in the copy too.
+   * Appends records of the chain that this is a copy of, checked by whoever
+   * fetched them; records that its maker no longer had are a gap in the copy too.
    * @throws CmdopError AuditBroken where they do not follow, AuditUnavailable
    */
   appendCopy({ firstSeq, previousHash, records }: Omit<ChainBatch, "hashes">): void {

@@ -3,7 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { ChainLog } from "@cmdop/proto";
 import fc from "fast-check";
-import { expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it } from "vitest";
 import type { Directory } from "../data/directory.ts";
 import { Cursor, merged } from "./merge.ts";
 import { RecordFilter } from "./record-filter.ts";
@@ -20,6 +20,14 @@ const directory: Directory = {
   machinesCalled: () => [],
   machines: () => [],
 };
+let root: string;
+
+beforeEach(() => {
+  root = mkdtempSync(path.join(os.tmpdir(), "cmdop-merge-"));
+});
+
+afterEach(() => rmSync(root, { recursive: true }));
+
 const everything = { machineId: undefined, keyId: undefined, sinceMs: 0, untilMs: Number.POSITIVE_INFINITY };
 
 it("whatever the clocks said: each chain's records in its own order, all of them, and no record before an older one that could come", async () => {
@@ -29,7 +37,7 @@ it("whatever the clocks said: each chain's records in its own order, all of them
   });
   await fc.assert(
     fc.asyncProperty(chains, async (clocks) => {
-      const home = mkdtempSync(path.join(os.tmpdir(), "cmdop-merge-"));
+      const home = mkdtempSync(path.join(root, "run-"));
       const view = new View(directory, { keyId: "owner", grant: undefined });
       const logs = clocks.map((times, at) => {
         const log = ChainLog.open({
@@ -55,7 +63,6 @@ it("whatever the clocks said: each chain's records in its own order, all of them
       const shown = order.map(({ chain, seq }) => Math.max(...(clocks[chain] ?? []).slice(0, seq)));
       expect(shown).toEqual(shown.toSorted((a, b) => a - b));
       for (const log of logs) log.close();
-      rmSync(home, { recursive: true });
     }),
     { numRuns: 40 },
   );

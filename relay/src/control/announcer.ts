@@ -1,4 +1,4 @@
-import { setImmediate, setTimeout as sleep } from "node:timers/promises";
+import { setImmediate } from "node:timers/promises";
 import { CmdopError } from "@cmdop/proto";
 import type { Link } from "../data/link.ts";
 import type { Links } from "../data/links.ts";
@@ -84,8 +84,7 @@ export class Announcer {
 
 /** Waits for something, for a bounded time. */
 async function within(heard: Promise<unknown>): Promise<void> {
-  const over = new AbortController();
-  const limit = sleep(HEARD_WITHIN_MS, undefined, { signal: over.signal }).catch(() => undefined);
-  await Promise.race([heard, limit]);
-  over.abort();
+  const { promise: limit, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, HEARD_WITHIN_MS);
+  await Promise.race([heard, limit]).finally(() => clearTimeout(timer));
 }

@@ -116,7 +116,7 @@ it("promise 10: does not start with files that others can read, and says what to
       const file = join(stateDir, name);
       chmodSync(file, 0o640);
       await expect(new Relay(options).listen()).rejects.toMatchObject({
-        code: "InvalidArgument",
+        code: "AccessDenied",
         message: expect.stringContaining("0640"),
         next: expect.stringContaining(`chmod 600 ${file}`),
       });

@@ -9,7 +9,7 @@ export function checkPrivateFile(file: string, danger: string): void {
   const mode = statSync(file, { throwIfNoEntry: false })?.mode;
   if (mode === undefined || (mode & NOT_THE_OWNER) === 0) return;
   throw new CmdopError(
-    "InvalidArgument",
+    "AccessDenied",
     `Others than its owner may use ${file}: its mode is ${(mode & 0o777).toString(8).padStart(4, "0")}.`,
     { next: `Say chmod 600 ${file}, and think about who had access: ${danger}` },
   );

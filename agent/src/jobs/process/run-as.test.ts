@@ -1,4 +1,4 @@
-import { chmod, chown, mkdtemp, realpath, rm, stat } from "node:fs/promises";
+import { chmod, chown, mkdtemp, readFile, realpath, rm, stat } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -41,7 +41,7 @@ describe.runIf(ROOT)("jobs of another user", () => {
     const jobs = spawner ? await spawnerJobs() : newJobs({ spawner });
     jobs.govern({ user });
     const line =
-      'id -u; id -g; id -G; grep CapEff /proc/self/status; echo "$HOME $USER $LOGNAME"; pwd; ls /root 2>&1 | tail -1; env | grep -c CMDOP_ENV';
+      'id -u; id -g; id -G; grep CapEff /proc/self/status; echo "$HOME $USER $LOGNAME"; pwd; ls /proc/1/fd 2>&1 | tail -1; env | grep -c CMDOP_ENV';
     const { stdout, outcome } = await run(jobs, shell(line));
     expect(outcome).toMatchObject({ kind: "exited" });
     const [uid, gid, groups, caps, names, cwd, root, hidden] = stdout.toString().split("\n");
@@ -50,6 +50,22 @@ describe.runIf(ROOT)("jobs of another user", () => {
     expect([names, cwd]).toEqual([`${user.home} nobody nobody`, user.home]);
     expect(root).toMatch(/denied/);
     expect(hidden).toBe("0");
+  });
+
+  test("have all groups of that user, as the system says", async () => {
+    // Somebody with more than one, where there is such a user; nobody has one.
+    const members = (await readFile("/etc/group", "utf8"))
+      .split("\n")
+      .flatMap((line) => line.split(":")[3]?.split(",")[0] || []);
+    const name = members.find((member) => member !== "root") ?? "nobody";
+    const jobs = newJobs({ spawner: false });
+    jobs.govern({ user: { ...(await findUser(name)), home: "/" } });
+    const { stdout } = await run(jobs, shell(`id -G; id -G ${name}`));
+    const [own, expected] = stdout
+      .toString()
+      .split("\n")
+      .map((line) => line.split(" ").sort().join(" "));
+    expect(own).toBe(expected);
   });
 
   test("what a caller sets comes to the program and to nothing that is still root", async () => {
@@ -72,7 +88,7 @@ describe.runIf(ROOT)("jobs of another user", () => {
     expect(started.args.join(" ")).not.toContain("secret");
     expect(started.env).toEqual({ HOME: "/h", CMDOP_CWD: "/", CMDOP_ENV_TOKEN: "secret" });
     expect(() => runAs(user, { ...program, env: { "x;id": "1" } }, {})).toThrow(/can't be handed on/);
-    expect(environmentOf(user, { TMPDIR: "/root/t", LANG: "C" })).not.toHaveProperty("TMPDIR");
+    expect(environmentOf(user, { TMPDIR: "/closed/to/others", LANG: "C" })).not.toHaveProperty("TMPDIR");
   });
 
   test("they can open their standard streams by name", async () => {
