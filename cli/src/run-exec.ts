@@ -13,6 +13,7 @@ import { JobOutput } from "./job-output.ts";
 import { linkMessages } from "./link-messages.ts";
 import { commandFor, terminalOf } from "./machine-terminal.ts";
 import { terminationSignal } from "./signals.ts";
+import { waitingMessage } from "./waiting-message.ts";
 
 /** Runs a command on a machine with this process's standard streams; the exit code to end with. */
 export async function runExec(
@@ -39,6 +40,7 @@ export async function runExec(
       stdin,
       signal,
       onLink: linkMessages(),
+      onWaiting: waitingMessage(),
     });
     const end = await writeAll(events, output);
     return output.exitCodeIfUnread("The command was canceled.") ?? reportEnd(machine, end);
@@ -59,7 +61,10 @@ export async function runDetached(
 ): Promise<number> {
   try {
     await using client = CMDOPClient.fromProfile();
-    for await (const event of terminalOf(client, machine).stream(command, options)) {
+    for await (const event of terminalOf(client, machine).stream(command, {
+      ...options,
+      onWaiting: waitingMessage(),
+    })) {
       // A job that has no process any more has ended: how, comes behind.
       const hasStarted = event.type === "started" && event.pid !== 0;
       const hasRun =

@@ -16,6 +16,7 @@ import { nameMachines } from "./machine-argument.ts";
 import { findByName, type ToolNames, unknownNameMessage } from "./names.ts";
 import type { Timings, Tool, ToolContext } from "./tool.ts";
 import { TOOLS } from "./tools.ts";
+import { WaitingJobs } from "./waiting-jobs.ts";
 
 const INSTRUCTIONS = [
   "cmdop runs commands and handles files on remote machines, each behind an agent that dialled out.",
@@ -59,6 +60,7 @@ export function createAdapter({
   const fixed = {
     client,
     report,
+    waitingJobs: new WaitingJobs(),
     nameMachine: nameMachines(client, ownMachine, report),
     timings: { waitMs: WAIT_MS, progressIntervalMs: PROGRESS_INTERVAL_MS, ...timings },
   };

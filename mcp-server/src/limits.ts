@@ -53,6 +53,9 @@ export const MAX_LISTED_MACHINES = 200;
 /** Tool calls of one server at a time: a client that never waits must not hold the machine's streams. */
 export const MAX_CALLS_IN_FLIGHT = 64;
 
+/** Commands that wait for a person after their call was answered. */
+export const MAX_WAITING_JOBS = 64;
+
 /** Characters of an error's text: it may quote what the client sent. */
 export const MAX_ERROR_CHARS = 4_000;
 

@@ -2,6 +2,7 @@ import { CmdopError } from "@cmdop/sdk";
 import { z } from "zod";
 import type { ToolClient } from "./client.ts";
 import type { NameMachine } from "./machine-argument.ts";
+import type { WaitingJobs } from "./waiting-jobs.ts";
 
 /** What a handler knows besides its arguments. */
 export interface ToolContext {
@@ -17,6 +18,8 @@ export interface ToolContext {
   /** Tells the client how far a call is. Absent where the client did not ask. */
   readonly progress: ((elapsedSeconds: number, message: string) => void) | undefined;
   readonly timings: Timings;
+  /** Commands of earlier calls that wait for a person. */
+  readonly waitingJobs: WaitingJobs;
   /** What the machine of a call is called in its answer. */
   readonly nameMachine: NameMachine;
 }

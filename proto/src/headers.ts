@@ -14,6 +14,8 @@ export const HEADERS = {
   call: "x-cmdop-call",
   /** Relay → its own services: the id of the key that the front door has verified. */
   caller: "x-cmdop-caller",
+  /** Agent → caller, before the answer: the call waits for a person. `<approval id> <when silence becomes a no, in milliseconds since 1970>`. */
+  waiting: "x-cmdop-waiting",
   /** Trailer of a failed call: the error's code, a row of errors/table.ts. */
   error: "x-cmdop-error",
   /** Trailer of a failed call: what to do next, percent-encoded. */

@@ -49,8 +49,10 @@ export {
   checkGrantTime,
   DEFAULT_GRANT_LIFETIME_S,
   type Grant,
+  readGrant,
   signGrant,
   verifyGrant,
+  verifySignedGrant,
 } from "./credentials/grant.ts";
 export {
   checkJoinTokenTime,
@@ -74,6 +76,7 @@ export {
 } from "./credentials/machine-record.ts";
 export { isPinnedRelayId, relayIdOf, splitAddress } from "./credentials/relay-id.ts";
 export {
+  MAX_REVOKED_KEYS,
   ownerKey,
   type Roster as RosterClaims,
   readRoster,
@@ -86,8 +89,9 @@ export {
   machineSelectorSchema,
   selects,
 } from "./credentials/selectors.ts";
+export { statementSigner, statementText } from "./credentials/statement.ts";
 export { CmdopError, type CmdopErrorOptions } from "./errors/cmdop-error.ts";
-export { ERROR_TABLE, type ErrorCode, isErrorCode } from "./errors/table.ts";
+export { CODE_OF_BARE_STATUS, ERROR_TABLE, type ErrorCode, isErrorCode } from "./errors/table.ts";
 export { errorTrailers, fromServiceError, isServiceError, toStatus } from "./errors/wire.ts";
 export {
   Audit,
@@ -174,6 +178,7 @@ export {
 export { type ChannelOf, createClient } from "./rpc/client.ts";
 export { codec } from "./rpc/codec.ts";
 export { drained } from "./rpc/drained.ts";
+export { isMessageOf, type MessageOf, type MessageType } from "./rpc/message-of.ts";
 export { methodPath } from "./rpc/method-path.ts";
 export { serve } from "./rpc/server.ts";
 export type {

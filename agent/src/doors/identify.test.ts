@@ -26,6 +26,7 @@ function arrival(headers: Record<string, string>): Arrival {
     request: { $typeName: "x" },
     signal: new AbortController().signal,
     header: (name) => headers[name],
+    inform: () => undefined,
   };
 }
 

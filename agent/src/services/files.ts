@@ -33,16 +33,13 @@ export interface FilesOptions {
 
 /** The handlers of `Files`: they translate, the core in ../files does the work. */
 export function filesHandlers(options: FilesOptions): Handlers<typeof Files, Caller> {
-  const home = expandPath(options.home, options.home);
-  const stateDir = expandPath(options.stateDir, home);
   const { unfinished } = options;
-  const boundaryOf = ({ roots }: Caller): Boundary => ({
-    home,
-    stateDir,
-    roots,
-    pinning: systemPinning,
-    unfinished,
-  });
+  const boundaryOf = ({ roots }: Caller): Boundary => {
+    // At each call, since a changed policy may let jobs run as another user.
+    const home = expandPath(options.home, options.home);
+    const stateDir = expandPath(options.stateDir, home);
+    return { home, stateDir, roots, pinning: systemPinning, unfinished };
+  };
 
   return {
     async list({ path, ...options }, { caller }) {

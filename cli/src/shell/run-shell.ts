@@ -3,6 +3,7 @@ import { failedWith } from "../exit.ts";
 import { EXIT_OURS, exitCodeOf } from "../exit-codes.ts";
 import { findJob } from "../find-job.ts";
 import { commandFor, terminalOf } from "../machine-terminal.ts";
+import { waitingMessage } from "../waiting-message.ts";
 import { terminalSize } from "./local-terminal.ts";
 import type { ViewStart } from "./session-output.ts";
 import { type Departure, view } from "./viewer.ts";
@@ -21,7 +22,11 @@ interface Opened {
 /** Starts a session on a machine and shows it; the exit code to end with. */
 export function runShell(machine: string | undefined, shell: readonly string[] | undefined): Promise<number> {
   return show(machine, async (client) => {
-    const session = await terminalOf(client, machine).create({ shell, ...terminalSize() });
+    const session = await terminalOf(client, machine).create({
+      shell,
+      ...terminalSize(),
+      onWaiting: waitingMessage(),
+    });
     return { session, start: { after: 0n, isReplay: false, isAlternate: false } };
   });
 }

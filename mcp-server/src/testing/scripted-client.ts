@@ -16,6 +16,9 @@ export type Tell = (event: { readonly job: string; readonly what: "started" | "c
 /** Well within the server's grace, and long enough that not waiting for it shows. */
 const CLING_MS = 100;
 
+/** What a command that begins with `ask` waits for. */
+export const APPROVAL_ID = "3f0c1f52-9d5b-4b57-8f0e-0d2c7a1f4b11";
+
 const MACHINES: readonly MachineStatus[] = [
   {
     id: "id-1",
@@ -32,10 +35,13 @@ const MACHINES: readonly MachineStatus[] = [
  * Stands in for the SDK: a few commands known by their first word, and files in
  * memory. The whole path with the real SDK is tested elsewhere.
  */
-export function scriptedClient(tell: Tell = () => undefined): ToolClient {
+export function scriptedClient(
+  tell: Tell = () => undefined,
+  approval = new AbortController().signal,
+): ToolClient {
   const files = scriptedFiles();
   const machine = (name: string): ToolMachine => {
-    if (name === "web-1") return { terminal: scriptedTerminal(tell), files };
+    if (name === "web-1") return { terminal: scriptedTerminal(tell, approval), files };
     if (name === "web-2") throw new CmdopError("MachineOffline", "web-2 has no link to the relay.");
     throw new CmdopError("MachineUnknown", `This key reaches no machine ${name}.`);
   };
@@ -47,13 +53,13 @@ export function scriptedClient(tell: Tell = () => undefined): ToolClient {
   };
 }
 
-function scriptedTerminal(tell: Tell): ToolMachine["terminal"] {
+function scriptedTerminal(tell: Tell, approval: AbortSignal): ToolMachine["terminal"] {
   return {
     stream: (command, options = {}) => {
       const line = typeof command === "string" ? command : command.join(" ");
-      return events(line, { ...options, tell, jobId: options.jobId ?? "unnamed" });
+      return events(line, { ...options, tell, approval, jobId: options.jobId ?? "unnamed" });
     },
-    resumeStream: (jobId, { after = 0n } = {}) => events(`echo behind ${after}`, { tell, jobId }),
+    resumeStream: (jobId, { after = 0n } = {}) => events(`echo behind ${after}`, { tell, approval, jobId }),
     cancel: async (jobId) => ({
       jobId,
       outcome: "canceled",
@@ -65,14 +71,16 @@ function scriptedTerminal(tell: Tell): ToolMachine["terminal"] {
   };
 }
 
-interface Script extends Pick<ExecOptions, "stdin" | "signal"> {
+interface Script extends Pick<ExecOptions, "stdin" | "signal" | "onWaiting"> {
+  /** Aborts when a person has said yes. */
+  readonly approval: AbortSignal;
   readonly tell: Tell;
   readonly jobId: string;
 }
 
 async function* events(
   line: string,
-  { tell, jobId: job, stdin = "", signal }: Script,
+  { tell, jobId: job, stdin = "", signal, onWaiting, approval }: Script,
 ): AsyncGenerator<ExecEvent> {
   const out = (text: string): ExecEvent => ({ type: "stdout", data: Buffer.from(text), offset: 0n });
   const ended = (end: Partial<ExecEnd>): ExecEvent => ({
@@ -91,6 +99,10 @@ async function* events(
     tell({ job, what: "canceled" });
     throw new CmdopError("Canceled", "The command was withdrawn.");
   }
+  if (word === "ask") {
+    onWaiting?.({ approvalId: APPROVAL_ID, expiresAtMs: 1_790_000_000_000 });
+    await new Promise<void>((resolve) => onAbort(approval, resolve));
+  }
   let isOver = false;
   try {
     yield { type: "started", jobId: job, pid: 1, attached: false, outputEnd: 0n, inMemory: false };
@@ -107,6 +119,9 @@ async function* events(
         isOver = true;
         yield ended({ exitCode: 3 });
         return;
+      case "ask":
+        yield out("approved\n");
+        break;
       case "missing":
         isOver = true;
         yield ended({ outcome: "failed_to_start", exitCode: null, reason: "there is no such program" });

@@ -2,6 +2,7 @@ import type { ToolClient } from "../client.ts";
 import { PROGRESS_INTERVAL_MS, WAIT_MS } from "../limits.ts";
 import { nameMachines } from "../machine-argument.ts";
 import type { ToolContext } from "../tool.ts";
+import { WaitingJobs } from "../waiting-jobs.ts";
 import { scriptedClient } from "./scripted-client.ts";
 
 /** What a tool gets for one call that nobody cancels, without a server around it. */
@@ -17,6 +18,7 @@ export function toolContext(client: ToolClient = scriptedClient()): ToolContext 
     over: never,
     progress: undefined,
     timings: { waitMs: WAIT_MS, progressIntervalMs: PROGRESS_INTERVAL_MS },
+    waitingJobs: new WaitingJobs(),
     nameMachine: nameMachines(client, undefined, report),
     report,
   };

@@ -1,5 +1,5 @@
 import { onAbort } from "@cmdop/proto";
-import { CmdopError, describeEnd, type ExecEnd } from "@cmdop/sdk";
+import { CmdopError, describeEnd, type ExecEnd, type WaitingForApproval } from "@cmdop/sdk";
 import { z } from "zod";
 import type { Excerpt } from "../excerpt.ts";
 import type { FollowedJob } from "../follow-job.ts";
@@ -30,13 +30,15 @@ export interface Following {
   readonly jobId: string;
   readonly job: FollowedJob;
   readonly machine: string | undefined;
+  /** Whether the command waits for a person, as far as the machine has said. */
+  readonly waiting?: () => WaitingForApproval | undefined;
   /** Withdraws what this call began, where the machine did not even say within the wait that the job is there. */
   readonly withdraw?: () => void;
 }
 
 /** Follows a command for as long as a call may take; what it has come to then is the answer. */
 export async function answerFollowing(
-  { jobId, job, machine, withdraw }: Following,
+  { jobId, job, machine, waiting, withdraw }: Following,
   context: ToolContext,
 ): Promise<ToolAnswer<CommandOutput>> {
   const startedAtMs = performance.now();
@@ -44,7 +46,8 @@ export async function answerFollowing(
   const named = context.nameMachine(machine);
   const stopProgress = reportProgress(job, context, elapsedMs);
   const end = await endWithin(job, context).finally(stopProgress);
-  if (end === undefined && !job.hasStarted && !context.gone.aborted) {
+  const approval = end === undefined && !job.hasStarted ? waiting?.() : undefined;
+  if (end === undefined && !job.hasStarted && approval === undefined && !context.gone.aborted) {
     withdraw?.();
     const state = withdraw
       ? "The command was withdrawn, but it may have begun: look before you repeat it."
@@ -53,13 +56,15 @@ export async function answerFollowing(
       next: `${state} machines_list shows whether the machine is online.`,
     });
   }
-  if (end === undefined) job.leave().catch(context.report);
+  if (approval !== undefined)
+    context.waitingJobs.keep(jobId, { job, waiting: () => approval }, context.report);
+  else if (end === undefined) job.leave().catch(context.report);
   const structured: CommandOutput = {
     status: end === undefined ? "running" : "done",
     exitCode: end?.exitCode ?? null,
     outcome: end?.outcome ?? null,
     signal: end?.signal ?? null,
-    reason: end?.reason ?? "",
+    reason: approval === undefined ? (end?.reason ?? "") : waitingReason(approval),
     stdout: job.stdout.text(),
     stderr: job.stderr.text(),
     truncated: job.stdout.isCut || job.stderr.isCut || job.droppedBytes > 0n,
@@ -70,6 +75,11 @@ export async function answerFollowing(
     machine: await named,
   };
   return { text: [textOf(structured, job, end)], structured };
+}
+
+function waitingReason({ approvalId, expiresAtMs }: WaitingForApproval): string {
+  const until = new Date(expiresAtMs).toISOString();
+  return `it waits for a person who may approve it (approval ${approvalId}), until ${until}`;
 }
 
 /** The job's end, or undefined when the wait is over or the client is gone: then the job goes on by itself. */
@@ -100,10 +110,7 @@ function reportProgress(
 }
 
 function textOf(answer: CommandOutput, job: FollowedJob, end: ExecEnd | undefined): string {
-  const verdict =
-    end === undefined
-      ? `The command is still running: it goes on without this call. terminal_wait with after ${answer.after} looks again, terminal_cancel ends it. Its output so far:`
-      : `The command ${describeEnd(end)}.`;
+  const verdict = end === undefined ? verdictSoFar(answer, job) : `The command ${describeEnd(end)}.`;
   const where = answer.machine === null ? "" : `machine ${answer.machine}, `;
   const dropped = job.droppedBytes > 0n ? [`[the machine dropped ${job.droppedBytes} bytes of output]`] : [];
   return [
@@ -113,6 +120,12 @@ function textOf(answer: CommandOutput, job: FollowedJob, end: ExecEnd | undefine
     section("stdout", answer.stdout, job.stdout),
     section("stderr", answer.stderr, job.stderr),
   ].join("\n");
+}
+
+function verdictSoFar({ reason, after }: CommandOutput, { hasStarted }: FollowedJob): string {
+  return hasStarted
+    ? `The command is still running: it goes on without this call. terminal_wait with after ${after} looks again, terminal_cancel ends it. Its output so far:`
+    : `The command has not begun: ${reason}. Do not start it again: terminal_wait looks again, terminal_cancel withdraws it.`;
 }
 
 function section(channel: string, text: string, { totalBytes, isBinary }: Excerpt): string {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { describeEnd } from "@cmdop/sdk";
+import { describeEnd, type WaitingForApproval } from "@cmdop/sdk";
 import { z } from "zod";
 import { followJob } from "../follow-job.ts";
 import { HEAD_BYTES, MAX_TIMEOUT_MS, TAIL_BYTES, WAIT_MS } from "../limits.ts";
@@ -32,6 +32,7 @@ const execute = defineTool({
   handler: async ({ command, args, cwd, env, stdin, timeout_ms: timeoutMs, machine }, context) => {
     const jobId = randomUUID();
     const withdraw = new AbortController();
+    let approval: WaitingForApproval | undefined;
     const { terminal } = pickMachine(context.client, machine);
     const events = terminal.stream(args === undefined ? command : [command, ...args], {
       jobId,
@@ -39,10 +40,16 @@ const execute = defineTool({
       env,
       stdin,
       timeoutMs,
+      onWaiting: (waiting) => {
+        approval = waiting;
+      },
       signal: AbortSignal.any([context.canceled, withdraw.signal]),
     });
     const job = followJob(events);
-    return answerFollowing({ jobId, job, machine, withdraw: () => withdraw.abort() }, context);
+    return answerFollowing(
+      { jobId, job, machine, waiting: () => approval, withdraw: () => withdraw.abort() },
+      context,
+    );
   },
 });
 
@@ -58,11 +65,16 @@ const wait = defineTool({
   output: commandOutput,
   annotations: { readOnlyHint: true, openWorldHint: true },
   handler: async ({ job_id: jobId, after = 0, machine }, context) => {
+    const waitingJob = context.waitingJobs.take(jobId, context.report);
+    if (waitingJob !== undefined) return answerFollowing({ jobId, machine, ...waitingJob }, context);
     const { terminal } = pickMachine(context.client, machine);
     const job = followJob(terminal.resumeStream(jobId, { after: BigInt(after) }), BigInt(after));
     return answerFollowing({ jobId, job, machine }, context);
   },
 });
+
+/** How a command ends that was canceled before anybody approved it. */
+const WITHDRAWN = { outcome: "canceled", reason: "It was withdrawn before anybody approved it." } as const;
 
 const cancel = defineTool({
   name: "terminal_cancel",
@@ -72,7 +84,11 @@ const cancel = defineTool({
   output: commandOutput.pick({ exitCode: true, outcome: true, signal: true, reason: true, jobId: true }),
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
   handler: async ({ job_id: jobId, machine }, context) => {
-    const end = await pickMachine(context.client, machine).terminal.cancel(jobId);
+    const waitingJob = context.waitingJobs.take(jobId, context.report);
+    const heard = await pickMachine(context.client, machine).terminal.cancel(jobId);
+    waitingJob?.job.leave().catch(context.report);
+    // The machine knows nothing of a command that waits, but will not begin it any more.
+    const end = waitingJob !== undefined && heard.outcome === "unknown" ? { ...heard, ...WITHDRAWN } : heard;
     const { exitCode, outcome, signal, reason } = end;
     return {
       text: [`The command ${describeEnd(end)}.`],

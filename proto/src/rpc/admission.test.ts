@@ -1,7 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { CmdopError } from "../errors/cmdop-error.ts";
-import { aborted, type Caller, collected, failure, output, repeated, started } from "../testing/services.ts";
-import type { Admit } from "./types.ts";
+import {
+  aborted,
+  type Caller,
+  type Clients,
+  collected,
+  failure,
+  output,
+  repeated,
+  started,
+  unused,
+} from "../testing/services.ts";
+import type { Admit, CallOptions } from "./types.ts";
 
 /** A gate that can take its word back, and keeps how each call ended. */
 function revocable() {
@@ -94,5 +104,43 @@ describe("a call that was let in", () => {
     leaving.abort();
     await reading;
     await expect.poll(() => endings).toEqual(["Ok", "JobUnknown", "Canceled"]);
+  });
+
+  it.each([
+    ["unary", (client: Clients, options: CallOptions) => client.jobs.list({}, options)],
+    [
+      "server streaming",
+      (client: Clients, options: CallOptions) => collected(client.jobs.attach({}, options)),
+    ],
+  ])("%s: its caller hears what it is told while it waits at the gate", async (_kind, call) => {
+    const heard = Promise.withResolvers<string | undefined>();
+    const opened = Promise.withResolvers<void>();
+    const admit: Admit<Caller> = async ({ inform }) => {
+      inform({ "x-cmdop-waiting": "a person" });
+      await opened.promise;
+      return { caller: { name: "anyone" } };
+    };
+    const handlers = {
+      list: async () => ({ jobs: [] }),
+      attach: async function* () {
+        yield output(0, 1);
+      },
+    };
+    await using client = await started(handlers, {}, admit);
+    const answer = call(client, { onHeaders: (header) => heard.resolve(header("x-cmdop-waiting")) });
+    expect(await heard.promise).toBe("a person");
+    opened.resolve();
+    await answer;
+  });
+
+  it("can still be refused with its own words after that", async () => {
+    await using client = await started({ list: unused }, {}, async ({ inform }) => {
+      inform({ "x-cmdop-waiting": "a person" });
+      throw new CmdopError("ApprovalRefused", "not today");
+    });
+    expect(await failure(client.jobs.list({}))).toMatchObject({
+      code: "ApprovalRefused",
+      message: "not today",
+    });
   });
 });

@@ -1,10 +1,10 @@
 import type { DescMessage, DescMethod, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import { type Client, type ClientDuplexStream, type ClientWritableStream, Metadata } from "@grpc/grpc-js";
+import type { Client, ClientDuplexStream, ClientWritableStream, Metadata } from "@grpc/grpc-js";
 import { onAbort } from "../abort.ts";
-import { CmdopError } from "../errors/cmdop-error.ts";
 import { fromServiceError, isServiceError } from "../errors/wire.ts";
 import { codec } from "./codec.ts";
 import { drained } from "./drained.ts";
+import { headerOf, metadataOf } from "./metadata.ts";
 import { methodPath } from "./method-path.ts";
 import type { CallOptions, Service, ServiceClient } from "./types.ts";
 
@@ -13,6 +13,12 @@ type Out = MessageShape<DescMessage>;
 
 /** The channel that carries a method, by its path on the wire: lanes have channels of their own. */
 export type ChannelOf = (path: string) => Client;
+
+/** What all four kinds of grpc-js calls have in common, as far as it is used here. */
+interface ClientCall {
+  cancel(): void;
+  once(event: "metadata", listener: (metadata: Metadata) => void): unknown;
+}
 
 /** The calls of one method, whatever its kind; `createClient` picks the one that fits. */
 type Caller = Record<DescMethod["methodKind"], (input: never, options?: CallOptions) => unknown>;
@@ -53,7 +59,7 @@ function caller(service: Service, method: DescMethod, channelOf: ChannelOf): Cal
             else resolve(value);
           },
         );
-        const stopListening = onAbort(options.signal, () => call.cancel());
+        const stopListening = attend(call, options);
       }),
 
     server_streaming: async function* (request: In, options: CallOptions = {}) {
@@ -64,7 +70,7 @@ function caller(service: Service, method: DescMethod, channelOf: ChannelOf): Cal
         request,
         ...settings(options),
       );
-      const stopListening = onAbort(options.signal, () => call.cancel());
+      const stopListening = attend(call, options);
       yield* received<Out>(call, options.signal, () => {
         stopListening();
         call.cancel();
@@ -87,7 +93,7 @@ function caller(service: Service, method: DescMethod, channelOf: ChannelOf): Cal
             else resolve(value);
           },
         );
-        const stopListening = onAbort(options.signal, () => call.cancel());
+        const stopListening = attend(call, options);
         send(call, requests, over.signal).catch((thrown) => {
           reject(thrown);
           call.cancel();
@@ -97,7 +103,7 @@ function caller(service: Service, method: DescMethod, channelOf: ChannelOf): Cal
     bidi_streaming: async function* (requests: AsyncIterable<In>, options: CallOptions = {}) {
       const over = new AbortController();
       const call = channelOf(path).makeBidiStreamRequest(path, serialize, deserialize, ...settings(options));
-      const stopListening = onAbort(options.signal, () => call.cancel());
+      const stopListening = attend(call, options);
       let failure: { thrown: unknown } | undefined;
       send(call, requests, over.signal).catch((thrown) => {
         failure = { thrown };
@@ -118,17 +124,16 @@ function caller(service: Service, method: DescMethod, channelOf: ChannelOf): Cal
 }
 
 function settings(options: CallOptions): [Metadata, { deadline?: number }] {
-  const metadata = new Metadata();
-  for (const [name, value] of Object.entries(options.headers ?? {})) {
-    if (!/^[ -~]*$/.test(value)) {
-      throw new CmdopError(
-        "InvalidArgument",
-        `The value for ${name} has characters that no header can carry.`,
-      );
-    }
-    metadata.set(name, value);
-  }
+  const metadata = metadataOf(options.headers ?? {});
   return [metadata, options.timeoutMs === undefined ? {} : { deadline: Date.now() + options.timeoutMs }];
+}
+
+/** Aborts the call with its signal, and passes on the headers of its answer; returns what ends the listening. */
+function attend(call: ClientCall, { signal, onHeaders }: CallOptions): () => void {
+  if (onHeaders !== undefined) {
+    call.once("metadata", (metadata: Metadata) => onHeaders((name) => headerOf(metadata, name)));
+  }
+  return onAbort(signal, () => call.cancel());
 }
 
 async function* received<T>(

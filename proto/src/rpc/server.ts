@@ -13,6 +13,7 @@ import { CmdopError } from "../errors/cmdop-error.ts";
 import { toStatus } from "../errors/wire.ts";
 import { codec } from "./codec.ts";
 import { drained } from "./drained.ts";
+import { headerOf, metadataOf } from "./metadata.ts";
 import { methodPath } from "./method-path.ts";
 import type { Admit, Call, Handlers, Service } from "./types.ts";
 
@@ -23,6 +24,7 @@ type Out = MessageInitShape<DescMessage>;
 interface AnyCall {
   readonly metadata: Metadata;
   readonly cancelled: boolean;
+  sendMetadata(metadata: Metadata): void;
   once(event: "cancelled", listener: () => void): unknown;
 }
 
@@ -53,8 +55,13 @@ export function serve<S extends Service, Caller>(
       stream: AbortSignal,
       work: (context: Call<Caller>) => Promise<T>,
     ): Promise<T> => {
-      const header = (name: string): string | undefined => headerOf(call.metadata, name);
-      const { caller, revoked, onEnd } = await admit({ path, request, signal: stream, header });
+      const { caller, revoked, onEnd } = await admit({
+        path,
+        request,
+        signal: stream,
+        header: (name) => headerOf(call.metadata, name),
+        inform: (headers) => call.sendMetadata(metadataOf(headers)),
+      });
       const signal = revoked === undefined ? stream : AbortSignal.any([stream, revoked]);
       try {
         const result = await unlessRevoked(work({ caller, signal }), revoked);
@@ -138,11 +145,6 @@ function signalOf(call: AnyCall): AbortSignal {
   if (call.cancelled) controller.abort();
   call.once("cancelled", () => controller.abort());
   return controller.signal;
-}
-
-function headerOf(metadata: Metadata, name: string): string | undefined {
-  const value = metadata.get(name)[0];
-  return typeof value === "string" ? value : undefined;
 }
 
 type ResponseStream = ServerWritableStream<In, Out> | ServerDuplexStream<In, Out>;

@@ -33,6 +33,8 @@ export interface Arrival {
   readonly request: MessageShape<DescMessage>;
   /** As in Call: aborts when the stream is over, for whatever reason. */
   readonly signal: AbortSignal;
+  /** Sends the answer's headers ahead, once, with these among them: the caller hears something while it is kept waiting. */
+  inform(headers: Readonly<Record<string, string>>): void;
 }
 
 /** A call that may run. */
@@ -68,6 +70,8 @@ export interface CallOptions {
   timeoutMs?: number | undefined;
   /** Headers of this call. */
   headers?: Readonly<Record<string, string>> | undefined;
+  /** Called with the answer's headers when they arrive, which may be long before the answer. */
+  onHeaders?: ((header: (name: string) => string | undefined) => void) | undefined;
 }
 
 /** The client side of one method. */

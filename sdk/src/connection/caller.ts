@@ -9,6 +9,7 @@ import {
   type ServiceClient,
 } from "@cmdop/proto";
 import type { Transport } from "./transport.ts";
+import { type OnWaiting, waitingListener } from "./waiting.ts";
 
 /** Attempts at a call that may be repeated, in all. */
 const MAX_ATTEMPTS = 4;
@@ -21,6 +22,8 @@ export interface InvokeOptions {
   readonly signal?: AbortSignal | undefined;
   /** False for a call that may not be repeated although its method's others may: one with a condition. */
   readonly repeatable?: boolean | undefined;
+  /** Told when the call waits for a person. */
+  readonly onWaiting?: OnWaiting | undefined;
 }
 
 /** Calls methods of one machine (or of the relay itself) and applies the retry class that the method table gives each. */
@@ -48,7 +51,8 @@ export class MachineCaller {
   async options(path: string, options: InvokeOptions = {}): Promise<CallOptions> {
     const machine = await this.#machine();
     await this.transport.ready(laneOf(path));
-    return { headers: await this.transport.headers(machine), signal: options.signal };
+    const headers = await this.transport.headers(machine);
+    return { headers, signal: options.signal, onHeaders: waitingListener(options.onWaiting) };
   }
 
   /**

@@ -11,8 +11,8 @@ const DEFAULT_ROWS = 24;
 
 /** Starts a session and returns its id; throws as Terminal.create does. */
 export async function createSession(caller: MachineCaller, options: CreateOptions): Promise<string> {
-  const { shell = [], cols = DEFAULT_COLS, rows = DEFAULT_ROWS, cwd = "", env, signal } = options;
-  const { sessionId = randomUUID(), idleTimeoutMs = 0 } = options;
+  const { shell = [], cols = DEFAULT_COLS, rows = DEFAULT_ROWS, cwd = "", env } = options;
+  const { sessionId = randomUUID(), idleTimeoutMs = 0, signal, onWaiting } = options;
   checkMilliseconds("idleTimeoutMs", idleTimeoutMs);
   const request = {
     sessionId,
@@ -26,9 +26,7 @@ export async function createSession(caller: MachineCaller, options: CreateOption
     await caller.invoke(
       "/cmdop.v1.Sessions/Create",
       (call) => caller.client(Sessions).create(request, call),
-      {
-        signal,
-      },
+      { signal, onWaiting },
     );
   } catch (thrown) {
     // It may have been started all the same; and a Create that arrives later finds that it is canceled.

@@ -1,5 +1,6 @@
 import { onAbort } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
+import type { OnWaiting } from "../connection/waiting.ts";
 import { execEvent, unknownEnd } from "./events.ts";
 import { feedInput } from "./feed-input.ts";
 import { type FollowedJob, follow, OutOfSight } from "./follow.ts";
@@ -17,6 +18,7 @@ export interface ExecRunOptions {
   readonly signal?: AbortSignal | undefined;
   readonly reconnectWindowMs?: number | undefined;
   readonly onLink?: OnLink | undefined;
+  readonly onWaiting?: OnWaiting | undefined;
 }
 
 /** From where a command is followed, and what becomes of its input. */
@@ -53,7 +55,7 @@ export class ExecRun {
     { after, start, feedsOn = false }: ExecView,
     leave: AbortController,
   ): AsyncGenerator<ExecEvent, void, void> {
-    const { jobId, signal, reconnectWindowMs, onLink } = this.#options;
+    const { jobId, signal, reconnectWindowMs, onLink, onWaiting } = this.#options;
     if (signal?.aborted && start !== undefined) {
       yield canceledBeforeStart(jobId);
       return;
@@ -66,7 +68,7 @@ export class ExecRun {
     let isEnded = false;
     try {
       const job = { jobId, after, ...(start === undefined ? {} : { start }) };
-      const options = { reconnectWindowMs, leave: leave.signal, onLink };
+      const options = { reconnectWindowMs, leave: leave.signal, onLink, onWaiting };
       for await (const event of follow(this.#caller, job, options)) {
         if (event.kind.case === "started") this.#feed();
         isEnded = event.kind.case === "ended";

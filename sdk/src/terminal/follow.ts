@@ -1,6 +1,7 @@
-import { CmdopError, Exec, type JobEvent, Jobs, onAbort } from "@cmdop/proto";
+import { CmdopError, type ErrorCode, Exec, type JobEvent, Jobs, onAbort } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
 import { clientClosed } from "../connection/transport.ts";
+import type { OnWaiting } from "../connection/waiting.ts";
 import { isPassing, Pauses } from "./pause.ts";
 import type { StartRequest } from "./start-request.ts";
 import type { OnLink } from "./types.ts";
@@ -11,8 +12,18 @@ export const RECONNECT_WINDOW_MS = 60_000;
 /** A stream that lived this long, in milliseconds, ends an outage; one that only says `started` and breaks again does not. */
 const STEADY_AFTER_MS = 5_000;
 
+/**
+ * How long a job's end waits for the proper end of its stream, in milliseconds:
+ * it comes right behind, and whoever left before it would be recorded as having
+ * canceled the call.
+ */
+const LAST_WORDS_MS = 1_000;
+
 const START = "/cmdop.v1.Exec/Start";
 const ATTACH = "/cmdop.v1.Jobs/Attach";
+
+/** What refuses a Start that may be a second attempt, and yet says that the first did nothing either. */
+const NEVER_RAN: ReadonlySet<ErrorCode> = new Set(["JobConflict", "ApprovalRefused"]);
 
 /** Which job to follow, and from where. */
 export interface FollowedJob {
@@ -30,6 +41,7 @@ export interface FollowOptions {
   /** Ends the following at once, without an end event; the job goes on. */
   readonly leave: AbortSignal;
   readonly onLink?: OnLink | undefined;
+  readonly onWaiting?: OnWaiting | undefined;
 }
 
 /** The job can't be followed any more, and nobody here can say what becomes of it. */
@@ -50,7 +62,7 @@ export class OutOfSight extends CmdopError {
 export async function* follow(
   caller: MachineCaller,
   job: FollowedJob,
-  { reconnectWindowMs = RECONNECT_WINDOW_MS, leave, onLink }: FollowOptions,
+  { reconnectWindowMs = RECONNECT_WINDOW_MS, leave, onLink, onWaiting }: FollowOptions,
 ): AsyncGenerator<JobEvent, void, void> {
   const { jobId } = job;
   const { closed, reconnect } = caller.transport;
@@ -63,13 +75,15 @@ export async function* follow(
   let isAnnounced = false;
   let isUp = true;
   let lostAtMs: number | undefined;
+  let end: JobEvent | undefined;
+  let lastWords: NodeJS.Timeout | undefined;
 
   try {
     while (!leave.aborted) {
       let openedAtMs = performance.now();
       try {
         // Before this succeeds for the first time nothing has been sent, so its errors are the caller's to see.
-        const options = await caller.options(start ? START : ATTACH, { signal: over.signal });
+        const options = await caller.options(start ? START : ATTACH, { signal: over.signal, onWaiting });
         if (leave.aborted) return;
         openedAtMs = performance.now();
         wasOpened = true;
@@ -88,19 +102,25 @@ export async function* follow(
             pauses.reset();
           }
           if (event.kind.case === "dropped") after = event.offset + event.kind.value.bytes;
+          if (event.kind.case === "ended") {
+            end = event;
+            lastWords = setTimeout(() => over.abort(), LAST_WORDS_MS);
+            continue;
+          }
           if (event.kind.case !== "started" || !isAnnounced) yield event;
           if (event.kind.case === "started") isAnnounced = true;
-          if (event.kind.case === "ended") return;
         }
+        if (end !== undefined) break;
         throw new CmdopError("LinkLost", "The stream ended before the job did.");
       } catch (thrown) {
+        if (end !== undefined) break;
         if (leave.aborted) return;
         if (closed.aborted) throw wasOpened ? closedMeanwhile(jobId) : clientClosed();
         const error = CmdopError.from(thrown);
         // A call that was refused has done nothing; one whose connection broke may have.
         if (!wasSent && error.code !== "LinkLost") throw error;
-        // The id belongs to another request, so this one never ran.
-        if (start !== undefined && error.code === "JobConflict") throw error;
+        // The id belongs to another request, or nobody has approved it: so this one never ran.
+        if (start !== undefined && NEVER_RAN.has(error.code)) throw error;
         const isFirstLoss = !wasSent || lostAtMs === undefined;
         wasSent = true;
         if (!isPassing(error)) throw new OutOfSight(error, refusal(error, jobId));
@@ -118,7 +138,9 @@ export async function* follow(
         await pauses.wait(over.signal);
       }
     }
+    if (end !== undefined) yield end;
   } finally {
+    clearTimeout(lastWords);
     for (const stop of stopListening) stop();
   }
 }

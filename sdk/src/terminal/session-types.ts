@@ -1,3 +1,4 @@
+import type { OnWaiting } from "../connection/waiting.ts";
 import type { ExecEnd, JobStarted, OnLink } from "./types.ts";
 
 /** A job that a machine still knows: a command or a terminal. */
@@ -42,6 +43,8 @@ export interface CreateOptions {
   readonly sessionId?: string | undefined;
   /** Aborting closes what may have been started, and throws Canceled. */
   readonly signal?: AbortSignal | undefined;
+  /** Told when the machine's policy makes the session wait for a person. */
+  readonly onWaiting?: OnWaiting | undefined;
 }
 
 /** How a session is watched. */

@@ -1,3 +1,5 @@
+import type { OnWaiting } from "../connection/waiting.ts";
+
 /** How a command ended; exactly one of these, never a guess. */
 export type OutcomeName = "exited" | "signaled" | "timed_out" | "canceled" | "failed_to_start" | "unknown";
 
@@ -21,6 +23,8 @@ export interface ExecOptions {
   readonly reconnectWindowMs?: number | undefined;
   /** Told when the connection is lost, and when the job is followed again. */
   readonly onLink?: OnLink | undefined;
+  /** Told when the machine's policy makes the command wait for a person; it has not begun then. */
+  readonly onWaiting?: OnWaiting | undefined;
 }
 
 /** Told of a connection that was lost while a job was followed, and of its return. */

@@ -1,0 +1,50 @@
+import { expect, test } from "vitest";
+import { APPROVAL_ID, scriptedClient } from "../testing/scripted-client.ts";
+import { toolContext } from "../testing/tool-context.ts";
+import type { ToolContext } from "../tool.ts";
+import { TERMINAL_TOOLS } from "./terminal.ts";
+
+function call(name: string, args: object, context: ToolContext) {
+  const tool = TERMINAL_TOOLS.find((known) => known.name === name);
+  if (tool === undefined) throw new Error(`no tool ${name}`);
+  return tool.call(args, context);
+}
+
+/** A context whose calls wait only for a moment, and what lets a command run that waits for a person. */
+function waitingContext() {
+  const approval = new AbortController();
+  const context = toolContext(scriptedClient(() => undefined, approval.signal));
+  const briefly = { ...context, timings: { ...context.timings, waitMs: 20 } };
+  return { context, briefly, approve: () => approval.abort() };
+}
+
+test("a command that waits for a person is answered as not begun, and waited for again until it has run", async () => {
+  const { context, briefly, approve } = waitingContext();
+  const { structured, text } = await call("terminal_execute", { command: "ask me" }, briefly);
+  expect(structured).toMatchObject({ status: "running", outcome: null, stdout: "" });
+  expect(String(structured.reason)).toContain(APPROVAL_ID);
+  expect(text[0]).toMatch(/has not begun: it waits for a person/);
+
+  const again = await call("terminal_wait", { job_id: structured.jobId }, briefly);
+  expect(again.structured).toMatchObject({ status: "running", reason: structured.reason });
+
+  const waiting = call("terminal_wait", { job_id: structured.jobId }, context);
+  approve();
+  expect((await waiting).structured).toMatchObject({ status: "done", exitCode: 0, stdout: "approved\n" });
+});
+
+test("a command that was begun meanwhile is followed like any other", async () => {
+  const { context, briefly, approve } = waitingContext();
+  const { structured } = await call("terminal_execute", { command: "ask me" }, briefly);
+  approve();
+  await new Promise((resolve) => setImmediate(resolve));
+  const { structured: found } = await call("terminal_wait", { job_id: structured.jobId, after: 9 }, context);
+  expect(found).toMatchObject({ status: "done", stdout: "behind 9\n" });
+});
+
+test("a command that waits can be withdrawn", async () => {
+  const { briefly } = waitingContext();
+  const { structured } = await call("terminal_execute", { command: "ask me" }, briefly);
+  const { structured: end } = await call("terminal_cancel", { job_id: structured.jobId }, briefly);
+  expect(end).toMatchObject({ outcome: "canceled" });
+});
