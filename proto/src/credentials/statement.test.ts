@@ -242,6 +242,11 @@ describe("signing", () => {
     await expect(verifyGrant(jws, [owner.publicKey])).rejects.toMatchObject({ code: "GrantRefused" });
   });
 
+  it("a roster that revokes one of its owners is none: nobody could take that back", async () => {
+    const claims = { ...roster, owners: [owner.publicKey, stranger.publicKey], revoked: [stranger.id] };
+    await expect(signRoster(claims, owner)).rejects.toMatchObject({ code: "InvalidArgument" });
+  });
+
   it("a roster at all of its limits still verifies", async () => {
     const longest = `${"a".repeat(254)}:65535`;
     const full: Roster = {
