@@ -144,9 +144,10 @@ describe.each(kinds)("$type", ({ type, refusal, signed, verify }) => {
     }
   });
 
-  it("is refused with claims that are no object, no JSON, no UTF-8", async () => {
+  it("is refused with claims that are no object, no JSON, no UTF-8, or begin with a mark", async () => {
     const head = encode(header);
-    for (const payload of ["[]", "null", '"x"', "{", ""]) {
+    const marked = `\ufeff${Buffer.from((await signed).split(".")[1] ?? "", "base64url")}`;
+    for (const payload of ["[]", "null", '"x"', "{", "", marked]) {
       const input = `${head}.${Buffer.from(payload).toString("base64url")}`;
       await refused(`${input}.${sign(null, Buffer.from(input), owner.privateKey).toString("base64url")}`);
     }
