@@ -41,7 +41,9 @@ export function appendContent(
     const asked = expandPath(path, boundary.home);
     const mode = checkedMode(options.mode);
     refuseLargeContent(content, asked);
-    using place = await openDestination(boundary, asked, options.createParents);
+    const createParents = options.createParents && (options.ifSize ?? 0n) === 0n;
+    using place = await openDestination(boundary, asked, createParents);
+    if (place.leaf === undefined && (options.ifSize ?? 0n) > 0n) throw notMatching(asked, "does not exist");
     return await inTurn(place, async () => {
       await using file = await openEnd(place, mode);
       const { size } = await file.stat({ bigint: true });

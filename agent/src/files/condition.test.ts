@@ -56,6 +56,8 @@ describe.each([
       "FileChanged",
     );
     expect(await refusalCode(put(scratch, file, "x", { ifMatch: Buffer.alloc(16) }))).toBe("InvalidArgument");
+    const parents = { ifMatch: hash("old"), createParents: true };
+    expect(await refusalCode(put(scratch, scratch.at("d/new/f"), "x", parents))).toBe("NotFound");
     const both = put(scratch, file, "x", { ifMatch: hash("new"), ifAbsent: true });
     expect(await refusalCode(both)).toBe("InvalidArgument");
     expect(await snapshot(scratch.at("d"))).toEqual({ f: "new" });
@@ -143,6 +145,8 @@ describe("append", () => {
     const file = scratch.at("f");
     await append(scratch, file, "abc", { ifSize: 0n });
     expect(await refusalCode(append(scratch, file, "abc", { ifSize: 0n }))).toBe("FileChanged");
+    expect(await refusalCode(append(scratch, scratch.at("none"), "abc", { ifSize: 3n }))).toBe("FileChanged");
+    expect(await snapshot(scratch.dir)).not.toHaveProperty("none");
     const racers = Array.from({ length: 8 }, (_, index) => append(scratch, file, `${index}`, { ifSize: 3n }));
     expect(await winners(racers, "FileChanged")).toBe(1);
     expect((await readFile(file, "utf8")).length).toBe(4);

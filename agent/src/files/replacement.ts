@@ -84,7 +84,9 @@ export class Replacement implements AsyncDisposable {
     const asked = checkedMode(options.mode);
     const condition = checkedCondition(boundary, options);
     using stack = new DisposableStack();
-    const place = stack.use(await openDestination(boundary, path, options.createParents, condition.ifAbsent));
+    // Where a content is to match there must be a file: nothing is made before that is known.
+    const createParents = options.createParents && condition.ifMatch === undefined;
+    const place = stack.use(await openDestination(boundary, path, createParents, condition.ifAbsent));
     const { leaf } = place;
     if (leaf !== undefined) {
       refuseIrregular(leaf, place.path);
