@@ -303,6 +303,15 @@ describe("against somebody who swaps a directory for a link all the time", () =>
         expect(entries.map(({ name }) => name)).not.toContain("only-outside");
       },
     ],
+    [
+      "search",
+      async (boundary, d) => {
+        const events = await collected(search(boundary, d, SEARCH, NEVER));
+        expect(events.map((event) => event.kind === "entry" && event.entry.name)).not.toContain(
+          "only-outside",
+        );
+      },
+    ],
     ["mkdir", (boundary, d, round) => makeDirectory(boundary, `${d}/new-${round}`, { parents: false })],
     [
       "move",
