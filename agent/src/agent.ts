@@ -22,6 +22,8 @@ import { type LocalDoor, openLocalDoor } from "./doors/local-door.ts";
 import { OpenCalls } from "./doors/open-calls.ts";
 import { StartedJobs } from "./doors/started-jobs.ts";
 import { watchStandings } from "./doors/watch-standings.ts";
+import { systemPinning } from "./files/pin.ts";
+import { Unfinished } from "./files/unfinished.ts";
 import type { Job } from "./jobs/job.ts";
 import { JobStore } from "./jobs/job-store.ts";
 import { Jobs } from "./jobs/jobs.ts";
@@ -126,6 +128,8 @@ export class Agent {
       openCalls.judge();
     });
     jobs.restore();
+    const unfinished = new Unfinished(path.join(stateDir, "unfinished"));
+    const left = await unfinished.left();
     const approvals = new Approvals({
       onEvent: (event) => audit.approval(event),
       onTrouble: (error) => onTrouble("an audit record", error),
@@ -135,6 +139,7 @@ export class Agent {
       approvals,
       files: {
         stateDir: this.#options.home,
+        unfinished,
         get home() {
           return policy.home;
         },
@@ -158,6 +163,9 @@ export class Agent {
       await jobs.shutdown(async () => audit.close());
       throw thrown;
     });
+    // Only now is it certain that no other agent is at work on it.
+    const everywhere = { stateDir: this.#options.home, home: policy.home, roots: [], pinning: systemPinning };
+    void unfinished.clean(everywhere, left, onTrouble);
     const stopWatching = watchStandings(membership, [openCalls, startedJobs]);
     const greeter = { machineKey, membership, audit, bootId: randomUUID(), agentVersion: version };
 

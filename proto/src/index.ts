@@ -109,6 +109,10 @@ export {
   type FileEntry,
   FileEntrySchema,
   Files,
+  type FilesMatch,
+  type FilesProgress,
+  type FilesSkipped,
+  FilesSkipped_Reason,
   type FilesWriteStreamRequest,
   FileType,
 } from "./gen/cmdop/v1/files_pb.ts";
