@@ -160,8 +160,7 @@ export class Agent {
       addServices(server, admitThrough("local", gate), core),
     ).catch(async (thrown) => {
       await policy.close();
-      await jobs.shutdown();
-      audit.close();
+      await jobs.shutdown(async () => audit.close());
       throw thrown;
     });
     // Only now is it certain that no other agent is at work on it.
@@ -195,12 +194,14 @@ export class Agent {
     this.#running = undefined;
     await running.policy.close();
     running.approvals.close();
-    await running.jobs.shutdown();
-    await Promise.all([running.links.interactive.close(), running.links.bulk.close()]);
-    await running.localDoor.close();
-    running.stopWatching();
-    await running.openCalls.drained(CALLS_END_MS);
-    running.audit.close();
+    // The audit has no lock of its own: another agent may begin when the store is closed.
+    await running.jobs.shutdown(async () => {
+      await Promise.all([running.links.interactive.close(), running.links.bulk.close()]);
+      await running.localDoor.close();
+      running.stopWatching();
+      await running.openCalls.drained(CALLS_END_MS);
+      running.audit.close();
+    });
   }
 
   #describe(membership: Membership, policy: LivePolicy): MachineOptions {

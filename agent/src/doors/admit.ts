@@ -83,7 +83,7 @@ async function allowed(
   if (decision.kind === "ask") {
     const answer = await gate.ask({ arrival, caller: decision.caller, call, revoked });
     decision = decide(gate, arrival, identity);
-    if (decision.kind !== "deny" && answer === "canceled")
+    if (decision.kind !== "deny" && answer === "startsNothing")
       return { ...decision.caller, startsCanceled: true };
   }
   if (decision.kind === "deny") throw decision.error;
