@@ -19,6 +19,7 @@ import { Jobs } from "./jobs/jobs.ts";
 import { type Backoff, DEFAULT_BACKOFF } from "./link/backoff.ts";
 import { Link, type LinkState } from "./link/link.ts";
 import type { Log } from "./log.ts";
+import { toolGate } from "./loop/tools/tool-gate.ts";
 import type { Caller } from "./policy/caller.ts";
 import { loadPolicy } from "./policy/policy.ts";
 import { addServices, type Core } from "./services/services.ts";
@@ -92,6 +93,8 @@ export class Agent {
       jobs,
       files: { stateDir: this.#options.home, home },
       machine: () => ({ ...membership.identity, agentVersion: version }),
+      stateDir,
+      toolGate: toolGate(() => policy, home),
     };
     const gate: Gate = {
       identifier: new Identifier(membership),

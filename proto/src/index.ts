@@ -99,6 +99,7 @@ export {
   Machines,
   Roster,
 } from "./gen/cmdop/relay/v1/relay_pb.ts";
+export { Agent, type AgentRunRequest, AgentType } from "./gen/cmdop/v1/agent_pb.ts";
 export { type Approval, Approvals } from "./gen/cmdop/v1/approvals_pb.ts";
 export { Exec, type ExecStartRequest, ExecStartRequestSchema } from "./gen/cmdop/v1/exec_pb.ts";
 export {
@@ -146,7 +147,9 @@ export {
   MAX_INLINE_STDIN_BYTES,
   MAX_LINK_HEADER_BYTES,
   MAX_MESSAGE_BYTES,
+  MAX_OUTPUT_SCHEMA_BYTES,
   MAX_PATH_BYTES,
+  MAX_PROMPT_BYTES,
   MAX_ROSTER_BYTES,
   MAX_STATEMENT_BYTES,
   MAX_STATUS_MESSAGE_BYTES,
@@ -182,6 +185,15 @@ export type {
   Service,
   ServiceClient,
 } from "./rpc/types.ts";
+export {
+  AGENT_TYPES,
+  type AgentTypeName,
+  type RunEvent,
+  type RunFailure,
+  type RunUsage,
+  readRunEvent,
+  runEventLine,
+} from "./run-events.ts";
 export { DrainingDuplex, MAX_UNSENT_BYTES } from "./transport/draining-duplex.ts";
 export { applyWindows, LANE_WINDOWS, type LaneName } from "./transport/lanes.ts";
 export {

@@ -1,4 +1,5 @@
 import { type ApiKey, agentStateDir, CmdopError, localSocketPath } from "@cmdop/proto";
+import type { Agent } from "./agent/agent.ts";
 import { MachineCaller } from "./connection/caller.ts";
 import { reconnectPauses } from "./connection/reconnect.ts";
 import { localTransport, relayTransport, type Transport } from "./connection/transport.ts";
@@ -92,6 +93,11 @@ export class CMDOPClient implements AsyncDisposable {
   /** Files of the client's own machine. */
   get files(): Files {
     return this.#default.files;
+  }
+
+  /** LLM agents on the client's own machine. */
+  get agent(): Agent {
+    return this.#default.agent;
   }
 
   /** What the client's own machine is, and what this key may do on it. */

@@ -1,4 +1,17 @@
 export { CmdopError, type ErrorCode, type Scope } from "@cmdop/proto";
+export type { Agent } from "./agent/agent.ts";
+export { RunError } from "./agent/run-error.ts";
+export type {
+  AgentType,
+  ResumeRunOptions,
+  RunEnd,
+  RunEvent,
+  RunOptions,
+  RunResult,
+  RunStreamEvent,
+  RunToolCall,
+  RunUsage,
+} from "./agent/types.ts";
 export { CMDOPClient } from "./client.ts";
 export type { ReconnectOptions } from "./connection/reconnect.ts";
 export type { OnWaiting, WaitingForApproval } from "./connection/waiting.ts";
@@ -42,6 +55,8 @@ export type {
   ExecOutput,
   ExecResult,
   ExecuteOptions,
+  JobEnd,
+  JobOutcomeName,
   JobStarted,
   OnLink,
   OutcomeName,

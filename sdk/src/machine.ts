@@ -1,4 +1,5 @@
 import { Machine as MachineService } from "@cmdop/proto";
+import { Agent } from "./agent/agent.ts";
 import type { MachineCaller } from "./connection/caller.ts";
 import { Files } from "./files/files.ts";
 import { Terminal } from "./terminal/terminal.ts";
@@ -29,12 +30,14 @@ export interface MachineDescription {
 export class MachineClient {
   readonly terminal: Terminal;
   readonly files: Files;
+  readonly agent: Agent;
   readonly #caller: MachineCaller;
 
   constructor(caller: MachineCaller) {
     this.#caller = caller;
     this.terminal = new Terminal(caller);
     this.files = new Files(caller);
+    this.agent = new Agent(caller);
   }
 
   /** What the machine is, and what this key may do on it. */

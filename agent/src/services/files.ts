@@ -22,11 +22,16 @@ export interface FilesOptions {
   readonly home: string;
 }
 
-/** The handlers of `Files`: they translate, the core in ../files does the work. */
-export function filesHandlers(options: FilesOptions): Handlers<typeof Files, Caller> {
+/** What a caller's operations may touch. */
+export function boundaries(options: FilesOptions): (caller: Caller) => Boundary {
   const home = expandPath(options.home, options.home);
   const stateDir = expandPath(options.stateDir, home);
-  const boundaryOf = ({ roots }: Caller): Boundary => ({ home, stateDir, roots, pinning: systemPinning });
+  return ({ roots }) => ({ home, stateDir, roots, pinning: systemPinning });
+}
+
+/** The handlers of `Files`: they translate, the core in ../files does the work. */
+export function filesHandlers(options: FilesOptions): Handlers<typeof Files, Caller> {
+  const boundaryOf = boundaries(options);
 
   return {
     async list({ path, ...options }, { caller }) {

@@ -1,5 +1,6 @@
 import {
   type Admit,
+  Agent as AgentService,
   Approvals,
   CmdopError,
   Exec,
@@ -11,7 +12,9 @@ import {
 } from "@cmdop/proto";
 import type { Server } from "@grpc/grpc-js";
 import type { Jobs } from "../jobs/jobs.ts";
+import type { ToolGate } from "../loop/tools/tool-gate.ts";
 import type { Caller } from "../policy/caller.ts";
+import { agentHandlers } from "./agent.ts";
 import { execHandlers } from "./exec.ts";
 import { type FilesOptions, filesHandlers } from "./files.ts";
 import { jobsHandlers } from "./jobs.ts";
@@ -23,6 +26,10 @@ export interface Core {
   readonly jobs: Jobs;
   readonly files: FilesOptions;
   readonly machine: () => MachineFacts;
+  /** Where the agent keeps its state: its model's settings are there. */
+  readonly stateDir: string;
+  /** The gate as the tools of agents' runs pass it. */
+  readonly toolGate: ToolGate;
 }
 
 /** Adds every service that callers can reach: the same on each door. */
@@ -30,6 +37,7 @@ export function addServices(server: Server, admit: Admit<Caller>, core: Core): v
   serve(server, Exec, admit, execHandlers(core.jobs));
   serve(server, JobsService, admit, jobsHandlers(core.jobs));
   serve(server, Sessions, admit, sessionsHandlers(core.jobs));
+  serve(server, AgentService, admit, agentHandlers(core));
   serve(server, Files, admit, filesHandlers(core.files));
   serve(server, Machine, admit, machineHandlers(core.machine));
   const placeholder = async () => {

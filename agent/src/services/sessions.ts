@@ -13,7 +13,7 @@ export function sessionsHandlers(jobs: Jobs): Handlers<typeof SessionsService, C
   const terminalOf = (requester: Requester, sessionId: string) => {
     const { terminal } = jobs.get(requester, sessionId);
     if (terminal !== undefined) return terminal;
-    throw new CmdopError("InvalidArgument", `Job ${sessionId} is a command, which has no terminal.`, {
+    throw new CmdopError("InvalidArgument", `Job ${sessionId} is no session, and has no terminal.`, {
       next: "Attach to it for its output; create a session where a terminal is needed.",
     });
   };
