@@ -51,6 +51,8 @@ export class Agent {
     const { runId = randomUUID(), timeoutMs = 0, maxSteps = 0, maxTokens = 0 } = options;
     const { agentType = "terminal", outputSchema, signal, reconnectWindowMs, onLink, onWaiting } = options;
     checkMilliseconds("timeoutMs", timeoutMs);
+    checkCount("maxSteps", maxSteps);
+    checkCount("maxTokens", maxTokens);
     const request = {
       runId,
       prompt,
@@ -110,4 +112,9 @@ export class Agent {
       throw thrown instanceof CmdopError ? new RunError(thrown, result) : thrown;
     }
   }
+}
+
+function checkCount(name: string, value: number): void {
+  if (Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff) return;
+  throw new CmdopError("InvalidArgument", `${name} must be a whole number, not ${value}.`);
 }
