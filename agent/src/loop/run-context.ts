@@ -19,6 +19,8 @@ export interface RunContext {
   readonly caller: Caller;
   /** What the caller's scopes allow. */
   readonly tools: RunTools;
+  /** The tool that runs commands, for one of them only. */
+  readonly oneCommand: RunTools;
   /** One line about the machine, for the model. */
   readonly place: string;
   /** Aborts, with a CmdopError as reason, when the run is to end. */

@@ -14,7 +14,7 @@ import type { RunRequest } from "./request.ts";
 import type { RunContext } from "./run-context.ts";
 import { RunEvents } from "./run-events.ts";
 import type { ModelSettings } from "./settings.ts";
-import { EXECUTE_METHOD, executeTool } from "./tools/execute.ts";
+import { EXECUTE_METHOD, type ExecuteOptions, executeTool } from "./tools/execute.ts";
 import {
   LIST_METHOD,
   listFilesTool,
@@ -24,7 +24,7 @@ import {
   writeFileTool,
 } from "./tools/files.ts";
 import { mayEver, type ToolGate } from "./tools/tool-gate.ts";
-import { makeTool, type RunTools, type ToolMaker } from "./tools/tools.ts";
+import { makeTool, once, type RunTools, type ToolMaker, type ToolSpec } from "./tools/tools.ts";
 import { chat } from "./types/chat.ts";
 import { command } from "./types/command.ts";
 import { planner } from "./types/planner.ts";
@@ -88,9 +88,11 @@ export function beginRun(core: LoopCore, run: PreparedRun, { journal }: Pick<Job
     const model = await openModel(settings);
     const { caller, schema } = run;
     const { signal } = over;
-    const tools = toolsOf(core, caller, own, { ai, events, signal, running });
+    const maker = { ai, events, signal, running };
+    const tools = toolsOf(core, caller, own, maker);
+    const oneCommand = commandTool({ ...core, caller, own }, maker, once);
     const place = core.place();
-    context = { ai, model, settings, events, budget, caller, tools, place, signal, text: "" };
+    context = { ai, model, settings, events, budget, caller, tools, oneCommand, place, signal, text: "" };
     events.write({
       type: "begun",
       agentType: request.agentType,
@@ -139,11 +141,19 @@ function toolsOf(core: LoopCore, caller: Caller, own: (job: Job) => void, maker:
   const { gate, jobs, boundary } = core;
   const files = { caller, gate, boundary };
   return {
-    ...(mayEver(caller, EXECUTE_METHOD) && makeTool(maker, executeTool({ caller, gate, jobs, own }))),
+    ...commandTool({ caller, gate, jobs, own }, maker),
     ...(mayEver(caller, READ_METHOD) && makeTool(maker, readFileTool(files))),
     ...(mayEver(caller, WRITE_METHOD) && makeTool(maker, writeFileTool(files))),
     ...(mayEver(caller, LIST_METHOD) && makeTool(maker, listFilesTool(files))),
   };
+}
+
+function commandTool(options: ExecuteOptions, maker: ToolMaker, limit = unlimited): RunTools {
+  return mayEver(options.caller, EXECUTE_METHOD) ? makeTool(maker, limit(executeTool(options))) : {};
+}
+
+function unlimited<I>(spec: ToolSpec<I>): ToolSpec<I> {
+  return spec;
 }
 
 /** Rejects when the signal aborts: a library that does not heed it must not keep a run alive. */

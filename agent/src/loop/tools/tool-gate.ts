@@ -14,7 +14,13 @@ export type ToolGate = (caller: Caller, method: string, paths?: readonly PathAcc
 export function toolGate(policy: () => Policy, home: string): ToolGate {
   return async (caller, method, paths = []) => {
     const { door, keyId, keyName, scopes, roots } = caller;
-    const identity = { door, keyId, keyName, scopes: [...scopes], owner: false };
+    // The grant's directories come first where both name some; a refusal says whose they are.
+    const [first] = roots;
+    const granted = roots.length > 1 || policy().roots === undefined ? first : undefined;
+    const identity = {
+      ...{ door, keyId, keyName, scopes: [...scopes], owner: false },
+      ...(granted === undefined ? {} : { paths: granted }),
+    };
     const decision = authorize(identity, method, paths, policy(), home);
     if (decision.kind === "deny") throw decision.error;
     // What bound the caller when its run began binds it still; the files core refuses what is outside.

@@ -62,3 +62,16 @@ export function makeTool<I>({ ai, events, signal, running }: ToolMaker, spec: To
   });
   return { [name]: made };
 }
+
+/** A tool that works once: a model may ask for it several times, also at once. */
+export function once<I>(spec: ToolSpec<I>): ToolSpec<I> {
+  let isUsed = false;
+  return {
+    ...spec,
+    run: async (input, signal) => {
+      if (isUsed) return { ok: false, text: `Refused: ${spec.name} was used already, and works only once.` };
+      isUsed = true;
+      return spec.run(input, signal);
+    },
+  };
+}

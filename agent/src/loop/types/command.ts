@@ -1,6 +1,4 @@
-import type { ToolSet } from "ai";
 import { type Answer, converse } from "../converse.ts";
-import type { RunContext } from "../run-context.ts";
 import type { AgentWork } from "./types.ts";
 
 const INSTRUCTIONS =
@@ -12,24 +10,6 @@ export const command: AgentWork = (run, { prompt, schema }): Promise<Answer> =>
     instructions: INSTRUCTIONS,
     prompt,
     schema,
-    tools: onlyOnce(run),
+    tools: run.oneCommand,
     toolChoice: (call) => (call === 1 ? { type: "tool", toolName: "execute" } : "none"),
   });
-
-/** The tool that runs commands, for one of them: a model may ask for several at once. */
-function onlyOnce({ tools }: RunContext): ToolSet {
-  const { execute } = tools;
-  if (execute?.execute === undefined) return {};
-  const runCommand = execute.execute;
-  let isUsed = false;
-  return {
-    execute: {
-      ...execute,
-      execute: (input, options) => {
-        if (isUsed) return { ok: false, text: "refused: one command was run already, and there is only one" };
-        isUsed = true;
-        return runCommand(input, options);
-      },
-    },
-  };
-}
