@@ -1,32 +1,47 @@
 import { randomUUID } from "node:crypto";
-import { realpath } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import {
   type Admit,
   agentStateDir,
-  type CmdopError,
+  CmdopError,
+  type KeyPair,
   type LaneName,
+  localSocketPath,
   type MachineIdentity,
 } from "@cmdop/proto";
 import type { Server } from "@grpc/grpc-js";
+import { Approvals } from "./approvals/approvals.ts";
+import { asking } from "./approvals/asking.ts";
+import { MachineAudit } from "./audit/machine-audit.ts";
 import { admitThrough, type Gate } from "./doors/admit.ts";
+import { granted } from "./doors/granted.ts";
 import { Identifier } from "./doors/identify.ts";
 import { LargeAnswers } from "./doors/large-answers.ts";
 import { type LocalDoor, openLocalDoor } from "./doors/local-door.ts";
+import { OpenCalls } from "./doors/open-calls.ts";
+import { StartedJobs } from "./doors/started-jobs.ts";
+import { toolDoor } from "./doors/tool-door.ts";
+import { watchStandings } from "./doors/watch-standings.ts";
+import type { Job } from "./jobs/job.ts";
 import { JobStore } from "./jobs/job-store.ts";
 import { Jobs } from "./jobs/jobs.ts";
 import { type Backoff, DEFAULT_BACKOFF } from "./link/backoff.ts";
 import { Link, type LinkState } from "./link/link.ts";
 import type { Log } from "./log.ts";
-import { toolGate } from "./loop/tools/tool-gate.ts";
 import type { Caller } from "./policy/caller.ts";
-import { loadPolicy } from "./policy/policy.ts";
+import { explain } from "./policy/explain.ts";
+import { LivePolicy } from "./policy/live-policy.ts";
+import { policyFile } from "./policy/policy-file.ts";
+import type { MachineOptions } from "./services/machine.ts";
 import { addServices, type Core } from "./services/services.ts";
 import { DiskTrouble } from "./state/disk-trouble.ts";
 import { loadMachineKey } from "./state/machine-key.ts";
 import { Membership } from "./state/membership.ts";
-import { makePrivateDirectory } from "./state/private-files.ts";
+import { checkPrivateDirectory, makePrivateDirectory } from "./state/private-files.ts";
+
+/** What a shutdown waits for the ends of calls, so that they are recorded, in milliseconds. */
+const CALLS_END_MS = 1_000;
 
 /** How an agent is made. */
 export interface AgentOptions {
@@ -45,7 +60,12 @@ export interface AgentOptions {
 /** What exists while the agent runs. */
 interface Running {
   readonly membership: Membership;
+  readonly policy: LivePolicy;
+  readonly approvals: Approvals;
   readonly jobs: Jobs;
+  readonly openCalls: OpenCalls;
+  readonly audit: MachineAudit;
+  readonly stopWatching: () => void;
   readonly localDoor: LocalDoor;
   readonly links: Readonly<Record<LaneName, Link>>;
 }
@@ -80,35 +100,70 @@ export class Agent {
     const { joinToken, relayAddress, version, log, backoff = DEFAULT_BACKOFF } = this.#options;
     const stateDir = agentStateDir(this.#options.home);
     await makePrivateDirectory(stateDir);
+    // The policy may be read by everybody, and is looked at where it is loaded; the socket is made anew.
+    await checkPrivateDirectory(stateDir, {
+      except: ["policy.json", path.basename(localSocketPath(stateDir))],
+    });
     const machineKey = await loadMachineKey(stateDir);
     const membership = await Membership.open(stateDir, machineKey.id, { joinToken, relayAddress });
-    const policy = await loadPolicy(path.join(stateDir, "policy.json"));
-    const home = await realHome();
+    const policy = await LivePolicy.open({ file: policyFile(this.#options.home), log });
     const trouble = new DiskTrouble(log);
     const onTrouble = trouble.report.bind(trouble);
     const store = new JobStore(path.join(stateDir, "jobs"), (error) => onTrouble("a job's identity", error));
-    const jobs = new Jobs({ store, onTrouble, ...policy.jobs });
+    // Behind the store, which only one agent at a time can have open.
+    const audit = this.#openAudit(stateDir, machineKey, store, onTrouble, () => policy.redact);
+    const openCalls = new OpenCalls();
+    const startedJobs = new StartedJobs(openCalls);
+    const onRunning = (job: Job): void => {
+      startedJobs.add(job);
+      audit.watch(job);
+    };
+    const jobs = new Jobs({ store, onTrouble, onRunning });
+    jobs.govern(policy.jobRules);
+    audit.policy({ hash: policy.hash });
+    policy.onChange((change) => {
+      jobs.govern(policy.jobRules);
+      audit.policy(change);
+    });
     jobs.restore();
+    const approvals = new Approvals({
+      onEvent: (event) => audit.approval(event),
+      onTrouble: (error) => onTrouble("an audit record", error),
+    });
+    const ask = asking(approvals, jobs, () => policy.policy);
     const core: Core = {
       jobs,
-      files: { stateDir: this.#options.home, home },
-      machine: () => ({ ...membership.identity, agentVersion: version }),
       stateDir,
-      toolGate: toolGate(() => policy, home),
+      toolGate: toolDoor({ audit, ask, policy }),
+      approvals,
+      files: {
+        stateDir: this.#options.home,
+        get home() {
+          return policy.home;
+        },
+      },
+      machine: this.#describe(membership, policy),
+      signHead: (nonce) => audit.signHead(audit.log.head, nonce),
     };
     const gate: Gate = {
       identifier: new Identifier(membership),
-      policy: () => policy,
-      home,
+      policy,
+      ask,
+      audit,
+      openCalls,
+      startedJobs,
       largeAnswers: new LargeAnswers(),
     };
     const localDoor = await openLocalDoor(stateDir, (server) =>
       addServices(server, admitThrough("local", gate), core),
     ).catch(async (thrown) => {
+      await policy.close();
       await jobs.shutdown();
+      audit.close();
       throw thrown;
     });
-    const greeter = { machineKey, membership, bootId: randomUUID(), agentVersion: version };
+    const stopWatching = watchStandings(membership, [openCalls, startedJobs]);
+    const greeter = { machineKey, membership, audit, bootId: randomUUID(), agentVersion: version };
 
     const link = (lane: LaneName): Link =>
       new Link({
@@ -121,7 +176,7 @@ export class Agent {
         onState: (state) => this.#onLinkState(lane, state),
       });
     const links = { interactive: link("interactive"), bulk: link("bulk") };
-    this.#running = { membership, jobs, localDoor, links };
+    this.#running = { membership, policy, approvals, jobs, openCalls, audit, stopWatching, localDoor, links };
     links.interactive.start();
     // In the background: a job that comes first is started all the same.
     jobs.warm();
@@ -133,9 +188,54 @@ export class Agent {
     const running = this.#running;
     if (running === undefined) return;
     this.#running = undefined;
+    await running.policy.close();
+    running.approvals.close();
     await running.jobs.shutdown();
     await Promise.all([running.links.interactive.close(), running.links.bulk.close()]);
     await running.localDoor.close();
+    running.stopWatching();
+    await running.openCalls.drained(CALLS_END_MS);
+    running.audit.close();
+  }
+
+  #describe(membership: Membership, policy: LivePolicy): MachineOptions {
+    return {
+      facts: () => ({
+        ...membership.identity,
+        agentVersion: this.#options.version,
+        user: policy.user?.name ?? os.userInfo().username,
+        home: policy.home,
+        policyError: policy.error?.message ?? "",
+      }),
+      explain: async (grant, method, paths) => {
+        const identity = await granted(grant, membership).catch(CmdopError.from);
+        if (identity instanceof CmdopError) return { decision: "deny", error: identity };
+        return explain(identity, { method, paths }, policy.policy, policy.home);
+      },
+    };
+  }
+
+  #openAudit(
+    stateDir: string,
+    machineKey: KeyPair,
+    store: JobStore,
+    onTrouble: (what: string, error: unknown) => void,
+    redact: () => readonly RegExp[],
+  ): MachineAudit {
+    const { version, log } = this.#options;
+    try {
+      return new MachineAudit({
+        directory: path.join(stateDir, "audit"),
+        machineKey,
+        version,
+        redact,
+        onTrouble: (error) => onTrouble("an audit record", error),
+        onRepair: (message) => log.error("audit chain", { message }),
+      });
+    } catch (thrown) {
+      store.close();
+      throw thrown;
+    }
   }
 
   #onLinkState(lane: LaneName, state: LinkState): void {
@@ -157,17 +257,5 @@ export class Agent {
       });
       if (error.code === "LinkRefused") this.#linked.resolve(error);
     }
-  }
-}
-
-/** The home of the user that jobs run as. Confined paths follow no links, so `~` must stand for the real directory. */
-async function realHome(): Promise<string> {
-  const { homedir } = os.userInfo();
-  try {
-    return await realpath(homedir);
-  } catch (error) {
-    // A service user may have none: then `~` leads nowhere, and says so when it is used.
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return homedir;
-    throw error;
   }
 }

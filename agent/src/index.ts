@@ -1,2 +1,3 @@
 export { Agent, type AgentOptions } from "./agent.ts";
 export type { Log } from "./log.ts";
+export { checkPolicy, type PolicyReport } from "./policy/check.ts";

@@ -16,6 +16,20 @@ export function collectPairs(
   return { ...previous, [value.slice(0, equals)]: value.slice(equals + 1) };
 }
 
+/** Tells `KEY=VALUE` (set) and `KEY-` (remove) apart, as labels are changed. */
+export function labelChanges(words: readonly string[]): { set: Record<string, string>; remove: string[] } {
+  const set: Record<string, string> = {};
+  const remove: string[] = [];
+  for (const word of words) {
+    const equals = word.indexOf("=");
+    if (equals > 0) set[word.slice(0, equals)] = word.slice(equals + 1);
+    else if (equals === -1 && /^.+-$/.test(word)) remove.push(word.slice(0, -1));
+    else
+      throw usageError(`${JSON.stringify(word)} changes no label.`, "Say KEY=VALUE to set, KEY- to remove.");
+  }
+  return { set, remove };
+}
+
 /** Reads a count of at least one. */
 export function parseCount(text: string): number {
   if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError("Give a number from 1 to 99999.");

@@ -1,4 +1,5 @@
-import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { CmdopError, cmdopHome, profilePath } from "@cmdop/sdk";
 
@@ -10,10 +11,26 @@ export const homePaths = {
   profile: (): string => profilePath(),
 };
 
-/** Writes a file that only its owner can read, in a directory that only its owner can enter. */
+/**
+ * Replaces a file that only its owner can read, in a directory that only its
+ * owner can enter: written aside, synced, renamed. A crash leaves the old or the new.
+ */
 export async function writeSecretFile(file: string, content: string): Promise<void> {
   await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
-  await writeFile(file, content, { mode: 0o600 });
+  const aside = path.join(path.dirname(file), `.${path.basename(file)}.${randomBytes(6).toString("hex")}`);
+  try {
+    const handle = await open(aside, "wx", 0o600);
+    try {
+      await handle.writeFile(content);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(aside, file);
+  } catch (thrown) {
+    await rm(aside, { force: true });
+    throw thrown;
+  }
 }
 
 /** Reads a secret file; undefined where there is none. Refuses one that others can read. */

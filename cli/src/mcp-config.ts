@@ -1,5 +1,5 @@
-import path from "node:path";
 import type { UpReady } from "./bring-up.ts";
+import { ownCommand } from "./own-command.ts";
 
 /** How an MCP client starts cmdop: what stands below `mcpServers` in Claude's and Cursor's files. */
 export interface McpServerBlock {
@@ -14,13 +14,8 @@ export interface McpServerBlock {
 
 /** The block for the cmdop that runs now and a home. It holds no secret: the key stays in the profile. */
 export function mcpServerBlock(home: string): McpServerBlock {
-  const main = path.join(
-    import.meta.dirname,
-    path.basename(import.meta.filename).replace("mcp-config", "main"),
-  );
-  return {
-    mcpServers: { cmdop: { command: process.execPath, args: [main, "mcp"], env: { CMDOP_HOME: home } } },
-  };
+  const { program, main } = ownCommand();
+  return { mcpServers: { cmdop: { command: program, args: [main, "mcp"], env: { CMDOP_HOME: home } } } };
 }
 
 /** What `cmdop up` tells a person. */

@@ -6,6 +6,7 @@ import {
   generateKeyPair,
   type KeyPair,
   keyPairOf,
+  type PublicKey,
   type RelayTarget,
   relayIdSchema,
 } from "@cmdop/proto";
@@ -19,24 +20,46 @@ export interface Owner {
   readonly publicKeys: readonly string[];
 }
 
-const ownerFile = (): string => path.join(homePaths.owner(), "owner.key");
+/** The file with the owner's key. */
+export const ownerFile = (): string => path.join(homePaths.owner(), "owner.key");
+/** The new owner's key, from before the relay hears of it until it has taken the old one's place. */
+export const newOwnerFile = (): string => path.join(homePaths.owner(), "owner.key.new");
 const recoveryFile = (): string => path.join(homePaths.owner(), "recovery.key");
 const recoveryPublicFile = (): string => path.join(homePaths.owner(), "recovery.pub");
 const relayFile = (): string => path.join(homePaths.owner(), "relay");
 
 /** The owner of this home; undefined before `cmdop init`. */
 export async function loadOwner(): Promise<Owner | undefined> {
-  const stored = await readSecretFile(ownerFile());
+  const key = await readSeedFile(ownerFile());
+  if (key === undefined) return undefined;
+  const recovery = await recoveryPublicKey();
+  return { key, publicKeys: recovery === undefined ? [key.publicKey] : [key.publicKey, recovery] };
+}
+
+/** The recovery owner's public key, where this home knows it. */
+export async function recoveryPublicKey(): Promise<PublicKey | undefined> {
+  return (await readSecretFile(recoveryPublicFile()))?.trim();
+}
+
+/** Remembers the recovery owner's public key. */
+export async function rememberRecovery(publicKey: PublicKey): Promise<void> {
+  await writeSecretFile(recoveryPublicFile(), `${publicKey}\n`);
+}
+
+/** Reads an owner's key from its file; undefined where there is none. The error never repeats what is in it. */
+export async function readSeedFile(file: string): Promise<KeyPair | undefined> {
+  const stored = await readSecretFile(file);
   if (stored === undefined) return undefined;
   const seed = Buffer.from(stored.trim(), "base64url");
-  if (seed.length !== ED25519_BYTES) {
-    throw new CmdopError("InvalidArgument", `${ownerFile()} does not hold an owner key: it is damaged.`, {
-      next: "Restore it from a backup; the recovery owner can name a new owner.",
-    });
-  }
-  const key = keyPairOf(seed);
-  const recovery = await readSecretFile(recoveryPublicFile());
-  return { key, publicKeys: recovery === undefined ? [key.publicKey] : [key.publicKey, recovery.trim()] };
+  if (seed.length === ED25519_BYTES) return keyPairOf(seed);
+  throw new CmdopError("InvalidArgument", `${file} does not hold an owner key: it is damaged.`, {
+    next: "Restore it from a backup; the recovery owner can name a new owner: cmdop owner recover.",
+  });
+}
+
+/** Writes an owner's key to a file of its own. */
+export async function writeSeedFile(file: string, key: KeyPair): Promise<void> {
+  await writeSecretFile(file, `${Buffer.from(key.seed).toString("base64url")}\n`);
 }
 
 /** The owner of this home, or an error that says how to make one. */
@@ -52,9 +75,9 @@ export async function requireOwner(): Promise<Owner> {
 export async function createOwner(): Promise<Owner & { readonly recoveryFile: string }> {
   const key = generateKeyPair();
   const recovery = generateKeyPair();
-  await writeSecretFile(recoveryFile(), `${Buffer.from(recovery.seed).toString("base64url")}\n`);
-  await writeSecretFile(recoveryPublicFile(), `${recovery.publicKey}\n`);
-  await writeSecretFile(ownerFile(), `${Buffer.from(key.seed).toString("base64url")}\n`);
+  await writeSeedFile(recoveryFile(), recovery);
+  await rememberRecovery(recovery.publicKey);
+  await writeSeedFile(ownerFile(), key);
   return { key, publicKeys: [key.publicKey, recovery.publicKey], recoveryFile: recoveryFile() };
 }
 
@@ -75,13 +98,7 @@ export function parseRelay(text: string): RelayTarget {
  */
 export async function ownerClient(named: string | undefined): Promise<CMDOPClient> {
   const owner = await requireOwner();
-  const text = named ?? (await readSecretFile(relayFile()))?.trim();
-  if (text === undefined) {
-    throw new CmdopError("InvalidArgument", "It is not known which relay this is for.", {
-      next: "Say --relay ID@HOST:PORT once, as cmdop relay printed it; it is remembered.",
-    });
-  }
-  const relay = parseRelay(text);
+  const relay = await ownersRelay(named);
   const client = CMDOPClient.remote({
     apiKey: formatApiKey({ key: owner.key, relay }),
     relay: relay.address,
@@ -90,13 +107,37 @@ export async function ownerClient(named: string | undefined): Promise<CMDOPClien
     await client.roster.ensure(owner.publicKeys);
   } catch (thrown) {
     await client.close();
-    throw thrown;
+    throw await afterRotation(thrown);
   }
   await rememberRelay(relay);
   return client;
 }
 
+/** The relay that is named as ID@HOST:PORT, else the one that was named last. */
+export async function ownersRelay(named: string | undefined): Promise<RelayTarget> {
+  const text = named ?? (await rememberedRelay());
+  if (text !== undefined) return parseRelay(text);
+  throw new CmdopError("InvalidArgument", "It is not known which relay this is for.", {
+    next: "Say --relay ID@HOST:PORT once, as cmdop relay printed it; it is remembered.",
+  });
+}
+
+/** The relay that was named last, as ID@HOST:PORT; undefined before the first. */
+export async function rememberedRelay(): Promise<string | undefined> {
+  return (await readSecretFile(relayFile()))?.trim();
+}
+
 /** The relay that the owner's commands use when they are told none. */
 export async function rememberRelay({ id, address }: RelayTarget): Promise<void> {
   await writeSecretFile(relayFile(), `${id}@${address}\n`);
+}
+
+/** A relay that does not know the owner may have taken a rotation that ended before its last step here. */
+async function afterRotation(thrown: unknown): Promise<unknown> {
+  const { code, message } = CmdopError.from(thrown);
+  if (code !== "KeyUnknown" || (await readSeedFile(newOwnerFile())) === undefined) return thrown;
+  return new CmdopError(code, message, {
+    cause: thrown,
+    next: "A rotation of the owner was interrupted here: run cmdop owner rotate again, it goes on where it was.",
+  });
 }

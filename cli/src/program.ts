@@ -1,15 +1,20 @@
 import { Command, CommanderError } from "commander";
-import { registerAgent } from "./commands/agent.ts";
+import { registerAgent } from "./commands/agent/agent.ts";
+import { registerApprove, registerRefuse } from "./commands/answer.ts";
+import { registerApprovals } from "./commands/approvals.ts";
 import { registerAttach } from "./commands/attach.ts";
+import { registerAudit } from "./commands/audit/audit.ts";
 import { registerCancel } from "./commands/cancel.ts";
 import { registerExec } from "./commands/exec.ts";
 import { registerInit } from "./commands/init.ts";
 import { registerJobs, registerSessions } from "./commands/jobs.ts";
 import { registerJoinToken } from "./commands/join-token.ts";
-import { registerKeys } from "./commands/keys.ts";
+import { registerKeys } from "./commands/keys/keys.ts";
 import { registerLogs } from "./commands/logs.ts";
-import { registerMachines } from "./commands/machines.ts";
+import { registerMachines } from "./commands/machines/machines.ts";
 import { registerMcp } from "./commands/mcp.ts";
+import { registerOwner } from "./commands/owner/owner.ts";
+import { registerPolicy } from "./commands/policy/policy.ts";
 import { registerRelay } from "./commands/relay.ts";
 import { registerShell } from "./commands/shell.ts";
 import { registerUp } from "./commands/up.ts";
@@ -50,6 +55,12 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     registerJoinToken,
     registerAgent,
     registerKeys,
+    registerApprovals,
+    registerApprove,
+    registerRefuse,
+    registerAudit,
+    registerPolicy,
+    registerOwner,
   ]) {
     register(program);
   }

@@ -1,9 +1,18 @@
 import { once } from "node:events";
 import http2 from "node:http2";
+import net from "node:net";
 import type { Duplex } from "node:stream";
 import tls from "node:tls";
 
-/** A connection to a relay's front door without any of our own client code: no pin, no checks, any header. */
+/** What came back of one call. */
+export interface RawAnswer {
+  /** Headers and trailers together. */
+  readonly trailers: Record<string, string>;
+  /** The answer's first message; undefined where there is none. */
+  readonly message: Buffer | undefined;
+}
+
+/** A connection to a relay's front door, or a machine's local socket, without any of our own client code: no pin, no checks, any header. */
 export class RawCaller implements AsyncDisposable {
   readonly session: http2.ClientHttp2Session;
 
@@ -14,7 +23,20 @@ export class RawCaller implements AsyncDisposable {
   static async connect(address: string): Promise<RawCaller> {
     const socket = rawTls(address, ["h2"]);
     await once(socket, "secureConnect");
-    const session = http2.connect("http://relay", { createConnection: () => socket });
+    return RawCaller.over(socket);
+  }
+
+  /** The same to the unix socket of an agent. */
+  static async local(socketPath: string): Promise<RawCaller> {
+    const socket = net.connect(socketPath);
+    socket.on("error", () => undefined);
+    await once(socket, "connect");
+    return RawCaller.over(socket);
+  }
+
+  /** On any connection: over one that an agent has dialled, its relay is the one that calls. */
+  static over(socket: Duplex): RawCaller {
+    const session = http2.connect("http://peer", { createConnection: () => socket });
     session.on("error", () => undefined);
     return new RawCaller(session);
   }
@@ -36,6 +58,15 @@ export class RawCaller implements AsyncDisposable {
 
   /** One gRPC call with these headers and this body; its trailers, whichever way they came. */
   async call(path: string, headers: http2.OutgoingHttpHeaders, message: Uint8Array = new Uint8Array()) {
+    return (await this.ask(path, headers, message)).trailers;
+  }
+
+  /** The same, with what was answered. */
+  async ask(
+    path: string,
+    headers: http2.OutgoingHttpHeaders,
+    message: Uint8Array = new Uint8Array(),
+  ): Promise<RawAnswer> {
     const stream = this.open(path, headers, message);
     const trailers: Record<string, string> = {};
     const note = (received: http2.IncomingHttpHeaders): void => {
@@ -46,9 +77,12 @@ export class RawCaller implements AsyncDisposable {
     stream.on("error", (error) => {
       trailers.streamError = error.message;
     });
-    stream.resume();
+    const chunks: Buffer[] = [];
+    stream.on("data", (chunk: Buffer) => chunks.push(chunk));
     await closed(stream);
-    return trailers;
+    const body = Buffer.concat(chunks);
+    const answered = body.length < 5 ? undefined : body.subarray(5, 5 + body.readUInt32BE(1));
+    return { trailers, message: answered };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -49,8 +49,10 @@ export {
   checkGrantTime,
   DEFAULT_GRANT_LIFETIME_S,
   type Grant,
+  readGrant,
   signGrant,
   verifyGrant,
+  verifySignedGrant,
 } from "./credentials/grant.ts";
 export {
   checkJoinTokenTime,
@@ -74,6 +76,7 @@ export {
 } from "./credentials/machine-record.ts";
 export { isPinnedRelayId, relayIdOf, splitAddress } from "./credentials/relay-id.ts";
 export {
+  MAX_REVOKED_KEYS,
   ownerKey,
   type Roster as RosterClaims,
   readRoster,
@@ -86,8 +89,9 @@ export {
   machineSelectorSchema,
   selects,
 } from "./credentials/selectors.ts";
+export { statementSigner, statementText } from "./credentials/statement.ts";
 export { CmdopError, type CmdopErrorOptions } from "./errors/cmdop-error.ts";
-export { ERROR_TABLE, type ErrorCode, isErrorCode } from "./errors/table.ts";
+export { CODE_OF_BARE_STATUS, ERROR_TABLE, type ErrorCode, isErrorCode } from "./errors/table.ts";
 export { errorTrailers, fromServiceError, isServiceError, toStatus } from "./errors/wire.ts";
 export {
   Audit,
@@ -99,7 +103,7 @@ export {
   Machines,
   Roster,
 } from "./gen/cmdop/relay/v1/relay_pb.ts";
-export { Agent, type AgentRunRequest, AgentType } from "./gen/cmdop/v1/agent_pb.ts";
+export { Agent, type AgentRunRequest } from "./gen/cmdop/v1/agent_pb.ts";
 export { type Approval, Approvals } from "./gen/cmdop/v1/approvals_pb.ts";
 export { Exec, type ExecStartRequest, ExecStartRequestSchema } from "./gen/cmdop/v1/exec_pb.ts";
 export {
@@ -173,6 +177,13 @@ export {
 export { type ChannelOf, createClient } from "./rpc/client.ts";
 export { codec } from "./rpc/codec.ts";
 export { drained } from "./rpc/drained.ts";
+export {
+  isMessageOf,
+  type MessageInit,
+  type MessageOf,
+  type MessageType,
+  messageOf,
+} from "./rpc/message-of.ts";
 export { methodPath } from "./rpc/method-path.ts";
 export { serve } from "./rpc/server.ts";
 export type {
@@ -188,11 +199,13 @@ export type {
 export {
   AGENT_TYPES,
   type AgentTypeName,
+  agentTypeName,
   type RunEvent,
   type RunFailure,
   type RunUsage,
   readRunEvent,
   runEventLine,
+  WIRE_AGENT_TYPES,
 } from "./run-events.ts";
 export { DrainingDuplex, MAX_UNSENT_BYTES } from "./transport/draining-duplex.ts";
 export { applyWindows, LANE_WINDOWS, type LaneName } from "./transport/lanes.ts";

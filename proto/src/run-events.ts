@@ -1,8 +1,24 @@
 import { z } from "zod";
+import { AgentType } from "./gen/cmdop/v1/agent_pb.ts";
 
 /** The kinds of agents. */
 export const AGENT_TYPES = ["chat", "terminal", "command", "router", "planner"] as const;
 export type AgentTypeName = (typeof AGENT_TYPES)[number];
+
+/** What each is on the wire. */
+export const WIRE_AGENT_TYPES: Readonly<Record<AgentTypeName, AgentType>> = {
+  chat: AgentType.CHAT,
+  terminal: AgentType.TERMINAL,
+  command: AgentType.COMMAND,
+  router: AgentType.ROUTER,
+  planner: AgentType.PLANNER,
+};
+
+/** The type that a request names, `terminal` where it names none; undefined for one that this version does not know. */
+export function agentTypeName(type: AgentType): AgentTypeName | undefined {
+  if (type === AgentType.UNSPECIFIED) return "terminal";
+  return AGENT_TYPES.find((name) => WIRE_AGENT_TYPES[name] === type);
+}
 
 const agentType = z.enum(AGENT_TYPES);
 const count = z.int().min(0);

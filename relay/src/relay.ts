@@ -1,12 +1,18 @@
+import { setImmediate } from "node:timers/promises";
 import { addressSchema, bytes32Schema, CmdopError, type PublicKey, splitAddress } from "@cmdop/proto";
+import { RelayAudit } from "./audit/audit.ts";
+import type { AuditBounds } from "./audit/bounds.ts";
+import { auditHandlers } from "./audit/service.ts";
 import { Announcer } from "./control/announcer.ts";
 import { createGreet } from "./control/greet.ts";
+import { KeyUses } from "./control/key-uses.ts";
 import { LocalUpstream } from "./control/local-upstream.ts";
 import { addServices } from "./control/services.ts";
 import { SqliteStore } from "./control/sqlite-store.ts";
 import { Trust } from "./control/trust.ts";
 import { Authenticator } from "./data/authenticate.ts";
 import { Budget, type BudgetBounds } from "./data/budget.ts";
+import { FailedLogins, type LoginBounds } from "./data/failed-logins.ts";
 import { FrontDoor } from "./data/front-door.ts";
 import { KeyWatch } from "./data/key-watch.ts";
 import { DEFAULT_TIMES, type Times } from "./data/limits.ts";
@@ -40,13 +46,19 @@ export interface RelayOptions {
   readonly times?: Partial<Times> | undefined;
   /** Bounds per caller and in all that differ from the named ones. */
   readonly bounds?: Partial<BudgetBounds> | undefined;
+  /** How much of the audit is kept, where that differs from the named bounds. */
+  readonly auditBounds?: Partial<AuditBounds> | undefined;
+  /** How many logins may fail, where that differs from the named bounds. */
+  readonly loginBounds?: Partial<LoginBounds> | undefined;
 }
 
 /** What runs while the relay listens. */
 interface Running {
   readonly identity: Identity;
   readonly store: SqliteStore;
+  readonly keyUses: KeyUses;
   readonly trust: Trust;
+  readonly audit: RelayAudit;
   readonly budget: Budget;
   readonly keyWatch: KeyWatch;
   readonly links: Links;
@@ -121,21 +133,36 @@ export class Relay {
     const identity = await this.#identity();
     const store = new SqliteStore(this.#options.stateDir);
     undo.defer(() => store.close());
-    const trust = await Trust.open({ store, relayId: identity.id, firstOwner: ownerPublicKey });
+    const keyUses = new KeyUses(store, log);
+    undo.defer(() => keyUses.close());
+    const trust = await Trust.open({
+      store,
+      relayId: identity.id,
+      firstOwner: ownerPublicKey,
+      uses: keyUses,
+    });
     if (!trust.owners().includes(ownerPublicKey)) {
       log.warn("the owner that this relay was started with is not among the roster's", {
         owner: ownerPublicKey,
       });
     }
+    const audit = new RelayAudit({
+      stateDir: this.#options.stateDir,
+      bounds: this.#options.auditBounds,
+      machineKey: (machineId) => trust.machine(machineId)?.publicKey,
+      log,
+    });
+    undo.use(audit);
     const budget = new Budget(this.#options.bounds);
     undo.defer(() => budget.close());
-    const authenticator = new Authenticator(trust);
+    const authenticator = new Authenticator(trust, new FailedLogins(this.#options.loginBounds));
     const keyWatch = new KeyWatch({ authenticator, budget, times, log });
     undo.defer(() => keyWatch.close());
     const links = new Links({
       greet: createGreet(trust, log),
       times,
       log,
+      onUp: (link) => audit.puller.up(link),
       onSeen: ({ machineId, agentVersion }) => {
         trust
           .seen(machineId, agentVersion)
@@ -149,8 +176,17 @@ export class Relay {
         isOnline: (machineId) => links.isOnline(machineId),
         onRoster: () => {
           keyWatch.check();
-          announcer.announce();
+          return announcer.announce();
         },
+        audit: auditHandlers({
+          chains: audit.chains,
+          trust,
+          checkKey: (keyId) => authenticator.checkKey(keyId),
+          bounds: audit.bounds,
+        }),
+        onBlocked: () => keyWatch.check(),
+        onRecord: (machineId) => announcer.announceRecord(machineId),
+        onRemoved: (machineId) => announcer.dismiss(machineId),
       }),
     );
     undo.defer(() => services.close());
@@ -159,6 +195,7 @@ export class Relay {
       directory: trust,
       authenticator,
       budget,
+      recorder: audit.recorder,
       links,
       machineUpstream: (machine, lane) => links.pick(machine, lane),
       relayUpstream: () => services,
@@ -186,7 +223,9 @@ export class Relay {
     this.#running = {
       identity,
       store,
+      keyUses,
       trust,
+      audit,
       budget,
       keyWatch,
       links,
@@ -206,6 +245,7 @@ export class Relay {
     if (running === undefined) return;
     this.#running = undefined;
     clearInterval(running.certificateTimer);
+    running.audit.chains.endFollowing();
     await running.frontDoor.drain(this.#times.shutdownDrainMs);
     running.links.close("the relay is shutting down");
     // What the links' calls were told goes out before their connections go.
@@ -215,6 +255,10 @@ export class Relay {
     await running.health?.close();
     running.keyWatch.close();
     running.budget.close();
+    // The calls that were open are told by their streams' ends, which come a moment after their connections'.
+    await setImmediate();
+    await running.audit[Symbol.asyncDispose]();
+    await running.keyUses.close();
     await running.store.close();
     this.#log.info("relay ended", {});
   }

@@ -1,8 +1,11 @@
 import { type ApiKey, agentStateDir, CmdopError, localSocketPath } from "@cmdop/proto";
 import type { Agent } from "./agent/agent.ts";
+import type { Approvals } from "./approvals.ts";
+import { Audit } from "./audit/audit.ts";
 import { MachineCaller } from "./connection/caller.ts";
 import { reconnectPauses } from "./connection/reconnect.ts";
 import { localTransport, relayTransport, type Transport } from "./connection/transport.ts";
+import type { ExplainOptions, Explanation } from "./explain.ts";
 import type { Files } from "./files/files.ts";
 import { MachineClient } from "./machine.ts";
 import {
@@ -13,6 +16,7 @@ import {
   resolveProfile,
   resolveRemote,
 } from "./options.ts";
+import { type OwnerOptions, parseRelayTarget, readOwnerKey } from "./owner-key.ts";
 import { Keys, type WhoAmI } from "./relay/keys.ts";
 import { Machines } from "./relay/machines.ts";
 import { Roster } from "./relay/roster.ts";
@@ -27,6 +31,7 @@ export class CMDOPClient implements AsyncDisposable {
   readonly machines: Machines;
   readonly keys: Keys;
   readonly roster: Roster;
+  readonly audit: Audit;
   /** Id or name of the machine that the client's own calls go to, where it was given; otherwise the key's only one. */
   readonly machineName: string | undefined;
   readonly #transport: Transport;
@@ -44,8 +49,14 @@ export class CMDOPClient implements AsyncDisposable {
       return remote.apiKey;
     };
     this.machines = new Machines(relay, apiKey);
-    this.keys = new Keys(relay, apiKey);
     this.roster = new Roster(relay, apiKey);
+    this.keys = new Keys(relay, apiKey, this.roster);
+    this.audit = new Audit({
+      relay,
+      machines: this.machines,
+      keys: this.keys,
+      callerOf: (machineId) => new MachineCaller(transport, async () => machineId),
+    });
     let sole: Promise<string> | undefined;
     this.#default = new MachineClient(
       new MachineCaller(transport, async () => {
@@ -73,6 +84,16 @@ export class CMDOPClient implements AsyncDisposable {
     return new CMDOPClient(relayTransport(remote.apiKey, remote.reconnect), remote);
   }
 
+  /**
+   * As an owner: makes and revokes keys, names machines. Nothing else names the
+   * owner key, no profile and no variable: the program itself must.
+   */
+  static owner(options: OwnerOptions): CMDOPClient {
+    const apiKey = { key: readOwnerKey(options.keyFile), relay: parseRelayTarget(options.relay) };
+    const reconnect = reconnectPauses(options.reconnect);
+    return new CMDOPClient(relayTransport(apiKey, reconnect), { apiKey, machine: undefined, reconnect });
+  }
+
   /** The agent on this same machine, through its unix socket. */
   static local(options: LocalOptions = {}): CMDOPClient {
     const socketPath = localSocketPath(agentStateDir(cmdopHome(options.home)));
@@ -98,6 +119,16 @@ export class CMDOPClient implements AsyncDisposable {
   /** LLM agents on the client's own machine. */
   get agent(): Agent {
     return this.#default.agent;
+  }
+
+  /** The calls on the client's own machine that wait for a person. */
+  get approvals(): Approvals {
+    return this.#default.approvals;
+  }
+
+  /** What the client's own machine would say to a call; runs nothing. */
+  explain(options: ExplainOptions): Promise<Explanation> {
+    return this.#default.explain(options);
   }
 
   /** What the client's own machine is, and what this key may do on it. */

@@ -1,4 +1,4 @@
-export { CmdopError, type ErrorCode, type Scope } from "@cmdop/proto";
+export { CmdopError, type ErrorCode, type MachineSelector, type Scope } from "@cmdop/proto";
 export type { Agent } from "./agent/agent.ts";
 export { RunError } from "./agent/run-error.ts";
 export type {
@@ -12,9 +12,21 @@ export type {
   RunToolCall,
   RunUsage,
 } from "./agent/types.ts";
+export type { ApprovalInfo, Approvals } from "./approvals.ts";
+export type { Audit } from "./audit/audit.ts";
+export {
+  type AuditChainReport,
+  type AuditEntry,
+  type AuditHeads,
+  type AuditQueryOptions,
+  type AuditReport,
+  type AuditVerifyOptions,
+  auditHeadsSchema,
+} from "./audit/types.ts";
 export { CMDOPClient } from "./client.ts";
 export type { ReconnectOptions } from "./connection/reconnect.ts";
 export type { OnWaiting, WaitingForApproval } from "./connection/waiting.ts";
+export type { ExplainOptions, Explanation } from "./explain.ts";
 export type { Files } from "./files/files.ts";
 export type {
   CopyOptions,
@@ -31,8 +43,25 @@ export type {
 } from "./files/types.ts";
 export type { MachineClient, MachineDescription } from "./machine.ts";
 export { cmdopHome, type LocalOptions, type Profile, profilePath, type RemoteOptions } from "./options.ts";
-export type { CreatedKey, CreateKeyOptions, WhoAmI } from "./relay/keys.ts";
-export type { JoinTokenOptions, MachineStatus } from "./relay/machines.ts";
+export type { OwnerOptions } from "./owner-key.ts";
+export type {
+  CreatedKey,
+  CreateKeyOptions,
+  KeyInfo,
+  KeyState,
+  RotateKeyOptions,
+  StoppedKey,
+} from "./relay/key-types.ts";
+export type { Keys, WhoAmI } from "./relay/keys.ts";
+export type {
+  JoinTokenOptions,
+  LabelOptions,
+  MachineStatus,
+  Machines,
+  NamedMachine,
+} from "./relay/machines.ts";
+export type { Roster } from "./relay/roster.ts";
+export type { OwnerRotation, RosterContent, RosterInfo, RotateOwnerOptions } from "./relay/roster-types.ts";
 export { describeEnd, ExecError } from "./terminal/exec-error.ts";
 export type { Session } from "./terminal/session.ts";
 export type {

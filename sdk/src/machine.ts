@@ -1,6 +1,8 @@
 import { Machine as MachineService } from "@cmdop/proto";
 import { Agent } from "./agent/agent.ts";
+import { Approvals } from "./approvals.ts";
 import type { MachineCaller } from "./connection/caller.ts";
+import { type ExplainOptions, type Explanation, explain } from "./explain.ts";
 import { Files } from "./files/files.ts";
 import { Terminal } from "./terminal/terminal.ts";
 
@@ -24,6 +26,8 @@ export interface MachineDescription {
   readonly uptimeSeconds: number;
   /** What this key may do there, after grant and policy. */
   readonly scopes: readonly string[];
+  /** Why the machine's policy file is not in force, where it is broken and the last good one is; else empty. */
+  readonly policyError: string;
 }
 
 /** One machine: everything that can be done on it. */
@@ -31,6 +35,8 @@ export class MachineClient {
   readonly terminal: Terminal;
   readonly files: Files;
   readonly agent: Agent;
+  /** The calls there that wait for a person. */
+  readonly approvals: Approvals;
   readonly #caller: MachineCaller;
 
   constructor(caller: MachineCaller) {
@@ -38,6 +44,7 @@ export class MachineClient {
     this.terminal = new Terminal(caller);
     this.files = new Files(caller);
     this.agent = new Agent(caller);
+    this.approvals = new Approvals(caller);
   }
 
   /** What the machine is, and what this key may do on it. */
@@ -46,5 +53,10 @@ export class MachineClient {
     const answer = await this.#caller.invoke("/cmdop.v1.Machine/Info", (call) => service.info({}, call));
     const { $typeName: _type, $unknown: _unknown, memoryBytes, ...rest } = answer;
     return { ...rest, memoryBytes: Number(memoryBytes) };
+  }
+
+  /** What the machine would say to a call, and by which rule; runs nothing. */
+  explain(options: ExplainOptions): Promise<Explanation> {
+    return explain(this.#caller, options);
   }
 }

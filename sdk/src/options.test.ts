@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { formatApiKey, generateKeyPair } from "@cmdop/proto";
@@ -19,7 +19,8 @@ describe("where a client's settings come from", () => {
     vi.unstubAllEnvs();
     rmSync(home, { recursive: true });
   });
-  const profile = (text: string): void => writeFileSync(path.join(home, "profile.json"), text);
+  const profile = (text: string): void =>
+    writeFileSync(path.join(home, "profile.json"), text, { mode: 0o600 });
 
   it("an API key alone is enough", () => {
     expect(resolveRemote({ apiKey })).toMatchObject({ apiKey: { relay }, machine: undefined });
@@ -70,6 +71,15 @@ describe("where a client's settings come from", () => {
     ["no profile", () => resolveProfile({}), "Unauthenticated"],
   ])("refuses %s and says what to do", (_title, resolve, code) => {
     expect(resolve).toThrow(expect.objectContaining({ code, next: expect.stringMatching(/./) }));
+  });
+
+  it("refuses a profile that others can read", () => {
+    profile(JSON.stringify({ apiKey }));
+    chmodSync(path.join(home, "profile.json"), 0o640);
+    expect(() => resolveProfile({})).toThrow(
+      expect.objectContaining({ code: "AccessDenied", next: expect.stringContaining("chmod 600") }),
+    );
+    expect(resolveProfile({ apiKey }).apiKey.relay).toEqual(relay);
   });
 
   it("never quotes a damaged profile", () => {

@@ -1,28 +1,106 @@
-import { type Admit, methodRule, requestPaths } from "@cmdop/proto";
-import { authorize } from "../policy/authorize.ts";
+import { type Admit, type Arrival, CmdopError, type ErrorCode, methodRule } from "@cmdop/proto";
+import type { Ask } from "../approvals/asking.ts";
+import type { CallRecord } from "../audit/call-record.ts";
+import type { MachineAudit } from "../audit/machine-audit.ts";
+import { authorize, type Decision } from "../policy/authorize.ts";
 import type { Caller } from "../policy/caller.ts";
-import type { Policy } from "../policy/policy.ts";
-import type { Identifier } from "./identify.ts";
+import type { LivePolicy } from "../policy/live-policy.ts";
+import { resourceOf } from "../policy/resource.ts";
+import type { Identified, Identifier } from "./identify.ts";
 import type { LargeAnswers } from "./large-answers.ts";
+import type { OpenCall, OpenCalls } from "./open-calls.ts";
+import type { StartedJobs } from "./started-jobs.ts";
 
-/** What the gate decides by. */
+/** What the gate decides by, and what it must do before a call runs. */
 export interface Gate {
   readonly identifier: Identifier;
-  readonly policy: () => Policy;
-  /** The home of the user that jobs run as: what `~` stands for. */
-  readonly home: string;
+  readonly policy: Pick<LivePolicy, "policy" | "home" | "loginShell">;
+  /** Waits for a person. */
+  readonly ask: Ask;
+  readonly audit: MachineAudit;
+  readonly openCalls: OpenCalls;
+  readonly startedJobs: StartedJobs;
   readonly largeAnswers: LargeAnswers;
 }
 
-/** The way into every service, for one door: who is it, then may they. */
-export function admitThrough(door: "relay" | "local", gate: Gate): Admit<Caller> {
+type Door = Caller["door"];
+
+/**
+ * The way into every service, for one door: who is it, may they (where a person
+ * decides, this takes a while), is it written down; then it runs. However it
+ * ends, at this gate or after it, its record ends with it.
+ */
+export function admitThrough(door: Door, gate: Gate): Admit<Caller> {
   return async (arrival) => {
-    const identity = await gate.identifier[door === "relay" ? "remote" : "local"](arrival);
-    const rule = methodRule(arrival.path);
-    const paths = rule === undefined ? [] : requestPaths(rule, arrival.request);
-    const decision = authorize(identity, arrival.path, paths, gate.policy(), gate.home);
-    if (decision.kind === "deny") throw decision.error;
-    await gate.largeAnswers.enter(decision.caller.keyId, arrival.path, arrival.signal);
-    return { caller: decision.caller };
+    const record = gate.audit.arrived(door, arrival);
+    let open: OpenCall | undefined;
+    const onEnd = (code: "Ok" | ErrorCode): void => {
+      open?.leave();
+      record.end(code);
+    };
+    try {
+      const identity = await identify(door, gate, arrival, record);
+      open = enter(gate, identity);
+      const caller = await allowed(gate, arrival, identity, record.id, open);
+      open.revoked.throwIfAborted();
+      record.begin(caller);
+      await place(gate, caller, arrival, open);
+      return { caller, revoked: open.revoked, onEnd };
+    } catch (thrown) {
+      const error = CmdopError.from(open?.revoked.aborted ? open.revoked.reason : thrown);
+      onEnd(error.code);
+      throw error;
+    }
   };
+}
+
+function identify(
+  door: Door,
+  { identifier }: Gate,
+  arrival: Arrival,
+  record: CallRecord,
+): Promise<Identified> {
+  return identifier[door === "relay" ? "remote" : "local"](arrival, (id, name) => record.by(id, name));
+}
+
+/** From here on the call ends when the right of its key does. */
+function enter({ openCalls, startedJobs }: Gate, { keyId, standing }: Identified): OpenCall {
+  const open = openCalls.enter(keyId, standing);
+  if (standing !== undefined) startedJobs.renew(standing);
+  return open;
+}
+
+/** May they? Where the policy lets a person decide, what it says counts again after the answer: it may be another by then. */
+async function allowed(
+  gate: Gate,
+  arrival: Arrival,
+  identity: Identified,
+  call: string,
+  { revoked }: OpenCall,
+): Promise<Caller> {
+  let decision = decide(gate, arrival, identity);
+  if (decision.kind === "ask") {
+    const answer = await gate.ask({ arrival, caller: decision.caller, call, revoked });
+    decision = decide(gate, arrival, identity);
+    if (decision.kind !== "deny" && answer === "canceled")
+      return { ...decision.caller, startsCanceled: true };
+  }
+  if (decision.kind === "deny") throw decision.error;
+  return decision.caller;
+}
+
+function decide(gate: Gate, { path, request }: Arrival, identity: Identified): Decision {
+  const { policy, home, loginShell } = gate.policy;
+  return authorize(identity, path, resourceOf(methodRule(path), request, loginShell), policy, home);
+}
+
+/** Waits for its turn where its answer is large; no longer than there is somebody to answer. */
+async function place(
+  { largeAnswers }: Gate,
+  { keyId }: Caller,
+  { path, signal }: Arrival,
+  { revoked }: OpenCall,
+): Promise<void> {
+  if (!largeAnswers.bounds(path)) return;
+  await largeAnswers.enter(keyId, path, AbortSignal.any([signal, revoked]));
 }

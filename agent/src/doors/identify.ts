@@ -5,19 +5,17 @@ import {
   callTokenKeyId,
   checkCallTokenAudience,
   checkCallTokenTime,
-  checkGrantTime,
-  type Grant,
   HEADERS,
   OWNER_SCOPES,
   ownerKey,
   SCOPES,
-  selects,
   thumbprint,
   verifyCallToken,
-  verifyGrant,
+  verifySignedGrant,
 } from "@cmdop/proto";
 import type { Identity } from "../policy/authorize.ts";
 import type { Membership } from "../state/membership.ts";
+import { checkStanding, type Standing } from "./standing.ts";
 
 /** Verified credentials kept, so that a warm call costs no signature check: a token lives a minute and is reused. */
 const MAX_REMEMBERED_CREDENTIALS = 1_000;
@@ -26,10 +24,16 @@ const MAX_REMEMBERED_CREDENTIALS = 1_000;
 interface Verified {
   readonly rosterSeq: number;
   readonly token: CallToken;
-  readonly keyId: string;
-  /** Absent for an owner. */
-  readonly grant: Grant | undefined;
+  readonly standing: Standing;
 }
+
+/** Who calls, and what their right to call rests on: nothing that can end, for a caller of the local socket without a token. */
+export interface Identified extends Identity {
+  readonly standing?: Standing | undefined;
+}
+
+/** The key that signed a call, once that is certain; the call may still be refused, for its time or revocation. */
+export type OnKey = (keyId: string, keyName: string) => void;
 
 /**
  * Finds out who is calling. Signatures are verified once and remembered; time,
@@ -45,29 +49,36 @@ export class Identifier {
   }
 
   /** Who calls through a relay: always a key, shown by its token and grant. */
-  async remote(arrival: Arrival): Promise<Identity> {
+  async remote(arrival: Arrival, onKey?: OnKey): Promise<Identified> {
     const authorization = arrival.header(HEADERS.authorization);
     const token = /^Bearer ([\w.-]+)$/.exec(authorization ?? "")?.[1];
     if (token === undefined) {
       throw new CmdopError("Unauthenticated", "The call carries no token.");
     }
-    const { keyId, grant } = await this.#verified(token, arrival.header(HEADERS.grant));
-    if (grant === undefined) {
-      return { door: "relay", keyId, keyName: "owner", scopes: OWNER_SCOPES, owner: true };
+    const standing = await this.#verified(token, arrival.header(HEADERS.grant), onKey);
+    const { keyId, granted } = standing;
+    if (granted === undefined) {
+      return { door: "relay", keyId, keyName: "owner", scopes: OWNER_SCOPES, owner: true, standing };
     }
-    const bound = grant.paths === undefined ? {} : { paths: grant.paths };
-    return { door: "relay", keyId, keyName: grant.name, scopes: grant.scopes, owner: false, ...bound };
+    const { name: keyName, scopes, paths } = granted.grant;
+    const bound = paths === undefined ? {} : { paths };
+    return { door: "relay", keyId, keyName, scopes, owner: false, standing, ...bound };
   }
 
   /** Who calls on the local socket: its mode is the credential; a token that is given is verified, and narrows. */
-  async local(arrival: Arrival): Promise<Identity> {
+  async local(arrival: Arrival, onKey?: OnKey): Promise<Identified> {
     if (arrival.header(HEADERS.authorization) !== undefined) {
-      return { ...(await this.remote(arrival)), door: "local" };
+      return { ...(await this.remote(arrival, onKey)), door: "local" };
     }
+    onKey?.("local", "local");
     return { door: "local", keyId: "local", keyName: "local", scopes: SCOPES, owner: false };
   }
 
-  async #verified(token: string, grantStatement: string | undefined): Promise<Verified> {
+  async #verified(
+    token: string,
+    grantStatement: string | undefined,
+    onKey: OnKey | undefined,
+  ): Promise<Standing> {
     const { clock, relay, identity, rosterSeq } = this.#membership;
     const cacheKey = `${token} ${grantStatement ?? ""}`;
     let found = this.#remembered.get(cacheKey);
@@ -75,19 +86,13 @@ export class Identifier {
       found = await this.#verify(token, grantStatement);
       this.#remember(cacheKey, found);
     }
+    const { standing } = found;
+    onKey?.(standing.keyId, standing.granted?.grant.name ?? "owner");
     clock.observeCaller(found.token.iat);
     checkCallTokenTime(found.token, clock.nowS());
     checkCallTokenAudience(found.token, relay.id, [identity.id, identity.name]);
-    if (this.#membership.isRevoked(found.keyId)) {
-      throw new CmdopError("KeyRevoked", "The owner has revoked this key.");
-    }
-    if (found.grant !== undefined) {
-      checkGrantTime(found.grant, clock.nowS());
-      if (!selects(found.grant.machines, identity)) {
-        throw new CmdopError("PermissionDenied", `Key ${found.grant.name} is not granted this machine.`);
-      }
-    }
-    return found;
+    checkStanding(standing, this.#membership);
+    return standing;
   }
 
   async #verify(token: string, grantStatement: string | undefined): Promise<Verified> {
@@ -95,12 +100,13 @@ export class Identifier {
     const keyId = callTokenKeyId(token);
     const owner = ownerKey(owners)(keyId);
     if (owner !== undefined) {
-      return { rosterSeq, ...(await verifyCallToken(token, () => owner)), grant: undefined };
+      return { rosterSeq, ...(await verifyCallToken(token, () => owner)), standing: { keyId } };
     }
     if (grantStatement === undefined) {
       throw new CmdopError("KeyUnknown", "The call came without the grant of its key.");
     }
-    const grant = await verifyGrant(grantStatement, owners);
+    const granted = await verifySignedGrant(grantStatement, owners);
+    const { grant } = granted;
     if (thumbprint(grant.key) !== keyId) {
       throw new CmdopError(
         "GrantRefused",
@@ -108,7 +114,7 @@ export class Identifier {
       );
     }
     clock.observeOwner(grant.iat);
-    return { rosterSeq, ...(await verifyCallToken(token, () => grant.key)), grant };
+    return { rosterSeq, ...(await verifyCallToken(token, () => grant.key)), standing: { keyId, granted } };
   }
 
   #remember(cacheKey: string, verified: Verified): void {

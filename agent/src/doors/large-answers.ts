@@ -27,9 +27,14 @@ export class LargeAnswers {
     return this.#queues.size;
   }
 
+  /** Whether answers of this method are bounded. */
+  bounds(path: string): boolean {
+    return LARGE_ANSWER_METHODS.has(path);
+  }
+
   /** Resolves when the call may run; its place is given back when `signal` says that its stream is over. */
   async enter(keyId: string, path: string, signal: AbortSignal): Promise<void> {
-    if (!LARGE_ANSWER_METHODS.has(path)) return;
+    if (!this.bounds(path)) return;
     const queue = this.#queues.get(keyId) ?? { underWay: 0, waiting: new Set() };
     this.#queues.set(keyId, queue);
     if (queue.underWay < MAX_LARGE_ANSWERS_PER_KEY) queue.underWay += 1;

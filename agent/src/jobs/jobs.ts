@@ -13,6 +13,7 @@ import { JOB_LIMITS, type JobLimits } from "./limits.ts";
 import type { Outcome } from "./outcome.ts";
 import { baseEnvironment, type Environment } from "./process/environment.ts";
 import { PipePool } from "./process/pipe-pool.ts";
+import { environmentOf, type JobUser } from "./process/run-as.ts";
 import { Spawner } from "./process/spawner.ts";
 import { checkSession, type SessionRequest, sessionHash, sessionSummary } from "./session/request.ts";
 import { runSession } from "./session/run-session.ts";
@@ -23,6 +24,8 @@ export interface Requester {
   readonly keyId: string;
   /** Whether other keys' jobs are visible too. */
   readonly admin: boolean;
+  /** True where its call was let in only because the job was canceled before: what it starts ends canceled and runs nothing. */
+  readonly startsCanceled?: boolean | undefined;
 }
 
 /** Limits that differ from JOB_LIMITS, and what jobs inherit. */
@@ -33,8 +36,21 @@ export interface JobsOptions extends Partial<JobLimits> {
   readonly store?: JobStore | undefined;
   /** Told of what can't be written to disk, and why. */
   readonly onTrouble?: ((what: string, error: unknown) => void) | undefined;
+  /** Told of each job that runs from now on, before anything is known of its end. */
+  readonly onRunning?: ((job: Job) => void) | undefined;
   /** Whether a small helper process starts the commands (Linux only), so that the agent's own memory does not slow each start. By default it does. */
   readonly spawner?: boolean;
+}
+
+/** What the machine's policy says of jobs; whatever is absent is as it was made. It may change while jobs run. */
+export interface JobRules extends Partial<Pick<JobLimits, "outputKeptMs" | "outcomeKeptMs">> {
+  /** Who jobs run as, where it is not the agent's own user. */
+  readonly user?: JobUser | undefined;
+  /** Jobs that run at once, and sessions among them; the agent's own limits stay above. */
+  readonly maxRunningJobs?: number | undefined;
+  readonly maxSessions?: number | undefined;
+  /** How long a job runs at most, in milliseconds. */
+  readonly maxJobMs?: number | undefined;
 }
 
 /** A job that has been started, now or before. */
@@ -58,12 +74,16 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** All jobs of the machine. The constructor starts nothing; `shutdown` ends every job that runs. */
 export class Jobs {
-  readonly #limits: JobLimits;
+  readonly #made: JobLimits;
+  /** In force: the same object for as long as this lives, since others hold it too. */
+  readonly #limits: { -readonly [K in keyof JobLimits]: number };
+  #rules: JobRules = {};
   readonly #environment: Environment;
   readonly #table: JobTable;
   readonly #marks: CancelMarks;
   readonly #store: JobStore | undefined;
   readonly #onTrouble: (what: string, error: unknown) => void;
+  readonly #onRunning: (job: Job) => void;
   readonly #memory: OutputBudget;
   readonly #disk: OutputBudget;
   readonly #spawner: Spawner;
@@ -78,12 +98,15 @@ export class Jobs {
       spawner = true,
       store,
       onTrouble = () => undefined,
+      onRunning = () => undefined,
       ...limits
     } = options;
-    this.#limits = { ...JOB_LIMITS, ...limits };
+    this.#made = { ...JOB_LIMITS, ...limits };
+    this.#limits = { ...this.#made };
     this.#environment = environment;
     this.#store = store;
     this.#onTrouble = onTrouble;
+    this.#onRunning = onRunning;
     this.#table = new JobTable(this.#limits);
     this.#marks = new CancelMarks(this.#limits);
     const { maxOutputMemoryBytes, maxOutputBytes, maxOutputShare } = this.#limits;
@@ -103,6 +126,28 @@ export class Jobs {
   async warm(): Promise<void> {
     await this.#spawner.warm();
     await this.#pipes.warm();
+  }
+
+  /** Sets what the policy says; for jobs that begin from now on, and for how long all are remembered. */
+  govern(rules: JobRules): void {
+    this.#rules = rules;
+    const { outputKeptMs, outcomeKeptMs, maxRunningJobs, maxSessions } = this.#made;
+    Object.assign(this.#limits, {
+      outputKeptMs: rules.outputKeptMs ?? outputKeptMs,
+      outcomeKeptMs: rules.outcomeKeptMs ?? outcomeKeptMs,
+      maxRunningJobs: Math.min(rules.maxRunningJobs ?? maxRunningJobs, maxRunningJobs),
+      maxSessions: Math.min(rules.maxSessions ?? maxSessions, maxSessions),
+    });
+  }
+
+  /** Whether the requester has started a job of this name, and would find it. */
+  knows({ keyId }: Requester, jobId: string): boolean {
+    return this.#table.find(keyId, jobId) !== undefined;
+  }
+
+  /** Calls the listener when the requester cancels a job of this name that has not been started; the returned function ends that. */
+  onCancelBefore({ keyId }: Requester, jobId: string, listener: () => void): () => void {
+    return this.#marks.watch(keyId, jobId, listener);
   }
 
   /** Jobs that run now. */
@@ -140,7 +185,7 @@ export class Jobs {
         directory: record.directory,
       });
       const work = interruptedWork(rest.identity.id, this.#limits);
-      this.#table.add(Job.running({ ...rest, record, journal }, work));
+      this.#addRunning(Job.running({ ...rest, record, journal }, work));
     }
     if (stored.length > 0) this.#startSweeping();
   }
@@ -224,7 +269,7 @@ export class Jobs {
     this.#store?.close();
   }
 
-  #begin({ keyId }: Requester, jobId: string, task: Task): Begun {
+  #begin({ keyId, startsCanceled = false }: Requester, jobId: string, task: Task): Begun {
     checkUuid("A job id", jobId);
     const { begin, check, ...description } = task;
     const identity = { ...description, id: jobId, keyId };
@@ -239,21 +284,29 @@ export class Jobs {
     const startedAtMs = Date.now();
     const record = this.#store?.begin(identity, startedAtMs);
     const journal = new Journal(this.#journalOptions(identity.kind, record));
-    const work = this.#marks.take(keyId, jobId)
-      ? workWithout({ kind: "canceled", reason: "Canceled before it was started.", durationMs: 0 })
-      : begin({
-          jobId,
-          journal,
-          environment: this.#environment,
-          pipes: this.#pipes,
-          spawner: this.#spawner,
-          heldPipes: this.#heldPipes,
-          limits: this.#limits,
-        });
+    const work =
+      this.#marks.take(keyId, jobId) || startsCanceled
+        ? workWithout({ kind: "canceled", reason: "Canceled before it was started.", durationMs: 0 })
+        : begin({
+            jobId,
+            journal,
+            environment: environmentOf(this.#rules.user, this.#environment),
+            user: this.#rules.user,
+            maxJobMs: this.#rules.maxJobMs,
+            pipes: this.#pipes,
+            spawner: this.#spawner,
+            heldPipes: this.#heldPipes,
+            limits: this.#limits,
+          });
     const job = Job.running({ identity, startedAtMs, journal, record }, work);
-    this.#table.add(job);
+    this.#addRunning(job);
     this.#startSweeping();
     return { job, attached: false };
+  }
+
+  #addRunning(job: Job): void {
+    this.#table.add(job);
+    this.#onRunning(job);
   }
 
   #find({ keyId, admin }: Requester, jobId: string): Job | undefined {

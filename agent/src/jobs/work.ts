@@ -3,7 +3,6 @@ import type { JobInput } from "./input.ts";
 import type { Journal } from "./journal/journal.ts";
 import type { JobLimits } from "./limits.ts";
 import type { Outcome, StopCause } from "./outcome.ts";
-import type { Environment } from "./process/environment.ts";
 import type { SpawnContext } from "./process/spawn.ts";
 import type { SessionTerminal } from "./session/terminal.ts";
 
@@ -11,9 +10,10 @@ import type { SessionTerminal } from "./session/terminal.ts";
 export interface JobContext extends SpawnContext {
   readonly jobId: string;
   readonly journal: Journal;
-  readonly environment: Environment;
   readonly heldPipes: HeldPipes;
   readonly limits: JobLimits;
+  /** How long the job runs at most, in milliseconds, whatever it asked for; undefined means for as long as it likes. */
+  readonly maxJobMs: number | undefined;
 }
 
 /** What a job does, once it has been started. It writes to the job's journal and ends with an outcome. */

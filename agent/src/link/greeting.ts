@@ -12,12 +12,18 @@ import {
   type Link,
   signHello,
 } from "@cmdop/proto";
+import { auditFeed } from "../audit/audit-feed.ts";
+import type { MachineAudit } from "../audit/machine-audit.ts";
 import type { Membership } from "../state/membership.ts";
+
+/** Streams of the audit chain at once on a link: a relay needs one, and may not have noticed yet that its last one broke. */
+const MAX_AUDIT_FEEDS = 4;
 
 /** Who is greeting. */
 export interface Greeter {
   readonly machineKey: KeyPair;
   readonly membership: Membership;
+  readonly audit: MachineAudit;
   /** A UUID made at the start of this process. */
   readonly bootId: string;
   readonly agentVersion: string;
@@ -33,10 +39,15 @@ export interface Greeting {
 }
 
 /** Prepares the greeting of one connection. */
-export function createGreeting(greeter: Greeter, lane: LaneName, tls: TLSSocket): Greeting {
-  const { machineKey, membership, bootId, agentVersion } = greeter;
+export function createGreeting(
+  greeter: Greeter,
+  lane: LaneName,
+  tls: Pick<TLSSocket, "exportKeyingMaterial">,
+): Greeting {
+  const { machineKey, membership, audit, bootId, agentVersion } = greeter;
   const { promise: done, resolve, reject } = Promise.withResolvers<void>();
   let state: "expecting-hello" | "expecting-welcome" | "welcomed" | "refused" = "expecting-hello";
+  let feeds = 0;
   const handlers: Handlers<typeof Link, undefined> = {
     async hello({ nonce }) {
       if (state !== "expecting-hello") throw outOfOrder("Hello");
@@ -64,15 +75,24 @@ export function createGreeting(greeter: Greeter, lane: LaneName, tls: TLSSocket)
         const code: ErrorCode = isErrorCode(refusedCode) ? refusedCode : "LinkRefused";
         reject(new CmdopError(code, `The relay refuses this machine: ${refusedReason}`));
       } else {
+        // Refused statements change nothing: another welcome may bring those that this machine still lacks.
         await membership.welcomed({ roster, machineRecord });
         state = "welcomed";
         resolve();
       }
       return { rosterSeq: BigInt(membership.rosterSeq) };
     },
-    // biome-ignore lint/correctness/useYield: placeholder
-    async *audit() {
-      throw new CmdopError("Unimplemented", "PLACEHOLDER");
+    async *audit(request, { signal }) {
+      if (state !== "welcomed") throw outOfOrder("Audit");
+      if (feeds >= MAX_AUDIT_FEEDS) {
+        throw new CmdopError("LimitExceeded", `A link carries at most ${MAX_AUDIT_FEEDS} audit streams.`);
+      }
+      feeds += 1;
+      try {
+        yield* auditFeed(audit, request, signal);
+      } finally {
+        feeds -= 1;
+      }
     },
   };
   return {

@@ -2,6 +2,7 @@ import { type AgentTypeName, CmdopError, onAbort } from "@cmdop/proto";
 import type { Boundary } from "../files/boundary.ts";
 import type { Job, Jobs, Outcome } from "../jobs/index.ts";
 import type { StopCause } from "../jobs/outcome.ts";
+import { watchTime } from "../jobs/time-limit.ts";
 import { within } from "../jobs/within.ts";
 import type { JobContext, Work } from "../jobs/work.ts";
 import type { Caller } from "../policy/caller.ts";
@@ -52,11 +53,14 @@ export interface PreparedRun {
   readonly caller: Caller;
 }
 
+/** What a run needs of its job. */
+type RunJob = Pick<JobContext, "journal" | "maxJobMs">;
+
 /** What ends a run before its answer. */
 const CODES = { timed_out: "DeadlineExceeded", canceled: "Canceled" } as const;
 
 /** Begins a run: a job without a process. It ends when all that it started has ended. */
-export function beginRun(core: LoopCore, run: PreparedRun, { journal }: Pick<JobContext, "journal">): Work {
+export function beginRun(core: LoopCore, run: PreparedRun, { journal, maxJobMs }: RunJob): Work {
   const { request, settings } = run;
   const beganAt = performance.now();
   const events = new RunEvents(journal, settings.apiKey);
@@ -71,10 +75,7 @@ export function beginRun(core: LoopCore, run: PreparedRun, { journal }: Pick<Job
     cause ??= wanted;
     over.abort(new CmdopError(CODES[cause.kind], cause.reason));
   };
-  const timeoutMs = request.timeoutMs || LOOP_LIMITS.defaultTimeoutMs;
-  const timer = setTimeout(() => {
-    stop({ kind: "timed_out", reason: `Its time limit of ${timeoutMs} ms passed.` });
-  }, timeoutMs);
+  const endWatch = watchTime(request.timeoutMs || LOOP_LIMITS.defaultTimeoutMs, maxJobMs, stop);
   const own = (job: Job): void => {
     started.add(job);
     job.ended.then(() => started.delete(job));
@@ -106,7 +107,7 @@ export function beginRun(core: LoopCore, run: PreparedRun, { journal }: Pick<Job
       (answer) => ({ answer }),
       (thrown: unknown) => ({ error: CmdopError.from(thrown) }),
     );
-    clearTimeout(timer);
+    endWatch();
     const stopped = cause;
     over.abort(new CmdopError("Canceled", "The run has ended."));
     await Promise.all([...started].map((job) => job.ended));

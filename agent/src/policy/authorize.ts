@@ -1,7 +1,9 @@
 import { CmdopError, type KeyId, methodRule, type PathScope, type Scope } from "@cmdop/proto";
 import { expandPath, isWithin, shown } from "../files/path.ts";
+import { askedBy } from "./ask.ts";
 import type { Caller } from "./caller.ts";
 import { type Policy, withheldBy } from "./policy.ts";
+import { requireShell, type Starts } from "./shells.ts";
 
 /** Who calls and what the owner granted, as a door has established it. */
 export interface Identity {
@@ -22,25 +24,42 @@ export interface PathAccess {
   readonly access: PathScope;
 }
 
+/** What a call is about. */
+export interface Resource {
+  /** Those that the method table finds in the request. */
+  readonly paths: readonly PathAccess[];
+  /** What it starts; `anything` where that is not known yet and only who may is the question. */
+  readonly starts?: Starts | "anything";
+}
+
 /** What the gate says. */
 export type Decision =
   | { readonly kind: "allow"; readonly caller: Caller }
+  /** It may run when a person has said yes. `entry`: by which entry of the policy's `ask`. */
+  | { readonly kind: "ask"; readonly caller: Caller; readonly entry: string }
   | { readonly kind: "deny"; readonly error: CmdopError };
 
+/** The methods that start a program. */
+export const STARTING_METHODS: ReadonlySet<string> = new Set([
+  "/cmdop.v1.Exec/Start",
+  "/cmdop.v1.Sessions/Create",
+]);
+
 /**
- * The one gate: whether this caller may call this method on these paths. It
+ * The one gate: whether this caller may call this method on this resource. It
  * looks at names only; the files core looks again at what they lead to.
- * `paths` must be those that the method table finds in the request.
  */
 export function authorize(
   identity: Identity,
   method: string,
-  paths: readonly PathAccess[],
+  resource: Resource,
   policy: Policy,
   home: string,
 ): Decision {
   try {
-    return { kind: "allow", caller: admitted(identity, method, paths, policy, home) };
+    const caller = admitted(identity, method, resource, policy, home);
+    const entry = askedBy(policy.ask, method);
+    return entry === undefined ? { kind: "allow", caller } : { kind: "ask", caller, entry };
   } catch (thrown) {
     return { kind: "deny", error: CmdopError.from(thrown) };
   }
@@ -49,7 +68,7 @@ export function authorize(
 function admitted(
   identity: Identity,
   method: string,
-  paths: readonly PathAccess[],
+  { paths, starts }: Resource,
   policy: Policy,
   home: string,
 ): Caller {
@@ -70,6 +89,12 @@ function admitted(
       `${method} does not name the paths that it is to be checked for.`,
     );
   }
+  if (policy.shells !== undefined && STARTING_METHODS.has(method)) {
+    if (starts === undefined) {
+      throw new CmdopError("InvalidArgument", `${method} does not name the program that it starts.`);
+    }
+    if (starts !== "anything") requireShell(starts, policy.shells);
+  }
   const granted = identity.paths?.map((root) => expandPath(root, home));
   const allowed = policy.roots?.map((root) => expandPath(root, home));
   for (const { path } of paths) {
@@ -79,12 +104,19 @@ function admitted(
     if (allowed !== undefined)
       requireWithin(asked, allowed, "PolicyDenied", "the machine's policy allows (roots)");
   }
-  const scopes = identity.scopes.filter((scope) => withheldBy(policy, scope) === undefined);
+  const local = isLocal(identity);
+  const scopes = identity.scopes.filter((scope) => withheldBy(policy, scope, local) === undefined);
   const roots = [granted, allowed].filter((list) => list !== undefined);
   return { door, keyId, keyName, scopes: new Set(scopes), roots };
 }
 
-function requireScope(scope: Scope, { scopes, keyName }: Identity, policy: Policy): void {
+/** Whether nothing but the socket's mode says who calls. */
+function isLocal({ keyId }: Identity): boolean {
+  return keyId === "local";
+}
+
+function requireScope(scope: Scope, identity: Identity, policy: Policy): void {
+  const { scopes, keyName } = identity;
   if (!scopes.includes(scope)) {
     const has = scopes.length === 0 ? "no scope" : `only ${scopes.join(", ")}`;
     throw new CmdopError(
@@ -95,11 +127,13 @@ function requireScope(scope: Scope, { scopes, keyName }: Identity, policy: Polic
       },
     );
   }
-  const field = withheldBy(policy, scope);
+  const local = isLocal(identity);
+  const field = withheldBy(policy, scope, local);
   if (field === undefined) return;
+  const who = local ? "The local socket gives" : `Key ${shown(keyName)} has`;
   throw new CmdopError(
     "PolicyDenied",
-    `Key ${shown(keyName)} has the scope ${scope}, but this machine's policy withholds it (${field}).`,
+    `${who} the scope ${scope}, but this machine's policy withholds it (${field}).`,
   );
 }
 

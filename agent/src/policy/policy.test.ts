@@ -1,41 +1,18 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import os from "node:os";
-import path from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { loadPolicy, parsePolicy, withheldBy } from "./policy.ts";
-
-let dir: string;
-beforeAll(async () => {
-  dir = await mkdtemp(path.join(os.tmpdir(), "cmdop-policy-"));
-});
-afterAll(() => rm(dir, { recursive: true }));
-
-describe("loadPolicy", () => {
-  it("takes a missing file for a policy that allows everything", async () => {
-    expect(await loadPolicy(path.join(dir, "none.json"))).toEqual({});
-  });
-
-  it("reads what is there", async () => {
-    const file = path.join(dir, "policy.json");
-    const policy = { scopes: ["files:read"], roots: ["~/shared", "/srv"], readOnly: true };
-    await writeFile(file, JSON.stringify(policy));
-    expect(await loadPolicy(file)).toEqual(policy);
-  });
-
-  it("never takes a file that it can't read for one that is missing", async () => {
-    await expect(loadPolicy(dir)).rejects.toMatchObject({ code: "IsADirectory" });
-    await writeFile(path.join(dir, "large.json"), " ".repeat(65_537));
-    await expect(loadPolicy(path.join(dir, "large.json"))).rejects.toMatchObject({ code: "InvalidArgument" });
-    await writeFile(path.join(dir, "empty.json"), "");
-    await expect(loadPolicy(path.join(dir, "empty.json"))).rejects.toMatchObject({ code: "InvalidArgument" });
-  });
-});
+import { METHODS, SCOPES } from "@cmdop/proto";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { ASKABLE, askedBy } from "./ask.ts";
+import { parsePolicy, withheldBy } from "./policy.ts";
 
 describe("parsePolicy", () => {
   it.each<[string, string, RegExp]>([
     ["broken JSON", '{\n"scopes": [}', /not valid JSON/],
     ["no object", "[]", /object/],
-    ["an unknown field", '{"root": ["/srv"]}', /unknown field "root"; a policy has scopes, roots, readOnly/],
+    [
+      "an unknown field",
+      '{"root": ["/srv"]}',
+      /unknown field "root"; a policy has scopes, local, roots, readOnly/,
+    ],
     ["an unknown scope", '{"scopes": ["files:reed"]}', /scopes\.0: .*files:read/],
     [
       "a relative root",
@@ -45,6 +22,20 @@ describe("parsePolicy", () => {
     ["somebody else's home", '{"scopes": ["files:read"], "roots": ["~bob"]}', /roots\.0/],
     ["no root at all", '{"scopes": ["files:read"], "roots": []}', /roots/],
     ["a wrong type", '{"readOnly": "yes"}', /readOnly: .*boolean/],
+    ["a shell by its name alone", '{"shells": ["bash"]}', /shells\.0: .*absolute path/],
+    ["a user by number", '{"user": "0"}', /user: .*name of a user/],
+    ["a user that looks like an option", '{"user": "-u"}', /user: /],
+    [
+      "a method that nobody can be asked about",
+      '{"ask": ["/cmdop.v1.Jobs/Input"]}',
+      /ask\.0: expected one of/,
+    ],
+    ["asking who may answer", '{"ask": ["approve"]}', /ask\.0/],
+    ["no time to answer", '{"askTimeoutMs": 0}', /askTimeoutMs/],
+    ["a week to answer", '{"askTimeoutMs": 604800000}', /askTimeoutMs/],
+    ["a text that would hide everything", '{"redact": ["p"]}', /redact\.0/],
+    ["more jobs than the agent runs", '{"limits": {"maxRunningJobs": 5000}}', /limits\.maxRunningJobs/],
+    ["an unknown limit", '{"limits": {"maxJobs": 1}}', /limits: unknown field "maxJobs"/],
     ["roots that would have to bind terminal", '{"roots": ["/srv"]}', /roots: .*"terminal"/],
     ["roots beside terminal", '{"scopes": ["terminal", "files:read"], "roots": ["/srv"]}', /"terminal"/],
   ])("refuses %s, and says where and why", (_, text, why) => {
@@ -58,12 +49,15 @@ describe("parsePolicy", () => {
     expect(thrown).toMatchObject({ message: expect.stringContaining("/state/policy.json") });
   });
 
-  it.each(['{"scopes": ["files:read"], "roots": ["/srv"]}', '{"readOnly": true, "roots": ["~"]}', "{}"])(
-    "accepts %s",
-    (text) => {
-      expect(parsePolicy(text, "policy.json")).toEqual(JSON.parse(text));
-    },
-  );
+  it.each([
+    '{"shells": ["/bin/sh"], "user": "deploy", "ask": ["terminal", "/cmdop.v1.Files/Delete"], "askTimeoutMs": 1000}',
+    '{"local": [], "redact": ["--password="], "limits": {"maxSessions": 0, "maxJobMs": 60000}}',
+    '{"scopes": ["files:read"], "roots": ["/srv"]}',
+    '{"readOnly": true, "roots": ["~"]}',
+    "{}",
+  ])("accepts %s", (text) => {
+    expect(parsePolicy(text, "policy.json")).toEqual(JSON.parse(text));
+  });
 });
 
 it.each([
@@ -81,4 +75,56 @@ it.each([
   const { scopes, ...rest }: { scopes?: readonly "files:read"[]; readOnly?: boolean } = policy;
   const checked = scopes === undefined ? rest : { ...rest, scopes: [...scopes] };
   expect(withheldBy(checked, scope)).toBe(field);
+});
+
+it("lets whatever runs something wait for a person, and nothing that is done to what runs already", () => {
+  expect(ASKABLE).toEqual([
+    "terminal",
+    "files:read",
+    "files:write",
+    "/cmdop.v1.Exec/Start",
+    "/cmdop.v1.Sessions/Create",
+    ...Object.keys(METHODS).filter((method) => method.startsWith("/cmdop.v1.Files/")),
+  ]);
+  for (const method of Object.keys(METHODS)) {
+    const asked = askedBy([...SCOPES, ...Object.keys(METHODS)], method);
+    expect(asked !== undefined, method).toBe(ASKABLE.includes(method));
+  }
+});
+
+it("takes no text for a policy that is none, and never withholds less than it says", () => {
+  const scopes = fc.subarray([...SCOPES]);
+  const policy = fc.record(
+    { scopes, local: scopes, readOnly: fc.boolean(), ask: fc.subarray([...ASKABLE]) },
+    { requiredKeys: [] },
+  );
+  fc.assert(
+    fc.property(policy, fc.constantFrom(...SCOPES), fc.boolean(), (wanted, scope, local) => {
+      const parsed = parsePolicy(JSON.stringify(wanted), "policy.json");
+      expect(parsed).toEqual(wanted);
+      if (withheldBy(parsed, scope, local) !== undefined) return;
+      expect(wanted.scopes ?? SCOPES).toContain(scope);
+      if (local) expect(wanted.local ?? SCOPES).toContain(scope);
+      expect(wanted.readOnly === true && ["terminal", "files:write", "agent"].includes(scope)).toBe(false);
+    }),
+  );
+  const anything = fc.oneof(
+    fc.string(),
+    fc.json(),
+    fc
+      .dictionary(fc.constantFrom("scopes", "user", "ask", "shells", "limits", "x"), fc.jsonValue())
+      .map((value) => JSON.stringify(value)),
+  );
+  fc.assert(
+    fc.property(anything, (text) => {
+      try {
+        parsePolicy(text, "policy.json");
+      } catch (error) {
+        expect(error).toMatchObject({
+          code: "InvalidArgument",
+          message: expect.stringContaining("policy.json"),
+        });
+      }
+    }),
+  );
 });

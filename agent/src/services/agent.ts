@@ -1,5 +1,5 @@
 import os from "node:os";
-import { type Agent, type AgentRunRequest, AgentType, CmdopError, type Handlers } from "@cmdop/proto";
+import { type Agent, type AgentRunRequest, agentTypeName, CmdopError, type Handlers } from "@cmdop/proto";
 import { compileSchema } from "../loop/output-schema.ts";
 import { checkRun, type RunRequest, runHash, runSummary } from "../loop/request.ts";
 import { beginRun, type LoopCore } from "../loop/run.ts";
@@ -10,15 +10,6 @@ import type { Caller } from "../policy/caller.ts";
 import { boundaries } from "./files.ts";
 import { follow, requesterOf, wireEvent, wireOutcome } from "./job-events.ts";
 import type { Core } from "./services.ts";
-
-const TYPES: Readonly<Record<number, RunRequest["agentType"]>> = {
-  [AgentType.UNSPECIFIED]: "terminal",
-  [AgentType.CHAT]: "chat",
-  [AgentType.TERMINAL]: "terminal",
-  [AgentType.COMMAND]: "command",
-  [AgentType.ROUTER]: "router",
-  [AgentType.PLANNER]: "planner",
-};
 
 /** The Agent service: translates between the wire, the jobs core and the loop. */
 export function agentHandlers(core: Core): Handlers<typeof Agent, Caller> {
@@ -75,7 +66,7 @@ export function agentHandlers(core: Core): Handlers<typeof Agent, Caller> {
 
 function requestOf(message: AgentRunRequest): RunRequest {
   const { prompt, outputSchema, maxSteps, maxTokens, timeoutMs } = message;
-  const agentType = TYPES[message.agentType];
+  const agentType = agentTypeName(message.agentType);
   if (agentType === undefined) {
     throw new CmdopError("InvalidArgument", `There is no agent type ${message.agentType}.`, {
       next: "Use chat, terminal, command, router or planner; or bring the agent to the SDK's version.",
@@ -101,9 +92,9 @@ function checkTools(caller: Caller, { agentType }: RunRequest): void {
   );
 }
 
-function placeOf({ machine, files }: Core): string {
-  const { username } = os.userInfo();
-  return `The machine is ${JSON.stringify(machine().name)} (${os.platform()} ${os.arch()}); commands run as ${username}, whose home directory is ${files.home}.`;
+function placeOf({ machine }: Core): string {
+  const { name, user, home } = machine.facts();
+  return `The machine is ${JSON.stringify(name)} (${os.platform()} ${os.arch()}); commands run as ${user}, whose home directory is ${home}.`;
 }
 
 function noRun(runId: string): CmdopError {

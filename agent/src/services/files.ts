@@ -24,9 +24,11 @@ export interface FilesOptions {
 
 /** What a caller's operations may touch. */
 export function boundaries(options: FilesOptions): (caller: Caller) => Boundary {
-  const home = expandPath(options.home, options.home);
-  const stateDir = expandPath(options.stateDir, home);
-  return ({ roots }) => ({ home, stateDir, roots, pinning: systemPinning });
+  return ({ roots }) => {
+    // At each call, since a changed policy may let jobs run as another user.
+    const home = expandPath(options.home, options.home);
+    return { home, stateDir: expandPath(options.stateDir, home), roots, pinning: systemPinning };
+  };
 }
 
 /** The handlers of `Files`: they translate, the core in ../files does the work. */

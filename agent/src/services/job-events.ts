@@ -3,8 +3,8 @@ import type { Job, JobEvent, JobKind, Outcome, Requester } from "../jobs/index.t
 import type { Caller } from "../policy/caller.ts";
 
 /** A caller, as far as jobs care. */
-export function requesterOf({ keyId, scopes }: Caller): Requester {
-  return { keyId, admin: scopes.has("admin") };
+export function requesterOf({ keyId, scopes, startsCanceled }: Caller): Requester {
+  return { keyId, admin: scopes.has("admin"), startsCanceled };
 }
 
 /** A command waits for a reader of its own key, the one that came first; whoever else looks on may lose output, never hold it up. Sessions and runs wait for nobody. */

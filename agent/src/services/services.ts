@@ -1,8 +1,7 @@
 import {
   type Admit,
   Agent as AgentService,
-  Approvals,
-  CmdopError,
+  Approvals as ApprovalsService,
   Exec,
   Files,
   Jobs as JobsService,
@@ -11,25 +10,30 @@ import {
   serve,
 } from "@cmdop/proto";
 import type { Server } from "@grpc/grpc-js";
+import type { Approvals } from "../approvals/approvals.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import type { ToolGate } from "../loop/tools/tool-gate.ts";
 import type { Caller } from "../policy/caller.ts";
 import { agentHandlers } from "./agent.ts";
+import { approvalsHandlers } from "./approvals.ts";
 import { execHandlers } from "./exec.ts";
 import { type FilesOptions, filesHandlers } from "./files.ts";
 import { jobsHandlers } from "./jobs.ts";
-import { type MachineFacts, machineHandlers } from "./machine.ts";
+import { type MachineOptions, machineHandlers } from "./machine.ts";
 import { sessionsHandlers } from "./sessions.ts";
 
 /** What the services work on. */
 export interface Core {
   readonly jobs: Jobs;
   readonly files: FilesOptions;
-  readonly machine: () => MachineFacts;
   /** Where the agent keeps its state: its model's settings are there. */
   readonly stateDir: string;
   /** The gate as the tools of agents' runs pass it. */
   readonly toolGate: ToolGate;
+  readonly machine: MachineOptions;
+  readonly approvals: Approvals;
+  /** The machine's word on where its audit chain ends; with the asker's challenge. */
+  readonly signHead: (nonce: string) => Promise<string>;
 }
 
 /** Adds every service that callers can reach: the same on each door. */
@@ -39,9 +43,6 @@ export function addServices(server: Server, admit: Admit<Caller>, core: Core): v
   serve(server, Sessions, admit, sessionsHandlers(core.jobs));
   serve(server, AgentService, admit, agentHandlers(core));
   serve(server, Files, admit, filesHandlers(core.files));
-  serve(server, Machine, admit, machineHandlers(core.machine));
-  const placeholder = async () => {
-    throw new CmdopError("Unimplemented", "PLACEHOLDER");
-  };
-  serve(server, Approvals, admit, { list: placeholder, answer: placeholder });
+  serve(server, Machine, admit, machineHandlers(core.machine, core.signHead));
+  serve(server, ApprovalsService, admit, approvalsHandlers(core.approvals));
 }

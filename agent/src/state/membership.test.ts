@@ -108,6 +108,37 @@ describe("membership", () => {
     expect(again.identity.name).toBe("db-1");
   });
 
+  it("a record that it has already need not be signed by an owner of today", async () => {
+    const successor = generateKeyPair();
+    const membership = await open(await joinTokenOf(owner));
+    const machineRecord = await signMachineRecord({ id: machineId, name: "db-1", labels: {}, seq: 1 }, owner);
+    await membership.welcomed({ roster: await rosterOf(1, owner, [successor]), machineRecord: "" });
+    await expect(membership.welcomed({ roster: "", machineRecord })).rejects.toMatchObject({
+      code: "LinkRefused",
+    });
+    const renewed = { id: machineId, name: "db-2", labels: {}, seq: 2 };
+    await membership.welcomed({ roster: "", machineRecord: await signMachineRecord(renewed, successor) });
+    await membership.welcomed({ roster: "", machineRecord });
+    expect(membership.identity.name).toBe("db-2");
+  });
+
+  it("takes rosters in their order, whoever owned it in between, and says when something has changed", async () => {
+    const [second, third] = [generateKeyPair(), generateKeyPair()];
+    const membership = await open(await joinTokenOf(owner));
+    const owners: string[][] = [];
+    const stop = membership.onChange(() => owners.push([...membership.owners]));
+    const newest = { roster: await rosterOf(3, second, [third]), machineRecord: "" };
+    await expect(membership.welcomed(newest)).rejects.toMatchObject({ code: "GrantRefused" });
+    const handover = { roster: await rosterOf(2, owner, [second]), machineRecord: "" };
+    await membership.welcomed(handover);
+    await membership.welcomed(newest);
+    await expect(membership.welcomed(handover)).rejects.toMatchObject({ code: "GrantRefused" });
+    await membership.welcomed({ roster: "", machineRecord: "" });
+    expect(owners).toEqual([[second.publicKey], [third.publicKey]]);
+    expect(membership.rosterSeq).toBe(3);
+    stop();
+  });
+
   it("follows the owner's machine record, newer ones only and only its own", async () => {
     const membership = await open(await joinTokenOf(owner));
     const record = (seq: number, name: string, id = machineId) =>

@@ -1,6 +1,7 @@
 import path from "node:path";
 import {
   CmdopError,
+  type KeyId,
   type MachineIdentity,
   type MachineRecord,
   openJoinToken,
@@ -10,6 +11,7 @@ import {
   readMachineRecord,
   readRoster,
   TrustedClock,
+  thumbprint,
   verifyMachineRecord,
   verifyRoster,
 } from "@cmdop/proto";
@@ -39,6 +41,10 @@ export class Membership {
   #identity: MachineIdentity;
   #recordSeq = 0;
   #roster: RosterClaims | undefined;
+  /** The roster's, to be looked up at every call. */
+  #ownerIds: ReadonlySet<KeyId>;
+  #revoked: ReadonlySet<KeyId> = new Set();
+  readonly #listeners = new Set<() => void>();
   #saving: Promise<void> = Promise.resolve();
   readonly #file: string;
   readonly #firstOwner: PublicKey;
@@ -51,6 +57,7 @@ export class Membership {
     this.#file = file;
     this.#stored = stored;
     this.#firstOwner = origin.owner;
+    this.#ownerIds = new Set([thumbprint(origin.owner)]);
     this.#identity = origin.identity;
     this.relay = origin.relay;
   }
@@ -74,7 +81,7 @@ export class Membership {
     const token = found?.joined ? found.joinToken : (joinToken ?? found?.joinToken);
     if (token === undefined) {
       throw new CmdopError("LinkRefused", "This machine has not joined a relay yet.", {
-        next: "Start the agent with a token: cmdop agent --join TOKEN; the owner makes one with cmdop join-token NAME.",
+        next: "Start the agent with cmdop agent --join - and paste a token; the owner makes one with cmdop join-token NAME.",
       });
     }
     const claims = await openJoinToken(token);
@@ -106,7 +113,18 @@ export class Membership {
 
   /** Whether a key has been revoked. */
   isRevoked(keyId: string): boolean {
-    return this.#roster?.revoked.includes(keyId) ?? false;
+    return this.#revoked.has(keyId);
+  }
+
+  /** Whether a key may grant. */
+  isOwner(keyId: KeyId): boolean {
+    return this.#ownerIds.has(keyId);
+  }
+
+  /** Calls the listener whenever another roster or machine record has come into force, until the returned function is called. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** The token to show in the hello: only until a relay has welcomed this machine. */
@@ -114,22 +132,43 @@ export class Membership {
     return this.#stored.joined ? "" : this.#stored.joinToken;
   }
 
-  /** Takes what a relay brought with a welcome; statements that are not newer change nothing. */
+  /**
+   * Takes what a relay brought with a welcome; statements that are not newer
+   * change nothing. What was adopted is in force even where it can't be written
+   * down.
+   * @throws CmdopError GrantRefused for a roster that no owner of today has signed, LinkRefused for such a record
+   */
   async welcomed(statements: { roster: string; machineRecord: string }): Promise<void> {
     const { roster, machineRecord } = statements;
-    if (roster !== "" && this.#adoptRoster(await verifyRoster(roster, this.owners)))
+    if (roster !== "" && this.#adoptRoster(await verifyRoster(roster, this.owners))) {
       this.#stored.roster = roster;
-    if (machineRecord !== "" && this.#adoptRecord(await verifyMachineRecord(machineRecord, this.owners))) {
-      this.#stored.machineRecord = machineRecord;
+      this.#changed();
+    }
+    if (this.#mayBeNews(machineRecord)) {
+      if (this.#adoptRecord(await verifyMachineRecord(machineRecord, this.owners))) {
+        this.#stored.machineRecord = machineRecord;
+        this.#changed();
+      }
     }
     this.#stored.joined = true;
     await this.#save();
+  }
+
+  /** A record that this machine has already need not be signed by an owner of today: one of then has. */
+  #mayBeNews(machineRecord: string): boolean {
+    return machineRecord !== "" && readMachineRecord(machineRecord).seq > this.#recordSeq;
+  }
+
+  #changed(): void {
+    for (const listener of [...this.#listeners]) listener();
   }
 
   #adoptRoster(roster: RosterClaims): boolean {
     this.clock.observeOwner(roster.iat);
     if (this.#roster !== undefined && roster.seq <= this.#roster.seq) return false;
     this.#roster = roster;
+    this.#ownerIds = new Set(roster.owners.map(thumbprint));
+    this.#revoked = new Set(roster.revoked);
     return true;
   }
 

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir, open, readFile, rename, stat, unlink } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { chmod, mkdir, open, readdir, readFile, rename, stat, unlink } from "node:fs/promises";
 import path from "node:path";
 import { CmdopError } from "@cmdop/proto";
 
@@ -9,6 +10,37 @@ export async function makePrivateDirectory(directory: string): Promise<void> {
   const found = await stat(directory);
   if (!found.isDirectory()) throw new CmdopError("NotADirectory", `${directory} is not a directory.`);
   if ((found.mode & 0o077) !== 0) await chmod(directory, 0o700);
+}
+
+/**
+ * Looks at everything that stands in a directory of ours: that only its owner can
+ * read and write it, and that this process is that owner. What is in directories
+ * there nobody else can reach. `except`: names that somebody else looks at.
+ * @throws CmdopError AccessDenied
+ */
+export async function checkPrivateDirectory(
+  directory: string,
+  { except = [] }: { except?: readonly string[] } = {},
+): Promise<void> {
+  for (const name of await readdir(directory)) {
+    if (except.includes(name)) continue;
+    const file = path.join(directory, name);
+    const found = await statIfThere(file);
+    // Another agent that starts on the same state may write beside us; it is found out a little later.
+    if (found === undefined) continue;
+    const { mode, uid } = found;
+    const self = process.getuid?.();
+    if (self !== undefined && uid !== self) {
+      throw new CmdopError(
+        "AccessDenied",
+        `${file} belongs to user ${uid}, not to user ${self} of this process.`,
+        {
+          next: `Run it as the user that it was set up for. If it was copied here: chown -R ${self} ${directory}.`,
+        },
+      );
+    }
+    if ((mode & 0o077) !== 0) throw readableByOthers(file, mode);
+  }
 }
 
 /** Replaces a file that only its owner can read: written aside, synced, renamed. */
@@ -31,21 +63,25 @@ export async function writePrivateFile(file: string, content: string): Promise<v
 
 /** Reads a file that only its owner may read; undefined where there is none. Refuses one that others can read. */
 export async function readPrivateFile(file: string): Promise<string | undefined> {
-  let mode: number;
+  const found = await statIfThere(file);
+  if (found === undefined) return undefined;
+  const { mode } = found;
+  if ((mode & 0o077) !== 0) throw readableByOthers(file, mode);
+  return readFile(file, "utf8");
+}
+
+async function statIfThere(file: string): Promise<Stats | undefined> {
   try {
-    mode = (await stat(file)).mode;
+    return await stat(file);
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
     throw error;
   }
-  if ((mode & 0o077) !== 0) {
-    throw new CmdopError(
-      "AccessDenied",
-      `${file} can be read by others (mode ${(mode & 0o777).toString(8)}).`,
-      {
-        next: `If nobody can have copied it: chmod 600 ${file}. Otherwise make a new one.`,
-      },
-    );
-  }
-  return readFile(file, "utf8");
+}
+
+function readableByOthers(file: string, mode: number): CmdopError {
+  const octal = (mode & 0o777).toString(8);
+  return new CmdopError("AccessDenied", `${file} can be reached by others (mode ${octal}).`, {
+    next: `If nobody can have copied or changed it: chmod go-rwx ${file}. Otherwise make a new one.`,
+  });
 }

@@ -38,6 +38,8 @@ export function registerJoinToken(program: Command): void {
         return;
       }
       process.stdout.write(`${token}\n`);
-      process.stderr.write(`On ${name}: cmdop agent --join - (and paste it), or cmdop agent --join TOKEN\n`);
+      process.stderr.write(
+        `On ${name}: cmdop agent install --join - (and paste it), or to try it: cmdop agent --join -\n`,
+      );
     });
 }

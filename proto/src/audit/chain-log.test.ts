@@ -60,6 +60,21 @@ function holds(log: ChainLog): boolean {
   });
 }
 
+/** Appends so many records in a process whose files can't grow beyond so many blocks of 512 bytes: the refusal, and the last seq. */
+function appendUntilRefused(blocks: number, times: number): string[] {
+  const script = `
+    import { ChainLog } from ${JSON.stringify(path.join(import.meta.dirname, "chain-log.ts"))};
+    const log = ChainLog.open({ directory: process.argv[1], limits: { reserveBytes: 0 } });
+    let code = "";
+    for (let index = 0; index < ${times} && code === ""; index += 1) {
+      try { log.append("x".repeat(150)); } catch (thrown) { code = thrown.code; }
+    }
+    process.stdout.write(code + " " + log.head.seq);`;
+  const limited = `ulimit -f ${blocks}; trap "" XFSZ; exec "$@"`;
+  const args = ["-c", limited, "sh", process.execPath, "--input-type=module", "-e", script, directory];
+  return execFileSync("/bin/sh", args, { encoding: "utf8" }).split(" ");
+}
+
 describe("promise 8: an audit chain on disk", () => {
   it("keeps its records in order, each chained to the one before", () => {
     const log = opened();
@@ -180,24 +195,22 @@ describe("promise 8: an audit chain on disk", () => {
   });
 
   it("on a disk that takes no more: AuditUnavailable, and nothing half written", () => {
-    // `ulimit -f` stands for a full disk; 4 KiB take some twenty records.
-    const script = `
-      import { ChainLog } from ${JSON.stringify(path.join(import.meta.dirname, "chain-log.ts"))};
-      const log = ChainLog.open({ directory: process.argv[1], limits: { reserveBytes: 0 } });
-      let code = "";
-      while (code === "") {
-        try { log.append("x".repeat(150)); } catch (thrown) { code = thrown.code; }
-      }
-      console.log(code, log.head.seq);`;
-    const limited = 'ulimit -f 8; trap "" XFSZ; exec "$@"';
-    const args = ["-c", limited, "sh", process.execPath, "--input-type=module", "-e", script, directory];
-    const said = execFileSync("/bin/sh", args, { encoding: "utf8" }).trim().split(" ");
-    expect(said[0]).toBe("AuditUnavailable");
-    const log = opened();
-    expect(log.head.seq).toBe(Number(said[1]));
-    expect(log.head.seq).toBeGreaterThan(5);
+    const limits = { reserveBytes: 0 };
+    const before = opened({ limits });
+    for (let index = 0; index < 10; index += 1) before.append("x".repeat(150));
+    // `ulimit -f 0` stands for a full disk.
+    expect(appendUntilRefused(0, 1)).toEqual(["AuditUnavailable", "10"]);
+    const log = opened({ limits });
+    expect(log.head.seq).toBe(10);
     log.append("room again");
     expect(holds(log)).toBe(true);
+  });
+
+  it("where only the size of files is limited, the next file takes what the last one could not", () => {
+    expect(appendUntilRefused(8, 100)).toEqual(["", "100"]);
+    const log = opened();
+    expect(files().length).toBeGreaterThan(3);
+    expect([log.head.seq, holds(log)]).toEqual([100, true]);
   });
 });
 

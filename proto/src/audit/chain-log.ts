@@ -22,11 +22,17 @@ import {
   wholeLines,
   writeLine,
 } from "./chain-file.ts";
+import { type ChainEnd, type ChainFile, mark, startOf } from "./chain-marks.ts";
+
+export type { ChainEnd } from "./chain-marks.ts";
 
 const MiB = 1024 * 1024;
 
 /** Payload bytes of one batch that a reader is given. */
 const BATCH_BYTES = 256 * 1024;
+
+/** Pause between two attempts to set a spent reserve aside again, in milliseconds: each writes it whole. */
+const RESERVE_RETRY_MS = 1_000;
 
 const FILE_NAME = /^(\d{16})\.chain$/;
 
@@ -62,23 +68,6 @@ export interface ChainBatch {
   readonly hashes: Uint8Array[];
 }
 
-/** The end of a chain. */
-export interface ChainEnd {
-  /** Of the last record; 0 where there is none. */
-  readonly seq: number;
-  readonly hash: Uint8Array;
-}
-
-/** One file of the chain. */
-interface ChainFile {
-  readonly path: string;
-  readonly first: number;
-  readonly previous: Uint8Array;
-  readonly headerBytes: number;
-  last: number;
-  bytes: number;
-}
-
 /**
  * An audit chain on disk: append-only files, a line a record. Everything is
  * synchronous and written through to the system, so that what was appended
@@ -94,6 +83,8 @@ export class ChainLog {
   readonly #waiting = new Set<() => void>();
   #end: ChainEnd;
   #fd: number | undefined;
+  /** When the reserve could not be set aside, or was spent: until there is another, what is not urgent leaves the rest alone. */
+  #reserveMissingMs: number | undefined;
 
   private constructor({ directory, limits, onTrouble }: ChainLogOptions, chain?: string) {
     this.#directory = directory;
@@ -165,6 +156,7 @@ export class ChainLog {
       );
     }
     try {
+      if (!urgent) this.#checkReserve();
       this.#write(bytes, chainNext(this.#end.hash, bytes));
     } catch (thrown) {
       if (!urgent || !this.#spendReserve()) throw unavailable(this.#directory, thrown);
@@ -179,9 +171,8 @@ export class ChainLog {
   }
 
   /**
-   * Appends records of the chain that this is a copy of. Records that are there
-   * already are compared and skipped; records that its maker no longer had are a
-   * gap in the copy too.
+   * Appends records of the chain that this is a copy of, checked by whoever
+   * fetched them; records that its maker no longer had are a gap in the copy too.
    * @throws CmdopError AuditBroken where they do not follow, AuditUnavailable
    */
   appendCopy({ firstSeq, previousHash, records }: Omit<ChainBatch, "hashes">): void {
@@ -212,11 +203,12 @@ export class ChainLog {
     const until = this.#end.seq;
     for (const file of [...this.#files]) {
       if (file.last <= after || !existsSync(file.path)) continue;
-      let seq = file.first;
-      let batch = { firstSeq: seq, previousHash: file.previous, records: empty(), hashes: empty() };
+      const start = startOf(file, after);
+      let seq = start.seq + 1;
+      let previous = start.hash;
+      let batch = { firstSeq: seq, previousHash: previous, records: empty(), hashes: empty() };
       let batchBytes = 0;
-      let previous = file.previous;
-      for (const { body, hash } of readRecords(file.path, file.headerBytes, file.bytes)) {
+      for (const { body, hash } of readRecords(file.path, start.bytes, file.bytes)) {
         if (seq > until) break;
         if (seq > after) {
           if (batch.records.length === 0)
@@ -259,9 +251,18 @@ export class ChainLog {
     let file = this.#files.at(-1);
     if (file === undefined || file.bytes >= this.#limits.fileBytes) file = this.#beginFile(this.#end);
     this.#fd ??= openSync(file.path, "r+");
-    file.bytes = writeLine(this.#fd, file.bytes, hash, body);
+    try {
+      file.bytes = writeLine(this.#fd, file.bytes, hash, body);
+    } catch (thrown) {
+      // Not a full disk but a limit on the size of files: the next one takes it, unless this one is empty.
+      if (!isFileTooLarge(thrown) || file.last < file.first) throw thrown;
+      this.#beginFile(this.#end);
+      this.#write(body, hash);
+      return;
+    }
     file.last += 1;
     this.#end = { seq: file.last, hash };
+    mark(file, this.#end);
   }
 
   #beginFile(after: ChainEnd): ChainFile {
@@ -273,7 +274,15 @@ export class ChainLog {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
     const { bytes } = readHeader(file);
-    const begun = { path: file, first, previous: after.hash, headerBytes: bytes, last: first - 1, bytes };
+    const begun = {
+      path: file,
+      first,
+      previous: after.hash,
+      headerBytes: bytes,
+      last: first - 1,
+      bytes,
+      marks: [],
+    };
     this.#files.push(begun);
     this.#drop();
     this.#layReserve();
@@ -303,7 +312,7 @@ export class ChainLog {
       );
     }
     const { chain, first, previous, bytes: headerBytes } = readHeader(file);
-    return [{ chain, path: file, first, previous, headerBytes, last: first - 1, bytes: whole }];
+    return [{ chain, path: file, first, previous, headerBytes, last: first - 1, bytes: whole, marks: [] }];
   }
 
   /** Finds where every file ends, and the hash of the last record. */
@@ -318,7 +327,9 @@ export class ChainLog {
       end = line;
       last.last += 1;
     }
-    return { seq: last.last, hash: end?.hash ?? last.previous };
+    const found = { seq: last.last, hash: end?.hash ?? last.previous };
+    mark(last, found);
+    return found;
   }
 
   #reservePath(): string {
@@ -329,15 +340,25 @@ export class ChainLog {
     if (this.#limits.reserveBytes === 0 || existsSync(this.#reservePath())) return;
     try {
       writeFileSync(this.#reservePath(), Buffer.alloc(this.#limits.reserveBytes), { mode: 0o600 });
+      this.#reserveMissingMs = undefined;
     } catch (thrown) {
       rmSync(this.#reservePath(), { force: true });
+      this.#reserveMissingMs = performance.now();
       this.#onTrouble(`no reserve could be set aside in ${this.#directory}: ${String(thrown)}`);
     }
+  }
+
+  /** Throws while there is no reserve, and no room for another: what is left is for those who come to repair. */
+  #checkReserve(): void {
+    if (this.#reserveMissingMs === undefined) return;
+    if (performance.now() - this.#reserveMissingMs > RESERVE_RETRY_MS) this.#layReserve();
+    if (this.#reserveMissingMs !== undefined) throw new Error("the disk is full, its reserve in use");
   }
 
   #spendReserve(): boolean {
     if (!existsSync(this.#reservePath())) return false;
     rmSync(this.#reservePath());
+    this.#reserveMissingMs = performance.now();
     this.#onTrouble(`the disk of ${this.#directory} is full: the reserve for owners and admins is in use`);
     return true;
   }
@@ -348,6 +369,10 @@ export class ChainLog {
 }
 
 const empty = (): Uint8Array[] => [];
+
+function isFileTooLarge(thrown: unknown): boolean {
+  return thrown instanceof Error && "code" in thrown && thrown.code === "EFBIG";
+}
 
 function same(one: Uint8Array, other: Uint8Array): boolean {
   return Buffer.compare(one, other) === 0;

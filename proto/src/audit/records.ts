@@ -9,6 +9,8 @@ import { isErrorCode } from "../errors/table.ts";
  */
 const at = z.number().min(0);
 const call = z.uuid();
+/** A caller's own name for a job: written as a UUID, of whatever version. */
+const job = z.guid();
 const ms = z.number().min(0);
 const text = z.string();
 
@@ -77,7 +79,7 @@ const machineRecordSchema = z.discriminatedUnion("type", [
     keyName: text,
     method: text,
     what: text.optional(),
-    job: z.uuid().optional(),
+    job: job.optional(),
   }),
   /** Written when the call is over. */
   z.strictObject({ type: z.literal("end"), at, call, code, ms }),
@@ -86,7 +88,7 @@ const machineRecordSchema = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("job"),
     at,
-    job: z.uuid(),
+    job,
     key,
     outcome: text,
     exitCode: z.int().optional(),
@@ -116,6 +118,9 @@ export type MachineAuditRecord = z.infer<typeof machineRecordSchema>;
 export type AnyAuditRecord = RelayRecord | MachineAuditRecord;
 
 /** Reads the body of a record of the relay's chain, or of a machine's. Undefined for what is none: bodies come from machines. */
+export function readAuditRecord(body: Uint8Array, maker: "machine"): MachineAuditRecord | undefined;
+export function readAuditRecord(body: Uint8Array, maker: "relay"): RelayRecord | undefined;
+export function readAuditRecord(body: Uint8Array, maker: "relay" | "machine"): AnyAuditRecord | undefined;
 export function readAuditRecord(body: Uint8Array, maker: "relay" | "machine"): AnyAuditRecord | undefined {
   let json: unknown;
   try {

@@ -2,11 +2,11 @@ import { z } from "zod";
 import { CmdopError } from "../errors/cmdop-error.ts";
 import { MAX_PATH_BYTES } from "../limits.ts";
 import { SCOPES } from "../methods.ts";
-import type { KeyPair, PublicKey } from "./ed25519.ts";
+import type { KeyId, KeyPair, PublicKey } from "./ed25519.ts";
 import { bytes32Schema, nameSchema, secondsSchema } from "./fields.ts";
 import { ownerKey } from "./roster.ts";
 import { machineSelectorSchema } from "./selectors.ts";
-import { type StatementKind, signStatement, verifyStatement } from "./statement.ts";
+import { readUnverified, type StatementKind, signStatement, verifyStatement } from "./statement.ts";
 
 /** Paths that a grant may name. */
 const MAX_GRANT_PATHS = 64;
@@ -59,7 +59,21 @@ export function signGrant(grant: Grant, owner: KeyPair): Promise<string> {
 
 /** Verifies a grant against the owners of the roster. Its expiry is checked by `checkGrantTime`, at each call. */
 export async function verifyGrant(statement: string, owners: readonly PublicKey[]): Promise<Grant> {
-  return (await verifyStatement(GRANT, statement, ownerKey(owners))).claims;
+  return (await verifySignedGrant(statement, owners)).grant;
+}
+
+/** As `verifyGrant`, and says which owner has signed it: the grant holds no longer than that owner does. */
+export async function verifySignedGrant(
+  statement: string,
+  owners: readonly PublicKey[],
+): Promise<{ grant: Grant; signer: KeyId }> {
+  const { claims, signer } = await verifyStatement(GRANT, statement, ownerKey(owners));
+  return { grant: claims, signer };
+}
+
+/** Reads a grant without verifying it: good for showing it, never for deciding by it. */
+export function readGrant(statement: string): Grant {
+  return readUnverified(GRANT, statement).claims;
 }
 
 /** Refuses a grant that has ended. `nowS`: seconds since 1970. */

@@ -4,6 +4,9 @@ import { type KeyId, type KeyPair, type PublicKey, thumbprint } from "./ed25519.
 import { addressSchema, bytes32Schema, relayIdSchema, secondsSchema, seqSchema } from "./fields.ts";
 import { readUnverified, type StatementKind, signStatement, verifyStatement } from "./statement.ts";
 
+/** Keys that one roster can revoke: with 64 relays they fit into MAX_ROSTER_BYTES. */
+export const MAX_REVOKED_KEYS = 10_000;
+
 const rosterSchema = z.strictObject({
   /** A roster replaces those with a lower seq, never the other way round. */
   seq: seqSchema,
@@ -14,7 +17,7 @@ const rosterSchema = z.strictObject({
   /** The relays that serve this owner. */
   relays: z.array(z.strictObject({ id: relayIdSchema, addresses: z.array(addressSchema).max(16) })).max(64),
   /** Ids of keys that are revoked, for ever. */
-  revoked: z.array(bytes32Schema).max(10_000),
+  revoked: z.array(bytes32Schema).max(MAX_REVOKED_KEYS),
 });
 
 /** The owner's numbered statement of who may grant, where, and which keys no longer count. */

@@ -82,6 +82,22 @@ export function readUnverified<Claims>(
   };
 }
 
+/** The id of the key that claims to have signed a statement of whatever kind; says nothing about whether it did. */
+export function statementSigner(statement: string): KeyId | undefined {
+  if (!isCanonical(statement)) return undefined;
+  try {
+    return headerSchema.safeParse(decodeProtectedHeader(statement)).data?.kid;
+  } catch (thrown) {
+    if (thrown instanceof Error) return undefined;
+    throw thrown;
+  }
+}
+
+/** What a statement of whatever kind says, as it is written: two with the same text say the same, whoever signed them. */
+export function statementText(statement: string): string {
+  return statement.split(".")[1] ?? "";
+}
+
 function peekHeader<Claims>(kind: StatementKind<Claims>, statement: string): z.infer<typeof headerSchema> {
   const maxBytes = kind.maxBytes ?? MAX_STATEMENT_BYTES;
   if (statement.length > maxBytes) throw refused(kind, `it is longer than ${maxBytes} bytes`);

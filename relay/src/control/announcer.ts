@@ -3,18 +3,21 @@ import { CmdopError } from "@cmdop/proto";
 import type { Link } from "../data/link.ts";
 import type { Links } from "../data/links.ts";
 import type { Log } from "../log.ts";
-import { bringStatements } from "./greet.ts";
+import { bringStatements } from "./bring-statements.ts";
 import type { Trust } from "./trust.ts";
 
 /** Agents that are told at once: a roster may have 1 MiB, and each copy waits in the relay until it is sent. */
 const TOLD_AT_ONCE = 16;
 
-/** Brings a new roster to the agents that are connected; those that come later get it with their welcome. */
+/** How long whoever has changed something waits for the agents to hear of it, in milliseconds: one that is deaf keeps nobody. */
+const HEARD_WITHIN_MS = 1_000;
+
+/** Brings new statements to the agents that are connected; those that come later get them with their welcome. */
 export class Announcer {
   readonly #trust: Trust;
   readonly #links: Links;
   readonly #log: Log;
-  #running = false;
+  #telling: Promise<void> | undefined;
 
   constructor(trust: Trust, links: Links, log: Log) {
     this.#trust = trust;
@@ -22,11 +25,32 @@ export class Announcer {
     this.#log = log;
   }
 
-  /** Tells every agent the roster in force, and once more where it changes meanwhile. */
-  announce(): void {
-    if (this.#running) return;
-    this.#running = true;
-    this.#tellAll().catch((thrown) => this.#log.error("roster not announced", { message: String(thrown) }));
+  /** Tells every agent the roster in force, and once more where it changes meanwhile. Resolves when they have heard, or have had the time to. */
+  announce(): Promise<void> {
+    this.#telling ??= this.#tellAll().catch((thrown) =>
+      this.#log.error("roster not announced", { message: String(thrown) }),
+    );
+    return within(this.#telling);
+  }
+
+  /** Tells one machine's agent what its owner says of it now. Resolves as `announce` does. */
+  async announceRecord(machineId: string): Promise<void> {
+    // A link whose greeting has just ended is in the table after this.
+    await setImmediate();
+    await within(Promise.all(this.#linksOf(machineId).map((link) => this.#tell(link))));
+  }
+
+  /** Ends the links of a machine that has been removed. */
+  async dismiss(machineId: string): Promise<void> {
+    await setImmediate();
+    for (const link of this.#linksOf(machineId)) link.close("the machine was removed");
+  }
+
+  #linksOf(machineId: string): Link[] {
+    return this.#links.up().filter((link) => {
+      const state = link.state();
+      return state.kind === "up" && state.admission.machineId === machineId;
+    });
   }
 
   async #tellAll(): Promise<void> {
@@ -43,7 +67,7 @@ export class Announcer {
         await Promise.all(Array.from({ length: TOLD_AT_ONCE }, worker));
       } while (this.#trust.roster() !== told);
     } finally {
-      this.#running = false;
+      this.#telling = undefined;
     }
   }
 
@@ -53,7 +77,14 @@ export class Announcer {
     } catch (thrown) {
       // It is told with its next welcome.
       const { code, message } = CmdopError.from(thrown);
-      this.#log.warn("agent did not take the roster", { code, message });
+      this.#log.warn("agent did not take its statements", { code, message });
     }
   }
+}
+
+/** Waits for something, for a bounded time. */
+async function within(heard: Promise<unknown>): Promise<void> {
+  const { promise: limit, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, HEARD_WITHIN_MS);
+  await Promise.race([heard, limit]).finally(() => clearTimeout(timer));
 }

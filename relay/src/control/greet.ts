@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import type { ClientHttp2Session } from "node:http2";
 import type { TLSSocket } from "node:tls";
 import {
   CmdopError,
@@ -19,6 +18,7 @@ import { z } from "zod";
 import type { Admission, Greet } from "../data/link.ts";
 import type { Log } from "../log.ts";
 import { BootIds } from "./boot-ids.ts";
+import { bringStatements, WELCOME } from "./bring-statements.ts";
 import type { StoredMachine } from "./store.ts";
 import { checkNotFromFuture, type Trust } from "./trust.ts";
 import { unaryCall } from "./unary-call.ts";
@@ -30,12 +30,6 @@ const HELLO = {
   path: methodPath(Link, Link.method.hello),
   serialize: codec(Link.method.hello.input).serialize,
   deserialize: codec(Link.method.hello.output).deserialize,
-};
-
-const WELCOME = {
-  path: methodPath(Link, Link.method.welcome),
-  serialize: codec(Link.method.welcome.input).serialize,
-  deserialize: codec(Link.method.welcome.output).deserialize,
 };
 
 const LANES: Readonly<Record<number, LaneName>> = { [Lane.INTERACTIVE]: "interactive", [Lane.BULK]: "bulk" };
@@ -68,12 +62,8 @@ export function createGreet(trust: Trust, log: Log): Greet {
       await unaryCall(session, WELCOME, refusal, ANSWER_TIMEOUT_MS);
       throw verdict;
     }
-    // The roster that counts is the one in force when the link comes up.
-    let told: unknown;
-    do {
-      told = trust.roster();
-      await bringStatements(session, trust, verdict.machineId);
-    } while (trust.roster() !== told);
+    await bringStatements(session, trust, verdict.machineId);
+    if (trust.machine(verdict.machineId) === undefined) throw refused("its machine has just been removed");
     return verdict;
   };
 
@@ -140,23 +130,19 @@ export function createGreet(trust: Trust, log: Log): Greet {
     if (token.relay.id !== trust.relayId) throw refused(`its join token is for relay ${token.relay.id}`);
     checkJoinTokenTime(token, trust.nowS());
     checkNotFromFuture("join token", "LinkRefused", token.iat, trust.nowS());
+    if (!trust.pastRosters().canFollow(token.owner)) {
+      throw new CmdopError(
+        "LinkRefused",
+        "The agent is refused: the owner of its join token has signed no roster of this relay that it could begin with.",
+        { next: "Let that owner sign the roster: cmdop join-token does, before it makes a new token." },
+      );
+    }
     const { name, labels, jti, uses } = token;
     const machine = await trust.join({ tokenId: jti, uses, machine: { id, publicKey, name, labels } });
     if (machine === undefined) throw refused("its join token has been used already");
     log.info("machine joined", { machine: name, id });
     return machine;
   }
-}
-
-/** Brings the owner's statements in force to an agent that is admitted, or was before. */
-export async function bringStatements(
-  session: ClientHttp2Session,
-  trust: Trust,
-  machineId: string,
-): Promise<void> {
-  const roster = trust.roster()?.statement ?? "";
-  const machineRecord = trust.machine(machineId)?.record ?? "";
-  await unaryCall(session, WELCOME, { roster, machineRecord }, ANSWER_TIMEOUT_MS);
 }
 
 function refused(why: string): CmdopError {

@@ -11,11 +11,15 @@ import {
   OWNER_SCOPES,
   Roster,
   serve,
+  statementSigner,
 } from "@cmdop/proto";
 import type { Server } from "@grpc/grpc-js";
 import type { VerifiedGrant } from "../data/directory.ts";
 import { visibleMachines } from "../data/route.ts";
 import type { Trust } from "./trust.ts";
+
+/** Keys on one page of a list: grants of the largest kind still fit into one message. */
+const KEYS_PER_PAGE = 200;
 
 /** Who calls, as the front door has found out. */
 interface RelayCaller {
@@ -28,17 +32,25 @@ interface RelayCaller {
 export interface ServicesOptions {
   readonly trust: Trust;
   readonly isOnline: (machineId: string) => boolean;
-  /** Called when another roster is in force. */
-  readonly onRoster: () => void;
+  /** Called when another roster is in force; resolves when the agents have heard of it, or have had the time to. */
+  readonly onRoster: () => Promise<void>;
+  /** Called when a key may no longer call. */
+  readonly onBlocked: () => void;
+  /** Called when a machine has another record; resolves when its agent has heard of it, or has had the time to. */
+  readonly onRecord: (machineId: string) => Promise<void>;
+  /** Called when a machine is forgotten; resolves when its links have ended. */
+  readonly onRemoved: (machineId: string) => Promise<void>;
+  readonly audit: Handlers<typeof Audit, RelayCaller>;
 }
 
 /** The relay's own services. They are reached only through the front door, which has checked token, grant, scopes and owner. */
-export function addServices(server: Server, { trust, isOnline, onRoster }: ServicesOptions): void {
+export function addServices(server: Server, options: ServicesOptions): void {
+  const { trust, isOnline, onRoster, onBlocked, onRecord, onRemoved, audit } = options;
   const admit: Admit<RelayCaller> = async ({ header }) => {
     const keyId = header(HEADERS.caller);
     if (keyId === undefined) throw new CmdopError("Unauthenticated", "The front door named no caller.");
     // The roster may have changed since the front door looked.
-    if (trust.isRevoked(keyId)) throw new CmdopError("KeyRevoked", "The owner has revoked this key.");
+    if (trust.isRevoked(keyId)) throw new CmdopError("KeyRevoked", "This key has been revoked.");
     const isOwner = trust.ownerKey(keyId) !== undefined;
     const grant = isOwner ? undefined : await trust.grantOf(keyId);
     if (!isOwner && grant === undefined)
@@ -52,19 +64,39 @@ export function addServices(server: Server, { trust, isOnline, onRoster }: Servi
       if (machine === undefined) throw new CmdopError("MachineUnknown", `The machine ${id} is gone.`);
       const { name, labels, agentVersion, lastSeenMs } = machine;
       const online = isOnline(id);
-      return { id, name, labels, agentVersion, online, lastSeenMs: online ? Date.now() : lastSeenMs };
+      const recordSeq = BigInt(machine.recordSeq);
+      return {
+        id,
+        name,
+        labels,
+        agentVersion,
+        online,
+        lastSeenMs: online ? Date.now() : lastSeenMs,
+        recordSeq,
+      };
     });
-
-  const placeholder = async () => {
-    throw new CmdopError("Unimplemented", "PLACEHOLDER");
-  };
 
   const machines: Handlers<typeof Machines, RelayCaller> = {
     async list(_request, { caller }) {
       return { machines: summaries(caller) };
     },
-    put: placeholder,
-    remove: placeholder,
+    async put({ record }) {
+      const { id, recordSeq } = await trust.putRecord(record);
+      await onRecord(id);
+      return { seq: BigInt(recordSeq) };
+    },
+    async remove({ machineId }, { caller }) {
+      // One that the key does not reach is as unknown to it as one that does not exist.
+      if (!visibleMachines(trust, caller).some(({ id }) => id === machineId)) {
+        throw new CmdopError(
+          "MachineUnknown",
+          `This key reaches no machine with the id ${JSON.stringify(machineId)}.`,
+        );
+      }
+      await trust.removeMachine(machineId);
+      await onRemoved(machineId);
+      return {};
+    },
   };
 
   const keys: Handlers<typeof Keys, RelayCaller> = {
@@ -82,21 +114,38 @@ export function addServices(server: Server, { trust, isOnline, onRoster }: Servi
         machines: summaries(caller),
       };
     },
-    list: placeholder,
-    block: placeholder,
+    async list({ after, keyId }) {
+      const grants = keyId === "" ? await trust.grants(after, KEYS_PER_PAGE) : await trust.storedGrant(keyId);
+      return {
+        keys: grants.map(({ keyId, statement, lastUsedMs }) => ({
+          keyId,
+          grant: statement,
+          lastUsedMs,
+          revoked: trust.isRevokedByRoster(keyId),
+          blocked: trust.isBlocked(keyId),
+          orphaned: trust.ownerKey(statementSigner(statement) ?? "") === undefined,
+        })),
+        next: grants.length === KEYS_PER_PAGE ? (grants.at(-1)?.keyId ?? "") : "",
+      };
+    },
+    async block({ keyId }) {
+      await trust.block(keyId);
+      onBlocked();
+      return {};
+    },
   };
 
   const roster: Handlers<typeof Roster, RelayCaller> = {
-    async get() {
+    async get({ handOvers }) {
       const current = trust.roster();
       if (current === undefined) {
         throw new CmdopError("NotFound", "This relay has no roster yet.", { next: "Put one: cmdop init." });
       }
-      return { roster: current.statement };
+      return { roster: current.statement, handOvers: handOvers ? [...trust.pastRosters().answer] : [] };
     },
     async put({ roster: statement }) {
       const { seq } = await trust.putRoster(statement);
-      onRoster();
+      await onRoster();
       return { seq: BigInt(seq) };
     },
   };
@@ -104,15 +153,5 @@ export function addServices(server: Server, { trust, isOnline, onRoster }: Servi
   serve(server, Machines, admit, machines);
   serve(server, Keys, admit, keys);
   serve(server, Roster, admit, roster);
-  serve(server, Audit, admit, {
-    // biome-ignore lint/correctness/useYield: placeholder
-    async *query() {
-      throw new CmdopError("Unimplemented", "PLACEHOLDER");
-    },
-    chains: placeholder,
-    // biome-ignore lint/correctness/useYield: placeholder
-    async *read() {
-      throw new CmdopError("Unimplemented", "PLACEHOLDER");
-    },
-  });
+  serve(server, Audit, admit, audit);
 }

@@ -7,16 +7,30 @@ import {
   type MachineIdentity,
   type PublicKey,
   type RosterClaims,
+  statementText,
   TrustedClock,
   thumbprint,
   verifyGrant,
+  verifyMachineRecord,
   verifyRoster,
 } from "@cmdop/proto";
 import type { Directory, VerifiedGrant } from "../data/directory.ts";
-import type { JoinUse, Store, StoredMachine } from "./store.ts";
+import { KeyUses } from "./key-uses.ts";
+import { KnownMachines } from "./known-machines.ts";
+import { PastRosters } from "./past-rosters.ts";
+import type { JoinUse, Store, StoredGrant, StoredMachine } from "./store.ts";
 
 /** Verified grants kept in memory: some 2 KiB each, so 20 MiB at most. */
 const MAX_CACHED_GRANTS = 10_000;
+
+/** What a relay's trust begins with. */
+export interface TrustOptions {
+  readonly store: Store;
+  readonly relayId: string;
+  readonly firstOwner: PublicKey;
+  readonly clock?: TrustedClock | undefined;
+  readonly uses?: KeyUses | undefined;
+}
 
 /** What the owners have said, verified: who may grant, which keys and machines there are. */
 export class Trust implements Directory {
@@ -24,32 +38,36 @@ export class Trust implements Directory {
   readonly clock: TrustedClock;
   readonly #store: Store;
   readonly #grants = new Map<KeyId, VerifiedGrant>();
-  readonly #machines = new Map<string, StoredMachine>();
-  readonly #byName = new Map<string, Map<string, StoredMachine>>();
+  readonly #machines = new KnownMachines();
+  readonly #blocked: Set<KeyId>;
+  readonly #uses: KeyUses;
   #roster: { readonly statement: string; readonly claims: RosterClaims } | undefined;
+  #past = new PastRosters([]);
   #owners = new Map<KeyId, PublicKey>();
   #putting: Promise<unknown> = Promise.resolve();
   #revoked: ReadonlySet<KeyId> = new Set();
+  /** Another one whenever a grant that was verified may not hold any more. */
+  #grantsEra = {};
 
-  private constructor(store: Store, relayId: string, firstOwner: PublicKey, clock: TrustedClock) {
+  private constructor({ store, relayId, firstOwner, clock, uses }: TrustOptions, blocked: readonly KeyId[]) {
     this.#store = store;
     this.relayId = relayId;
-    this.clock = clock;
+    this.clock = clock ?? new TrustedClock();
+    this.#uses = uses ?? new KeyUses(store);
+    this.#blocked = new Set(blocked);
     this.#owners.set(thumbprint(firstOwner), firstOwner);
   }
 
   /** `firstOwner` counts until the first roster is stored; from then on the roster's owners do, and nobody else. */
-  static async open(options: {
-    store: Store;
-    relayId: string;
-    firstOwner: PublicKey;
-    clock?: TrustedClock | undefined;
-  }): Promise<Trust> {
-    const { store, relayId, firstOwner } = options;
-    const trust = new Trust(store, relayId, firstOwner, options.clock ?? new TrustedClock());
-    for (const machine of await store.machines()) trust.#keep(machine);
+  static async open(options: TrustOptions): Promise<Trust> {
+    const { store } = options;
+    const trust = new Trust(options, await store.blockedKeys());
+    for (const machine of await store.machines()) trust.#machines.keep(machine);
     const stored = await store.roster();
     if (stored !== undefined) {
+      const past = await store.pastRosters();
+      trust.#past =
+        past.length > 0 ? new PastRosters(past) : new PastRosters([]).with(stored.statement, undefined);
       trust.#adopt(stored.statement, await verifyRoster(stored.statement, stored.trustedOwners));
     }
     return trust;
@@ -76,25 +94,69 @@ export class Trust implements Directory {
     return this.#owners.get(keyId);
   }
 
+  /** The rosters by which others can follow to the present one. */
+  pastRosters(): PastRosters {
+    return this.#past;
+  }
+
   isRevoked(keyId: KeyId): boolean {
+    return this.#revoked.has(keyId) || this.isBlocked(keyId);
+  }
+
+  /** Whether the owners have revoked a key, for every relay and machine. */
+  isRevokedByRoster(keyId: KeyId): boolean {
     return this.#revoked.has(keyId);
+  }
+
+  /** Whether this relay alone refuses a key. What was a key's before it became an owner's says nothing about the owner. */
+  isBlocked(keyId: KeyId): boolean {
+    return this.#blocked.has(keyId) && !this.#owners.has(keyId);
+  }
+
+  /** Refuses a key at this relay from now on. */
+  async block(keyId: KeyId): Promise<void> {
+    if (this.#owners.has(keyId)) {
+      throw new CmdopError("PermissionDenied", `${keyId} is an owner's key: no relay can block it.`, {
+        next: "Another owner can remove it from the roster.",
+      });
+    }
+    if (!(await this.#store.block(keyId))) {
+      throw new CmdopError("NotFound", `This relay knows no key ${keyId}.`, {
+        next: "List the keys: cmdop keys list.",
+      });
+    }
+    this.#blocked.add(keyId);
+  }
+
+  used(keyId: KeyId): void {
+    this.#uses.note(keyId);
+  }
+
+  /** Grants behind a key id, sorted by key id. */
+  async grants(after: KeyId, limit: number): Promise<StoredGrant[]> {
+    return this.#uses.upToDate(await this.#store.grants(after, limit));
+  }
+
+  /** The grant of one key, or none. */
+  async storedGrant(keyId: KeyId): Promise<StoredGrant[]> {
+    return this.#uses.upToDate(await this.#store.storedGrant(keyId));
   }
 
   async grantOf(keyId: KeyId): Promise<VerifiedGrant | undefined> {
     const cached = this.#grants.get(keyId);
     if (cached !== undefined) return cached;
+    const era = this.#grantsEra;
     const statement = await this.#store.grant(keyId);
     if (statement === undefined) return undefined;
-    const roster = this.#roster;
     const grant = { statement, claims: await verifyGrant(statement, this.owners()) };
-    // Its signer may have left the owners meanwhile.
-    if (this.#roster !== roster) return this.grantOf(keyId);
+    // Its signer may have left the owners meanwhile, or another have signed it.
+    if (this.#grantsEra !== era) return this.grantOf(keyId);
     if (this.#grants.size >= MAX_CACHED_GRANTS) this.#grants.clear();
     this.#grants.set(keyId, grant);
     return grant;
   }
 
-  /** Keeps an owner-signed grant; a key has one grant for ever. */
+  /** Keeps an owner-signed grant. A key has one grant for ever, unless the owner who signed it has left; who signs the very same is its own affair. */
   async putGrant(statement: string): Promise<KeyId> {
     const claims = await verifyGrant(statement, this.owners());
     const keyId = thumbprint(claims.key);
@@ -109,12 +171,28 @@ export class Trust implements Directory {
     }
     checkGrantTime(claims, this.nowS());
     checkNotFromFuture("grant", "InvalidArgument", claims.iat, this.nowS());
-    if ((await this.#store.putGrant(keyId, statement)) !== statement) {
+    const kept = await this.#store.putGrant(keyId, statement);
+    const isKept =
+      kept === statement ||
+      ((statementText(kept) === statementText(statement) || (await this.#isOrphaned(kept))) &&
+        (await this.#store.putGrant(keyId, statement, kept)) === statement);
+    if (!isKept) {
       throw new CmdopError("AlreadyExists", `The key ${keyId} has another grant already.`, {
         next: "Grants are never changed: revoke this key and create a new one.",
       });
     }
+    if (kept !== statement) this.#forgetGrants();
     return keyId;
+  }
+
+  async #isOrphaned(grant: string): Promise<boolean> {
+    try {
+      await verifyGrant(grant, this.owners());
+      return false;
+    } catch (thrown) {
+      if (thrown instanceof CmdopError && thrown.code === "GrantRefused") return true;
+      throw thrown;
+    }
   }
 
   /** Keeps a roster with a higher seq than the present one, signed by a present owner. Returns what is in force. */
@@ -138,10 +216,13 @@ export class Trust implements Directory {
       );
     }
     checkNotFromFuture("roster", "InvalidArgument", claims.iat, this.nowS());
-    const kept = await this.#store.putRoster(claims.seq, { statement, trustedOwners: this.owners() });
+    const past = this.#past.with(statement, this.#roster?.claims.owners);
+    const trustedOwners = this.owners();
+    const kept = await this.#store.putRoster(claims.seq, { statement, trustedOwners }, past.stored);
     if (kept.statement !== statement) {
       throw new CmdopError("InvalidArgument", "Another roster with the same or a higher seq came first.");
     }
+    this.#past = past;
     this.#adopt(statement, claims);
     return claims;
   }
@@ -151,21 +232,42 @@ export class Trust implements Directory {
   }
 
   machines(): readonly StoredMachine[] {
-    return [...this.#machines.values()].sort(
-      (a, b) => a.name.localeCompare(b.name) || (a.id < b.id ? -1 : 1),
-    );
+    return this.#machines.all();
   }
 
   machinesCalled(idOrName: string): readonly MachineIdentity[] {
-    const byId = this.#machines.get(idOrName);
-    if (byId !== undefined) return [byId];
-    return [...(this.#byName.get(idOrName)?.values() ?? [])];
+    return this.#machines.called(idOrName);
+  }
+
+  /** Keeps a machine record with a higher seq than the present one, signed by a present owner. Returns the machine as it is then. */
+  async putRecord(statement: string): Promise<StoredMachine> {
+    const record = await verifyMachineRecord(statement, this.owners());
+    const machine = await this.#store.putRecord(record, statement);
+    if (machine === undefined) {
+      throw new CmdopError("MachineUnknown", `No machine with the id ${record.id} has joined this relay.`);
+    }
+    if (machine.record !== statement) {
+      throw new CmdopError(
+        "InvalidArgument",
+        `This machine record has seq ${record.seq}; the one in force has ${machine.recordSeq}.`,
+        { next: `Look at the machine again, and sign it with seq ${machine.recordSeq + 1} or higher.` },
+      );
+    }
+    const { lastSeenMs, agentVersion } = this.#machines.get(machine.id) ?? machine;
+    this.#machines.keep({ ...machine, lastSeenMs, agentVersion });
+    return machine;
+  }
+
+  /** Forgets a machine. */
+  async removeMachine(id: string): Promise<void> {
+    this.#machines.forget(id);
+    await this.#store.removeMachine(id);
   }
 
   /** Takes one use of a join token for a machine. Undefined when none is left. */
   async join(use: JoinUse): Promise<StoredMachine | undefined> {
     const machine = await this.#store.join(use);
-    if (machine !== undefined) this.#keep(machine);
+    if (machine !== undefined) this.#machines.keep(machine);
     return machine;
   }
 
@@ -173,16 +275,8 @@ export class Trust implements Directory {
     const machine = this.#machines.get(machineId);
     if (machine === undefined) return;
     const lastSeenMs = Date.now();
-    this.#keep({ ...machine, lastSeenMs, agentVersion });
+    this.#machines.keep({ ...machine, lastSeenMs, agentVersion });
     await this.#store.seen(machineId, lastSeenMs, agentVersion);
-  }
-
-  #keep(machine: StoredMachine): void {
-    const before = this.#machines.get(machine.id);
-    if (before !== undefined) this.#byName.get(before.name)?.delete(machine.id);
-    this.#machines.set(machine.id, machine);
-    const namesakes = this.#byName.get(machine.name) ?? new Map<string, StoredMachine>();
-    this.#byName.set(machine.name, namesakes.set(machine.id, machine));
   }
 
   #adopt(statement: string, claims: RosterClaims): void {
@@ -191,6 +285,11 @@ export class Trust implements Directory {
     this.#revoked = new Set(claims.revoked);
     this.clock.observeOwner(claims.iat);
     // Some of them may have been signed by an owner who is none any more.
+    this.#forgetGrants();
+  }
+
+  #forgetGrants(): void {
+    this.#grantsEra = {};
     this.#grants.clear();
   }
 }

@@ -1,11 +1,14 @@
 import type { ClientHttp2Session } from "node:http2";
-import { CmdopError } from "@cmdop/proto";
+import { CmdopError, type ErrorCode, HEADERS, isErrorCode } from "@cmdop/proto";
 
 /** Bytes of a gRPC message's prefix: one for compression, four for the length. */
-const PREFIX_BYTES = 5;
+export const PREFIX_BYTES = 5;
 
 /** The largest answer that is read, in bytes: Hello's is a join token and little more. */
 const MAX_ANSWER_BYTES = 64 * 1024;
+
+/** An agent has answered, with an error of this code. */
+export class AgentRefusal extends CmdopError {}
 
 /** A method as far as a call needs it: the halves of two codecs. */
 export interface UnaryMethod<In, Out> {
@@ -17,6 +20,7 @@ export interface UnaryMethod<In, Out> {
 /**
  * One unary gRPC call on an HTTP/2 client session, framed by hand: grpc-js
  * clients own their connections and can't take one that somebody else dialled.
+ * Rejects with AgentRefusal where the agent said no, otherwise with LinkRefused.
  */
 export function unaryCall<In, Out>(
   session: ClientHttp2Session,
@@ -34,9 +38,12 @@ export function unaryCall<In, Out>(
     let length = 0;
     let status: unknown;
     let detail: unknown;
+    let code: ErrorCode | undefined;
     const note = (headers: Record<string, unknown>): void => {
       status = headers["grpc-status"] ?? status;
       detail = headers["grpc-message"] ?? detail;
+      const named = headers[HEADERS.error];
+      if (typeof named === "string" && isErrorCode(named)) code = named;
     };
     const fail = (why: string, cause?: unknown): void =>
       reject(new CmdopError("LinkRefused", `The agent did not answer ${path}: ${why}.`, { cause }));
@@ -53,6 +60,9 @@ export function unaryCall<In, Out>(
       fail(signal.aborted ? `nothing within ${timeoutMs} ms` : error.message, error),
     );
     request.once("close", () => {
+      if (status !== "0" && code !== undefined) {
+        return reject(new AgentRefusal(code, `The agent refuses ${path}: ${String(detail)}`));
+      }
       if (status !== "0") return fail(`status ${String(status)}, ${String(detail)}`);
       const answer = Buffer.concat(chunks);
       const isOneMessage =
@@ -64,9 +74,13 @@ export function unaryCall<In, Out>(
         fail("its message can't be read", thrown);
       }
     });
-    const body = serialize(message);
-    const prefix = Buffer.alloc(PREFIX_BYTES);
-    prefix.writeUInt32BE(body.length, 1);
-    request.end(Buffer.concat([prefix, body]));
+    request.end(framed(serialize(message)));
   });
+}
+
+/** A message as gRPC sends it: uncompressed, its length in front. */
+export function framed(body: Buffer): Buffer {
+  const prefix = Buffer.alloc(PREFIX_BYTES);
+  prefix.writeUInt32BE(body.length, 1);
+  return Buffer.concat([prefix, body]);
 }

@@ -12,7 +12,9 @@ import {
   verifyCallToken,
 } from "@cmdop/proto";
 import type { Directory, VerifiedGrant } from "./directory.ts";
+import type { FailedLogins, LoginAttempt } from "./failed-logins.ts";
 import { MAX_CACHED_TOKENS } from "./limits.ts";
+import type { ProvenKey } from "./recorder.ts";
 
 /** Who calls, proven. */
 export interface AuthenticatedCaller {
@@ -21,6 +23,15 @@ export interface AuthenticatedCaller {
   /** Absent for an owner, who needs none. */
   readonly grant: VerifiedGrant | undefined;
   readonly scopes: readonly Scope[];
+}
+
+/** One caller at the door. */
+export interface Login {
+  readonly authorization: string | undefined;
+  /** Where it comes from. */
+  readonly address: string;
+  /** Told which key has proven itself, also where it is refused after that: its grant has ended, say. */
+  readonly onProven: (key: ProvenKey) => void;
 }
 
 /** The longest token that is remembered, in bytes: ours have 300; JSON with spaces could be made to fill the cache. */
@@ -34,18 +45,49 @@ const BEARER = /^Bearer ([A-Za-z0-9._-]+)$/i;
  */
 export class Authenticator {
   readonly #directory: Directory;
+  readonly #failedLogins: FailedLogins;
   readonly #verified = new Map<string, CallToken>();
   // Calls that arrive together with the same new token wait for one check.
   readonly #verifying = new Map<string, Promise<CallToken>>();
 
-  constructor(directory: Directory) {
+  constructor(directory: Directory, failedLogins: FailedLogins) {
     this.#directory = directory;
+    this.#failedLogins = failedLogins;
   }
 
-  /** Throws Unauthenticated, TokenExpired, KeyUnknown, KeyRevoked, GrantRefused or GrantExpired. */
-  async authenticate(authorization: string | undefined): Promise<AuthenticatedCaller> {
+  /** Throws Unauthenticated, TokenExpired, KeyUnknown, KeyRevoked, GrantRefused, GrantExpired, or LimitExceeded after too many of those. */
+  async authenticate(login: Login): Promise<AuthenticatedCaller> {
+    const bearer = BEARER.exec(login.authorization ?? "")?.[1];
+    // A token that has proven itself costs no check, and so passes whatever others do in its key's name.
+    const attempt =
+      bearer !== undefined && this.#verified.has(bearer) ? undefined : this.#attempt(login, bearer);
+    let proven = false;
+    const onProven = (key: ProvenKey): void => {
+      proven = true;
+      login.onProven(key);
+    };
+    try {
+      const caller = await this.#authenticate({ ...login, onProven }, bearer);
+      attempt?.passed();
+      return caller;
+    } catch (thrown) {
+      // A store that fails says nothing about the caller.
+      if (CmdopError.from(thrown).code === "Internal") attempt?.passed();
+      else attempt?.failed(proven);
+      throw thrown;
+    }
+  }
+
+  #attempt({ address }: Login, bearer: string | undefined): LoginAttempt {
+    if (bearer === undefined) return this.#failedLogins.attempt(address, undefined, "");
+    return this.#failedLogins.attempt(address, claimedKeyId(bearer), bearer);
+  }
+
+  async #authenticate(
+    { authorization, onProven }: Login,
+    bearer: string | undefined,
+  ): Promise<AuthenticatedCaller> {
     const directory = this.#directory;
-    const bearer = BEARER.exec(authorization ?? "")?.[1];
     if (bearer === undefined) {
       throw new CmdopError(
         "Unauthenticated",
@@ -57,26 +99,32 @@ export class Authenticator {
     const keyId = callTokenKeyId(bearer);
     const { publicKey, grant } = await this.#standing(keyId);
     const token = this.#recall(bearer) ?? (await this.#verify(bearer, publicKey));
+    onProven({ id: keyId, name: grant?.claims.name ?? "" });
+    if (directory.isRevoked(keyId)) throw revoked();
     checkCallTokenTime(token, directory.nowS());
     // Which machine it is for is checked once it is known where the call goes.
     checkCallTokenAudience(token, directory.relayId, token.machine === null ? [] : [token.machine]);
-    if (grant !== undefined) checkGrantTime(grant.claims, directory.nowS());
+    if (grant !== undefined) {
+      checkGrantTime(grant.claims, directory.nowS());
+      directory.used(keyId);
+    }
     return { keyId, token, grant, scopes: grant?.claims.scopes ?? OWNER_SCOPES };
   }
 
   /** Resolves while a key may call; throws KeyUnknown, KeyRevoked, GrantRefused or GrantExpired. */
   async checkKey(keyId: KeyId): Promise<void> {
     const { grant } = await this.#standing(keyId);
+    if (this.#directory.isRevoked(keyId)) throw revoked();
     if (grant !== undefined) checkGrantTime(grant.claims, this.#directory.nowS());
   }
 
   async #standing(keyId: KeyId): Promise<{ publicKey: PublicKey; grant: VerifiedGrant | undefined }> {
     const directory = this.#directory;
-    if (directory.isRevoked(keyId)) throw new CmdopError("KeyRevoked", "The owner has revoked this key.");
     const owner = directory.ownerKey(keyId);
     if (owner !== undefined) return { publicKey: owner, grant: undefined };
     const grant = await directory.grantOf(keyId);
     if (grant === undefined) {
+      if (directory.isRevoked(keyId)) throw revoked();
       throw new CmdopError("KeyUnknown", `This relay knows no key ${keyId}: its grant was never put here.`);
     }
     return { publicKey: grant.claims.key, grant };
@@ -110,5 +158,19 @@ export class Authenticator {
     this.#verified.set(bearer, token);
     const [oldest] = this.#verified.keys();
     if (this.#verified.size > MAX_CACHED_TOKENS && oldest !== undefined) this.#verified.delete(oldest);
+  }
+}
+
+function revoked(): CmdopError {
+  return new CmdopError("KeyRevoked", "This key has been revoked.");
+}
+
+/** The key id that a token claims; undefined where it is no token at all, which its verification will say. */
+function claimedKeyId(bearer: string): KeyId | undefined {
+  try {
+    return callTokenKeyId(bearer);
+  } catch (thrown) {
+    if (thrown instanceof CmdopError) return undefined;
+    throw thrown;
   }
 }

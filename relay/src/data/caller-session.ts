@@ -38,6 +38,7 @@ import {
   type Times,
 } from "./limits.ts";
 import { type ProxiedCall, proxy } from "./proxy.ts";
+import type { ProvenKey, RecordedCall, Recorder } from "./recorder.ts";
 import { route } from "./route.ts";
 import type { Upstream } from "./upstream.ts";
 
@@ -46,6 +47,7 @@ export interface FrontServices {
   readonly directory: Directory;
   readonly authenticator: Authenticator;
   readonly budget: Budget;
+  readonly recorder: Recorder;
   /** The link of a machine; throws MachineOffline. */
   readonly machineUpstream: (machine: MachineIdentity, lane: LaneName) => Upstream;
   /** The relay's own services. */
@@ -64,12 +66,19 @@ export interface CallerSessionOptions extends FrontServices {
   readonly onClose: () => void;
 }
 
+/** What is found out about a call on its way, for its record. */
+interface Attempt {
+  key: ProvenKey | undefined;
+  record: RecordedCall | undefined;
+}
+
 /** One caller's connection: each of its calls is authenticated, routed and piped on its own. */
 export class CallerSession {
   readonly #options: CallerSessionOptions;
   readonly #session: ServerHttp2Session;
   readonly #connection: DrainingDuplex;
   readonly #stopWatching: () => void;
+  readonly #address: string;
   #openStreams = 0;
   #refusals = 0;
   #idleTimer: NodeJS.Timeout | undefined;
@@ -80,6 +89,7 @@ export class CallerSession {
   constructor(options: CallerSessionOptions) {
     this.#options = options;
     const { tls, raw, times } = options;
+    this.#address = raw.remoteAddress ?? "";
     this.#connection = new DrainingDuplex(tls, {
       maxUnsentBytes: MAX_UNSENT_TO_STRANGER_BYTES,
       onFull: () =>
@@ -145,16 +155,18 @@ export class CallerSession {
       this.#openStreams -= 1;
       if (this.#openStreams === 0 && this.#known !== undefined && !this.#closed) this.#awaitNextCall();
     });
-    this.#handle(stream, headers).catch((thrown) => {
+    const attempt: Attempt = { key: undefined, record: undefined };
+    this.#handle(stream, headers, attempt).catch((thrown) => {
       const error = CmdopError.from(thrown);
+      this.#recordFailure(headers, attempt, error);
       if (error.code === "Internal") this.#options.log.error("call failed", { message: error.message });
       answerError(stream, error);
       if (this.#known === undefined) this.#noteRefusal();
     });
   }
 
-  async #handle(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
-    const { directory, authenticator, budget, machineUpstream, relayUpstream } = this.#options;
+  async #handle(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, attempt: Attempt): Promise<void> {
+    const { directory, authenticator, budget, recorder, machineUpstream, relayUpstream } = this.#options;
     checkHeaderBytes(headers);
     const path = headerOf(headers, ":path") ?? "";
     const rule = methodRule(path);
@@ -172,11 +184,19 @@ export class CallerSession {
     do {
       // Owners and revocations may change while signatures are checked: what counts is what holds when the call is counted.
       rosterSeq = directory.rosterSeq();
-      caller = await authenticator.authenticate(headerOf(headers, HEADERS.authorization));
+      caller = await authenticator.authenticate({
+        authorization: headerOf(headers, HEADERS.authorization),
+        address: this.#address,
+        onProven: (key) => {
+          attempt.key = key;
+        },
+      });
     } while (directory.rosterSeq() !== rosterSeq);
     this.#becomeKnown(caller.keyId);
     const destination = route(directory, caller, path, rule, headerOf(headers, HEADERS.machine));
-    if (stream.closed || stream.destroyed) return;
+    if (stream.closed || stream.destroyed) {
+      throw new CmdopError("Canceled", "The caller left before the call went on.");
+    }
     const upstream =
       destination.kind === "relay" ? relayUpstream() : machineUpstream(destination.machine, rule.lane);
     this.#raiseTo(rule.lane);
@@ -190,24 +210,48 @@ export class CallerSession {
       drop: () => call?.drop(),
     };
     try {
+      const record = recorder.begin({
+        caller,
+        address: this.#address,
+        method: path,
+        machine: destination.kind === "machine" ? destination.machine : undefined,
+      });
+      attempt.record = record;
       call = proxy({
         caller: stream,
         upstream,
         headers: requestHeaders(headers, path, {
           ...(caller.grant === undefined ? {} : { [HEADERS.grant]: caller.grant.statement }),
           ...(destination.kind === "relay" ? { [HEADERS.caller]: caller.keyId } : {}),
+          [HEADERS.call]: record.id,
         }),
         maxRequestBytes: rule.maxRequestBytes ?? DEFAULT_MAX_REQUEST_BYTES,
         onHold: (holding) => (holding ? budget.hold(holder) : budget.release(holder)),
-        onEnd: (canceled) => {
+        onEnd: (ending) => {
           release();
-          if (canceled) budget.noteCancel(caller.keyId);
+          record.end(ending);
+          if (ending.canceled) budget.noteCancel(caller.keyId);
         },
       });
     } catch (thrown) {
       release();
       throw thrown;
     }
+  }
+
+  /** A call that did not go on is over: what was begun has its end, everything else was refused. */
+  #recordFailure(headers: IncomingHttpHeaders, { key, record }: Attempt, { code }: CmdopError): void {
+    if (record !== undefined) {
+      record.end({ code, bytesIn: 0, bytesOut: 0 });
+      return;
+    }
+    this.#options.recorder.refused({
+      key,
+      address: this.#address,
+      method: headerOf(headers, ":path") ?? "",
+      machine: headerOf(headers, HEADERS.machine),
+      code,
+    });
   }
 
   /** The first good token makes the connection its key's. */

@@ -19,6 +19,8 @@ export interface Directory {
   ownerKey(keyId: KeyId): PublicKey | undefined;
   /** The grant of a key, verified; undefined when there is none. Throws GrantRefused when its signer is no owner any more. */
   grantOf(keyId: KeyId): Promise<VerifiedGrant | undefined>;
+  /** Takes note that a key with a grant has called, proven. */
+  used(keyId: KeyId): void;
   /** The machines with this id, or with this name. */
   machinesCalled(idOrName: string): readonly MachineIdentity[];
   /** All machines, sorted by name. */

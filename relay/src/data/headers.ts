@@ -1,5 +1,5 @@
-import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
-import { CALLER_HEADERS, CmdopError, HEADER_PREFIX, MAX_FRONT_HEADER_BYTES } from "@cmdop/proto";
+import { type IncomingHttpHeaders, type OutgoingHttpHeaders, sensitiveHeaders } from "node:http2";
+import { CALLER_HEADERS, CmdopError, HEADER_PREFIX, HEADERS, MAX_FRONT_HEADER_BYTES } from "@cmdop/proto";
 
 /** Headers that speak about one connection and end with it (RFC 9110, 7.6.1); `te: trailers` is part of gRPC. */
 const HOP_HEADERS = new Set([
@@ -41,6 +41,9 @@ export function headerOf(headers: IncomingHttpHeaders, name: string): string | u
   return typeof value === "string" ? value : undefined;
 }
 
+/** Another one with every call: in the link's table of headers each would push out a token or a grant that comes again. */
+const NEVER_INDEXED = [HEADERS.call];
+
 /** A caller's headers as they go on: what only the relay may say comes from `added`. */
 export function requestHeaders(
   received: IncomingHttpHeaders,
@@ -52,6 +55,7 @@ export function requestHeaders(
     ":path": path,
     ":scheme": "http",
     ":authority": "cmdop",
+    [sensitiveHeaders]: NEVER_INDEXED,
   };
   for (const [name, value] of Object.entries(received)) {
     if (name.startsWith(":") || HOP_HEADERS.has(name)) continue;

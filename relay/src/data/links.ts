@@ -10,6 +10,8 @@ export interface LinksOptions {
   readonly greet: Greet;
   readonly times: Times;
   readonly log: Log;
+  /** Called when a link has come up, and calls are routed to it. */
+  readonly onUp?: ((link: Link) => void) | undefined;
   /** Called when a link comes up, and when one that was up has ended. */
   readonly onSeen: (admission: Admission) => void;
 }
@@ -96,6 +98,7 @@ export class Links {
     this.#table.set(machineId, { ...this.#table.get(machineId), [lane]: link });
     this.#options.log.info("link up", { machine: admission.machineName, id: machineId, lane, bootId });
     this.#options.onSeen(admission);
+    this.#options.onUp?.(link);
   }
 
   #changed(link: Link, state: LinkState, before: LinkState): void {

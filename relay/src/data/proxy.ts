@@ -6,7 +6,9 @@ import {
 } from "node:http2";
 import { CmdopError, errorTrailers } from "@cmdop/proto";
 import { answerError, stopReceiving } from "./answer.ts";
+import { callCode } from "./call-code.ts";
 import { responseHeaders } from "./headers.ts";
+import type { CallCode, CallEnding } from "./recorder.ts";
 import type { Upstream } from "./upstream.ts";
 
 /** A call on its way through the relay. */
@@ -33,8 +35,8 @@ export interface ProxyOptions {
    * whole has begun. Called with false when that is over.
    */
   readonly onHold: (holding: boolean) => void;
-  /** Called once, when the caller's side is over; whether the upstream saw a reset that was the caller's doing. */
-  readonly onEnd: (canceled: boolean) => void;
+  /** Called once, when the caller's side is over; `canceled`: the upstream saw a reset that was the caller's doing. */
+  readonly onEnd: (ending: CallEnding & { readonly canceled: boolean }) => void;
 }
 
 /**
@@ -51,6 +53,9 @@ export function proxy(options: ProxyOptions): ProxiedCall {
   let complete = false;
   let canceled = false;
   let requestBytes = 0;
+  let responseBytes = 0;
+  /** How it ended for the caller: the first reason counts. */
+  let code: CallCode | undefined;
   const reasons = new Set<"caller paused" | "request paused" | "request begun">();
 
   const hold = (reason: "caller paused" | "request paused" | "request begun", holds: boolean): void => {
@@ -65,6 +70,7 @@ export function proxy(options: ProxyOptions): ProxiedCall {
     // The whole answer is here: only the caller is still reading it, and the upstream may go.
     if (trailers !== undefined) return;
     failure = error;
+    code ??= error.code;
     cancel.abort();
     if (caller.headersSent) caller.end();
     else answerError(caller, error);
@@ -99,6 +105,7 @@ export function proxy(options: ProxyOptions): ProxiedCall {
     if (!caller.aborted) request.end();
   });
   const leave = (): void => {
+    if (!complete) code ??= "Canceled";
     canceled ||= failure === undefined && !complete;
     cancel.abort();
   };
@@ -109,7 +116,7 @@ export function proxy(options: ProxyOptions): ProxiedCall {
     hold("caller paused", false);
     hold("request paused", false);
     hold("request begun", false);
-    onEnd(canceled);
+    onEnd({ canceled, code: code ?? "Canceled", bytesIn: requestBytes, bytesOut: responseBytes });
   });
 
   request.once("trailers", (received) => {
@@ -129,6 +136,7 @@ export function proxy(options: ProxyOptions): ProxiedCall {
     }
     if (isWhole) {
       complete = true;
+      code ??= callCode(received);
       stopReceiving(caller);
       return;
     }
@@ -136,6 +144,7 @@ export function proxy(options: ProxyOptions): ProxiedCall {
       // The last words of a stream that was reset: there must be none.
       if (caller.closed || caller.destroyed) return;
       complete ||= failure === undefined;
+      code ??= trailers === undefined ? unfinished().code : callCode(trailers);
       try {
         caller.sendTrailers(
           failure === undefined && trailers !== undefined
@@ -149,6 +158,7 @@ export function proxy(options: ProxyOptions): ProxiedCall {
     });
     // Content can arrive before the headers' event; sent on then, it would be answered without trailers.
     request.on("data", (chunk: Buffer) => {
+      responseBytes += chunk.length;
       if (caller.writable && !caller.write(chunk)) {
         request.pause();
         hold("request paused", true);
@@ -173,7 +183,10 @@ export function proxy(options: ProxyOptions): ProxiedCall {
     // A stream that a closing peer never looked at: grpc-js would repeat the call by itself if it were told.
     else if (rstCode === constants.NGHTTP2_REFUSED_STREAM) fail(refusedStream());
     else if (rstCode === undefined || rstCode === constants.NGHTTP2_NO_ERROR) fail(unfinished());
-    else reset(rstCode);
+    else {
+      code ??= rstCode === constants.NGHTTP2_CANCEL ? "Canceled" : "LinkLost";
+      reset(rstCode);
+    }
   });
 
   return {
@@ -184,6 +197,7 @@ export function proxy(options: ProxyOptions): ProxiedCall {
       Math.max(request.writableLength, reasons.has("request begun") ? requestBytes : 0),
     fail,
     drop() {
+      code ??= "LimitExceeded";
       cancel.abort();
       reset(constants.NGHTTP2_ENHANCE_YOUR_CALM);
     },

@@ -1,4 +1,4 @@
-import { isIPv6 } from "node:net";
+import { addressGroup } from "./address-group.ts";
 
 /** A connection that has not shown a credential yet. */
 interface Stranger {
@@ -30,7 +30,7 @@ export class Strangers {
 
   /** Takes a stranger in, throwing out others where there is no room. Call what it returns once it is known, or gone. */
   add(address: string, evict: () => void): () => void {
-    const stranger = { group: groupOf(address), evict };
+    const stranger = { group: addressGroup(address), evict };
     const group = this.#groups.get(stranger.group) ?? new Set();
     this.#groups.set(stranger.group, group.add(stranger));
     this.#all.add(stranger);
@@ -52,14 +52,4 @@ export class Strangers {
     group?.delete(stranger);
     if (group?.size === 0) this.#groups.delete(stranger.group);
   }
-}
-
-/** One host of IPv6 has a whole /64 to call from, so that counts as one address. */
-function groupOf(address: string): string {
-  if (!isIPv6(address) || address.startsWith("::ffff:")) return address;
-  const [head = "", tail = ""] = (address.split("%")[0] ?? "").split("::");
-  const before = head.split(":");
-  const after = tail.split(":").filter((group) => group !== "");
-  const zeros = Array<string>(Math.max(0, 8 - before.length - after.length)).fill("0");
-  return [...before, ...zeros, ...after].slice(0, 4).join(":");
 }

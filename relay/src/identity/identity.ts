@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { SecureContextOptions } from "node:tls";
 import { CmdopError, relayIdOf, relayIdSchema } from "@cmdop/proto";
 import { type Credential, createCa, createLeaf } from "./certificates.ts";
+import { checkPrivateFile } from "./private-file.ts";
 
 /** Life of the CA, in days: its key is the relay's id, and no client ever looks at its end. */
 const CA_LIFETIME_DAYS = 30 * 365;
@@ -79,6 +80,10 @@ function dnsNames(certificate: X509Certificate): string[] {
 async function loadOrCreateCa(stateDir: string): Promise<Credential> {
   await makeStateDir(stateDir);
   const file = join(stateDir, "ca.pem");
+  checkPrivateFile(
+    file,
+    "who has read it can pose as this relay; deleting it makes another relay of this one.",
+  );
   const pem = await readFile(file, "utf8").catch((thrown) => {
     if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return undefined;
     throw thrown;

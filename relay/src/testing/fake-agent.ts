@@ -30,6 +30,7 @@ import {
   signHello,
 } from "@cmdop/proto";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { answerError } from "../data/answer.ts";
 
 /** How a fake agent dials and what it says. */
 export interface FakeAgentOptions {
@@ -44,6 +45,8 @@ export interface FakeAgentOptions {
   readonly socket?: Socket;
   /** Signs something else than it should. */
   readonly forged?: boolean;
+  /** Its audit chain, as a test tells it; without one it keeps none. Not with onStream. */
+  readonly audit?: Handlers<typeof Link, undefined>["audit"];
 }
 
 /** An agent's link as the tests see it. */
@@ -88,10 +91,7 @@ export async function dialAgent(options: FakeAgentOptions): Promise<FakeAgent> {
       } else welcomed.reject(new CmdopError("LinkRefused", refusedReason, { next: refusedCode }));
       return { rosterSeq: 0n };
     },
-    // biome-ignore lint/correctness/useYield: it refuses
-    async *audit() {
-      throw new CmdopError("Unimplemented", "a fake agent keeps no audit chain");
-    },
+    audit: options.audit ?? noAudit,
   };
   const calls: FakeAgent["calls"] = [];
   const { onStream } = options;
@@ -119,6 +119,12 @@ export async function dialAgent(options: FakeAgentOptions): Promise<FakeAgent> {
     throw thrown;
   }
 }
+
+const noAudit = (): AsyncIterable<never> => ({
+  [Symbol.asyncIterator]: () => ({
+    next: () => Promise.reject(new CmdopError("Unimplemented", "a fake agent keeps no audit chain")),
+  }),
+});
 
 function serveGrpc(
   tls: TLSSocket,
@@ -168,6 +174,8 @@ function serveRaw(
     const path = String(headers[":path"]);
     if (path === "/cmdop.v1.Link/Hello" || path === "/cmdop.v1.Link/Welcome") {
       answerLink(stream, path, link).catch((thrown) => stream.destroy(thrown));
+    } else if (path === "/cmdop.v1.Link/Audit") {
+      answerError(stream, new CmdopError("Unimplemented", "it keeps no audit chain"));
     } else onStream(stream, headers);
   });
   return { session, close: () => session.close() };

@@ -69,6 +69,8 @@ export async function dialHostileAgent(options: {
     } else if (stream === 3) {
       respond(stream, codec(welcome.output).serialize({}));
       welcomed.resolve();
+    } else if (stream === 5) {
+      // The relay asks for its audit chain: the answer is for its calls.
     } else if (trailers === undefined) {
       tls.write(http2Frame(HEADERS, END_HEADERS | END_STREAM, stream, answer));
     } else {

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
 import {
+  Audit,
   CALLER_ALPN,
   connectToRelay,
   createClient,
@@ -59,6 +60,7 @@ export interface Caller {
   readonly machines: ServiceClient<typeof Machines>;
   readonly keys: ServiceClient<typeof Keys>;
   readonly roster: ServiceClient<typeof Roster>;
+  readonly audit: ServiceClient<typeof Audit>;
   /** The headers of a call to a machine; none: to the relay itself. */
   headers(machine?: string): Promise<Record<string, string>>;
   close(): void;
@@ -199,6 +201,7 @@ export class World implements AsyncDisposable {
       machines: service(Machines),
       keys: service(Keys),
       roster: service(Roster),
+      audit: service(Audit),
       headers: async (machine) => ({
         [HEADERS.authorization]: `Bearer ${await signCallToken({ relayId: this.relay.id, machine: machine ?? null }, key, nowS())}`,
         ...(machine === undefined ? {} : { [HEADERS.machine]: machine }),

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { Agent as AgentService, CmdopError, AgentType as WireType } from "@cmdop/proto";
+import { Agent as AgentService, CmdopError, WIRE_AGENT_TYPES } from "@cmdop/proto";
 import type { z } from "zod";
 import type { MachineCaller } from "../connection/caller.ts";
 import type { EventsMethod } from "../terminal/follow.ts";
@@ -8,15 +8,7 @@ import { CollectedRun } from "./collect-run.ts";
 import { cancelRun, followRun } from "./follow-run.ts";
 import { jsonSchemaOf, parseOutput } from "./output-schema.ts";
 import { RunError } from "./run-error.ts";
-import type { AgentType, ResumeRunOptions, RunEnd, RunOptions, RunResult, RunStreamEvent } from "./types.ts";
-
-const TYPES: Readonly<Record<AgentType, WireType>> = {
-  chat: WireType.CHAT,
-  terminal: WireType.TERMINAL,
-  command: WireType.COMMAND,
-  router: WireType.ROUTER,
-  planner: WireType.PLANNER,
-};
+import type { ResumeRunOptions, RunEnd, RunOptions, RunResult, RunStreamEvent } from "./types.ts";
 
 /** LLM agents on one machine, with that machine's own model. */
 export class Agent {
@@ -56,7 +48,7 @@ export class Agent {
     const request = {
       runId,
       prompt,
-      agentType: TYPES[agentType],
+      agentType: WIRE_AGENT_TYPES[agentType],
       outputSchema: outputSchema === undefined ? "" : jsonSchemaOf(outputSchema),
       maxSteps,
       maxTokens,

@@ -1,38 +1,25 @@
 import {
   type ApiKey,
   bytes32Schema,
+  CmdopError,
   DEFAULT_GRANT_LIFETIME_S,
   formatApiKey,
   type Grant,
   generateKeyPair,
   Keys as KeysService,
   type MachineSelector,
-  type Scope,
   signGrant,
+  thumbprint,
+  verifyGrant,
 } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
+import { keptKeys, keyInfo } from "./kept-keys.ts";
+import type { CreatedKey, CreateKeyOptions, KeyInfo, RotateKeyOptions, StoppedKey } from "./key-types.ts";
 import { type MachineStatus, machineStatus } from "./machines.ts";
+import type { Roster } from "./roster.ts";
 
-/** What a new key may do. */
-export interface CreateKeyOptions {
-  /** What people call the key. */
-  readonly name: string;
-  readonly scopes: readonly Scope[];
-  /** Machines that it reaches: ids, names, names with `*`, or selectors. */
-  readonly machines: readonly (string | MachineSelector)[];
-  /** Directories that its files scopes are bound to; everywhere unless given. */
-  readonly paths?: readonly string[] | undefined;
-  /** Life of the key in seconds; 90 days unless given. */
-  readonly expiresInS?: number | undefined;
-}
-
-/** A new key. The only copy of the secret. */
-export interface CreatedKey {
-  readonly apiKey: string;
-  readonly keyId: string;
-  /** When it ends, in milliseconds since 1970. */
-  readonly expiresAtMs: number;
-}
+/** Ids that one error shows. */
+const MAX_IDS_SHOWN = 10;
 
 /** The calling key, as the relay knows it. */
 export interface WhoAmI {
@@ -51,33 +38,138 @@ export interface WhoAmI {
 export class Keys {
   readonly #relay: MachineCaller;
   readonly #apiKey: () => ApiKey;
+  readonly #roster: Roster;
 
-  constructor(relay: MachineCaller, apiKey: () => ApiKey) {
+  constructor(relay: MachineCaller, apiKey: () => ApiKey, roster: Roster) {
     this.#relay = relay;
     this.#apiKey = apiKey;
+    this.#roster = roster;
   }
 
-  /** Makes a key and gives its grant, signed here, to the relay. Needs a client made with the owner's key. */
+  /**
+   * Makes a key and gives its grant, signed here, to the relay. Needs a client made with the owner's key.
+   * @throws CmdopError InvalidArgument, PermissionDenied
+   */
   async create(options: CreateKeyOptions): Promise<CreatedKey> {
-    const { key: owner, relay } = this.#apiKey();
-    const key = generateKeyPair();
-    const iat = Math.floor(Date.now() / 1000);
-    const notAfter = iat + (options.expiresInS ?? DEFAULT_GRANT_LIFETIME_S);
-    const claims: Grant = {
-      key: key.publicKey,
-      name: options.name,
-      scopes: [...options.scopes],
-      machines: options.machines.map(selector),
-      ...(options.paths === undefined ? {} : { paths: [...options.paths] }),
-      iat,
-      not_after: notAfter,
-    };
-    const grant = await signGrant(claims, owner);
-    const service = this.#relay.client(KeysService);
-    const { keyId } = await this.#relay.invoke("/cmdop.relay.v1.Keys/Put", (call) =>
-      service.put({ grant }, call),
+    const { machines = [], labels, paths, jobs } = options;
+    const selectors = machines.map(selector);
+    if (labels !== undefined && Object.keys(labels).length > 0) selectors.push({ labels: { ...labels } });
+    if (selectors.length === 0) {
+      throw new CmdopError("InvalidArgument", `The key ${options.name} would reach no machine.`, {
+        next: "Say which machines (ids, names, * for all) or which labels it is for.",
+      });
+    }
+    const lifetimeS = options.expiresInS ?? DEFAULT_GRANT_LIFETIME_S;
+    if (!Number.isSafeInteger(lifetimeS) || lifetimeS < 1) {
+      throw new CmdopError(
+        "InvalidArgument",
+        `A key lives a whole number of seconds, at least 1, not ${lifetimeS}.`,
+      );
+    }
+    return this.#grant(
+      {
+        name: options.name,
+        scopes: [...options.scopes],
+        machines: selectors,
+        ...(paths === undefined ? {} : { paths: [...paths] }),
+        ...(jobs === undefined ? {} : { jobs }),
+      },
+      lifetimeS,
     );
-    return { apiKey: formatApiKey({ key, relay }), keyId, expiresAtMs: notAfter * 1000 };
+  }
+
+  /** The keys that the relay keeps, ended and revoked ones too, sorted by id. Needs the scope admin, or the owner's key. */
+  async list(): Promise<KeyInfo[]> {
+    const keys: KeyInfo[] = [];
+    for await (const kept of keptKeys(this.#relay)) keys.push(keyInfo(kept));
+    return keys;
+  }
+
+  /**
+   * One key, by its id or its name. Of several with one name the one that is active.
+   * @throws CmdopError NotFound; InvalidArgument when several are called so
+   */
+  async show(idOrName: string): Promise<KeyInfo> {
+    if (bytes32Schema.safeParse(idOrName).success) {
+      for await (const kept of keptKeys(this.#relay, idOrName)) {
+        if (kept.keyId === idOrName) return keyInfo(kept);
+      }
+    }
+    const named: KeyInfo[] = [];
+    for await (const kept of keptKeys(this.#relay)) {
+      const key = keyInfo(kept);
+      if (key.name === idOrName) named.push(key);
+    }
+    const active = named.filter(({ state }) => state === "active");
+    const [key, namesake] = active.length > 0 ? active : named;
+    if (key === undefined) {
+      throw new CmdopError(
+        "NotFound",
+        `This relay knows no key with the id or the name ${JSON.stringify(idOrName)}.`,
+        {
+          next: "List the keys: cmdop keys list, or client.keys.list().",
+        },
+      );
+    }
+    if (namesake !== undefined) {
+      const ids = (active.length > 0 ? active : named).map(({ keyId }) => keyId);
+      throw new CmdopError(
+        "InvalidArgument",
+        `${ids.length} keys are called ${idOrName}: ${ids.slice(0, MAX_IDS_SHOWN).join(", ")}${ids.length > MAX_IDS_SHOWN ? ", …" : ""}.`,
+        { next: "Say which by its id." },
+      );
+    }
+    return key;
+  }
+
+  /**
+   * Stops a key for good. With the owner's key it is revoked: a new roster tells
+   * every machine. With a key that has the scope admin it is blocked: this relay
+   * refuses it, and machines hear of it only when an owner revokes it too.
+   */
+  async revoke(idOrName: string): Promise<StoppedKey> {
+    const isOwner = await this.#roster.namesMe();
+    // An id needs no look-up: a key that this relay has never heard of can be revoked as well.
+    const isId = bytes32Schema.safeParse(idOrName).success;
+    const keyId = isId ? idOrName : (await this.show(idOrName)).keyId;
+    if (isOwner) {
+      await this.#roster.revoke(keyId);
+      return { keyId, how: "revoked" };
+    }
+    const service = this.#relay.client(KeysService);
+    await this.#relay.invoke("/cmdop.relay.v1.Keys/Block", (call) => service.block({ keyId }, call));
+    return { keyId, how: "blocked" };
+  }
+
+  /**
+   * Makes a new key with the same grant, for as long again as the old one was
+   * made for, and revokes the old one. Needs the owner's key.
+   */
+  async rotate(idOrName: string, { keepOld = false }: RotateKeyOptions = {}): Promise<CreatedKey> {
+    const old = await this.show(idOrName);
+    if (old.state === "revoked" || old.state === "blocked") {
+      throw new CmdopError("KeyRevoked", `The key ${old.name} (${old.keyId}) is ${old.state}.`, {
+        next: "Make a new key instead: it may do only what you say now.",
+      });
+    }
+    // What is about to be signed must have been signed by an owner before, whatever the relay shows.
+    const grant = await verifyGrant(old.grant, (await this.#roster.verified()).owners);
+    if (thumbprint(grant.key) !== old.keyId) {
+      throw new CmdopError("GrantRefused", `The relay shows another key's grant for ${old.keyId}.`);
+    }
+    const { key: _key, iat, not_after, ...terms } = grant;
+    const created = await this.#grant(terms, not_after - iat);
+    if (keepOld) return created;
+    try {
+      await this.#roster.revoke(old.keyId);
+    } catch (cause) {
+      const { message } = CmdopError.from(cause);
+      throw new CmdopError("OutcomeUnknown", `The old key ${old.keyId} may still be in force: ${message}`, {
+        next: `Revoke it again. The new key ${created.keyId} was made, but nobody has it: revoke it too, and rotate again.`,
+        cause,
+      });
+    }
+    return created;
   }
 
   /** Who this client is to the relay, and what it reaches. */
@@ -95,6 +187,19 @@ export class Keys {
       expiresAtMs: notAfter === 0 ? null : notAfter * 1000,
       machines: machines.map(machineStatus),
     };
+  }
+
+  async #grant(terms: Omit<Grant, "key" | "iat" | "not_after">, lifetimeS: number): Promise<CreatedKey> {
+    const { key: owner, relay } = this.#apiKey();
+    const key = generateKeyPair();
+    const iat = Math.floor(Date.now() / 1000);
+    const notAfter = iat + lifetimeS;
+    const grant = await signGrant({ key: key.publicKey, ...terms, iat, not_after: notAfter }, owner);
+    const service = this.#relay.client(KeysService);
+    const { keyId } = await this.#relay.invoke("/cmdop.relay.v1.Keys/Put", (call) =>
+      service.put({ grant }, call),
+    );
+    return { apiKey: formatApiKey({ key, relay }), keyId, expiresAtMs: notAfter * 1000 };
   }
 }
 

@@ -1,5 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { type ApiKey, type MachineSummary, Machines as MachinesService, signJoinToken } from "@cmdop/proto";
+import {
+  type ApiKey,
+  CmdopError,
+  type MachineSummary,
+  Machines as MachinesService,
+  signJoinToken,
+  signMachineRecord,
+} from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
 
 /** A machine, as the relay sees it. */
@@ -26,8 +33,26 @@ export interface JoinTokenOptions {
   readonly uses?: number | undefined;
 }
 
+/** Which labels are to change. */
+export interface LabelOptions {
+  /** Labels to give, or to give another value. */
+  readonly set?: Readonly<Record<string, string>> | undefined;
+  /** Labels to take away. */
+  readonly remove?: readonly string[] | undefined;
+}
+
+/** What the owner says of a machine from now on. */
+export interface NamedMachine {
+  readonly id: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
 /** Life of a join token in seconds, unless the owner says otherwise. */
 const JOIN_TOKEN_LIFETIME_S = 60 * 60;
+
+/** Times that a record is signed anew because another owner's came first. */
+const MAX_LOST_RACES = 8;
 
 /** The machines of a relay. */
 export class Machines {
@@ -41,11 +66,53 @@ export class Machines {
 
   /** The machines that this key reaches, sorted by name. */
   async list(): Promise<MachineStatus[]> {
+    return (await this.#summaries()).map(machineStatus);
+  }
+
+  /**
+   * One machine, by its id or name.
+   * @throws CmdopError MachineUnknown, MachineAmbiguous
+   */
+  async find(idOrName: string): Promise<MachineStatus> {
+    return machineStatus(named(await this.#summaries(), idOrName));
+  }
+
+  /**
+   * Gives a machine another name. What it can be called changes at once; keys that
+   * are granted the old name reach it no longer. Needs the owner's key.
+   * @throws CmdopError AlreadyExists when another machine has that name
+   */
+  rename(idOrName: string, newName: string): Promise<NamedMachine> {
+    return this.#change(idOrName, (machine, others) => {
+      if (others.some(({ id, name }) => name === newName && id !== machine.id)) {
+        throw new CmdopError("AlreadyExists", `Another machine is called ${JSON.stringify(newName)}.`);
+      }
+      return { name: newName, labels: machine.labels };
+    });
+  }
+
+  /**
+   * Changes a machine's labels; grants for labels reach it by them. Needs the owner's
+   * key. What it returns is what was signed: the labels that stay are those that
+   * the relay showed.
+   */
+  label(idOrName: string, { set = {}, remove = [] }: LabelOptions): Promise<NamedMachine> {
+    return this.#change(idOrName, ({ name, labels }) => ({
+      name,
+      labels: {
+        ...Object.fromEntries(Object.entries(labels).filter(([label]) => !remove.includes(label))),
+        ...set,
+      },
+    }));
+  }
+
+  /** Forgets a machine and ends its links; it comes back only with a new join token. Needs the scope admin. */
+  async remove(idOrName: string): Promise<void> {
+    const { id } = await this.find(idOrName);
     const service = this.#relay.client(MachinesService);
-    const { machines } = await this.#relay.invoke("/cmdop.relay.v1.Machines/List", (call) =>
-      service.list({}, call),
+    await this.#relay.invoke("/cmdop.relay.v1.Machines/Remove", (call) =>
+      service.remove({ machineId: id }, call),
     );
-    return machines.map(machineStatus);
   }
 
   /** A token with which a machine joins. Needs a client made with the owner's key; nothing is sent. */
@@ -64,6 +131,62 @@ export class Machines {
     };
     return signJoinToken(claims, key);
   }
+
+  async #change(
+    idOrName: string,
+    change: (
+      machine: MachineSummary,
+      all: readonly MachineSummary[],
+    ) => { name: string; labels: Record<string, string> },
+  ): Promise<NamedMachine> {
+    const service = this.#relay.client(MachinesService);
+    let machineCalled = idOrName;
+    for (let race = 1; ; race += 1) {
+      const all = await this.#summaries();
+      const machine = named(all, machineCalled);
+      // Whoever came first may have renamed it.
+      machineCalled = machine.id;
+      const wanted = { id: machine.id, ...change(machine, all) };
+      const seq = Number(machine.recordSeq) + 1;
+      const record = await signMachineRecord({ ...wanted, seq }, this.#apiKey().key);
+      try {
+        await this.#relay.invoke("/cmdop.relay.v1.Machines/Put", (call) => service.put({ record }, call));
+        return wanted;
+      } catch (thrown) {
+        const error = CmdopError.from(thrown);
+        if (error.code !== "InvalidArgument" || race >= MAX_LOST_RACES) throw error;
+        const now = named(await this.#summaries(), machine.id);
+        if (now.recordSeq < seq) throw error;
+      }
+    }
+  }
+
+  async #summaries(): Promise<MachineSummary[]> {
+    const service = this.#relay.client(MachinesService);
+    const { machines } = await this.#relay.invoke("/cmdop.relay.v1.Machines/List", (call) =>
+      service.list({}, call),
+    );
+    return machines;
+  }
+}
+
+function named(machines: readonly MachineSummary[], idOrName: string): MachineSummary {
+  const byId = machines.find(({ id }) => id === idOrName);
+  if (byId !== undefined) return byId;
+  const [machine, namesake] = machines.filter(({ name }) => name === idOrName);
+  if (machine === undefined) {
+    throw new CmdopError(
+      "MachineUnknown",
+      `This key reaches no machine that is called ${JSON.stringify(idOrName)}.`,
+    );
+  }
+  if (namesake !== undefined) {
+    throw new CmdopError(
+      "MachineAmbiguous",
+      `Several machines are called ${idOrName}: ${machine.id}, ${namesake.id}, …`,
+    );
+  }
+  return machine;
 }
 
 /** A machine of the wire as the SDK gives it. */

@@ -1,10 +1,33 @@
-import { type ApiKey, CmdopError, type PublicKey, Roster as RosterService, signRoster } from "@cmdop/proto";
+import {
+  type ApiKey,
+  CmdopError,
+  type KeyPair,
+  MAX_REVOKED_KEYS,
+  type PublicKey,
+  type RosterClaims,
+  Roster as RosterService,
+  readRoster,
+  signRoster,
+  statementSigner,
+  thumbprint,
+  verifyGrant,
+  verifyRoster,
+} from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
+import { keptKeys } from "./kept-keys.ts";
+import type { OwnerRotation, RosterContent, RosterInfo, RotateOwnerOptions } from "./roster-types.ts";
+import { rotateOwner } from "./rotate-owner.ts";
+
+/** Times that a change is made anew because another owner's came first. */
+const MAX_LOST_RACES = 8;
 
 /** The owner's statement of who may grant, kept by the relay. */
 export class Roster {
   readonly #relay: MachineCaller;
   readonly #apiKey: () => ApiKey;
+  /** Owners that the user of this client has named, besides its own key. */
+  readonly #trusted = new Set<PublicKey>();
+  #highestSeq = 0;
 
   constructor(relay: MachineCaller, apiKey: () => ApiKey) {
     this.#relay = relay;
@@ -12,27 +35,176 @@ export class Roster {
   }
 
   /**
-   * Gives a new relay its first roster; one that has any keeps it. Needs a client
+   * Sees to it that the relay has a roster that this owner has signed: a new
+   * relay gets its first; one that another owner has signed is signed again, so
+   * that machines which join by this owner's tokens can follow. Needs a client
    * made with the owner's key. `owners`: the public keys that may grant, this
-   * one included.
+   * one included; from now on this client believes rosters of theirs.
    */
   async ensure(owners: readonly PublicKey[]): Promise<void> {
-    const service = this.#relay.client(RosterService);
+    for (const owner of owners) this.#trusted.add(owner);
+    const { key, relay } = this.#apiKey();
+    let roster: string;
     try {
-      await this.#relay.invoke("/cmdop.relay.v1.Roster/Get", (call) => service.get({}, call));
-      return;
+      ({ roster } = await this.#fetch(false));
     } catch (thrown) {
       if (!(thrown instanceof CmdopError) || thrown.code !== "NotFound") throw thrown;
+      const relays = [{ id: relay.id, addresses: [relay.address] }];
+      const claims = { seq: 1, iat: nowS(), owners: [...owners], relays, revoked: [] };
+      await this.#put(await signRoster(claims, key));
+      return;
     }
-    const { key, relay } = this.#apiKey();
-    const claims = {
-      seq: 1,
-      iat: Math.floor(Date.now() / 1000),
-      owners: [...owners],
-      relays: [{ id: relay.id, addresses: [relay.address] }],
-      revoked: [],
-    };
-    const roster = await signRoster(claims, key);
+    if (statementSigner(roster) !== key.id && readRoster(roster).owners.includes(key.publicKey)) {
+      await this.change(() => ({}));
+    }
+  }
+
+  /** The roster as the relay shows it. Its signature is verified only where this client is an owner's. */
+  async get(): Promise<RosterInfo> {
+    const claims = readRoster((await this.#fetch(false)).roster);
+    const isOwner = claims.owners.includes(this.#apiKey().key.publicKey);
+    return rosterInfo(isOwner ? await this.verified() : claims);
+  }
+
+  /** Whether the relay's roster names this client's key as an owner. */
+  async namesMe(): Promise<boolean> {
+    const { roster } = await this.#fetch(false);
+    return readRoster(roster).owners.includes(this.#apiKey().key.publicKey);
+  }
+
+  /**
+   * Signs a new roster that differs from the present one in what `change`
+   * returns. Where another owner's change comes first, `change` is called again
+   * with what is then in force. Needs a client made with an owner's key.
+   */
+  change(change: (roster: RosterInfo) => Partial<RosterContent>): Promise<RosterInfo> {
+    return this.#changeAs(this.#apiKey().key, change);
+  }
+
+  /** Revokes a key for good: every machine hears of it as soon as it can be reached. Needs an owner's key. */
+  revoke(keyId: string): Promise<RosterInfo> {
+    return this.change(({ owners, revoked }) => {
+      if (owners.some((owner) => thumbprint(owner) === keyId)) {
+        throw new CmdopError(
+          "InvalidArgument",
+          `${keyId} is an owner's key: a roster can't revoke its owners.`,
+          {
+            next: "Name a new owner and remove this one: roster.rotateOwner.",
+          },
+        );
+      }
+      return { revoked: revoked.includes(keyId) ? revoked : [...revoked, keyId] };
+    });
+  }
+
+  /**
+   * Puts a new owner in the place of one that goes, without a gap: both are
+   * owners until the grants of the old one, those that are active, have been
+   * signed anew. Can be repeated after a failure. Needs a client made with an
+   * owner's key, the recovery owner's for instance.
+   */
+  rotateOwner(options: RotateOwnerOptions): Promise<OwnerRotation> {
+    return rotateOwner(options, {
+      relay: this.#relay,
+      me: this.#apiKey().key,
+      change: (signer, change) => this.#changeAs(signer, change),
+    });
+  }
+
+  /**
+   * The roster in force, verified: signed by this client's own key or by an owner
+   * that it was told of, or by one of those whom these have named since.
+   * @throws CmdopError GrantRefused
+   */
+  async verified(): Promise<RosterClaims> {
+    const { roster, handOvers } = await this.#fetch(true);
+    let known: RosterClaims | undefined;
+    for (const statement of [...handOvers, roster]) {
+      const owners = known?.owners ?? [this.#apiKey().key.publicKey, ...this.#trusted];
+      try {
+        const claims = await verifyRoster(statement, owners);
+        if (claims.seq >= (known?.seq ?? 0)) known = claims;
+      } catch (thrown) {
+        // Older ones may be of owners whom this client has never known.
+        if (statement === roster) throw notFollowed(CmdopError.from(thrown));
+      }
+    }
+    if (known === undefined || known.seq < this.#highestSeq || known.seq !== readRoster(roster).seq) {
+      throw notFollowed(
+        new CmdopError("GrantRefused", "It is older than one that the relay has shown before."),
+      );
+    }
+    this.#highestSeq = known.seq;
+    return known;
+  }
+
+  async #changeAs(
+    signer: KeyPair,
+    change: (roster: RosterInfo) => Partial<RosterContent>,
+  ): Promise<RosterInfo> {
+    for (let race = 1; ; race += 1) {
+      const present = await this.verified();
+      const wanted = { ...rosterInfo(present), ...change(rosterInfo(present)) };
+      const claims: RosterClaims = {
+        seq: present.seq + 1,
+        iat: nowS(),
+        owners: [...wanted.owners],
+        relays: wanted.relays.map(({ id, addresses }) => ({ id, addresses: [...addresses] })),
+        revoked: await this.#withinBound(wanted.revoked, present.owners),
+      };
+      try {
+        await this.#put(await signRoster(claims, signer));
+        return rosterInfo(claims);
+      } catch (thrown) {
+        const error = CmdopError.from(thrown);
+        if (error.code !== "InvalidArgument" || race >= MAX_LOST_RACES) throw error;
+        const { roster } = await this.#fetch(false);
+        if (readRoster(roster).seq < claims.seq) throw error;
+      }
+    }
+  }
+
+  /** Revoked keys whose grants have ended by themselves need no mention any more: machines take the roster's own time for the least it can be. */
+  async #withinBound(revoked: readonly string[], owners: readonly PublicKey[]): Promise<string[]> {
+    if (revoked.length <= MAX_REVOKED_KEYS) return [...revoked];
+    const left = new Set(revoked);
+    for await (const { keyId, grant, orphaned } of keptKeys(this.#relay)) {
+      if (!left.has(keyId) || orphaned) continue;
+      const claims = await verifyGrant(grant, owners);
+      if (thumbprint(claims.key) === keyId && claims.not_after <= nowS()) left.delete(keyId);
+    }
+    if (left.size <= MAX_REVOKED_KEYS) return [...left];
+    throw new CmdopError("LimitExceeded", `A roster revokes at most ${MAX_REVOKED_KEYS} keys.`, {
+      next: "Wait until grants of revoked keys have ended, or rotate the owner: the grants of the old one then count nowhere.",
+    });
+  }
+
+  #fetch(handOvers: boolean): Promise<{ roster: string; handOvers: readonly string[] }> {
+    const service = this.#relay.client(RosterService);
+    return this.#relay.invoke("/cmdop.relay.v1.Roster/Get", (call) => service.get({ handOvers }, call));
+  }
+
+  async #put(roster: string): Promise<void> {
+    const service = this.#relay.client(RosterService);
     await this.#relay.invoke("/cmdop.relay.v1.Roster/Put", (call) => service.put({ roster }, call));
   }
+}
+
+function rosterInfo({ seq, owners, relays, revoked, iat }: RosterClaims): RosterInfo {
+  return { seq, owners, relays, revoked, signedAtMs: iat * 1000 };
+}
+
+function nowS(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
+function notFollowed(cause: CmdopError): CmdopError {
+  return new CmdopError(
+    "GrantRefused",
+    `The relay's roster is not one that this owner can follow: ${cause.message}`,
+    {
+      next: "Name the owners that you trust (roster.ensure), or use the key of the owner who signed last. A relay that shows a roster of strangers does not tell the truth.",
+      cause,
+    },
+  );
 }

@@ -4,6 +4,7 @@ import { endProcesses, signalGroup } from "../process/process-group.ts";
 import { programOf, spawnCommand } from "../process/spawn.ts";
 import { startFailure } from "../process/start-failure.ts";
 import { supervise } from "../process/supervise.ts";
+import { watchTime } from "../time-limit.ts";
 import type { JobContext, Work } from "../work.ts";
 import { type Command, workingDirectory } from "./command.ts";
 import { Output } from "./output.ts";
@@ -27,13 +28,7 @@ export function runCommand(command: Command, context: JobContext): Work {
     {
       start,
       explain: (failed) => startFailure(failed, programOf(command)[0], cwd, env),
-      watch: (stop) => {
-        const { timeoutMs } = command;
-        if (timeoutMs === 0) return () => undefined;
-        const reason = `Its time limit of ${timeoutMs} ms passed.`;
-        const timer = setTimeout(() => stop({ kind: "timed_out", reason }), timeoutMs);
-        return () => clearTimeout(timer);
-      },
+      watch: (stop) => watchTime(command.timeoutMs, context.maxJobMs, stop),
       signal: ({ pid }, name) => signalGroup(pid, name),
       end: (running) => endProcesses(running?.pid, jobId, limits),
       finish: async ({ output, input }, outcome) => {

@@ -1,10 +1,13 @@
-import { closeSync } from "node:fs";
+import { closeSync, fchownSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import type { Command } from "../exec/command.ts";
+import { within } from "../within.ts";
 import type { Environment } from "./environment.ts";
 import type { Pipe, PipePool } from "./pipe-pool.ts";
+import { type JobUser, runAs } from "./run-as.ts";
 import type { Exit, Lost } from "./spawner.ts";
-import { type Refused, type StartContext, startProcess } from "./start-process.ts";
+import { anyFailure } from "./start-failure.ts";
+import { notBegun, type Program, type Refused, type StartContext, startProcess } from "./start-process.ts";
 import { stdinFile } from "./stdin-file.ts";
 
 /** A command that runs on pipes, the leader of a process group of its own. */
@@ -20,6 +23,10 @@ export interface Process {
 /** With what commands are started. */
 export interface SpawnContext extends StartContext {
   readonly pipes: PipePool;
+  /** Who commands run as, where it is not the agent's own user. */
+  readonly user: JobUser | undefined;
+  /** What the agent itself puts into a job's environment. */
+  readonly environment: Environment;
 }
 
 /** What a command reads from and writes to. */
@@ -45,16 +52,26 @@ export async function spawnCommand(
   env: Environment,
   context: SpawnContext,
 ): Promise<Process | Refused | Lost> {
+  const { user, environment, limits } = context;
   const [program, ...args] = programOf(command);
+  let start: Program = { program, args, cwd, env };
+  if (user !== undefined) {
+    // What is started is not the program itself, so that its absence would look like an end of its own.
+    const failure = await within(limits.startWaitMs, anyFailure(program, cwd, env));
+    if (failure === undefined) return notBegun(limits.startWaitMs);
+    if (failure !== null) return { failed: failure };
+  }
   let ends: Ends;
   try {
+    if (user !== undefined) start = runAs(user, start, environment);
     ends = openEnds(command, context.pipes);
+    if (user !== undefined) giveTo(user, ends);
   } catch (error) {
     return { failed: error };
   }
   const { stdin, output } = ends;
   const stdio = [stdin, output?.stdout.theirs ?? "pipe", output?.stderr.theirs ?? "pipe"] as const;
-  const started = await startProcess({ program, args, cwd, env }, stdio, context, (hasThem) => {
+  const started = await startProcess(start, stdio, context, (hasThem) => {
     closeTheirs(ends);
     if (!hasThem) closeOurs(ends);
   });
@@ -80,6 +97,14 @@ function openEnds(command: Command, pipes: PipePool): Ends {
     if (typeof stdin === "number") closeSync(stdin);
     throw error;
   }
+}
+
+/** To whom they do not belong they can't be opened by name (`echo >/dev/stderr`). */
+function giveTo({ uid, gid }: JobUser, { stdin, output }: Ends): void {
+  if (typeof stdin === "number") fchownSync(stdin, uid, gid);
+  if (output === undefined) return;
+  fchownSync(output.stdout.theirs, uid, gid);
+  fchownSync(output.stderr.theirs, uid, gid);
 }
 
 /** What the process reads from: nothing, a file that has it all, or a pipe that stays open. */

@@ -69,6 +69,12 @@ export async function programFailure(program: string, cwd: string, env: Environm
   return Object.assign(new Error(`${program} can't be executed`), { code });
 }
 
+/** The same of the directory too, for a program that is started by way of another as another user. */
+export async function anyFailure(program: string, cwd: string, env: Environment): Promise<Error | null> {
+  const directory = await directoryFailure(cwd);
+  return directory === undefined ? programFailure(program, cwd, env) : new Error(directory);
+}
+
 async function checkExecutable(path: string): Promise<void> {
   await access(path, constants.X_OK);
   // A directory passes for executable; what `exec` says of it is this.

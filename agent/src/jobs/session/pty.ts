@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { chownSync, closeSync, constants, openSync, statSync, writeSync } from "node:fs";
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { ReadStream } from "node:tty";
 import type { JobLimits } from "../limits.ts";
@@ -61,6 +61,11 @@ export class Pty {
 
   resize(size: TerminalSize): void {
     if (this.#open) this.#native.resize(this.#master, size);
+  }
+
+  /** Makes it the user's, who could not open it otherwise; its group stays that of terminals. */
+  giveTo(uid: number): void {
+    chownSync(this.path, uid, statSync(this.path).gid);
   }
 
   /**

@@ -3,10 +3,18 @@ import { workingDirectory } from "../exec/command.ts";
 import { type InputPiece, JobInput } from "../input.ts";
 import { JOB_ID_VARIABLE } from "../process/environment.ts";
 import { endSession, signalForeground } from "../process/process-group.ts";
+import { runAs } from "../process/run-as.ts";
 import type { Lost } from "../process/spawner.ts";
-import { programFailure, startFailure } from "../process/start-failure.ts";
-import { notBegun, type Refused, type Started, startProcess } from "../process/start-process.ts";
+import { anyFailure, programFailure, startFailure } from "../process/start-failure.ts";
+import {
+  notBegun,
+  type Program,
+  type Refused,
+  type Started,
+  startProcess,
+} from "../process/start-process.ts";
 import { supervise } from "../process/supervise.ts";
+import { watchTime } from "../time-limit.ts";
 import { within } from "../within.ts";
 import type { JobContext, Work } from "../work.ts";
 import { IdleLimit } from "./idle-limit.ts";
@@ -32,7 +40,7 @@ interface Session extends Started {
 
 /** Runs a shell on a terminal of its own. Its output never waits for anybody: the journal drops the oldest. */
 export function runSession(request: SessionRequest, context: JobContext): Work {
-  const { jobId, journal, environment, limits } = context;
+  const { jobId, journal, environment, user, limits } = context;
   const env = { ...environment, ...TERMINAL_ENVIRONMENT, ...request.env, [JOB_ID_VARIABLE]: jobId };
   const cwd = workingDirectory(request.cwd, environment.HOME ?? "/");
   const shell = programOf(request, environment);
@@ -44,7 +52,8 @@ export function runSession(request: SessionRequest, context: JobContext): Work {
   });
 
   const start = async (): Promise<Session | Refused | Lost> => {
-    const failure = await within(limits.startWaitMs, programFailure(shell[0], cwd, env));
+    const look = user === undefined ? programFailure : anyFailure;
+    const failure = await within(limits.startWaitMs, look(shell[0], cwd, env));
     if (failure === undefined) return notBegun(limits.startWaitMs);
     if (failure !== null) return { failed: failure };
     let opened: Pty;
@@ -54,7 +63,16 @@ export function runSession(request: SessionRequest, context: JobContext): Work {
       return { failed: error };
     }
     const args = ["-c", TAKE_TERMINAL, opened.path, ...shell];
-    const program = { program: "/bin/sh", args, cwd, env };
+    let program: Program = { program: "/bin/sh", args, cwd, env };
+    try {
+      if (user !== undefined) {
+        program = runAs(user, program, environment);
+        opened.giveTo(user.uid);
+      }
+    } catch (error) {
+      opened.close();
+      return { failed: error };
+    }
     const started = await startProcess(program, ["ignore", "ignore", "ignore"], context);
     if (!("pid" in started)) {
       opened.close();
@@ -75,7 +93,12 @@ export function runSession(request: SessionRequest, context: JobContext): Work {
     {
       start,
       explain: (failed) => startFailure(failed, shell[0], cwd, env),
-      watch: (stop) => idle.watch(stop),
+      watch: (stop) => {
+        const ends = [idle.watch(stop), watchTime(0, context.maxJobMs, stop)];
+        return () => {
+          for (const end of ends) end();
+        };
+      },
       signal: ({ pid }, name) => signalForeground(pid, name),
       end: (session) => endSession(session?.pid, jobId, limits),
       finish: async (session) => {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { onAbort } from "@cmdop/proto";
+import { Exec, onAbort } from "@cmdop/proto";
 import { z } from "zod";
 import type { Job, Jobs, Outcome } from "../../jobs/index.ts";
 import type { Caller } from "../../policy/caller.ts";
@@ -37,19 +37,18 @@ export function executeTool({ caller, gate, jobs, own }: ExecuteOptions): ToolSp
     name: "execute",
     description: "Runs a command on this machine and returns its exit code and its output.",
     input,
-    run: async ({ command, cwd = "", stdin = "", timeoutMs = LOOP_LIMITS.defaultCommandMs }, signal) => {
-      await gate(caller, EXECUTE_METHOD);
-      signal.throwIfAborted();
-      const { job } = jobs.start({ keyId: caller.keyId, admin: false }, randomUUID(), {
-        run: { shell: command },
-        cwd,
-        env: {},
-        timeoutMs,
-        stdinOpen: false,
-        stdin: Buffer.from(stdin),
+    run: ({ command, cwd = "", stdin: text = "", timeoutMs = LOOP_LIMITS.defaultCommandMs }, signal) => {
+      const jobId = randomUUID();
+      const stdin = Buffer.from(text);
+      const type = Exec.method.start.input;
+      const request = { jobId, command: { case: "shell", value: command }, cwd, stdin, timeoutMs } as const;
+      return gate({ caller, path: EXECUTE_METHOD, type, request, signal }, ({ keyId }) => {
+        const run = { shell: command };
+        const asked = { run, cwd, env: {}, timeoutMs, stdinOpen: false, stdin };
+        const { job } = jobs.start({ keyId, admin: false }, jobId, asked);
+        own(job);
+        return follow(job, signal);
       });
-      own(job);
-      return follow(job, signal);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { Files } from "@cmdop/proto";
 import { z } from "zod";
 import type { Boundary } from "../../files/boundary.ts";
 import { list } from "../../files/list.ts";
@@ -43,10 +44,12 @@ export function readFileTool(options: FileToolOptions): ToolSpec<z.infer<typeof 
     name: "read_file",
     description: "Reads a text file of this machine.",
     input: readInput,
-    run: async ({ path, offset = 0 }) => {
-      const admitted = await gate(caller, READ_METHOD, [{ path, access: "files:read" }]);
+    run: async ({ path, offset = 0 }, signal) => {
       const range = { offset: BigInt(offset), length: BigInt(LOOP_LIMITS.maxToolCharacters) };
-      const { content, size } = await readContent(boundary(admitted), path, range);
+      const call = { caller, path: READ_METHOD, type: Files.method.read.input, signal };
+      const { content, size } = await gate({ ...call, request: { path, ...range } }, (admitted) =>
+        readContent(boundary(admitted), path, range),
+      );
       if (content.subarray(0, PROBE_BYTES).includes(0)) {
         return { ok: false, text: `${path} is no text: it has ${size} bytes, a NUL among the first.` };
       }
@@ -66,11 +69,13 @@ export function writeFileTool(options: FileToolOptions): ToolSpec<z.infer<typeof
     description:
       "Writes a text file of this machine: makes it (and missing directories), or replaces all of it.",
     input: writeInput,
-    run: async ({ path, content }) => {
-      const admitted = await gate(caller, WRITE_METHOD, [{ path, access: "files:write" }]);
-      const { size } = await writeContent(boundary(admitted), path, Buffer.from(content), {
-        createParents: true,
-      });
+    run: async ({ path, content: text }, signal) => {
+      const content = Buffer.from(text);
+      const options = { createParents: true };
+      const call = { caller, path: WRITE_METHOD, type: Files.method.write.input, signal };
+      const { size } = await gate({ ...call, request: { path, content, ...options } }, (admitted) =>
+        writeContent(boundary(admitted), path, content, options),
+      );
       return { ok: true, text: `wrote ${size} bytes to ${path}` };
     },
   };
@@ -83,10 +88,12 @@ export function listFilesTool(options: FileToolOptions): ToolSpec<z.infer<typeof
     name: "list_files",
     description: "Lists a directory of this machine, hidden files too.",
     input: listInput,
-    run: async ({ path, page = "" }) => {
-      const admitted = await gate(caller, LIST_METHOD, [{ path, access: "files:read" }]);
+    run: async ({ path, page = "" }, signal) => {
       const wanted = { pageSize: LOOP_LIMITS.maxListedEntries, page, includeHidden: true };
-      const { entries, nextPage } = await list(boundary(admitted), path, wanted);
+      const call = { caller, path: LIST_METHOD, type: Files.method.list.input, signal };
+      const { entries, nextPage } = await gate({ ...call, request: { path, ...wanted } }, (admitted) =>
+        list(boundary(admitted), path, wanted),
+      );
       const lines = entries.map(({ type, size, mtimeMs, name }) =>
         [type, size, new Date(mtimeMs).toISOString(), JSON.stringify(name)].join(" "),
       );

@@ -1,35 +1,44 @@
 import { SCOPES, type Scope } from "@cmdop/proto/methods";
-import type { Command } from "commander";
-import { collect } from "../arguments.ts";
-import { parseDuration } from "../duration.ts";
-import { usageError } from "../exit.ts";
+import { type Command, Option } from "commander";
+import { collect, collectPairs } from "../../arguments.ts";
+import { parseDuration } from "../../duration.ts";
+import { usageError } from "../../exit.ts";
 
 interface CreateCommandOptions {
   scope: string[];
-  machine: string[];
+  machine?: string[];
+  label?: Record<string, string>;
   path?: string[];
   expires?: number;
+  jobs?: "end" | "live";
   relay?: string;
   json?: boolean;
 }
 
-export function registerKeys(program: Command): void {
-  const keys = program
-    .command("keys")
-    .description("make API keys; needs the owner key")
-    .enablePositionalOptions();
+export function registerKeysCreate(keys: Command): void {
   keys
     .command("create")
-    .description("make an API key and print it: the only time that it can be seen")
+    .description("make an API key and print it: the only time that it can be seen; needs the owner key")
     .argument("<name>", "what the key is for")
     .requiredOption("--scope <scope>", `what it may do; may be repeated: ${SCOPES.join(", ")}`, collect)
-    .requiredOption(
+    .option(
       "--machine <machine>",
       "name (* allowed) or id of a machine that it reaches; may be repeated",
       collect,
     )
+    .option(
+      "--label <key=value>",
+      "it reaches the machines with this label; repeated: with all of them",
+      collectPairs,
+    )
     .option("--path <directory>", "bind its files scopes to this directory; may be repeated", collect)
     .option("--expires <duration>", "life of the key: 2h, 30d; 90 days unless given", parseDuration)
+    .addOption(
+      new Option(
+        "--jobs <fate>",
+        "what becomes of its running jobs when it ends or is revoked (default: end)",
+      ).choices(["end", "live"]),
+    )
     .option("--relay <id@host:port>", "the relay, as it printed itself; remembered")
     .option("--json", "print one line of JSON")
     .addHelpText(
@@ -37,29 +46,34 @@ export function registerKeys(program: Command): void {
       `
 Examples:
   cmdop keys create deploy --scope terminal --scope machines:read --machine web-1
+  cmdop keys create payments --scope terminal --label team=payments
   cmdop keys create logs --scope files:read --path /var/log --machine "web-*" --expires 2h
+  cmdop keys create boss --scope approve --machine "*"
 
-terminal is the full authority of the user that the agent runs as, so it can't be bound to paths.`,
+terminal is the full authority of the user that jobs run as, so it can't be bound to paths.
+A key that is to answer approvals needs approve; no key can approve its own calls.`,
     )
     .action(async (name: string, options: CreateCommandOptions) => {
       const scopes = options.scope.map(scopeNamed);
-      const { ownerClient } = await import("../owner.ts");
+      if (options.machine === undefined && options.label === undefined) {
+        throw usageError(
+          "it is not said which machines the key reaches.",
+          'Say --machine NAME or --label KEY=VALUE; --machine "*" is all of them.',
+        );
+      }
+      const { ownerClient } = await import("../../owner.ts");
       await using client = await ownerClient(options.relay);
       const created = await client.keys.create({
         name,
         scopes,
         machines: options.machine,
+        labels: options.label,
         paths: options.path,
         expiresInS: options.expires,
+        jobs: options.jobs,
       });
-      if (options.json) {
-        process.stdout.write(`${JSON.stringify(created)}\n`);
-        return;
-      }
-      process.stdout.write(`${created.apiKey}\n`);
-      process.stderr.write(
-        `key ${name} (${created.keyId}) ends on ${new Date(created.expiresAtMs).toISOString()}\n`,
-      );
+      const { printCreated } = await import("../../keys-text.ts");
+      printCreated(name, created, options.json);
     });
 }
 

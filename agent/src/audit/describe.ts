@@ -1,0 +1,168 @@
+import {
+  Agent,
+  Approvals,
+  agentTypeName,
+  Exec,
+  Files,
+  isMessageOf,
+  Jobs,
+  Machine,
+  type MessageOf,
+  type MessageType,
+  Sessions,
+  visible,
+} from "@cmdop/proto";
+import { type RecordTextBounds, recordText } from "./record-text.ts";
+
+type Describer = (request: MessageOf<MessageType>) => string;
+
+/**
+ * What a call is about to do, as one line for people: whole, unambiguous (words
+ * as a POSIX shell would quote them) and with everything misleading made
+ * visible. It names variables but never says their values, and never shows input
+ * or content. Empty where a method has nothing to say beyond its name.
+ */
+export function describe(path: string, request: MessageOf<MessageType>): string {
+  return visible(said(path, request));
+}
+
+/** The same for a record. */
+export function describeWithin(
+  path: string,
+  request: MessageOf<MessageType>,
+  bounds: RecordTextBounds,
+): string {
+  return recordText(said(path, request), bounds);
+}
+
+function said(path: string, request: MessageOf<MessageType>): string {
+  return DESCRIBERS.get(path)?.(request) ?? "";
+}
+
+const DESCRIBERS: ReadonlyMap<string, Describer> = new Map([
+  on("/cmdop.v1.Exec/Start", Exec.method.start.input, ({ command, cwd, env, timeoutMs, stdinOpen, stdin }) =>
+    fields(
+      command.case === "shell" ? `shell ${quoted(command.value)}` : `argv ${words(command.value?.args)}`,
+      cwd !== "" && `cwd ${quoted(cwd)}`,
+      variables(env),
+      timeoutMs > 0 && `time limit ${timeoutMs} ms`,
+      stdin.length > 0 && `input ${stdin.length} bytes`,
+      stdinOpen && "input to follow",
+    ),
+  ),
+
+  on("/cmdop.v1.Sessions/Create", Sessions.method.create.input, ({ shell, cwd, env, idleTimeoutMs }) =>
+    fields(
+      shell.length === 0 ? "session of the login shell" : `session of ${words(shell)}`,
+      cwd !== "" && `cwd ${quoted(cwd)}`,
+      variables(env),
+      idleTimeoutMs > 0 && `idle limit ${idleTimeoutMs} ms`,
+    ),
+  ),
+  on("/cmdop.v1.Sessions/Resize", Sessions.method.resize.input, ({ sessionId, size }) =>
+    fields(jobOf(sessionId), size !== undefined && `${size.cols} by ${size.rows}`),
+  ),
+  on("/cmdop.v1.Sessions/Screen", Sessions.method.screen.input, ({ sessionId }) => jobOf(sessionId)),
+  on("/cmdop.v1.Sessions/History", Sessions.method.history.input, ({ sessionId }) => jobOf(sessionId)),
+
+  on("/cmdop.v1.Jobs/Attach", Jobs.method.attach.input, ({ jobId }) => jobOf(jobId)),
+  on("/cmdop.v1.Jobs/Input", Jobs.method.input.input, ({ jobId }) => jobOf(jobId)),
+  on("/cmdop.v1.Jobs/Cancel", Jobs.method.cancel.input, ({ jobId }) => jobOf(jobId)),
+  on("/cmdop.v1.Jobs/Signal", Jobs.method.signal.input, ({ jobId, signal }) =>
+    fields(`signal ${quoted(signal)}`, jobOf(jobId)),
+  ),
+
+  on(
+    "/cmdop.v1.Agent/Run",
+    Agent.method.run.input,
+    ({ prompt, agentType, outputSchema, maxSteps, maxTokens, timeoutMs }) =>
+      fields(
+        `agent ${agentTypeName(agentType) ?? "of an unknown type"}`,
+        `prompt ${quoted(prompt)}`,
+        outputSchema !== "" && `output schema ${outputSchema.length} characters`,
+        maxSteps > 0 && `steps ${maxSteps}`,
+        maxTokens > 0 && `tokens ${maxTokens}`,
+        timeoutMs > 0 && `time limit ${timeoutMs} ms`,
+      ),
+  ),
+  on("/cmdop.v1.Agent/Attach", Agent.method.attach.input, ({ runId }) => jobOf(runId)),
+  on("/cmdop.v1.Agent/Cancel", Agent.method.cancel.input, ({ runId }) => jobOf(runId)),
+
+  on("/cmdop.v1.Files/List", Files.method.list.input, ({ path }) => quoted(path)),
+  on("/cmdop.v1.Files/Read", Files.method.read.input, ({ path }) => quoted(path)),
+  on("/cmdop.v1.Files/Info", Files.method.info.input, ({ path }) => quoted(path)),
+  on("/cmdop.v1.Files/ReadStream", Files.method.readStream.input, ({ path }) => quoted(path)),
+  on("/cmdop.v1.Files/Write", Files.method.write.input, ({ path, content, mode, createParents }) =>
+    fields(quoted(path), `${content.length} bytes`, permissions(mode), createParents && "create parents"),
+  ),
+  on("/cmdop.v1.Files/WriteStream", Files.method.writeStream.input, ({ header }) =>
+    fields(
+      quoted(header?.path ?? ""),
+      permissions(header?.mode),
+      header?.createParents === true && "create parents",
+    ),
+  ),
+  on("/cmdop.v1.Files/Delete", Files.method.delete.input, ({ path, recursive }) =>
+    fields(quoted(path), recursive && "recursive"),
+  ),
+  on("/cmdop.v1.Files/Mkdir", Files.method.mkdir.input, ({ path, mode, parents }) =>
+    fields(quoted(path), permissions(mode), parents && "create parents"),
+  ),
+  on("/cmdop.v1.Files/Copy", Files.method.copy.input, ({ source, destination, recursive, overwrite }) =>
+    fields(words([source, destination]), recursive && "recursive", overwrite && "overwrite"),
+  ),
+  on("/cmdop.v1.Files/Move", Files.method.move.input, ({ source, destination, overwrite }) =>
+    fields(words([source, destination]), overwrite && "overwrite"),
+  ),
+
+  on("/cmdop.v1.Machine/Explain", Machine.method.explain.input, ({ method, paths }) =>
+    words([method, ...paths]),
+  ),
+  on(
+    "/cmdop.v1.Approvals/Answer",
+    Approvals.method.answer.input,
+    ({ approvalId, approve }) => `${approve ? "approve" : "refuse"} ${quoted(approvalId)}`,
+  ),
+]);
+
+/** The id of the job that a request is about, where it is about one. */
+export function jobIdOf(request: MessageOf<MessageType>): string | undefined {
+  const id: unknown =
+    Reflect.get(request, "jobId") ?? Reflect.get(request, "sessionId") ?? Reflect.get(request, "runId");
+  return typeof id === "string" ? id : undefined;
+}
+
+function on<T extends MessageType>(
+  path: string,
+  type: T,
+  say: (request: MessageOf<T>) => string,
+): [string, Describer] {
+  return [path, (request) => (isMessageOf(type, request) ? say(request) : "")];
+}
+
+/** Comma and space can't be in a word that is not quoted, so what they separate is certain. */
+function fields(...values: (string | false)[]): string {
+  return values.filter((value) => value !== false && value !== "").join(", ");
+}
+
+function words(list: readonly string[] = []): string {
+  return list.map(quoted).join(" ");
+}
+
+/** A word as a POSIX shell would take it whole: as it is where nothing in it could be misread, else in quotes. */
+export function quoted(word: string): string {
+  return /^[\w@%+=:./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
+}
+
+function jobOf(id: string): string {
+  return `job ${quoted(id)}`;
+}
+
+function variables(env: Readonly<Record<string, string>>): string | false {
+  const names = Object.keys(env).sort();
+  return names.length > 0 && `env ${words(names)}`;
+}
+
+function permissions(mode: number | undefined): string | false {
+  return mode !== undefined && `mode ${mode.toString(8)}`;
+}

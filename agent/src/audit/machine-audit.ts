@@ -1,0 +1,150 @@
+import { randomUUID } from "node:crypto";
+import {
+  type Arrival,
+  ChainLog,
+  type ChainLogOptions,
+  HEADERS,
+  type KeyPair,
+  type MachineAuditRecord,
+  signHead,
+} from "@cmdop/proto";
+import { z } from "zod";
+import type { Job } from "../jobs/index.ts";
+import type { Caller } from "../policy/caller.ts";
+import { CallRecord } from "./call-record.ts";
+import { recordText } from "./record-text.ts";
+import { RecordWriter } from "./record-writer.ts";
+import { Refusals } from "./refusals.ts";
+
+/** What a record may say in free words about a job, an approval or a policy, in bytes. */
+const MAX_REASON_BYTES = 2 * 1024;
+
+const callIdSchema = z.uuid();
+
+/** How a machine's audit is opened. */
+export interface MachineAuditOptions {
+  readonly directory: string;
+  readonly limits?: ChainLogOptions["limits"];
+  /** Signs the chain's heads. */
+  readonly machineKey: KeyPair;
+  /** The agent's. */
+  readonly version: string;
+  /** What of commands and paths is left out of the records. */
+  readonly redact: () => readonly RegExp[];
+  /** Told of what can't be recorded. */
+  readonly onTrouble: (error: unknown) => void;
+  /** Told of what was repaired in the chain, or of what is left of its reserve. */
+  readonly onRepair: (message: string) => void;
+}
+
+type RecordOf<Type extends MachineAuditRecord["type"]> = Extract<MachineAuditRecord, { type: Type }>;
+
+/**
+ * What was done on this machine, by whom and how it ended: a chain of records on
+ * its own disk, each written before what it tells of may happen (a call) or as
+ * soon as it has happened. Never in it: values of variables, input, content.
+ */
+export class MachineAudit {
+  readonly #options: MachineAuditOptions;
+  readonly #log: ChainLog;
+  readonly #writer: RecordWriter;
+  readonly #refusals: Refusals;
+  /** Ids of the calls that are not over. */
+  readonly #open = new Set<string>();
+
+  /** Opens the chain, or begins it, and records that the agent has started. */
+  constructor(options: MachineAuditOptions) {
+    const { directory, limits, version, onTrouble, onRepair } = options;
+    this.#options = options;
+    this.#log = ChainLog.open({ directory, limits, onTrouble: onRepair });
+    this.#writer = new RecordWriter(this.#log, onTrouble);
+    this.#refusals = new Refusals((record) => this.#writer.writeOrKeep(record));
+    // Urgent: with a full disk the machine must come up all the same, to be repaired.
+    this.#writer.writeOrKeep({ type: "started", at: Date.now(), version }, { urgent: true });
+  }
+
+  /** The chain, for whoever copies it. */
+  get log(): ChainLog {
+    return this.#log;
+  }
+
+  /** A call has come: what is recorded of it from now on. */
+  arrived(door: Caller["door"], arrival: Arrival): CallRecord {
+    const id = this.#callId(door, arrival);
+    this.#open.add(id);
+    return new CallRecord({
+      id,
+      door,
+      arrival,
+      redact: this.#options.redact,
+      write: (record, options) => this.#writer.write(record, options),
+      writeOrKeep: (record, options) => this.#writer.writeOrKeep(record, options),
+      refuse: (record) => this.#refusals.add(record),
+      onEnd: () => this.#open.delete(id),
+    });
+  }
+
+  /** Records the end of a job when it comes. */
+  watch(job: Job): void {
+    const { id, keyId } = job.identity;
+    job.ended.then((outcome) => {
+      const { kind, durationMs: ms } = outcome;
+      this.#writer.writeOrKeep({
+        type: "job",
+        at: Date.now(),
+        job: id,
+        key: keyId,
+        outcome: kind,
+        ...("exitCode" in outcome ? { exitCode: outcome.exitCode } : {}),
+        ...("signal" in outcome && outcome.signal !== undefined ? { signal: outcome.signal } : {}),
+        ...("reason" in outcome ? { reason: this.#words(outcome.reason) } : {}),
+        ms,
+      });
+    });
+  }
+
+  /** Records that another policy is in force, or why a broken one is not. */
+  policy({ hash, error }: Omit<RecordOf<"policy">, "type" | "at">): void {
+    const words = error === undefined ? {} : { error: this.#words(error) };
+    this.#writer.writeOrKeep({ type: "policy", at: Date.now(), hash, ...words });
+  }
+
+  /** Records what happened to a call that waits for a person. */
+  approval({ reason, ...facts }: Omit<RecordOf<"approval">, "type" | "at">): void {
+    const words = reason === undefined ? {} : { reason: this.#words(reason) };
+    this.#writer.writeOrKeep({ type: "approval", at: Date.now(), ...facts, ...words });
+  }
+
+  /** The machine's word on where its chain ends, or on an earlier place in it. `nonce`: the asker's challenge, base64url. */
+  signHead({ seq, hash } = this.#log.head, nonce?: string): Promise<string> {
+    const { machineKey } = this.#options;
+    return signHead(
+      {
+        machine: machineKey.id,
+        chain: this.#log.chain,
+        seq,
+        hash: Buffer.from(hash).toString("base64url"),
+        at: Date.now(),
+        ...(nonce === undefined ? {} : { nonce }),
+      },
+      machineKey,
+    );
+  }
+
+  /** Writes what waits. Nothing is recorded after. */
+  close(): void {
+    this.#refusals.flush();
+    this.#writer.close();
+    this.#log.close();
+  }
+
+  /** The relay's id for the call, where it can be believed: both chains then speak of the same call. */
+  #callId(door: Caller["door"], arrival: Arrival): string {
+    const given = door === "relay" ? callIdSchema.safeParse(arrival.header(HEADERS.call)).data : undefined;
+    return given === undefined || this.#open.has(given) ? randomUUID() : given;
+  }
+
+  #words(text: string): string {
+    return recordText(text, { maxBytes: MAX_REASON_BYTES, redact: this.#options.redact() });
+  }
+}

@@ -1,0 +1,59 @@
+import type { MachineAuditRecord } from "@cmdop/proto";
+
+/** The record of a call that was refused. */
+export type RefusedRecord = Extract<MachineAuditRecord, { type: "refused" }>;
+
+/** How long like refusals are counted before they are written as one, in milliseconds. */
+const WINDOW_MS = 10_000;
+
+/** Of like refusals within a window, those that are written one by one, with what was asked for. */
+const WRITTEN_SINGLY = 4;
+
+/** Kinds of refusals that are counted at once. Only keys that an owner has granted add to them. */
+const MAX_KINDS = 1_000;
+
+interface Kind {
+  singly: number;
+  /** The newest of those that are only counted, and how many they are. */
+  counted: RefusedRecord | undefined;
+}
+
+/**
+ * Whoever is refused, and asks again and again, must not push everything else
+ * out of a chain that is bounded: of many refusals of the same key, method and
+ * error within a window, all but the first few become one record with a count.
+ */
+export class Refusals {
+  readonly #write: (record: RefusedRecord) => void;
+  readonly #kinds = new Map<string, Kind>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(write: (record: RefusedRecord) => void) {
+    this.#write = write;
+  }
+
+  add(record: RefusedRecord): void {
+    const name = `${record.door} ${record.key ?? ""} ${record.method} ${record.code}`;
+    if (!this.#kinds.has(name) && this.#kinds.size >= MAX_KINDS) this.flush();
+    const kind = this.#kinds.get(name) ?? { singly: 0, counted: undefined };
+    this.#kinds.set(name, kind);
+    this.#timer ??= setTimeout(() => this.flush(), WINDOW_MS).unref();
+    if (kind.singly < WRITTEN_SINGLY) {
+      kind.singly += 1;
+      this.#write(record);
+      return;
+    }
+    // What was asked for differs from one to the next: the count says nothing about it.
+    const { what: _what, ...counted } = record;
+    kind.counted = { ...counted, count: (kind.counted?.count ?? 0) + record.count };
+  }
+
+  /** Writes what is only counted so far, and begins another window. */
+  flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const kinds = [...this.#kinds.values()];
+    this.#kinds.clear();
+    for (const { counted } of kinds) if (counted !== undefined) this.#write(counted);
+  }
+}

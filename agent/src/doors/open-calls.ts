@@ -1,0 +1,94 @@
+import { CmdopError } from "@cmdop/proto";
+import { endOf, isNewer, type Standing, type Statements } from "./standing.ts";
+
+/** Calls that are open at once, at all doors: some kilobytes each. Relay and streams a connection bound them earlier. */
+const MAX_OPEN_CALLS = 20_000;
+
+/** Of those, calls of one key: however many it makes, others still find room. */
+const MAX_OPEN_CALLS_PER_KEY = 15_000;
+
+/** A call that was let in, until it is over. */
+export interface OpenCall {
+  /** Aborts, with a CmdopError as reason, when the right of the calling key ends. */
+  readonly revoked: AbortSignal;
+  /** Takes it out; once more does nothing. */
+  leave(): void;
+}
+
+interface Entry {
+  /** Undefined for a caller of the local socket without a token: nobody can revoke the socket's mode. */
+  readonly standing: Standing | undefined;
+  readonly revoking: AbortController;
+}
+
+/**
+ * Every call that is open on this machine, under the watch of the right that it
+ * came with: `check` ends those whose key was revoked, whose grant has ended or
+ * was signed by a former owner, or whose grant no longer reaches this machine.
+ */
+export class OpenCalls {
+  readonly #keys = new Map<string, Set<Entry>>();
+  readonly #emptied = new Set<() => void>();
+  #size = 0;
+
+  /** How many are open. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Lets a call in. @throws CmdopError LimitExceeded */
+  enter(keyId: string, standing: Standing | undefined): OpenCall {
+    const ofKey = this.#keys.get(keyId) ?? new Set();
+    if (this.#size >= MAX_OPEN_CALLS || ofKey.size >= MAX_OPEN_CALLS_PER_KEY) {
+      throw new CmdopError(
+        "LimitExceeded",
+        `Too many calls are open on this machine: at most ${MAX_OPEN_CALLS}, ${MAX_OPEN_CALLS_PER_KEY} of them of one key.`,
+        { next: "End some: each stream that is followed is a call. Or try again a little later." },
+      );
+    }
+    const entry = { standing, revoking: new AbortController() };
+    this.#keys.set(keyId, ofKey.add(entry));
+    this.#size += 1;
+    return { revoked: entry.revoking.signal, leave: () => this.#leave(keyId, ofKey, entry) };
+  }
+
+  /** The newest right that open calls of this key came with. */
+  standingOf(keyId: string): Standing | undefined {
+    let newest: Standing | undefined;
+    for (const { standing } of this.#keys.get(keyId) ?? [])
+      if (standing !== undefined && isNewer(standing, newest)) newest = standing;
+    return newest;
+  }
+
+  /** Ends the calls whose right has ended. */
+  check(statements: Statements): void {
+    // Calls of one key mostly share a right.
+    const ends = new Map<Standing, CmdopError | undefined>();
+    for (const ofKey of [...this.#keys.values()]) {
+      for (const { standing, revoking } of [...ofKey]) {
+        if (standing === undefined || revoking.signal.aborted) continue;
+        if (!ends.has(standing)) ends.set(standing, endOf(standing, statements));
+        const end = ends.get(standing);
+        if (end !== undefined) revoking.abort(end);
+      }
+    }
+  }
+
+  /** Resolves when no call is open any more, or the time is over. */
+  async drained(timeoutMs: number): Promise<void> {
+    if (this.#size === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#emptied.add(resolve);
+    const timer = setTimeout(resolve, timeoutMs);
+    await promise;
+    clearTimeout(timer);
+    this.#emptied.delete(resolve);
+  }
+
+  #leave(keyId: string, ofKey: Set<Entry>, entry: Entry): void {
+    if (!ofKey.delete(entry)) return;
+    this.#size -= 1;
+    if (ofKey.size === 0) this.#keys.delete(keyId);
+    if (this.#size === 0) for (const tell of [...this.#emptied]) tell();
+  }
+}

@@ -1,0 +1,59 @@
+import { CmdopError, checkGrantTime, type Grant, type KeyId, selects } from "@cmdop/proto";
+import type { Membership } from "../state/membership.ts";
+
+/**
+ * What a key's right to call rests on, once its signatures have been verified.
+ * Signatures stay true; whether the right still stands is asked at every call,
+ * and of what is open again whenever time or the owner's statements have moved.
+ */
+export interface Standing {
+  readonly keyId: KeyId;
+  /** Absent for an owner key. */
+  readonly granted?: { readonly grant: Grant; readonly signer: KeyId } | undefined;
+}
+
+/** What of a membership it depends on. */
+export type Statements = Pick<Membership, "clock" | "identity" | "isOwner" | "isRevoked">;
+
+/** Refuses a key whose right to call on this machine has ended. @throws CmdopError KeyRevoked, GrantRefused, GrantExpired, PermissionDenied */
+export function checkStanding({ keyId, granted }: Standing, statements: Statements): void {
+  if (statements.isRevoked(keyId)) {
+    throw new CmdopError("KeyRevoked", "The owner has revoked this key.");
+  }
+  if (granted === undefined) {
+    if (!statements.isOwner(keyId)) {
+      throw new CmdopError("GrantRefused", "This key is no longer an owner of this machine.");
+    }
+    return;
+  }
+  const { grant, signer } = granted;
+  if (!statements.isOwner(signer)) {
+    throw new CmdopError(
+      "GrantRefused",
+      `The grant of key ${JSON.stringify(grant.name)} was signed by somebody who is no longer an owner of this machine.`,
+    );
+  }
+  checkGrantTime(grant, statements.clock.nowS());
+  if (!selects(grant.machines, statements.identity)) {
+    throw new CmdopError(
+      "PermissionDenied",
+      `Key ${JSON.stringify(grant.name)} is not granted this machine, which its owner calls ${statements.identity.name}.`,
+      { next: "Ask the owner for a key for this machine." },
+    );
+  }
+}
+
+/** Why a standing has ended; undefined while it has not. */
+export function endOf(standing: Standing, statements: Statements): CmdopError | undefined {
+  try {
+    checkStanding(standing, statements);
+    return undefined;
+  } catch (thrown) {
+    return CmdopError.from(thrown);
+  }
+}
+
+/** Whether `other` is a later word of an owner on the same key. */
+export function isNewer(other: Standing, than: Standing | undefined): boolean {
+  return (other.granted?.grant.iat ?? 0) > (than?.granted?.grant.iat ?? -1);
+}

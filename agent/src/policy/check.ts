@@ -1,0 +1,159 @@
+import { stat } from "node:fs/promises";
+import os from "node:os";
+import { agentStateDir, CmdopError, SCOPES } from "@cmdop/proto";
+import type { JobUser } from "../jobs/process/run-as.ts";
+import { groupsOf } from "./job-user.ts";
+import { DEFAULT_ASK_TIMEOUT_MS, type Policy, withheldBy } from "./policy.ts";
+import { type LoadedPolicy, loadPolicy, policyFile } from "./policy-file.ts";
+
+/** What a policy file says, for people. */
+export interface PolicyReport {
+  readonly file: string;
+  /** Whether there is such a file; without one everything that is granted is allowed. */
+  readonly found: boolean;
+  /** Why it can't be used: the agent would refuse it. */
+  readonly error?: string;
+  /** What it allows, in words, one thought a line; empty where it can't be used. */
+  readonly lines: readonly string[];
+  /** Whether the policy binds callers that have `terminal` on this machine. */
+  readonly bindsTerminal: boolean;
+  /** Why, or why not. */
+  readonly why: string;
+}
+
+/** Groups whose members can become root, or as good as. */
+const MIGHTY_GROUPS: ReadonlySet<string> = new Set([
+  "root",
+  "sudo",
+  "wheel",
+  "admin",
+  "docker",
+  "podman",
+  "lxd",
+  "incus",
+  "libvirt",
+  "disk",
+  "shadow",
+]);
+
+/**
+ * Reads and checks a machine's policy file, as the agent would. `home`:
+ * CMDOP_HOME. To be asked as the user that the agent runs as.
+ */
+export async function checkPolicy({ home }: { readonly home: string }): Promise<PolicyReport> {
+  const file = policyFile(home);
+  let loaded: LoadedPolicy;
+  try {
+    loaded = await loadPolicy(file);
+  } catch (thrown) {
+    const error = CmdopError.from(thrown);
+    return {
+      file,
+      found: true,
+      error: `${error.message} ${error.next}`,
+      lines: [],
+      bindsTerminal: false,
+      why: "A policy that can't be used binds nobody: an agent that runs keeps the last good one, and none starts with this one.",
+    };
+  }
+  const { policy, user, hash } = loaded;
+  return {
+    file,
+    found: hash !== null,
+    lines: summary(policy, user),
+    ...(await binding(policy, user, home)),
+  };
+}
+
+async function binding(
+  policy: Policy,
+  user: JobUser | undefined,
+  home: string,
+): Promise<Pick<PolicyReport, "bindsTerminal" | "why">> {
+  const withheld = withheldBy(policy, "terminal");
+  if (withheld !== undefined) {
+    return { bindsTerminal: true, why: `Nobody gets "terminal" on this machine (${withheld}).` };
+  }
+  if (user === undefined) {
+    const agent = await agentUser(home);
+    return {
+      bindsTerminal: false,
+      why: `Jobs run as ${agent}, the user of the agent: whoever has "terminal" can edit this policy and read the agent's state and key. Let the agent run as root and name another user in "user", or withhold "terminal".`,
+    };
+  }
+  if (user.uid === 0) {
+    return {
+      bindsTerminal: false,
+      why: `Jobs run as ${user.name}, which is root: whoever has "terminal" can edit this policy and read the agent's state and key.`,
+    };
+  }
+  const mighty = (await groupsOf(user.name)).filter((group) => MIGHTY_GROUPS.has(group));
+  if (mighty.length > 0) {
+    return {
+      bindsTerminal: false,
+      why: `Jobs run as ${user.name}, who is in ${mighty.join(", ")}: that is a way to become root, and root can edit this policy.`,
+    };
+  }
+  return {
+    bindsTerminal: true,
+    why: `Jobs run as ${user.name}, who can't write this policy nor read the agent's state. (Unless sudo or another program of this machine makes ${user.name} root: that can't be seen here.)`,
+  };
+}
+
+/** The owner of the agent's state; where there is none yet, whoever asks. */
+async function agentUser(home: string): Promise<string> {
+  const { username, uid } = os.userInfo();
+  try {
+    const owner = (await stat(agentStateDir(home))).uid;
+    return owner === uid ? username : `user ${owner}`;
+  } catch (thrown) {
+    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return username;
+    throw thrown;
+  }
+}
+
+function summary(policy: Policy, user: JobUser | undefined): string[] {
+  const { roots, shells, ask, limits, jobs, redact, local } = policy;
+  const lines: string[] = [];
+  lines.push(
+    `Callers may have at most: ${listed(SCOPES.filter((scope) => withheldBy(policy, scope) === undefined))}.`,
+  );
+  if (policy.readOnly === true) lines.push("Nothing can be changed (readOnly).");
+  if (local !== undefined) {
+    const left = SCOPES.filter((scope) => withheldBy(policy, scope, true) === undefined);
+    lines.push(`Callers of the local socket without a token may have at most: ${listed(left)}.`);
+  }
+  if (roots !== undefined) lines.push(`Files calls are bound to ${listed(roots)} (roots).`);
+  if (shells !== undefined) {
+    lines.push(
+      `Callers may start ${listed(shells)} only (shells): sessions, programs and, by /bin/sh, shell lines; with no variables but those of language, time zone and terminal.`,
+      "What such a program starts in turn is not bound: with a shell among them, anything can be run.",
+    );
+  }
+  if (user !== undefined) {
+    lines.push(
+      `Commands and sessions run as ${user.name} (uid ${user.uid}); files calls are the agent's own, with all that root can do: bind them with roots.`,
+    );
+  }
+  if (ask !== undefined && ask.length > 0) {
+    const seconds = (policy.askTimeoutMs ?? DEFAULT_ASK_TIMEOUT_MS) / 1000;
+    lines.push(`A person with the scope approve must say yes, within ${seconds} s, to ${listed(ask)}.`);
+  }
+  if (limits?.maxRunningJobs !== undefined) lines.push(`At most ${limits.maxRunningJobs} jobs run at once.`);
+  if (limits?.maxSessions !== undefined) lines.push(`At most ${limits.maxSessions} sessions run at once.`);
+  if (limits?.maxJobMs !== undefined) lines.push(`A job is ended after ${limits.maxJobMs / 1000} s.`);
+  if (jobs !== undefined) {
+    const { outputKeptMs, outcomeKeptMs } = jobs;
+    lines.push(
+      `Output of ended jobs is kept ${outputKeptMs / 1000} s, their outcome ${outcomeKeptMs / 1000} s more.`,
+    );
+  }
+  if (redact !== undefined && redact.length > 0) {
+    lines.push(`The audit hides what follows ${listed(redact.map((text) => JSON.stringify(text)))}.`);
+  }
+  return lines;
+}
+
+function listed(items: readonly string[]): string {
+  return items.length === 0 ? "nothing" : items.join(", ");
+}

@@ -1,0 +1,89 @@
+import { CmdopError, methodRule, RELAY_SERVICES_PREFIX } from "@cmdop/proto";
+import { shown } from "../files/path.ts";
+import { authorize, type Identity, STARTING_METHODS } from "./authorize.ts";
+import type { Policy } from "./policy.ts";
+
+/** A call that might be made. */
+export interface ExplainQuestion {
+  readonly method: string;
+  /** In the order of the method table. */
+  readonly paths: readonly string[];
+}
+
+/** What the machine would say to it, and why. */
+export type Explanation =
+  | { readonly decision: "allow" | "ask"; readonly reason: string }
+  | { readonly decision: "deny"; readonly error: CmdopError };
+
+/**
+ * What `authorize` says to a call, with the rules by which it does. It runs
+ * nothing and looks at no file: where links lead is looked at by the call.
+ * @throws CmdopError InvalidArgument where the question names other paths than the method has
+ */
+export function explain(
+  identity: Identity,
+  { method, paths }: ExplainQuestion,
+  policy: Policy,
+  home: string,
+): Explanation {
+  const fields = methodRule(method)?.paths ?? [];
+  if (method.startsWith(RELAY_SERVICES_PREFIX)) {
+    const error = new CmdopError(
+      "Unimplemented",
+      `${shown(method)} is a method of the relay, not of a machine.`,
+    );
+    return { decision: "deny", error };
+  }
+  if (methodRule(method) !== undefined && paths.length !== fields.length) {
+    throw new CmdopError(
+      "InvalidArgument",
+      `${method} takes ${fields.length} paths (${fields.map(({ field }) => field).join(", ") || "none"}), not ${paths.length}.`,
+      { next: "Name them in this order, so that the machine can say what it thinks of them." },
+    );
+  }
+  const named = fields.map(({ access }, index) => ({ access, path: paths[index] ?? "" }));
+  const resource = { paths: named, starts: "anything" } as const;
+  const decision = authorize(identity, method, resource, policy, home);
+  if (decision.kind === "deny") return { decision: "deny", error: decision.error };
+  const passed = rulesOf(identity, method, policy);
+  if (decision.kind === "allow") return { decision: "allow", reason: passed.join(" ") };
+  const asked = `This machine's policy lets a person decide (ask: ${shown(decision.entry)}).`;
+  return { decision: "ask", reason: [asked, ...passed].join(" ") };
+}
+
+/** The rules that a call has passed, in the order in which they were asked. */
+function rulesOf({ keyId, keyName, scopes, paths }: Identity, method: string, policy: Policy): string[] {
+  const rule = methodRule(method);
+  const needed = rule?.scopes.join(" and ") ?? "";
+  const local = keyId === "local";
+  const who = local ? "The local socket" : `Key ${shown(keyName)}`;
+  const has = scopes.length === 0 ? "no scope" : scopes.join(", ");
+  const rules = [
+    needed === "" ? `${method} is open to every valid key.` : `${method} needs ${needed}; ${who} has ${has}.`,
+  ];
+  const ceilings = [
+    policy.readOnly === true ? "readOnly" : undefined,
+    policy.scopes === undefined ? undefined : "scopes",
+    local && policy.local !== undefined ? "local" : undefined,
+  ].filter((field) => field !== undefined);
+  rules.push(
+    ceilings.length === 0
+      ? "This machine's policy withholds no scope."
+      : `This machine's policy does not withhold it (${ceilings.join(", ")}).`,
+  );
+  if (rule?.paths !== undefined) {
+    const lists = [
+      paths === undefined ? undefined : `the key's: ${paths.map(shown).join(", ")}`,
+      policy.roots === undefined ? undefined : `the policy's: ${policy.roots.map(shown).join(", ")}`,
+    ].filter((list) => list !== undefined);
+    rules.push(
+      lists.length === 0
+        ? "Paths are bound by nothing but the rights of the agent's user."
+        : `The paths lie within the allowed directories (${lists.join("; ")}), as far as their names tell: where links lead is looked at when the call runs.`,
+    );
+  }
+  if (policy.shells !== undefined && STARTING_METHODS.has(method)) {
+    rules.push(`It may start ${policy.shells.map(shown).join(", ")} only (shells).`);
+  }
+  return rules;
+}

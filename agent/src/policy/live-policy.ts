@@ -1,0 +1,230 @@
+import { type FSWatcher, watch } from "node:fs";
+import { stat } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { CmdopError } from "@cmdop/proto";
+import { fileError } from "../files/errors.ts";
+import type { JobRules } from "../jobs/jobs.ts";
+import { baseEnvironment } from "../jobs/process/environment.ts";
+import type { JobUser } from "../jobs/process/run-as.ts";
+import type { Log } from "../log.ts";
+import { realHome } from "./job-user.ts";
+import type { Policy } from "./policy.ts";
+import { type LoadedPolicy, loadPolicy } from "./policy-file.ts";
+import { redactions } from "./redact.ts";
+
+/** After the first sign of a change, in milliseconds: editors write in several steps. */
+const SETTLE_MS = 50;
+
+/** How often the file is looked at besides, in milliseconds: not every file system tells of changes. */
+const POLL_MS = 2_000;
+
+/** For a file that is missing, in milliseconds: some programs delete before they write. */
+const GONE_MS = 500;
+
+/** What was found when the file was looked at after a change. */
+export interface PolicyChange {
+  /** SHA-256 of the file that is in force, base64url; null where there is none. */
+  readonly hash: string | null;
+  /** Why what the file says now is not in force. */
+  readonly error?: string;
+}
+
+/** Where a policy is, and who hears of its trouble. */
+export interface LivePolicyOptions {
+  readonly file: string;
+  readonly log: Log;
+  /** How long a file must be missing until that counts, in milliseconds; half a second unless given. */
+  readonly goneMs?: number;
+}
+
+/** What `look` says where there is no file. */
+const MISSING = "NotFound";
+
+/** What is in force, with all that follows from it. */
+interface InForce extends LoadedPolicy {
+  readonly home: string;
+  readonly loginShell: string;
+  readonly redact: readonly RegExp[];
+}
+
+/**
+ * The policy in force. The file is read again when it changes; one that can't be
+ * used is refused, loudly, and the last good one stays.
+ */
+export class LivePolicy {
+  readonly #options: LivePolicyOptions;
+  #inForce: InForce;
+  #error: CmdopError | undefined;
+  /** What the file looked like when it was last read. */
+  #seen: string;
+  #watcher: FSWatcher | undefined;
+  #poll: NodeJS.Timeout | undefined;
+  #settling: NodeJS.Timeout | undefined;
+  #reading: Promise<void> = Promise.resolve();
+  readonly #listeners = new Set<(change: PolicyChange) => void>();
+
+  private constructor(options: LivePolicyOptions, seen: string, inForce: InForce) {
+    this.#options = options;
+    this.#seen = seen;
+    this.#inForce = inForce;
+  }
+
+  /** Reads the policy and begins to watch it. A broken one throws: there is no last good one yet. */
+  static async open(options: LivePolicyOptions): Promise<LivePolicy> {
+    // Looked at before it is read, so that a change in between is found.
+    const seen = await look(options.file);
+    const live = new LivePolicy(options, seen, await completed(await loadPolicy(options.file)));
+    live.#watch();
+    return live;
+  }
+
+  get policy(): Policy {
+    return this.#inForce.policy;
+  }
+
+  /** SHA-256 of the file that is in force, base64url; null where there is none. */
+  get hash(): string | null {
+    return this.#inForce.hash;
+  }
+
+  /** Why the file is not in force; undefined where it is. */
+  get error(): CmdopError | undefined {
+    return this.#error;
+  }
+
+  /** The user that jobs run as, where it is not the agent's own. */
+  get user(): JobUser | undefined {
+    return this.#inForce.user;
+  }
+
+  /** What a session runs that names no program. */
+  get loginShell(): string {
+    return this.#inForce.loginShell;
+  }
+
+  /** What it says of jobs. */
+  get jobRules(): JobRules {
+    const { user, policy } = this.#inForce;
+    return { user, ...policy.limits, ...policy.jobs };
+  }
+
+  /** The home of the user that jobs run as: what `~` stands for. */
+  get home(): string {
+    return this.#inForce.home;
+  }
+
+  /** What the audit hides. */
+  get redact(): readonly RegExp[] {
+    return this.#inForce.redact;
+  }
+
+  /** Calls the listener whenever another policy has come into force, or was refused. */
+  onChange(listener: (change: PolicyChange) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  /** Looks at the file now; resolves when what it says is in force or refused. */
+  async check(): Promise<void> {
+    const next = this.#reading.then(() => this.#read());
+    this.#reading = next;
+    await next;
+  }
+
+  async close(): Promise<void> {
+    this.#watcher?.close();
+    clearInterval(this.#poll);
+    clearTimeout(this.#settling);
+    await this.#reading;
+  }
+
+  #watch(): void {
+    const { file, log } = this.#options;
+    try {
+      // The directory, since a file that is replaced is another file.
+      this.#watcher = watch(path.dirname(file), { persistent: false }, (_, name) => {
+        if (name !== null && name !== path.basename(file)) return;
+        this.#settling ??= setTimeout(() => {
+          this.#settling = undefined;
+          this.#checkSoon();
+        }, SETTLE_MS).unref();
+      });
+      this.#watcher.on("error", (error) =>
+        log.warn("policy not watched", { error: error.message, everyMs: POLL_MS }),
+      );
+    } catch (error) {
+      // No watches left, for one: the poll finds it too.
+      log.warn("policy not watched", { error: String(error), everyMs: POLL_MS });
+    }
+    this.#poll = setInterval(() => this.#checkSoon(), POLL_MS).unref();
+  }
+
+  #checkSoon(): void {
+    this.check().catch((error) => this.#options.log.error("policy not read", { error: String(error) }));
+  }
+
+  async #read(): Promise<void> {
+    const { file } = this.#options;
+    let seen = await look(file);
+    if (seen === this.#seen) return;
+    if (seen === MISSING) {
+      await sleep(this.#options.goneMs ?? GONE_MS, undefined, { ref: false });
+      seen = await look(file);
+    }
+    let loaded: InForce;
+    try {
+      loaded = await completed(await loadPolicy(file));
+    } catch (thrown) {
+      this.#seen = seen;
+      this.#refuse(CmdopError.from(thrown));
+      return;
+    }
+    this.#seen = seen;
+    const changed = loaded.hash !== this.#inForce.hash || this.#error !== undefined;
+    this.#error = undefined;
+    this.#inForce = loaded;
+    if (changed) this.#accept(loaded);
+  }
+
+  #accept({ hash }: InForce): void {
+    const { file, log } = this.#options;
+    if (hash === null) {
+      log.error("policy gone: everything that is granted is allowed now", { file });
+    } else {
+      log.info("policy in force", { file, hash });
+    }
+    this.#tell({ hash });
+  }
+
+  #refuse(error: CmdopError): void {
+    const { log } = this.#options;
+    // The same trouble again, only written anew, is no news.
+    if (this.#error?.message === error.message) return;
+    this.#error = error;
+    log.error("policy refused: the last good one stays in force", { error: error.message, next: error.next });
+    this.#tell({ hash: this.#inForce.hash, error: error.message });
+  }
+
+  #tell(change: PolicyChange): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+}
+
+async function completed(loaded: LoadedPolicy): Promise<InForce> {
+  const home = await realHome(loaded.user?.home ?? os.userInfo().homedir);
+  // As jobs have it in their environment.
+  const loginShell = loaded.user?.shell ?? baseEnvironment().SHELL ?? "/bin/sh";
+  return { ...loaded, home, loginShell, redact: redactions(loaded.policy.redact) };
+}
+
+/** What changes whenever the file is written, replaced, or given other rights. */
+async function look(file: string): Promise<string> {
+  try {
+    const { dev, ino, size, mode, uid, mtimeNs, ctimeNs } = await stat(file, { bigint: true });
+    return [dev, ino, size, mode, uid, mtimeNs, ctimeNs].join(" ");
+  } catch (thrown) {
+    const error = fileError(thrown, "look at the policy", file);
+    return error.code;
+  }
+}

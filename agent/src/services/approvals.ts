@@ -1,0 +1,24 @@
+import type { Approvals as ApprovalsService, Handlers } from "@cmdop/proto";
+import type { Approvals } from "../approvals/approvals.ts";
+import type { Caller } from "../policy/caller.ts";
+
+/** The Approvals service: translates, and does nothing else. */
+export function approvalsHandlers(approvals: Approvals): Handlers<typeof ApprovalsService, Caller> {
+  return {
+    list: async () => ({
+      approvals: approvals.list().map(({ id, asker, method, what, askedAtMs, expiresAtMs }) => ({
+        approvalId: id,
+        ...asker,
+        method,
+        what,
+        askedAtMs,
+        expiresAtMs,
+      })),
+    }),
+
+    answer: async ({ approvalId, approve, reason }, { caller: { keyId, keyName } }) => {
+      approvals.answer({ keyId, keyName }, { approvalId, approve, reason });
+      return {};
+    },
+  };
+}

@@ -1,0 +1,176 @@
+import type { AnyAuditRecord } from "@cmdop/proto";
+import type { AuditEntry } from "@cmdop/sdk";
+import { isoTime } from "../time.ts";
+import { auditLine, type KnownCall, shortDuration } from "./call-line.ts";
+import { eventLine } from "./event-line.ts";
+
+/** Calls that wait for their end before they are printed: those that are near each other become one line. */
+const MAX_HELD_CALLS = 256;
+
+/** Calls and jobs of which is remembered what they were, so that their ends can be told; the oldest are forgotten. */
+const MAX_REMEMBERED = 10_000;
+
+/** A call that has begun. Relay and machine each have a chain, so each may have recorded a begin and an end. */
+interface Open extends KnownCall {
+  /** Chains that have recorded its begin, and not its end. */
+  readonly begun: Set<string>;
+  /** Chains that have recorded its end: a begin that comes later, since clocks differ, is over already. */
+  readonly ended: Set<string>;
+  end: string | undefined;
+  /** When its first record came, in milliseconds by the monotonic clock. */
+  readonly cameMs: number;
+  /** Printed already, perhaps without its end. */
+  isPrinted: boolean;
+  /** Its end is printed, too. */
+  isTold: boolean;
+}
+
+/**
+ * Turns records into lines: one a call where begin and end are near, else one
+ * for each. Holds a bounded number of calls and writes them in the order in
+ * which they began.
+ */
+export class AuditCalls {
+  readonly #write: (line: string) => void;
+  readonly #machineName: (id: string) => string;
+  /** Not printed yet. */
+  readonly #held = new Map<string, Open>();
+  /** All that are known, held or printed. */
+  readonly #known = new Map<string, Open>();
+  readonly #jobs = new Map<string, string>();
+
+  constructor(write: (line: string) => void, machineName: (id: string) => string) {
+    this.#write = write;
+    this.#machineName = machineName;
+  }
+
+  add(entry: AuditEntry): void {
+    const { record } = entry;
+    if (record === null) this.#passOn(`? a record that this version does not know: ${entry.raw}`, entry);
+    else if (record.type === "begin") this.#begin(entry, record);
+    else if (record.type === "end") this.#end(entry, record);
+    else if (record.type === "started") this.#started(entry, record.at);
+    else this.#event(entry, record);
+  }
+
+  /**
+   * Prints what has been held for so many milliseconds: calls whose end has not
+   * come are running, as far as anybody knows.
+   */
+  flush(heldForMs = 0): void {
+    for (const [id, call] of this.#held) {
+      if (performance.now() - call.cameMs < heldForMs) return;
+      this.#print(id, call, "running");
+    }
+  }
+
+  #begin({ chain, machineId }: AuditEntry, record: Extract<AnyAuditRecord, { type: "begin" }>): void {
+    const { call: id, at, key, keyName, method } = record;
+    const known = this.#known.get(id);
+    const call: Open = known ?? {
+      at,
+      key,
+      keyName,
+      machine: machineId === null ? "" : this.#machineName(machineId),
+      method,
+      what: "",
+      begun: new Set(),
+      ended: new Set(),
+      end: undefined,
+      cameMs: performance.now(),
+      isPrinted: false,
+      isTold: false,
+    };
+    if (!call.ended.has(chain)) call.begun.add(chain);
+    if ("machineName" in record && record.machineName !== "") call.machine = record.machineName;
+    if ("what" in record && record.what !== undefined) call.what = record.what;
+    if ("job" in record && record.job !== undefined) remember(this.#jobs, record.job, call.what);
+    if (known !== undefined) {
+      // The machine's word came late: its clock differs, or the relay had to wait for its records.
+      if (call.isPrinted && "what" in record) this.#write(auditLine(call, at, "was"));
+      return;
+    }
+    remember(this.#known, id, call);
+    this.#held.set(id, call);
+    this.#makeRoom();
+  }
+
+  #end({ chain }: AuditEntry, record: Extract<AnyAuditRecord, { type: "end" }>): void {
+    const call = this.#known.get(record.call);
+    const end = `${record.code}, ${shortDuration(record.ms)}`;
+    if (call === undefined) {
+      // Its begin is before what was asked for.
+      this.#printDue();
+      this.#write(auditLine({ ...NOBODY, what: `call ${record.call}` }, record.at, end));
+      return;
+    }
+    call.begun.delete(chain);
+    call.ended.add(chain);
+    // The first to tell an error tells it best; the relay's end is the whole call's.
+    if (call.end === undefined || call.end.startsWith("Ok")) call.end = end;
+    if (call.isPrinted && call.begun.size === 0) this.#tell(call, record.at);
+  }
+
+  /** Whoever starts anew has lost the ends of what it had begun. */
+  #started(entry: AuditEntry, at: number): void {
+    for (const call of this.#known.values()) {
+      if (!call.begun.delete(entry.chain) || call.begun.size > 0 || call.end !== undefined) continue;
+      call.end = "unknown";
+      if (call.isPrinted) this.#tell(call, at);
+    }
+    this.#passOn(undefined, entry);
+  }
+
+  #event(entry: AuditEntry, record: AnyAuditRecord): void {
+    const jobWhat = record.type === "job" ? this.#jobs.get(record.job) : undefined;
+    const callWhat = record.type === "approval" ? this.#known.get(record.call)?.what : undefined;
+    this.#passOn(undefined, entry, jobWhat ?? callWhat);
+  }
+
+  #passOn(text: string | undefined, entry: AuditEntry, what?: string): void {
+    this.#printDue();
+    const machine = entry.machineId === null ? "" : this.#machineName(entry.machineId);
+    if (text !== undefined) this.#write(auditLine({ ...NOBODY, machine, what: text }, Number.NaN, "?"));
+    else if (entry.record !== null) this.#write(eventLine(entry.record, machine, what));
+  }
+
+  /** What has ended and stands first is printed. */
+  #printDue(): void {
+    for (const [id, call] of this.#held) {
+      if (call.begun.size > 0 || call.end === undefined) return;
+      this.#print(id, call, "");
+    }
+  }
+
+  #makeRoom(): void {
+    if (this.#held.size <= MAX_HELD_CALLS) return;
+    const first = this.#held.entries().next().value;
+    if (first !== undefined) this.#print(first[0], first[1], "begun");
+  }
+
+  #print(id: string, call: Open, without: string): void {
+    this.#held.delete(id);
+    call.isPrinted = true;
+    call.isTold = call.begun.size === 0 && call.end !== undefined;
+    this.#write(auditLine(call, call.at, call.isTold ? (call.end ?? without) : without));
+  }
+
+  /** The end of a call that was printed without it. */
+  #tell(call: Open, at: number): void {
+    if (call.isTold || call.end === undefined) return;
+    call.isTold = true;
+    const what = [call.what, `begun ${isoTime(call.at)}`].filter((part) => part !== "").join("; ");
+    this.#write(auditLine({ ...call, what }, at, call.end));
+  }
+}
+
+/** A line that tells of no call that is known. */
+const NOBODY = { key: null, keyName: "", machine: "", method: "-", what: "" };
+
+function remember<Value>(map: Map<string, Value>, key: string, value: Value): void {
+  if (map.size >= MAX_REMEMBERED) {
+    const oldest = map.keys().next();
+    if (!oldest.done) map.delete(oldest.value);
+  }
+  map.set(key, value);
+}

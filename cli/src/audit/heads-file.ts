@@ -1,0 +1,35 @@
+import { readFile } from "node:fs/promises";
+import { type AuditHeads, auditHeadsSchema, CmdopError } from "@cmdop/sdk";
+import { writeSecretFile } from "../home.ts";
+
+/** Reads heads that an earlier verification wrote; undefined where the file does not exist yet. */
+export async function readHeads(file: string): Promise<AuditHeads | undefined> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (thrown) {
+    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return undefined;
+    throw thrown;
+  }
+  const parsed = auditHeadsSchema.safeParse(jsonOf(text));
+  if (parsed.success) return parsed.data;
+  throw new CmdopError("InvalidArgument", `${file} holds no heads that cmdop audit verify wrote.`, {
+    cause: parsed.error,
+    next: "Name another file, or restore it from a copy: without heads, a chain that was cut off on both sides is not found.",
+  });
+}
+
+/** Undefined for what is no JSON. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (thrown) {
+    if (thrown instanceof SyntaxError) return undefined;
+    throw thrown;
+  }
+}
+
+/** Replaces the file. */
+export async function writeHeads(file: string, heads: AuditHeads): Promise<void> {
+  await writeSecretFile(file, `${JSON.stringify(heads, null, 2)}\n`);
+}

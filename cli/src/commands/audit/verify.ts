@@ -1,0 +1,62 @@
+import type { Command } from "commander";
+import { EXIT_FAILURE, ExitWith } from "../../exit.ts";
+
+interface VerifyCommandOptions {
+  heads?: string;
+  machine?: string;
+  askMachines: boolean;
+  relay?: string;
+  json?: boolean;
+}
+
+export function registerAuditVerify(audit: Command): void {
+  audit
+    .command("verify")
+    .description("compute every chain of records anew and say where somebody has been")
+    .option(
+      "--heads <file>",
+      "compare with the ends that this file keeps, and keep the new ones when all is well",
+    )
+    .option("--machine <machine>", "only the chains of this machine, by name or id")
+    .option("--no-ask-machines", "do not ask the machines that are online where their chains end")
+    .option("--relay <id@host:port>", "the relay, as it printed itself; remembered")
+    .option("--json", "print one line of JSON")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  cmdop audit verify
+  cmdop audit verify --heads /media/safe/heads.json
+
+Finds records that were changed, removed, moved or cut off. Whoever holds the relay's disk can
+cut off its own chain's end and write it anew: keep the heads elsewhere, and verify regularly.
+
+Exit codes: 0 when all is well, 1 when it is not.`,
+    )
+    // --machine and --json are of the parent, too, and are taken by whichever sees them first.
+    .action(async (_own: VerifyCommandOptions, command: Command) => {
+      const options = command.optsWithGlobals<VerifyCommandOptions>();
+      const [{ operatorClient }, { readHeads, writeHeads }, { chainLines }] = await Promise.all([
+        import("../../operator.ts"),
+        import("../../audit/heads-file.ts"),
+        import("../../audit/chain-lines.ts"),
+      ]);
+      const { heads: file, machine, askMachines, relay, json } = options;
+      const heads = file === undefined ? undefined : await readHeads(file);
+      await using client = await operatorClient(relay);
+      const report = await client.audit.verify({ heads, machine, askMachines });
+      process.stdout.write(json ? `${JSON.stringify(report)}\n` : report.chains.map(chainLines).join(""));
+      if (!report.ok) {
+        process.stderr.write(
+          "error: the records do not hold together.\nnext:  Keep a copy of the audit files of relay and machine, and find out who could write to them.\n",
+        );
+        throw new ExitWith(EXIT_FAILURE);
+      }
+      if (file === undefined) return;
+      await writeHeads(file, report.heads);
+      if (!json)
+        process.stderr.write(
+          `${heads === undefined ? "heads are kept" : "heads agree, the new ones are kept"} in ${file}\n`,
+        );
+    });
+}

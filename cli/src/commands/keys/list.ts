@@ -1,0 +1,37 @@
+import type { Command } from "commander";
+
+interface ListCommandOptions {
+  all?: boolean;
+  relay?: string;
+  json?: boolean;
+}
+
+export function registerKeysList(keys: Command): void {
+  keys
+    .command("list")
+    .description("list the keys that count; needs the owner key, or a key with the scope admin")
+    .option("-a, --all", "also those that have expired, were revoked, or count no more")
+    .option("--relay <id@host:port>", "the relay, as it printed itself; remembered")
+    .option("--json", "print JSON, a line a key")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  cmdop keys list
+  cmdop keys list --all --json | jq -r 'select(.state == "expired").name'`,
+    )
+    .action(async ({ all = false, relay, json }: ListCommandOptions) => {
+      const [{ operatorClient }, { keyTable }] = await Promise.all([
+        import("../../operator.ts"),
+        import("../../keys-text.ts"),
+      ]);
+      await using client = await operatorClient(relay);
+      const found = await client.keys.list();
+      const listed = all ? found : found.filter(({ state }) => state === "active" || state === "blocked");
+      if (json) for (const key of listed) process.stdout.write(`${JSON.stringify(key)}\n`);
+      else if (listed.length > 0) process.stdout.write(keyTable(listed, process.stdout.columns));
+      else process.stderr.write("There is no key that counts; cmdop keys create makes one.\n");
+      const more = found.length - listed.length;
+      if (!json && more > 0) process.stderr.write(`${more} more that count no longer: --all lists them.\n`);
+    });
+}

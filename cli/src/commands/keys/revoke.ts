@@ -1,0 +1,39 @@
+import type { Command } from "commander";
+
+export function registerKeysRevoke(keys: Command): void {
+  keys
+    .command("revoke")
+    .description("make a key worthless, for ever; its open calls end at once")
+    .argument("<key>", "name or id of the key")
+    .option("--relay <id@host:port>", "the relay, as it printed itself; remembered")
+    .option("--json", "print one line of JSON")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  cmdop keys revoke deploy
+
+As the owner: relay and machines refuse the key from now on; a machine that is offline hears of
+it when it comes back. With a key that has the scope admin: this relay refuses it (blocked).
+Jobs that it started end too, unless it was made with --jobs live.`,
+    )
+    .action(async (key: string, { relay, json }: { relay?: string; json?: boolean }) => {
+      const [{ operatorClient }, { printable }] = await Promise.all([
+        import("../../operator.ts"),
+        import("../../printable.ts"),
+      ]);
+      await using client = await operatorClient(relay);
+      const revoked = await client.keys.revoke(key);
+      if (json) {
+        process.stdout.write(`${JSON.stringify(revoked)}\n`);
+        return;
+      }
+      const { keyId, how } = revoked;
+      process.stdout.write(`${printable(keyId)} ${how}\n`);
+      if (how === "blocked") {
+        process.stderr.write(
+          "This relay refuses it from now on. Machines hear of it only when the owner revokes it too.\n",
+        );
+      }
+    });
+}

@@ -1,0 +1,29 @@
+import type { Command } from "commander";
+import { labelChanges } from "../../arguments.ts";
+
+export function registerMachinesLabel(machines: Command): void {
+  machines
+    .command("label")
+    .description("set and remove labels of a machine; needs the owner key")
+    .usage("[options] MACHINE KEY=VALUE… KEY-…")
+    .argument("<machine>", "name or id of the machine")
+    .argument("<changes...>", "KEY=VALUE sets a label, KEY- removes it")
+    .option("--relay <id@host:port>", "the relay, as it printed itself; remembered")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  cmdop machines label shop-1 team=payments
+  cmdop machines label shop-1 canary-
+
+Labels are how teams are bound: a key that was made with --label team=payments reaches the
+machine from now on.`,
+    )
+    .action(async (machine: string, words: string[], { relay }: { relay?: string }) => {
+      const changes = labelChanges(words);
+      const { ownerClient } = await import("../../owner.ts");
+      await using client = await ownerClient(relay);
+      await client.machines.label(machine, changes);
+      process.stdout.write(`${machine} is labelled ${words.join(" ")}\n`);
+    });
+}

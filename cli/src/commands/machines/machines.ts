@@ -1,0 +1,46 @@
+import type { Command } from "commander";
+import { registerMachinesLabel } from "./label.ts";
+import { registerMachinesRemove } from "./remove.ts";
+import { registerMachinesRename } from "./rename.ts";
+
+export function registerMachines(program: Command): void {
+  const machines = program
+    .command("machines")
+    .description("list the machines that the key reaches; rename, label and remove them")
+    .enablePositionalOptions()
+    .option("--json", "print JSON, a line a machine")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  cmdop machines
+  cmdop machines rename web-1 shop-1
+  cmdop machines label shop-1 team=payments canary-
+  cmdop machines remove shop-1`,
+    )
+    .action(async (options: { json?: boolean }) => {
+      const [{ machinesClient }, { isoTime }, { printable }] = await Promise.all([
+        import("../../operator.ts"),
+        import("../../time.ts"),
+        import("../../printable.ts"),
+      ]);
+      await using client = await machinesClient();
+      const found = await client.machines.list();
+      if (options.json) {
+        for (const machine of found) process.stdout.write(`${JSON.stringify(machine)}\n`);
+        return;
+      }
+      if (found.length === 0) process.stderr.write("This key reaches no machine.\n");
+      const names = found.map(({ name }) => printable(name));
+      const width = Math.max(4, ...names.map(({ length }) => length));
+      for (const [index, { online, lastSeenMs, labels }] of found.entries()) {
+        const seen = lastSeenMs === null ? "never seen" : `last seen ${isoTime(lastSeenMs)}`;
+        const labelled = Object.entries(labels).map(([key, value]) => printable(`${key}=${value}`));
+        const state = online ? "online" : `offline, ${seen}`;
+        process.stdout.write(`${[names[index]?.padEnd(width), state, ...labelled].join("  ")}\n`);
+      }
+    });
+  registerMachinesRename(machines);
+  registerMachinesLabel(machines);
+  registerMachinesRemove(machines);
+}

@@ -1,0 +1,14 @@
+import type { Command } from "commander";
+import { registerOwnerRecover } from "./recover.ts";
+import { registerOwnerRotate } from "./rotate.ts";
+import { registerOwnerShow } from "./show.ts";
+
+export function registerOwner(program: Command): void {
+  const owner = program
+    .command("owner")
+    .description("the owner key: show, rotate, recover")
+    .enablePositionalOptions();
+  registerOwnerShow(owner);
+  registerOwnerRotate(owner);
+  registerOwnerRecover(owner);
+}

@@ -1,0 +1,72 @@
+import { METHODS } from "@cmdop/proto";
+import type { Command } from "commander";
+import { usageError } from "../../exit.ts";
+import { methodNamed, shortMethod } from "../../method-name.ts";
+
+interface ExplainCommandOptions {
+  machine?: string;
+  relay?: string;
+  json?: boolean;
+}
+
+/** Who asks without a key: a caller of the machine's own socket. */
+const LOCAL = "local";
+
+export function registerPolicyExplain(policy: Command): void {
+  policy
+    .command("explain")
+    .description("ask a machine what it would say to a call, and by which rule; runs nothing")
+    .argument("<key>", "name or id of the key; local for a caller of this machine's own socket")
+    .argument("<method>", "as Files/Read or Exec/Start")
+    .argument("[paths...]", "the paths that the call would name")
+    .option("--machine <machine>", "name or id of the machine; CMDOP_MACHINE unless given")
+    .option("--relay <id@host:port>", "the relay, as it printed itself; remembered")
+    .option("--json", "print one line of JSON")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  cmdop policy explain deploy Exec/Start --machine web-1
+  cmdop policy explain logs Files/Read /var/log/syslog --machine web-1
+  cmdop policy explain local Files/Write /etc/motd
+
+A key is looked up as the owner, or with a key that has the scope admin. The exit code is 0
+whatever the machine would say.`,
+    )
+    .action(async (key: string, name: string, paths: string[], options: ExplainCommandOptions) => {
+      const method = methodNamed(name);
+      checkPaths(method, paths);
+      const [{ CMDOPClient }, { operatorClient }, { printable }] = await Promise.all([
+        import("@cmdop/sdk"),
+        import("../../operator.ts"),
+        import("../../printable.ts"),
+      ]);
+      const isLocal = key === LOCAL;
+      const machine = options.machine ?? (process.env.CMDOP_MACHINE || undefined);
+      if (!isLocal && machine === undefined) {
+        throw usageError("it is not said which machine is asked.", "Say --machine NAME.");
+      }
+      await using client = isLocal ? CMDOPClient.local() : await operatorClient(options.relay);
+      const grant = isLocal ? undefined : (await client.keys.show(key)).grant;
+      const asked = isLocal || machine === undefined ? client : client.machine(machine);
+      const answer = await asked.explain({ grant, method, paths });
+      if (options.json) {
+        process.stdout.write(`${JSON.stringify(answer)}\n`);
+        return;
+      }
+      const { decision, reason, code, next } = answer;
+      const words = code === undefined ? decision : `${decision} (${printable(code)})`;
+      process.stdout.write(`${words}: ${printable(reason)}\n`);
+      if (next !== undefined) process.stdout.write(`next:  ${printable(next)}\n`);
+    });
+}
+
+function checkPaths(method: string, paths: readonly string[]): void {
+  const fields = METHODS[method]?.paths ?? [];
+  if (fields.length === paths.length) return;
+  const wanted = fields.map(({ field }) => field.replace(/^.*\./, "").toUpperCase()).join(" ");
+  throw usageError(
+    `${shortMethod(method)} names ${fields.length === 0 ? "no path" : `${fields.length} of them`}, not ${paths.length}.`,
+    `Say cmdop policy explain KEY ${[shortMethod(method), wanted].join(" ").trim()}.`,
+  );
+}

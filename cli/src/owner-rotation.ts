@@ -1,0 +1,81 @@
+import { link, rename, rm } from "node:fs/promises";
+import path from "node:path";
+import {
+  CmdopError,
+  formatApiKey,
+  generateKeyPair,
+  type KeyPair,
+  type PublicKey,
+  type RelayTarget,
+} from "@cmdop/proto";
+import { CMDOPClient, type OwnerRotation, type RosterInfo } from "@cmdop/sdk";
+import { homePaths } from "./home.ts";
+import { newOwnerFile, ownerFile, readSeedFile, writeSeedFile } from "./owner.ts";
+
+/** The old owner's key, while the new one takes its place. */
+const oldOwnerFile = (): string => path.join(homePaths.owner(), "owner.key.old");
+
+/** What a rotation needs to know. */
+export interface HandOver {
+  readonly relay: RelayTarget;
+  /** The owner that signs it: the one that goes, or the recovery owner. */
+  readonly signer: KeyPair;
+  /** The public key of the owner that goes. */
+  readonly remove: PublicKey;
+  /** Other owners that are believed: the recovery owner's public key, where it is known. */
+  readonly trusted: readonly PublicKey[];
+}
+
+/**
+ * Makes a new owner key and puts it in the place of the old one. In an order that
+ * a crash can't break: the new key is on disk before the relay hears of it, the
+ * old one until the relay has taken the roster without it; run again, it goes on
+ * with the key that it had made.
+ */
+export async function handOver(order: HandOver): Promise<{ key: KeyPair; resigned: readonly string[] }> {
+  const begun = await readSeedFile(newOwnerFile());
+  const key = begun ?? generateKeyPair();
+  if (begun === undefined) await writeSeedFile(newOwnerFile(), key);
+  const isDone = begun !== undefined && (await isOwnerAlone(order, key));
+  const { resigned } = isDone ? { resigned: [] } : await rotate(order, key);
+  await takePlace();
+  return { key, resigned };
+}
+
+async function rotate({ relay, signer, remove, trusted }: HandOver, key: KeyPair): Promise<OwnerRotation> {
+  await using client = clientOf(signer, relay);
+  await client.roster.ensure([signer.publicKey, remove, ...trusted]);
+  return await client.roster.rotateOwner({ newOwner: key.publicKey, remove, resignWith: key });
+}
+
+/** Whether an earlier attempt came as far as the relay: the new owner is one, and the old one is none any more. */
+async function isOwnerAlone({ relay, remove }: HandOver, key: KeyPair): Promise<boolean> {
+  await using client = clientOf(key, relay);
+  let roster: RosterInfo;
+  try {
+    roster = await client.roster.get();
+  } catch (thrown) {
+    const { code } = CmdopError.from(thrown);
+    // The relay does not know the new owner yet.
+    if (code === "KeyUnknown" || code === "Unauthenticated") return false;
+    throw thrown;
+  }
+  return roster.owners.includes(key.publicKey) && !roster.owners.includes(remove);
+}
+
+/** There is an owner.key at every moment: the old one gets a second name before the new one takes its first. */
+async function takePlace(): Promise<void> {
+  await rm(oldOwnerFile(), { force: true });
+  try {
+    await link(ownerFile(), oldOwnerFile());
+  } catch (thrown) {
+    // A recovery in a home that had no owner.
+    if (!(thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT")) throw thrown;
+  }
+  await rename(newOwnerFile(), ownerFile());
+  await rm(oldOwnerFile(), { force: true });
+}
+
+function clientOf(key: KeyPair, relay: RelayTarget): CMDOPClient {
+  return CMDOPClient.remote({ apiKey: formatApiKey({ key, relay }), relay: relay.address });
+}

@@ -1,0 +1,30 @@
+import { visible } from "@cmdop/proto";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { printable } from "./printable.ts";
+import { table } from "./table.ts";
+
+describe("text from afar", () => {
+  it("is shown, never obeyed", () => {
+    expect(printable("a\x1b[2J\u202eb\nc")).toBe("a\\u{1b}[2J\\u{202e}b\\nc");
+  });
+
+  it("that a machine has made visible already looks the same here", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        expect(printable(visible(text))).toBe(visible(text));
+        expect(printable(printable(text))).toBe(printable(text));
+      }),
+    );
+  });
+
+  it("stays in its cell and on its line of a table", () => {
+    expect(
+      table([
+        ["A", "B"],
+        ["x\ny", "z"],
+      ]),
+    ).toBe("A     B\nx\\ny  z\n");
+    for (const line of table([["abc", "def"]], 5).split("\n")) expect(line.length).toBeLessThanOrEqual(5);
+  });
+});

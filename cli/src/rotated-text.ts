@@ -1,0 +1,17 @@
+import type { KeyPair } from "@cmdop/proto";
+import { ownerFile } from "./owner.ts";
+
+/** Says who the owner is now. The key itself stays in its file. */
+export function printRotated(
+  { key, resigned }: { readonly key: KeyPair; readonly resigned: readonly string[] },
+  json = false,
+): void {
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ owner: key.publicKey, resigned })}\n`);
+    return;
+  }
+  process.stdout.write(`owner ${key.publicKey}\n`);
+  process.stderr.write(
+    `${resigned.length} grants were signed anew. The new key is in ${ownerFile()}: back it up.\n`,
+  );
+}

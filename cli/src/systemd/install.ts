@@ -1,0 +1,59 @@
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { agentStateDir, CmdopError } from "@cmdop/proto";
+import type { Manager } from "./manager.ts";
+import { homeOfUnit, UNIT_NAME } from "./unit.ts";
+
+/** Writes the unit, and enables and starts it where systemd runs. Returns whether it did. */
+export async function installUnit(manager: Manager, text: string, isToStart: boolean): Promise<boolean> {
+  const found = await readUnit(manager.unitFile);
+  const home = homeOfUnit(text);
+  if (found !== undefined && homeOfUnit(found) !== home) {
+    throw new CmdopError("AlreadyExists", `${manager.unitFile} belongs to another home.`, {
+      next: "cmdop agent uninstall removes it; its state stays where it is.",
+    });
+  }
+  await mkdir(path.dirname(manager.unitFile), { recursive: true });
+  const aside = `${manager.unitFile}.new`;
+  await writeFile(aside, text, { mode: 0o644 });
+  await rename(aside, manager.unitFile);
+  if (!manager.isRunning || !isToStart) return false;
+  await manager.systemctl("daemon-reload");
+  await manager.systemctl("enable", UNIT_NAME);
+  await manager.systemctl("restart", UNIT_NAME);
+  return true;
+}
+
+/** Stops and removes the unit; with `purge` the agent's state too. Returns the home that it was for. */
+export async function uninstallUnit(
+  manager: Manager,
+  { purge, stop }: { readonly purge: boolean; readonly stop: boolean },
+): Promise<string> {
+  const found = await readUnit(manager.unitFile);
+  if (found === undefined) {
+    throw new CmdopError("NotFound", `No agent is installed: ${manager.unitFile} does not exist.`, {
+      next: "Say --user or --system, as it was installed.",
+    });
+  }
+  const home = homeOfUnit(found);
+  if (home === undefined) {
+    throw new CmdopError("AlreadyExists", `${manager.unitFile} was not written by cmdop agent install.`, {
+      next: "Remove it by hand, if it is not needed.",
+    });
+  }
+  const isToStop = manager.isRunning && stop;
+  if (isToStop) await manager.systemctl("disable", "--now", UNIT_NAME);
+  await rm(manager.unitFile);
+  if (isToStop) await manager.systemctl("daemon-reload");
+  if (purge) await rm(agentStateDir(home), { recursive: true, force: true });
+  return home;
+}
+
+async function readUnit(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (thrown) {
+    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return undefined;
+    throw thrown;
+  }
+}

@@ -1,0 +1,52 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { CmdopError } from "@cmdop/sdk";
+import { UNIT_NAME, type UnitScope } from "./unit.ts";
+
+/** systemctl answers at once, but for a stop it waits until the agent has ended its jobs. In milliseconds. */
+const SYSTEMCTL_TIMEOUT_MS = 120_000;
+
+/** One of systemd's managers, as far as an installation needs it. */
+export interface Manager {
+  /** Where the unit is. */
+  readonly unitFile: string;
+  /** Whether systemd runs here: a container has often none. */
+  readonly isRunning: boolean;
+  /** Runs systemctl for this manager. Throws when it fails. */
+  systemctl(...args: readonly string[]): Promise<void>;
+}
+
+/** The machine's manager, or the one of the user who asks. */
+export function systemdManager(scope: UnitScope): Manager {
+  return {
+    unitFile: path.join(unitDirectory(scope), UNIT_NAME),
+    // What sd_booted(3) looks for.
+    isRunning: existsSync("/run/systemd/system"),
+    systemctl: (...args) => systemctl(scope, args),
+  };
+}
+
+function unitDirectory(scope: UnitScope): string {
+  if (scope === "system") return "/etc/systemd/system";
+  const config = process.env.XDG_CONFIG_HOME;
+  return path.join(config ? config : path.join(os.homedir(), ".config"), "systemd", "user");
+}
+
+async function systemctl(scope: UnitScope, args: readonly string[]): Promise<void> {
+  const all = scope === "user" ? ["--user", ...args] : args;
+  try {
+    await promisify(execFile)("systemctl", all, { timeout: SYSTEMCTL_TIMEOUT_MS });
+  } catch (cause) {
+    const said = cause instanceof Error && "stderr" in cause ? String(cause.stderr).trim() : String(cause);
+    throw new CmdopError("Internal", `systemctl ${all.join(" ")} failed: ${said}`, {
+      cause,
+      next:
+        scope === "user"
+          ? "A user's systemd runs while the user is logged in (not after su or sudo); loginctl enable-linger lets it run always."
+          : "Look at systemctl status and journalctl -u cmdop-agent.",
+    });
+  }
+}

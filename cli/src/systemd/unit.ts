@@ -1,0 +1,120 @@
+import { CmdopError } from "@cmdop/sdk";
+
+/** What the unit is called, in both managers. */
+export const UNIT_NAME = "cmdop-agent.service";
+
+/** Whose systemd runs the agent: the machine's, or that of the user who installs it. */
+export type UnitScope = "system" | "user";
+
+/** What a unit is made from. */
+export interface UnitOptions {
+  readonly scope: UnitScope;
+  /** Absolute paths of Node and of the entry file. */
+  readonly program: string;
+  readonly main: string;
+  /** CMDOP_HOME of the agent. */
+  readonly home: string;
+  /** `host:port` of the relay, where it is not the one in the join token. */
+  readonly relay?: string | undefined;
+  /** For a machine whose policy withholds terminal and agent: closes what jobs would have needed. */
+  readonly hardened?: boolean | undefined;
+}
+
+/** The unit's text. It holds no secret: the machine's key and membership are in the home. */
+export function unitText({ scope, program, main, home, relay, hardened = false }: UnitOptions): string {
+  const isSystem = scope === "system";
+  return `# Written by cmdop agent install, removed by cmdop agent uninstall.
+# Settings of your own: systemctl ${isSystem ? "" : "--user "}edit ${UNIT_NAME}
+
+[Unit]
+Description=cmdop agent
+${isSystem ? "Wants=network-online.target\nAfter=network-online.target\n" : ""}# A machine that nobody can reach can't be repaired: it never gives up.
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+ExecStart=${[program, main, "agent"].map(commandWord).join(" ")}
+Environment=${assignment("CMDOP_HOME", home)}
+${relay === undefined ? "" : `Environment=${assignment("CMDOP_RELAY", relay)}\n`}Restart=always
+RestartSec=2s
+
+# The agent ends its jobs itself, records how, and hears of nothing but SIGTERM. What is left in the
+# group then are programs that somebody started to stay: they live on, as after a logout.
+KillMode=process
+TimeoutStopSec=60s
+# A job that eats all memory ends alone, not the agent with it.
+OOMPolicy=continue
+# Jobs run in this unit's group: the limit that counts is the machine's.
+TasksMax=infinity
+# A core file of the agent would hold the machine's key. Jobs may raise their own limit.
+LimitCORE=0:infinity
+# An agent that can't reach its relay says so each time; the journal is not to drown in it.
+LogRateLimitIntervalSec=30s
+LogRateLimitBurst=500
+
+${hardened ? HARDENED + (isSystem ? HARDENED_SYSTEM : "") : OPEN}
+[Install]
+WantedBy=${isSystem ? "multi-user.target" : "default.target"}
+`;
+}
+
+/** What is said to those who look for a sandbox. */
+const OPEN = `# Jobs are children of the agent and inherit whatever is set here, and files calls are to reach what
+# its user reaches. So these are left out on purpose; each would break something that people do:
+#   NoNewPrivileges, RestrictSUIDSGID                sudo, su, ping, package managers
+#   ProtectSystem, ProtectHome, ReadOnlyPaths        files.write, editing /etc, builds in a home
+#   PrivateTmp, PrivateDevices                       files in /tmp that others see, tmux, disks
+#   ProtectKernelTunables, ProtectKernelModules      sysctl, modprobe
+#   ProtectControlGroups, RestrictNamespaces         containers
+#   LockPersonality, SystemCallFilter                debuggers; for a user's unit they bring
+#                                                    NoNewPrivileges with them
+#   MemoryDenyWriteExecute                           Node itself
+# What callers may do is bound by their grants and by policy.json. Where that withholds terminal and
+# agent, there are no jobs to break: cmdop agent install --hardened sets what then can be set.
+`;
+
+/** For an agent that starts no jobs. Files calls still reach what the agent's user reaches, within the policy's roots. */
+const HARDENED = `# Installed with --hardened: for a policy that withholds terminal and agent. Commands and sessions
+# would inherit all of this and fail in strange ways. Left out, since files calls are to see the
+# machine as it is: ProtectSystem, ProtectHome, PrivateTmp (bind them with roots in policy.json).
+NoNewPrivileges=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+RestrictRealtime=yes
+RestrictNamespaces=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+SystemCallArchitectures=native
+`;
+
+/** What only the machine's systemd has the privilege to set. */
+const HARDENED_SYSTEM = `ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+ProtectHostname=yes
+`;
+
+/** The home that a unit of ours names; undefined where the text is none of ours. */
+export function homeOfUnit(text: string): string | undefined {
+  const [, quoted] = /^Environment="CMDOP_HOME=((?:[^"\\]|\\.)*)"$/m.exec(text) ?? [];
+  return quoted?.replaceAll(/\\(.)/g, "$1").replaceAll("%%", "%");
+}
+
+/** A word of a command line as systemd reads it: `%` begins a specifier and `$` a variable. */
+function commandWord(word: string): string {
+  return quoted(word).replaceAll("$", "$$$$");
+}
+
+function assignment(name: string, value: string): string {
+  return quoted(`${name}=${value}`);
+}
+
+function quoted(word: string): string {
+  if (/\p{Cc}/u.test(word)) {
+    throw new CmdopError("InvalidArgument", `${JSON.stringify(word)} can't stand in a systemd unit.`, {
+      next: "Use paths without control characters.",
+    });
+  }
+  return `"${word.replaceAll(/["\\]/g, "\\$&").replaceAll("%", "%%")}"`;
+}

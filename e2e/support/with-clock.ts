@@ -1,0 +1,18 @@
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+
+const PRELOAD = path.join(import.meta.dirname, "shifted-clock.ts");
+
+/** Does something; processes that it starts meanwhile have a clock that is off by so many milliseconds. */
+export async function withClock<T>(shiftMs: number, work: () => Promise<T>): Promise<T> {
+  const before = process.env.NODE_OPTIONS;
+  const url = pathToFileURL(PRELOAD);
+  url.searchParams.set("ms", String(shiftMs));
+  process.env.NODE_OPTIONS = `--import ${url.href}`;
+  try {
+    return await work();
+  } finally {
+    if (before === undefined) delete process.env.NODE_OPTIONS;
+    else process.env.NODE_OPTIONS = before;
+  }
+}

@@ -1,0 +1,51 @@
+import path from "node:path";
+import type { PublicKey } from "@cmdop/proto";
+import type { Log } from "../log.ts";
+import { VERSION } from "../version.ts";
+import { type AuditBounds, DEFAULT_AUDIT_BOUNDS } from "./bounds.ts";
+import { CallRecorder } from "./call-recorder.ts";
+import { Chains } from "./chains.ts";
+import { Puller } from "./pull.ts";
+
+/** What the relay's audit needs. */
+export interface RelayAuditOptions {
+  readonly stateDir: string;
+  readonly bounds?: Partial<AuditBounds> | undefined;
+  /** The public key of a machine that has joined. */
+  readonly machineKey: (machineId: string) => PublicKey | undefined;
+  readonly log: Log;
+}
+
+/** The relay's audit: what it records itself, and what it fetches from the machines. */
+export class RelayAudit implements AsyncDisposable {
+  readonly bounds: AuditBounds;
+  readonly chains: Chains;
+  readonly recorder: CallRecorder;
+  readonly puller: Puller;
+
+  /** Opens the chains and notes the start. @throws CmdopError AuditUnavailable */
+  constructor({ stateDir, bounds, machineKey, log }: RelayAuditOptions) {
+    this.bounds = { ...DEFAULT_AUDIT_BOUNDS, ...bounds };
+    this.chains = new Chains({ directory: path.join(stateDir, "audit"), bounds: this.bounds, log });
+    const { own } = this.chains;
+    this.recorder = new CallRecorder({
+      chain: {
+        append: (body, options) => {
+          const end = own.append(body, options);
+          this.chains.changed();
+          return end;
+        },
+      },
+      bounds: this.bounds,
+      log,
+    });
+    this.puller = new Puller({ chains: this.chains, machineKey, log });
+    this.recorder.started(VERSION);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.puller.close();
+    this.recorder.close();
+    this.chains.close();
+  }
+}

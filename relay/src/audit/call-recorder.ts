@@ -1,0 +1,112 @@
+import { type ChainLog, CmdopError, type RelayRecord } from "@cmdop/proto";
+import { MAX_CALLS } from "../data/limits.ts";
+import type { CallEnding, ComingCall, RecordedCall, Recorder, RefusedCall } from "../data/recorder.ts";
+import type { Log } from "../log.ts";
+import type { AuditBounds } from "./bounds.ts";
+import { Refusals } from "./refusals.ts";
+
+/** Ends that wait in memory for a disk that takes no more: those of all calls that can be open. 200 bytes each. */
+const MAX_WAITING_ENDS = MAX_CALLS;
+
+/** Pause between two complaints about the same trouble, in milliseconds. */
+const COMPLAIN_INTERVAL_MS = 10_000;
+
+/** What the recorder needs. */
+export interface CallRecorderOptions {
+  readonly chain: Pick<ChainLog, "append">;
+  readonly bounds: AuditBounds;
+  readonly log: Log;
+}
+
+/** Writes every call down in the relay's own chain: one begin before it goes on and one end after, or one refusal. */
+export class CallRecorder implements Recorder {
+  readonly #options: CallRecorderOptions;
+  readonly #refusals: Refusals;
+  readonly #open = new Set<RecordedCall>();
+  readonly #waitingEnds: string[] = [];
+  #complainedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: CallRecorderOptions) {
+    this.#options = options;
+    this.#refusals = new Refusals({ bounds: options.bounds, write: (record) => this.#try(record) });
+  }
+
+  /** Notes that the relay has begun to record: calls of before that have no end are unknown from now on. */
+  started(version: string): void {
+    this.#try({ type: "started", at: Date.now(), version });
+  }
+
+  begin({ caller, address, method, machine }: ComingCall): RecordedCall {
+    this.#writeWaitingEnds();
+    const id = crypto.randomUUID();
+    const begun = performance.now();
+    const record: RelayRecord = {
+      type: "begin",
+      at: Date.now(),
+      call: id,
+      key: caller.keyId,
+      keyName: caller.grant?.claims.name ?? "",
+      address,
+      machine: machine?.id ?? null,
+      machineName: machine?.name ?? "",
+      method,
+    };
+    // Owners and admins come in to repair a disk that is full.
+    const urgent = caller.grant === undefined || caller.scopes.includes("admin");
+    this.#options.chain.append(JSON.stringify(record), { urgent });
+    const call: RecordedCall = {
+      id,
+      end: ({ code, bytesIn, bytesOut }) => {
+        if (!this.#open.delete(call)) return;
+        const ms = Math.round((performance.now() - begun) * 1_000) / 1_000;
+        this.#end({ type: "end", at: Date.now(), call: id, code, ms, bytesIn, bytesOut });
+      },
+    };
+    this.#open.add(call);
+    return call;
+  }
+
+  refused(call: RefusedCall): void {
+    this.#refusals.note(call);
+  }
+
+  /** Ends what is still open: its callers saw their connections break. */
+  close(): void {
+    const lost: CallEnding = { code: "LinkLost", bytesIn: 0, bytesOut: 0 };
+    for (const call of [...this.#open]) call.end(lost);
+    this.#writeWaitingEnds();
+    this.#refusals.close();
+  }
+
+  #end(record: RelayRecord): void {
+    this.#writeWaitingEnds();
+    if (this.#waitingEnds.length === 0 && this.#try(record)) return;
+    if (this.#waitingEnds.length < MAX_WAITING_ENDS) this.#waitingEnds.push(JSON.stringify(record));
+    else this.#complain(`more than ${MAX_WAITING_ENDS} ends of calls wait; this one stays unknown`);
+  }
+
+  #writeWaitingEnds(): void {
+    while (this.#waitingEnds[0] !== undefined && this.#tryBody(this.#waitingEnds[0]))
+      this.#waitingEnds.shift();
+  }
+
+  #try(record: RelayRecord): boolean {
+    return this.#tryBody(JSON.stringify(record));
+  }
+
+  #tryBody(body: string): boolean {
+    try {
+      this.#options.chain.append(body);
+      return true;
+    } catch (thrown) {
+      this.#complain(CmdopError.from(thrown).message);
+      return false;
+    }
+  }
+
+  #complain(message: string): void {
+    if (performance.now() - this.#complainedAtMs < COMPLAIN_INTERVAL_MS) return;
+    this.#complainedAtMs = performance.now();
+    this.#options.log.error("audit record not written", { message });
+  }
+}

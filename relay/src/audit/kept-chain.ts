@@ -1,0 +1,100 @@
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { bytes32Schema, ChainLog, type ChainLogOptions, CmdopError } from "@cmdop/proto";
+import { z } from "zod";
+
+const ORIGIN = "origin.json";
+const HEAD = "head";
+
+const originSchema = z.strictObject({
+  chain: z.uuid(),
+  machine: bytes32Schema,
+  /** The machine's public key: heads are verified by it, also when the machine is gone. */
+  machineKey: bytes32Schema,
+  /** When the relay first saw the chain, in milliseconds since 1970. */
+  sinceMs: z.number(),
+});
+
+/** Whose chain it is. */
+export type ChainOrigin = z.infer<typeof originSchema>;
+
+/** The relay's copy of a machine's chain: its records, whose they are, and the newest head that the machine signed. */
+export class KeptChain {
+  readonly origin: ChainOrigin;
+  readonly directory: string;
+  readonly #options: Omit<ChainLogOptions, "directory">;
+  #log: ChainLog | undefined;
+  #head: string;
+
+  private constructor(directory: string, origin: ChainOrigin, options: Omit<ChainLogOptions, "directory">) {
+    this.directory = directory;
+    this.origin = origin;
+    this.#options = options;
+    this.#head = textOf(path.join(directory, HEAD)) ?? "";
+  }
+
+  /** The copy in a directory; undefined where it was not even begun. @throws CmdopError AuditBroken */
+  static found(directory: string, options: Omit<ChainLogOptions, "directory">): KeptChain | undefined {
+    const text = textOf(path.join(directory, ORIGIN));
+    if (text === undefined) return undefined;
+    const origin = originSchema.safeParse(parsed(text));
+    if (!origin.success) throw new CmdopError("AuditBroken", `${path.join(directory, ORIGIN)} is damaged.`);
+    return new KeptChain(directory, origin.data, options);
+  }
+
+  /** Begins a copy in a directory that exists. */
+  static begin(
+    directory: string,
+    origin: ChainOrigin,
+    options: Omit<ChainLogOptions, "directory">,
+  ): KeptChain {
+    writeWhole(path.join(directory, ORIGIN), JSON.stringify(origin));
+    return new KeptChain(directory, origin, options);
+  }
+
+  /** Its records, opened when first asked for. @throws CmdopError AuditBroken where the files are damaged */
+  get log(): ChainLog {
+    const { directory, origin } = this;
+    this.#log ??= ChainLog.openCopy({ ...this.#options, directory, chain: origin.chain });
+    return this.#log;
+  }
+
+  /** The newest statement of where the chain ends, signed by its machine; empty before the first. */
+  get head(): string {
+    return this.#head;
+  }
+
+  keepHead(statement: string): void {
+    writeWhole(path.join(this.directory, HEAD), statement);
+    this.#head = statement;
+  }
+
+  close(): void {
+    this.#log?.close();
+  }
+}
+
+/** All of it or nothing, whenever this process ends. */
+function writeWhole(file: string, text: string): void {
+  const temporary = `${file}.new`;
+  writeFileSync(temporary, text, { mode: 0o600 });
+  renameSync(temporary, file);
+}
+
+function textOf(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (thrown) {
+    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return undefined;
+    throw thrown;
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (thrown) {
+    if (thrown instanceof SyntaxError) return undefined;
+    throw thrown;
+  }
+}

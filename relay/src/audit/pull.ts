@@ -1,0 +1,192 @@
+import type { ClientHttp2Session } from "node:http2";
+import { CmdopError, codec, Link as LinkService, methodPath, onAbort, type PublicKey } from "@cmdop/proto";
+import { streamingCall } from "../control/streaming-call.ts";
+import type { Link } from "../data/link.ts";
+import type { Log } from "../log.ts";
+import type { Chains } from "./chains.ts";
+import { type CheckedBatch, checkBatch } from "./check-batch.ts";
+import type { KeptChain } from "./kept-chain.ts";
+
+/** Pause before a pull that broke off on a link that is still up is tried again, in milliseconds. */
+const RETRY_MS = 10_000;
+
+/** Between two batches of one machine, in milliseconds: each costs a signature's check, and a machine may be in wrong hands. 12 MB/s is left. */
+const BATCH_INTERVAL_MS = 20;
+
+const AUDIT = {
+  path: methodPath(LinkService, LinkService.method.audit),
+  serialize: codec(LinkService.method.audit.input).serialize,
+  deserialize: codec(LinkService.method.audit.output).deserialize,
+};
+
+type AuditMessage = ReturnType<typeof AUDIT.deserialize>;
+
+/** What the puller needs. */
+export interface PullerOptions {
+  readonly chains: Chains;
+  /** The public key of a machine that has joined. */
+  readonly machineKey: (machineId: string) => PublicKey | undefined;
+  readonly log: Log;
+  readonly retryMs?: number | undefined;
+}
+
+/** A pull that goes on. */
+interface Pull {
+  readonly leaving: AbortController;
+  readonly done: Promise<void>;
+}
+
+/** Which machine a pull is from. */
+interface Source {
+  readonly id: string;
+  readonly name: string;
+  readonly key: PublicKey;
+}
+
+/** Keeps the copies of the machines' chains up to date while their interactive links are up. */
+export class Puller {
+  readonly #options: PullerOptions;
+  readonly #pulls = new Map<string, Pull>();
+  readonly #toldOff = new Set<string>();
+  /** Chains with a batch that did not follow: nothing of them is taken any more until the relay starts anew. */
+  readonly #distrusted = new Set<string>();
+  #closed = false;
+
+  constructor(options: PullerOptions) {
+    this.#options = options;
+  }
+
+  /** Begins to pull on a link that has come up; an older pull from the same machine ends first. */
+  up(link: Link): void {
+    const state = link.state();
+    if (this.#closed || state.kind !== "up" || state.admission.lane !== "interactive") return;
+    const { machineId, machineName } = state.admission;
+    const before = this.#pulls.get(machineId);
+    before?.leaving.abort();
+    const leaving = new AbortController();
+    const done = (before?.done ?? Promise.resolve())
+      .then(() => this.#pullWhileUp(link, machineId, machineName, leaving.signal))
+      .catch((thrown) =>
+        this.#options.log.error("audit pull failed", { machine: machineName, message: String(thrown) }),
+      )
+      .finally(() => {
+        if (this.#pulls.get(machineId)?.leaving === leaving) this.#pulls.delete(machineId);
+      });
+    this.#pulls.set(machineId, { leaving, done });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const pulls = [...this.#pulls.values()];
+    for (const { leaving } of pulls) leaving.abort();
+    await Promise.all(pulls.map(({ done }) => done));
+  }
+
+  async #pullWhileUp(link: Link, id: string, name: string, signal: AbortSignal): Promise<void> {
+    const { log, machineKey, retryMs = RETRY_MS } = this.#options;
+    while (!signal.aborted && link.state().kind === "up") {
+      const key = machineKey(id);
+      if (key === undefined) return;
+      try {
+        await link.tell((session) => this.#pull(session, { id, name, key }, signal));
+      } catch (thrown) {
+        if (signal.aborted || link.state().kind !== "up") return;
+        const error = CmdopError.from(thrown);
+        if (error.code === "Unimplemented") {
+          if (!this.#toldOff.has(id)) log.warn("agent keeps no audit chain", { machine: name, id });
+          this.#toldOff.add(id);
+          return;
+        }
+        log.error("audit pull stopped", { machine: name, id, code: error.code, message: error.message });
+        // What a machine did wrong it would do again; a disk or a connection may recover.
+        if (["AuditBroken", "LimitExceeded", "LinkRefused"].includes(error.code)) return;
+      }
+      await pause(retryMs, signal);
+    }
+  }
+
+  async #pull(session: ClientHttp2Session, source: Source, signal: AbortSignal): Promise<void> {
+    const newest = this.#openable(source.id);
+    const asked = { chain: newest?.origin.chain ?? "", after: BigInt(newest?.log.head.seq ?? 0) };
+    let isFirst = true;
+    for await (const message of streamingCall(session, AUDIT, asked, signal)) {
+      if (!isFirst && message.records.length === 0) {
+        throw new CmdopError("LinkRefused", "The machine sends batches of its audit chain without records.");
+      }
+      isFirst = false;
+      await this.#take(message, source);
+      await pause(BATCH_INTERVAL_MS, signal);
+    }
+  }
+
+  /** Keeps a batch, or keeps it apart and throws. */
+  async #take(message: AuditMessage, source: Source): Promise<void> {
+    const { chains } = this.#options;
+    if (this.#distrusted.has(message.chain)) {
+      throw new CmdopError("AuditBroken", `The audit chain ${message.chain} did not follow its copy before.`);
+    }
+    try {
+      const batch = await checkBatch(message, source.key);
+      const kept = chains.begin(source.id, source.key, batch.chain);
+      append(kept, batch);
+      kept.keepHead(batch.statement);
+      chains.changed();
+    } catch (thrown) {
+      const error = CmdopError.from(thrown);
+      if (error.code === "AuditBroken") {
+        // Of a chain that this machine has a copy of: whatever else it names is not its to spoil.
+        if (chains.find(message.chain)?.origin.machine === source.id) this.#distrusted.add(message.chain);
+        chains.keepApart(source.id, evidenceOf(message, error.message));
+      }
+      throw error;
+    }
+  }
+
+  /** The copy to go on with. One whose files are damaged is set aside, and fetched anew as far as the machine still has it. */
+  #openable(machineId: string): KeptChain | undefined {
+    const { chains, log } = this.#options;
+    const newest = chains.newestOf(machineId);
+    try {
+      // Opening is what finds the damage.
+      return newest?.log === undefined ? undefined : newest;
+    } catch (thrown) {
+      const { code, message } = CmdopError.from(thrown);
+      if (newest === undefined || code !== "AuditBroken") throw thrown;
+      log.error("audit copy damaged; it was set aside", { machine: machineId, message });
+      chains.setAside(newest);
+      return undefined;
+    }
+  }
+}
+
+/** Resolves after a time, or when the signal aborts. */
+async function pause(timeMs: number, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, timeMs);
+  const stopListening = onAbort(signal, resolve);
+  await promise;
+  stopListening();
+  clearTimeout(timer);
+}
+
+/** @throws CmdopError AuditBroken where the batch does not follow, AuditUnavailable */
+function append(kept: KeptChain, { firstSeq, previousHash, records, head }: CheckedBatch): void {
+  const { log } = kept;
+  if (records.length > 0) {
+    log.appendCopy({ firstSeq, previousHash, records });
+    return;
+  }
+  const ours = Buffer.from(log.head.hash).toString("base64url");
+  if (head.seq > log.head.seq || (head.seq === log.head.seq && head.hash === ours)) return;
+  throw new CmdopError(
+    "AuditBroken",
+    `The machine says that its audit chain ${head.chain} ends at ${head.seq}; this relay has record ${log.head.seq} of it already${head.seq === log.head.seq ? ", which is another" : ""}.`,
+  );
+}
+
+/** What was sent, as JSON can say it: bytes in base64. */
+function evidenceOf({ chain, firstSeq, previousHash, records, head }: AuditMessage, why: string): object {
+  const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
+  const sent = { chain, firstSeq: String(firstSeq), previousHash: base64(previousHash), head };
+  return { why, atMs: Date.now(), ...sent, records: records.map(base64) };
+}

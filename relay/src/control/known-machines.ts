@@ -1,0 +1,38 @@
+import type { StoredMachine } from "./store.ts";
+
+/** The machines that have joined, in memory: every call looks for one, by id or by name. */
+export class KnownMachines {
+  readonly #byId = new Map<string, StoredMachine>();
+  readonly #byName = new Map<string, Map<string, StoredMachine>>();
+
+  get(id: string): StoredMachine | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** All of them, sorted by name. */
+  all(): readonly StoredMachine[] {
+    return [...this.#byId.values()].sort((a, b) => a.name.localeCompare(b.name) || (a.id < b.id ? -1 : 1));
+  }
+
+  /** The one with this id, or those with this name. */
+  called(idOrName: string): readonly StoredMachine[] {
+    const byId = this.#byId.get(idOrName);
+    return byId !== undefined ? [byId] : [...(this.#byName.get(idOrName)?.values() ?? [])];
+  }
+
+  keep(machine: StoredMachine): void {
+    this.forget(machine.id);
+    this.#byId.set(machine.id, machine);
+    const namesakes = this.#byName.get(machine.name) ?? new Map<string, StoredMachine>();
+    this.#byName.set(machine.name, namesakes.set(machine.id, machine));
+  }
+
+  forget(id: string): void {
+    const machine = this.#byId.get(id);
+    if (machine === undefined) return;
+    this.#byId.delete(id);
+    const namesakes = this.#byName.get(machine.name);
+    namesakes?.delete(id);
+    if (namesakes?.size === 0) this.#byName.delete(machine.name);
+  }
+}

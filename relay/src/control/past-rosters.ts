@@ -1,0 +1,81 @@
+import { type KeyId, type PublicKey, readRoster, statementSigner, thumbprint } from "@cmdop/proto";
+import type { PastRoster } from "./store.ts";
+
+/** Past rosters that are kept: an agent that was away for more changes of owners than this must join anew. */
+const MAX_PAST_ROSTERS = 64;
+
+/** Bytes of past rosters that are kept, in memory too: the usual ones have a few KiB. */
+const MAX_PAST_ROSTERS_BYTES = 16 * 1024 * 1024;
+
+/** Bytes of past rosters in one answer: less than a message may have, with room for the present one. */
+const MAX_ANSWER_BYTES = 2 * 1024 * 1024;
+
+/** A past roster, and what of it decides. */
+interface Known extends PastRoster {
+  readonly seq: number;
+  readonly signer: KeyId | undefined;
+}
+
+/**
+ * The rosters by which others can follow to the present one: an agent that was
+ * away while the owners changed, a machine that joins by an owner's token and so
+ * trusts that owner alone, a program that knows an earlier owner. Whoever holds
+ * some roster needs those that named other owners since, each signed by an owner
+ * of the one before; whoever knows one owner needs the newest that it has signed.
+ */
+export class PastRosters {
+  #known: readonly Known[];
+
+  constructor(stored: readonly PastRoster[]) {
+    this.#known = stored.map(known);
+  }
+
+  /** The statements, the oldest first. */
+  get statements(): readonly string[] {
+    return this.#known.map(({ statement }) => statement);
+  }
+
+  /** As many of the newest as fit into one answer, the oldest first. */
+  get answer(): readonly string[] {
+    return newestWithin(this.#known, this.#known.length, MAX_ANSWER_BYTES).map(({ statement }) => statement);
+  }
+
+  /** Whether whoever knows this owner alone can follow to the present roster. */
+  canFollow(owner: PublicKey): boolean {
+    return this.#known.some(({ signer }) => signer === thumbprint(owner));
+  }
+
+  /** What is to be kept once `statement` is in force, itself included. `before`: the owners before it; undefined where it is the first. */
+  with(statement: string, before: readonly PublicKey[] | undefined): PastRosters {
+    const { owners } = readRoster(statement);
+    const handOver = before !== undefined && new Set(before).symmetricDifference(new Set(owners)).size > 0;
+    const all = [...this.#known, known({ statement, handOver })];
+    const ids = new Set(owners.map(thumbprint));
+    const newestBy = new Map(all.map((roster) => [roster.signer, roster]));
+    const kept = all.filter((roster) => {
+      const isLastWord = newestBy.get(roster.signer) === roster && ids.has(roster.signer ?? "");
+      return roster.handOver || isLastWord;
+    });
+    return new PastRosters(newestWithin(kept, MAX_PAST_ROSTERS, MAX_PAST_ROSTERS_BYTES));
+  }
+
+  /** As the store keeps them. */
+  get stored(): readonly PastRoster[] {
+    return this.#known.map(({ statement, handOver }) => ({ statement, handOver }));
+  }
+}
+
+function known(roster: PastRoster): Known {
+  return { ...roster, seq: readRoster(roster.statement).seq, signer: statementSigner(roster.statement) };
+}
+
+function newestWithin(rosters: readonly Known[], count: number, maxBytes: number): Known[] {
+  const newest: Known[] = [];
+  let bytes = 0;
+  for (const roster of rosters.toSorted((a, b) => b.seq - a.seq).slice(0, count)) {
+    bytes += roster.statement.length;
+    if (bytes > maxBytes) break;
+    newest.push(roster);
+  }
+  return newest.reverse();
+}

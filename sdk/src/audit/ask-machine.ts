@@ -1,0 +1,38 @@
+import { randomBytes } from "node:crypto";
+import {
+  type ChainHead,
+  CmdopError,
+  Machine as MachineService,
+  type PublicKey,
+  verifyHead,
+} from "@cmdop/proto";
+import type { MachineCaller } from "../connection/caller.ts";
+
+/** Bytes of a challenge. */
+const NONCE_BYTES = 32;
+
+/** How long a machine may take to say where its chain ends, in milliseconds: one that is stuck must not hold up the others. */
+const ANSWER_TIMEOUT_MS = 10_000;
+
+/** What a machine says of its chain now: its head, that it is offline, or why it said nothing that counts. */
+export type MachineAnswer =
+  | { readonly kind: "head"; readonly head: ChainHead }
+  | { readonly kind: "offline" }
+  | { readonly kind: "failed"; readonly why: string };
+
+/** Asks a machine where its audit chain ends, by a challenge that no old answer can meet. */
+export async function askMachine(machine: MachineCaller, machineKey: PublicKey): Promise<MachineAnswer> {
+  const service = machine.client(MachineService);
+  const nonce = randomBytes(NONCE_BYTES);
+  try {
+    const { head: statement } = await machine.invoke("/cmdop.v1.Machine/AuditHead", (call) =>
+      service.auditHead({ nonce }, { ...call, timeoutMs: ANSWER_TIMEOUT_MS }),
+    );
+    const head = await verifyHead(statement, machineKey);
+    if (head.nonce === nonce.toString("base64url")) return { kind: "head", head };
+    return { kind: "failed", why: "its answer is to another question" };
+  } catch (thrown) {
+    const { code, message } = CmdopError.from(thrown);
+    return code === "MachineOffline" ? { kind: "offline" } : { kind: "failed", why: `${code}, ${message}` };
+  }
+}

@@ -1,0 +1,133 @@
+import { CHAIN_HASH_BYTES, chainNext, chainStart } from "@cmdop/proto";
+
+/** Problems that are listed of one chain; where one record is wrong, many may be. */
+const MAX_PROBLEMS = 20;
+
+/** A place in a chain that somebody vouches for. */
+export interface Mark {
+  readonly seq: number;
+  /** Base64url. */
+  readonly hash: string;
+  /** Who vouches, as a message begins: `The head that was kept`. */
+  readonly who: string;
+}
+
+/** Some records of a chain, as the relay sends them. */
+export interface Batch {
+  readonly firstSeq: bigint;
+  readonly previousHash: Uint8Array;
+  readonly records: readonly Uint8Array[];
+  readonly hashes: readonly Uint8Array[];
+}
+
+/**
+ * Computes a chain anew from its records. The first record whose hash does not
+ * follow is where somebody has been; what was written anew from there on, or
+ * cut off, contradicts a mark.
+ */
+export class ChainCheck {
+  readonly #chain: string;
+  readonly #marks: Map<number, Mark[]>;
+  #problems: string[] = [];
+  #omitted = 0;
+  /** The hash of the last record read; undefined before the first. */
+  #hash: Uint8Array | undefined;
+  first = 0;
+  last = 0;
+
+  constructor(chain: string, marks: readonly Mark[]) {
+    this.#chain = chain;
+    this.#marks = Map.groupBy(marks, ({ seq }) => seq);
+  }
+
+  /** The hash of the last record, base64url; the chain's start before the first. */
+  get hash(): string {
+    return text(this.#hash ?? chainStart(this.#chain));
+  }
+
+  get problems(): readonly string[] {
+    return this.#omitted === 0 ? this.#problems : [...this.#problems, `and ${this.#omitted} more problems`];
+  }
+
+  problem(what: string): void {
+    if (this.#problems.length < MAX_PROBLEMS) this.#problems.push(what);
+    else this.#omitted += 1;
+  }
+
+  /** Takes the next records. Returns false where going on makes no sense. */
+  add(batch: Batch): boolean {
+    const { records, hashes } = batch;
+    if (records.length === 0) return true;
+    const firstSeq = Number(batch.firstSeq);
+    if (records.length !== hashes.length || !Number.isSafeInteger(firstSeq) || firstSeq < 1) {
+      this.problem("The relay's answer is not one: records without hashes, or without a number.");
+      return false;
+    }
+    if (!this.#begin(firstSeq, batch.previousHash)) return false;
+    for (const [index, record] of records.entries()) {
+      const seq = firstSeq + index;
+      const stored = hashes[index];
+      const computed = chainNext(this.#hash ?? chainStart(this.#chain), record);
+      if (stored === undefined || text(stored) !== text(computed)) {
+        this.problem(
+          `Record ${seq} does not follow from the one before it: it was changed, or a record before it was removed or moved.`,
+        );
+      }
+      // Going on from what is written finds further places, instead of every record after the first.
+      this.#hash = stored ?? computed;
+      this.last = seq;
+      this.#hold(seq, this.#hash);
+    }
+    return true;
+  }
+
+  /** Holds the end against the marks beyond it. To be called once, when all has been read. */
+  finish(): void {
+    if (this.first === 0) this.#hold(0, chainStart(this.#chain));
+    for (const [seq, marks] of this.#marks) {
+      if (seq <= this.last) continue;
+      for (const { who } of marks) {
+        this.problem(`${who} is at record ${seq}, but the chain ends at ${this.last}: its end was cut off.`);
+      }
+    }
+  }
+
+  #begin(firstSeq: number, previousHash: Uint8Array): boolean {
+    const expected = this.last + 1;
+    if (this.#hash === undefined) {
+      this.first = firstSeq;
+      const start = firstSeq === 1 ? chainStart(this.#chain) : previousHash;
+      if (previousHash.length !== CHAIN_HASH_BYTES || text(previousHash) !== text(start)) {
+        this.problem("The chain does not begin as its id says: its beginning was replaced.");
+      }
+      this.#hash = start;
+      this.#hold(firstSeq - 1, start);
+      return true;
+    }
+    if (firstSeq < expected) {
+      this.problem(`Record ${firstSeq} came again after ${this.last}: records were moved.`);
+      return false;
+    }
+    if (firstSeq > expected) {
+      this.problem(`The records ${expected} to ${firstSeq - 1} are missing.`);
+      this.#hash = previousHash;
+      this.#hold(firstSeq - 1, previousHash);
+    } else if (text(previousHash) !== text(this.#hash)) {
+      this.problem(`The records from ${firstSeq} on follow another record than ${this.last}.`);
+    }
+    return true;
+  }
+
+  #hold(seq: number, hash: Uint8Array): void {
+    for (const mark of this.#marks.get(seq) ?? []) {
+      if (mark.hash === text(hash)) continue;
+      this.problem(
+        `${mark.who} has another hash at record ${seq}: records up to there were changed, and what follows written anew.`,
+      );
+    }
+  }
+}
+
+function text(hash: Uint8Array): string {
+  return Buffer.from(hash).toString("base64url");
+}

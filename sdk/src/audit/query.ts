@@ -1,0 +1,59 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Audit as AuditService, type CallOptions, CmdopError, readAuditRecord } from "@cmdop/proto";
+import type { MachineCaller } from "../connection/caller.ts";
+import type { AuditEntry } from "./types.ts";
+
+const QUERY = "/cmdop.relay.v1.Audit/Query";
+
+/** Attempts in a row that bring nothing before a stream gives up; with growing pauses they last about a minute. */
+const MAX_VAIN_ATTEMPTS = 30;
+
+/** The conditions as the relay wants them. */
+export interface AuditFilter {
+  readonly machineId: string;
+  readonly keyId: string;
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  readonly follow: boolean;
+}
+
+/** Streams records; where the connection is lost it begins anew and leaves out what it has yielded. */
+export async function* queryRecords(
+  relay: MachineCaller,
+  filter: AuditFilter,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<AuditEntry, void> {
+  const service = relay.client(AuditService);
+  const yielded = new Map<string, number>();
+  for (let vain = 1; ; vain += 1) {
+    try {
+      const options: CallOptions = await relay.options(QUERY, { signal });
+      for await (const { chain, seq, body } of service.query(filter, options)) {
+        const entry = auditEntry(chain?.id ?? "", chain?.machineId ?? "", Number(seq), body);
+        if (entry.seq <= (yielded.get(entry.chain) ?? 0)) continue;
+        vain = 0;
+        yielded.set(entry.chain, entry.seq);
+        yield entry;
+      }
+      return;
+    } catch (thrown) {
+      const error = CmdopError.from(thrown);
+      const isLost = error.code === "LinkLost" || (vain > 1 && error.code === "RelayUnreachable");
+      if (!isLost || signal?.aborted || vain >= MAX_VAIN_ATTEMPTS) throw error;
+      const { firstPauseMs, maxPauseMs } = relay.transport.reconnect;
+      await sleep(Math.min(firstPauseMs * 2 ** vain, maxPauseMs), undefined, { signal }).catch(() => {
+        throw new CmdopError("Canceled", "The query was ended by its caller.");
+      });
+    }
+  }
+}
+
+function auditEntry(chain: string, machineId: string, seq: number, body: Uint8Array): AuditEntry {
+  return {
+    chain,
+    machineId: machineId === "" ? null : machineId,
+    seq,
+    record: readAuditRecord(body, machineId === "" ? "relay" : "machine") ?? null,
+    raw: new TextDecoder().decode(body),
+  };
+}

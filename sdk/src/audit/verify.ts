@@ -1,0 +1,216 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type AuditChainsResponse_Kept,
+  Audit as AuditService,
+  CmdopError,
+  type PublicKey,
+  thumbprint,
+  verifyHead,
+  visible,
+} from "@cmdop/proto";
+import type { MachineCaller } from "../connection/caller.ts";
+import type { MachineStatus } from "../relay/machines.ts";
+import { askMachine, type MachineAnswer } from "./ask-machine.ts";
+import { ChainCheck, type Mark } from "./chain-check.ts";
+import type { AuditChainReport, AuditHeads, AuditReport } from "./types.ts";
+
+const READ = "/cmdop.relay.v1.Audit/Read";
+
+/** Machines that are asked at once. */
+const ASKED_AT_ONCE = 16;
+
+/** How long the relay's copy may lag behind what a machine has just said, in milliseconds. */
+const COPY_LAG_MS = 5_000;
+
+/** How often the copy is looked at meanwhile, in milliseconds. */
+const COPY_POLL_MS = 100;
+
+/** Times that one read of a chain goes on over a lost connection. */
+const MAX_READ_ATTEMPTS = 5;
+
+/** What a verification works on. */
+export interface Verification {
+  readonly relay: MachineCaller;
+  readonly machines: readonly MachineStatus[];
+  /** Only this machine's chains. */
+  readonly machineId: string | undefined;
+  readonly heads: AuditHeads;
+  /** The caller of a machine; undefined where none is to be asked. */
+  readonly callerOf: ((machineId: string) => MachineCaller) | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Recomputes the chains that a relay keeps and holds them against all who vouch for them. */
+export async function verifyChains(verification: Verification): Promise<AuditReport> {
+  const { relay, machineId, heads, signal } = verification;
+  const service = relay.client(AuditService);
+  const { chains } = await relay.invoke("/cmdop.relay.v1.Audit/Chains", (call) => service.chains({}, call), {
+    signal,
+  });
+  const kept = chains.filter(({ chain }) => machineId === undefined || chain?.machineId === machineId);
+  const answers = await askMachines(verification, kept);
+  const reports: AuditChainReport[] = [];
+  for (const one of kept) reports.push(await verifyChain(verification, one, answers));
+  for (const report of missingChains(verification, kept, answers)) reports.push(report);
+  const ok = reports.every(({ problems }) => problems.length === 0);
+  return { ok, chains: reports, heads: nextHeads(reports, heads) };
+}
+
+async function verifyChain(
+  verification: Verification,
+  kept: AuditChainsResponse_Kept,
+  answers: ReadonlyMap<string, MachineAnswer>,
+): Promise<AuditChainReport> {
+  const { machines, heads } = verification;
+  const id = kept.chain?.id ?? "";
+  const machineId = kept.chain?.machineId || null;
+  const marks: Mark[] = heads
+    .filter(({ chain }) => chain === id)
+    .map(({ seq, hash }) => ({ seq, hash, who: "The head that was kept elsewhere" }));
+  // None where the relay can't even read the copy: reading it says why.
+  if (kept.hash.length > 0) {
+    marks.push({ seq: Number(kept.lastSeq), hash: base64url(kept.hash), who: "The relay's own word" });
+  }
+  const complaints: string[] = [];
+  if (heads.some((head) => head.chain === id && head.machineId !== machineId)) {
+    complaints.push("The chain was another machine's when its head was kept.");
+  }
+  const key = base64url(kept.machineKey);
+  let confirmed: boolean | null = null;
+  let saidSeq = 0;
+  if (machineId !== null) {
+    if (thumbprint(key) !== machineId) complaints.push("The key that the relay shows is not this machine's.");
+    else
+      await signedMark(kept, key).then(
+        (mark) => mark && marks.push(mark),
+        (thrown) => {
+          complaints.push(
+            `The machine's signed head does not hold: ${visible(CmdopError.from(thrown).message)}`,
+          );
+        },
+      );
+    const answer = answers.get(machineId);
+    if (answer?.kind === "head" && answer.head.chain === id) {
+      marks.push({ seq: answer.head.seq, hash: answer.head.hash, who: "The machine's own word" });
+      confirmed = true;
+      saidSeq = answer.head.seq;
+    }
+    if (answer?.kind === "failed") {
+      confirmed = false;
+      complaints.push(`The machine could not be asked: ${visible(answer.why)}`);
+    }
+  }
+  const check = new ChainCheck(id, marks);
+  for (const complaint of complaints) check.problem(complaint);
+  await readChain(verification, id, check, saidSeq);
+  check.finish();
+  const name = machines.find((machine) => machine.id === machineId)?.name;
+  return {
+    chain: id,
+    machineId,
+    ...(name === undefined ? {} : { machineName: name }),
+    first: check.first,
+    last: check.last,
+    hash: check.hash,
+    confirmed: confirmed === true ? check.problems.length === 0 : confirmed,
+    problems: check.problems,
+  };
+}
+
+/** Reads a chain to its end; where its machine has just said that there is more, the copy gets a moment to catch up. */
+async function readChain(
+  { relay, signal }: Verification,
+  chainId: string,
+  check: ChainCheck,
+  saidSeq: number,
+): Promise<void> {
+  const service = relay.client(AuditService);
+  const deadline = performance.now() + COPY_LAG_MS;
+  for (let lost = 0; ; ) {
+    signal?.throwIfAborted();
+    try {
+      const options = await relay.options(READ, { signal });
+      for await (const batch of service.read({ chainId, after: BigInt(check.last) }, options)) {
+        if (!check.add(batch)) return;
+      }
+    } catch (thrown) {
+      const error = CmdopError.from(thrown);
+      if (error.code === "AuditBroken")
+        return check.problem(`The relay can't read it: ${visible(error.message)}`);
+      lost += 1;
+      if (error.code !== "LinkLost" || lost >= MAX_READ_ATTEMPTS) throw error;
+    }
+    if (check.last >= saidSeq || performance.now() > deadline) return;
+    await sleep(COPY_POLL_MS);
+  }
+}
+
+/** Where the machine's signed statement says that its chain is; undefined where there is none yet. */
+async function signedMark(kept: AuditChainsResponse_Kept, key: PublicKey): Promise<Mark | undefined> {
+  if (kept.head === "") {
+    if (kept.lastSeq === 0n) return undefined;
+    throw new CmdopError("AuditBroken", "there is none, though there are records.");
+  }
+  const head = await verifyHead(kept.head, key);
+  if (head.chain !== kept.chain?.id) throw new CmdopError("AuditBroken", "it is about another chain.");
+  return { seq: head.seq, hash: head.hash, who: "The machine's signed head" };
+}
+
+/** Asks every machine that is online and has a chain here where its chain ends. */
+async function askMachines(
+  { callerOf, machines }: Verification,
+  kept: readonly AuditChainsResponse_Kept[],
+): Promise<Map<string, MachineAnswer>> {
+  const answers = new Map<string, MachineAnswer>();
+  if (callerOf === undefined) return answers;
+  const online = new Set(machines.filter((machine) => machine.online).map(({ id }) => id));
+  const keys = new Map<string, PublicKey>();
+  for (const { chain, machineKey } of kept) {
+    const machineId = chain?.machineId ?? "";
+    if (online.has(machineId) && thumbprint(base64url(machineKey)) === machineId) {
+      keys.set(machineId, base64url(machineKey));
+    }
+  }
+  const waiting = [...keys];
+  const worker = async (): Promise<void> => {
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      const [machineId, key] = next;
+      answers.set(machineId, await askMachine(callerOf(machineId), key));
+    }
+  };
+  await Promise.all(Array.from({ length: ASKED_AT_ONCE }, worker));
+  return answers;
+}
+
+/** Chains that somebody vouches for and the relay does not have. */
+function* missingChains(
+  { heads, machineId }: Verification,
+  kept: readonly AuditChainsResponse_Kept[],
+  answers: ReadonlyMap<string, MachineAnswer>,
+): Generator<AuditChainReport> {
+  const ids = new Set(kept.map(({ chain }) => chain?.id));
+  const nothing = { first: 0, last: 0, hash: "", confirmed: null };
+  for (const head of heads) {
+    if (ids.has(head.chain) || (machineId !== undefined && head.machineId !== machineId)) continue;
+    const problems = [`The relay keeps this chain no longer; it had ${head.seq} records.`];
+    yield { ...nothing, chain: head.chain, machineId: head.machineId, problems };
+  }
+  for (const [machine, answer] of answers) {
+    if (answer.kind !== "head" || ids.has(answer.head.chain)) continue;
+    const problems = ["This is the machine's present chain, but the relay keeps no copy of it."];
+    yield { ...nothing, chain: answer.head.chain, machineId: machine, confirmed: false, problems };
+  }
+}
+
+/** What held is the head from now on; what did not keeps its old one, so that the finding can be repeated. */
+function nextHeads(reports: readonly AuditChainReport[], heads: AuditHeads): AuditHeads {
+  const next = new Map(heads.map((head) => [head.chain, head]));
+  for (const { chain, machineId, last, hash, problems } of reports) {
+    if (problems.length === 0) next.set(chain, { chain, machineId, seq: last, hash });
+  }
+  return [...next.values()];
+}
+
+function base64url(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("base64url");
+}

@@ -1,0 +1,16 @@
+import { readFileSync, statSync } from "node:fs";
+import { CmdopError } from "@cmdop/proto";
+
+/** Mode bits of group and others. */
+const NOT_THE_OWNER = 0o077;
+
+/** Reads a file with a key in it. @throws CmdopError AccessDenied where others than its owner may use it, and what the file system throws */
+export function readPrivateFile(file: string): string {
+  const { mode } = statSync(file);
+  if ((mode & NOT_THE_OWNER) === 0) return readFileSync(file, "utf8");
+  throw new CmdopError(
+    "AccessDenied",
+    `Others than its owner may use ${file}: its mode is ${(mode & 0o777).toString(8).padStart(4, "0")}.`,
+    { next: `If nobody can have copied it: chmod 600 ${file}. Otherwise replace the key in it.` },
+  );
+}
