@@ -58,6 +58,15 @@ const runEvent = z.discriminatedUnion("type", [
     /** The job that the tool has started on the machine. */
     jobId: z.string().optional(),
   }),
+  /** The tool waits for a person, as the machine's policy wants it: `approvalId` is what one answers. Silence means no. */
+  z.object({
+    type: z.literal("approval"),
+    callId: z.string(),
+    tool: z.string(),
+    approvalId: z.string(),
+    /** In milliseconds since 1970 by the machine's clock. */
+    expiresAtMs: z.number(),
+  }),
   /** The tokens of one call of the model. */
   z.object({ type: z.literal("usage"), ...usage.shape }),
   /** The model is called again; text and reasoning since the last `step` are void. */

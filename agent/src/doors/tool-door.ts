@@ -1,4 +1,4 @@
-import { type Arrival, CmdopError, type ErrorCode, messageOf, methodRule } from "@cmdop/proto";
+import { type Arrival, CmdopError, type ErrorCode, HEADERS, messageOf, methodRule } from "@cmdop/proto";
 import type { ToolGate } from "../loop/tools/tool-gate.ts";
 import { authorize, type Decision, type Identity } from "../policy/authorize.ts";
 import type { Caller } from "../policy/caller.ts";
@@ -12,14 +12,18 @@ import type { Gate } from "./admit.ts";
  * is known: the run's caller, whose right is watched with the run.
  */
 export function toolDoor({ audit, ask, policy }: Pick<Gate, "audit" | "ask" | "policy">): ToolGate {
-  return async ({ caller, path, type, request: init, signal }, act) => {
+  return async ({ caller, path, type, request: init, use }, act) => {
+    const { signal, onWaiting } = use;
     const request = messageOf(type, init);
     const arrival: Arrival = {
       path,
       request,
       signal,
       header: () => undefined,
-      inform: () => undefined,
+      inform: (headers) => {
+        const [approvalId, expiresAtMs] = headers[HEADERS.waiting]?.split(" ") ?? [];
+        if (approvalId !== undefined) onWaiting(approvalId, Number(expiresAtMs));
+      },
     };
     const decide = (): Decision => {
       const resource = resourceOf(methodRule(path), request, policy.loginShell);

@@ -37,17 +37,17 @@ export function executeTool({ caller, gate, jobs, own }: ExecuteOptions): ToolSp
     name: "execute",
     description: "Runs a command on this machine and returns its exit code and its output.",
     input,
-    run: ({ command, cwd = "", stdin: text = "", timeoutMs = LOOP_LIMITS.defaultCommandMs }, signal) => {
+    run: ({ command, cwd = "", stdin: text = "", timeoutMs = LOOP_LIMITS.defaultCommandMs }, use) => {
       const jobId = randomUUID();
       const stdin = Buffer.from(text);
       const type = Exec.method.start.input;
       const request = { jobId, command: { case: "shell", value: command }, cwd, stdin, timeoutMs } as const;
-      return gate({ caller, path: EXECUTE_METHOD, type, request, signal }, ({ keyId }) => {
+      return gate({ caller, path: EXECUTE_METHOD, type, request, use }, ({ keyId }) => {
         const run = { shell: command };
         const asked = { run, cwd, env: {}, timeoutMs, stdinOpen: false, stdin };
         const { job } = jobs.start({ keyId, admin: false }, jobId, asked);
         own(job);
-        return follow(job, signal);
+        return follow(job, use.signal);
       });
     },
   };

@@ -44,9 +44,9 @@ export function readFileTool(options: FileToolOptions): ToolSpec<z.infer<typeof 
     name: "read_file",
     description: "Reads a text file of this machine.",
     input: readInput,
-    run: async ({ path, offset = 0 }, signal) => {
+    run: async ({ path, offset = 0 }, use) => {
       const range = { offset: BigInt(offset), length: BigInt(LOOP_LIMITS.maxToolCharacters) };
-      const call = { caller, path: READ_METHOD, type: Files.method.read.input, signal };
+      const call = { caller, path: READ_METHOD, type: Files.method.read.input, use };
       const { content, size } = await gate({ ...call, request: { path, ...range } }, (admitted) =>
         readContent(boundary(admitted), path, range),
       );
@@ -69,10 +69,10 @@ export function writeFileTool(options: FileToolOptions): ToolSpec<z.infer<typeof
     description:
       "Writes a text file of this machine: makes it (and missing directories), or replaces all of it.",
     input: writeInput,
-    run: async ({ path, content: text }, signal) => {
+    run: async ({ path, content: text }, use) => {
       const content = Buffer.from(text);
       const options = { createParents: true };
-      const call = { caller, path: WRITE_METHOD, type: Files.method.write.input, signal };
+      const call = { caller, path: WRITE_METHOD, type: Files.method.write.input, use };
       const { size } = await gate({ ...call, request: { path, content, ...options } }, (admitted) =>
         writeContent(boundary(admitted), path, content, options),
       );
@@ -88,9 +88,9 @@ export function listFilesTool(options: FileToolOptions): ToolSpec<z.infer<typeof
     name: "list_files",
     description: "Lists a directory of this machine, hidden files too.",
     input: listInput,
-    run: async ({ path, page = "" }, signal) => {
+    run: async ({ path, page = "" }, use) => {
       const wanted = { pageSize: LOOP_LIMITS.maxListedEntries, page, includeHidden: true };
-      const call = { caller, path: LIST_METHOD, type: Files.method.list.input, signal };
+      const call = { caller, path: LIST_METHOD, type: Files.method.list.input, use };
       const { entries, nextPage } = await gate({ ...call, request: { path, ...wanted } }, (admitted) =>
         list(boundary(admitted), path, wanted),
       );

@@ -1,6 +1,14 @@
 import { type MessageInit, type MessageType, methodRule } from "@cmdop/proto";
 import type { Caller } from "../../policy/caller.ts";
 
+/** One use of a tool. */
+export interface ToolUse {
+  /** Aborts when nobody waits for it any more. */
+  readonly signal: AbortSignal;
+  /** Called where a person has to be asked first. */
+  readonly onWaiting: (approvalId: string, expiresAtMs: number) => void;
+}
+
 /** What a tool is about to do, as the call that any caller would make for it. */
 export interface ToolCall<T extends MessageType> {
   /** Whose run it is. */
@@ -9,8 +17,7 @@ export interface ToolCall<T extends MessageType> {
   readonly path: string;
   readonly type: T;
   readonly request: MessageInit<T>;
-  /** Aborts when nobody waits for it any more. */
-  readonly signal: AbortSignal;
+  readonly use: ToolUse;
 }
 
 /**

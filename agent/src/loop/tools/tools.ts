@@ -3,6 +3,7 @@ import type { ToolSet } from "ai";
 import type { z } from "zod";
 import type { AiSdk } from "../run-context.ts";
 import type { RunEvents } from "../run-events.ts";
+import type { ToolUse } from "./tool-gate.ts";
 
 /** What a tool says. */
 export interface ToolAnswer {
@@ -20,7 +21,7 @@ export interface ToolSpec<I> {
   readonly description: string;
   readonly input: z.ZodType<I>;
   /** A CmdopError that it throws is told to the model, with its reason. */
-  run(input: I, signal: AbortSignal): Promise<ToolAnswer>;
+  run(input: I, use: ToolUse): Promise<ToolAnswer>;
 }
 
 /** What a run's model may use, by name. */
@@ -41,7 +42,9 @@ export function makeTool<I>({ ai, events, signal, running }: ToolMaker, spec: To
   const { name, description, input: inputSchema } = spec;
   const use = async (input: I, callId: string): Promise<ToolAnswer> => {
     events.write({ type: "tool_call", callId, tool: name, input });
-    const answer = await spec.run(input, signal).catch((thrown: unknown): ToolAnswer => {
+    const onWaiting: ToolUse["onWaiting"] = (approvalId, expiresAtMs) =>
+      events.write({ type: "approval", callId, tool: name, approvalId, expiresAtMs });
+    const answer = await spec.run(input, { signal, onWaiting }).catch((thrown: unknown): ToolAnswer => {
       const { code, message, next } = CmdopError.from(thrown);
       return { ok: false, text: `${code}: ${message} ${next}` };
     });
@@ -68,10 +71,10 @@ export function once<I>(spec: ToolSpec<I>): ToolSpec<I> {
   let isUsed = false;
   return {
     ...spec,
-    run: async (input, signal) => {
+    run: async (input, use) => {
       if (isUsed) return { ok: false, text: `Refused: ${spec.name} was used already, and works only once.` };
       isUsed = true;
-      return spec.run(input, signal);
+      return spec.run(input, use);
     },
   };
 }
