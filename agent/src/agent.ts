@@ -21,6 +21,7 @@ import { LargeAnswers } from "./doors/large-answers.ts";
 import { type LocalDoor, openLocalDoor } from "./doors/local-door.ts";
 import { OpenCalls } from "./doors/open-calls.ts";
 import { StartedJobs } from "./doors/started-jobs.ts";
+import { toolDoor } from "./doors/tool-door.ts";
 import { watchStandings } from "./doors/watch-standings.ts";
 import { systemPinning } from "./files/pin.ts";
 import { Unfinished } from "./files/unfinished.ts";
@@ -134,8 +135,11 @@ export class Agent {
       onEvent: (event) => audit.approval(event),
       onTrouble: (error) => onTrouble("an audit record", error),
     });
+    const ask = asking(approvals, jobs, () => policy.policy);
     const core: Core = {
       jobs,
+      stateDir,
+      toolGate: toolDoor({ audit, ask, policy }),
       approvals,
       files: {
         stateDir: this.#options.home,
@@ -150,7 +154,7 @@ export class Agent {
     const gate: Gate = {
       identifier: new Identifier(membership),
       policy,
-      ask: asking(approvals, jobs, () => policy.policy),
+      ask,
       audit,
       openCalls,
       startedJobs,

@@ -58,14 +58,18 @@ export class Cluster implements AsyncDisposable {
     return new Cluster(directory, owner, started.process, ready);
   }
 
-  /** Joins a machine and waits until the relay has welcomed it; its agent dials `relay` where that is given. */
-  async addMachine(name: string, { relay }: { relay?: string } = {}): Promise<ClusterMachine> {
+  /** Joins a machine and waits until the relay has welcomed it; its agent dials `relay` where that is given, and has `env` in its environment. */
+  async addMachine(
+    name: string,
+    { relay, env = {} }: { relay?: string; env?: Readonly<Record<string, string>> } = {},
+  ): Promise<ClusterMachine> {
     const target = `${this.relayId}@${this.relayAddress}`;
     const { token } = tokenSchema.parse(
       await run(["join-token", name, "--relay", target, "--json"], { CMDOP_HOME: this.operatorHome }),
     );
     const home = path.join(this.directory, `machine-${this.machines.length}`);
     const started = await CmdopProcess.start(["agent", "--json"], {
+      ...env,
       CMDOP_HOME: home,
       CMDOP_JOIN_TOKEN: token,
       ...(relay === undefined ? {} : { CMDOP_RELAY: relay }),

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import path from "node:path";
 import {
+  Agent,
   Approvals,
   Audit,
   codec,
@@ -84,6 +85,17 @@ export const VALID_REQUESTS: Readonly<Record<string, ValidRequest>> = {
     codec(Jobs.method.signal.input).serialize({ jobId, signal: "SIGINT" }),
   ),
   "/cmdop.v1.Jobs/List": ok(() => codec(Jobs.method.list.input).serialize({})),
+
+  // The machine of the matrix has no model: whoever may run an agent is told what to set.
+  "/cmdop.v1.Agent/Run": {
+    message: () =>
+      codec(Agent.method.run.input).serialize({ runId: crypto.randomUUID(), prompt: "Say hello." }),
+    answers: ["ModelMissing"],
+  },
+  "/cmdop.v1.Agent/Attach": unknownJob((runId) => codec(Agent.method.attach.input).serialize({ runId })),
+  "/cmdop.v1.Agent/Cancel": ok(() =>
+    codec(Agent.method.cancel.input).serialize({ runId: crypto.randomUUID() }),
+  ),
 
   "/cmdop.v1.Files/List": ok(({ directory }) =>
     codec(Files.method.list.input).serialize({ path: directory }),

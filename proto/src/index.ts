@@ -103,6 +103,7 @@ export {
   Machines,
   Roster,
 } from "./gen/cmdop/relay/v1/relay_pb.ts";
+export { Agent, type AgentRunRequest } from "./gen/cmdop/v1/agent_pb.ts";
 export { type Approval, Approvals } from "./gen/cmdop/v1/approvals_pb.ts";
 export { Exec, type ExecStartRequest, ExecStartRequestSchema } from "./gen/cmdop/v1/exec_pb.ts";
 export {
@@ -154,7 +155,9 @@ export {
   MAX_INLINE_STDIN_BYTES,
   MAX_LINK_HEADER_BYTES,
   MAX_MESSAGE_BYTES,
+  MAX_OUTPUT_SCHEMA_BYTES,
   MAX_PATH_BYTES,
+  MAX_PROMPT_BYTES,
   MAX_ROSTER_BYTES,
   MAX_STATEMENT_BYTES,
   MAX_STATUS_MESSAGE_BYTES,
@@ -178,7 +181,13 @@ export {
 export { type ChannelOf, createClient } from "./rpc/client.ts";
 export { codec } from "./rpc/codec.ts";
 export { drained } from "./rpc/drained.ts";
-export { isMessageOf, type MessageOf, type MessageType } from "./rpc/message-of.ts";
+export {
+  isMessageOf,
+  type MessageInit,
+  type MessageOf,
+  type MessageType,
+  messageOf,
+} from "./rpc/message-of.ts";
 export { methodPath } from "./rpc/method-path.ts";
 export { serve } from "./rpc/server.ts";
 export type {
@@ -191,6 +200,17 @@ export type {
   Service,
   ServiceClient,
 } from "./rpc/types.ts";
+export {
+  AGENT_TYPES,
+  type AgentTypeName,
+  agentTypeName,
+  type RunEvent,
+  type RunFailure,
+  type RunUsage,
+  readRunEvent,
+  runEventLine,
+  WIRE_AGENT_TYPES,
+} from "./run-events.ts";
 export { DrainingDuplex, MAX_UNSENT_BYTES } from "./transport/draining-duplex.ts";
 export { applyWindows, LANE_WINDOWS, type LaneName } from "./transport/lanes.ts";
 export {

@@ -47,3 +47,9 @@ export const MAX_PATH_BYTES = 4096;
 
 /** Arguments and environment of one command, together: well under Linux's ARG_MAX. */
 export const MAX_COMMAND_BYTES = 1 * MiB;
+
+/** What is asked of an agent: more than that belongs into a file, which the agent can read. */
+export const MAX_PROMPT_BYTES = 256 * KiB;
+
+/** The JSON Schema of a run's output, as text: it goes to the model with every call. */
+export const MAX_OUTPUT_SCHEMA_BYTES = 64 * KiB;

@@ -1,6 +1,7 @@
 import { create, type DescMethod } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { Audit, Keys, Machines, Roster } from "./gen/cmdop/relay/v1/relay_pb.ts";
+import { Agent } from "./gen/cmdop/v1/agent_pb.ts";
 import { Approvals } from "./gen/cmdop/v1/approvals_pb.ts";
 import { Exec } from "./gen/cmdop/v1/exec_pb.ts";
 import { Files, FilesWriteStreamRequestSchema } from "./gen/cmdop/v1/files_pb.ts";
@@ -21,7 +22,7 @@ import {
 } from "./methods.ts";
 import { methodPath } from "./rpc/method-path.ts";
 
-const AGENT_SERVICES = [Exec, Sessions, Jobs, Files, Machine, Approvals];
+const AGENT_SERVICES = [Exec, Sessions, Jobs, Agent, Files, Machine, Approvals];
 const RELAY_SERVICES = [Machines, Keys, Roster, Audit];
 
 const described = new Map<string, DescMethod>(

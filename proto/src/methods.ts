@@ -2,6 +2,8 @@ import {
   MAX_COMMAND_BYTES,
   MAX_INLINE_STDIN_BYTES,
   MAX_MESSAGE_BYTES,
+  MAX_OUTPUT_SCHEMA_BYTES,
+  MAX_PROMPT_BYTES,
   MAX_ROSTER_BYTES,
   MAX_STATEMENT_BYTES,
 } from "./limits.ts";
@@ -90,6 +92,15 @@ export const METHODS: Readonly<Record<string, MethodRule>> = {
   "/cmdop.v1.Jobs/Cancel": { scopes: ["terminal"], lane: "interactive", retry: "safe" },
   "/cmdop.v1.Jobs/Signal": { scopes: ["terminal"], lane: "interactive", retry: "never" },
   "/cmdop.v1.Jobs/List": { scopes: ["terminal"], lane: "interactive", retry: "safe" },
+
+  "/cmdop.v1.Agent/Run": {
+    scopes: ["agent"],
+    lane: "interactive",
+    maxRequestBytes: MAX_PROMPT_BYTES + MAX_OUTPUT_SCHEMA_BYTES + DEFAULT_MAX_REQUEST_BYTES,
+    retry: "job",
+  },
+  "/cmdop.v1.Agent/Attach": { scopes: ["agent"], lane: "interactive", retry: "safe" },
+  "/cmdop.v1.Agent/Cancel": { scopes: ["agent"], lane: "interactive", retry: "safe" },
 
   "/cmdop.v1.Files/List": read("interactive"),
   "/cmdop.v1.Files/Walk": read("bulk"),

@@ -1,4 +1,5 @@
 import { type ApiKey, agentStateDir, CmdopError, localSocketPath } from "@cmdop/proto";
+import type { Agent } from "./agent/agent.ts";
 import type { Approvals } from "./approvals.ts";
 import { Audit } from "./audit/audit.ts";
 import { MachineCaller } from "./connection/caller.ts";
@@ -113,6 +114,11 @@ export class CMDOPClient implements AsyncDisposable {
   /** Files of the client's own machine. */
   get files(): Files {
     return this.#default.files;
+  }
+
+  /** LLM agents on the client's own machine. */
+  get agent(): Agent {
+    return this.#default.agent;
   }
 
   /** The calls on the client's own machine that wait for a person. */

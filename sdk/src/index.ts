@@ -1,4 +1,17 @@
 export { CmdopError, type ErrorCode, type MachineSelector, type Scope } from "@cmdop/proto";
+export type { Agent } from "./agent/agent.ts";
+export { RunError } from "./agent/run-error.ts";
+export type {
+  AgentType,
+  ResumeRunOptions,
+  RunEnd,
+  RunEvent,
+  RunOptions,
+  RunResult,
+  RunStreamEvent,
+  RunToolCall,
+  RunUsage,
+} from "./agent/types.ts";
 export type { ApprovalInfo, Approvals } from "./approvals.ts";
 export type { Audit } from "./audit/audit.ts";
 export {
@@ -80,6 +93,8 @@ export type {
   ExecOutput,
   ExecResult,
   ExecuteOptions,
+  JobEnd,
+  JobOutcomeName,
   JobStarted,
   OnLink,
   OutcomeName,

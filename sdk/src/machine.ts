@@ -1,4 +1,5 @@
 import { Machine as MachineService } from "@cmdop/proto";
+import { Agent } from "./agent/agent.ts";
 import { Approvals } from "./approvals.ts";
 import type { MachineCaller } from "./connection/caller.ts";
 import { type ExplainOptions, type Explanation, explain } from "./explain.ts";
@@ -33,6 +34,7 @@ export interface MachineDescription {
 export class MachineClient {
   readonly terminal: Terminal;
   readonly files: Files;
+  readonly agent: Agent;
   /** The calls there that wait for a person. */
   readonly approvals: Approvals;
   readonly #caller: MachineCaller;
@@ -41,6 +43,7 @@ export class MachineClient {
     this.#caller = caller;
     this.terminal = new Terminal(caller);
     this.files = new Files(caller);
+    this.agent = new Agent(caller);
     this.approvals = new Approvals(caller);
   }
 

@@ -1,6 +1,15 @@
 import { isUtf8 } from "node:buffer";
 import { createHash, type Hash } from "node:crypto";
-import { Exec, Files, isMessageOf, type MessageOf, type MessageType, Sessions, visible } from "@cmdop/proto";
+import {
+  Agent,
+  Exec,
+  Files,
+  isMessageOf,
+  type MessageOf,
+  type MessageType,
+  Sessions,
+  visible,
+} from "@cmdop/proto";
 import { describe, quoted } from "../audit/describe.ts";
 
 /**
@@ -33,7 +42,7 @@ export function questionText(path: string, request: MessageOf<MessageType>): str
  */
 export function requestHash(request: MessageOf<MessageType>): string {
   const hash = createHash("sha256");
-  const start = isMessageOf(Exec.method.start.input, request);
+  const start = isMessageOf(Exec.method.start.input, request) || isMessageOf(Agent.method.run.input, request);
   addTo(hash, start ? { ...request, after: 0n } : request);
   return hash.digest("base64url");
 }

@@ -1,4 +1,5 @@
 import {
+  Agent,
   Approvals,
   codec,
   Exec,
@@ -149,7 +150,7 @@ describe("what a call is about to do, in words", () => {
     // These have nothing to say beyond their name.
     const silent = ["Jobs/List", "Machine/Info", "Machine/AuditHead", "Approvals/List"];
     const types = new Map<string, MessageType>();
-    for (const service of [Approvals, Exec, Files, Jobs, Machine, Sessions]) {
+    for (const service of [Agent, Approvals, Exec, Files, Jobs, Machine, Sessions]) {
       for (const method of service.methods) types.set(methodPath(service, method), method.input);
     }
     for (const path of Object.keys(METHODS)) {

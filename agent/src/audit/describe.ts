@@ -1,5 +1,7 @@
 import {
+  Agent,
   Approvals,
+  agentTypeName,
   Exec,
   Files,
   isMessageOf,
@@ -70,6 +72,22 @@ const DESCRIBERS: ReadonlyMap<string, Describer> = new Map([
     fields(`signal ${quoted(signal)}`, jobOf(jobId)),
   ),
 
+  on(
+    "/cmdop.v1.Agent/Run",
+    Agent.method.run.input,
+    ({ prompt, agentType, outputSchema, maxSteps, maxTokens, timeoutMs }) =>
+      fields(
+        `agent ${agentTypeName(agentType) ?? "of an unknown type"}`,
+        `prompt ${quoted(prompt)}`,
+        outputSchema !== "" && `output schema ${outputSchema.length} characters`,
+        maxSteps > 0 && `steps ${maxSteps}`,
+        maxTokens > 0 && `tokens ${maxTokens}`,
+        timeoutMs > 0 && `time limit ${timeoutMs} ms`,
+      ),
+  ),
+  on("/cmdop.v1.Agent/Attach", Agent.method.attach.input, ({ runId }) => jobOf(runId)),
+  on("/cmdop.v1.Agent/Cancel", Agent.method.cancel.input, ({ runId }) => jobOf(runId)),
+
   on("/cmdop.v1.Files/List", Files.method.list.input, ({ path }) => quoted(path)),
   on("/cmdop.v1.Files/Read", Files.method.read.input, ({ path }) => quoted(path)),
   on("/cmdop.v1.Files/Info", Files.method.info.input, ({ path }) => quoted(path)),
@@ -139,7 +157,8 @@ const DESCRIBERS: ReadonlyMap<string, Describer> = new Map([
 
 /** The id of the job that a request is about, where it is about one. */
 export function jobIdOf(request: MessageOf<MessageType>): string | undefined {
-  const id: unknown = Reflect.get(request, "jobId") ?? Reflect.get(request, "sessionId");
+  const id: unknown =
+    Reflect.get(request, "jobId") ?? Reflect.get(request, "sessionId") ?? Reflect.get(request, "runId");
   return typeof id === "string" ? id : undefined;
 }
 

@@ -1,6 +1,6 @@
 export type { Command } from "./exec/command.ts";
 export type { EventsOptions, Job, JobEvent, JobIdentity, JobKind } from "./job.ts";
-export { checkUuid, type JobRules, Jobs, type JobsOptions, type Requester } from "./jobs.ts";
+export { checkUuid, type JobRules, Jobs, type JobsOptions, type Requester, type RunTask } from "./jobs.ts";
 export type { Channel } from "./journal/journal-records.ts";
 export { JOB_LIMITS, type JobLimits } from "./limits.ts";
 export type { Outcome } from "./outcome.ts";

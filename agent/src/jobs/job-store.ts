@@ -24,7 +24,7 @@ const jobRow = z.object({
   number: z.int(),
   key_id: z.string(),
   id: z.string(),
-  kind: z.enum(["exec", "session"]),
+  kind: z.enum(["exec", "session", "run"]),
   request_hash: z.string(),
   summary: z.string(),
   started_at_ms: z.number(),

@@ -19,14 +19,14 @@ export class JobTable {
   readonly #keys = new Map<string, JobsOfKey>();
   /** Ended jobs that still have output, the first to end first. */
   readonly #withOutput = new Map<Job, number>();
-  readonly #running: Record<JobKind, number> = { exec: 0, session: 0 };
+  readonly #running: Record<JobKind, number> = { exec: 0, session: 0, run: 0 };
 
   constructor(limits: Limits) {
     this.#limits = limits;
   }
 
   get running(): number {
-    return this.#running.exec + this.#running.session;
+    return this.#running.exec + this.#running.session + this.#running.run;
   }
 
   runningOfKind(kind: JobKind): number {

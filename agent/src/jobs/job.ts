@@ -7,7 +7,7 @@ import { SessionTerminal } from "./session/terminal.ts";
 import type { Work } from "./work.ts";
 
 /** What kinds of jobs there are. */
-export type JobKind = "exec" | "session";
+export type JobKind = "exec" | "session" | "run";
 
 /** Who named a job, and what makes a second Start the same. */
 export interface JobIdentity {
@@ -65,7 +65,7 @@ export class Job {
   readonly journal: Journal;
   /** Resolves with the outcome, when nothing more will be written to the journal. Never rejects. */
   readonly ended: Promise<Outcome>;
-  /** What a session is seen on, also after its end; undefined for an exec. */
+  /** What a session is seen on, also after its end; undefined for an exec and for a run. */
   readonly terminal: SessionTerminal | undefined;
   readonly #record: JobRecord | undefined;
   /** Kept after the end, too: it knows what it has accepted. */

@@ -62,8 +62,13 @@ export interface Begun {
 
 /** A job as its caller asked for it. */
 interface Task extends Omit<JobIdentity, "id" | "keyId"> {
+  /** Called where nothing is known of the job yet; throws where it must not begin. */
+  check?(): void;
   begin(context: JobContext): Work;
 }
+
+/** A run as its caller asked for it. What it does is not for this core to know. */
+export type RunTask = Omit<Task, "kind">;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -212,6 +217,11 @@ export class Jobs {
     });
   }
 
+  /** Starts a run, just as `start` starts a command. */
+  startRun(requester: Requester, runId: string, task: RunTask): Begun {
+    return this.#begin(requester, runId, { ...task, kind: "run" });
+  }
+
   /** A job that the requester may see. @throws CmdopError JobUnknown */
   get(requester: Requester, jobId: string): Job {
     const job = this.#find(requester, jobId);
@@ -261,7 +271,7 @@ export class Jobs {
 
   #begin({ keyId, startsCanceled = false }: Requester, jobId: string, task: Task): Begun {
     checkUuid("A job id", jobId);
-    const { begin, ...description } = task;
+    const { begin, check, ...description } = task;
     const identity = { ...description, id: jobId, keyId };
     const known = this.#table.find(keyId, jobId);
     if (known !== undefined) {
@@ -269,6 +279,7 @@ export class Jobs {
       throw new CmdopError("JobConflict", `Job ${jobId} was started before, with another request.`);
     }
     this.#checkRoom(identity);
+    check?.();
 
     const startedAtMs = Date.now();
     const record = this.#store?.begin(identity, startedAtMs);
@@ -312,7 +323,10 @@ export class Jobs {
     if (this.#shuttingDown) {
       throw new CmdopError("MachineOffline", "The machine's agent is shutting down and starts no more jobs.");
     }
-    const { maxRunningJobs, maxRunningJobsPerKey, maxSessions } = this.#limits;
+    const { maxRunningJobs, maxRunningJobsPerKey, maxSessions, maxRuns } = this.#limits;
+    if (kind === "run" && this.#table.runningOfKind(kind) >= maxRuns) {
+      throw new CmdopError("LimitExceeded", `${maxRuns} agents run on this machine already, its limit.`);
+    }
     if (kind === "session" && this.#table.runningOfKind(kind) >= maxSessions) {
       throw new CmdopError(
         "LimitExceeded",

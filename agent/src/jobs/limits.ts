@@ -66,6 +66,11 @@ export const JOB_LIMITS = {
   /** Jobs in one answer to List: it must fit in one message. */
   maxListedJobs: 1_000,
 
+  // Runs.
+
+  /** Runs of agents at once on the machine: each holds a conversation of some megabytes, and calls a model that somebody pays for. */
+  maxRuns: 32,
+
   // Sessions.
 
   /** Sessions that run at once on the machine: three descriptors each, and a terminal of the system, which has some 4,000. */

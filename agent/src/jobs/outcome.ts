@@ -16,6 +16,9 @@ export const outcomeSchema = z.discriminatedUnion("kind", [
     durationMs,
   }),
   z.object({ kind: z.enum(["failed_to_start", "unknown"]), reason, durationMs }),
+  // Of runs only: they have an answer, or none.
+  z.object({ kind: z.literal("completed"), durationMs }),
+  z.object({ kind: z.literal("failed"), reason, durationMs }),
 ]);
 export type Outcome = Readonly<z.infer<typeof outcomeSchema>>;
 

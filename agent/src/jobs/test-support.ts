@@ -77,7 +77,7 @@ export interface Collected {
 
 /** Everything a reader saw, having checked that the offsets have neither gap nor overlap. */
 export async function collect(events: AsyncIterable<JobEvent>): Promise<Collected> {
-  const chunks = { stdout: [] as Uint8Array[], stderr: [] as Uint8Array[] };
+  const chunks = { stdout: [] as Uint8Array[], stderr: [] as Uint8Array[], events: [] as Uint8Array[] };
   let droppedBytes = 0n;
   let offset: bigint | undefined;
   let outcome: Outcome | undefined;

@@ -82,8 +82,10 @@ it("lets whatever runs something wait for a person, and nothing that is done to 
     "terminal",
     "files:read",
     "files:write",
+    "agent",
     "/cmdop.v1.Exec/Start",
     "/cmdop.v1.Sessions/Create",
+    "/cmdop.v1.Agent/Run",
     ...Object.keys(METHODS).filter((method) => method.startsWith("/cmdop.v1.Files/")),
   ]);
   for (const method of Object.keys(METHODS)) {

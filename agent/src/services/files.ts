@@ -31,15 +31,20 @@ export interface FilesOptions {
   readonly unfinished?: Unfinished | undefined;
 }
 
-/** The handlers of `Files`: they translate, the core in ../files does the work. */
-export function filesHandlers(options: FilesOptions): Handlers<typeof Files, Caller> {
+/** What a caller's operations may touch. */
+export function boundaries(options: FilesOptions): (caller: Caller) => Boundary {
   const { unfinished } = options;
-  const boundaryOf = ({ roots }: Caller): Boundary => {
+  return ({ roots }) => {
     // At each call, since a changed policy may let jobs run as another user.
     const home = expandPath(options.home, options.home);
     const stateDir = expandPath(options.stateDir, home);
     return { home, stateDir, roots, pinning: systemPinning, unfinished };
   };
+}
+
+/** The handlers of `Files`: they translate, the core in ../files does the work. */
+export function filesHandlers(options: FilesOptions): Handlers<typeof Files, Caller> {
+  const boundaryOf = boundaries(options);
 
   return {
     async list({ path, ...options }, { caller }) {

@@ -7,7 +7,7 @@ export function requesterOf({ keyId, scopes, startsCanceled }: Caller): Requeste
   return { keyId, admin: scopes.has("admin"), startsCanceled };
 }
 
-/** A command waits for a reader of its own key, the one that came first; whoever else looks on may lose output, never hold it up. A session waits for nobody. */
+/** A command waits for a reader of its own key, the one that came first; whoever else looks on may lose output, never hold it up. Sessions and runs wait for nobody. */
 export function follow(
   job: Job,
   { keyId }: Requester,
@@ -20,12 +20,13 @@ export function follow(
   return job.events({ after, attached, holds, signal });
 }
 
-const CHANNELS = { stdout: Channel.STDOUT, stderr: Channel.STDERR } as const;
+const CHANNELS = { stdout: Channel.STDOUT, stderr: Channel.STDERR, events: Channel.EVENTS } as const;
 
 /** Kinds of jobs on the wire. */
 export const JOB_KINDS = {
   exec: WireJobKind.EXEC,
   session: WireJobKind.SESSION,
+  run: WireJobKind.RUN,
 } as const satisfies Record<JobKind, WireJobKind>;
 
 const OUTCOME_KINDS = {
@@ -35,6 +36,8 @@ const OUTCOME_KINDS = {
   canceled: OutcomeKind.CANCELED,
   failed_to_start: OutcomeKind.FAILED_TO_START,
   unknown: OutcomeKind.UNKNOWN,
+  completed: OutcomeKind.COMPLETED,
+  failed: OutcomeKind.FAILED,
 } as const satisfies Record<Outcome["kind"], OutcomeKind>;
 
 /** An outcome for the wire. */

@@ -1,5 +1,6 @@
 import {
   type Admit,
+  Agent as AgentService,
   Approvals as ApprovalsService,
   Exec,
   Files,
@@ -11,7 +12,9 @@ import {
 import type { Server } from "@grpc/grpc-js";
 import type { Approvals } from "../approvals/approvals.ts";
 import type { Jobs } from "../jobs/jobs.ts";
+import type { ToolGate } from "../loop/tools/tool-gate.ts";
 import type { Caller } from "../policy/caller.ts";
+import { agentHandlers } from "./agent.ts";
 import { approvalsHandlers } from "./approvals.ts";
 import { execHandlers } from "./exec.ts";
 import { type FilesOptions, filesHandlers } from "./files.ts";
@@ -23,6 +26,10 @@ import { sessionsHandlers } from "./sessions.ts";
 export interface Core {
   readonly jobs: Jobs;
   readonly files: FilesOptions;
+  /** Where the agent keeps its state: its model's settings are there. */
+  readonly stateDir: string;
+  /** The gate as the tools of agents' runs pass it. */
+  readonly toolGate: ToolGate;
   readonly machine: MachineOptions;
   readonly approvals: Approvals;
   /** The machine's word on where its audit chain ends; with the asker's challenge. */
@@ -34,6 +41,7 @@ export function addServices(server: Server, admit: Admit<Caller>, core: Core): v
   serve(server, Exec, admit, execHandlers(core.jobs));
   serve(server, JobsService, admit, jobsHandlers(core.jobs));
   serve(server, Sessions, admit, sessionsHandlers(core.jobs));
+  serve(server, AgentService, admit, agentHandlers(core));
   serve(server, Files, admit, filesHandlers(core.files));
   serve(server, Machine, admit, machineHandlers(core.machine, core.signHead));
   serve(server, ApprovalsService, admit, approvalsHandlers(core.approvals));

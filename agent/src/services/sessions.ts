@@ -11,9 +11,10 @@ import { requesterOf } from "./job-events.ts";
 /** The Sessions service: what a session has beyond any job. */
 export function sessionsHandlers(jobs: Jobs): Handlers<typeof SessionsService, Caller> {
   const terminalOf = (requester: Requester, sessionId: string) => {
-    const { terminal } = jobs.get(requester, sessionId);
+    const { terminal, identity } = jobs.get(requester, sessionId);
     if (terminal !== undefined) return terminal;
-    throw new CmdopError("InvalidArgument", `Job ${sessionId} is a command, which has no terminal.`, {
+    const kind = identity.kind === "run" ? "an agent's run" : "a command";
+    throw new CmdopError("InvalidArgument", `Job ${sessionId} is ${kind}, which has no terminal.`, {
       next: "Attach to it for its output; create a session where a terminal is needed.",
     });
   };

@@ -126,6 +126,22 @@ export const ERROR_TABLE = {
     status: status.OUT_OF_RANGE,
     next: "Send again from the accepted offset that the message names.",
   },
+  ModelMissing: {
+    status: status.FAILED_PRECONDITION,
+    next: "Set CMDOP_MODEL=provider:model and its key in the environment of the machine's agent, or write model.json into its state directory.",
+  },
+  ModelFailed: {
+    status: status.ABORTED,
+    next: "Check the machine's model settings and its provider: key, quota, name of the model, base URL.",
+  },
+  OutputInvalid: {
+    status: status.ABORTED,
+    next: "The text says what the model answered: make the prompt or the schema clearer, or use a stronger model.",
+  },
+  BudgetSpent: {
+    status: status.RESOURCE_EXHAUSTED,
+    next: "Give the run more (maxSteps, maxTokens), or ask for less at once; its events say how far it came.",
+  },
   LimitExceeded: {
     status: status.RESOURCE_EXHAUSTED,
     next: "Do less at once, or retry a little later; the message names the limit.",

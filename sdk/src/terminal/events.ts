@@ -1,5 +1,5 @@
 import { Channel, type JobEvent, type Outcome, OutcomeKind } from "@cmdop/proto";
-import type { ExecEnd, ExecEvent, JobStarted, OutcomeName } from "./types.ts";
+import type { ExecEnd, ExecEvent, JobEnd, JobStarted, OutcomeName } from "./types.ts";
 
 const OUTCOME_NAMES: Readonly<Partial<Record<OutcomeKind, OutcomeName>>> = {
   [OutcomeKind.EXITED]: "exited",
@@ -45,6 +45,15 @@ export function execEnd(jobId: string, outcome: Outcome | undefined): ExecEnd {
     reason: complete ? (outcome?.reason ?? "") : "the machine gave no complete outcome",
     durationMs: outcome?.durationMs ?? 0,
   };
+}
+
+/** The same for a job of any kind. */
+export function jobEnd(jobId: string, outcome: Outcome | undefined): JobEnd {
+  if (outcome?.kind === OutcomeKind.COMPLETED)
+    return { ...execEnd(jobId, outcome), outcome: "completed", reason: "" };
+  if (outcome?.kind === OutcomeKind.FAILED)
+    return { ...execEnd(jobId, outcome), outcome: "failed", reason: outcome.reason };
+  return execEnd(jobId, outcome);
 }
 
 /** The end of a job that nobody can see any more. */

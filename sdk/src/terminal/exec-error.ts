@@ -1,4 +1,4 @@
-import type { ExecResult, OutcomeName, Truncation } from "./types.ts";
+import type { ExecResult, JobEnd, OutcomeName, Truncation } from "./types.ts";
 
 /** Characters of stderr that an ExecError quotes. */
 const QUOTED_STDERR_CHARS = 500;
@@ -36,7 +36,7 @@ export class ExecError extends Error implements ExecResult {
 }
 
 /** How a command ended, in words: `exited with 3`. */
-export function describeEnd(end: Pick<ExecResult, "outcome" | "exitCode" | "signal" | "reason">): string {
+export function describeEnd(end: Pick<JobEnd, "outcome" | "exitCode" | "signal" | "reason">): string {
   const reason = end.reason === "" ? "" : `: ${end.reason.replace(/\.$/, "")}`;
   switch (end.outcome) {
     case "exited":
@@ -49,6 +49,10 @@ export function describeEnd(end: Pick<ExecResult, "outcome" | "exitCode" | "sign
       return "was canceled";
     case "failed_to_start":
       return `failed to start${reason}`;
+    case "completed":
+      return "has completed";
+    case "failed":
+      return `failed${reason}`;
     case "unknown":
       return `has an unknown outcome${reason}`;
   }

@@ -3,10 +3,10 @@ import type { MachineCaller } from "../connection/caller.ts";
 import type { OnWaiting } from "../connection/waiting.ts";
 import { execEvent, unknownEnd } from "./events.ts";
 import { feedInput } from "./feed-input.ts";
-import { type FollowedJob, follow, OutOfSight } from "./follow.ts";
-import { cancelUntilHeard } from "./jobs-calls.ts";
+import { execStart, type FollowedJob, follow, OutOfSight } from "./follow.ts";
+import { cancelJob, cancelUntilHeard } from "./jobs-calls.ts";
 import { leavable } from "./leavable.ts";
-import type { StreamedStdin } from "./start-request.ts";
+import type { StartRequest, StreamedStdin } from "./start-request.ts";
 import type { ExecEvent, OnLink } from "./types.ts";
 
 /** What holds for a command however often it is followed. */
@@ -22,7 +22,9 @@ export interface ExecRunOptions {
 }
 
 /** From where a command is followed, and what becomes of its input. */
-export interface ExecView extends Omit<FollowedJob, "jobId"> {
+export interface ExecView extends Pick<FollowedJob, "after"> {
+  /** Starts the command first, where it is to be started. */
+  readonly start?: StartRequest;
   /** Aborting ends the events without an end; the command goes on. */
   readonly leave?: AbortController;
   /** True: the input is fed on when nobody reads the events any more. */
@@ -67,7 +69,7 @@ export class ExecRun {
     ];
     let isEnded = false;
     try {
-      const job = { jobId, after, ...(start === undefined ? {} : { start }) };
+      const job = { jobId, after, ...(start === undefined ? {} : { start: execStart(this.#caller, start) }) };
       const options = { reconnectWindowMs, leave: leave.signal, onLink, onWaiting };
       for await (const event of follow(this.#caller, job, options)) {
         if (event.kind.case === "started") this.#feed();
@@ -105,7 +107,8 @@ export class ExecRun {
   }
 
   #cancel(over: AbortSignal): void {
-    cancelUntilHeard(this.#caller, this.#options.jobId, over).catch((thrown) => {
+    const cancel = () => cancelJob(this.#caller, this.#options.jobId);
+    cancelUntilHeard(this.#caller, cancel, over).catch((thrown) => {
       this.#failure ??= { thrown };
       this.#refused.abort();
     });

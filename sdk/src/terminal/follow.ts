@@ -1,4 +1,12 @@
-import { CmdopError, type ErrorCode, Exec, type JobEvent, Jobs, onAbort } from "@cmdop/proto";
+import {
+  type CallOptions,
+  CmdopError,
+  type ErrorCode,
+  Exec,
+  type JobEvent,
+  Jobs,
+  onAbort,
+} from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
 import { clientClosed } from "../connection/transport.ts";
 import type { OnWaiting } from "../connection/waiting.ts";
@@ -19,11 +27,14 @@ const STEADY_AFTER_MS = 5_000;
  */
 const LAST_WORDS_MS = 1_000;
 
-const START = "/cmdop.v1.Exec/Start";
-const ATTACH = "/cmdop.v1.Jobs/Attach";
-
 /** What refuses a Start that may be a second attempt, and yet says that the first did nothing either. */
 const NEVER_RAN: ReadonlySet<ErrorCode> = new Set(["JobConflict", "ApprovalRefused"]);
+
+/** A method that streams a job's events. */
+export interface EventsMethod {
+  readonly path: string;
+  open(after: bigint, options: CallOptions): AsyncIterable<{ readonly event?: JobEvent | undefined }>;
+}
 
 /** Which job to follow, and from where. */
 export interface FollowedJob {
@@ -31,7 +42,24 @@ export interface FollowedJob {
   /** The offset behind what is known already. */
   readonly after: bigint;
   /** Starts the job first, where it is to be started. */
-  readonly start?: StartRequest;
+  readonly start?: EventsMethod;
+  /** Follows a job that is there; Jobs.Attach unless given. */
+  readonly attach?: EventsMethod;
+}
+
+/** Starts a command. */
+export function execStart(caller: MachineCaller, request: StartRequest): EventsMethod {
+  return {
+    path: "/cmdop.v1.Exec/Start",
+    open: (after, options) => caller.client(Exec).start({ ...request, after }, options),
+  };
+}
+
+function jobsAttach(caller: MachineCaller, jobId: string): EventsMethod {
+  return {
+    path: "/cmdop.v1.Jobs/Attach",
+    open: (after, options) => caller.client(Jobs).attach({ jobId, after }, options),
+  };
 }
 
 /** How to follow a job. */
@@ -64,7 +92,7 @@ export async function* follow(
   job: FollowedJob,
   { reconnectWindowMs = RECONNECT_WINDOW_MS, leave, onLink, onWaiting }: FollowOptions,
 ): AsyncGenerator<JobEvent, void, void> {
-  const { jobId } = job;
+  const { jobId, attach = jobsAttach(caller, jobId) } = job;
   const { closed, reconnect } = caller.transport;
   const over = new AbortController();
   const stopListening = [leave, closed].map((signal) => onAbort(signal, () => over.abort()));
@@ -83,14 +111,12 @@ export async function* follow(
       let openedAtMs = performance.now();
       try {
         // Before this succeeds for the first time nothing has been sent, so its errors are the caller's to see.
-        const options = await caller.options(start ? START : ATTACH, { signal: over.signal, onWaiting });
+        const method = start ?? attach;
+        const options = await caller.options(method.path, { signal: over.signal, onWaiting });
         if (leave.aborted) return;
         openedAtMs = performance.now();
         wasOpened = true;
-        const events = start
-          ? caller.client(Exec).start({ ...start, after }, options)
-          : caller.client(Jobs).attach({ jobId, after }, options);
-        for await (const { event } of events) {
+        for await (const { event } of method.open(after, options)) {
           if (event === undefined) continue;
           wasSent = true;
           start = undefined;

@@ -1,11 +1,11 @@
 import { CmdopError, JobKind, Jobs, type JobsListResponse_Job } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
-import { execEnd } from "./events.ts";
+import { execEnd, jobEnd } from "./events.ts";
 import { isPassing, Pauses } from "./pause.ts";
 import type { JobInfo, JobsOptions } from "./session-types.ts";
 import type { ExecEnd } from "./types.ts";
 
-const KINDS = { exec: JobKind.EXEC, session: JobKind.SESSION } as const;
+const KINDS = { exec: JobKind.EXEC, session: JobKind.SESSION, run: JobKind.RUN } as const;
 
 /** The caller's jobs, the newest first. */
 export async function listJobs(caller: MachineCaller, { kind, running }: JobsOptions): Promise<JobInfo[]> {
@@ -27,13 +27,13 @@ export async function cancelJob(caller: MachineCaller, jobId: string): Promise<E
 /** Cancels, and over a broken connection again until it is answered or `over` aborts. */
 export async function cancelUntilHeard(
   caller: MachineCaller,
-  jobId: string,
+  cancel: () => Promise<unknown>,
   over: AbortSignal,
 ): Promise<void> {
   const pauses = new Pauses(caller.transport.reconnect);
   while (!over.aborted) {
     try {
-      await cancelJob(caller, jobId);
+      await cancel();
       return;
     } catch (thrown) {
       const error = CmdopError.from(thrown);
@@ -52,11 +52,11 @@ function jobInfo(job: JobsListResponse_Job): JobInfo {
   const { jobId, kind, command, startedAtMs, outputStart, outputEnd, outcome } = job;
   return {
     jobId,
-    kind: kind === JobKind.SESSION ? "session" : "exec",
+    kind: kind === JobKind.SESSION ? "session" : kind === JobKind.RUN ? "run" : "exec",
     command,
     startedAt: new Date(startedAtMs),
     outputStart,
     outputEnd,
-    outcome: outcome === undefined ? null : execEnd(jobId, outcome),
+    outcome: outcome === undefined ? null : jobEnd(jobId, outcome),
   };
 }

@@ -1,10 +1,10 @@
 import type { OnWaiting } from "../connection/waiting.ts";
-import type { ExecEnd, JobStarted, OnLink } from "./types.ts";
+import type { JobEnd, JobStarted, OnLink } from "./types.ts";
 
-/** A job that a machine still knows: a command or a terminal. */
+/** A job that a machine still knows: a command, a terminal or an agent's run. */
 export interface JobInfo {
   readonly jobId: string;
-  readonly kind: "exec" | "session";
+  readonly kind: "exec" | "session" | "run";
   /** What runs, as one line for people. */
   readonly command: string;
   /** By the machine's clock. */
@@ -14,13 +14,13 @@ export interface JobInfo {
   /** Bytes written so far. */
   readonly outputEnd: bigint;
   /** How it ended; null while it runs. */
-  readonly outcome: ExecEnd | null;
+  readonly outcome: JobEnd | null;
 }
 
 /** Which jobs to list. */
 export interface JobsOptions {
-  /** Only jobs of this kind; both unless given. */
-  readonly kind?: "exec" | "session" | undefined;
+  /** Only jobs of this kind; all unless given. */
+  readonly kind?: "exec" | "session" | "run" | undefined;
   /** True: only jobs that still run. */
   readonly running?: boolean | undefined;
 }

@@ -3,6 +3,9 @@ import type { OnWaiting } from "../connection/waiting.ts";
 /** How a command ended; exactly one of these, never a guess. */
 export type OutcomeName = "exited" | "signaled" | "timed_out" | "canceled" | "failed_to_start" | "unknown";
 
+/** How a job of whatever kind ended: an agent's run is `completed` with its answer, or has `failed` to come to one. */
+export type JobOutcomeName = OutcomeName | "completed" | "failed";
+
 /** Options of a command. */
 export interface ExecOptions {
   /** Working directory on the machine; the home of the user that jobs run as unless given. `~` expands. */
@@ -80,6 +83,11 @@ export interface ExecEnd {
   readonly reason: string;
   /** From spawn to end, on the machine. */
   readonly durationMs: number;
+}
+
+/** How a job of whatever kind ended. */
+export interface JobEnd extends Omit<ExecEnd, "outcome"> {
+  readonly outcome: JobOutcomeName;
 }
 
 /** What is missing from a result's output. */

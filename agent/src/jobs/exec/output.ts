@@ -24,7 +24,7 @@ export class Output {
   #arrivals = 0;
   #quiet: NodeJS.Timeout | undefined;
 
-  constructor(streams: Readonly<Record<Channel, Readable>>, journal: Journal, limits: Limits) {
+  constructor(streams: Readonly<Record<"stdout" | "stderr", Readable>>, journal: Journal, limits: Limits) {
     this.#journal = journal;
     this.#limits = limits;
     this.#pipes = (["stdout", "stderr"] as const).map((channel) => ({

@@ -1,7 +1,7 @@
 import { OUTPUT_CHUNK_BYTES } from "@cmdop/proto";
 
-/** Where a byte of output came from. */
-export type Channel = "stdout" | "stderr";
+/** Where a byte of output came from; `events` are a run's, a line of JSON each. */
+export type Channel = "stdout" | "stderr" | "events";
 
 /** What a record costs besides its bytes (object, buffer, backing store): one-byte records must not be free. */
 const RECORD_OVERHEAD_BYTES = 256;

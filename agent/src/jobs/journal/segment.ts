@@ -17,7 +17,7 @@ export const HEADER_BYTES = 5;
 /** How far apart, in bytes of the file, the places are that a search can begin at. */
 const INDEX_EVERY_BYTES = 64 * 1024;
 
-const CHANNELS: readonly Channel[] = ["stdout", "stderr"];
+const CHANNELS: readonly Channel[] = ["stdout", "stderr", "events"];
 
 const NAME = /^(\d+)\.log$/;
 

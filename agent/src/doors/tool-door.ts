@@ -1,0 +1,64 @@
+import { type Arrival, CmdopError, type ErrorCode, HEADERS, messageOf, methodRule } from "@cmdop/proto";
+import type { ToolGate } from "../loop/tools/tool-gate.ts";
+import { authorize, type Decision, type Identity } from "../policy/authorize.ts";
+import type { Caller } from "../policy/caller.ts";
+import type { Policy } from "../policy/policy.ts";
+import { resourceOf } from "../policy/resource.ts";
+import type { Gate } from "./admit.ts";
+
+/**
+ * The door of the tools that agents' runs use: as every call, each is decided by
+ * the policy as it is now, asked where a person decides, and recorded. Who calls
+ * is known: the run's caller, whose right is watched with the run.
+ */
+export function toolDoor({ audit, ask, policy }: Pick<Gate, "audit" | "ask" | "policy">): ToolGate {
+  return async ({ caller, path, type, request: init, use }, act) => {
+    const { signal, onWaiting } = use;
+    const request = messageOf(type, init);
+    const arrival: Arrival = {
+      path,
+      request,
+      signal,
+      header: () => undefined,
+      inform: (headers) => {
+        const [approvalId, expiresAtMs] = headers[HEADERS.waiting]?.split(" ") ?? [];
+        if (approvalId !== undefined) onWaiting(approvalId, Number(expiresAtMs));
+      },
+    };
+    const decide = (): Decision => {
+      const resource = resourceOf(methodRule(path), request, policy.loginShell);
+      return authorize(identityOf(caller, policy.policy), path, resource, policy.policy, policy.home);
+    };
+    const record = audit.arrived(caller.door, arrival);
+    record.by(caller.keyId, caller.keyName);
+    let code: "Ok" | ErrorCode = "Ok";
+    try {
+      let decision = decide();
+      if (decision.kind === "ask") {
+        await ask({ arrival, caller: decision.caller, call: record.id });
+        // The policy may be another by the time that a person has answered.
+        decision = decide();
+      }
+      if (decision.kind === "deny") throw decision.error;
+      signal.throwIfAborted();
+      const admitted = { ...decision.caller, roots: [...caller.roots, ...decision.caller.roots] };
+      record.begin(admitted);
+      return await act(admitted);
+    } catch (thrown) {
+      const error = CmdopError.from(thrown);
+      code = error.code;
+      throw error;
+    } finally {
+      record.end(code);
+    }
+  };
+}
+
+/** What bound the caller when its run began binds it still. */
+function identityOf({ door, keyId, keyName, scopes, roots }: Caller, { roots: allowed }: Policy): Identity {
+  // The grant's directories come first where both name some; a refusal says whose they are.
+  const [first] = roots;
+  const granted = roots.length > 1 || allowed === undefined ? first : undefined;
+  const bound = granted === undefined ? {} : { paths: granted };
+  return { door, keyId, keyName, scopes: [...scopes], owner: false, ...bound };
+}

@@ -1,0 +1,61 @@
+import { CmdopError } from "@cmdop/proto";
+import type { AiSdk } from "./run-context.ts";
+
+/** Characters of what a provider says that an error quotes. */
+const MAX_QUOTED_CHARACTERS = 500;
+
+/** Why a call of the model failed. */
+export interface ModelFailure {
+  readonly error: CmdopError;
+  /** Whether the same call may succeed a little later. */
+  readonly passes: boolean;
+  /** What the provider asks for, in milliseconds. */
+  readonly pauseMs: number | undefined;
+}
+
+/** What was thrown while the model was called, or came in its place. */
+export function modelFailure(ai: AiSdk, thrown: unknown): ModelFailure {
+  if (thrown instanceof CmdopError)
+    return { error: thrown, passes: thrown instanceof SilentProvider, pauseMs: undefined };
+  if (ai.APICallError.isInstance(thrown)) {
+    const { statusCode, isRetryable, responseHeaders } = thrown;
+    const status = statusCode === undefined ? "can't be reached" : `answered with status ${statusCode}`;
+    return {
+      error: failed(`The model's provider ${status}: ${quoted(thrown.message)}`, thrown),
+      passes: isRetryable,
+      pauseMs: pauseOf(responseHeaders ?? {}),
+    };
+  }
+  // An answer that broke off, or was none: the next one may be whole.
+  const error = failed(`The model's answer broke off: ${quoted(messageOf(thrown))}`, thrown);
+  return { error, passes: true, pauseMs: undefined };
+}
+
+/** A provider that says nothing any more. */
+export class SilentProvider extends CmdopError {
+  constructor(quietMs: number) {
+    super("ModelFailed", `The model's provider has said nothing for ${quietMs} ms.`);
+  }
+}
+
+/** A failure that another attempt would not cure. */
+export function failed(message: string, cause?: unknown): CmdopError {
+  return new CmdopError("ModelFailed", message, { cause });
+}
+
+function pauseOf(headers: Readonly<Record<string, string>>): number | undefined {
+  const milliseconds = Number.parseFloat(headers["retry-after-ms"] ?? "");
+  if (milliseconds >= 0) return milliseconds;
+  const after = headers["retry-after"] ?? "";
+  const seconds = /^[\d.]+$/.test(after) ? Number(after) : (Date.parse(after) - Date.now()) / 1000;
+  return seconds >= 0 ? seconds * 1000 : undefined;
+}
+
+function messageOf(thrown: unknown): string {
+  if (thrown instanceof Error) return thrown.message;
+  return typeof thrown === "string" ? thrown : (JSON.stringify(thrown) ?? String(thrown));
+}
+
+function quoted(text: string): string {
+  return text.length > MAX_QUOTED_CHARACTERS ? `${text.slice(0, MAX_QUOTED_CHARACTERS)}…` : text;
+}

@@ -1,0 +1,45 @@
+const MINUTE_MS = 60_000;
+
+/** The bounds of a run; the wire's own are with the protocol. */
+export const LOOP_LIMITS = {
+  /** Calls of the model, where the caller names no number: what a long repair of a server takes. */
+  defaultSteps: 50,
+  maxSteps: 500,
+  /** Tokens of all calls, where the caller names no number: a few dollars with a large model. */
+  defaultTokens: 1_000_000,
+  /** Where the caller names no limit: a person would have looked by then. */
+  defaultTimeoutMs: 30 * MINUTE_MS,
+  maxTimeoutMs: 24 * 60 * MINUTE_MS,
+
+  /** Attempts at one call of the model, in all: a provider's bad minute. */
+  maxAttempts: 5,
+  /** The pause before the second attempt is up to this long; it doubles. */
+  firstPauseMs: 1_000,
+  /** No pause is longer, also where the provider asks for a longer one: then it is asked again too early, and once more. */
+  maxPauseMs: 60_000,
+  /** Characters of one answer of the model, its thoughts included: a provider that never ends must not fill the memory. */
+  maxAnswerCharacters: 1_000_000,
+  /** Tools that run at once for one run. */
+  maxParallelTools: 8,
+
+  /** Characters of one tool's output that the model reads: half from its beginning, half from its end. */
+  maxToolCharacters: 24_000,
+  /** Characters of a conversation: well within what current models read at once (some 100,000 tokens). */
+  maxContextCharacters: 400_000,
+  /** What is left of old output of a tool, in characters, once a conversation is too long. */
+  keptToolCharacters: 500,
+
+  /** A command's time limit where the model names none. */
+  defaultCommandMs: 2 * MINUTE_MS,
+  maxCommandMs: 60 * MINUTE_MS,
+  /** Entries of a directory that the model reads at once. */
+  maxListedEntries: 200,
+
+  /** How long a tool that is not done may take to say so when its run has ended: a file on a slow disk. */
+  lastWordsMs: 1_000,
+
+  /** How often the planner may make a new plan for what is left. */
+  maxReplans: 3,
+  /** How long the check of an answer against its schema may take: its patterns come from the caller, and meanwhile nothing else runs. */
+  schemaCheckMs: 200,
+} as const;

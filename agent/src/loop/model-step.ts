@@ -1,0 +1,168 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ModelMessage, ToolChoice, ToolSet } from "ai";
+import { failed, modelFailure, SilentProvider } from "./failure.ts";
+import { LOOP_LIMITS } from "./limits.ts";
+import type { OutputSchema } from "./output-schema.ts";
+import type { RunContext } from "./run-context.ts";
+
+/** One call of the model. */
+export interface StepRequest {
+  readonly instructions: string;
+  readonly messages: readonly ModelMessage[];
+  readonly tools: ToolSet;
+  readonly toolChoice: ToolChoice<ToolSet>;
+  /** What the provider is told to answer with. */
+  readonly schema: OutputSchema | undefined;
+}
+
+/** What came of it. */
+export interface StepResult {
+  readonly text: string;
+  /** What is to be sent with the next call: the model's words, and those of the tools that it asked for. */
+  readonly messages: readonly ModelMessage[];
+  readonly toolCalls: number;
+}
+
+/**
+ * Calls the model once, and runs the tools that it asks for. A call that fails
+ * is made again where that may help, but never once a tool has run: tools wait
+ * until the whole answer is there.
+ * @throws CmdopError ModelFailed, BudgetSpent, or the reason why the run ends
+ */
+export async function modelStep(run: RunContext, request: StepRequest): Promise<StepResult> {
+  run.events.write({ type: "step", step: run.budget.beginStep() });
+  for (let attempt = 1; ; attempt += 1) {
+    const ran = { tools: 0 };
+    try {
+      return await tryOnce(run, request, ran);
+    } catch (thrown) {
+      run.signal.throwIfAborted();
+      const { error, passes, pauseMs } = modelFailure(run.ai, thrown);
+      if (!passes || ran.tools > 0 || attempt >= LOOP_LIMITS.maxAttempts) throw error;
+      const longest = LOOP_LIMITS.firstPauseMs * 2 ** (attempt - 1);
+      const pause = Math.min(pauseMs ?? longest * Math.random(), LOOP_LIMITS.maxPauseMs);
+      run.events.write({ type: "retry", reason: error.message, pauseMs: Math.round(pause) });
+      await paused(pause, run.signal);
+    }
+  }
+}
+
+async function tryOnce(run: RunContext, request: StepRequest, ran: { tools: number }): Promise<StepResult> {
+  const { ai, model, events, budget, settings } = run;
+  using silence = new Silence(settings.quietMs);
+  const { schema, tools, messages, instructions, toolChoice } = request;
+  const result = ai.streamText({
+    model,
+    instructions,
+    messages: [...messages],
+    ...(Object.keys(tools).length === 0 ? {} : { tools, toolChoice }),
+    ...(schema === undefined ? {} : { output: ai.Output.object({ schema: ai.jsonSchema(schema.json) }) }),
+    ...(budget.answerTokens === undefined ? {} : { maxOutputTokens: budget.answerTokens }),
+    stopWhen: ai.isStepCount(1),
+    toolCallConcurrency: LOOP_LIMITS.maxParallelTools,
+    // Calls are repeated here, where it is seen; naming a number of retries is what makes tools wait for the end.
+    maxRetries: 0,
+    streamRetries: 0,
+    onError: () => undefined,
+    abortSignal: AbortSignal.any([run.signal, silence.signal]),
+    // Schemas of callers are not as some providers' strict mode wants them; they are checked here anyway.
+    providerOptions: { openai: { strictJsonSchema: false }, openaiCompatible: { strictJsonSchema: false } },
+  });
+
+  run.text = "";
+  let characters = 0;
+  let finish = "";
+  for await (const part of result.stream) {
+    silence.over();
+    switch (part.type) {
+      case "text-delta":
+        run.text += part.text;
+        characters += part.text.length;
+        if (part.text !== "") events.write({ type: "text", text: part.text });
+        break;
+      case "reasoning-delta":
+        characters += part.text.length;
+        if (part.text !== "") events.write({ type: "reasoning", text: part.text });
+        break;
+      case "tool-call":
+        // From here on it is a tool that takes its time.
+        silence.end();
+        ran.tools += 1;
+        budget.toolCalls += 1;
+        if (part.invalid === true) {
+          const { toolCallId: callId, toolName: tool, input } = part;
+          events.write({ type: "tool_call", callId, tool, input });
+        }
+        break;
+      case "tool-error": {
+        // A tool of ours never throws: the model has asked for one that there is not, or with what it can't use.
+        const { toolCallId: callId, toolName: tool, error } = part;
+        const output = error instanceof Error ? error.message : String(error);
+        events.write({ type: "tool_result", callId, tool, ok: false, output: output.slice(0, 1_000) });
+        break;
+      }
+      case "finish-step": {
+        const { inputTokens = 0, outputTokens = 0, totalTokens = inputTokens + outputTokens } = part.usage;
+        const usage = { inputTokens, outputTokens, totalTokens };
+        budget.count(usage);
+        events.write({ type: "usage", ...usage });
+        finish = part.finishReason;
+        break;
+      }
+      case "error":
+        throw part.error;
+      case "abort":
+        throw silence.signal.aborted ? silence.signal.reason : run.signal.reason;
+    }
+    if (characters > LOOP_LIMITS.maxAnswerCharacters)
+      throw failed(`The model's answer has more than ${LOOP_LIMITS.maxAnswerCharacters} characters.`);
+  }
+  if (ran.tools === 0) checkFinish(run, finish);
+  return { text: run.text, messages: await result.responseMessages, toolCalls: ran.tools };
+}
+
+/** An answer that was cut off is none. */
+function checkFinish({ budget }: RunContext, finish: string): void {
+  if (finish === "length") {
+    if (budget.tokensLeft === 0) throw budget.outOfTokens();
+    throw failed("The model's answer was cut off: it is longer than its provider allows.");
+  }
+  if (finish === "content-filter") throw failed("The model's provider withheld the answer (content filter).");
+}
+
+/** Aborts when the provider has been silent for too long. */
+class Silence implements Disposable {
+  readonly #controller = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+  #isEnded = false;
+
+  constructor(quietMs: number) {
+    this.#timer = setTimeout(() => this.#controller.abort(new SilentProvider(quietMs)), quietMs);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** It has said something. */
+  over(): void {
+    if (!this.#isEnded) this.#timer.refresh();
+  }
+
+  /** Nobody waits for it any more. */
+  end(): void {
+    this.#isEnded = true;
+    clearTimeout(this.#timer);
+  }
+
+  [Symbol.dispose](): void {
+    this.end();
+  }
+}
+
+async function paused(durationMs: number, signal: AbortSignal): Promise<void> {
+  await sleep(durationMs, undefined, { signal }).catch((thrown) => {
+    signal.throwIfAborted();
+    throw thrown;
+  });
+}

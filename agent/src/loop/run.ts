@@ -1,0 +1,168 @@
+import { type AgentTypeName, CmdopError, onAbort } from "@cmdop/proto";
+import type { Boundary } from "../files/boundary.ts";
+import type { Job, Jobs, Outcome } from "../jobs/index.ts";
+import type { StopCause } from "../jobs/outcome.ts";
+import { watchTime } from "../jobs/time-limit.ts";
+import { within } from "../jobs/within.ts";
+import type { JobContext, Work } from "../jobs/work.ts";
+import type { Caller } from "../policy/caller.ts";
+import { Budget } from "./budget.ts";
+import type { Answer } from "./converse.ts";
+import { LOOP_LIMITS } from "./limits.ts";
+import type { OutputSchema } from "./output-schema.ts";
+import { openModel } from "./providers.ts";
+import type { RunRequest } from "./request.ts";
+import type { RunContext } from "./run-context.ts";
+import { RunEvents } from "./run-events.ts";
+import type { ModelSettings } from "./settings.ts";
+import { EXECUTE_METHOD, type ExecuteOptions, executeTool } from "./tools/execute.ts";
+import {
+  LIST_METHOD,
+  listFilesTool,
+  READ_METHOD,
+  readFileTool,
+  WRITE_METHOD,
+  writeFileTool,
+} from "./tools/files.ts";
+import { mayEver, type ToolGate } from "./tools/tool-gate.ts";
+import { makeTool, once, type RunTools, type ToolMaker, type ToolSpec } from "./tools/tools.ts";
+import { chat } from "./types/chat.ts";
+import { command } from "./types/command.ts";
+import { planner } from "./types/planner.ts";
+import { router } from "./types/router.ts";
+import { terminal } from "./types/terminal.ts";
+import type { AgentWork } from "./types/types.ts";
+
+const WORK = { chat, terminal, command, router, planner } as const satisfies Record<AgentTypeName, AgentWork>;
+
+/** What runs work on. */
+export interface LoopCore {
+  readonly jobs: Jobs;
+  readonly gate: ToolGate;
+  /** What a caller may touch. */
+  readonly boundary: (caller: Caller) => Boundary;
+  /** One line about the machine, for the model. */
+  readonly place: () => string;
+}
+
+/** One run, ready to begin. */
+export interface PreparedRun {
+  readonly request: RunRequest;
+  readonly schema: OutputSchema | undefined;
+  readonly settings: ModelSettings;
+  readonly caller: Caller;
+}
+
+/** What a run needs of its job. */
+type RunJob = Pick<JobContext, "journal" | "maxJobMs">;
+
+/** What ends a run before its answer. */
+const CODES = { timed_out: "DeadlineExceeded", canceled: "Canceled" } as const;
+
+/** Begins a run: a job without a process. It ends when all that it started has ended. */
+export function beginRun(core: LoopCore, run: PreparedRun, { journal, maxJobMs }: RunJob): Work {
+  const { request, settings } = run;
+  const beganAt = performance.now();
+  const events = new RunEvents(journal, settings.apiKey);
+  const budget = new Budget(request);
+  const over = new AbortController();
+  const started = new Set<Job>();
+  const running = new Set<Promise<unknown>>();
+  let cause: StopCause | undefined;
+
+  const stop = (wanted: StopCause): void => {
+    // The first reason wins.
+    cause ??= wanted;
+    over.abort(new CmdopError(CODES[cause.kind], cause.reason));
+  };
+  const endWatch = watchTime(request.timeoutMs || LOOP_LIMITS.defaultTimeoutMs, maxJobMs, stop);
+  const own = (job: Job): void => {
+    started.add(job);
+    job.ended.then(() => started.delete(job));
+  };
+
+  let context: RunContext | undefined;
+  const work = async (): Promise<Answer> => {
+    const ai = await import("ai");
+    // What it has to say about a provider's settings belongs to no terminal and no log of ours.
+    Reflect.set(globalThis, "AI_SDK_LOG_WARNINGS", false);
+    const model = await openModel(settings);
+    const { caller, schema } = run;
+    const { signal } = over;
+    const maker = { ai, events, signal, running };
+    const tools = toolsOf(core, caller, own, maker);
+    const oneCommand = commandTool({ ...core, caller, own }, maker, once);
+    const place = core.place();
+    context = { ai, model, settings, events, budget, caller, tools, oneCommand, place, signal, text: "" };
+    events.write({
+      type: "begun",
+      agentType: request.agentType,
+      model: `${settings.provider}:${settings.modelId}`,
+    });
+    return WORK[request.agentType](context, { prompt: request.prompt, schema });
+  };
+
+  const conclude = async (): Promise<Outcome> => {
+    const end = await Promise.race([work(), aborted(over.signal)]).then(
+      (answer) => ({ answer }),
+      (thrown: unknown) => ({ error: CmdopError.from(thrown) }),
+    );
+    endWatch();
+    const stopped = cause;
+    over.abort(new CmdopError("Canceled", "The run has ended."));
+    await Promise.all([...started].map((job) => job.ended));
+    await within(LOOP_LIMITS.lastWordsMs, Promise.all(running));
+
+    const summary = { steps: budget.steps, toolCalls: budget.toolCalls, usage: budget.usage };
+    const durationMs = performance.now() - beganAt;
+    if ("answer" in end) {
+      const { text, output } = end.answer;
+      events.write({ type: "end", text, ...(output === undefined ? {} : { output }), ...summary });
+      return { kind: "completed", durationMs };
+    }
+    const { code, message, next } = stopped === undefined ? end.error : CmdopError.from(over.signal.reason);
+    events.write({ type: "end", text: context?.text ?? "", ...summary, failure: { code, message, next } });
+    const reason = events.withoutSecret(message);
+    return stopped === undefined ? { kind: "failed", reason, durationMs } : { ...stopped, durationMs };
+  };
+
+  return {
+    pid: Promise.resolve(0),
+    input: Promise.resolve(undefined),
+    outcome: conclude().catch((error): Outcome => {
+      const reason = `The agent failed while it waited for the end: ${events.withoutSecret(String(error))}`;
+      return { kind: "unknown", reason, durationMs: performance.now() - beganAt };
+    }),
+    stop,
+    signal: () => {
+      throw new CmdopError("InvalidArgument", "An agent's run takes no signals.", { next: "Cancel it." });
+    },
+  };
+}
+
+/** The tools that a caller's scopes allow at all; each use passes the gate again. */
+function toolsOf(core: LoopCore, caller: Caller, own: (job: Job) => void, maker: ToolMaker): RunTools {
+  const { gate, jobs, boundary } = core;
+  const files = { caller, gate, boundary };
+  return {
+    ...commandTool({ caller, gate, jobs, own }, maker),
+    ...(mayEver(caller, READ_METHOD) && makeTool(maker, readFileTool(files))),
+    ...(mayEver(caller, WRITE_METHOD) && makeTool(maker, writeFileTool(files))),
+    ...(mayEver(caller, LIST_METHOD) && makeTool(maker, listFilesTool(files))),
+  };
+}
+
+function commandTool(options: ExecuteOptions, maker: ToolMaker, limit = unlimited): RunTools {
+  return mayEver(options.caller, EXECUTE_METHOD) ? makeTool(maker, limit(executeTool(options))) : {};
+}
+
+function unlimited<I>(spec: ToolSpec<I>): ToolSpec<I> {
+  return spec;
+}
+
+/** Rejects when the signal aborts: a library that does not heed it must not keep a run alive. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    onAbort(signal, () => reject(signal.reason));
+  });
+}

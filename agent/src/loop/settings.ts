@@ -1,0 +1,126 @@
+import path from "node:path";
+import { CmdopError } from "@cmdop/proto";
+import { z } from "zod";
+import { readPrivateFile } from "../state/private-files.ts";
+
+/** Where models come from, and the variables in which their own tools look for a key. */
+const PROVIDERS = {
+  anthropic: ["ANTHROPIC_API_KEY"],
+  openai: ["OPENAI_API_KEY"],
+  google: ["GOOGLE_GENERATIVE_AI_API_KEY", "GEMINI_API_KEY"],
+  "openai-compatible": [],
+} as const satisfies Record<string, readonly string[]>;
+
+export type ProviderName = keyof typeof PROVIDERS;
+
+/** How long a provider may be silent in the midst of an answer, in milliseconds: large models think for a minute before the first word. */
+const DEFAULT_QUIET_MS = 120_000;
+
+/** An hour, in milliseconds: for the slowest of machines that run their model themselves. */
+const MAX_QUIET_MS = 3_600_000;
+
+const EXAMPLE = '{"model": "anthropic:MODEL", "apiKey": "…"}';
+const HOW = `Set CMDOP_MODEL=provider:model (${Object.keys(PROVIDERS).join(", ")}) and CMDOP_MODEL_API_KEY in the environment of the machine's agent; or write ${EXAMPLE} into model.json in its state directory, and chmod 600 it.`;
+
+/** One printable word: it travels in a header, and is looked for in whatever is written down. */
+const apiKeySchema = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{8,4096}$/);
+
+const fileSchema = z.strictObject({
+  /** `provider:model`. */
+  model: z.string(),
+  /** Where the provider is, where that is not its usual place. */
+  baseUrl: z.string().optional(),
+  apiKey: z.string().optional(),
+  /** How long the provider may be silent, in milliseconds; DEFAULT_QUIET_MS unless given. */
+  quietMs: z.int().min(1).max(MAX_QUIET_MS).default(DEFAULT_QUIET_MS),
+});
+
+/** Which model the machine's agents think with. */
+export interface ModelSettings {
+  readonly provider: ProviderName;
+  readonly modelId: string;
+  readonly baseUrl: string | undefined;
+  /** Undefined where the provider asks for none. */
+  readonly apiKey: string | undefined;
+  readonly quietMs: number;
+}
+
+/**
+ * The machine's model: CMDOP_MODEL and its companions, or else `model.json` of
+ * the state directory, read anew for each run.
+ * @throws CmdopError ModelMissing that says what to set; AccessDenied where others can read the file
+ */
+export async function loadModelSettings(
+  stateDir: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<ModelSettings> {
+  const { CMDOP_MODEL: model, CMDOP_MODEL_BASE_URL: baseUrl, CMDOP_MODEL_API_KEY: apiKey } = env;
+  if (model) return settings({ model, baseUrl, apiKey, quietMs: DEFAULT_QUIET_MS }, env, "CMDOP_MODEL");
+  const text = await readPrivateFile(path.join(stateDir, "model.json"));
+  if (text === undefined) throw missing("This machine has no model, and an agent can't think without one.");
+  const parsed = fileSchema.safeParse(parseJson(text));
+  // Neither the file's text nor a parser's quotation of it may reach a message: it holds a key.
+  if (!parsed.success) {
+    const where = parsed.error.issues.map((issue) => issue.path.join(".") || "the whole").join(", ");
+    throw missing(`The machine's model.json can't be used; what is wrong with it: ${where}.`);
+  }
+  return settings(parsed.data, env, "model.json");
+}
+
+function settings(given: z.infer<typeof fileSchema>, env: NodeJS.ProcessEnv, from: string): ModelSettings {
+  const [, name = "", modelId = ""] = /^([^:]*):(.*)$/s.exec(given.model) ?? [];
+  if (!isProvider(name) || !/^[\x21-\x7e]{1,200}$/.test(modelId)) {
+    throw missing(`The model in ${from} is not provider:model with a provider that this agent knows.`);
+  }
+  const baseUrl = given.baseUrl ? checkedUrl(given.baseUrl, from) : undefined;
+  if (name === "openai-compatible" && baseUrl === undefined) {
+    throw missing(`The model in ${from} is openai-compatible, and nothing says where.`, {
+      next: "Set CMDOP_MODEL_BASE_URL (baseUrl in model.json), for example http://127.0.0.1:11434/v1.",
+    });
+  }
+  const usual = PROVIDERS[name].map((variable) => env[variable]).find(Boolean);
+  const apiKey = given.apiKey || usual || undefined;
+  if (apiKey === undefined && name !== "openai-compatible") {
+    const variables = ["CMDOP_MODEL_API_KEY", ...PROVIDERS[name]].join(" or ");
+    throw missing(`The model of this machine is ${name}'s, and there is no key for it.`, {
+      next: `Set ${variables} in the environment of the machine's agent, or apiKey in model.json in its state directory.`,
+    });
+  }
+  if (apiKey !== undefined && !apiKeySchema.safeParse(apiKey).success) {
+    throw missing(
+      `The key of the machine's model is none: expected 8 to 4,096 printable characters in one word.`,
+    );
+  }
+  return { provider: name, modelId, baseUrl, apiKey, quietMs: given.quietMs };
+}
+
+function checkedUrl(text: string, from: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isPlain = url?.protocol === "http:";
+  if (url === undefined || !(isPlain || url.protocol === "https:") || url.username || url.password) {
+    throw missing(`The base URL of the model in ${from} is no http(s) address without a password.`);
+  }
+  if (isPlain && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname)) {
+    throw missing(`The base URL of the model in ${from} is plain http to another machine.`, {
+      next: "Use https, or a model on this same machine (http://127.0.0.1): what an agent reads goes to its model.",
+    });
+  }
+  return text;
+}
+
+function isProvider(name: string): name is ProviderName {
+  return Object.hasOwn(PROVIDERS, name);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (thrown) {
+    if (thrown instanceof SyntaxError) return undefined;
+    throw thrown;
+  }
+}
+
+function missing(message: string, { next = HOW }: { next?: string } = {}): CmdopError {
+  return new CmdopError("ModelMissing", message, { next });
+}

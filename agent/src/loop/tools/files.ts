@@ -1,0 +1,104 @@
+import { Files } from "@cmdop/proto";
+import { z } from "zod";
+import type { Boundary } from "../../files/boundary.ts";
+import { list } from "../../files/list.ts";
+import { readContent } from "../../files/read.ts";
+import { writeContent } from "../../files/write.ts";
+import type { Caller } from "../../policy/caller.ts";
+import { LOOP_LIMITS } from "../limits.ts";
+import { asData } from "./data.ts";
+import type { ToolGate } from "./tool-gate.ts";
+import type { ToolSpec } from "./tools.ts";
+
+/** Bytes that are looked at for whether a file is text. */
+const PROBE_BYTES = 1_024;
+
+const path = z.string().min(1).describe("Absolute, or beginning with ~/.");
+
+const readInput = z.object({
+  path,
+  offset: z.int().min(0).optional().describe("The first byte; 0 unless given."),
+});
+const writeInput = z.object({ path, content: z.string().describe("The whole new content.") });
+const listInput = z.object({
+  path,
+  page: z.string().optional().describe("Where to go on: what the page before named."),
+});
+
+/** What the tools work with. */
+export interface FileToolOptions {
+  readonly caller: Caller;
+  readonly gate: ToolGate;
+  /** What a caller may touch. */
+  readonly boundary: (caller: Caller) => Boundary;
+}
+
+export const READ_METHOD = "/cmdop.v1.Files/Read";
+export const WRITE_METHOD = "/cmdop.v1.Files/Write";
+export const LIST_METHOD = "/cmdop.v1.Files/List";
+
+/** Reads text, a piece of bounded size at a time. */
+export function readFileTool(options: FileToolOptions): ToolSpec<z.infer<typeof readInput>> {
+  const { caller, gate, boundary } = options;
+  return {
+    name: "read_file",
+    description: "Reads a text file of this machine.",
+    input: readInput,
+    run: async ({ path, offset = 0 }, use) => {
+      const range = { offset: BigInt(offset), length: BigInt(LOOP_LIMITS.maxToolCharacters) };
+      const call = { caller, path: READ_METHOD, type: Files.method.read.input, use };
+      const { content, size } = await gate({ ...call, request: { path, ...range } }, (admitted) =>
+        readContent(boundary(admitted), path, range),
+      );
+      if (content.subarray(0, PROBE_BYTES).includes(0)) {
+        return { ok: false, text: `${path} is no text: it has ${size} bytes, a NUL among the first.` };
+      }
+      const next = offset + content.length;
+      const rest = size > BigInt(next) ? `\n${size} bytes in all; go on with offset ${next}` : "";
+      const text = new TextDecoder().decode(content);
+      return { ok: true, text: `${asData(path, text)}${rest}` };
+    },
+  };
+}
+
+/** Replaces a whole file, atomically. */
+export function writeFileTool(options: FileToolOptions): ToolSpec<z.infer<typeof writeInput>> {
+  const { caller, gate, boundary } = options;
+  return {
+    name: "write_file",
+    description:
+      "Writes a text file of this machine: makes it (and missing directories), or replaces all of it.",
+    input: writeInput,
+    run: async ({ path, content: text }, use) => {
+      const content = Buffer.from(text);
+      const options = { createParents: true };
+      const call = { caller, path: WRITE_METHOD, type: Files.method.write.input, use };
+      const { size } = await gate({ ...call, request: { path, content, ...options } }, (admitted) =>
+        writeContent(boundary(admitted), path, content, options),
+      );
+      return { ok: true, text: `wrote ${size} bytes to ${path}` };
+    },
+  };
+}
+
+/** Lists a directory, a page of bounded size at a time. */
+export function listFilesTool(options: FileToolOptions): ToolSpec<z.infer<typeof listInput>> {
+  const { caller, gate, boundary } = options;
+  return {
+    name: "list_files",
+    description: "Lists a directory of this machine, hidden files too.",
+    input: listInput,
+    run: async ({ path, page = "" }, use) => {
+      const wanted = { pageSize: LOOP_LIMITS.maxListedEntries, page, includeHidden: true };
+      const call = { caller, path: LIST_METHOD, type: Files.method.list.input, use };
+      const { entries, nextPage } = await gate({ ...call, request: { path, ...wanted } }, (admitted) =>
+        list(boundary(admitted), path, wanted),
+      );
+      const lines = entries.map(({ type, size, mtimeMs, name }) =>
+        [type, size, new Date(mtimeMs).toISOString(), JSON.stringify(name)].join(" "),
+      );
+      const more = nextPage === "" ? "" : `\nthere are more: page ${nextPage}`;
+      return { ok: true, text: `${asData(path, lines.join("\n") || "(empty)")}${more}` };
+    },
+  };
+}

@@ -1,0 +1,80 @@
+import { CmdopError } from "@cmdop/proto";
+import type { ToolSet } from "ai";
+import type { z } from "zod";
+import type { AiSdk } from "../run-context.ts";
+import type { RunEvents } from "../run-events.ts";
+import type { ToolUse } from "./tool-gate.ts";
+
+/** What a tool says. */
+export interface ToolAnswer {
+  /** False where it was refused, or failed. */
+  readonly ok: boolean;
+  /** What the model reads. */
+  readonly text: string;
+  /** The job that it has started. */
+  readonly jobId?: string | undefined;
+}
+
+/** A tool of a run. */
+export interface ToolSpec<I> {
+  readonly name: string;
+  readonly description: string;
+  readonly input: z.ZodType<I>;
+  /** A CmdopError that it throws is told to the model, with its reason. */
+  run(input: I, use: ToolUse): Promise<ToolAnswer>;
+}
+
+/** What a run's model may use, by name. */
+export type RunTools = ToolSet;
+
+/** What turns tools into those of the AI SDK. */
+export interface ToolMaker {
+  readonly ai: AiSdk;
+  readonly events: RunEvents;
+  /** Aborts when the run is to end. */
+  readonly signal: AbortSignal;
+  /** What runs now: its last words belong to the run. */
+  readonly running: Set<Promise<unknown>>;
+}
+
+/** A tool as the AI SDK wants it, with its events. It never throws: the model is told what went wrong. */
+export function makeTool<I>({ ai, events, signal, running }: ToolMaker, spec: ToolSpec<I>): RunTools {
+  const { name, description, input: inputSchema } = spec;
+  const use = async (input: I, callId: string): Promise<ToolAnswer> => {
+    events.write({ type: "tool_call", callId, tool: name, input });
+    const onWaiting: ToolUse["onWaiting"] = (approvalId, expiresAtMs) =>
+      events.write({ type: "approval", callId, tool: name, approvalId, expiresAtMs });
+    const answer = await spec.run(input, { signal, onWaiting }).catch((thrown: unknown): ToolAnswer => {
+      const { code, message, next } = CmdopError.from(thrown);
+      return { ok: false, text: `${code}: ${message} ${next}` };
+    });
+    const { ok, text: output, jobId } = answer;
+    const started = jobId === undefined ? {} : { jobId };
+    events.write({ type: "tool_result", callId, tool: name, ok, output, ...started });
+    return answer;
+  };
+  const made = ai.tool({
+    description,
+    inputSchema,
+    execute: (input, { toolCallId }) => {
+      const used = use(input, toolCallId);
+      running.add(used);
+      return used.finally(() => running.delete(used));
+    },
+    toModelOutput: ({ output }) => ({ type: "text", value: output.text }),
+  });
+  return { [name]: made };
+}
+
+/** A tool that works once: a model may ask for it several times, also at once. */
+export function once<I>(spec: ToolSpec<I>): ToolSpec<I> {
+  let isUsed = false;
+  return {
+    ...spec,
+    run: async (input, use) => {
+      if (isUsed) return { ok: false, text: `Refused: ${spec.name} was used already, and works only once.` };
+      isUsed = true;
+      return spec.run(input, use);
+    },
+  };
+}

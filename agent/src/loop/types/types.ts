@@ -1,0 +1,13 @@
+import type { Answer } from "../converse.ts";
+import type { OutputSchema } from "../output-schema.ts";
+import type { RunContext } from "../run-context.ts";
+
+/** What an agent is asked. */
+export interface Assignment {
+  readonly prompt: string;
+  /** What its answer must match; words where there is none. */
+  readonly schema: OutputSchema | undefined;
+}
+
+/** How one type of agent works. */
+export type AgentWork = (run: RunContext, assignment: Assignment) => Promise<Answer>;

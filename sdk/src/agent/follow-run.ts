@@ -1,0 +1,110 @@
+import { Agent as AgentService, type JobEvent, onAbort } from "@cmdop/proto";
+import type { MachineCaller } from "../connection/caller.ts";
+import type { OnWaiting } from "../connection/waiting.ts";
+import { jobEnd, jobStarted, unknownEnd } from "../terminal/events.ts";
+import { type EventsMethod, follow, OutOfSight } from "../terminal/follow.ts";
+import { cancelUntilHeard } from "../terminal/jobs-calls.ts";
+import { leavable } from "../terminal/leavable.ts";
+import type { JobEnd } from "../terminal/types.ts";
+import { EventLines } from "./event-lines.ts";
+import type { ResumeRunOptions, RunEnd, RunStreamEvent } from "./types.ts";
+
+/** Which run to follow, and how. */
+export interface FollowedRun
+  extends Pick<ResumeRunOptions, "after" | "signal" | "reconnectWindowMs" | "onLink"> {
+  readonly runId: string;
+  /** Starts the run first, where it is to be started. */
+  readonly start?: EventsMethod;
+  readonly onWaiting?: OnWaiting | undefined;
+}
+
+/** Ends a run and returns how it ended. */
+export async function cancelRun(caller: MachineCaller, runId: string): Promise<RunEnd> {
+  const { outcome } = await caller.invoke("/cmdop.v1.Agent/Cancel", (call) =>
+    caller.client(AgentService).cancel({ runId }, call),
+  );
+  return runEnd(jobEnd(runId, outcome));
+}
+
+/** What happens in a run, over lost connections too. Whoever stops reading leaves the run running; aborting the signal cancels it. */
+export function followRun(
+  caller: MachineCaller,
+  run: FollowedRun,
+): AsyncGenerator<RunStreamEvent, void, void> {
+  const leave = new AbortController();
+  return leavable(events(caller, run, leave), () => leave.abort());
+}
+
+async function* events(
+  caller: MachineCaller,
+  { runId, start, after = 0n, signal, ...options }: FollowedRun,
+  leave: AbortController,
+): AsyncGenerator<RunStreamEvent, void, void> {
+  if (signal?.aborted && start !== undefined) {
+    const reason = "canceled before it was sent";
+    yield { type: "ended", after, ...runEnd(unknownEnd(runId, reason)), outcome: "canceled" };
+    return;
+  }
+  const over = new AbortController();
+  let failure: { readonly thrown: unknown } | undefined;
+  const stopListening = onAbort(signal, () => {
+    cancelUntilHeard(caller, () => cancelRun(caller, runId), over.signal).catch((thrown) => {
+      failure = { thrown };
+      leave.abort();
+    });
+  });
+  const attach: EventsMethod = {
+    path: "/cmdop.v1.Agent/Attach",
+    open: (from, call) => caller.client(AgentService).attach({ runId, after: from }, call),
+  };
+  const lines = new EventLines();
+  let position = after;
+  try {
+    const job = { jobId: runId, after, attach, ...(start === undefined ? {} : { start }) };
+    for await (const event of follow(caller, job, { ...options, leave: leave.signal })) {
+      for (const known of streamEvents(runId, event, lines, position)) {
+        position = known.after;
+        yield known;
+      }
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof OutOfSight)) throw thrown;
+    if (failure === undefined)
+      yield { type: "ended", after: position, ...runEnd(unknownEnd(runId, thrown.message)) };
+  } finally {
+    over.abort();
+    stopListening();
+  }
+  if (failure !== undefined) throw failure.thrown;
+}
+
+function* streamEvents(
+  runId: string,
+  { offset, kind }: JobEvent,
+  lines: EventLines,
+  position: bigint,
+): Generator<RunStreamEvent> {
+  switch (kind.case) {
+    case "started": {
+      const { pid: _pid, ...started } = jobStarted(kind.value);
+      yield { type: "started", runId, after: position, ...started };
+      return;
+    }
+    case "output":
+      yield* lines.add(offset, kind.value.data);
+      return;
+    case "dropped":
+      lines.reset();
+      yield { type: "dropped", bytes: kind.value.bytes, after: offset + kind.value.bytes };
+      return;
+    case "ended":
+      yield { type: "ended", after: offset, ...runEnd(jobEnd(runId, kind.value.outcome)) };
+      return;
+    case undefined:
+      return;
+  }
+}
+
+function runEnd({ jobId: runId, outcome, reason, durationMs }: JobEnd): RunEnd {
+  return { runId, outcome, reason, durationMs };
+}
