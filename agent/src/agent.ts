@@ -204,6 +204,7 @@ export class Agent {
       await running.localDoor.close();
       running.stopWatching();
       await running.openCalls.drained(CALLS_END_MS);
+      await running.membership.settled();
       running.audit.close();
     });
   }

@@ -165,13 +165,15 @@ export class Approvals {
     }
   }
 
-  #join({ asker, method, requestHash }: Question): Entry | undefined {
+  #join({ asker, call, method, requestHash }: Question): Entry | undefined {
     const key = keyOf(asker, method, requestHash);
     for (const entry of this.#waiting.values()) {
       if (entry.key !== key) continue;
       if (entry.callers >= this.#limits.maxCallers) {
         throw new CmdopError("LimitExceeded", `${entry.callers} streams wait for this answer already.`);
       }
+      // In the audit the one answer is then this call's too.
+      if (call !== entry.call) this.#onEvent({ approval: entry.id, call, state: "asked" });
       entry.callers += 1;
       return entry;
     }

@@ -55,6 +55,20 @@ describe("membership", () => {
     expect(again.pendingJoinToken).toBe("");
   });
 
+  it("says when all is written: another agent may write the same file after that", async () => {
+    const membership = await open(await joinTokenOf(owner));
+    let isWritten = false;
+    membership.onChange(async () => {
+      // The write begins right behind this.
+      await Promise.resolve();
+      await membership.settled();
+      isWritten = (await readFile(path.join(stateDir, "membership.json"), "utf8")).includes(roster);
+    });
+    const roster = await rosterOf(3, owner, [owner]);
+    await membership.welcomed({ roster, machineRecord: "" });
+    await expect.poll(() => isWritten).toBe(true);
+  });
+
   it("keeps its file to itself, and refuses one that others could read", async () => {
     await open(await joinTokenOf(owner));
     const file = path.join(stateDir, "membership.json");

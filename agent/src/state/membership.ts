@@ -179,6 +179,11 @@ export class Membership {
     return true;
   }
 
+  /** Resolves when nothing is being written any more. */
+  async settled(): Promise<void> {
+    await Promise.allSettled([this.#saving]);
+  }
+
   /** Writes one after the other: two lanes may be welcomed at once, and the newer state must be the last on disk. */
   #save(): Promise<void> {
     const write = (): Promise<void> =>
