@@ -73,7 +73,17 @@ async function takePlace(): Promise<void> {
     if (!(thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT")) throw thrown;
   }
   await rename(newOwnerFile(), ownerFile());
-  await rm(oldOwnerFile(), { force: true });
+  await keepOld();
+}
+
+/** Another relay of this owner may still name the old key: it is kept, under the time at which it went. */
+async function keepOld(): Promise<void> {
+  const wentAt = new Date().toISOString().replaceAll(":", "");
+  try {
+    await rename(oldOwnerFile(), `${oldOwnerFile()}-${wentAt}`);
+  } catch (thrown) {
+    if (!(thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT")) throw thrown;
+  }
 }
 
 function clientOf(key: KeyPair, relay: RelayTarget): CMDOPClient {

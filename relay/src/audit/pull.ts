@@ -1,11 +1,12 @@
 import type { ClientHttp2Session } from "node:http2";
-import { CmdopError, codec, Link as LinkService, methodPath, onAbort, type PublicKey } from "@cmdop/proto";
+import { CmdopError, codec, Link as LinkService, methodPath, type PublicKey } from "@cmdop/proto";
 import { streamingCall } from "../control/streaming-call.ts";
 import type { Link } from "../data/link.ts";
 import type { Log } from "../log.ts";
 import type { Chains } from "./chains.ts";
 import { type CheckedBatch, checkBatch } from "./check-batch.ts";
 import type { KeptChain } from "./kept-chain.ts";
+import { pause } from "./pause.ts";
 
 /** Pause before a pull that broke off on a link that is still up is tried again, in milliseconds. */
 const RETRY_MS = 10_000;
@@ -157,16 +158,6 @@ export class Puller {
       return undefined;
     }
   }
-}
-
-/** Resolves after a time, or when the signal aborts. */
-async function pause(timeMs: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, timeMs);
-  const stopListening = onAbort(signal, resolve);
-  await promise;
-  stopListening();
-  clearTimeout(timer);
 }
 
 /** @throws CmdopError AuditBroken where the batch does not follow, AuditUnavailable */

@@ -2,11 +2,15 @@ import { CmdopError } from "@cmdop/proto";
 import type { Directory } from "../data/directory.ts";
 import type { Chains } from "./chains.ts";
 import { Cursor, type MergedRecord, merged } from "./merge.ts";
+import { pause } from "./pause.ts";
 import { type Condition, RecordFilter } from "./record-filter.ts";
 import { View, type Viewer } from "./view.ts";
 
 /** Pause between two looks whether a long query may go on, in milliseconds: a revoked key's ends within two seconds. */
 const CHECK_INTERVAL_MS = 1_000;
+
+/** Pause of a follower between two looks, in milliseconds: each looks through all chains, and under load there is always something new. */
+const FOLLOW_INTERVAL_MS = 50;
 
 /** What a query needs. */
 export interface QueryOptions {
@@ -28,7 +32,7 @@ export async function* query(options: QueryOptions): AsyncGenerator<MergedRecord
   const { chains, directory, condition, signal } = options;
   let view = new View(directory, await options.viewer());
   let checkedAtMs = performance.now();
-  const pause = async (): Promise<void> => {
+  const checkAgain = async (): Promise<void> => {
     if (performance.now() - checkedAtMs < CHECK_INTERVAL_MS) return;
     view = new View(directory, await options.viewer());
     checkedAtMs = performance.now();
@@ -53,13 +57,14 @@ export async function* query(options: QueryOptions): AsyncGenerator<MergedRecord
   for (;;) {
     const { version } = chains;
     lookForChains();
-    for await (const record of merged([...cursors.values()], pause)) {
+    for await (const record of merged([...cursors.values()], checkAgain)) {
       if (signal.aborted) return;
       yield record;
     }
     if (!options.follow || signal.aborted) return;
     if (chains.isEnding) throw new CmdopError("RelayUnreachable", "The relay is shutting down.");
     await chains.waitForChange(version, CHECK_INTERVAL_MS, signal);
-    await pause();
+    await pause(FOLLOW_INTERVAL_MS, signal);
+    await checkAgain();
   }
 }

@@ -82,6 +82,8 @@ export interface AuditChainReport {
 export interface AuditReport {
   readonly ok: boolean;
   readonly chains: readonly AuditChainReport[];
+  /** What is no proof of anything and yet worth a question: machines without a chain, or with more than one. */
+  readonly notes: readonly string[];
   /** To be kept elsewhere for the next time. A chain with problems keeps the head that it was verified against. */
   readonly heads: AuditHeads;
 }

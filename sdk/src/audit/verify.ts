@@ -53,7 +53,25 @@ export async function verifyChains(verification: Verification): Promise<AuditRep
   for (const one of kept) reports.push(await verifyChain(verification, one, answers));
   for (const report of missingChains(verification, kept, answers)) reports.push(report);
   const ok = reports.every(({ problems }) => problems.length === 0);
-  return { ok, chains: reports, heads: nextHeads(reports, heads) };
+  const notes = [...notesOn(verification, kept)];
+  return { ok, chains: reports, notes, heads: nextHeads(reports, heads) };
+}
+
+/** What a deleted chain leaves behind where nobody has kept its head. */
+function* notesOn(
+  { machines, machineId }: Verification,
+  kept: readonly AuditChainsResponse_Kept[],
+): Generator<string> {
+  for (const { id, name, online } of machines) {
+    if (machineId !== undefined && id !== machineId) continue;
+    const chains = kept.filter(({ chain }) => chain?.machineId === id);
+    if (chains.length > 1) {
+      yield `Machine ${name} has begun ${chains.length} chains: each time its audit files were lost, damaged or deleted.`;
+    }
+    if (chains.length === 0 && online) {
+      yield `The relay keeps no chain of machine ${name}, which is online: it has just joined, or the relay's copy is gone.`;
+    }
+  }
 }
 
 async function verifyChain(

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { usageError } from "../../exit.ts";
+import { printable } from "../../printable.ts";
 import type { UnitScope } from "../../systemd/unit.ts";
 
 interface InstallCommandOptions {
@@ -44,7 +45,9 @@ CMDOP_HOME (default ~/.cmdop), and so does the agent's policy.json.`,
       ]);
       const home = homePaths.home();
       const relay = process.env.CMDOP_RELAY || undefined;
-      const text = unitText({ scope, ...ownCommand(), home, relay, hardened: options.hardened });
+      const own = ownCommand();
+      const text = unitText({ scope, ...own, home, relay, hardened: options.hardened });
+      if (scope === "system") await warnOfOthers([own.program, own.main, home]);
       if (options.dryRun) {
         process.stdout.write(text);
         return;
@@ -67,6 +70,16 @@ CMDOP_HOME (default ~/.cmdop), and so does the agent's policy.json.`,
         process.stdout.write("So that it runs while you are logged out, too: loginctl enable-linger\n");
       }
     });
+}
+
+/** What root runs should be root's alone: under sudo, Node and cmdop are often a user's own. */
+async function warnOfOthers(files: readonly string[]): Promise<void> {
+  const { changeableByOthers } = await import("../../systemd/changeable.ts");
+  for (const found of await changeableByOthers(files)) {
+    process.stderr.write(
+      `warning: the agent will run as root, but others than root can change ${printable(found)}\n`,
+    );
+  }
 }
 
 /** Which systemd is meant. */

@@ -36,16 +36,19 @@ Exit codes: 0 when all is well, 1 when it is not.`,
     // --machine and --json are of the parent, too, and are taken by whichever sees them first.
     .action(async (_own: VerifyCommandOptions, command: Command) => {
       const options = command.optsWithGlobals<VerifyCommandOptions>();
-      const [{ operatorClient }, { readHeads, writeHeads }, { chainLines }] = await Promise.all([
-        import("../../operator.ts"),
-        import("../../audit/heads-file.ts"),
-        import("../../audit/chain-lines.ts"),
-      ]);
+      const [{ operatorClient }, { readHeads, writeHeads }, { chainLines }, { printable }] =
+        await Promise.all([
+          import("../../operator.ts"),
+          import("../../audit/heads-file.ts"),
+          import("../../audit/chain-lines.ts"),
+          import("../../printable.ts"),
+        ]);
       const { heads: file, machine, askMachines, relay, json } = options;
       const heads = file === undefined ? undefined : await readHeads(file);
       await using client = await operatorClient(relay);
       const report = await client.audit.verify({ heads, machine, askMachines });
       process.stdout.write(json ? `${JSON.stringify(report)}\n` : report.chains.map(chainLines).join(""));
+      if (!json) for (const note of report.notes) process.stdout.write(`note    ${printable(note)}\n`);
       if (!report.ok) {
         process.stderr.write(
           "error: the records do not hold together.\nnext:  Keep a copy of the audit files of relay and machine, and find out who could write to them.\n",

@@ -13,9 +13,12 @@ Examples:
   cmdop owner rotate
 
 The relay gets a roster that names the new owner instead of the old, and the grants of all keys
-that count are signed anew; nobody needs a new key. Machines that are offline follow when they
-come back. Interrupted, it can be run again. The relay's own --owner option stays as it is:
-it counts only before the first roster.`,
+that count are signed anew; nobody needs a new key. What runs on a machine by a key that has not
+called since is ended, since the machine knows only its old grant: choose a quiet moment. Machines
+that are offline follow when they come back. Interrupted, it can be run again. The old key is kept
+beside the new one as owner.key.old-TIME, since other relays may still name it: rotate there too,
+then delete it. The relay's own --owner option stays as it is: it counts only before the first
+roster.`,
     )
     .action(async ({ relay: named, json }: { relay?: string; json?: boolean }) => {
       const [
