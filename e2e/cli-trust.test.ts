@@ -52,13 +52,11 @@ function caller(apiKey: string, ...args: readonly string[]): Promise<Finished> {
 }
 
 describe("the command line itself", () => {
-  it("every command explains itself, with examples", async () => {
-    for (const command of COMMANDS) {
-      const { exitCode, stdout } = await runCmdop([...command.split(" "), "--help"], {});
-      expect(exitCode, command).toBe(0);
-      expect(stdout, command).toContain("Usage: cmdop");
-      expect(stdout, command).toContain("Examples:");
-    }
+  it.each(COMMANDS)("cmdop %s --help explains itself, with examples", async (command) => {
+    const { exitCode, stdout } = await runCmdop([...command.split(" "), "--help"], {});
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain("Usage: cmdop");
+    expect(stdout).toContain("Examples:");
   });
 
   it.each([

@@ -9,6 +9,12 @@ const BIG_BYTES = 20 * 1024 * 1024;
 
 const doors = useDoors();
 
+async function collected<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
+
 describe.each(["relay", "local"] as const)("files through the %s door", (door) => {
   const files = () => doors.client(door).files;
   let directory: string;
@@ -34,7 +40,13 @@ describe.each(["relay", "local"] as const)("files through the %s door", (door) =
   it("makes, copies, moves and deletes", async () => {
     await files().mkdir(at("deep/er"), { parents: true });
     await files().write(at("deep/er/one"), new Uint8Array([1, 2, 3]));
-    await files().copy(at("deep"), at("copy"), { recursive: true });
+    const seen: number[] = [];
+    const onProgress = ({ bytes }: { bytes: number }) => seen.push(bytes);
+    await files().copy(at("deep"), at("copy"), { recursive: true, onProgress });
+    expect(seen.at(-1)).toBe(3);
+    await expect(files().copy(at("deep"), at("copy"), { recursive: true })).rejects.toMatchObject({
+      code: "AlreadyExists",
+    });
     await files().move(at("copy/er/one"), at("moved"));
     expect([...(await files().read(at("moved")))]).toEqual([1, 2, 3]);
     await expect(files().delete(at("deep"))).rejects.toMatchObject({ code: "DirectoryNotEmpty" });
@@ -63,6 +75,104 @@ describe.each(["relay", "local"] as const)("files through the %s door", (door) =
     const back = await files().read(at("big"));
     const digest = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
     expect(digest(back)).toBe(digest(content));
+  });
+
+  it("compares and swaps: of two writers with one hash exactly one wins, whichever way they write", async () => {
+    const { sha256: ifMatch } = await files().write(at("swap"), "first", { ifAbsent: true });
+    await expect(files().write(at("swap"), "again", { ifAbsent: true })).rejects.toMatchObject({
+      code: "AlreadyExists",
+    });
+    expect((await files().info(at("swap"), { hash: true })).sha256).toBe(ifMatch);
+    const source = async function* () {
+      yield "second, as a stream";
+    };
+    const writers = [
+      files().write(at("swap"), "second", { ifMatch }),
+      files().write(at("swap"), source(), { ifMatch }),
+      files().edit(at("swap"), { old: "first", new: "second", ifMatch }),
+    ];
+    const results = await Promise.allSettled(writers);
+    expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    for (const result of results) {
+      if (result.status === "rejected") expect(result.reason).toMatchObject({ code: "FileChanged" });
+    }
+    expect(await files().readText(at("swap"))).toMatch(/^second/);
+    await expect(files().write(at("swap"), "x", { ifMatch: "abc" })).rejects.toMatchObject({
+      code: "InvalidArgument",
+    });
+  });
+
+  it("edits exact text, and says how often it is there when that is not once", async () => {
+    await files().write(at("edit"), "a = 1\nb = 1\n");
+    await expect(files().edit(at("edit"), { old: " = 1", new: " = 2" })).rejects.toMatchObject({
+      code: "InvalidArgument",
+      message: expect.stringContaining("2 times"),
+    });
+    expect(await files().edit(at("edit"), { old: "b = 1", new: "b = 2" })).toMatchObject({ replacements: 1 });
+    expect(await files().edit(at("edit"), { old: " = ", new: "=", all: true })).toMatchObject({
+      replacements: 2,
+    });
+    expect(await files().readText(at("edit"))).toBe("a=1\nb=2\n");
+  });
+
+  it("appends, from a web stream and with a size too", async () => {
+    await files().write(at("new/log"), "one\n", { append: true, parents: true });
+    const stream = new ReadableStream<string>({
+      start(controller) {
+        for (const line of ["two\n", "three\n"]) controller.enqueue(line);
+        controller.close();
+      },
+    });
+    const { size } = await files().write(at("new/log"), stream, { append: true, ifSize: 4 });
+    expect(size).toBe(14);
+    await expect(files().write(at("new/log"), "x", { append: true, ifSize: 4 })).rejects.toMatchObject({
+      code: "FileChanged",
+    });
+    expect(await files().readText(at("new/log"))).toBe("one\ntwo\nthree\n");
+  });
+
+  it("walks a tree and searches it, names and contents", async () => {
+    await files().write(at("tree/src/a.ts"), "const port = 80;\n// the end\n", { parents: true });
+    await files().write(at("tree/src/deep/b.ts"), "import port\n", { parents: true });
+    await files().write(at("tree/node_modules/c.ts"), "port", { parents: true });
+    await files().write(at("tree/image"), new Uint8Array([0, 1, 2]));
+    const walked = await collected(files().walk(at("tree"), { exclude: "node_modules" }));
+    expect(walked.map(({ path: each }) => path.relative(at("tree"), each)).sort()).toEqual([
+      "image",
+      "src",
+      "src/a.ts",
+      "src/deep",
+      "src/deep/b.ts",
+    ]);
+    const flat = await collected(files().walk(at("tree"), { depth: 1, name: ["s*", "i*"] }));
+    expect(flat.map(({ name, type }) => `${name} ${type}`).sort()).toEqual(["image file", "src directory"]);
+
+    const events = await collected(
+      files().search(at("tree"), { content: /PORT( = \d+)?/i, exclude: ["node_modules"], contextLines: 1 }),
+    );
+    const matches = events.flatMap((event) => (event.type === "match" ? [event] : []));
+    expect(matches.map(({ text }) => text).sort()).toEqual(["const port = 80;", "import port"]);
+    expect(matches.find(({ path: each }) => each === at("tree/src/a.ts"))).toMatchObject({
+      line: 1,
+      column: 6,
+      length: 9,
+      before: [],
+      after: ["// the end"],
+    });
+    expect(events).toContainEqual(
+      expect.objectContaining({ type: "skipped", path: at("tree/image"), reason: "binary" }),
+    );
+    expect(events.at(-1)).toEqual({ type: "ended", files: 3, results: 2, limited: false });
+    const named = await collected(files().search(at("tree"), { name: "src/**/*.ts" }));
+    expect(named.map((event) => (event.type === "file" ? event.file.name : event.type)).sort()).toEqual([
+      "a.ts",
+      "b.ts",
+      "ended",
+    ]);
+    const plain = await collected(files().search(at("tree/src/a.ts"), { content: "= 80;" }));
+    expect(plain.map(({ type }) => type)).toEqual(["match", "ended"]);
+    const tooMany = files().search(at("tree"), { name: `{${"a,".repeat(100)}}` });
+    await expect(collected(tooMany)).rejects.toMatchObject({ code: "InvalidArgument" });
   });
 
   it("an upload whose source fails commits nothing and leaves nothing", async () => {

@@ -101,6 +101,30 @@ describe("promise 5: the machine's own policy", () => {
     expect((await client.terminal.execute("echo 1")).stdout).toBe("1\n");
   });
 
+  test.each(DOORS)(
+    "ends what it forbids from now on, and leaves jobs alone, through the %s door",
+    async (door) => {
+      const { terminal } = doors.client(door);
+      const session = await terminal.create({ shell: "/bin/cat" });
+      const chunks = session.attach();
+      await session.sendInput("x");
+      expect((await chunks.next()).done).toBe(false);
+      const jobId = randomUUID();
+      const runs = terminal.execute("sleep 60", { jobId });
+      const isRunning = async () =>
+        (await terminal.jobs({ running: true })).some((job) => job.jobId === jobId);
+      await waitUntil(isRunning);
+      await policy({ readOnly: true });
+      expect(await runs).toMatchObject({ jobId, outcome: "unknown", exitCode: null });
+      await expect(chunks.next()).rejects.toMatchObject({ message: expect.stringContaining("readOnly") });
+      await rm(file());
+      await inForce(undefined);
+      expect(await isRunning()).toBe(true);
+      await terminal.cancel(jobId);
+      await session.close();
+    },
+  );
+
   test("has a ceiling of its own for whoever may open the socket", async () => {
     await policy({ local: ["machines:read"] });
     await expect(doors.client("local").terminal.execute("true")).rejects.toMatchObject({
@@ -298,7 +322,7 @@ describe("promise 5: what a person must approve", () => {
     expect(await ann.approvals.list()).toEqual([]);
   });
 
-  test("counts for the policy that is in force when it comes", async () => {
+  test("waits no longer where the policy has come to forbid it", async () => {
     await policy({ ask: ["terminal"] });
     const ann = await person();
     const runs = doors
@@ -307,7 +331,7 @@ describe("promise 5: what a person must approve", () => {
       .catch((error: unknown) => error);
     const { approvalId } = await waiting(ann);
     await policy({ ask: ["terminal"], scopes: ["machines:read", "approve"] });
-    await ann.approvals.approve(approvalId);
     expect(await runs).toMatchObject({ code: "PolicyDenied" });
+    await expect(ann.approvals.approve(approvalId)).rejects.toMatchObject({ code: "NotFound" });
   });
 });

@@ -125,7 +125,7 @@ describe("when a part goes away", () => {
 
   it("defect D: an upload that is cut in the middle commits nothing and leaves nothing", async () => {
     const target = path.join(cluster.directory, "cut", "target");
-    await client.files.write(target, "old content", { createParents: true });
+    await client.files.write(target, "old content", { parents: true });
     await using proxy = await startTcpProxy(cluster.relayAddress);
     proxy.cutAfterBytes = 3_000_000;
     await using through = CMDOPClient.remote({ apiKey, relay: proxy.address });
@@ -141,7 +141,7 @@ describe("when a part goes away", () => {
   }, async () => {
     const directory = path.join(cluster.directory, "both-ways");
     const content = Buffer.alloc(60_000_000, "0123456789");
-    await client.files.write(path.join(directory, "source"), content, { createParents: true });
+    await client.files.write(path.join(directory, "source"), content, { parents: true });
     const down = async () =>
       expect((await client.files.read(path.join(directory, "source"))).length).toBe(content.length);
     const up = async (name: string) =>

@@ -23,6 +23,8 @@ import { OpenCalls } from "./doors/open-calls.ts";
 import { StartedJobs } from "./doors/started-jobs.ts";
 import { toolDoor } from "./doors/tool-door.ts";
 import { watchStandings } from "./doors/watch-standings.ts";
+import { systemPinning } from "./files/pin.ts";
+import { Unfinished } from "./files/unfinished.ts";
 import type { Job } from "./jobs/job.ts";
 import { JobStore } from "./jobs/job-store.ts";
 import { Jobs } from "./jobs/jobs.ts";
@@ -124,8 +126,11 @@ export class Agent {
     policy.onChange((change) => {
       jobs.govern(policy.jobRules);
       audit.policy(change);
+      openCalls.judge();
     });
     jobs.restore();
+    const unfinished = new Unfinished(path.join(stateDir, "unfinished"));
+    const left = await unfinished.left();
     const approvals = new Approvals({
       onEvent: (event) => audit.approval(event),
       onTrouble: (error) => onTrouble("an audit record", error),
@@ -138,6 +143,7 @@ export class Agent {
       approvals,
       files: {
         stateDir: this.#options.home,
+        unfinished,
         get home() {
           return policy.home;
         },
@@ -158,10 +164,12 @@ export class Agent {
       addServices(server, admitThrough("local", gate), core),
     ).catch(async (thrown) => {
       await policy.close();
-      await jobs.shutdown();
-      audit.close();
+      await jobs.shutdown(async () => audit.close());
       throw thrown;
     });
+    // Only now is it certain that no other agent is at work on it.
+    const everywhere = { stateDir: this.#options.home, home: policy.home, roots: [], pinning: systemPinning };
+    void unfinished.clean(everywhere, left, onTrouble);
     const stopWatching = watchStandings(membership, [openCalls, startedJobs]);
     const greeter = { machineKey, membership, audit, bootId: randomUUID(), agentVersion: version };
 
@@ -190,12 +198,14 @@ export class Agent {
     this.#running = undefined;
     await running.policy.close();
     running.approvals.close();
-    await running.jobs.shutdown();
-    await Promise.all([running.links.interactive.close(), running.links.bulk.close()]);
-    await running.localDoor.close();
-    running.stopWatching();
-    await running.openCalls.drained(CALLS_END_MS);
-    running.audit.close();
+    // The audit has no lock of its own: another agent may begin when the store is closed.
+    await running.jobs.shutdown(async () => {
+      await Promise.all([running.links.interactive.close(), running.links.bulk.close()]);
+      await running.localDoor.close();
+      running.stopWatching();
+      await running.openCalls.drained(CALLS_END_MS);
+      running.audit.close();
+    });
   }
 
   #describe(membership: Membership, policy: LivePolicy): MachineOptions {

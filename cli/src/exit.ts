@@ -31,9 +31,16 @@ export function failedWith(thrown: unknown, exitCode: number): number {
 /** Says on stderr what failed and what to do next. */
 export function reportError(thrown: unknown): void {
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  process.stderr.write(`error: ${message}\n`);
+  process.stderr.write(`error: ${harmless(message)}\n`);
   const next = nextOf(thrown);
-  if (next !== undefined) process.stderr.write(`next:  ${next}\n`);
+  if (next !== undefined) process.stderr.write(`next:  ${harmless(next)}\n`);
+}
+
+/** An error's words may come from a relay or machine: shown, never obeyed, its lines never like ours. (`printable` would load more than a start should.) */
+function harmless(text: string): string {
+  return text
+    .replaceAll(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (it) => `\\u{${it.codePointAt(0)?.toString(16)}}`)
+    .replaceAll("\n", "\n       ");
 }
 
 function nextOf(thrown: unknown): string | undefined {

@@ -12,6 +12,7 @@ import { EXIT_OURS, exitCodeOf } from "./exit-codes.ts";
 import { JobOutput } from "./job-output.ts";
 import { linkMessages } from "./link-messages.ts";
 import { commandFor, terminalOf } from "./machine-terminal.ts";
+import { printable } from "./printable.ts";
 import { terminationSignal } from "./signals.ts";
 import { waitingMessage } from "./waiting-message.ts";
 
@@ -97,7 +98,7 @@ export async function writeAll(
 /** Says how a job ended where its exit code does not, and returns the exit code that stands for it. */
 export function reportEnd(machine: string | undefined, end: ExecEnd | undefined): number {
   if (end === undefined) return EXIT_OURS;
-  if (end.outcome !== "exited") process.stderr.write(`cmdop: the command ${describeEnd(end)}\n`);
+  if (end.outcome !== "exited") process.stderr.write(`cmdop: the command ${printable(describeEnd(end))}\n`);
   if (end.outcome === "unknown") {
     const look = commandFor("logs --follow", machine, end.jobId);
     process.stderr.write(`cmdop: its job is ${end.jobId}; to look again: ${look}\n`);

@@ -100,6 +100,12 @@ export const VALID_REQUESTS: Readonly<Record<string, ValidRequest>> = {
   "/cmdop.v1.Files/List": ok(({ directory }) =>
     codec(Files.method.list.input).serialize({ path: directory }),
   ),
+  "/cmdop.v1.Files/Walk": ok(({ directory }) =>
+    codec(Files.method.walk.input).serialize({ path: directory }),
+  ),
+  "/cmdop.v1.Files/Search": ok(({ directory }) =>
+    codec(Files.method.search.input).serialize({ path: directory, names: ["*"] }),
+  ),
   "/cmdop.v1.Files/Read": ok(({ directory }) =>
     codec(Files.method.read.input).serialize({ path: existing(directory) }),
   ),
@@ -119,6 +125,14 @@ export const VALID_REQUESTS: Readonly<Record<string, ValidRequest>> = {
       finish: { size: 1n, sha256: createHash("sha256").update("x").digest() },
     }),
   ),
+  "/cmdop.v1.Files/Append": ok(({ directory }) =>
+    codec(Files.method.append.input).serialize({ path: fresh(directory), content: Buffer.from("x") }),
+  ),
+  "/cmdop.v1.Files/Edit": {
+    message: ({ directory }) =>
+      codec(Files.method.edit.input).serialize({ path: fresh(directory), old: Buffer.from("x") }),
+    answers: ["NotFound"],
+  },
   "/cmdop.v1.Files/Delete": {
     message: ({ directory }) => codec(Files.method.delete.input).serialize({ path: fresh(directory) }),
     answers: ["NotFound"],

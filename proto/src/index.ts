@@ -110,6 +110,10 @@ export {
   type FileEntry,
   FileEntrySchema,
   Files,
+  type FilesMatch,
+  type FilesProgress,
+  type FilesSkipped,
+  FilesSkipped_Reason,
   type FilesWriteStreamRequest,
   FileType,
 } from "./gen/cmdop/v1/files_pb.ts";

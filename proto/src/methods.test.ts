@@ -85,8 +85,12 @@ describe("requestPaths", () => {
   it.each(Object.entries(METHODS))("%s: finds every path in its real message", (path, rule) => {
     const method = described.get(path);
     if (method === undefined) throw new Error(`${path} is not a method`);
-    // Every text field of a files request is a path, but for List's page mark.
-    const named = method.input.fields.filter((field) => field.scalar === 9 && field.name !== "page");
+    // Every text field of a files request is a path, but for these.
+    const others = ["List.page", "Walk.names", "Walk.exclude"];
+    others.push(...["names", "exclude", "content", "flags"].map((name) => `Search.${name}`));
+    const named = method.input.fields.filter(
+      (field) => field.scalar === 9 && !others.includes(`${method.name}.${field.name}`),
+    );
     const texts = Object.fromEntries(named.map((field) => [field.localName, `/the/${field.localName}`]));
     const message =
       method.input.typeName === FilesWriteStreamRequestSchema.typeName

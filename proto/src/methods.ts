@@ -103,6 +103,8 @@ export const METHODS: Readonly<Record<string, MethodRule>> = {
   "/cmdop.v1.Agent/Cancel": { scopes: ["agent"], lane: "interactive", retry: "safe" },
 
   "/cmdop.v1.Files/List": read("interactive"),
+  "/cmdop.v1.Files/Walk": read("bulk"),
+  "/cmdop.v1.Files/Search": read("bulk"),
   "/cmdop.v1.Files/Read": read("interactive"),
   "/cmdop.v1.Files/Info": read("interactive"),
   "/cmdop.v1.Files/ReadStream": read("bulk"),
@@ -113,6 +115,16 @@ export const METHODS: Readonly<Record<string, MethodRule>> = {
   "/cmdop.v1.Files/WriteStream": {
     ...write("header.path", "bulk", "atomic"),
     maxRequestBytes: ENDLESS,
+  },
+  "/cmdop.v1.Files/Append": {
+    ...write("path", "interactive", "never"),
+    maxRequestBytes: MAX_MESSAGE_BYTES,
+  },
+  // Whether something matches tells what is in the file.
+  "/cmdop.v1.Files/Edit": {
+    ...write("path", "interactive", "never"),
+    scopes: ["files:read", "files:write"],
+    maxRequestBytes: MAX_MESSAGE_BYTES,
   },
   "/cmdop.v1.Files/Delete": write("path", "interactive", "never"),
   "/cmdop.v1.Files/Mkdir": write("path", "interactive", "never"),

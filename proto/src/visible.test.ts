@@ -12,6 +12,12 @@ it.each([
   ["zero\u200bwidth", "zero\\u{200b}width"],
   ["line\u2028end", "line\\u{2028}end"],
   ["half \ud83d", "half \\u{d83d}"],
+  ["rm /a\u00a0/b", "rm /a\\u{a0}/b"],
+  ["wide\u3000space", "wide\\u{3000}space"],
+  ["filler\u3164", "filler\\u{3164}"],
+  ["selector\ufe01", "selector\\u{fe01}"],
+  ["joiner\u034f", "joiner\\u{34f}"],
+  ["blank\u2800", "blank\\u{2800}"],
 ])("%j is shown as %j", (text, shown) => {
   expect(visible(text)).toBe(shown);
 });

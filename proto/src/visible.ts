@@ -1,9 +1,10 @@
 /**
  * Characters that a terminal or a reader's eye could be misled by: control
- * characters, what changes the direction of text, what has no width, separators
- * of lines and paragraphs, private and unassigned ones, halves of pairs.
+ * characters, what changes the direction of text, what has no width or is drawn
+ * as nothing (fillers, variation selectors), every space but the common one,
+ * separators of lines and paragraphs, private and unassigned ones, halves of pairs.
  */
-const MISLEADING = /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Zl}\p{Zp}]/u;
+const MISLEADING = /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Zl}\p{Zp}\p{DI}\u2800]|(?! )\p{Zs}/u;
 
 /**
  * Text with everything misleading made visible as `\n`, `\t` or `\u{…}`, and a

@@ -34,15 +34,24 @@ export type { ExplainOptions, Explanation } from "./explain.ts";
 export type { Files } from "./files/files.ts";
 export type {
   CopyOptions,
+  CopyProgress,
   DeleteOptions,
+  EditedFile,
+  EditOptions,
   FileContent,
   FileInfo,
   FileKind,
   FileList,
+  InfoOptions,
   ListOptions,
   MkdirOptions,
   MoveOptions,
   ReadOptions,
+  SearchEvent,
+  SearchMatch,
+  SearchOptions,
+  SkippedPath,
+  WalkOptions,
   WriteOptions,
 } from "./files/types.ts";
 export type { MachineClient, MachineDescription } from "./machine.ts";

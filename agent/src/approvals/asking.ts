@@ -17,10 +17,10 @@ export interface AskedCall {
 }
 
 /**
- * Resolves when the call may run: approved, or canceled, which means that it may
- * start nothing and only tell so. See Approvals.wait for what it throws.
+ * Resolves when the call may run: approved, or without an answer where it starts
+ * nothing: its job was canceled before, or started. See Approvals.wait for what it throws.
  */
-export type Ask = (asked: AskedCall) => Promise<"approved" | "canceled">;
+export type Ask = (asked: AskedCall) => Promise<"approved" | "startsNothing">;
 
 /**
  * The gate's way to a person. Who has started a job before finds it again
@@ -38,7 +38,8 @@ export function asking(
     const { keyId, keyName } = caller;
     const requester = { keyId, admin: false };
     const jobId = jobIdOf(request);
-    if (jobId !== undefined && jobs.knows(requester, jobId)) return "approved";
+    // Nothing is started by that, not even where the job is forgotten before this call comes to it.
+    if (jobId !== undefined && jobs.knows(requester, jobId)) return "startsNothing";
     const canceled = new AbortController();
     const stopListening =
       jobId === undefined ? () => undefined : jobs.onCancelBefore(requester, jobId, () => canceled.abort());
@@ -57,7 +58,7 @@ export function asking(
       });
       return "approved";
     } catch (thrown) {
-      if (canceled.signal.aborted && !over.aborted) return "canceled";
+      if (canceled.signal.aborted && !over.aborted) return "startsNothing";
       throw thrown;
     } finally {
       stopListening();

@@ -4,9 +4,11 @@ import type { MachineAudit } from "./machine-audit.ts";
 
 /**
  * Between two batches that follow the chain as it grows, in milliseconds: each
- * batch is signed, and under load there would be one for every record.
+ * batch is signed here, verified and written there, and under load there would
+ * be one for every record. What the relay does not have yet is the machine's
+ * alone to lose.
  */
-const PAUSE_MS = 50;
+const PAUSE_MS = 200;
 
 /** An answer of `Link/Audit`. */
 interface AuditAnswer {

@@ -73,6 +73,20 @@ describe("what a call is about to do, in words", () => {
     ],
     [
       describeCall(
+        "/cmdop.v1.Files/Edit",
+        message(Files.method.edit.input, { path: "/f", old: Buffer.from(SECRET), ifMatch: Buffer.alloc(32) }),
+      ),
+      "/f, 7 bytes by 0, if unchanged",
+    ],
+    [
+      describeCall(
+        "/cmdop.v1.Files/Search",
+        message(Files.method.search.input, { path: "/src", names: ["*.ts"], content: "a b" }),
+      ),
+      "/src, names '*.ts', lines with 'a b'",
+    ],
+    [
+      describeCall(
         "/cmdop.v1.Files/Copy",
         message(Files.method.copy.input, { source: "/a b", destination: "/c" }),
       ),

@@ -92,14 +92,44 @@ const DESCRIBERS: ReadonlyMap<string, Describer> = new Map([
   on("/cmdop.v1.Files/Read", Files.method.read.input, ({ path }) => quoted(path)),
   on("/cmdop.v1.Files/Info", Files.method.info.input, ({ path }) => quoted(path)),
   on("/cmdop.v1.Files/ReadStream", Files.method.readStream.input, ({ path }) => quoted(path)),
-  on("/cmdop.v1.Files/Write", Files.method.write.input, ({ path, content, mode, createParents }) =>
-    fields(quoted(path), `${content.length} bytes`, permissions(mode), createParents && "create parents"),
+  on("/cmdop.v1.Files/Walk", Files.method.walk.input, ({ path, names }) =>
+    fields(quoted(path), named(names)),
+  ),
+  on("/cmdop.v1.Files/Search", Files.method.search.input, ({ path, names, content }) =>
+    fields(quoted(path), named(names), content !== undefined && `lines with ${quoted(content)}`),
+  ),
+  on("/cmdop.v1.Files/Write", Files.method.write.input, (request) =>
+    fields(
+      quoted(request.path),
+      `${request.content.length} bytes`,
+      permissions(request.mode),
+      request.createParents && "create parents",
+      condition(request),
+    ),
+  ),
+  on("/cmdop.v1.Files/Append", Files.method.append.input, ({ path, content, mode, createParents, ifSize }) =>
+    fields(
+      quoted(path),
+      `${content.length} bytes more`,
+      permissions(mode),
+      createParents && "create parents",
+      ifSize !== undefined && `if it has ${ifSize} bytes`,
+    ),
+  ),
+  on("/cmdop.v1.Files/Edit", Files.method.edit.input, (request) =>
+    fields(
+      quoted(request.path),
+      `${request.old.length} bytes by ${request.new.length}`,
+      request.all && "every match",
+      condition(request),
+    ),
   ),
   on("/cmdop.v1.Files/WriteStream", Files.method.writeStream.input, ({ header }) =>
     fields(
       quoted(header?.path ?? ""),
       permissions(header?.mode),
       header?.createParents === true && "create parents",
+      header !== undefined && condition(header),
     ),
   ),
   on("/cmdop.v1.Files/Delete", Files.method.delete.input, ({ path, recursive }) =>
@@ -138,6 +168,15 @@ function on<T extends MessageType>(
   say: (request: MessageOf<T>) => string,
 ): [string, Describer] {
   return [path, (request) => (isMessageOf(type, request) ? say(request) : "")];
+}
+
+function named(globs: readonly string[]): string | false {
+  return globs.length > 0 && `names ${words(globs)}`;
+}
+
+function condition(request: { ifMatch?: Uint8Array | undefined; ifAbsent?: boolean }): string | false {
+  if (request.ifAbsent === true) return "if absent";
+  return request.ifMatch !== undefined && "if unchanged";
 }
 
 /** Comma and space can't be in a word that is not quoted, so what they separate is certain. */

@@ -41,6 +41,7 @@ export function admitThrough(door: Door, gate: Gate): Admit<Caller> {
     try {
       const identity = await identify(door, gate, arrival, record);
       open = enter(gate, identity);
+      open.judgedBy(() => refusal(decide(gate, arrival, identity)));
       const caller = await allowed(gate, arrival, identity, record.id, open);
       open.revoked.throwIfAborted();
       record.begin(caller);
@@ -82,11 +83,15 @@ async function allowed(
   if (decision.kind === "ask") {
     const answer = await gate.ask({ arrival, caller: decision.caller, call, revoked });
     decision = decide(gate, arrival, identity);
-    if (decision.kind !== "deny" && answer === "canceled")
+    if (decision.kind !== "deny" && answer === "startsNothing")
       return { ...decision.caller, startsCanceled: true };
   }
   if (decision.kind === "deny") throw decision.error;
   return decision.caller;
+}
+
+function refusal(decision: Decision): CmdopError | undefined {
+  return decision.kind === "deny" ? decision.error : undefined;
 }
 
 function decide(gate: Gate, { path, request }: Arrival, identity: Identified): Decision {

@@ -10,6 +10,9 @@ const MAX_SOCKET_PATH_BYTES = process.platform === "linux" ? 107 : 103;
 /** Local connections at once: each program that uses the socket holds one or two. */
 const MAX_LOCAL_CONNECTIONS = 256;
 
+/** What callers have to take the last words of their calls and leave, in milliseconds; then they are thrown out. */
+const LEAVE_WITHIN_MS = 500;
+
 /** The unix socket on which callers of this machine reach the agent. */
 export interface LocalDoor {
   readonly socketPath: string;
@@ -34,7 +37,10 @@ export async function openLocalDoor(
   // The kernel's buffers of a unix socket are small, so the draining duplex is what makes bulk windows safe.
   const connections = createConnectionServer("bulk");
   addServices(connections.server);
+  const sockets = new Set<net.Socket>();
   const listener = net.createServer((socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
     connections.inject(new DrainingDuplex(socket));
   });
   listener.maxConnections = MAX_LOCAL_CONNECTIONS;
@@ -48,7 +54,11 @@ export async function openLocalDoor(
     async close() {
       const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
       connections.close();
+      const throwOut = setTimeout(() => {
+        for (const socket of sockets) socket.destroy();
+      }, LEAVE_WITHIN_MS);
       await closed;
+      clearTimeout(throwOut);
     },
   };
 }

@@ -11,6 +11,8 @@ const MAX_OPEN_CALLS_PER_KEY = 15_000;
 export interface OpenCall {
   /** Aborts, with a CmdopError as reason, when the right of the calling key ends. */
   readonly revoked: AbortSignal;
+  /** Says how to find out, when the machine's policy has changed, why the call may not go on; undefined where it may. */
+  judgedBy(judge: () => CmdopError | undefined): void;
   /** Takes it out; once more does nothing. */
   leave(): void;
 }
@@ -19,6 +21,7 @@ interface Entry {
   /** Undefined for a caller of the local socket without a token: nobody can revoke the socket's mode. */
   readonly standing: Standing | undefined;
   readonly revoking: AbortController;
+  judge: () => CmdopError | undefined;
 }
 
 /**
@@ -46,10 +49,16 @@ export class OpenCalls {
         { next: "End some: each stream that is followed is a call. Or try again a little later." },
       );
     }
-    const entry = { standing, revoking: new AbortController() };
+    const entry: Entry = { standing, revoking: new AbortController(), judge: () => undefined };
     this.#keys.set(keyId, ofKey.add(entry));
     this.#size += 1;
-    return { revoked: entry.revoking.signal, leave: () => this.#leave(keyId, ofKey, entry) };
+    return {
+      revoked: entry.revoking.signal,
+      judgedBy: (judge) => {
+        entry.judge = judge;
+      },
+      leave: () => this.#leave(keyId, ofKey, entry),
+    };
   }
 
   /** The newest right that open calls of this key came with. */
@@ -69,6 +78,16 @@ export class OpenCalls {
         if (standing === undefined || revoking.signal.aborted) continue;
         if (!ends.has(standing)) ends.set(standing, endOf(standing, statements));
         const end = ends.get(standing);
+        if (end !== undefined) revoking.abort(end);
+      }
+    }
+  }
+
+  /** Ends the calls that the policy would not let in any more. */
+  judge(): void {
+    for (const ofKey of [...this.#keys.values()]) {
+      for (const { revoking, judge } of [...ofKey]) {
+        const end = revoking.signal.aborted ? undefined : judge();
         if (end !== undefined) revoking.abort(end);
       }
     }

@@ -4,6 +4,7 @@ import { CmdopError } from "@cmdop/proto";
 import { unless } from "./errors.ts";
 import { isWithin, selfAndAncestors, shown } from "./path.ts";
 import { type Pin, type Pinning, sameObject } from "./pin.ts";
+import type { Unfinished } from "./unfinished.ts";
 
 /** What the operations of one call may touch. */
 export interface Boundary {
@@ -14,6 +15,8 @@ export interface Boundary {
   /** Each list must have a directory that contains the path; no lists: anywhere. */
   readonly roots: readonly (readonly string[])[];
   readonly pinning: Pinning;
+  /** Where it is written down what is being made; nowhere where it is absent. */
+  readonly unfinished?: Unfinished | undefined;
 }
 
 /** Whether a caller is bound to directories, which also means that no link is followed for it. */

@@ -5,8 +5,10 @@ import path from "node:path";
 import { CmdopError } from "@cmdop/proto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { appendContent } from "./append.ts";
 import type { Boundary } from "./boundary.ts";
 import { copy } from "./copy.ts";
+import { edit } from "./edit.ts";
 import { info } from "./info.ts";
 import { list } from "./list.ts";
 import { makeDirectory } from "./mkdir.ts";
@@ -14,12 +16,26 @@ import { move } from "./move.ts";
 import { plainPinning } from "./pin.ts";
 import { readContent } from "./read.ts";
 import { remove } from "./remove.ts";
-import { makeScratch, NEVER, refusal, refusalCode, type Scratch, snapshot } from "./test-support.ts";
+import { search } from "./search/search.ts";
+import {
+  collected,
+  makeScratch,
+  NEVER,
+  refusal,
+  refusalCode,
+  type Scratch,
+  snapshot,
+} from "./test-support.ts";
+import { walk } from "./walk.ts";
 import { writeContent } from "./write.ts";
 
 const SECRET = "what lies outside";
 const ALL = { pageSize: 0, page: "", includeHidden: true };
 const PARENTS = { createParents: true };
+const TREE = { maxDepth: 0, names: [], exclude: [], includeHidden: true };
+const LIMITS = { contextLines: 0, maxResults: 0, maxFileBytes: 0n };
+const SEARCH = { ...TREE, ...LIMITS, names: ["*"], flags: "" };
+const EDIT = { old: Buffer.from("i"), new: Buffer.from("i"), all: true };
 
 /** Everything that can be done to one path. */
 const OPERATIONS: Readonly<Record<string, (boundary: Boundary, path: string) => Promise<unknown>>> = {
@@ -29,6 +45,10 @@ const OPERATIONS: Readonly<Record<string, (boundary: Boundary, path: string) => 
   write: (boundary, file) => writeContent(boundary, file, Buffer.from("new"), PARENTS),
   mkdir: (boundary, file) => makeDirectory(boundary, file, { parents: true }),
   delete: (boundary, file) => remove(boundary, file, { recursive: true }, NEVER),
+  append: (boundary, file) => appendContent(boundary, file, Buffer.from("new"), PARENTS),
+  edit: (boundary, file) => edit(boundary, file, EDIT, NEVER),
+  walk: (boundary, file) => collected(walk(boundary, file, TREE, NEVER)),
+  search: (boundary, file) => collected(search(boundary, file, SEARCH, NEVER)),
 };
 
 /** A root to be confined to, and something outside of it that must stay as it is. */
@@ -175,7 +195,8 @@ describe("in random trees with links and ..", () => {
             });
             expect(String(Reflect.get(Object(answer), "content") ?? "")).not.toContain(SECRET);
             // What was read or listed lay inside, wherever links led.
-            if (answer !== undefined && (operation === "list" || operation === "read")) {
+            if (answer !== undefined && ["list", "read", "walk", "search"].includes(operation)) {
+              expect(shownNames(answer)).not.toContain("only-outside");
               expect(`${real}/`.startsWith(`${root}/`)).toBe(true);
             }
           }
@@ -197,6 +218,12 @@ describe("in random trees with links and ..", () => {
       { numRuns: 50 },
     );
   });
+
+  /** The names that a walk or a search came to. */
+  function shownNames(answer: unknown): unknown[] {
+    const items = Array.isArray(answer) ? answer : [];
+    return items.map((item) => Reflect.get(Object(item.entry ?? item), "name"));
+  }
 
   type Node =
     | { kind: "file"; at: string }
@@ -264,6 +291,18 @@ describe("against somebody who swaps a directory for a link all the time", () =>
       },
     ],
     ["write", (boundary, d) => write(boundary, `${d}/secret`)],
+    [
+      "append",
+      (boundary, d) => appendContent(boundary, `${d}/secret`, Buffer.from("x"), { createParents: false }),
+    ],
+    ["edit", (boundary, d) => edit(boundary, `${d}/secret`, EDIT, NEVER)],
+    [
+      "walk",
+      async (boundary, d) => {
+        const entries = await collected(walk(boundary, d, TREE, NEVER));
+        expect(entries.map(({ name }) => name)).not.toContain("only-outside");
+      },
+    ],
     ["mkdir", (boundary, d, round) => makeDirectory(boundary, `${d}/new-${round}`, { parents: false })],
     [
       "move",

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import {
+  appendFile,
   chmod,
   chown,
   link,
@@ -11,6 +12,7 @@ import {
   rename,
   stat,
   symlink,
+  truncate,
   utimes,
   writeFile,
 } from "node:fs/promises";
@@ -178,6 +180,25 @@ describe("copy", () => {
     expect(await readFile(scratch.at("version"), "utf8")).toContain("Linux");
     const self = copy(scratch.boundary(), "/proc/self/environ", scratch.at("environ"), options, NEVER);
     expect(await refusalCode(self)).toBe("PolicyDenied");
+  });
+
+  it("keeps a sparse file sparse, and says how far it is", async () => {
+    await using scratch = await makeScratch();
+    const file = await scratch.file("from", "beginning");
+    await truncate(file, 300_000_000);
+    await appendFile(file, "end");
+    const progress = { bytes: 0n, entries: 0n };
+    const options = { recursive: false, overwrite: false };
+    await copy(scratch.boundary(), file, scratch.at("to"), options, NEVER, progress);
+    expect(progress).toEqual({ bytes: 300_000_003n, entries: 1n });
+    const [from, to] = await Promise.all([stat(file), stat(scratch.at("to"))]);
+    expect([to.size, to.mtimeMs]).toEqual([from.size, from.mtimeMs]);
+    expect(to.blocks * 512).toBeLessThan(2_000_000);
+    execFileSync("cmp", [file, scratch.at("to")]);
+    // A hole at the end too.
+    await truncate(file, 400_000_000);
+    await copy(scratch.boundary(), file, scratch.at("again"), options, NEVER);
+    execFileSync("cmp", [file, scratch.at("again")]);
   });
 
   it("keeps names that are not UTF-8", async () => {

@@ -10,7 +10,7 @@ import {
   symlink,
   utimes,
 } from "node:fs/promises";
-import { CmdopError } from "@cmdop/proto";
+import { CmdopError, FILE_CHUNK_BYTES } from "@cmdop/proto";
 import { refuseOwnDirectory } from "./boundary.ts";
 import { changeDurably } from "./durable.ts";
 import { attempt, unless } from "./errors.ts";
@@ -25,6 +25,15 @@ import { below, goOn, type Spot, type TreeWalk } from "./tree-walk.ts";
 export interface CopyWalk extends TreeWalk {
   /** For a move: each file is on disk before the source goes, and keeps its owner where the agent's user may set it. */
   readonly moving: boolean;
+  readonly progress: CopyProgress;
+}
+
+/** What has been copied so far. */
+export interface CopyProgress {
+  /** Bytes of content. */
+  bytes: bigint;
+  /** Files, links and directories that were begun. */
+  entries: bigint;
 }
 
 /** A name in a directory that is held. */
@@ -33,16 +42,23 @@ export interface Slot {
   readonly name: string | Buffer;
 }
 
+/** Of the count of blocks that a file takes on disk. */
+const BLOCK_BYTES = 512n;
+
+/** What a hole reads as. */
+const ZEROS = Buffer.alloc(FILE_CHUNK_BYTES);
+
 const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
 
 /**
  * Copies what is held to a new name, with modes, times and links as they are.
  * Setuid and setgid are left out of files; hard links become files of their
- * own, holes are filled, extended attributes are not kept. Sockets, FIFOs and
+ * own, extended attributes are not kept; of a sparse file large holes stay holes. Sockets, FIFOs and
  * devices are refused.
  */
 export async function copyPinned(walk: CopyWalk, spot: Spot, from: Slot, pin: Pin, to: Slot): Promise<void> {
   goOn(walk, spot);
+  walk.progress.entries += 1n;
   await attempt(walk.verb, spot.path, async () => {
     const { stats } = pin;
     if (stats.isFile()) await copyFile(walk, spot, pin, to);
@@ -63,10 +79,15 @@ export async function copyPinned(walk: CopyWalk, spot: Spot, from: Slot, pin: Pi
 async function copyFile(walk: CopyWalk, spot: Spot, pin: Pin, to: Slot): Promise<void> {
   await using source = await openRegular(pin, spot.path);
   await using copy = await open(childOf(to.directory, to.name), CREATE, 0o600);
+  const sparse = pin.stats.blocks * BLOCK_BYTES < pin.stats.size;
+  let position = 0;
   for await (const piece of readRange(source, pin.stats, { offset: 0n }, spot.path)) {
     goOn(walk, spot);
-    await writeAll(copy, piece);
+    if (!sparse || !ZEROS.subarray(0, piece.length).equals(piece)) await writeAll(copy, piece, position);
+    position += piece.length;
+    walk.progress.bytes += BigInt(piece.length);
   }
+  if (sparse) await copy.truncate(position);
   if (walk.moving && isRoot()) await copy.chown(Number(pin.stats.uid), Number(pin.stats.gid));
   await copy.chmod(Number(pin.stats.mode) & PERMISSION_BITS);
   await copy.utimes(seconds(pin.stats.atimeNs), seconds(pin.stats.mtimeNs));
@@ -102,9 +123,11 @@ async function copyLink(walk: CopyWalk, from: Slot, pin: Pin, to: Slot): Promise
   await lutimes(at, seconds(pin.stats.atimeNs), seconds(pin.stats.mtimeNs));
 }
 
-async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+/** Writes all of some bytes, at a position or where the file is. */
+export async function writeAll(file: FileHandle, bytes: Uint8Array, position?: number): Promise<void> {
   for (let written = 0; written < bytes.length; ) {
-    written += (await file.write(bytes, written)).bytesWritten;
+    const at = position === undefined ? null : position + written;
+    written += (await file.write(bytes, written, bytes.length - written, at)).bytesWritten;
   }
 }
 

@@ -1,7 +1,8 @@
 import { lstat } from "node:fs/promises";
+import { posix } from "node:path";
 import { CmdopError } from "@cmdop/proto";
 import { type Boundary, holdsState } from "./boundary.ts";
-import type { CopyWalk } from "./copy-tree.ts";
+import type { CopyProgress, CopyWalk } from "./copy-tree.ts";
 import { copyPinned } from "./copy-tree.ts";
 import { describe, type Entry } from "./entry.ts";
 import { attempt, unless } from "./errors.ts";
@@ -30,6 +31,7 @@ export function copy(
   destination: string,
   options: CopyOptions,
   signal: AbortSignal,
+  progress: CopyProgress = { bytes: 0n, entries: 0n },
 ): Promise<Entry> {
   return attempt("copy", source, async () => {
     const from = expandPath(source, boundary.home);
@@ -54,7 +56,7 @@ export function copy(
       using place = await openPlace(boundary, to);
       refuseOccupied(pin, place, options.overwrite);
       await refuseInside(pin, place);
-      const walk = { boundary, verb: "copy", signal, moving: false };
+      const walk = { boundary, verb: "copy", signal, moving: false, progress };
       await copyAndPublish(walk, origin, pin, place, options.overwrite);
       return await describe(place.directory, place.name, to);
     });
@@ -72,6 +74,8 @@ export async function copyAndPublish(
   const { directory } = place;
   const name = temporaryName();
   await using cleanup = new AsyncDisposableStack();
+  const note = await walk.boundary.unfinished?.note(posix.dirname(place.path), name);
+  if (note !== undefined) cleanup.use(note);
   cleanup.defer(() => removeLeftover(walk, directory, name));
   await copyPinned(walk, { path: origin.path, depth: 0 }, origin, pin, { directory, name });
   using made = await walk.boundary.pinning.pin(childOf(directory, name), false);

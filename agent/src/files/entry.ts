@@ -7,6 +7,14 @@ import { childOf, type Pin } from "./pin.ts";
 /** What kind of thing a path names. */
 export type EntryType = "file" | "directory" | "symlink" | "other";
 
+/** Something that was passed over, and why. */
+export interface Skipped {
+  readonly path: string;
+  readonly reason: "unreadable" | "binary" | "too_large" | "long_line";
+  /** Why, in words. */
+  readonly message: string;
+}
+
 /** One file, directory or link, as callers see it. */
 export interface Entry {
   readonly name: string;
@@ -23,6 +31,10 @@ export interface Entry {
   readonly linkTarget?: string;
   /** The name's bytes where they are not UTF-8 and `name` is only an approximation. */
   readonly rawName?: Uint8Array;
+  /** SHA-256 of the content, where it is known. */
+  readonly sha256?: Uint8Array;
+  /** Of a directory in a walk: why what lies in it is missing. */
+  readonly unread?: Skipped;
 }
 
 /** All bits that chmod sets. */

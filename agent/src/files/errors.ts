@@ -22,6 +22,11 @@ const MEANINGS: Readonly<Record<string, readonly [code: ErrorCode, cause: string
   EFBIG: ["LimitExceeded", "the file would be larger than the filesystem allows"],
   EMLINK: ["LimitExceeded", "the filesystem allows no more links"],
   EMFILE: ["LimitExceeded", "the agent has too many files open", "Retry a little later, with less at once."],
+  EAGAIN: [
+    "NotAFile",
+    "it has nothing to give now, and would have to be waited for",
+    "Read it with a command, which can wait.",
+  ],
   ENFILE: ["LimitExceeded", "the machine has too many files open", "Retry a little later."],
   ELOOP: ["InvalidArgument", "too many symbolic links lead to one another"],
   ENAMETOOLONG: ["InvalidArgument", "a name in the path is longer than the filesystem allows"],

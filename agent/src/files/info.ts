@@ -1,15 +1,32 @@
 import type { Boundary } from "./boundary.ts";
-import { describe, type Entry } from "./entry.ts";
+import { hashContent } from "./content-hash.ts";
+import { describe, type Entry, entryOf } from "./entry.ts";
 import { attempt } from "./errors.ts";
 import { expandPath } from "./path.ts";
+import { childOf } from "./pin.ts";
 import { openPlace } from "./resolve.ts";
 
+/** What is to be said beside the usual. */
+export interface InfoOptions {
+  /** Also the hash of a regular file's content. */
+  readonly hash: boolean;
+  readonly signal?: AbortSignal;
+}
+
 /** Describes one path without following a link at its end. */
-export function info(boundary: Boundary, path: string): Promise<Entry> {
+export function info(
+  boundary: Boundary,
+  path: string,
+  { hash, signal }: InfoOptions = { hash: false },
+): Promise<Entry> {
   return attempt("describe", path, async () => {
     const asked = expandPath(path, boundary.home);
     using place = await openPlace(boundary, asked);
     const entry = await describe(place.directory, place.name, asked);
-    return asked === "/" ? { ...entry, name: "/" } : entry;
+    if (asked === "/") return { ...entry, name: "/" };
+    if (!hash || entry.type !== "file") return entry;
+    using pin = await boundary.pinning.pin(childOf(place.directory, place.name), false);
+    // What is hashed and what is described are one.
+    return { ...entryOf(pin.stats, entry.name, asked), sha256: await hashContent(pin, asked, signal) };
   });
 }

@@ -31,3 +31,44 @@ export const MAX_EMPTYING_ROUNDS = 3;
 
 /** Read at once where a file does not say its size (as in /proc). */
 export const UNSIZED_READ_BYTES = 64 * 1024;
+
+/** A file that is edited, before and after: it is held whole, twice over. Sources and settings are far smaller. */
+export const MAX_EDIT_BYTES = 16 * 1024 * 1024;
+
+/** Edits under way at once; the others wait. */
+export const MAX_EDITS_AT_ONCE = 4;
+
+/** Globs of one call, and their size: what a hostile one can cost a path is their product. */
+export const MAX_GLOBS = 16;
+export const MAX_GLOB_BYTES = 256;
+
+/** Patterns that the braces of all globs of one kind give. */
+export const MAX_GLOB_ALTERNATIVES = 64;
+
+/** Searches under way at once: each may keep a processor busy. */
+export const MAX_SEARCHES_AT_ONCE = 4;
+
+/** A regular expression: larger ones are not written by people. */
+export const MAX_PATTERN_BYTES = 4 * 1024;
+
+/** Matching lines of a search when the caller names no number, and at most. */
+export const DEFAULT_SEARCH_RESULTS = 1_000;
+export const MAX_SEARCH_RESULTS = 100_000;
+
+/** A file that a search looks into when the caller names no size. */
+export const DEFAULT_SEARCHED_FILE_BYTES = 64n * 1024n * 1024n;
+
+/** Lines shown around a match. */
+export const MAX_CONTEXT_LINES = 20;
+
+/** How long an expression may work on one piece of a file (512 KiB, a line of 1 MiB): honest ones take milliseconds. */
+export const MAX_MATCHING_MS = 5_000;
+
+/** Heap of the thread that matches. */
+export const MATCHING_HEAP_MIB = 64;
+
+/** How long it is remembered what a crash left on a disk that has been away since. */
+export const MAX_UNFINISHED_AGE_MS = 30 * 24 * 60 * 60 * 1_000;
+
+/** Times that a small file is read which somebody else is writing to. */
+export const MAX_READ_ATTEMPTS = 3;

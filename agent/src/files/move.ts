@@ -1,5 +1,6 @@
 import type { Boundary } from "./boundary.ts";
 import { copyAndPublish, refuseInside } from "./copy.ts";
+import type { CopyProgress } from "./copy-tree.ts";
 import { describe, type Entry } from "./entry.ts";
 import { attempt, unless } from "./errors.ts";
 import { expandPath } from "./path.ts";
@@ -24,6 +25,7 @@ export function move(
   destination: string,
   options: MoveOptions,
   signal: AbortSignal,
+  progress: CopyProgress = { bytes: 0n, entries: 0n },
 ): Promise<Entry> {
   return attempt("move", source, async () => {
     const from = expandPath(source, boundary.home);
@@ -39,7 +41,7 @@ export function move(
       const renamed = publish(source, place, options.overwrite).then(() => true);
       if ((await unless(["EXDEV"], renamed)) === undefined) {
         const walk = { boundary, verb: "move", signal };
-        await copyAndPublish({ ...walk, moving: true }, origin, pin, place, options.overwrite);
+        await copyAndPublish({ ...walk, moving: true, progress }, origin, pin, place, options.overwrite);
         await removePinned(walk, { path: origin.path, depth: 0 }, origin.directory, origin.name, pin, true);
       }
       return await describe(place.directory, place.name, to);

@@ -3,11 +3,21 @@ import { opendir } from "node:fs/promises";
 import { DIRECTORY_BATCH_NAMES } from "./limits.ts";
 import type { Pin } from "./pin.ts";
 
-/** The names in a directory as the bytes that they are on disk, in no order; batch by batch, so that memory does not grow with the directory. */
-export async function* rawNames(directory: Pin): AsyncGenerator<Buffer> {
+/** The names in a directory; to be read once, or closed by leaving the loop. */
+export type Names = AsyncIterable<Buffer>;
+
+/** Opens a directory for its names, so that it is known at once whether that may be. It must be read, if only in part. */
+export async function openNames(directory: Pin): Promise<Names> {
   // latin1 maps each byte to one character and back: nothing is lost.
   const entries = await opendir(directory.at, { encoding: "latin1", bufferSize: DIRECTORY_BATCH_NAMES });
-  for await (const { name } of entries) yield Buffer.from(name, "latin1");
+  return (async function* () {
+    for await (const { name } of entries) yield Buffer.from(name, "latin1");
+  })();
+}
+
+/** The names in a directory as the bytes that they are on disk, in no order; batch by batch, so that memory does not grow with the directory. */
+export async function* rawNames(directory: Pin): AsyncGenerator<Buffer> {
+  yield* await openNames(directory);
 }
 
 /** A raw name as text; where it is not UTF-8, with U+FFFD for what is not, and `exact` false. */

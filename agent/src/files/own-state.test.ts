@@ -4,14 +4,18 @@ import { mkdir, open, readdir, symlink } from "node:fs/promises";
 import path from "node:path";
 import { CmdopError } from "@cmdop/proto";
 import { expect, it } from "vitest";
+import { appendContent } from "./append.ts";
 import type { Boundary } from "./boundary.ts";
 import { copy } from "./copy.ts";
+import { edit } from "./edit.ts";
 import { info } from "./info.ts";
 import { list } from "./list.ts";
 import { makeDirectory } from "./mkdir.ts";
 import { readContent } from "./read.ts";
 import { remove } from "./remove.ts";
+import { search } from "./search/search.ts";
 import {
+  collected,
   makeScratch,
   mounted,
   NEVER,
@@ -20,7 +24,11 @@ import {
   snapshot,
   whyNoMount,
 } from "./test-support.ts";
+import { walk } from "./walk.ts";
 import { writeContent } from "./write.ts";
+
+const TREE = { maxDepth: 0, names: ["*"], exclude: [], includeHidden: true };
+const SEARCH = { flags: "", contextLines: 0, maxResults: 0, maxFileBytes: 0n };
 
 const OPERATIONS: Readonly<Record<string, (boundary: Boundary, path: string) => Promise<unknown>>> = {
   info,
@@ -29,6 +37,11 @@ const OPERATIONS: Readonly<Record<string, (boundary: Boundary, path: string) => 
   write: (boundary, file) => writeContent(boundary, file, Buffer.from("x"), { createParents: true }),
   mkdir: (boundary, file) => makeDirectory(boundary, file, { parents: true }),
   delete: (boundary, file) => remove(boundary, file, { recursive: true }, NEVER),
+  append: (boundary, file) => appendContent(boundary, file, Buffer.from("x"), { createParents: true }),
+  edit: (boundary, file) =>
+    edit(boundary, file, { old: Buffer.from("key"), new: Buffer.from("x"), all: false }, NEVER),
+  walk: (boundary, file) => collected(walk(boundary, file, TREE, NEVER)),
+  search: (boundary, file) => collected(search(boundary, file, { ...TREE, ...SEARCH }, NEVER)),
 };
 
 it.each(Object.entries(OPERATIONS))(

@@ -3,7 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { CmdopError, FILE_CHUNK_BYTES, MAX_UNARY_CONTENT_BYTES } from "@cmdop/proto";
 import type { Boundary } from "./boundary.ts";
 import { attempt, fileError } from "./errors.ts";
-import { UNSIZED_READ_BYTES } from "./limits.ts";
+import { MAX_READ_ATTEMPTS, UNSIZED_READ_BYTES } from "./limits.ts";
 import { expandPath, shown } from "./path.ts";
 import type { Pin } from "./pin.ts";
 import { openTarget } from "./resolve.ts";
@@ -16,7 +16,7 @@ export interface Range {
   readonly length?: bigint | undefined;
 }
 
-/** A whole small file, or a range of any. `size` is the whole file's, as far as it can be known. */
+/** A whole small file, or a range of any. `size` is the whole file's, as far as it can be known. A file that is written to meanwhile is read again. */
 export function readContent(
   boundary: Boundary,
   path: string,
@@ -24,23 +24,39 @@ export function readContent(
 ): Promise<{ content: Uint8Array; size: bigint }> {
   return attempt("read", path, async () => {
     const asked = expandPath(path, boundary.home);
-    using target = await openTarget(boundary, asked);
-    await using file = await openRegular(target.pin, asked);
-    const { size } = target.pin.stats;
-    const wanted = Math.min(Number(size - range.offset), Number(range.length ?? size));
-    if (wanted > MAX_UNARY_CONTENT_BYTES) throw tooLarge(asked, wanted);
-    const pieces: Buffer[] = [];
-    let length = 0;
-    for await (const piece of readRange(file, target.pin.stats, range, asked)) {
-      pieces.push(piece);
-      length += piece.length;
-      // Files of /proc don't say their size before.
-      if (length > MAX_UNARY_CONTENT_BYTES) throw tooLarge(asked, length);
+    for (let round = 1; ; round++) {
+      try {
+        return await readOnce(boundary, asked, range);
+      } catch (thrown) {
+        const changed = thrown instanceof CmdopError && thrown.code === "FileChanged";
+        if (!changed || round === MAX_READ_ATTEMPTS) throw thrown;
+      }
     }
-    const [only] = pieces;
-    const content = only !== undefined && pieces.length === 1 ? only : Buffer.concat(pieces);
-    return { content, size: size > 0n ? size : range.offset + BigInt(length) };
   });
+}
+
+async function readOnce(
+  boundary: Boundary,
+  asked: string,
+  range: Range,
+): Promise<{ content: Uint8Array; size: bigint }> {
+  using target = await openTarget(boundary, asked);
+  await using file = await openRegular(target.pin, asked);
+  const { size } = target.pin.stats;
+  const wanted = Math.min(Number(size - range.offset), Number(range.length ?? size));
+  if (wanted > MAX_UNARY_CONTENT_BYTES) throw tooLarge(asked, wanted);
+  const pieces: Buffer[] = [];
+  let length = 0;
+  for await (const piece of readRange(file, target.pin.stats, range, asked)) {
+    pieces.push(piece);
+    length += piece.length;
+    // Files of /proc don't say their size before.
+    if (length > MAX_UNARY_CONTENT_BYTES) throw tooLarge(asked, length);
+  }
+  await refuseWrittenTo(file, target.pin.stats, asked);
+  const [only] = pieces;
+  const content = only !== undefined && pieces.length === 1 ? only : Buffer.concat(pieces);
+  return { content, size: size > 0n ? size : range.offset + BigInt(length) };
 }
 
 /** A file of any size, or a range of it, piece by piece at the reader's pace. Ends early when the signal aborts. */
@@ -58,6 +74,9 @@ export async function* streamContent(
       if (signal.aborted) return;
       yield piece;
     }
+    // Of a part that was asked for, nobody expects to fit to others.
+    const whole = range.offset === 0n && range.length === undefined;
+    if (whole) await refuseWrittenTo(file, target.pin.stats, asked);
   } catch (thrown) {
     throw fileError(thrown, "read", path);
   }
@@ -103,6 +122,21 @@ export async function* readRange(
     yield buffer.subarray(0, bytesRead);
     position += bytesRead;
   }
+}
+
+/** Refuses what was read of a file that was written to meanwhile: it may be half the old content and half the new. A file that only grew has given what it was. */
+export async function refuseWrittenTo(
+  file: FileHandle,
+  { size, mtimeNs }: BigIntStats,
+  path: string,
+): Promise<void> {
+  // What does not say its size (as in /proc) is made anew for each reader.
+  if (size === 0n) return;
+  const now = await file.stat({ bigint: true });
+  if (now.size !== size || now.mtimeNs === mtimeNs) return;
+  throw new CmdopError("FileChanged", `${shown(path)} was written to while it was being read.`, {
+    next: "Read it again; a file that never rests can be read in ranges.",
+  });
 }
 
 function tooLarge(path: string, bytes: number): CmdopError {

@@ -32,8 +32,8 @@ export interface Scratch extends AsyncDisposable {
   boundary(...roots: string[][]): Boundary;
 }
 
-export async function makeScratch(): Promise<Scratch> {
-  const dir = await realpath(await mkdtemp(path.join(os.tmpdir(), "cmdop-files-")));
+export async function makeScratch(parent = os.tmpdir()): Promise<Scratch> {
+  const dir = await realpath(await mkdtemp(path.join(parent, "cmdop-files-")));
   const home = path.join(dir, "home");
   const stateDir = path.join(home, ".cmdop");
   await mkdir(stateDir, { recursive: true });
@@ -122,4 +122,11 @@ export async function mounted(directory: string, args: readonly string[]): Promi
       await run("umount", [directory]);
     },
   };
+}
+
+/** All items of a stream. */
+export async function collected<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
 }

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { timingSafeEqual } from "node:crypto";
 import { CmdopError } from "@cmdop/proto";
 import type { Boundary } from "./boundary.ts";
 import type { Entry } from "./entry.ts";
@@ -34,19 +34,15 @@ export function receiveContent(
   return attempt("write", path, async () => {
     const asked = expandPath(path, boundary.home);
     await using replacement = await Replacement.open(boundary, asked, options);
-    const hash = createHash("sha256");
-    let size = 0n;
     for await (const { data, finish } of pieces) {
-      hash.update(data);
-      size += BigInt(data.length);
       await replacement.write(data);
       if (finish === undefined) continue;
-      check(finish, { size, sha256: hash.digest() }, asked);
+      check(finish, replacement.sealed(), asked);
       return await replacement.commit();
     }
     throw new CmdopError(
       "FileChanged",
-      `The upload to ${shown(asked)} ended after ${size} bytes without its finish; the file is unchanged.`,
+      `The upload to ${shown(asked)} ended after ${replacement.size} bytes without its finish; the file is unchanged.`,
     );
   });
 }

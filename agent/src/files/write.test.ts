@@ -16,6 +16,7 @@ import {
   snapshot,
   whyNoMount,
 } from "./test-support.ts";
+import { Unfinished } from "./unfinished.ts";
 import { receiveContent, type UploadPiece } from "./upload.ts";
 import { writeContent } from "./write.ts";
 
@@ -214,13 +215,16 @@ describe("upload", () => {
     expect(await snapshot(scratch.at("d"))).toEqual({ f: OLD });
   });
 
-  it("leaves the old content when its process is killed in the middle", async () => {
+  it("killed in the middle it leaves the old content, and the next start cleans up", async () => {
     await using scratch = await makeScratch();
+    const unfinished = new Unfinished(scratch.at("unfinished"));
     const file = await scratch.file("d/f", OLD);
     const program = `
       import { receiveContent } from ${JSON.stringify(import.meta.resolve("./upload.ts"))};
       import { systemPinning } from ${JSON.stringify(import.meta.resolve("./pin.ts"))};
-      const boundary = { ...${JSON.stringify(scratch.boundary())}, pinning: systemPinning };
+      import { Unfinished } from ${JSON.stringify(import.meta.resolve("./unfinished.ts"))};
+      const unfinished = new Unfinished(${JSON.stringify(scratch.at("unfinished"))});
+      const boundary = { ...${JSON.stringify(scratch.boundary())}, pinning: systemPinning, unfinished };
       const pieces = async function* () {
         yield { data: Buffer.alloc(1_000_000) };
         console.log("half");
@@ -231,11 +235,16 @@ describe("upload", () => {
       stdio: ["ignore", "pipe", "inherit"],
     });
     await once(child.stdout, "data");
-    const unfinished = await leftovers(scratch.at("d"));
+    const temporaries = await leftovers(scratch.at("d"));
     child.kill("SIGKILL");
     await once(child, "close");
-    expect(unfinished).toHaveLength(1);
+    expect(temporaries).toHaveLength(1);
     expect(await readFile(file, "utf8")).toBe(OLD);
+    const troubles: unknown[] = [];
+    const left = await unfinished.left();
+    await unfinished.clean(scratch.boundary(), left, (_, error) => troubles.push(error));
+    expect([left, await unfinished.left(), troubles]).toEqual([temporaries, [], []]);
+    expect(await snapshot(scratch.at("d"))).toEqual({ f: OLD });
   });
 
   it("fails before the first byte where it can't write at all", async () => {

@@ -14,15 +14,19 @@ export function writeContent(
 ): Promise<Entry> {
   return attempt("write", path, async () => {
     const asked = expandPath(path, boundary.home);
-    if (content.length > MAX_UNARY_CONTENT_BYTES) {
-      throw new CmdopError(
-        "MessageTooLarge",
-        `The content for ${shown(asked)} has ${content.length} bytes; one request carries ${MAX_UNARY_CONTENT_BYTES} at most.`,
-        { next: "Write it as a stream: WriteStream, files.upload." },
-      );
-    }
+    refuseLargeContent(content, asked);
     await using replacement = await Replacement.open(boundary, asked, options);
     await replacement.write(content);
     return await replacement.commit();
   });
+}
+
+/** Refuses content that is too large for one message. */
+export function refuseLargeContent(content: Uint8Array, path: string): void {
+  if (content.length <= MAX_UNARY_CONTENT_BYTES) return;
+  throw new CmdopError(
+    "MessageTooLarge",
+    `The content for ${shown(path)} has ${content.length} bytes; one request carries ${MAX_UNARY_CONTENT_BYTES} at most.`,
+    { next: "Write it as a stream: WriteStream, files.upload." },
+  );
 }

@@ -256,8 +256,8 @@ export class Jobs {
     return jobs.slice(-this.#limits.maxListedJobs).reverse();
   }
 
-  /** Ends every job that runs and waits for the ends. Starts nothing from then on. */
-  async shutdown(): Promise<void> {
+  /** Ends every job that runs and waits for the ends. Starts nothing from then on. `last`: what is to be done while nobody else can have the store yet. */
+  async shutdown(last: () => Promise<void> = async () => undefined): Promise<void> {
     this.#shuttingDown = true;
     clearInterval(this.#sweeper);
     const running = this.#table.list(undefined).filter(({ outcome }) => outcome === undefined);
@@ -266,7 +266,7 @@ export class Jobs {
     this.#heldPipes.closeAll();
     await this.#spawner.close();
     await this.#pipes.close();
-    this.#store?.close();
+    await last().finally(() => this.#store?.close());
   }
 
   #begin({ keyId, startsCanceled = false }: Requester, jobId: string, task: Task): Begun {

@@ -129,7 +129,10 @@ export function beginRun(core: LoopCore, run: PreparedRun, { journal, maxJobMs }
   return {
     pid: Promise.resolve(0),
     input: Promise.resolve(undefined),
-    outcome: conclude(),
+    outcome: conclude().catch((error): Outcome => {
+      const reason = `The agent failed while it waited for the end: ${events.withoutSecret(String(error))}`;
+      return { kind: "unknown", reason, durationMs: performance.now() - beganAt };
+    }),
     stop,
     signal: () => {
       throw new CmdopError("InvalidArgument", "An agent's run takes no signals.", { next: "Cancel it." });

@@ -16,6 +16,6 @@ export interface Caller {
    * have one). Empty means anywhere but the agent's own state.
    */
   readonly roots: readonly (readonly string[])[];
-  /** True where the call needs no approval because its job was canceled before: it may start nothing. */
+  /** True where the call needs no approval because its job was canceled, or started, before: it may start nothing. */
   readonly startsCanceled?: true;
 }

@@ -10,7 +10,7 @@ import {
 } from "@cmdop/proto";
 import { Client, credentials, Server, ServerCredentials } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { makeScratch, type Scratch } from "../files/test-support.ts";
+import { collected, makeScratch, type Scratch } from "../files/test-support.ts";
 import type { Caller } from "../policy/caller.ts";
 import { filesHandlers } from "./files.ts";
 
@@ -67,8 +67,10 @@ describe("Files", () => {
     expect(entry).toMatchObject({ name: "f", size: 5n, type: FileType.FILE, mode: 0o600 });
     const read = await client.read({ path: "~/d/f", offset: 1n, length: 3n });
     expect([Buffer.from(read.content).toString(), read.size]).toEqual(["ell", 5n]);
-    await client.copy({ source: "~/d", destination: "~/c", recursive: true });
-    await client.move({ source: "~/c/f", destination: "~/c/g" });
+    const copied = await collected(client.copy({ source: "~/d", destination: "~/c", recursive: true }));
+    expect(copied.at(-1)).toMatchObject({ entry: { name: "c" }, progress: { bytes: 5n, entries: 3n } });
+    const moved = await collected(client.move({ source: "~/c/f", destination: "~/c/g" }));
+    expect(moved.at(-1)).toMatchObject({ entry: { name: "g" }, progress: { bytes: 0n } });
     const { entries, nextPage } = await client.list({ path: "~/c", pageSize: 1 });
     expect([entries.map(({ name }) => name), nextPage !== ""]).toEqual([["e"], true]);
     const rest = await client.list({ path: "~/c", pageSize: 1, page: nextPage });

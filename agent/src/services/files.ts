@@ -1,7 +1,8 @@
-import { CmdopError, type Files, type FilesWriteStreamRequest, FileType, type Handlers } from "@cmdop/proto";
+import { CmdopError, type Files, type FilesWriteStreamRequest, type Handlers } from "@cmdop/proto";
+import { appendContent } from "../files/append.ts";
 import type { Boundary } from "../files/boundary.ts";
 import { copy } from "../files/copy.ts";
-import type { Entry, EntryType } from "../files/entry.ts";
+import { edit } from "../files/edit.ts";
 import { info } from "../files/info.ts";
 import { list } from "../files/list.ts";
 import { makeDirectory } from "../files/mkdir.ts";
@@ -10,9 +11,15 @@ import { expandPath } from "../files/path.ts";
 import { systemPinning } from "../files/pin.ts";
 import { readContent, streamContent } from "../files/read.ts";
 import { remove } from "../files/remove.ts";
+import { search } from "../files/search/search.ts";
+import type { Unfinished } from "../files/unfinished.ts";
 import { receiveContent, type UploadPiece } from "../files/upload.ts";
+import { walk } from "../files/walk.ts";
 import { writeContent } from "../files/write.ts";
 import type { Caller } from "../policy/caller.ts";
+import { batched } from "./batched.ts";
+import { reported } from "./copy-progress.ts";
+import { entryBytes, eventBytes, searchMessage, toMessage } from "./files-messages.ts";
 
 /** What the files service has to know of its machine. */
 export interface FilesOptions {
@@ -20,14 +27,18 @@ export interface FilesOptions {
   readonly stateDir: string;
   /** What `~` stands for: the home of the user that jobs run as. */
   readonly home: string;
+  /** Where it is written down what is being made. */
+  readonly unfinished?: Unfinished | undefined;
 }
 
 /** What a caller's operations may touch. */
 export function boundaries(options: FilesOptions): (caller: Caller) => Boundary {
+  const { unfinished } = options;
   return ({ roots }) => {
     // At each call, since a changed policy may let jobs run as another user.
     const home = expandPath(options.home, options.home);
-    return { home, stateDir: expandPath(options.stateDir, home), roots, pinning: systemPinning };
+    const stateDir = expandPath(options.stateDir, home);
+    return { home, stateDir, roots, pinning: systemPinning, unfinished };
   };
 }
 
@@ -40,26 +51,43 @@ export function filesHandlers(options: FilesOptions): Handlers<typeof Files, Cal
       const { entries, nextPage } = await list(boundaryOf(caller), path, options);
       return { entries: entries.map(toMessage), nextPage };
     },
+    async *walk({ path, ...options }, { caller, signal }) {
+      for await (const entries of batched(walk(boundaryOf(caller), path, options, signal), entryBytes)) {
+        yield { entries: entries.map(toMessage) };
+      }
+    },
+    async *search({ path, ...options }, { caller, signal }) {
+      const events = search(boundaryOf(caller), path, options, signal);
+      for await (const batch of batched(events, eventBytes)) yield searchMessage(batch);
+    },
     read: ({ path, ...range }, { caller }) => readContent(boundaryOf(caller), path, range),
     async write({ path, content, ...options }, { caller }) {
       return { entry: toMessage(await writeContent(boundaryOf(caller), path, content, options)) };
+    },
+    async append({ path, content, ...options }, { caller }) {
+      return { entry: toMessage(await appendContent(boundaryOf(caller), path, content, options)) };
+    },
+    async edit({ path, ...options }, { caller, signal }) {
+      const { entry, replacements } = await edit(boundaryOf(caller), path, options, signal);
+      return { entry: toMessage(entry), replacements };
     },
     async delete({ path, recursive }, { caller, signal }) {
       await remove(boundaryOf(caller), path, { recursive }, signal);
       return {};
     },
-    async copy({ source, destination, ...options }, { caller, signal }) {
-      return { entry: toMessage(await copy(boundaryOf(caller), source, destination, options, signal)) };
+    copy({ source, destination, ...options }, { caller, signal }) {
+      return reported((progress) => copy(boundaryOf(caller), source, destination, options, signal, progress));
     },
-    async move({ source, destination, overwrite }, { caller, signal }) {
-      const moved = await move(boundaryOf(caller), source, destination, { overwrite }, signal);
-      return { entry: toMessage(moved) };
+    move({ source, destination, overwrite }, { caller, signal }) {
+      return reported((progress) =>
+        move(boundaryOf(caller), source, destination, { overwrite }, signal, progress),
+      );
     },
     async mkdir({ path, ...options }, { caller }) {
       return { entry: toMessage(await makeDirectory(boundaryOf(caller), path, options)) };
     },
-    async info({ path }, { caller }) {
-      return { entry: toMessage(await info(boundaryOf(caller), path)) };
+    async info({ path, hash }, { caller, signal }) {
+      return { entry: toMessage(await info(boundaryOf(caller), path, { hash, signal })) };
     },
     async *readStream({ path, ...range }, { caller, signal }) {
       for await (const data of streamContent(boundaryOf(caller), path, range, signal)) yield { data };
@@ -70,17 +98,6 @@ export function filesHandlers(options: FilesOptions): Handlers<typeof Files, Cal
       return { entry: toMessage(await receiveContent(boundaryOf(caller), path, pieces, options)) };
     },
   };
-}
-
-const FILE_TYPES: Readonly<Record<EntryType, FileType>> = {
-  file: FileType.FILE,
-  directory: FileType.DIRECTORY,
-  symlink: FileType.SYMLINK,
-  other: FileType.OTHER,
-};
-
-function toMessage({ type, ...entry }: Entry) {
-  return { ...entry, type: FILE_TYPES[type] };
 }
 
 type Header = NonNullable<FilesWriteStreamRequest["header"]>;

@@ -2,7 +2,7 @@ import { chmod, chown, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/pr
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { checkPrivateDirectory } from "./private-files.ts";
+import { checkPrivateDirectory, makePrivateDirectory } from "./private-files.ts";
 
 let directory: string;
 beforeEach(async () => {
@@ -38,5 +38,11 @@ describe("promise 6: what is kept in the state directory is for its owner alone"
       code: "AccessDenied",
       next: expect.stringContaining("chown"),
     });
+  });
+
+  it.runIf(process.getuid?.() === 0)("refuses a directory of somebody else, who could empty it", async () => {
+    await makePrivateDirectory(directory);
+    await chown(directory, 65534, 65534);
+    await expect(makePrivateDirectory(directory)).rejects.toMatchObject({ code: "AccessDenied" });
   });
 });

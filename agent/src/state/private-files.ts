@@ -9,6 +9,14 @@ export async function makePrivateDirectory(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const found = await stat(directory);
   if (!found.isDirectory()) throw new CmdopError("NotADirectory", `${directory} is not a directory.`);
+  const self = process.getuid?.();
+  if (self !== undefined && found.uid !== self) {
+    throw new CmdopError(
+      "AccessDenied",
+      `${directory} belongs to user ${found.uid}, who could take the policy away; this process is user ${self}.`,
+      { next: "Run it as the user that it was set up for, or set CMDOP_HOME to a home of its own." },
+    );
+  }
   if ((found.mode & 0o077) !== 0) await chmod(directory, 0o700);
 }
 

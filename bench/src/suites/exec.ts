@@ -6,6 +6,7 @@ import { runCmdop } from "../../../e2e/support/cmdop-process.ts";
 import { NO_SSHD, Sshd } from "../peers/sshd.ts";
 import { callRate, latencies, percentile } from "../statistics.ts";
 import type { BenchContext, Row, Suite } from "../suite.ts";
+import { trustCost } from "./trust-cost.ts";
 
 /** A relayed exec may take at most this share of ssh's over a ControlMaster. */
 const EXEC_AIM = { atMost: 0.35 };
@@ -50,6 +51,9 @@ export const exec: Suite = {
       };
       rows.push(...(await measureDoor(door, theirs, context)));
     }
+
+    const relayed50 = rows.find(({ name }) => name === "exec true, relay, p50");
+    if (relayed50 !== undefined) rows.push(await trustCost(relayed50.ours, context));
 
     const { apiKey } = await cluster.createKey({ scopes: ["terminal"], machines: ["bench"] });
     context.progress("cold start of cmdop exec");

@@ -17,14 +17,15 @@ It gets SIGTERM (a session SIGHUP) and, after a grace, SIGKILL: its whole proces
     )
     .action(async (words: string[]) => {
       const { machine, id } = machineAnd(words, "cancel", "JOB");
-      const [{ CMDOPClient, describeEnd }, { findJobId }, { terminalOf }] = await Promise.all([
+      const [{ CMDOPClient, describeEnd }, { findJobId }, { terminalOf }, { printable }] = await Promise.all([
         import("@cmdop/sdk"),
         import("../find-job.ts"),
         import("../machine-terminal.ts"),
+        import("../printable.ts"),
       ]);
       await using client = CMDOPClient.fromProfile();
       const terminal = terminalOf(client, machine);
       const jobId = await findJobId(terminal, id);
-      process.stdout.write(`${jobId} ${describeEnd(await terminal.cancel(jobId))}\n`);
+      process.stdout.write(`${jobId} ${printable(describeEnd(await terminal.cancel(jobId)))}\n`);
     });
 }

@@ -3,6 +3,7 @@ import { failedWith } from "../exit.ts";
 import { EXIT_OURS, exitCodeOf } from "../exit-codes.ts";
 import { findJob } from "../find-job.ts";
 import { commandFor, terminalOf } from "../machine-terminal.ts";
+import { printable } from "../printable.ts";
 import { waitingMessage } from "../waiting-message.ts";
 import { terminalSize } from "./local-terminal.ts";
 import type { ViewStart } from "./session-output.ts";
@@ -81,7 +82,7 @@ function reportDeparture(departure: Departure, comeBack: string): number {
     return departure.exitCode;
   }
   const { end } = departure;
-  if (end.outcome !== "exited") process.stderr.write(`cmdop: the session ${describeEnd(end)}\n`);
+  if (end.outcome !== "exited") process.stderr.write(`cmdop: the session ${printable(describeEnd(end))}\n`);
   if (end.outcome === "unknown") process.stderr.write(`cmdop: to look again: ${comeBack}\n`);
   return exitCodeOf(end);
 }

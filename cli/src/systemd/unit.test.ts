@@ -46,6 +46,8 @@ describe("the unit", () => {
   it("quotes what systemd would read otherwise, and its home can be read back", () => {
     const text = unitText({ scope: "user", ...PARTS, main: "/a b/$x/main.ts" });
     expect(text).toContain('"/a b/$$x/main.ts"');
+    const odd = unitText({ scope: "user", ...PARTS, home: String.raw`/a%h"b\c` });
+    expect(odd).toContain(String.raw`Environment="CMDOP_HOME=/a%%h\"b\\c"`);
     fc.assert(
       fc.property(fc.string(), (tail) => {
         fc.pre(!/\p{Cc}/u.test(tail));

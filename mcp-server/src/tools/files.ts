@@ -142,7 +142,7 @@ const write = defineTool({
   handler: async (args, { client, over }) => {
     const content = bytesOf(args.content, args.encoding ?? "utf8");
     const entry = await pickMachine(client, args.machine).files.write(args.path, content, {
-      createParents: args.create_parents ?? false,
+      parents: args.create_parents ?? false,
       signal: over,
     });
     return changed(`wrote ${content.length} bytes to ${entry.path}`, entry);

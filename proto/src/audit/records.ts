@@ -124,7 +124,7 @@ export function readAuditRecord(body: Uint8Array, maker: "relay" | "machine"): A
 export function readAuditRecord(body: Uint8Array, maker: "relay" | "machine"): AnyAuditRecord | undefined {
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+    json = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body));
   } catch (thrown) {
     if (thrown instanceof SyntaxError || thrown instanceof TypeError) return undefined;
     throw thrown;

@@ -7,7 +7,7 @@ import { readUnverified, type StatementKind, signStatement, verifyStatement } fr
 /** Keys that one roster can revoke: with 64 relays they fit into MAX_ROSTER_BYTES. */
 export const MAX_REVOKED_KEYS = 10_000;
 
-const rosterSchema = z.strictObject({
+const rosterFields = z.strictObject({
   /** A roster replaces those with a lower seq, never the other way round. */
   seq: seqSchema,
   /** When it was signed; agents take it as a lower bound of the time. */
@@ -19,6 +19,12 @@ const rosterSchema = z.strictObject({
   /** Ids of keys that are revoked, for ever. */
   revoked: z.array(bytes32Schema).max(MAX_REVOKED_KEYS),
 });
+
+/** An owner that is revoked could do nothing: where all are, nobody could ever sign again. */
+const rosterSchema = rosterFields.refine(
+  ({ owners, revoked }) => !owners.some((owner) => revoked.includes(thumbprint(owner))),
+  { message: "a roster can't revoke its owners", path: ["revoked"] },
+);
 
 /** The owner's numbered statement of who may grant, where, and which keys no longer count. */
 export type Roster = z.infer<typeof rosterSchema>;

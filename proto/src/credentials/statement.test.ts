@@ -144,9 +144,10 @@ describe.each(kinds)("$type", ({ type, refusal, signed, verify }) => {
     }
   });
 
-  it("is refused with claims that are no object, no JSON, no UTF-8", async () => {
+  it("is refused with claims that are no object, no JSON, no UTF-8, or begin with a mark", async () => {
     const head = encode(header);
-    for (const payload of ["[]", "null", '"x"', "{", ""]) {
+    const marked = `\ufeff${Buffer.from((await signed).split(".")[1] ?? "", "base64url")}`;
+    for (const payload of ["[]", "null", '"x"', "{", "", marked]) {
       const input = `${head}.${Buffer.from(payload).toString("base64url")}`;
       await refused(`${input}.${sign(null, Buffer.from(input), owner.privateKey).toString("base64url")}`);
     }
@@ -240,6 +241,11 @@ describe("signing", () => {
     const input = `${header}.${bytes.toString("base64url")}`;
     const jws = `${input}.${sign(null, Buffer.from(input), owner.privateKey).toString("base64url")}`;
     await expect(verifyGrant(jws, [owner.publicKey])).rejects.toMatchObject({ code: "GrantRefused" });
+  });
+
+  it("a roster that revokes one of its owners is none: nobody could take that back", async () => {
+    const claims = { ...roster, owners: [owner.publicKey, stranger.publicKey], revoked: [stranger.id] };
+    await expect(signRoster(claims, owner)).rejects.toMatchObject({ code: "InvalidArgument" });
   });
 
   it("a roster at all of its limits still verifies", async () => {

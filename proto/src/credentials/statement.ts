@@ -125,7 +125,7 @@ function isCanonical(statement: string): boolean {
 function claimsOf<Claims>(kind: StatementKind<Claims>, payload: Uint8Array): Claims {
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload));
+    json = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(payload));
   } catch (thrown) {
     throw refused(kind, "its claims are not JSON", thrown);
   }

@@ -1,12 +1,14 @@
 import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import type {
-  Metadata,
-  Server,
-  ServerDuplexStream,
-  ServerReadableStream,
-  ServerUnaryCall,
-  ServerWritableStream,
-  sendUnaryData,
+import {
+  logVerbosity,
+  type Metadata,
+  type Server,
+  type ServerDuplexStream,
+  type ServerReadableStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+  setLogVerbosity,
 } from "@grpc/grpc-js";
 import { onAbort } from "../abort.ts";
 import { CmdopError } from "../errors/cmdop-error.ts";
@@ -43,6 +45,8 @@ export function serve<S extends Service, Caller>(
   admit: Admit<Caller>,
   handlers: Handlers<S, Caller>,
 ): void {
+  // What callers send would otherwise be written to stderr, byte for byte, where it is no proper header.
+  setLogVerbosity(logVerbosity.NONE);
   for (const method of service.methods) {
     const path = methodPath(service, method);
     const handler: unknown = Reflect.get(handlers, method.localName);

@@ -41,8 +41,12 @@ export async function started(
   });
   serve(server, Files, admit, {
     list: unused,
+    walk: unused,
+    search: unused,
     read: unused,
     write: unused,
+    append: unused,
+    edit: unused,
     delete: unused,
     copy: unused,
     move: unused,

@@ -8,6 +8,9 @@ import { Refusals } from "./refusals.ts";
 /** Ends that wait in memory for a disk that takes no more: those of all calls that can be open. 200 bytes each. */
 const MAX_WAITING_ENDS = MAX_CALLS;
 
+/** What records call an owner, whose key has no name. */
+const OWNER_NAME = "owner";
+
 /** Pause between two complaints about the same trouble, in milliseconds. */
 const COMPLAIN_INTERVAL_MS = 10_000;
 
@@ -45,7 +48,7 @@ export class CallRecorder implements Recorder {
       at: Date.now(),
       call: id,
       key: caller.keyId,
-      keyName: caller.grant?.claims.name ?? "",
+      keyName: caller.grant?.claims.name ?? OWNER_NAME,
       address,
       machine: machine?.id ?? null,
       machineName: machine?.name ?? "",

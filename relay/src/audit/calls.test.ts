@@ -62,7 +62,7 @@ describe("promise 8: every call leaves a record at the relay", () => {
     const { world, begun } = await house();
     await using _ = world;
     expect(begun("Roster/Put")).toEqual([
-      expect.objectContaining({ key: world.owner.id, keyName: "", machine: null, machineName: "" }),
+      expect.objectContaining({ key: world.owner.id, keyName: "owner", machine: null, machineName: "" }),
     ]);
   });
 

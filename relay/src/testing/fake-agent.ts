@@ -253,6 +253,12 @@ const files: Handlers<typeof Files, undefined> = {
   async list() {
     return { entries: [] };
   },
+  async *walk() {
+    yield { entries: [] };
+  },
+  async *search() {
+    yield { summary: {} };
+  },
   /** `/fail/N` fails with N characters, `/N` has N bytes. */
   async read({ path }) {
     const [, verb = "", size] = path.split("/");
@@ -262,14 +268,20 @@ const files: Handlers<typeof Files, undefined> = {
   async write({ path }) {
     return { entry: { path } };
   },
+  async append({ path }) {
+    return { entry: { path } };
+  },
+  async edit({ path }) {
+    return { entry: { path }, replacements: 1 };
+  },
   async delete() {
     return {};
   },
-  async copy() {
-    return {};
+  async *copy({ destination }) {
+    yield { entry: { path: destination } };
   },
-  async move() {
-    return {};
+  async *move({ destination }) {
+    yield { entry: { path: destination } };
   },
   async mkdir() {
     return {};

@@ -145,6 +145,14 @@ describe("promise 8: what was done to a chain is found", () => {
     expect(other.problems).toEqual([expect.stringContaining("does not begin as its id says")]);
   });
 
+  it("a beginning that is gone before anybody has verified it; what was verified may go", () => {
+    const stored = chained(["a", "b", "c", "d"]);
+    const beginningAt = (first: number): readonly string[] =>
+      check(stored.slice(first - 1), [markAt(stored, 2)], 9, first, stored[first - 2]?.hash).problems;
+    expect(beginningAt(4)).toEqual([expect.stringContaining("records 3 to 3 are gone")]);
+    expect([...beginningAt(3), ...beginningAt(2)]).toEqual([]);
+  });
+
   it("promise 9: lists only so many problems, and says how many more there are", () => {
     const stored = chained(Array.from({ length: 100 }, (_, index) => `record ${index}`));
     for (let at = 0; at < 100; at++) DEEDS.changed?.(stored, at);

@@ -81,10 +81,16 @@ export class ChainCheck {
     return true;
   }
 
-  /** Holds the end against the marks beyond it. To be called once, when all has been read. */
+  /** Holds the marks outside of what was read against it. To be called once, when all has been read. */
   finish(): void {
     if (this.first === 0) this.#hold(0, chainStart(this.#chain));
     for (const [seq, marks] of this.#marks) {
+      // What is kept is bounded; but what nobody has verified yet is not to go unsaid.
+      if (seq < this.first - 1) {
+        this.problem(
+          `The records ${seq + 1} to ${this.first - 1} are gone, and nobody has verified them: they were removed, or more came than is kept.`,
+        );
+      }
       if (seq <= this.last) continue;
       for (const { who } of marks) {
         this.problem(`${who} is at record ${seq}, but the chain ends at ${this.last}: its end was cut off.`);

@@ -25,9 +25,11 @@ export async function* queryRecords(
 ): AsyncGenerator<AuditEntry, void> {
   const service = relay.client(AuditService);
   const yielded = new Map<string, number>();
+  let wasConnected = false;
   for (let vain = 1; ; vain += 1) {
     try {
       const options: CallOptions = await relay.options(QUERY, { signal });
+      wasConnected = true;
       for await (const { chain, seq, body } of service.query(filter, options)) {
         const entry = auditEntry(chain?.id ?? "", chain?.machineId ?? "", Number(seq), body);
         if (entry.seq <= (yielded.get(entry.chain) ?? 0)) continue;
@@ -38,7 +40,7 @@ export async function* queryRecords(
       return;
     } catch (thrown) {
       const error = CmdopError.from(thrown);
-      const isLost = error.code === "LinkLost" || (vain > 1 && error.code === "RelayUnreachable");
+      const isLost = error.code === "LinkLost" || (wasConnected && error.code === "RelayUnreachable");
       if (!isLost || signal?.aborted || vain >= MAX_VAIN_ATTEMPTS) throw error;
       const { firstPauseMs, maxPauseMs } = relay.transport.reconnect;
       await sleep(Math.min(firstPauseMs * 2 ** vain, maxPauseMs), undefined, { signal }).catch(() => {

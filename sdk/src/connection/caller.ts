@@ -20,6 +20,8 @@ const FIRST_RETRY_PAUSE_MS = 50;
 /** What every call says about itself. */
 export interface InvokeOptions {
   readonly signal?: AbortSignal | undefined;
+  /** False for a call that may not be repeated although its method's others may: one with a condition. */
+  readonly repeatable?: boolean | undefined;
   /** Told when the call waits for a person. */
   readonly onWaiting?: OnWaiting | undefined;
 }
@@ -62,7 +64,7 @@ export class MachineCaller {
     tryOnce: (options: CallOptions) => Promise<T>,
     options: InvokeOptions = {},
   ): Promise<T> {
-    const retry = methodRule(path)?.retry;
+    const retry = options.repeatable === false ? "never" : methodRule(path)?.retry;
     for (let attempt = 1; ; attempt += 1) {
       const callOptions = await this.options(path, options);
       try {

@@ -1,5 +1,5 @@
-import { CmdopError, type FileEntry, FileType } from "@cmdop/proto";
-import type { FileInfo, FileKind } from "./types.ts";
+import { CmdopError, type FileEntry, type FilesSkipped, FilesSkipped_Reason, FileType } from "@cmdop/proto";
+import type { FileInfo, FileKind, SkippedPath } from "./types.ts";
 
 const KINDS: Readonly<Partial<Record<FileType, FileKind>>> = {
   [FileType.FILE]: "file",
@@ -10,7 +10,7 @@ const KINDS: Readonly<Partial<Record<FileType, FileKind>>> = {
 /** An entry of the wire as the SDK gives it. */
 export function fileInfo(entry: FileEntry | undefined): FileInfo {
   if (entry === undefined) throw new CmdopError("Internal", "The machine answered without the file's entry.");
-  const { name, path, type, size, mtimeMs, mode, uid, gid, linkTarget } = entry;
+  const { name, path, type, size, mtimeMs, mode, uid, gid, linkTarget, sha256, unread } = entry;
   return {
     name,
     path,
@@ -21,5 +21,18 @@ export function fileInfo(entry: FileEntry | undefined): FileInfo {
     uid,
     gid,
     ...(linkTarget === undefined ? {} : { linkTarget }),
+    ...(sha256 === undefined ? {} : { sha256: Buffer.from(sha256).toString("hex") }),
+    ...(unread === undefined ? {} : { unread: skippedPath(unread) }),
   };
+}
+
+const REASONS: Readonly<Partial<Record<FilesSkipped_Reason, SkippedPath["reason"]>>> = {
+  [FilesSkipped_Reason.BINARY]: "binary",
+  [FilesSkipped_Reason.TOO_LARGE]: "too_large",
+  [FilesSkipped_Reason.LONG_LINE]: "long_line",
+};
+
+/** What was passed over, as the SDK gives it. */
+export function skippedPath({ path, reason, message }: FilesSkipped): SkippedPath {
+  return { path, message, reason: REASONS[reason] ?? "unreadable" };
 }

@@ -1,26 +1,29 @@
-import {
-  type CallOptions,
-  CmdopError,
-  Files as FilesService,
-  MAX_UNARY_CONTENT_BYTES,
-  type ServiceClient,
-} from "@cmdop/proto";
+import { type CallOptions, CmdopError, Files as FilesService, type ServiceClient } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
+import { lastEntry } from "./copy-progress.ts";
 import { fileInfo } from "./file-info.ts";
+import { methodOf } from "./method-of.ts";
+import { searchTree, walkTree } from "./search.ts";
 import type {
   CopyOptions,
   DeleteOptions,
+  EditedFile,
+  EditOptions,
   FileContent,
   FileInfo,
   FileList,
+  InfoOptions,
   ListOptions,
   MkdirOptions,
   MoveOptions,
   ReadOptions,
+  SearchEvent,
+  SearchOptions,
   SignalOption,
+  WalkOptions,
   WriteOptions,
 } from "./types.ts";
-import { writeRequests } from "./write-requests.ts";
+import { bytesOf, hashBytes, writeFile } from "./write.ts";
 
 /** The most that `read` holds in memory; beyond it, readStream. */
 const MAX_READ_BYTES = 1024 * 1024 * 1024;
@@ -45,6 +48,20 @@ export class Files {
       options,
     );
     return { entries: entries.map(fileInfo), ...(nextPage === "" ? {} : { nextPage }) };
+  }
+
+  /**
+   * All that lies below a directory, as it is found: each directory before what
+   * lies in it, otherwise in no order. Links are told of and never followed.
+   * What can't be read is told by `unread` of its directory's entry.
+   */
+  walk(path: string, options: WalkOptions = {}): AsyncGenerator<FileInfo> {
+    return walkTree({ files: this.#files, caller: this.#caller }, path, options);
+  }
+
+  /** Searches a directory's tree, or one file, for names, for lines, or for lines in files with such names. */
+  search(path: string, options: SearchOptions): AsyncGenerator<SearchEvent> {
+    return searchTree({ files: this.#files, caller: this.#caller }, path, options);
   }
 
   /** A file's bytes, or a range of them. Files over 1 GiB: readStream. */
@@ -81,19 +98,27 @@ export class Files {
     for await (const { data } of this.#files.readStream({ path, ...range(options) }, call)) yield data;
   }
 
-  /** Replaces a file atomically: whoever reads it sees the old content or the new, never a part. */
-  async write(path: string, content: FileContent, options: WriteOptions = {}): Promise<FileInfo> {
-    const { mode, createParents = false } = options;
-    const header = { path, createParents, ...(mode === undefined ? {} : { mode }) };
-    const bytes = typeof content === "string" ? Buffer.from(content) : content;
-    if (bytes instanceof Uint8Array && bytes.length <= MAX_UNARY_CONTENT_BYTES) {
-      const request = { ...header, content: bytes };
-      const { entry } = await this.#invoke("Write", (call) => this.#files.write(request, call), options);
-      return fileInfo(entry);
-    }
-    const call = await this.#caller.options(methodOf("WriteStream"), options);
-    const { entry } = await this.#files.writeStream(writeRequests(header, bytes), call);
-    return fileInfo(entry);
+  /**
+   * Replaces a file atomically: whoever reads it sees the old content or the
+   * new, never a part. With `append` adds to its end instead. Where the reply
+   * to a conditional write is lost, OutcomeUnknown; others are sent again.
+   */
+  write(path: string, content: FileContent, options: WriteOptions = {}): Promise<FileInfo> {
+    return writeFile({ files: this.#files, caller: this.#caller }, path, content, options);
+  }
+
+  /** Replaces exact text in a file, atomically. Throws InvalidArgument, and changes nothing, where it does not match, or matches more than once without `all`. */
+  async edit(path: string, options: EditOptions): Promise<EditedFile> {
+    const { all = false, ifMatch } = options;
+    const request = {
+      path,
+      all,
+      old: bytesOf(options.old),
+      new: bytesOf(options.new),
+      ...(ifMatch === undefined ? {} : { ifMatch: hashBytes(ifMatch) }),
+    };
+    const answer = await this.#invoke("Edit", (call) => this.#files.edit(request, call), options);
+    return { ...fileInfo(answer.entry), replacements: answer.replacements };
   }
 
   /** Removes a file, a link itself, or with `recursive` a directory and all in it. */
@@ -102,19 +127,17 @@ export class Files {
     await this.#invoke("Delete", (call) => this.#files.delete(request, call), options);
   }
 
-  /** Copies on the machine; `destination` is the new path itself. */
-  async copy(source: string, destination: string, options: CopyOptions = {}): Promise<FileInfo> {
+  /** Copies on the machine; `destination` is the new path itself. The copy appears whole or not at all. */
+  copy(source: string, destination: string, options: CopyOptions = {}): Promise<FileInfo> {
     const { recursive = false, overwrite = false } = options;
     const request = { source, destination, recursive, overwrite };
-    const { entry } = await this.#invoke("Copy", (call) => this.#files.copy(request, call), options);
-    return fileInfo(entry);
+    return this.#invoke("Copy", (call) => lastEntry(this.#files.copy(request, call), options), options);
   }
 
   /** Moves or renames; `destination` is the new path itself. */
-  async move(source: string, destination: string, options: MoveOptions = {}): Promise<FileInfo> {
+  move(source: string, destination: string, options: MoveOptions = {}): Promise<FileInfo> {
     const request = { source, destination, overwrite: options.overwrite ?? false };
-    const { entry } = await this.#invoke("Move", (call) => this.#files.move(request, call), options);
-    return fileInfo(entry);
+    return this.#invoke("Move", (call) => lastEntry(this.#files.move(request, call), options), options);
   }
 
   /** Makes a directory; with `parents` also those above it, and one that exists is fine. */
@@ -126,8 +149,9 @@ export class Files {
   }
 
   /** Describes one path without following a link at its end. */
-  async info(path: string, options: SignalOption = {}): Promise<FileInfo> {
-    const { entry } = await this.#invoke("Info", (call) => this.#files.info({ path }, call), options);
+  async info(path: string, options: InfoOptions = {}): Promise<FileInfo> {
+    const request = { path, hash: options.hash ?? false };
+    const { entry } = await this.#invoke("Info", (call) => this.#files.info(request, call), options);
     return fileInfo(entry);
   }
 
@@ -138,10 +162,6 @@ export class Files {
   ): Promise<T> {
     return this.#caller.invoke(methodOf(method), tryOnce, { signal: options.signal });
   }
-}
-
-function methodOf(name: string): string {
-  return `/cmdop.v1.Files/${name}`;
 }
 
 function range({ offset = 0, length }: ReadOptions): { offset: bigint; length?: bigint } {

@@ -6,23 +6,35 @@ export interface WriteHeader {
   readonly path: string;
   readonly mode?: number;
   readonly createParents: boolean;
+  readonly ifMatch?: Uint8Array;
+  readonly ifAbsent?: boolean;
 }
 
-/** The messages of a write stream: header, pieces, and the finish without which nothing is committed. */
+/** The messages of a write stream: header, pieces, and the finish without which nothing is committed. `progress` is told when the finish may have gone out. */
 export async function* writeRequests(
   header: WriteHeader,
   content: Uint8Array | AsyncIterable<string | Uint8Array>,
+  progress: { finishing: boolean },
 ) {
   const hash = createHash("sha256");
   let size = 0;
   yield { header };
+  for await (const data of pieces(content, FILE_CHUNK_BYTES)) {
+    hash.update(data);
+    size += data.length;
+    yield { data };
+  }
+  progress.finishing = true;
+  yield { finish: { size: BigInt(size), sha256: hash.digest() } };
+}
+
+/** Content in pieces of `maxBytes` at most. */
+export async function* pieces(
+  content: Uint8Array | AsyncIterable<string | Uint8Array>,
+  maxBytes: number,
+): AsyncGenerator<Uint8Array> {
   for await (const piece of content instanceof Uint8Array ? [content] : content) {
     const bytes = typeof piece === "string" ? Buffer.from(piece) : piece;
-    hash.update(bytes);
-    size += bytes.length;
-    for (let from = 0; from < bytes.length; from += FILE_CHUNK_BYTES) {
-      yield { data: bytes.subarray(from, from + FILE_CHUNK_BYTES) };
-    }
+    for (let from = 0; from < bytes.length; from += maxBytes) yield bytes.subarray(from, from + maxBytes);
   }
-  yield { finish: { size: BigInt(size), sha256: hash.digest() } };
 }

@@ -20,6 +20,13 @@ export const RECONNECT_WINDOW_MS = 60_000;
 /** A stream that lived this long, in milliseconds, ends an outage; one that only says `started` and breaks again does not. */
 const STEADY_AFTER_MS = 5_000;
 
+/**
+ * How long a job's end waits for the proper end of its stream, in milliseconds:
+ * it comes right behind, and whoever left before it would be recorded as having
+ * canceled the call.
+ */
+const LAST_WORDS_MS = 1_000;
+
 /** What refuses a Start that may be a second attempt, and yet says that the first did nothing either. */
 const NEVER_RAN: ReadonlySet<ErrorCode> = new Set(["JobConflict", "ApprovalRefused"]);
 
@@ -96,6 +103,8 @@ export async function* follow(
   let isAnnounced = false;
   let isUp = true;
   let lostAtMs: number | undefined;
+  let end: JobEvent | undefined;
+  let lastWords: NodeJS.Timeout | undefined;
 
   try {
     while (!leave.aborted) {
@@ -119,12 +128,18 @@ export async function* follow(
             pauses.reset();
           }
           if (event.kind.case === "dropped") after = event.offset + event.kind.value.bytes;
+          if (event.kind.case === "ended") {
+            end = event;
+            lastWords = setTimeout(() => over.abort(), LAST_WORDS_MS);
+            continue;
+          }
           if (event.kind.case !== "started" || !isAnnounced) yield event;
           if (event.kind.case === "started") isAnnounced = true;
-          if (event.kind.case === "ended") return;
         }
+        if (end !== undefined) break;
         throw new CmdopError("LinkLost", "The stream ended before the job did.");
       } catch (thrown) {
+        if (end !== undefined) break;
         if (leave.aborted) return;
         if (closed.aborted) throw wasOpened ? closedMeanwhile(jobId) : clientClosed();
         const error = CmdopError.from(thrown);
@@ -149,7 +164,9 @@ export async function* follow(
         await pauses.wait(over.signal);
       }
     }
+    if (end !== undefined) yield end;
   } finally {
+    clearTimeout(lastWords);
     for (const stop of stopListening) stop();
   }
 }

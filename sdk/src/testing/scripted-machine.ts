@@ -1,7 +1,17 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import { Channel, CmdopError, Exec, type Handlers, Jobs, OutcomeKind, Sessions, serve } from "@cmdop/proto";
+import {
+  Channel,
+  CmdopError,
+  Exec,
+  Files,
+  type Handlers,
+  Jobs,
+  OutcomeKind,
+  Sessions,
+  serve,
+} from "@cmdop/proto";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { MachineCaller } from "../connection/caller.ts";
 import { localTransport, type Transport } from "../connection/transport.ts";
@@ -22,7 +32,10 @@ const unused = (): never => {
 };
 
 /** Starts one; pauses between reconnects are short. */
-export async function scriptedMachine(script: Script): Promise<ScriptedMachine> {
+export async function scriptedMachine(
+  script: Script,
+  files: Partial<Handlers<typeof Files, null>> = {},
+): Promise<ScriptedMachine> {
   const directory = await mkdtemp(path.join(os.tmpdir(), "cmdop-sdk-"));
   const socketPath = path.join(directory, "socket");
   const server = new Server();
@@ -36,6 +49,12 @@ export async function scriptedMachine(script: Script): Promise<ScriptedMachine> 
     screen: unused,
     history: unused,
     ...script,
+  });
+  serve(server, Files, admit, {
+    ...{ list: unused, walk: unused, search: unused, read: unused, readStream: unused, info: unused },
+    ...{ write: unused, writeStream: unused, append: unused, edit: unused, mkdir: unused },
+    ...{ copy: unused, move: unused, delete: unused },
+    ...files,
   });
   await new Promise<void>((resolve, reject) => {
     server.bindAsync(`unix:${socketPath}`, ServerCredentials.createInsecure(), (error) =>

@@ -1,4 +1,4 @@
-import { chmod, chown, mkdtemp, realpath, rm, stat } from "node:fs/promises";
+import { chmod, chown, mkdtemp, readFile, realpath, rm, stat } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -50,6 +50,22 @@ describe.runIf(ROOT)("jobs of another user", () => {
     expect([names, cwd]).toEqual([`${user.home} nobody nobody`, user.home]);
     expect(root).toMatch(/denied/);
     expect(hidden).toBe("0");
+  });
+
+  test("have all groups of that user, as the system says", async () => {
+    // Somebody with more than one, where there is such a user; nobody has one.
+    const members = (await readFile("/etc/group", "utf8"))
+      .split("\n")
+      .flatMap((line) => line.split(":")[3]?.split(",")[0] || []);
+    const name = members.find((member) => member !== "root") ?? "nobody";
+    const jobs = newJobs({ spawner: false });
+    jobs.govern({ user: { ...(await findUser(name)), home: "/" } });
+    const { stdout } = await run(jobs, shell(`id -G; id -G ${name}`));
+    const [own, expected] = stdout
+      .toString()
+      .split("\n")
+      .map((line) => line.split(" ").sort().join(" "));
+    expect(own).toBe(expected);
   });
 
   test("what a caller sets comes to the program and to nothing that is still root", async () => {

@@ -19,7 +19,7 @@ export function registerPolicyExplain(policy: Command): void {
     .argument("<key>", "name or id of the key; local for a caller of this machine's own socket")
     .argument("<method>", "as Files/Read or Exec/Start")
     .argument("[paths...]", "the paths that the call would name")
-    .option("--machine <machine>", "name or id of the machine; CMDOP_MACHINE unless given")
+    .option("--machine <machine>", "name or id of the machine; CMDOP_MACHINE, or the only one, unless given")
     .option("--relay <id@host:port>", "the relay, as it printed itself; remembered")
     .option("--json", "print one line of JSON")
     .addHelpText(
@@ -43,9 +43,6 @@ whatever the machine would say.`,
       ]);
       const isLocal = key === LOCAL;
       const machine = options.machine ?? (process.env.CMDOP_MACHINE || undefined);
-      if (!isLocal && machine === undefined) {
-        throw usageError("it is not said which machine is asked.", "Say --machine NAME.");
-      }
       await using client = isLocal ? CMDOPClient.local() : await operatorClient(options.relay);
       const grant = isLocal ? undefined : (await client.keys.show(key)).grant;
       const asked = isLocal || machine === undefined ? client : client.machine(machine);

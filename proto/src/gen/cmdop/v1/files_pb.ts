@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file cmdop/v1/files.proto.
  */
 export const file_cmdop_v1_files: GenFile = /*@__PURE__*/
-  fileDesc("ChRjbWRvcC92MS9maWxlcy5wcm90bxIIY21kb3AudjEi3wEKCUZpbGVFbnRyeRIMCgRuYW1lGAEgASgJEgwKBHBhdGgYAiABKAkSIAoEdHlwZRgDIAEoDjISLmNtZG9wLnYxLkZpbGVUeXBlEgwKBHNpemUYBCABKAQSEAoIbXRpbWVfbXMYBSABKAESDAoEbW9kZRgGIAEoDRILCgN1aWQYByABKA0SCwoDZ2lkGAggASgNEhgKC2xpbmtfdGFyZ2V0GAkgASgJSACIAQESFQoIcmF3X25hbWUYCiABKAxIAYgBAUIOCgxfbGlua190YXJnZXRCCwoJX3Jhd19uYW1lIlkKEEZpbGVzTGlzdFJlcXVlc3QSDAoEcGF0aBgBIAEoCRIRCglwYWdlX3NpemUYAiABKA0SDAoEcGFnZRgDIAEoCRIWCg5pbmNsdWRlX2hpZGRlbhgEIAEoCCJMChFGaWxlc0xpc3RSZXNwb25zZRIkCgdlbnRyaWVzGAEgAygLMhMuY21kb3AudjEuRmlsZUVudHJ5EhEKCW5leHRfcGFnZRgCIAEoCSJQChBGaWxlc1JlYWRSZXF1ZXN0EgwKBHBhdGgYASABKAkSDgoGb2Zmc2V0GAIgASgEEhMKBmxlbmd0aBgDIAEoBEgAiAEBQgkKB19sZW5ndGgiMgoRRmlsZXNSZWFkUmVzcG9uc2USDwoHY29udGVudBgBIAEoDBIMCgRzaXplGAIgASgEImYKEUZpbGVzV3JpdGVSZXF1ZXN0EgwKBHBhdGgYASABKAkSDwoHY29udGVudBgCIAEoDBIRCgRtb2RlGAMgASgNSACIAQESFgoOY3JlYXRlX3BhcmVudHMYBCABKAhCBwoFX21vZGUiOAoSRmlsZXNXcml0ZVJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5IjUKEkZpbGVzRGVsZXRlUmVxdWVzdBIMCgRwYXRoGAEgASgJEhEKCXJlY3Vyc2l2ZRgCIAEoCCIVChNGaWxlc0RlbGV0ZVJlc3BvbnNlIl0KEEZpbGVzQ29weVJlcXVlc3QSDgoGc291cmNlGAEgASgJEhMKC2Rlc3RpbmF0aW9uGAIgASgJEhEKCXJlY3Vyc2l2ZRgDIAEoCBIRCglvdmVyd3JpdGUYBCABKAgiNwoRRmlsZXNDb3B5UmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkiSgoQRmlsZXNNb3ZlUmVxdWVzdBIOCgZzb3VyY2UYASABKAkSEwoLZGVzdGluYXRpb24YAiABKAkSEQoJb3ZlcndyaXRlGAMgASgIIjcKEUZpbGVzTW92ZVJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5Ik4KEUZpbGVzTWtkaXJSZXF1ZXN0EgwKBHBhdGgYASABKAkSDwoHcGFyZW50cxgCIAEoCBIRCgRtb2RlGAMgASgNSACIAQFCBwoFX21vZGUiOAoSRmlsZXNNa2RpclJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5IiAKEEZpbGVzSW5mb1JlcXVlc3QSDAoEcGF0aBgBIAEoCSI3ChFGaWxlc0luZm9SZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSJWChZGaWxlc1JlYWRTdHJlYW1SZXF1ZXN0EgwKBHBhdGgYASABKAkSDgoGb2Zmc2V0GAIgASgEEhMKBmxlbmd0aBgDIAEoBEgAiAEBQgkKB19sZW5ndGgiJwoXRmlsZXNSZWFkU3RyZWFtUmVzcG9uc2USDAoEZGF0YRgBIAEoDCKPAgoXRmlsZXNXcml0ZVN0cmVhbVJlcXVlc3QSOAoGaGVhZGVyGAEgASgLMiguY21kb3AudjEuRmlsZXNXcml0ZVN0cmVhbVJlcXVlc3QuSGVhZGVyEgwKBGRhdGEYAiABKAwSOAoGZmluaXNoGAMgASgLMiguY21kb3AudjEuRmlsZXNXcml0ZVN0cmVhbVJlcXVlc3QuRmluaXNoGkoKBkhlYWRlchIMCgRwYXRoGAEgASgJEhEKBG1vZGUYAiABKA1IAIgBARIWCg5jcmVhdGVfcGFyZW50cxgDIAEoCEIHCgVfbW9kZRomCgZGaW5pc2gSDAoEc2l6ZRgBIAEoBBIOCgZzaGEyNTYYAiABKAwiPgoYRmlsZXNXcml0ZVN0cmVhbVJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5Kn4KCEZpbGVUeXBlEhkKFUZJTEVfVFlQRV9VTlNQRUNJRklFRBAAEhIKDkZJTEVfVFlQRV9GSUxFEAESFwoTRklMRV9UWVBFX0RJUkVDVE9SWRACEhUKEUZJTEVfVFlQRV9TWU1MSU5LEAMSEwoPRklMRV9UWVBFX09USEVSEAQyyAUKBUZpbGVzEj8KBExpc3QSGi5jbWRvcC52MS5GaWxlc0xpc3RSZXF1ZXN0GhsuY21kb3AudjEuRmlsZXNMaXN0UmVzcG9uc2USPwoEUmVhZBIaLmNtZG9wLnYxLkZpbGVzUmVhZFJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc1JlYWRSZXNwb25zZRJCCgVXcml0ZRIbLmNtZG9wLnYxLkZpbGVzV3JpdGVSZXF1ZXN0GhwuY21kb3AudjEuRmlsZXNXcml0ZVJlc3BvbnNlEkUKBkRlbGV0ZRIcLmNtZG9wLnYxLkZpbGVzRGVsZXRlUmVxdWVzdBodLmNtZG9wLnYxLkZpbGVzRGVsZXRlUmVzcG9uc2USPwoEQ29weRIaLmNtZG9wLnYxLkZpbGVzQ29weVJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc0NvcHlSZXNwb25zZRI/CgRNb3ZlEhouY21kb3AudjEuRmlsZXNNb3ZlUmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzTW92ZVJlc3BvbnNlEkIKBU1rZGlyEhsuY21kb3AudjEuRmlsZXNNa2RpclJlcXVlc3QaHC5jbWRvcC52MS5GaWxlc01rZGlyUmVzcG9uc2USPwoESW5mbxIaLmNtZG9wLnYxLkZpbGVzSW5mb1JlcXVlc3QaGy5jbWRvcC52MS5GaWxlc0luZm9SZXNwb25zZRJTCgpSZWFkU3RyZWFtEiAuY21kb3AudjEuRmlsZXNSZWFkU3RyZWFtUmVxdWVzdBohLmNtZG9wLnYxLkZpbGVzUmVhZFN0cmVhbVJlc3BvbnNlMAESVgoLV3JpdGVTdHJlYW0SIS5jbWRvcC52MS5GaWxlc1dyaXRlU3RyZWFtUmVxdWVzdBoiLmNtZG9wLnYxLkZpbGVzV3JpdGVTdHJlYW1SZXNwb25zZSgBYgZwcm90bzM");
+  fileDesc("ChRjbWRvcC92MS9maWxlcy5wcm90bxIIY21kb3AudjEitwIKCUZpbGVFbnRyeRIMCgRuYW1lGAEgASgJEgwKBHBhdGgYAiABKAkSIAoEdHlwZRgDIAEoDjISLmNtZG9wLnYxLkZpbGVUeXBlEgwKBHNpemUYBCABKAQSEAoIbXRpbWVfbXMYBSABKAESDAoEbW9kZRgGIAEoDRILCgN1aWQYByABKA0SCwoDZ2lkGAggASgNEhgKC2xpbmtfdGFyZ2V0GAkgASgJSACIAQESFQoIcmF3X25hbWUYCiABKAxIAYgBARITCgZzaGEyNTYYCyABKAxIAogBARIrCgZ1bnJlYWQYDCABKAsyFi5jbWRvcC52MS5GaWxlc1NraXBwZWRIA4gBAUIOCgxfbGlua190YXJnZXRCCwoJX3Jhd19uYW1lQgkKB19zaGEyNTZCCQoHX3VucmVhZCLUAQoMRmlsZXNTa2lwcGVkEgwKBHBhdGgYASABKAkSLQoGcmVhc29uGAIgASgOMh0uY21kb3AudjEuRmlsZXNTa2lwcGVkLlJlYXNvbhIPCgdtZXNzYWdlGAMgASgJInYKBlJlYXNvbhIWChJSRUFTT05fVU5TUEVDSUZJRUQQABIVChFSRUFTT05fVU5SRUFEQUJMRRABEhEKDVJFQVNPTl9CSU5BUlkQAhIUChBSRUFTT05fVE9PX0xBUkdFEAMSFAoQUkVBU09OX0xPTkdfTElORRAEIlkKEEZpbGVzTGlzdFJlcXVlc3QSDAoEcGF0aBgBIAEoCRIRCglwYWdlX3NpemUYAiABKA0SDAoEcGFnZRgDIAEoCRIWCg5pbmNsdWRlX2hpZGRlbhgEIAEoCCJMChFGaWxlc0xpc3RSZXNwb25zZRIkCgdlbnRyaWVzGAEgAygLMhMuY21kb3AudjEuRmlsZUVudHJ5EhEKCW5leHRfcGFnZRgCIAEoCSJrChBGaWxlc1dhbGtSZXF1ZXN0EgwKBHBhdGgYASABKAkSEQoJbWF4X2RlcHRoGAIgASgNEg0KBW5hbWVzGAMgAygJEg8KB2V4Y2x1ZGUYBCADKAkSFgoOaW5jbHVkZV9oaWRkZW4YBSABKAgiOQoRRmlsZXNXYWxrUmVzcG9uc2USJAoHZW50cmllcxgBIAMoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSLiAQoSRmlsZXNTZWFyY2hSZXF1ZXN0EgwKBHBhdGgYASABKAkSEQoJbWF4X2RlcHRoGAIgASgNEg0KBW5hbWVzGAMgAygJEg8KB2V4Y2x1ZGUYBCADKAkSFgoOaW5jbHVkZV9oaWRkZW4YBSABKAgSFAoHY29udGVudBgGIAEoCUgAiAEBEg0KBWZsYWdzGAcgASgJEhUKDWNvbnRleHRfbGluZXMYCCABKA0SEwoLbWF4X3Jlc3VsdHMYCSABKA0SFgoObWF4X2ZpbGVfYnl0ZXMYCiABKARCCgoIX2NvbnRlbnQiywEKE0ZpbGVzU2VhcmNoUmVzcG9uc2USJAoHZW50cmllcxgBIAMoCzITLmNtZG9wLnYxLkZpbGVFbnRyeRIlCgdtYXRjaGVzGAIgAygLMhQuY21kb3AudjEuRmlsZXNNYXRjaBInCgdza2lwcGVkGAMgAygLMhYuY21kb3AudjEuRmlsZXNTa2lwcGVkEjIKB3N1bW1hcnkYBCABKAsyHC5jbWRvcC52MS5GaWxlc1NlYXJjaFN1bW1hcnlIAIgBAUIKCghfc3VtbWFyeSKJAQoKRmlsZXNNYXRjaBIMCgRwYXRoGAEgASgJEgwKBGxpbmUYAiABKAQSDgoGY29sdW1uGAMgASgNEg4KBmxlbmd0aBgEIAEoDRIMCgR0ZXh0GAUgASgJEhIKCnRleHRfc3RhcnQYBiABKA0SDgoGYmVmb3JlGAcgAygJEg0KBWFmdGVyGAggAygJIkUKEkZpbGVzU2VhcmNoU3VtbWFyeRINCgVmaWxlcxgBIAEoBBIPCgdyZXN1bHRzGAIgASgEEg8KB2xpbWl0ZWQYAyABKAgiUAoQRmlsZXNSZWFkUmVxdWVzdBIMCgRwYXRoGAEgASgJEg4KBm9mZnNldBgCIAEoBBITCgZsZW5ndGgYAyABKARIAIgBAUIJCgdfbGVuZ3RoIjIKEUZpbGVzUmVhZFJlc3BvbnNlEg8KB2NvbnRlbnQYASABKAwSDAoEc2l6ZRgCIAEoBCKdAQoRRmlsZXNXcml0ZVJlcXVlc3QSDAoEcGF0aBgBIAEoCRIPCgdjb250ZW50GAIgASgMEhEKBG1vZGUYAyABKA1IAIgBARIWCg5jcmVhdGVfcGFyZW50cxgEIAEoCBIVCghpZl9tYXRjaBgFIAEoDEgBiAEBEhEKCWlmX2Fic2VudBgGIAEoCEIHCgVfbW9kZUILCglfaWZfbWF0Y2giOAoSRmlsZXNXcml0ZVJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5IokBChJGaWxlc0FwcGVuZFJlcXVlc3QSDAoEcGF0aBgBIAEoCRIPCgdjb250ZW50GAIgASgMEhQKB2lmX3NpemUYAyABKARIAIgBARIRCgRtb2RlGAQgASgNSAGIAQESFgoOY3JlYXRlX3BhcmVudHMYBSABKAhCCgoIX2lmX3NpemVCBwoFX21vZGUiOQoTRmlsZXNBcHBlbmRSZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSJrChBGaWxlc0VkaXRSZXF1ZXN0EgwKBHBhdGgYASABKAkSCwoDb2xkGAIgASgMEgsKA25ldxgDIAEoDBILCgNhbGwYBCABKAgSFQoIaWZfbWF0Y2gYBSABKAxIAIgBAUILCglfaWZfbWF0Y2giTQoRRmlsZXNFZGl0UmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkSFAoMcmVwbGFjZW1lbnRzGAIgASgNIjUKEkZpbGVzRGVsZXRlUmVxdWVzdBIMCgRwYXRoGAEgASgJEhEKCXJlY3Vyc2l2ZRgCIAEoCCIVChNGaWxlc0RlbGV0ZVJlc3BvbnNlIl0KEEZpbGVzQ29weVJlcXVlc3QSDgoGc291cmNlGAEgASgJEhMKC2Rlc3RpbmF0aW9uGAIgASgJEhEKCXJlY3Vyc2l2ZRgDIAEoCBIRCglvdmVyd3JpdGUYBCABKAgiYgoRRmlsZXNDb3B5UmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkSKQoIcHJvZ3Jlc3MYAiABKAsyFy5jbWRvcC52MS5GaWxlc1Byb2dyZXNzIi8KDUZpbGVzUHJvZ3Jlc3MSDQoFYnl0ZXMYASABKAQSDwoHZW50cmllcxgCIAEoBCJKChBGaWxlc01vdmVSZXF1ZXN0Eg4KBnNvdXJjZRgBIAEoCRITCgtkZXN0aW5hdGlvbhgCIAEoCRIRCglvdmVyd3JpdGUYAyABKAgiYgoRRmlsZXNNb3ZlUmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkSKQoIcHJvZ3Jlc3MYAiABKAsyFy5jbWRvcC52MS5GaWxlc1Byb2dyZXNzIk4KEUZpbGVzTWtkaXJSZXF1ZXN0EgwKBHBhdGgYASABKAkSDwoHcGFyZW50cxgCIAEoCBIRCgRtb2RlGAMgASgNSACIAQFCBwoFX21vZGUiOAoSRmlsZXNNa2RpclJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5Ii4KEEZpbGVzSW5mb1JlcXVlc3QSDAoEcGF0aBgBIAEoCRIMCgRoYXNoGAIgASgIIjcKEUZpbGVzSW5mb1Jlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5IlYKFkZpbGVzUmVhZFN0cmVhbVJlcXVlc3QSDAoEcGF0aBgBIAEoCRIOCgZvZmZzZXQYAiABKAQSEwoGbGVuZ3RoGAMgASgESACIAQFCCQoHX2xlbmd0aCInChdGaWxlc1JlYWRTdHJlYW1SZXNwb25zZRIMCgRkYXRhGAEgASgMIscCChdGaWxlc1dyaXRlU3RyZWFtUmVxdWVzdBI4CgZoZWFkZXIYASABKAsyKC5jbWRvcC52MS5GaWxlc1dyaXRlU3RyZWFtUmVxdWVzdC5IZWFkZXISDAoEZGF0YRgCIAEoDBI4CgZmaW5pc2gYAyABKAsyKC5jbWRvcC52MS5GaWxlc1dyaXRlU3RyZWFtUmVxdWVzdC5GaW5pc2gagQEKBkhlYWRlchIMCgRwYXRoGAEgASgJEhEKBG1vZGUYAiABKA1IAIgBARIWCg5jcmVhdGVfcGFyZW50cxgDIAEoCBIVCghpZl9tYXRjaBgEIAEoDEgBiAEBEhEKCWlmX2Fic2VudBgFIAEoCEIHCgVfbW9kZUILCglfaWZfbWF0Y2gaJgoGRmluaXNoEgwKBHNpemUYASABKAQSDgoGc2hhMjU2GAIgASgMIj4KGEZpbGVzV3JpdGVTdHJlYW1SZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSp+CghGaWxlVHlwZRIZChVGSUxFX1RZUEVfVU5TUEVDSUZJRUQQABISCg5GSUxFX1RZUEVfRklMRRABEhcKE0ZJTEVfVFlQRV9ESVJFQ1RPUlkQAhIVChFGSUxFX1RZUEVfU1lNTElOSxADEhMKD0ZJTEVfVFlQRV9PVEhFUhAEMuAHCgVGaWxlcxI/CgRMaXN0EhouY21kb3AudjEuRmlsZXNMaXN0UmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzTGlzdFJlc3BvbnNlEkEKBFdhbGsSGi5jbWRvcC52MS5GaWxlc1dhbGtSZXF1ZXN0GhsuY21kb3AudjEuRmlsZXNXYWxrUmVzcG9uc2UwARJHCgZTZWFyY2gSHC5jbWRvcC52MS5GaWxlc1NlYXJjaFJlcXVlc3QaHS5jbWRvcC52MS5GaWxlc1NlYXJjaFJlc3BvbnNlMAESPwoEUmVhZBIaLmNtZG9wLnYxLkZpbGVzUmVhZFJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc1JlYWRSZXNwb25zZRJCCgVXcml0ZRIbLmNtZG9wLnYxLkZpbGVzV3JpdGVSZXF1ZXN0GhwuY21kb3AudjEuRmlsZXNXcml0ZVJlc3BvbnNlEkUKBkFwcGVuZBIcLmNtZG9wLnYxLkZpbGVzQXBwZW5kUmVxdWVzdBodLmNtZG9wLnYxLkZpbGVzQXBwZW5kUmVzcG9uc2USPwoERWRpdBIaLmNtZG9wLnYxLkZpbGVzRWRpdFJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc0VkaXRSZXNwb25zZRJFCgZEZWxldGUSHC5jbWRvcC52MS5GaWxlc0RlbGV0ZVJlcXVlc3QaHS5jbWRvcC52MS5GaWxlc0RlbGV0ZVJlc3BvbnNlEkEKBENvcHkSGi5jbWRvcC52MS5GaWxlc0NvcHlSZXF1ZXN0GhsuY21kb3AudjEuRmlsZXNDb3B5UmVzcG9uc2UwARJBCgRNb3ZlEhouY21kb3AudjEuRmlsZXNNb3ZlUmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzTW92ZVJlc3BvbnNlMAESQgoFTWtkaXISGy5jbWRvcC52MS5GaWxlc01rZGlyUmVxdWVzdBocLmNtZG9wLnYxLkZpbGVzTWtkaXJSZXNwb25zZRI/CgRJbmZvEhouY21kb3AudjEuRmlsZXNJbmZvUmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzSW5mb1Jlc3BvbnNlElMKClJlYWRTdHJlYW0SIC5jbWRvcC52MS5GaWxlc1JlYWRTdHJlYW1SZXF1ZXN0GiEuY21kb3AudjEuRmlsZXNSZWFkU3RyZWFtUmVzcG9uc2UwARJWCgtXcml0ZVN0cmVhbRIhLmNtZG9wLnYxLkZpbGVzV3JpdGVTdHJlYW1SZXF1ZXN0GiIuY21kb3AudjEuRmlsZXNXcml0ZVN0cmVhbVJlc3BvbnNlKAFiBnByb3RvMw");
 
 /**
  * One file, directory or link.
@@ -89,6 +89,20 @@ export type FileEntry = Message<"cmdop.v1.FileEntry"> & {
    * @generated from field: optional bytes raw_name = 10;
    */
   rawName?: Uint8Array | undefined;
+
+  /**
+   * SHA-256 of the content, 32 bytes, where it was asked for or is known from writing it.
+   *
+   * @generated from field: optional bytes sha256 = 11;
+   */
+  sha256?: Uint8Array | undefined;
+
+  /**
+   * Of a directory in a walk: why (all or some of) what lies in it is missing.
+   *
+   * @generated from field: optional cmdop.v1.FilesSkipped unread = 12;
+   */
+  unread?: FilesSkipped | undefined;
 };
 
 /**
@@ -97,6 +111,96 @@ export type FileEntry = Message<"cmdop.v1.FileEntry"> & {
  */
 export const FileEntrySchema: GenMessage<FileEntry> = /*@__PURE__*/
   messageDesc(file_cmdop_v1_files, 0);
+
+/**
+ * Something that was passed over.
+ *
+ * @generated from message cmdop.v1.FilesSkipped
+ */
+export type FilesSkipped = Message<"cmdop.v1.FilesSkipped"> & {
+  /**
+   * Its path.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * Why.
+   *
+   * @generated from field: cmdop.v1.FilesSkipped.Reason reason = 2;
+   */
+  reason: FilesSkipped_Reason;
+
+  /**
+   * Why, in words.
+   *
+   * @generated from field: string message = 3;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message cmdop.v1.FilesSkipped.
+ * Use `create(FilesSkippedSchema)` to create a new message.
+ */
+export const FilesSkippedSchema: GenMessage<FilesSkipped> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 1);
+
+/**
+ * Why something was passed over.
+ *
+ * @generated from enum cmdop.v1.FilesSkipped.Reason
+ */
+export const FilesSkipped_Reason = {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: REASON_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It could not be read, or may not be.
+   *
+   * @generated from enum value: REASON_UNREADABLE = 1;
+   */
+  UNREADABLE: 1,
+
+  /**
+   * It has a NUL byte, so it is no text.
+   *
+   * @generated from enum value: REASON_BINARY = 2;
+   */
+  BINARY: 2,
+
+  /**
+   * It is larger than the search was to look into.
+   *
+   * @generated from enum value: REASON_TOO_LARGE = 3;
+   */
+  TOO_LARGE: 3,
+
+  /**
+   * A line over 1 MiB: only its beginning was looked at.
+   *
+   * @generated from enum value: REASON_LONG_LINE = 4;
+   */
+  LONG_LINE: 4,
+} as const;
+
+/**
+ * Why something was passed over.
+ *
+ * @generated from enum cmdop.v1.FilesSkipped.Reason
+ */
+export type FilesSkipped_Reason = (typeof FilesSkipped_Reason)[keyof typeof FilesSkipped_Reason] | UnknownEnum;
+
+/**
+ * Describes the enum cmdop.v1.FilesSkipped.Reason.
+ */
+export const FilesSkipped_ReasonSchema: GenEnum<FilesSkipped_Reason> = /*@__PURE__*/
+  enumDesc(file_cmdop_v1_files, 1, 0);
 
 /**
  * Which directory to list.
@@ -138,7 +242,7 @@ export type FilesListRequest = Message<"cmdop.v1.FilesListRequest"> & {
  * Use `create(FilesListRequestSchema)` to create a new message.
  */
 export const FilesListRequestSchema: GenMessage<FilesListRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 1);
+  messageDesc(file_cmdop_v1_files, 2);
 
 /**
  * One page, sorted by name.
@@ -166,7 +270,311 @@ export type FilesListResponse = Message<"cmdop.v1.FilesListResponse"> & {
  * Use `create(FilesListResponseSchema)` to create a new message.
  */
 export const FilesListResponseSchema: GenMessage<FilesListResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 2);
+  messageDesc(file_cmdop_v1_files, 3);
+
+/**
+ * Which tree to walk.
+ *
+ * @generated from message cmdop.v1.FilesWalkRequest
+ */
+export type FilesWalkRequest = Message<"cmdop.v1.FilesWalkRequest"> & {
+  /**
+   * The directory. Links below it are told of and never followed.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * Levels to go down: 1 is only what lies in the directory itself; 0 means all, 256 at most.
+   *
+   * @generated from field: uint32 max_depth = 2;
+   */
+  maxDepth: number;
+
+  /**
+   * Globs, 16 at most: only what one of them matches is told of; none means
+   * everything. `*`, `?`, `[a-z]`, `{a,b}` and `**` mean what they do in a shell;
+   * one without a slash matches names, one with a slash paths below the directory.
+   *
+   * @generated from field: repeated string names = 3;
+   */
+  names: string[];
+
+  /**
+   * Globs of what is left out, with all that lies in it.
+   *
+   * @generated from field: repeated string exclude = 4;
+   */
+  exclude: string[];
+
+  /**
+   * False leaves out names that begin with a dot, and what lies in them.
+   *
+   * @generated from field: bool include_hidden = 5;
+   */
+  includeHidden: boolean;
+};
+
+/**
+ * Describes the message cmdop.v1.FilesWalkRequest.
+ * Use `create(FilesWalkRequestSchema)` to create a new message.
+ */
+export const FilesWalkRequestSchema: GenMessage<FilesWalkRequest> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 4);
+
+/**
+ * Some of what lies in the tree.
+ *
+ * @generated from message cmdop.v1.FilesWalkResponse
+ */
+export type FilesWalkResponse = Message<"cmdop.v1.FilesWalkResponse"> & {
+  /**
+   * The entries; a directory before what lies in it.
+   *
+   * @generated from field: repeated cmdop.v1.FileEntry entries = 1;
+   */
+  entries: FileEntry[];
+};
+
+/**
+ * Describes the message cmdop.v1.FilesWalkResponse.
+ * Use `create(FilesWalkResponseSchema)` to create a new message.
+ */
+export const FilesWalkResponseSchema: GenMessage<FilesWalkResponse> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 5);
+
+/**
+ * What to look for, and where.
+ *
+ * @generated from message cmdop.v1.FilesSearchRequest
+ */
+export type FilesSearchRequest = Message<"cmdop.v1.FilesSearchRequest"> & {
+  /**
+   * The directory, or one file.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * As in FilesWalkRequest.
+   *
+   * @generated from field: uint32 max_depth = 2;
+   */
+  maxDepth: number;
+
+  /**
+   * As in FilesWalkRequest. Without content, what they match is what is found.
+   *
+   * @generated from field: repeated string names = 3;
+   */
+  names: string[];
+
+  /**
+   * As in FilesWalkRequest.
+   *
+   * @generated from field: repeated string exclude = 4;
+   */
+  exclude: string[];
+
+  /**
+   * As in FilesWalkRequest.
+   *
+   * @generated from field: bool include_hidden = 5;
+   */
+  includeHidden: boolean;
+
+  /**
+   * A JavaScript regular expression, matched against each line of each regular
+   * file. One that takes too long ends the search with LimitExceeded.
+   *
+   * @generated from field: optional string content = 6;
+   */
+  content?: string | undefined;
+
+  /**
+   * Of the expression: any of i (ignore case), s and u.
+   *
+   * @generated from field: string flags = 7;
+   */
+  flags: string;
+
+  /**
+   * Lines shown before and after each matching line, 20 at most.
+   *
+   * @generated from field: uint32 context_lines = 8;
+   */
+  contextLines: number;
+
+  /**
+   * Matching lines (without content: entries) after which the search ends; 0 means 1,000, at most 100,000.
+   *
+   * @generated from field: uint32 max_results = 9;
+   */
+  maxResults: number;
+
+  /**
+   * Larger files are passed over, and told of; 0 means 64 MiB.
+   *
+   * @generated from field: uint64 max_file_bytes = 10;
+   */
+  maxFileBytes: bigint;
+};
+
+/**
+ * Describes the message cmdop.v1.FilesSearchRequest.
+ * Use `create(FilesSearchRequestSchema)` to create a new message.
+ */
+export const FilesSearchRequestSchema: GenMessage<FilesSearchRequest> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 6);
+
+/**
+ * Some of what was found.
+ *
+ * @generated from message cmdop.v1.FilesSearchResponse
+ */
+export type FilesSearchResponse = Message<"cmdop.v1.FilesSearchResponse"> & {
+  /**
+   * What the names match, in a search without content.
+   *
+   * @generated from field: repeated cmdop.v1.FileEntry entries = 1;
+   */
+  entries: FileEntry[];
+
+  /**
+   * Matching lines.
+   *
+   * @generated from field: repeated cmdop.v1.FilesMatch matches = 2;
+   */
+  matches: FilesMatch[];
+
+  /**
+   * What could have held matches, and was passed over.
+   *
+   * @generated from field: repeated cmdop.v1.FilesSkipped skipped = 3;
+   */
+  skipped: FilesSkipped[];
+
+  /**
+   * In the last message, and only there.
+   *
+   * @generated from field: optional cmdop.v1.FilesSearchSummary summary = 4;
+   */
+  summary?: FilesSearchSummary | undefined;
+};
+
+/**
+ * Describes the message cmdop.v1.FilesSearchResponse.
+ * Use `create(FilesSearchResponseSchema)` to create a new message.
+ */
+export const FilesSearchResponseSchema: GenMessage<FilesSearchResponse> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 7);
+
+/**
+ * A line that matches.
+ *
+ * @generated from message cmdop.v1.FilesMatch
+ */
+export type FilesMatch = Message<"cmdop.v1.FilesMatch"> & {
+  /**
+   * The file.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * The line, from 1.
+   *
+   * @generated from field: uint64 line = 2;
+   */
+  line: bigint;
+
+  /**
+   * Where in the line the first match begins, in UTF-16 units from 0.
+   *
+   * @generated from field: uint32 column = 3;
+   */
+  column: number;
+
+  /**
+   * How long that match is, in UTF-16 units.
+   *
+   * @generated from field: uint32 length = 4;
+   */
+  length: number;
+
+  /**
+   * The line without its end; of a long one 1,024 UTF-16 units around the match.
+   *
+   * @generated from field: string text = 5;
+   */
+  text: string;
+
+  /**
+   * Where in the line the text begins: not 0 where a long line's beginning was cut off.
+   *
+   * @generated from field: uint32 text_start = 6;
+   */
+  textStart: number;
+
+  /**
+   * The lines before, each cut after 1,024 UTF-16 units.
+   *
+   * @generated from field: repeated string before = 7;
+   */
+  before: string[];
+
+  /**
+   * The lines after, each cut after 1,024 UTF-16 units.
+   *
+   * @generated from field: repeated string after = 8;
+   */
+  after: string[];
+};
+
+/**
+ * Describes the message cmdop.v1.FilesMatch.
+ * Use `create(FilesMatchSchema)` to create a new message.
+ */
+export const FilesMatchSchema: GenMessage<FilesMatch> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 8);
+
+/**
+ * How a search ended.
+ *
+ * @generated from message cmdop.v1.FilesSearchSummary
+ */
+export type FilesSearchSummary = Message<"cmdop.v1.FilesSearchSummary"> & {
+  /**
+   * Files whose content was looked at.
+   *
+   * @generated from field: uint64 files = 1;
+   */
+  files: bigint;
+
+  /**
+   * Matching lines, or entries.
+   *
+   * @generated from field: uint64 results = 2;
+   */
+  results: bigint;
+
+  /**
+   * The search ended at max_results: there may be more.
+   *
+   * @generated from field: bool limited = 3;
+   */
+  limited: boolean;
+};
+
+/**
+ * Describes the message cmdop.v1.FilesSearchSummary.
+ * Use `create(FilesSearchSummarySchema)` to create a new message.
+ */
+export const FilesSearchSummarySchema: GenMessage<FilesSearchSummary> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 9);
 
 /**
  * What to read.
@@ -201,7 +609,7 @@ export type FilesReadRequest = Message<"cmdop.v1.FilesReadRequest"> & {
  * Use `create(FilesReadRequestSchema)` to create a new message.
  */
 export const FilesReadRequestSchema: GenMessage<FilesReadRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 3);
+  messageDesc(file_cmdop_v1_files, 10);
 
 /**
  * The content.
@@ -229,7 +637,7 @@ export type FilesReadResponse = Message<"cmdop.v1.FilesReadResponse"> & {
  * Use `create(FilesReadResponseSchema)` to create a new message.
  */
 export const FilesReadResponseSchema: GenMessage<FilesReadResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 4);
+  messageDesc(file_cmdop_v1_files, 11);
 
 /**
  * A whole file.
@@ -264,6 +672,21 @@ export type FilesWriteRequest = Message<"cmdop.v1.FilesWriteRequest"> & {
    * @generated from field: bool create_parents = 4;
    */
   createParents: boolean;
+
+  /**
+   * SHA-256, 32 bytes: write only where the file's content has it. Of several
+   * writers who name the same one, exactly one succeeds; the others get FileChanged.
+   *
+   * @generated from field: optional bytes if_match = 5;
+   */
+  ifMatch?: Uint8Array | undefined;
+
+  /**
+   * Write only where nothing has the name; otherwise AlreadyExists. Not with if_match.
+   *
+   * @generated from field: bool if_absent = 6;
+   */
+  ifAbsent: boolean;
 };
 
 /**
@@ -271,7 +694,7 @@ export type FilesWriteRequest = Message<"cmdop.v1.FilesWriteRequest"> & {
  * Use `create(FilesWriteRequestSchema)` to create a new message.
  */
 export const FilesWriteRequestSchema: GenMessage<FilesWriteRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 5);
+  messageDesc(file_cmdop_v1_files, 12);
 
 /**
  * The file as it is now.
@@ -280,7 +703,7 @@ export const FilesWriteRequestSchema: GenMessage<FilesWriteRequest> = /*@__PURE_
  */
 export type FilesWriteResponse = Message<"cmdop.v1.FilesWriteResponse"> & {
   /**
-   * The file.
+   * The file, with the hash of its content.
    *
    * @generated from field: cmdop.v1.FileEntry entry = 1;
    */
@@ -292,7 +715,157 @@ export type FilesWriteResponse = Message<"cmdop.v1.FilesWriteResponse"> & {
  * Use `create(FilesWriteResponseSchema)` to create a new message.
  */
 export const FilesWriteResponseSchema: GenMessage<FilesWriteResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 6);
+  messageDesc(file_cmdop_v1_files, 13);
+
+/**
+ * What to add to a file.
+ *
+ * @generated from message cmdop.v1.FilesAppendRequest
+ */
+export type FilesAppendRequest = Message<"cmdop.v1.FilesAppendRequest"> & {
+  /**
+   * The file; made where there is none.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * The bytes, 4 MiB at most. They are added in place: who reads meanwhile may see a part of them.
+   *
+   * @generated from field: bytes content = 2;
+   */
+  content: Uint8Array;
+
+  /**
+   * Append only where the file has this many bytes (0: also where there is no
+   * file); otherwise FileChanged. Makes an append that is sent twice happen once.
+   *
+   * @generated from field: optional uint64 if_size = 3;
+   */
+  ifSize?: bigint | undefined;
+
+  /**
+   * As in FilesWriteRequest.
+   *
+   * @generated from field: optional uint32 mode = 4;
+   */
+  mode?: number | undefined;
+
+  /**
+   * As in FilesWriteRequest.
+   *
+   * @generated from field: bool create_parents = 5;
+   */
+  createParents: boolean;
+};
+
+/**
+ * Describes the message cmdop.v1.FilesAppendRequest.
+ * Use `create(FilesAppendRequestSchema)` to create a new message.
+ */
+export const FilesAppendRequestSchema: GenMessage<FilesAppendRequest> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 14);
+
+/**
+ * The file as it is now.
+ *
+ * @generated from message cmdop.v1.FilesAppendResponse
+ */
+export type FilesAppendResponse = Message<"cmdop.v1.FilesAppendResponse"> & {
+  /**
+   * The file.
+   *
+   * @generated from field: cmdop.v1.FileEntry entry = 1;
+   */
+  entry?: FileEntry | undefined;
+};
+
+/**
+ * Describes the message cmdop.v1.FilesAppendResponse.
+ * Use `create(FilesAppendResponseSchema)` to create a new message.
+ */
+export const FilesAppendResponseSchema: GenMessage<FilesAppendResponse> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 15);
+
+/**
+ * What to replace in a file.
+ *
+ * @generated from message cmdop.v1.FilesEditRequest
+ */
+export type FilesEditRequest = Message<"cmdop.v1.FilesEditRequest"> & {
+  /**
+   * The file, of 16 MiB at most.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * The exact bytes to find; not empty. Matches do not overlap.
+   *
+   * @generated from field: bytes old = 2;
+   */
+  old: Uint8Array;
+
+  /**
+   * What takes their place.
+   *
+   * @generated from field: bytes new = 3;
+   */
+  new: Uint8Array;
+
+  /**
+   * Replace every match. Otherwise there must be exactly one: none or several are
+   * refused with InvalidArgument that says how many, and the file stays as it is.
+   *
+   * @generated from field: bool all = 4;
+   */
+  all: boolean;
+
+  /**
+   * As in FilesWriteRequest. Without it the edit still never overwrites a
+   * change that somebody else makes while it is under way.
+   *
+   * @generated from field: optional bytes if_match = 5;
+   */
+  ifMatch?: Uint8Array | undefined;
+};
+
+/**
+ * Describes the message cmdop.v1.FilesEditRequest.
+ * Use `create(FilesEditRequestSchema)` to create a new message.
+ */
+export const FilesEditRequestSchema: GenMessage<FilesEditRequest> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 16);
+
+/**
+ * The file as it is now.
+ *
+ * @generated from message cmdop.v1.FilesEditResponse
+ */
+export type FilesEditResponse = Message<"cmdop.v1.FilesEditResponse"> & {
+  /**
+   * The file, with the hash of its content.
+   *
+   * @generated from field: cmdop.v1.FileEntry entry = 1;
+   */
+  entry?: FileEntry | undefined;
+
+  /**
+   * Matches that were replaced.
+   *
+   * @generated from field: uint32 replacements = 2;
+   */
+  replacements: number;
+};
+
+/**
+ * Describes the message cmdop.v1.FilesEditResponse.
+ * Use `create(FilesEditResponseSchema)` to create a new message.
+ */
+export const FilesEditResponseSchema: GenMessage<FilesEditResponse> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 17);
 
 /**
  * What to delete.
@@ -320,7 +893,7 @@ export type FilesDeleteRequest = Message<"cmdop.v1.FilesDeleteRequest"> & {
  * Use `create(FilesDeleteRequestSchema)` to create a new message.
  */
 export const FilesDeleteRequestSchema: GenMessage<FilesDeleteRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 7);
+  messageDesc(file_cmdop_v1_files, 18);
 
 /**
  * Nothing to say.
@@ -335,7 +908,7 @@ export type FilesDeleteResponse = Message<"cmdop.v1.FilesDeleteResponse"> & {
  * Use `create(FilesDeleteResponseSchema)` to create a new message.
  */
 export const FilesDeleteResponseSchema: GenMessage<FilesDeleteResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 8);
+  messageDesc(file_cmdop_v1_files, 19);
 
 /**
  * What to copy.
@@ -377,20 +950,27 @@ export type FilesCopyRequest = Message<"cmdop.v1.FilesCopyRequest"> & {
  * Use `create(FilesCopyRequestSchema)` to create a new message.
  */
 export const FilesCopyRequestSchema: GenMessage<FilesCopyRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 9);
+  messageDesc(file_cmdop_v1_files, 20);
 
 /**
- * The copy.
+ * How far a copy is, or the copy.
  *
  * @generated from message cmdop.v1.FilesCopyResponse
  */
 export type FilesCopyResponse = Message<"cmdop.v1.FilesCopyResponse"> & {
   /**
-   * The copy.
+   * The copy, in the last message and only there: without it the outcome is not known.
    *
    * @generated from field: cmdop.v1.FileEntry entry = 1;
    */
   entry?: FileEntry | undefined;
+
+  /**
+   * What has been copied so far.
+   *
+   * @generated from field: cmdop.v1.FilesProgress progress = 2;
+   */
+  progress?: FilesProgress | undefined;
 };
 
 /**
@@ -398,7 +978,35 @@ export type FilesCopyResponse = Message<"cmdop.v1.FilesCopyResponse"> & {
  * Use `create(FilesCopyResponseSchema)` to create a new message.
  */
 export const FilesCopyResponseSchema: GenMessage<FilesCopyResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 10);
+  messageDesc(file_cmdop_v1_files, 21);
+
+/**
+ * What has been copied so far.
+ *
+ * @generated from message cmdop.v1.FilesProgress
+ */
+export type FilesProgress = Message<"cmdop.v1.FilesProgress"> & {
+  /**
+   * Bytes of content.
+   *
+   * @generated from field: uint64 bytes = 1;
+   */
+  bytes: bigint;
+
+  /**
+   * Files, links and directories that were begun.
+   *
+   * @generated from field: uint64 entries = 2;
+   */
+  entries: bigint;
+};
+
+/**
+ * Describes the message cmdop.v1.FilesProgress.
+ * Use `create(FilesProgressSchema)` to create a new message.
+ */
+export const FilesProgressSchema: GenMessage<FilesProgress> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 22);
 
 /**
  * What to move.
@@ -433,20 +1041,27 @@ export type FilesMoveRequest = Message<"cmdop.v1.FilesMoveRequest"> & {
  * Use `create(FilesMoveRequestSchema)` to create a new message.
  */
 export const FilesMoveRequestSchema: GenMessage<FilesMoveRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 11);
+  messageDesc(file_cmdop_v1_files, 23);
 
 /**
- * What was moved.
+ * How far a move is, or what was moved.
  *
  * @generated from message cmdop.v1.FilesMoveResponse
  */
 export type FilesMoveResponse = Message<"cmdop.v1.FilesMoveResponse"> & {
   /**
-   * The file or directory in its new place.
+   * The file or directory in its new place, in the last message and only there.
    *
    * @generated from field: cmdop.v1.FileEntry entry = 1;
    */
   entry?: FileEntry | undefined;
+
+  /**
+   * What has been copied so far, where the move is to another filesystem.
+   *
+   * @generated from field: cmdop.v1.FilesProgress progress = 2;
+   */
+  progress?: FilesProgress | undefined;
 };
 
 /**
@@ -454,7 +1069,7 @@ export type FilesMoveResponse = Message<"cmdop.v1.FilesMoveResponse"> & {
  * Use `create(FilesMoveResponseSchema)` to create a new message.
  */
 export const FilesMoveResponseSchema: GenMessage<FilesMoveResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 12);
+  messageDesc(file_cmdop_v1_files, 24);
 
 /**
  * Which directory to make.
@@ -489,7 +1104,7 @@ export type FilesMkdirRequest = Message<"cmdop.v1.FilesMkdirRequest"> & {
  * Use `create(FilesMkdirRequestSchema)` to create a new message.
  */
 export const FilesMkdirRequestSchema: GenMessage<FilesMkdirRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 13);
+  messageDesc(file_cmdop_v1_files, 25);
 
 /**
  * The directory.
@@ -510,7 +1125,7 @@ export type FilesMkdirResponse = Message<"cmdop.v1.FilesMkdirResponse"> & {
  * Use `create(FilesMkdirResponseSchema)` to create a new message.
  */
 export const FilesMkdirResponseSchema: GenMessage<FilesMkdirResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 14);
+  messageDesc(file_cmdop_v1_files, 26);
 
 /**
  * What to describe.
@@ -524,6 +1139,13 @@ export type FilesInfoRequest = Message<"cmdop.v1.FilesInfoRequest"> & {
    * @generated from field: string path = 1;
    */
   path: string;
+
+  /**
+   * Also the hash of a regular file's content, which means to read it whole.
+   *
+   * @generated from field: bool hash = 2;
+   */
+  hash: boolean;
 };
 
 /**
@@ -531,7 +1153,7 @@ export type FilesInfoRequest = Message<"cmdop.v1.FilesInfoRequest"> & {
  * Use `create(FilesInfoRequestSchema)` to create a new message.
  */
 export const FilesInfoRequestSchema: GenMessage<FilesInfoRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 15);
+  messageDesc(file_cmdop_v1_files, 27);
 
 /**
  * What it is.
@@ -552,7 +1174,7 @@ export type FilesInfoResponse = Message<"cmdop.v1.FilesInfoResponse"> & {
  * Use `create(FilesInfoResponseSchema)` to create a new message.
  */
 export const FilesInfoResponseSchema: GenMessage<FilesInfoResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 16);
+  messageDesc(file_cmdop_v1_files, 28);
 
 /**
  * What to stream.
@@ -587,7 +1209,7 @@ export type FilesReadStreamRequest = Message<"cmdop.v1.FilesReadStreamRequest"> 
  * Use `create(FilesReadStreamRequestSchema)` to create a new message.
  */
 export const FilesReadStreamRequestSchema: GenMessage<FilesReadStreamRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 17);
+  messageDesc(file_cmdop_v1_files, 29);
 
 /**
  * A piece of the file.
@@ -608,7 +1230,7 @@ export type FilesReadStreamResponse = Message<"cmdop.v1.FilesReadStreamResponse"
  * Use `create(FilesReadStreamResponseSchema)` to create a new message.
  */
 export const FilesReadStreamResponseSchema: GenMessage<FilesReadStreamResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 18);
+  messageDesc(file_cmdop_v1_files, 30);
 
 /**
  * A piece of the new content. The first message carries header, the last one
@@ -644,7 +1266,7 @@ export type FilesWriteStreamRequest = Message<"cmdop.v1.FilesWriteStreamRequest"
  * Use `create(FilesWriteStreamRequestSchema)` to create a new message.
  */
 export const FilesWriteStreamRequestSchema: GenMessage<FilesWriteStreamRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 19);
+  messageDesc(file_cmdop_v1_files, 31);
 
 /**
  * What is to be written.
@@ -672,6 +1294,20 @@ export type FilesWriteStreamRequest_Header = Message<"cmdop.v1.FilesWriteStreamR
    * @generated from field: bool create_parents = 3;
    */
   createParents: boolean;
+
+  /**
+   * As in FilesWriteRequest; looked at before the content is taken in, and again at the finish.
+   *
+   * @generated from field: optional bytes if_match = 4;
+   */
+  ifMatch?: Uint8Array | undefined;
+
+  /**
+   * As in FilesWriteRequest.
+   *
+   * @generated from field: bool if_absent = 5;
+   */
+  ifAbsent: boolean;
 };
 
 /**
@@ -679,7 +1315,7 @@ export type FilesWriteStreamRequest_Header = Message<"cmdop.v1.FilesWriteStreamR
  * Use `create(FilesWriteStreamRequest_HeaderSchema)` to create a new message.
  */
 export const FilesWriteStreamRequest_HeaderSchema: GenMessage<FilesWriteStreamRequest_Header> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 19, 0);
+  messageDesc(file_cmdop_v1_files, 31, 0);
 
 /**
  * The writer's word that this is all.
@@ -707,7 +1343,7 @@ export type FilesWriteStreamRequest_Finish = Message<"cmdop.v1.FilesWriteStreamR
  * Use `create(FilesWriteStreamRequest_FinishSchema)` to create a new message.
  */
 export const FilesWriteStreamRequest_FinishSchema: GenMessage<FilesWriteStreamRequest_Finish> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 19, 1);
+  messageDesc(file_cmdop_v1_files, 31, 1);
 
 /**
  * The file as it is now.
@@ -728,7 +1364,7 @@ export type FilesWriteStreamResponse = Message<"cmdop.v1.FilesWriteStreamRespons
  * Use `create(FilesWriteStreamResponseSchema)` to create a new message.
  */
 export const FilesWriteStreamResponseSchema: GenMessage<FilesWriteStreamResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 20);
+  messageDesc(file_cmdop_v1_files, 32);
 
 /**
  * What kind of thing a path names.
@@ -803,6 +1439,27 @@ export const Files: GenService<{
     output: typeof FilesListResponseSchema;
   },
   /**
+   * Walk streams all that lies below a directory, level after level, in no order.
+   *
+   * @generated from rpc cmdop.v1.Files.Walk
+   */
+  walk: {
+    methodKind: "server_streaming";
+    input: typeof FilesWalkRequestSchema;
+    output: typeof FilesWalkResponseSchema;
+  },
+  /**
+   * Search streams what is found below a directory (or in one file): names by
+   * glob, lines by a regular expression.
+   *
+   * @generated from rpc cmdop.v1.Files.Search
+   */
+  search: {
+    methodKind: "server_streaming";
+    input: typeof FilesSearchRequestSchema;
+    output: typeof FilesSearchResponseSchema;
+  },
+  /**
    * Read returns a whole small file, or a range of any.
    *
    * @generated from rpc cmdop.v1.Files.Read
@@ -823,6 +1480,26 @@ export const Files: GenService<{
     output: typeof FilesWriteResponseSchema;
   },
   /**
+   * Append adds bytes to the end of a file, in place.
+   *
+   * @generated from rpc cmdop.v1.Files.Append
+   */
+  append: {
+    methodKind: "unary";
+    input: typeof FilesAppendRequestSchema;
+    output: typeof FilesAppendResponseSchema;
+  },
+  /**
+   * Edit replaces exact text in a file atomically, or changes nothing.
+   *
+   * @generated from rpc cmdop.v1.Files.Edit
+   */
+  edit: {
+    methodKind: "unary";
+    input: typeof FilesEditRequestSchema;
+    output: typeof FilesEditResponseSchema;
+  },
+  /**
    * Delete removes a file, a link itself, or (when asked) a whole directory.
    *
    * @generated from rpc cmdop.v1.Files.Delete
@@ -833,22 +1510,24 @@ export const Files: GenService<{
     output: typeof FilesDeleteResponseSchema;
   },
   /**
-   * Copy copies a file or (when asked) a whole directory on the machine.
+   * Copy copies a file or (when asked) a whole directory on the machine, and
+   * tells how far it is now and then. The last message has the entry.
    *
    * @generated from rpc cmdop.v1.Files.Copy
    */
   copy: {
-    methodKind: "unary";
+    methodKind: "server_streaming";
     input: typeof FilesCopyRequestSchema;
     output: typeof FilesCopyResponseSchema;
   },
   /**
-   * Move renames a file or directory, across filesystems too.
+   * Move renames a file or directory; to another filesystem it is copied, and
+   * tells how far it is as Copy does. The last message has the entry.
    *
    * @generated from rpc cmdop.v1.Files.Move
    */
   move: {
-    methodKind: "unary";
+    methodKind: "server_streaming";
     input: typeof FilesMoveRequestSchema;
     output: typeof FilesMoveResponseSchema;
   },

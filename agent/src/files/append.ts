@@ -1,0 +1,93 @@
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import type { Boundary } from "./boundary.ts";
+import { notMatching } from "./content-hash.ts";
+import { changeDurably } from "./durable.ts";
+import { type Entry, entryOf } from "./entry.ts";
+import { attempt } from "./errors.ts";
+import { checkedMode } from "./mode.ts";
+import { expandPath } from "./path.ts";
+import { childOf } from "./pin.ts";
+import { refuseIrregular } from "./read.ts";
+import { FILE_MODE, openDestination } from "./replacement.ts";
+import type { Place } from "./resolve.ts";
+import { inTurn } from "./turns.ts";
+import { refuseLargeContent } from "./write.ts";
+
+/** How bytes are added to a file. */
+export interface AppendOptions {
+  /** Bytes that the file must have; 0: also where there is none. */
+  readonly ifSize?: bigint | undefined;
+  /** Permission bits of a new file; absent means 0o644 less the umask. */
+  readonly mode?: number | undefined;
+  readonly createParents: boolean;
+}
+
+const APPEND =
+  constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
+
+/**
+ * Adds bytes to the end of a file, in place and on disk, and makes the file
+ * where there is none. What fails in the middle is taken back, unless somebody
+ * else has appended meanwhile; a crash in the middle may leave a part.
+ */
+export function appendContent(
+  boundary: Boundary,
+  path: string,
+  content: Uint8Array,
+  options: AppendOptions,
+): Promise<Entry> {
+  return attempt("append to", path, async () => {
+    const asked = expandPath(path, boundary.home);
+    const mode = checkedMode(options.mode);
+    refuseLargeContent(content, asked);
+    using place = await openDestination(boundary, asked, options.createParents);
+    return await inTurn(place, async () => {
+      await using file = await openEnd(place, mode);
+      const { size } = await file.stat({ bigint: true });
+      if (options.ifSize !== undefined && size !== options.ifSize) {
+        throw notMatching(asked, `has ${size} bytes, not ${options.ifSize}`);
+      }
+      await appendAll(file, content, size);
+      return entryOf(await file.stat({ bigint: true }), place.name, place.path);
+    });
+  });
+}
+
+/** The file, opened at its end; made where there is none. */
+async function openEnd(place: Place, mode: number | undefined): Promise<FileHandle> {
+  const at = childOf(place.directory, place.name);
+  if (place.leaf === undefined) return make(place, at, mode);
+  refuseIrregular(place.leaf, place.path);
+  const file = await open(at, APPEND);
+  try {
+    // Something else may have got the name since.
+    refuseIrregular(await file.stat({ bigint: true }), place.path);
+    return file;
+  } catch (thrown) {
+    await file.close();
+    throw thrown;
+  }
+}
+
+async function make(place: Place, at: string | Buffer, mode: number | undefined): Promise<FileHandle> {
+  let file: FileHandle | undefined;
+  await changeDurably(place.directory, place.path, async () => {
+    file = await open(at, APPEND | constants.O_CREAT, mode ?? FILE_MODE);
+  });
+  if (file === undefined) throw new Error("the file was not opened");
+  if (mode !== undefined) await file.chmod(mode);
+  return file;
+}
+
+async function appendAll(file: FileHandle, content: Uint8Array, size: bigint): Promise<void> {
+  let written = 0;
+  try {
+    while (written < content.length) written += (await file.write(content, written)).bytesWritten;
+    await file.sync();
+  } catch (thrown) {
+    const now = await file.stat({ bigint: true });
+    if (now.size === size + BigInt(written)) await file.truncate(Number(size));
+    throw thrown;
+  }
+}

@@ -1,0 +1,61 @@
+import { timingSafeEqual } from "node:crypto";
+import { lstat } from "node:fs/promises";
+import { CmdopError } from "@cmdop/proto";
+import type { Boundary } from "./boundary.ts";
+import { checkedHash, hashContent, notMatching } from "./content-hash.ts";
+import { unless } from "./errors.ts";
+import { childOf, type Pin, sameObject } from "./pin.ts";
+import type { Place } from "./resolve.ts";
+
+/** What must hold for a file to be replaced. */
+export interface Condition {
+  readonly boundary: Boundary;
+  /** SHA-256 of its content. */
+  readonly ifMatch: Uint8Array | undefined;
+  /** There must be none. */
+  readonly ifAbsent: boolean;
+}
+
+/** A caller's conditions, checked. */
+export function checkedCondition(
+  boundary: Boundary,
+  options: { readonly ifMatch?: Uint8Array | undefined; readonly ifAbsent?: boolean | undefined },
+): Condition {
+  const ifMatch = checkedHash(options.ifMatch);
+  const ifAbsent = options.ifAbsent ?? false;
+  if (ifMatch === undefined || !ifAbsent) return { boundary, ifMatch, ifAbsent };
+  throw new CmdopError("InvalidArgument", "ifMatch and ifAbsent can't both hold.", {
+    next: "Give one of them.",
+  });
+}
+
+/** The file as it is now, held, where its content is to match and does; undefined where it need not match. Throws FileChanged where it does not. */
+export async function matching(
+  { boundary, ifMatch }: Condition,
+  { directory, name, path }: Place,
+): Promise<Pin | undefined> {
+  if (ifMatch === undefined) return undefined;
+  using stack = new DisposableStack();
+  const pin = await unless(["ENOENT"], boundary.pinning.pin(childOf(directory, name), false));
+  if (pin === undefined) throw notMatching(path, "does not exist");
+  stack.use(pin);
+  const hash = await hashContent(pin, path);
+  if (!timingSafeEqual(hash, ifMatch)) throw notMatching(path, "does not have the expected content");
+  stack.move();
+  return pin;
+}
+
+/** Refuses a name that no longer leads to what was held, or to it as it was. */
+export async function refuseChanged(pin: Pin, { directory, name, path }: Place): Promise<void> {
+  const now = await unless(["ENOENT"], lstat(childOf(directory, name), { bigint: true }));
+  const { size, mtimeNs, ctimeNs } = pin.stats;
+  if (
+    now !== undefined &&
+    sameObject(now, pin.stats) &&
+    now.size === size &&
+    now.mtimeNs === mtimeNs &&
+    now.ctimeNs === ctimeNs
+  )
+    return;
+  throw notMatching(path, "was changed by somebody else at this very moment");
+}

@@ -1,0 +1,62 @@
+import { FilesSkipped_Reason, FileType } from "@cmdop/proto";
+import type { Entry, EntryType, Skipped } from "../files/entry.ts";
+import type { SearchEvent } from "../files/search/search.ts";
+
+const FILE_TYPES: Readonly<Record<EntryType, FileType>> = {
+  file: FileType.FILE,
+  directory: FileType.DIRECTORY,
+  symlink: FileType.SYMLINK,
+  other: FileType.OTHER,
+};
+
+const REASONS: Readonly<Record<Skipped["reason"], FilesSkipped_Reason>> = {
+  unreadable: FilesSkipped_Reason.UNREADABLE,
+  binary: FilesSkipped_Reason.BINARY,
+  too_large: FilesSkipped_Reason.TOO_LARGE,
+  long_line: FilesSkipped_Reason.LONG_LINE,
+};
+
+/** What the numbers of one item cost on the wire beside its strings, rounded up. */
+const ITEM_BYTES = 100;
+
+/** A UTF-16 unit on the wire, at most. */
+const UNIT_BYTES = 3;
+
+/** An entry of the core on the wire. */
+export function toMessage({ type, unread, ...entry }: Entry) {
+  const message = { ...entry, type: FILE_TYPES[type] };
+  return unread === undefined ? message : { ...message, unread: skippedMessage(unread) };
+}
+
+/** What an entry costs on the wire, roughly and at most. */
+export function entryBytes({ name, path, linkTarget = "" }: Entry): number {
+  return ITEM_BYTES + UNIT_BYTES * (name.length + path.length + linkTarget.length);
+}
+
+/** Some events of a search as one message. */
+export function searchMessage(events: readonly SearchEvent[]) {
+  const last = events.at(-1);
+  return {
+    entries: events.flatMap((event) => (event.kind === "entry" ? [toMessage(event.entry)] : [])),
+    matches: events.flatMap((event) => {
+      if (event.kind !== "match") return [];
+      return [{ path: event.path, ...event.match, line: BigInt(event.match.line) }];
+    }),
+    skipped: events.flatMap((event) => (event.kind === "skipped" ? [skippedMessage(event.skipped)] : [])),
+    ...(last?.kind === "ended" ? { summary: last } : {}),
+  };
+}
+
+/** What an event costs on the wire, roughly and at most. */
+export function eventBytes(event: SearchEvent): number {
+  if (event.kind === "entry") return entryBytes(event.entry);
+  if (event.kind === "skipped") return ITEM_BYTES + UNIT_BYTES * 2 * event.skipped.message.length;
+  if (event.kind === "ended") return ITEM_BYTES;
+  const { text, before, after } = event.match;
+  const units = [text, ...before, ...after].reduce((sum, line) => sum + line.length, event.path.length);
+  return ITEM_BYTES + UNIT_BYTES * units;
+}
+
+function skippedMessage({ reason, ...skipped }: Skipped) {
+  return { ...skipped, reason: REASONS[reason] };
+}

@@ -1,0 +1,68 @@
+import { describe, expect, it } from "vitest";
+import { cut, scriptedMachine } from "../testing/scripted-machine.ts";
+import { Files } from "./files.ts";
+
+const HASH = "ab".repeat(32);
+
+/** A machine whose connection breaks at every call, before or after it did what it was asked. */
+async function cutting() {
+  const counts = { write: 0, append: 0, edit: 0, writeStream: 0, copy: 0 };
+  const count = (name: keyof typeof counts) => async () => {
+    counts[name] += 1;
+    throw cut();
+  };
+  const machine = await scriptedMachine(
+    {},
+    {
+      write: count("write"),
+      append: count("append"),
+      edit: count("edit"),
+      async writeStream(requests) {
+        counts.writeStream += 1;
+        for await (const { finish } of requests) if (finish !== undefined) break;
+        throw cut();
+      },
+      async *copy() {
+        counts.copy += 1;
+        yield { progress: { bytes: 1n } };
+        throw cut();
+      },
+    },
+  );
+  return { counts, machine, files: new Files(machine.caller) };
+}
+
+describe("promise 1: a change whose reply was lost", () => {
+  it("is made again where that is the same: a whole write without a condition", async () => {
+    const { counts, machine, files } = await cutting();
+    await using _ = machine;
+    await expect(files.write("/f", "x")).rejects.toMatchObject({ code: "LinkLost" });
+    expect(counts.write).toBe(4);
+  });
+
+  it.each<[string, (files: Files) => Promise<unknown>]>([
+    ["a write with ifMatch", (files) => files.write("/f", "x", { ifMatch: HASH })],
+    ["a write with ifAbsent", (files) => files.write("/f", "x", { ifAbsent: true })],
+    ["an append", (files) => files.write("/f", "x", { append: true, ifSize: 0 })],
+    ["an edit", (files) => files.edit("/f", { old: "a", new: "b" })],
+    ["a copy", (files) => files.copy("/a", "/b")],
+    ["an upload that was finished", (files) => files.write("/f", Buffer.alloc(5_000_000))],
+  ])("%s is never sent twice: OutcomeUnknown", async (_title, change) => {
+    const { counts, machine, files } = await cutting();
+    await using _ = machine;
+    await expect(change(files)).rejects.toMatchObject({ code: "OutcomeUnknown" });
+    expect(Object.values(counts).reduce((sum, each) => sum + each, 0)).toBe(1);
+  });
+
+  it.each<[string, (files: Files) => Promise<unknown>]>([
+    ["a hash that is none", (files) => files.write("/f", "x", { ifMatch: "abc" })],
+    ["ifSize without append", (files) => files.write("/f", "x", { ifSize: 1 })],
+    ["append with ifMatch", (files) => files.write("/f", "x", { append: true, ifMatch: HASH })],
+    ["half a byte", (files) => files.write("/f", "x", { append: true, ifSize: 0.5 })],
+  ])("%s is refused before anything is sent", async (_title, change) => {
+    const { counts, machine, files } = await cutting();
+    await using _ = machine;
+    await expect(change(files)).rejects.toMatchObject({ code: "InvalidArgument" });
+    expect(counts).toEqual({ write: 0, append: 0, edit: 0, writeStream: 0, copy: 0 });
+  });
+});
