@@ -10,6 +10,9 @@ import { connectMcp } from "./support/mcp-client.ts";
 import { waitUntil } from "./support/wait.ts";
 
 const TOOLS = [
+  "agent_cancel",
+  "agent_run",
+  "agent_wait",
   "files_copy",
   "files_delete",
   "files_info",

@@ -1,5 +1,6 @@
 import os from "node:os";
-import type { ExecEnd } from "@cmdop/sdk";
+import type { JobEnd } from "@cmdop/sdk";
+import { EXIT_FAILURE, EXIT_OK } from "./exit.ts";
 
 /** cmdop itself failed, or nobody knows how the job ended: what ssh uses for the same. */
 export const EXIT_OURS = 255;
@@ -8,10 +9,14 @@ export const EXIT_OURS = 255;
 export const EXIT_PIPE_CLOSED = 141;
 
 /** The exit code that stands for how a job ended. */
-export function exitCodeOf(end: Pick<ExecEnd, "outcome" | "exitCode" | "signal">): number {
+export function exitCodeOf(end: Pick<JobEnd, "outcome" | "exitCode" | "signal">): number {
   switch (end.outcome) {
     case "exited":
       return end.exitCode ?? EXIT_OURS;
+    case "completed":
+      return EXIT_OK;
+    case "failed":
+      return EXIT_FAILURE;
     case "signaled":
       return exitCodeOfSignal(end.signal);
     case "timed_out":

@@ -11,6 +11,27 @@ export async function findJobId(terminal: Terminal, text: string): Promise<strin
   return JOB_ID.test(text) ? text : (await findJob(terminal, text)).jobId;
 }
 
+/**
+ * A job's id as `findJobId` has it, and whether it is an agent's run. A key without
+ * the scope terminal sees no list of jobs: what it names by its whole id is a run.
+ */
+export async function findJobOfAnyKind(
+  terminal: Terminal,
+  text: string,
+): Promise<{ jobId: string; isRun: boolean }> {
+  if (!JOB_ID.test(text)) {
+    const { jobId, kind } = await findJob(terminal, text);
+    return { jobId, isRun: kind === "run" };
+  }
+  try {
+    const jobs = await terminal.jobs({ kind: "run" });
+    return { jobId: text, isRun: jobs.some(({ jobId }) => jobId === text) };
+  } catch (thrown) {
+    if (!(thrown instanceof CmdopError) || thrown.code !== "PermissionDenied") throw thrown;
+    return { jobId: text, isRun: true };
+  }
+}
+
 /** The job that a person means by its id or the beginning of it. */
 export async function findJob(terminal: Terminal, text: string): Promise<JobInfo> {
   if (text.length < MIN_PREFIX_CHARS) {

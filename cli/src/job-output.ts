@@ -2,7 +2,11 @@ import { CmdopError, type ExecEvent } from "@cmdop/sdk";
 import { EXIT_PIPE_CLOSED } from "./exit-codes.ts";
 
 /** What becomes of a job whose output can't be written, as the message says it. */
-export type UnwritableJob = "The command was canceled." | "The job goes on.";
+export type UnwritableJob =
+  | "The command was canceled."
+  | "The run was canceled."
+  | "The run has ended."
+  | "The job goes on.";
 
 /** Writes a job's output to this process's own: stdout to stdout, stderr to stderr. */
 export class JobOutput {
@@ -28,6 +32,11 @@ export class JobOutput {
     if (event.type === "stdout" || event.type === "stderr") await write(process[event.type], event.data);
     if (event.type === "dropped")
       process.stderr.write(`cmdop: ${event.bytes} bytes of output were dropped\n`);
+  }
+
+  /** Writes text of our own to stdout. */
+  print(text: string): Promise<void> {
+    return write(process.stdout, Buffer.from(text));
   }
 
   /** The exit code where nobody reads any more; undefined while all is well. Throws where writing failed. */

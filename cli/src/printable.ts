@@ -8,3 +8,12 @@ import { visible } from "@cmdop/proto";
 export function printable(text: string): string {
   return text.split("\\").map(visible).join("\\");
 }
+
+/** The same for text of several lines, which stay lines, as tabs stay tabs. */
+export function printableLines(text: string): string {
+  return text
+    .replaceAll("\r\n", "\n")
+    .split(/([\n\t])/)
+    .map((part) => (part === "\n" || part === "\t" ? part : printable(part)))
+    .join("");
+}

@@ -13,9 +13,11 @@ import { registerKeys } from "./commands/keys/keys.ts";
 import { registerLogs } from "./commands/logs.ts";
 import { registerMachines } from "./commands/machines/machines.ts";
 import { registerMcp } from "./commands/mcp.ts";
+import { registerModel } from "./commands/model.ts";
 import { registerOwner } from "./commands/owner/owner.ts";
 import { registerPolicy } from "./commands/policy/policy.ts";
 import { registerRelay } from "./commands/relay.ts";
+import { registerRun } from "./commands/run.ts";
 import { registerShell } from "./commands/shell.ts";
 import { registerUp } from "./commands/up.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, ExitWith, failedWith } from "./exit.ts";
@@ -42,6 +44,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   for (const register of [
     registerUp,
     registerExec,
+    registerRun,
     registerShell,
     registerAttach,
     registerSessions,
@@ -54,6 +57,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     registerRelay,
     registerJoinToken,
     registerAgent,
+    registerModel,
     registerKeys,
     registerApprovals,
     registerApprove,

@@ -1,11 +1,12 @@
 import { CMDOPClient, type ExecEvent } from "@cmdop/sdk";
 import { EXIT_OK, failedWith } from "./exit.ts";
 import { EXIT_OURS } from "./exit-codes.ts";
-import { findJobId } from "./find-job.ts";
+import { findJobOfAnyKind } from "./find-job.ts";
 import { JobOutput } from "./job-output.ts";
 import { linkMessages } from "./link-messages.ts";
-import { terminalOf } from "./machine-terminal.ts";
+import { agentOf, terminalOf } from "./machine-terminal.ts";
 import { reportEnd, writeAll } from "./run-exec.ts";
+import { writeRun } from "./write-run.ts";
 
 /** Which part of a job's output to write. */
 export interface LogsOptions {
@@ -27,7 +28,12 @@ export async function runLogs(
   try {
     await using client = CMDOPClient.fromProfile();
     const terminal = terminalOf(client, machine);
-    const jobId = await findJobId(terminal, job);
+    const { jobId, isRun } = await findJobOfAnyKind(terminal, job);
+    if (isRun) {
+      const agent = agentOf(client, machine);
+      const events = agent.resumeStream(jobId, { after, onLink: linkMessages() });
+      return await writeRun(events, output, { runId: jobId, follow, only });
+    }
     const events = terminal.resumeStream(jobId, { after, onLink: linkMessages() });
     const part = readable(events, output.unwritable, follow ? undefined : after, only);
     const end = await writeAll(part, output);

@@ -10,6 +10,8 @@ import {
 } from "@modelcontextprotocol/server";
 import { failureOf, resultOf } from "./answers.ts";
 import type { ToolClient } from "./client.ts";
+import type { FollowedJob } from "./follow-job.ts";
+import type { FollowedRun } from "./follow-run.ts";
 import { MAX_CALLS_IN_FLIGHT, PROGRESS_INTERVAL_MS, WAIT_MS } from "./limits.ts";
 import { listTools } from "./listing.ts";
 import { nameMachines } from "./machine-argument.ts";
@@ -60,7 +62,8 @@ export function createAdapter({
   const fixed = {
     client,
     report,
-    waitingJobs: new WaitingJobs(),
+    waitingJobs: new WaitingJobs<FollowedJob>(),
+    waitingRuns: new WaitingJobs<FollowedRun>(),
     nameMachine: nameMachines(client, ownMachine, report),
     timings: { waitMs: WAIT_MS, progressIntervalMs: PROGRESS_INTERVAL_MS, ...timings },
   };

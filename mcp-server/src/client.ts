@@ -1,8 +1,9 @@
-import type { CMDOPClient, Files, Terminal } from "@cmdop/sdk";
+import type { Agent, CMDOPClient, Files, Terminal } from "@cmdop/sdk";
 
 /** What the tools can do on one machine. */
 export interface ToolMachine {
   readonly terminal: Pick<Terminal, "stream" | "resumeStream" | "cancel">;
+  readonly agent: Pick<Agent, "stream" | "resumeStream" | "cancel">;
   readonly files: Pick<Files, "list" | "read" | "write" | "delete" | "copy" | "move" | "mkdir" | "info">;
 }
 

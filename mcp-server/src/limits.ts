@@ -3,7 +3,7 @@
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-/** How long terminal_execute waits for a command: clients cut calls at 60 s, and the answer still has to travel. */
+/** How long terminal_execute and agent_run wait for the end: clients cut calls at 60 s, and the answer still has to travel. */
 export const WAIT_MS = 45_000;
 
 /** The longest time limit of a command, about 24 days: what timers everywhere can count. */
@@ -11,6 +11,16 @@ export const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** How long an answer waits for its machine's name: with WAIT_MS still below the clients' 60 s. */
 export const MACHINE_NAME_WAIT_MS = 5_000;
+
+/** The bounds of a run that the machine keeps: named here so that a model learns them before it asks. */
+export const MAX_RUN_STEPS = 500;
+export const MAX_RUN_TIMEOUT_MS = 24 * 60 * 60_000;
+
+/** Characters of a run's text in an answer: about 8,000 tokens, half from its beginning, half from its end. */
+export const MAX_RUN_TEXT_CHARS = 32_000;
+
+/** Characters of a run's typed output in the text channel; the structured one has it whole. */
+export const MAX_RUN_OUTPUT_CHARS = 256_000;
 
 /** Between two progress notifications: often enough to show life, rare enough to cost nothing. */
 export const PROGRESS_INTERVAL_MS = 5_000;

@@ -1,6 +1,8 @@
 import { CmdopError } from "@cmdop/sdk";
 import { z } from "zod";
 import type { ToolClient } from "./client.ts";
+import type { FollowedJob } from "./follow-job.ts";
+import type { FollowedRun } from "./follow-run.ts";
 import type { NameMachine } from "./machine-argument.ts";
 import type { WaitingJobs } from "./waiting-jobs.ts";
 
@@ -19,14 +21,16 @@ export interface ToolContext {
   readonly progress: ((elapsedSeconds: number, message: string) => void) | undefined;
   readonly timings: Timings;
   /** Commands of earlier calls that wait for a person. */
-  readonly waitingJobs: WaitingJobs;
+  readonly waitingJobs: WaitingJobs<FollowedJob>;
+  /** The same for agents' runs. */
+  readonly waitingRuns: WaitingJobs<FollowedRun>;
   /** What the machine of a call is called in its answer. */
   readonly nameMachine: NameMachine;
 }
 
 /** How long calls take at most, in milliseconds. */
 export interface Timings {
-  /** Until terminal_execute answers without the command's end. Default WAIT_MS. */
+  /** Until terminal_execute and agent_run answer without the end. Default WAIT_MS. */
   readonly waitMs: number;
   /** Between progress notifications. Default PROGRESS_INTERVAL_MS. */
   readonly progressIntervalMs: number;

@@ -1,30 +1,37 @@
 import type { WaitingForApproval } from "@cmdop/sdk";
-import type { FollowedJob } from "./follow-job.ts";
 import { MAX_WAITING_JOBS } from "./limits.ts";
 
-/** A command, and whether it waits for a person, as far as the machine has said. */
-export interface WaitingJob {
-  readonly job: FollowedJob;
+/** What can be waited for: a command or a run that is being watched. */
+export interface Waitable {
+  /** Whether the machine has said that it runs. */
+  readonly hasStarted: boolean;
+  /** Stops watching. The job goes on. */
+  leave(): Promise<void>;
+}
+
+/** A command or a run, and whether it waits for a person, as far as the machine has said. */
+export interface WaitingJob<Job extends Waitable> {
+  readonly job: Job;
   readonly waiting: () => WaitingForApproval | undefined;
 }
 
 /**
- * Commands that wait for a person and whose calls have been answered meanwhile.
+ * Commands or runs that wait for a person and whose calls have been answered meanwhile.
  * A machine keeps such a question open only while somebody waits for its
- * answer: this server does, until terminal_wait comes back for it.
+ * answer: this server does, until its wait tool comes back for it.
  */
-export class WaitingJobs {
-  readonly #jobs = new Map<string, WaitingJob>();
+export class WaitingJobs<Job extends Waitable> {
+  readonly #jobs = new Map<string, WaitingJob<Job>>();
 
-  /** Goes on waiting for a command; beyond the bound the oldest is given up. */
-  keep(jobId: string, waitingJob: WaitingJob, report: (error: unknown) => void): void {
+  /** Goes on waiting for a job; beyond the bound the oldest is given up. */
+  keep(jobId: string, waitingJob: WaitingJob<Job>, report: (error: unknown) => void): void {
     this.#jobs.set(jobId, waitingJob);
     const [oldest] = this.#jobs.keys();
     if (this.#jobs.size > MAX_WAITING_JOBS && oldest !== undefined) this.#giveUp(oldest, report);
   }
 
-  /** Hands the command back, unless it has begun: then it is followed like any other. */
-  take(jobId: string, report: (error: unknown) => void): WaitingJob | undefined {
+  /** Hands the job back, unless it has begun: then it is followed like any other. */
+  take(jobId: string, report: (error: unknown) => void): WaitingJob<Job> | undefined {
     const found = this.#jobs.get(jobId);
     if (found?.job.hasStarted) {
       this.#giveUp(jobId, report);

@@ -1,11 +1,15 @@
 export { CmdopError, type ErrorCode, type MachineSelector, type Scope } from "@cmdop/proto";
 export type { Agent } from "./agent/agent.ts";
+export { CollectedRun } from "./agent/collect-run.ts";
+export { describeRunEvent } from "./agent/describe-event.ts";
 export { RunError } from "./agent/run-error.ts";
 export type {
   AgentType,
+  JsonSchema,
   ResumeRunOptions,
   RunEnd,
   RunEvent,
+  RunFacts,
   RunOptions,
   RunResult,
   RunStreamEvent,

@@ -12,7 +12,7 @@ interface LogsCommandOptions {
 export function registerLogs(program: Command): void {
   program
     .command("logs")
-    .description("print what a job has written; with --follow until its end")
+    .description("print what a job has written, or what an agent's run did; with --follow until its end")
     .usage("[options] [MACHINE] JOB")
     .argument("<words...>", "id or name of the machine; the job's id, or how it begins")
     .option("-f, --follow", "go on until the job's end, and end with its exit code")
@@ -27,7 +27,8 @@ Examples:
   cmdop logs web-1 3f2a --follow --stderr
 
 Its standard output goes to standard output, its standard error to standard error. Ctrl-C
-leaves; the job goes on. What the machine has dropped is counted on standard error.
+leaves; the job goes on. What the machine has dropped is counted on standard error. Of a run, the
+plan, the choice and the tools are standard error, the answer is standard output.
 
 Exit codes: 0; with --follow those of cmdop exec; 255 when cmdop itself failed.`,
     )

@@ -9,6 +9,7 @@ import {
   type MachineStatus,
 } from "@cmdop/sdk";
 import type { ToolClient, ToolMachine } from "../client.ts";
+import { scriptedAgent } from "./scripted-agent.ts";
 
 /** Tells the test what happened to a job, in the order in which it did. */
 export type Tell = (event: { readonly job: string; readonly what: "started" | "canceled" | "left" }) => void;
@@ -41,7 +42,8 @@ export function scriptedClient(
 ): ToolClient {
   const files = scriptedFiles();
   const machine = (name: string): ToolMachine => {
-    if (name === "web-1") return { terminal: scriptedTerminal(tell, approval), files };
+    if (name === "web-1")
+      return { terminal: scriptedTerminal(tell, approval), agent: scriptedAgent(approval), files };
     if (name === "web-2") throw new CmdopError("MachineOffline", "web-2 has no link to the relay.");
     throw new CmdopError("MachineUnknown", `This key reaches no machine ${name}.`);
   };

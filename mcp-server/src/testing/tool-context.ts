@@ -1,4 +1,6 @@
 import type { ToolClient } from "../client.ts";
+import type { FollowedJob } from "../follow-job.ts";
+import type { FollowedRun } from "../follow-run.ts";
 import { PROGRESS_INTERVAL_MS, WAIT_MS } from "../limits.ts";
 import { nameMachines } from "../machine-argument.ts";
 import type { ToolContext } from "../tool.ts";
@@ -18,7 +20,8 @@ export function toolContext(client: ToolClient = scriptedClient()): ToolContext 
     over: never,
     progress: undefined,
     timings: { waitMs: WAIT_MS, progressIntervalMs: PROGRESS_INTERVAL_MS },
-    waitingJobs: new WaitingJobs(),
+    waitingJobs: new WaitingJobs<FollowedJob>(),
+    waitingRuns: new WaitingJobs<FollowedRun>(),
     nameMachine: nameMachines(client, undefined, report),
     report,
   };

@@ -77,13 +77,17 @@ export async function answerFollowing(
   return { text: [textOf(structured, job, end)], structured };
 }
 
-function waitingReason({ approvalId, expiresAtMs }: WaitingForApproval): string {
+/** Why what was asked for has not begun. */
+export function waitingReason({ approvalId, expiresAtMs }: WaitingForApproval): string {
   const until = new Date(expiresAtMs).toISOString();
   return `it waits for a person who may approve it (approval ${approvalId}), until ${until}`;
 }
 
 /** The job's end, or undefined when the wait is over or the client is gone: then the job goes on by itself. */
-async function endWithin(job: FollowedJob, { timings, gone }: ToolContext): Promise<ExecEnd | undefined> {
+export async function endWithin<End>(
+  job: { readonly end: Promise<End> },
+  { timings, gone }: ToolContext,
+): Promise<End | undefined> {
   const { promise: enough, resolve } = Promise.withResolvers<undefined>();
   const timer = setTimeout(resolve, timings.waitMs, undefined);
   const stopListening = onAbort(gone, () => resolve(undefined));
@@ -95,8 +99,9 @@ async function endWithin(job: FollowedJob, { timings, gone }: ToolContext): Prom
   }
 }
 
-function reportProgress(
-  job: FollowedJob,
+/** Tells the client now and then how far the job is, until the returned function is called. */
+export function reportProgress(
+  job: Pick<FollowedJob, "lastLine">,
   { progress, timings }: ToolContext,
   elapsedMs: () => number,
 ): () => void {

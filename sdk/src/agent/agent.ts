@@ -6,9 +6,9 @@ import type { EventsMethod } from "../terminal/follow.ts";
 import { checkMilliseconds } from "../terminal/start-request.ts";
 import { CollectedRun } from "./collect-run.ts";
 import { cancelRun, followRun } from "./follow-run.ts";
-import { jsonSchemaOf, parseOutput } from "./output-schema.ts";
+import { parseOutput, wireSchema } from "./output-schema.ts";
 import { RunError } from "./run-error.ts";
-import type { ResumeRunOptions, RunEnd, RunOptions, RunResult, RunStreamEvent } from "./types.ts";
+import type { JsonSchema, ResumeRunOptions, RunEnd, RunOptions, RunResult, RunStreamEvent } from "./types.ts";
 
 /** LLM agents on one machine, with that machine's own model. */
 export class Agent {
@@ -28,7 +28,14 @@ export class Agent {
     prompt: string,
     options: RunOptions<S> & { readonly outputSchema: S },
   ): Promise<RunResult<z.output<S>>>;
-  run(prompt: string, options?: RunOptions): Promise<RunResult<string>>;
+  run(
+    prompt: string,
+    options: RunOptions & { readonly outputJsonSchema: JsonSchema },
+  ): Promise<RunResult<unknown>>;
+  run(
+    prompt: string,
+    options?: RunOptions & { readonly outputJsonSchema?: undefined },
+  ): Promise<RunResult<string>>;
   async run(prompt: string, options: RunOptions = {}): Promise<RunResult<unknown>> {
     const runId = options.runId ?? randomUUID();
     return this.#collect(runId, this.stream(prompt, { ...options, runId }), options);
@@ -41,7 +48,7 @@ export class Agent {
    */
   stream(prompt: string, options: RunOptions = {}): AsyncGenerator<RunStreamEvent, void, void> {
     const { runId = randomUUID(), timeoutMs = 0, maxSteps = 0, maxTokens = 0 } = options;
-    const { agentType = "terminal", outputSchema, signal, reconnectWindowMs, onLink, onWaiting } = options;
+    const { agentType = "terminal", signal, reconnectWindowMs, onLink, onWaiting } = options;
     checkMilliseconds("timeoutMs", timeoutMs);
     checkCount("maxSteps", maxSteps);
     checkCount("maxTokens", maxTokens);
@@ -49,7 +56,7 @@ export class Agent {
       runId,
       prompt,
       agentType: WIRE_AGENT_TYPES[agentType],
-      outputSchema: outputSchema === undefined ? "" : jsonSchemaOf(outputSchema),
+      outputSchema: wireSchema(options),
       maxSteps,
       maxTokens,
       timeoutMs,

@@ -16,7 +16,7 @@ const CODES = {
   unknown: "OutcomeUnknown",
 } as const satisfies Record<RunEnd["outcome"], string>;
 
-/** What a run's events come to. */
+/** What the events of a run come to, as far as they have come: for those who follow `stream` and stop before its end. */
 export class CollectedRun {
   readonly #runId: string;
   readonly #calls = new Map<string, RunToolCall>();

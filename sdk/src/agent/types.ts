@@ -8,6 +8,9 @@ export type { RunEvent, RunUsage };
 /** What kind of agent works: see `RunOptions.agentType`. */
 export type AgentType = AgentTypeName;
 
+/** A JSON Schema (draft 2020-12 or 7), its references within itself. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
 /** Options of following a run that was started before. */
 export interface ResumeRunOptions<S extends z.ZodType = z.ZodType> {
   /** The offset behind what is known already; 0, so everything, unless given. */
@@ -34,6 +37,8 @@ export interface RunOptions<S extends z.ZodType = z.ZodType> extends Omit<Resume
   readonly agentType?: AgentType | undefined;
   /** The answer's shape: an object. It is checked on the machine, where the model is told once what is wrong, and parsed here. */
   readonly outputSchema?: S | undefined;
+  /** The shape as a JSON Schema of an object, where there is no zod schema: the machine checks the answer, and its type is unknown here. */
+  readonly outputJsonSchema?: JsonSchema | undefined;
   /** Calls of the model, all together; 50 unless given, 500 at most. */
   readonly maxSteps?: number | undefined;
   /** Tokens of all calls together; 1,000,000 unless given. The last call may go beyond it. */

@@ -1,0 +1,66 @@
+import { AGENT_TYPES, type AgentTypeName } from "@cmdop/proto";
+import { type Command, Option } from "commander";
+import { parseCount } from "../arguments.ts";
+import { parseDuration } from "../duration.ts";
+import { ExitWith, usageError } from "../exit.ts";
+
+interface RunCommandOptions {
+  type: AgentTypeName;
+  schema?: string;
+  maxSteps?: number;
+  timeout?: number;
+  json?: boolean;
+}
+
+export function registerRun(program: Command): void {
+  program
+    .command("run")
+    .description("let an LLM agent work on a machine, with that machine's model; prints its answer")
+    .usage('[options] MACHINE "prompt"')
+    .argument("<words...>", "id or name of the machine, or CMDOP_MACHINE; what the agent is to do")
+    .addOption(new Option("--type <type>", "what kind of agent").choices(AGENT_TYPES).default("terminal"))
+    .option("--schema <file>", "a JSON Schema of an object: the answer has this shape")
+    .option("--max-steps <count>", "calls of the model at most; 50 unless given", parseCount)
+    .option("--timeout <duration>", "end the run after this time: 30s, 5m", parseDuration)
+    .option("--json", "print one line of JSON with all that there is to know")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  cmdop run web-1 "Why is the disk full?"
+  cmdop run web-1 "Restart what is down" --type planner --timeout 10m
+  cmdop run web-1 "Check the health" --schema health.json | jq .issues
+
+chat answers without tools; terminal uses commands and files; command runs one command; router
+chooses one of the others; planner plans first and checks each step. The agent may do what the key
+may do, and no more. What it does is shown on standard error, its answer goes to standard output.
+
+Ctrl-C cancels the run, with the commands that it has started, and waits for the end. A lost link
+does not touch it. cmdop logs MACHINE RUN shows later what it did; cmdop model test checks the model.
+
+Exit codes: 0 when it came to its answer; 1 when it failed (model, budget, schema); 124 when it ran
+into its time limit; 130 when it was canceled; 255 when cmdop itself failed or the outcome is unknown.`,
+    )
+    .action(async (words: string[], { type, schema, maxSteps, timeout, json = false }: RunCommandOptions) => {
+      const { machine, prompt } = target(words);
+      const [{ readSchemaFile }, { runAgent }] = await Promise.all([
+        import("../schema-file.ts"),
+        import("../run-agent.ts"),
+      ]);
+      const outputJsonSchema = schema === undefined ? undefined : await readSchemaFile(schema);
+      const timeoutMs = timeout === undefined ? undefined : timeout * 1000;
+      throw new ExitWith(
+        await runAgent(machine, prompt, { agentType: type, outputJsonSchema, maxSteps, timeoutMs, json }),
+      );
+    });
+}
+
+function target(words: readonly string[]): { machine: string; prompt: string } {
+  const own = process.env.CMDOP_MACHINE;
+  const [machine, prompt, ...rest] = words.length === 1 && own ? [own, ...words] : words;
+  if (machine !== undefined && prompt !== undefined && rest.length === 0) return { machine, prompt };
+  throw usageError(
+    "a machine and one prompt are needed.",
+    'Say cmdop run MACHINE "prompt", or set CMDOP_MACHINE.',
+  );
+}

@@ -1,0 +1,95 @@
+import {
+  CMDOPClient,
+  CmdopError,
+  describeEnd,
+  RunError,
+  type RunFacts,
+  type RunOptions,
+  type RunResult,
+  type RunStreamEvent,
+} from "@cmdop/sdk";
+import { EXIT_OK, failedWith, reportError } from "./exit.ts";
+import { EXIT_OURS, exitCodeOf } from "./exit-codes.ts";
+import { JobOutput } from "./job-output.ts";
+import { linkMessages } from "./link-messages.ts";
+import { agentOf, commandFor } from "./machine-terminal.ts";
+import { printableLines } from "./printable.ts";
+import { answerText, jsonLine, RunProgress } from "./run-text.ts";
+import { terminationSignal } from "./signals.ts";
+import { waitingMessage } from "./waiting-message.ts";
+
+/** A run as it is asked for on the command line. */
+export type AgentCommand = Pick<
+  RunOptions,
+  "agentType" | "outputJsonSchema" | "maxSteps" | "timeoutMs" | "onEvent"
+> & {
+  /** True: one line with all that there is to know, instead of the answer. */
+  readonly json: boolean;
+};
+
+/** Runs an agent on a machine: what it does goes to stderr, its answer to stdout; the exit code to end with. */
+export async function runAgent(
+  machine: string | undefined,
+  prompt: string,
+  { json, ...options }: AgentCommand,
+): Promise<number> {
+  const output = new JobOutput();
+  // An answer that can't be written has nobody to read it: the run is not worth its tokens.
+  const signal = AbortSignal.any([terminationSignal(), output.unwritable]);
+  const { outputJsonSchema, ...plain } = options;
+  try {
+    await using client = CMDOPClient.fromProfile();
+    const run = {
+      ...plain,
+      signal,
+      onLink: linkMessages(),
+      onWaiting: waitingMessage(),
+      onEvent: options.onEvent ?? showProgress(),
+    };
+    const agent = agentOf(client, machine);
+    const result: RunResult<unknown> = await (outputJsonSchema === undefined
+      ? agent.run(prompt, run)
+      : agent.run(prompt, { ...run, outputJsonSchema }));
+    await output.print(
+      json ? jsonLine({ ...factsOf(result), output: result.output }) : answerText(result.output),
+    );
+    return output.exitCodeIfUnread("The run has ended.") ?? EXIT_OK;
+  } catch (thrown) {
+    if (!(thrown instanceof RunError)) return failedWith(thrown, EXIT_OURS);
+    const { code, message, next } = thrown;
+    if (json)
+      await output.print(jsonLine({ ...factsOf(thrown), output: null, error: { code, message, next } }));
+    return output.exitCodeIfUnread("The run was canceled.") ?? reportRunError(machine, thrown);
+  }
+}
+
+/** Writes what a run does to stderr, a line each. */
+export function showProgress(): (event: RunStreamEvent) => void {
+  const progress = new RunProgress();
+  return (event) => {
+    const lines = progress.add(event);
+    if (lines !== "") process.stderr.write(lines);
+  };
+}
+
+/** Says why a run has no answer; the exit code that stands for it. */
+function reportRunError(machine: string | undefined, error: RunError): number {
+  const { outcome, runId } = error;
+  const ended = { outcome, exitCode: null, signal: null, reason: "" };
+  process.stderr.write(`cmdop: the run ${describeEnd(ended)}\n`);
+  if (outcome !== "canceled") {
+    reportError(visibleError(error));
+    process.stderr.write(`cmdop: what it did: ${commandFor("logs", machine, runId)}\n`);
+  }
+  // Completed, and yet no answer: its events are missing or make no sense.
+  return outcome === "completed" ? EXIT_OURS : exitCodeOf(ended);
+}
+
+/** An error with the words of a model or its provider, as it may be shown. */
+export function visibleError({ code, message, next }: CmdopError): CmdopError {
+  return new CmdopError(code, printableLines(message), { next: printableLines(next) });
+}
+
+function factsOf({ runId, outcome, text, steps, toolCalls, usage, durationMs }: RunFacts): RunFacts {
+  return { runId, outcome, text, steps, toolCalls, usage, durationMs };
+}

@@ -1,0 +1,66 @@
+import { describeRunEvent, type RunStreamEvent } from "@cmdop/sdk";
+import { printable, printableLines } from "./printable.ts";
+
+/** Characters of what the model says between its tools, in a line of progress. */
+const MAX_SAID_CHARACTERS = 160;
+
+/** Makes lines of a run's events, as people follow them: all from afar, so all of it visible. */
+export class RunProgress {
+  #said = "";
+  #runId = "";
+
+  /** The lines that an event is worth, each with its newline; empty for most. */
+  add(event: RunStreamEvent): string {
+    switch (event.type) {
+      case "text":
+        if (this.#said.length <= MAX_SAID_CHARACTERS) this.#said += event.text;
+        return "";
+      case "started":
+        this.#runId = event.runId;
+        return "";
+      case "begun":
+        return line(`${describeRunEvent(event)}, run ${this.#runId}`);
+      case "step":
+      case "end":
+        this.#said = "";
+        return "";
+      case "tool_call":
+        return this.#saidLine() + line(describeRunEvent(event));
+      case "retry":
+        this.#said = "";
+        return line(describeRunEvent(event));
+      default:
+        return line(describeRunEvent(event));
+    }
+  }
+
+  /** What the model said before it asked for a tool; said once. */
+  #saidLine(): string {
+    const said = this.#said.trim().replaceAll(/\s+/g, " ");
+    this.#said = "";
+    if (said === "") return "";
+    return line(said.length > MAX_SAID_CHARACTERS ? `${said.slice(0, MAX_SAID_CHARACTERS)}…` : said);
+  }
+}
+
+function line(text: string | undefined): string {
+  return text === undefined ? "" : `${printable(text)}\n`;
+}
+
+/** A run's answer as it may be shown: a text keeps its lines and tabs, anything else is one line of JSON. */
+export function answerText(output: unknown): string {
+  if (typeof output !== "string") return jsonLine(output);
+  return `${printableLines(output).trimEnd()}\n`;
+}
+
+/** One line of JSON: the same value for a program, and nothing in it that could mislead a terminal. */
+export function jsonLine(value: unknown): string {
+  const json = JSON.stringify(value) ?? "null";
+  // Outside its strings JSON has none of these; inside them \u says the same.
+  return `${json.replaceAll(/[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Zl}\p{Zp}]/gu, escaped)}\n`;
+}
+
+function escaped(character: string): string {
+  const units = Array.from({ length: character.length }, (_, index) => character.charCodeAt(index));
+  return units.map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`).join("");
+}

@@ -1,0 +1,50 @@
+import type { RunStreamEvent } from "./types.ts";
+
+/** Characters of one value (arguments of a tool, its output, a report) in a line. */
+const MAX_QUOTED_CHARACTERS = 160;
+
+/**
+ * What an event of a run says to a person, on one line; undefined for those
+ * that come in pieces or say nothing new (text, reasoning, steps, usage). It
+ * holds what models and tools have said: whoever shows it makes it visible first.
+ */
+export function describeRunEvent(event: RunStreamEvent): string | undefined {
+  switch (event.type) {
+    case "begun":
+      return `${event.agentType} agent with ${event.model}`;
+    case "tool_call":
+      return `> ${event.tool} ${quoted(JSON.stringify(event.input) ?? "")}`;
+    case "tool_result":
+      return `< ${event.tool} ${event.ok ? "says" : "failed"}: ${quoted(event.output)}`;
+    case "approval":
+      return `${event.tool} waits for approval until ${timeText(event.expiresAtMs)}; whoever may says: cmdop approve ${event.approvalId}`;
+    case "choice":
+      return `chosen: ${event.agentType} (${quoted(event.reason)})`;
+    case "plan":
+      return `plan: ${event.steps.map((step, index) => `${index + 1}. ${quoted(step)}`).join("; ")}`;
+    case "plan_step":
+      return `step ${event.number} ${event.state}${event.report === "" ? "" : `: ${quoted(event.report)}`}`;
+    case "retry":
+      return `the model is called again in ${event.pauseMs} ms: ${quoted(event.reason)}`;
+    case "repair":
+      return `the answer does not match its schema, the model is told: ${quoted(event.errors)}`;
+    case "shortened":
+      return `${event.characters} characters of old output were taken out of the model's view`;
+    case "dropped":
+      return `${event.bytes} bytes of the run's events were dropped`;
+    default:
+      return undefined;
+  }
+}
+
+/** The beginning, on one line. */
+function quoted(text: string): string {
+  const line = text.trim().replaceAll(/\s+/g, " ");
+  return line.length <= MAX_QUOTED_CHARACTERS ? line : `${line.slice(0, MAX_QUOTED_CHARACTERS)}…`;
+}
+
+/** A machine may send any number, also one that is no date. */
+function timeText(timeMs: number): string {
+  const date = new Date(timeMs);
+  return Number.isNaN(date.getTime()) ? `time ${timeMs}` : date.toISOString();
+}
