@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { AuditEntry, AuditReport, CMDOPClient } from "@cmdop/sdk";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -151,6 +151,15 @@ describe("verify", () => {
       expect(chainsOf(report, web.id)[0]?.problems).not.toEqual([]);
     },
   );
+
+  it("promise 8: a machine that deleted its chain and began another is noted, though both hold", async () => {
+    expect((await verify()).notes).toEqual([]);
+    await web.agent.shutdown();
+    rmSync(path.join(web.home, "agent", "audit"), { recursive: true });
+    await world.startAgain(web);
+    await expect.poll(async () => chainsOf(await verify(), web.id).length).toBe(2);
+    expect((await verify()).notes).toEqual([expect.stringMatching(/^Machine web-1 has begun 2 chains/)]);
+  });
 
   it("promise 10: heads that are none are refused with a word on what they should be", async () => {
     const heads = [{ chain: "x", machineId: null, seq: -1, hash: "y" }];

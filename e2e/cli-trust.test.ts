@@ -1,4 +1,4 @@
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -254,6 +254,9 @@ describe("machines and owners", () => {
     for (const rest of [".new", ".old"]) {
       await expect(stat(file + rest)).rejects.toMatchObject({ code: "ENOENT" });
     }
+    // Other relays may still name it.
+    const kept = (await readdir(path.dirname(file))).filter((name) => name.startsWith("owner.key.old-"));
+    expect(await readFile(path.join(path.dirname(file), kept[0] ?? ""))).toEqual(old);
     expect(await caller(key.apiKey, "exec", "web-1", "echo on")).toMatchObject({
       exitCode: 0,
       stdout: "on\n",
