@@ -47,6 +47,9 @@ it("promise 9: whatever models and tools say, an event is one line that steers n
 });
 
 it("JSON says the same to a program, and steers no terminal", () => {
+  expect(jsonLine(["\u009b2J", "\u202e", "\u{e0001}", "é\\"])).toBe(
+    '["\\u009b2J","\\u202e","\\udb40\\udc01","é\\\\"]\n',
+  );
   fc.assert(
     fc.property(fc.jsonValue({ stringUnit: "binary" }), (value) => {
       const line = jsonLine(value);
