@@ -2,7 +2,7 @@ import { CMDOPClient, CmdopError, RunError, type RunStreamEvent } from "@cmdop/s
 import { EXIT_FAILURE, EXIT_OK, failedWith, reportError } from "./exit.ts";
 import { agentOf } from "./machine-terminal.ts";
 import { printable } from "./printable.ts";
-import { showProgress, visibleError } from "./run-agent.ts";
+import { showProgress } from "./run-agent.ts";
 import { jsonLine } from "./run-text.ts";
 import { terminationSignal } from "./signals.ts";
 import { waitingMessage } from "./waiting-message.ts";
@@ -46,7 +46,7 @@ export async function testModel(machine: string | undefined, json: boolean): Pro
     if (json) process.stdout.write(jsonLine({ ok: false, model, error: { code, message, next } }));
     if (!(thrown instanceof RunError)) return failedWith(thrown, EXIT_FAILURE);
     process.stderr.write(`cmdop: ${printable(model)} did not answer\n`);
-    reportError(visibleError(thrown));
+    reportError(thrown);
     return EXIT_FAILURE;
   }
 }

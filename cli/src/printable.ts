@@ -9,10 +9,15 @@ export function printable(text: string): string {
   return text.split("\\").map(visible).join("\\");
 }
 
-/** The same for text of several lines, which stay lines, as tabs stay tabs. */
-export function printableLines(text: string): string {
+/**
+ * The same for a text to be read: lines and tabs stay what they are, spaces of
+ * every kind are spaces, and emoji lose what only asks for their colours.
+ */
+export function printableText(text: string): string {
   return text
     .replaceAll("\r\n", "\n")
+    .replaceAll(/\p{Zs}/gu, " ")
+    .replaceAll(/(?<=\p{Emoji})\ufe0f/gu, "")
     .split(/([\n\t])/)
     .map((part) => (part === "\n" || part === "\t" ? part : printable(part)))
     .join("");

@@ -1,6 +1,5 @@
 import {
   CMDOPClient,
-  CmdopError,
   describeEnd,
   RunError,
   type RunFacts,
@@ -13,7 +12,6 @@ import { EXIT_OURS, exitCodeOf } from "./exit-codes.ts";
 import { JobOutput } from "./job-output.ts";
 import { linkMessages } from "./link-messages.ts";
 import { agentOf, commandFor } from "./machine-terminal.ts";
-import { printableLines } from "./printable.ts";
 import { answerText, jsonLine, RunProgress } from "./run-text.ts";
 import { terminationSignal } from "./signals.ts";
 import { waitingMessage } from "./waiting-message.ts";
@@ -78,16 +76,11 @@ function reportRunError(machine: string | undefined, error: RunError): number {
   const ended = { outcome, exitCode: null, signal: null, reason: "" };
   process.stderr.write(`cmdop: the run ${describeEnd(ended)}\n`);
   if (outcome !== "canceled") {
-    reportError(visibleError(error));
+    reportError(error);
     process.stderr.write(`cmdop: what it did: ${commandFor("logs", machine, runId)}\n`);
   }
   // Completed, and yet no answer: its events are missing or make no sense.
   return outcome === "completed" ? EXIT_OURS : exitCodeOf(ended);
-}
-
-/** An error with the words of a model or its provider, as it may be shown. */
-export function visibleError({ code, message, next }: CmdopError): CmdopError {
-  return new CmdopError(code, printableLines(message), { next: printableLines(next) });
 }
 
 function factsOf({ runId, outcome, text, steps, toolCalls, usage, durationMs }: RunFacts): RunFacts {

@@ -1,5 +1,6 @@
+import { visible } from "@cmdop/proto";
 import { describeRunEvent, type RunStreamEvent } from "@cmdop/sdk";
-import { printable, printableLines } from "./printable.ts";
+import { printable, printableText } from "./printable.ts";
 
 /** Characters of what the model says between its tools, in a line of progress. */
 const MAX_SAID_CHARACTERS = 160;
@@ -50,14 +51,14 @@ function line(text: string | undefined): string {
 /** A run's answer as it may be shown: a text keeps its lines and tabs, anything else is one line of JSON. */
 export function answerText(output: unknown): string {
   if (typeof output !== "string") return jsonLine(output);
-  return `${printableLines(output).trimEnd()}\n`;
+  return `${printableText(output).trimEnd()}\n`;
 }
 
 /** One line of JSON: the same value for a program, and nothing in it that could mislead a terminal. */
 export function jsonLine(value: unknown): string {
   const json = JSON.stringify(value) ?? "null";
-  // Outside its strings JSON has none of these; inside them \u says the same.
-  return `${json.replaceAll(/[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Zl}\p{Zp}]/gu, escaped)}\n`;
+  // Outside its strings JSON is ASCII; inside them \u says the same.
+  return `${json.replaceAll(/[^ -~]/gu, (it) => (visible(it) === it ? it : escaped(it)))}\n`;
 }
 
 function escaped(character: string): string {

@@ -2,7 +2,6 @@ import { CollectedRun, describeEnd, RunError, type RunStreamEvent } from "@cmdop
 import { EXIT_OK, reportError } from "./exit.ts";
 import { EXIT_OURS, exitCodeOf } from "./exit-codes.ts";
 import type { JobOutput } from "./job-output.ts";
-import { visibleError } from "./run-agent.ts";
 import { answerText, RunProgress } from "./run-text.ts";
 
 /** How a run's events are written. */
@@ -61,7 +60,7 @@ async function writeEnd(
     const ended = { outcome: thrown.outcome, exitCode: null, signal: null, reason: "" };
     if (only !== "stdout") {
       process.stderr.write(`cmdop: the run ${describeEnd(ended)}\n`);
-      reportError(visibleError(thrown));
+      reportError(thrown);
     }
     return thrown.outcome === "completed" ? EXIT_OURS : exitCodeOf(ended);
   }
