@@ -107,6 +107,12 @@ export const VALID_REQUESTS: Readonly<Record<string, ValidRequest>> = {
       finish: { size: 1n, sha256: createHash("sha256").update("x").digest() },
     }),
   ),
+  "/cmdop.v1.Files/Partial": ok(({ directory }) =>
+    codec(Files.method.partial.input).serialize({ path: fresh(directory), upload: Buffer.alloc(8, 7) }),
+  ),
+  "/cmdop.v1.Files/Symlink": ok(({ directory }) =>
+    codec(Files.method.symlink.input).serialize({ path: fresh(directory), target: "elsewhere" }),
+  ),
   "/cmdop.v1.Files/Delete": {
     message: ({ directory }) => codec(Files.method.delete.input).serialize({ path: fresh(directory) }),
     answers: ["NotFound"],
