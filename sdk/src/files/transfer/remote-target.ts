@@ -75,6 +75,7 @@ class Upload {
   /** Bytes that are in the hash. */
   #hashed = 0;
   #sha256: Uint8Array | undefined;
+  #attempt = 0;
 
   constructor(machine: Machine, path: string, content: Content, options: PutOptions) {
     this.#machine = machine;
@@ -127,6 +128,8 @@ class Upload {
   async *#requests(offset: number) {
     const { overwrite, passed } = this.#options;
     const { mode } = this.#content;
+    this.#attempt += 1;
+    const attempt = this.#attempt;
     const header = {
       path: this.#path,
       createParents: false,
@@ -138,6 +141,8 @@ class Upload {
     yield { header };
     let position = Math.min(offset, this.#hashed);
     for await (const piece of this.#content.read(position)) {
+      // An attempt that was given up may still have been waiting for this piece.
+      if (attempt !== this.#attempt) return;
       const end = position + piece.length;
       if (end > this.#hashed) {
         this.#hash.update(piece.subarray(this.#hashed - position));
@@ -153,6 +158,7 @@ class Upload {
       position = end;
     }
     const told = await this.#content.finish();
+    if (attempt !== this.#attempt) return;
     this.#sha256 ??= this.#hash.digest();
     if (told !== undefined && !sameHash(told, this.#sha256)) throw wrong(this.#content);
     const finish = { size: BigInt(this.#hashed), sha256: this.#sha256 };
