@@ -25,7 +25,8 @@ export function refuseStrayEntries(entries: readonly TreeEntry[]): void {
     const isName = name !== "" && name !== "." && name !== ".." && !name.includes("\0");
     const isPlain = process.platform !== "win32" || !/[\\:]/.test(name);
     const parent = types.get(slash === -1 ? "" : path.slice(0, slash));
-    if (!isName || !isPlain || parent !== "directory" || types.has(path)) {
+    const isBelow = slash !== 0;
+    if (!isName || !isPlain || !isBelow || parent !== "directory" || types.has(path)) {
       throw new CmdopError("InvalidArgument", `The tree names ${visible(path)}, which can't be in it.`, {
         next: "The machine's list is wrong or was tampered with; nothing was written.",
       });
