@@ -112,7 +112,8 @@ export class Replacement implements AsyncDisposable {
       if (offset > 0n) await replacement.#takeUp(offset);
       return replacement;
     } catch (thrown) {
-      await note?.[Symbol.asyncDispose]();
+      // What an earlier stream has written is still there, so it stays written down.
+      if (offset === 0n) await note?.[Symbol.asyncDispose]();
       throw thrown;
     }
   }
