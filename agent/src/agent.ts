@@ -23,6 +23,7 @@ import { OpenCalls } from "./doors/open-calls.ts";
 import { StartedJobs } from "./doors/started-jobs.ts";
 import { toolDoor } from "./doors/tool-door.ts";
 import { watchStandings } from "./doors/watch-standings.ts";
+import { PARTIALS_SWEEP_MS } from "./files/limits.ts";
 import { systemPinning } from "./files/pin.ts";
 import { Unfinished } from "./files/unfinished.ts";
 import type { Job } from "./jobs/job.ts";
@@ -170,7 +171,15 @@ export class Agent {
     // Only now is it certain that no other agent is at work on it.
     const everywhere = { stateDir: this.#options.home, home: policy.home, roots: [], pinning: systemPinning };
     void unfinished.clean(everywhere, left, onTrouble);
-    const stopWatching = watchStandings(membership, [openCalls, startedJobs]);
+    const sweeping = setInterval(
+      () => void unfinished.sweep(everywhere, onTrouble),
+      PARTIALS_SWEEP_MS,
+    ).unref();
+    const stopStandings = watchStandings(membership, [openCalls, startedJobs]);
+    const stopWatching = (): void => {
+      clearInterval(sweeping);
+      stopStandings();
+    };
     const greeter = { machineKey, membership, audit, bootId: randomUUID(), agentVersion: version };
 
     const link = (lane: LaneName): Link =>

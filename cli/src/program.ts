@@ -5,6 +5,7 @@ import { registerApprovals } from "./commands/approvals.ts";
 import { registerAttach } from "./commands/attach.ts";
 import { registerAudit } from "./commands/audit/audit.ts";
 import { registerCancel } from "./commands/cancel.ts";
+import { registerCp } from "./commands/cp.ts";
 import { registerExec } from "./commands/exec.ts";
 import { registerInit } from "./commands/init.ts";
 import { registerJobs, registerSessions } from "./commands/jobs.ts";
@@ -45,6 +46,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     registerUp,
     registerExec,
     registerRun,
+    registerCp,
     registerShell,
     registerAttach,
     registerSessions,

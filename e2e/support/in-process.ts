@@ -53,7 +53,11 @@ export async function startCutWorld(random: Random, maxBytes: number): Promise<C
   undo.defer(() => agent.shutdown());
   await agent.start();
   await agent.linked();
-  const { apiKey } = await asOwner.keys.create({ name: "test", scopes: ["terminal"], machines: ["web-1"] });
+  const { apiKey } = await asOwner.keys.create({
+    name: "test",
+    scopes: ["terminal", "files:read", "files:write"],
+    machines: ["web-1"],
+  });
   const client = CMDOPClient.remote({
     apiKey,
     relay: towardsSdk?.address,

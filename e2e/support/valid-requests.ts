@@ -133,6 +133,12 @@ export const VALID_REQUESTS: Readonly<Record<string, ValidRequest>> = {
       codec(Files.method.edit.input).serialize({ path: fresh(directory), old: Buffer.from("x") }),
     answers: ["NotFound"],
   },
+  "/cmdop.v1.Files/Partial": ok(({ directory }) =>
+    codec(Files.method.partial.input).serialize({ path: fresh(directory), upload: Buffer.alloc(8, 7) }),
+  ),
+  "/cmdop.v1.Files/Symlink": ok(({ directory }) =>
+    codec(Files.method.symlink.input).serialize({ path: fresh(directory), target: "elsewhere" }),
+  ),
   "/cmdop.v1.Files/Delete": {
     message: ({ directory }) => codec(Files.method.delete.input).serialize({ path: fresh(directory) }),
     answers: ["NotFound"],

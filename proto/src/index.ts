@@ -112,6 +112,7 @@ export {
   Files,
   type FilesMatch,
   type FilesProgress,
+  type FilesReadStreamResponse,
   type FilesSkipped,
   FilesSkipped_Reason,
   type FilesWriteStreamRequest,

@@ -116,6 +116,8 @@ export const METHODS: Readonly<Record<string, MethodRule>> = {
     ...write("header.path", "bulk", "atomic"),
     maxRequestBytes: ENDLESS,
   },
+  "/cmdop.v1.Files/Partial": write("path", "bulk", "safe"),
+  "/cmdop.v1.Files/Symlink": write("path", "interactive", "never"),
   "/cmdop.v1.Files/Append": {
     ...write("path", "interactive", "never"),
     maxRequestBytes: MAX_MESSAGE_BYTES,

@@ -132,6 +132,12 @@ const DESCRIBERS: ReadonlyMap<string, Describer> = new Map([
       header !== undefined && condition(header),
     ),
   ),
+  on("/cmdop.v1.Files/Partial", Files.method.partial.input, ({ path, discard }) =>
+    fields(quoted(path), discard && "discard"),
+  ),
+  on("/cmdop.v1.Files/Symlink", Files.method.symlink.input, ({ path, target, overwrite }) =>
+    fields(words([path, target]), overwrite && "overwrite"),
+  ),
   on("/cmdop.v1.Files/Delete", Files.method.delete.input, ({ path, recursive }) =>
     fields(quoted(path), recursive && "recursive"),
   ),

@@ -84,11 +84,11 @@ describe("a sparse file of 10 GB", () => {
     const { content, size: said } = await readContent(boundary, file, range);
     expect([Buffer.from(content).toString("latin1"), said]).toEqual(["\0\0end", BigInt(size + 3)]);
     const [piece] = await collected(streamContent(boundary, file, { offset: BigInt(size) }, NEVER));
-    expect(Buffer.from(piece ?? []).toString()).toBe("end");
+    expect(Buffer.from(piece?.data ?? []).toString()).toBe("end");
     expect(await refusalCode(readContent(boundary, file, WHOLE))).toBe("MessageTooLarge");
     expect(await refusalCode(change(boundary, file))).toBe("LimitExceeded");
     for await (const first of streamContent(boundary, file, WHOLE, NEVER)) {
-      expect(first.every((byte, index) => index < 6 || byte === 0)).toBe(true);
+      expect(first.data.every((byte, index) => index < 6 || byte === 0)).toBe(true);
       break;
     }
   });
@@ -166,7 +166,7 @@ describe("a file that changes while it is read", () => {
     ]) {
       await writeFile(file, OLD);
       const pieces: Uint8Array[] = [];
-      for await (const piece of streamContent(scratch.boundary(), file, WHOLE, NEVER)) {
+      for await (const { data: piece } of streamContent(scratch.boundary(), file, WHOLE, NEVER)) {
         if (pieces.push(piece) === 1) await meanwhile();
       }
       expect(OLD.equals(Buffer.concat(pieces))).toBe(true);

@@ -70,5 +70,17 @@ export const MATCHING_HEAP_MIB = 64;
 /** How long it is remembered what a crash left on a disk that has been away since. */
 export const MAX_UNFINISHED_AGE_MS = 30 * 24 * 60 * 60 * 1_000;
 
+/** How long what has arrived of an upload waits to be resumed. */
+export const MAX_PARTIAL_AGE_MS = 24 * 60 * 60 * 1_000;
+
+/** How often it is looked for uploads that nobody resumed. */
+export const PARTIALS_SWEEP_MS = 60 * 60 * 1_000;
+
+/** Things unfinished at once, beyond which an upload can't be resumed. */
+export const MAX_UNFINISHED = 1_000;
+
+/** Committed uploads that are remembered for a writer whose answer was lost: it asks within a minute or so. */
+export const MAX_REMEMBERED_UPLOADS = 1_000;
+
 /** Times that a small file is read which somebody else is writing to. */
 export const MAX_READ_ATTEMPTS = 3;

@@ -12,7 +12,7 @@ const WHOLE: Range = { offset: 0n };
 
 async function streamed(scratch: Scratch, path: string, range: Range): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of streamContent(scratch.boundary(), path, range, NEVER)) {
+  for await (const { data: piece } of streamContent(scratch.boundary(), path, range, NEVER)) {
     expect(piece.length).toBeLessThanOrEqual(FILE_CHUNK_BYTES);
     pieces.push(piece);
   }
@@ -111,7 +111,7 @@ describe("read", () => {
     const file = await scratch.file("f");
     await truncate(file, FILE_CHUNK_BYTES * 3);
     const pieces = streamContent(scratch.boundary(), file, WHOLE, NEVER);
-    expect((await pieces.next()).value).toHaveLength(FILE_CHUNK_BYTES);
+    expect((await pieces.next()).value?.data).toHaveLength(FILE_CHUNK_BYTES);
     await truncate(file, FILE_CHUNK_BYTES);
     expect(await refusalCode(pieces.next())).toBe("FileChanged");
   });

@@ -1,9 +1,11 @@
+import { createHash } from "node:crypto";
 import { type BigIntStats, constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { CmdopError, FILE_CHUNK_BYTES, MAX_UNARY_CONTENT_BYTES } from "@cmdop/proto";
 import type { Boundary } from "./boundary.ts";
 import { attempt, fileError } from "./errors.ts";
 import { MAX_READ_ATTEMPTS, UNSIZED_READ_BYTES } from "./limits.ts";
+import { PERMISSION_BITS } from "./mode.ts";
 import { expandPath, shown } from "./path.ts";
 import type { Pin } from "./pin.ts";
 import { openTarget } from "./resolve.ts";
@@ -59,27 +61,77 @@ async function readOnce(
   return { content, size: size > 0n ? size : range.offset + BigInt(length) };
 }
 
+/** How a file is streamed. */
+export interface StreamOptions extends Range {
+  /** Header and hash are told too. */
+  readonly verify?: boolean | undefined;
+  /** Version that the file must have; empty for any. */
+  readonly ifVersion?: Uint8Array | undefined;
+}
+
+/** A piece of a stream. */
+export interface StreamPiece {
+  readonly data: Uint8Array;
+  readonly header?: { readonly size: bigint; readonly mode: number; readonly version: Uint8Array };
+  /** Of the file up to the last byte that was sent. */
+  readonly sha256?: Uint8Array;
+}
+
+const EMPTY = new Uint8Array();
+
+/** Enough that no two versions of a file have the same by chance. */
+const VERSION_BYTES = 16;
+
 /** A file of any size, or a range of it, piece by piece at the reader's pace. Ends early when the signal aborts. */
 export async function* streamContent(
   boundary: Boundary,
   path: string,
-  range: Range,
+  { verify = false, ifVersion = new Uint8Array(), ...range }: StreamOptions,
   signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
+): AsyncGenerator<StreamPiece> {
   try {
     const asked = expandPath(path, boundary.home);
     using target = await openTarget(boundary, asked);
     await using file = await openRegular(target.pin, asked);
-    for await (const piece of readRange(file, target.pin.stats, range, asked)) {
+    const { stats } = target.pin;
+    const version = versionOf(stats);
+    if (ifVersion.length > 0 && !version.equals(ifVersion)) throw changedSince(asked);
+    const hash = verify ? createHash("sha256") : undefined;
+    if (hash !== undefined) {
+      const mode = Number(stats.mode) & PERMISSION_BITS;
+      yield { data: EMPTY, header: { size: stats.size, mode, version } };
+      const before = { offset: 0n, length: range.offset };
+      for await (const piece of readRange(file, stats, before, asked)) {
+        if (signal.aborted) return;
+        hash.update(piece);
+      }
+    }
+    for await (const data of readRange(file, stats, range, asked)) {
       if (signal.aborted) return;
-      yield piece;
+      hash?.update(data);
+      yield { data };
     }
     // Of a part that was asked for, nobody expects to fit to others.
-    const whole = range.offset === 0n && range.length === undefined;
-    if (whole) await refuseWrittenTo(file, target.pin.stats, asked);
+    const whole = verify || (range.offset === 0n && range.length === undefined);
+    if (whole) await refuseWrittenTo(file, stats, asked);
+    if (hash !== undefined) yield { data: EMPTY, sha256: hash.digest() };
   } catch (thrown) {
     throw fileError(thrown, "read", path);
   }
+}
+
+/** Changes with a file's content, and also when another file takes its name. */
+function versionOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): Buffer {
+  return createHash("sha256")
+    .update([dev, ino, size, mtimeNs, ctimeNs].join(" "))
+    .digest()
+    .subarray(0, VERSION_BYTES);
+}
+
+function changedSince(path: string): CmdopError {
+  return new CmdopError("FileChanged", `${shown(path)} is not the file any more that it was.`, {
+    next: "Read it again from its beginning.",
+  });
 }
 
 /** Opens a held regular file for reading; refuses everything else before it is opened, since opening can act on a device. */

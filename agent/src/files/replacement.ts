@@ -13,7 +13,7 @@ import { checkedMode, PERMISSION_BITS } from "./mode.ts";
 import { shown } from "./path.ts";
 import { childOf, type Pin } from "./pin.ts";
 import { publish } from "./publish.ts";
-import { refuseIrregular } from "./read.ts";
+import { readRange, refuseIrregular } from "./read.ts";
 import { linkRefused, openPlace, openTarget, type Place } from "./resolve.ts";
 import { temporaryName } from "./temporary.ts";
 import { inTurn } from "./turns.ts";
@@ -28,6 +28,10 @@ export interface WriteOptions {
   readonly ifMatch?: Uint8Array | undefined;
   /** Whether nothing may have the name. */
   readonly ifAbsent?: boolean | undefined;
+  /** The name under which what has arrived is kept, so that the upload can be resumed. */
+  readonly partial?: string | undefined;
+  /** Bytes that are there already. */
+  readonly offset?: bigint | undefined;
 }
 
 /** What a replacement holds when all is written. */
@@ -43,6 +47,7 @@ export const FILE_MODE = 0o644;
 /** Of what nobody shall read before it has its final mode. */
 const PRIVATE_MODE = 0o600;
 
+const RESUME = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
 
 /**
@@ -62,6 +67,7 @@ export class Replacement implements AsyncDisposable {
   #size = 0n;
   #sealed: Sealed | undefined;
   #committed = false;
+  #kept = false;
 
   private constructor(
     place: Place,
@@ -95,15 +101,21 @@ export class Replacement implements AsyncDisposable {
     }
     using _ = await matching(condition, place);
     const mode = leaf === undefined ? asked : Number(leaf.mode) & PERMISSION_BITS;
-    const temporary = temporaryName();
+    const { partial, offset = 0n } = options;
+    const temporary = partial ?? temporaryName();
     const at = childOf(place.directory, temporary);
-    const note = await boundary.unfinished?.note(posix.dirname(place.path), temporary);
+    await refuseMissing(boundary, place, partial, offset);
+    const note = await boundary.unfinished?.note(posix.dirname(place.path), temporary, partial !== undefined);
     try {
-      const file = await open(at, CREATE, mode === undefined ? FILE_MODE : PRIVATE_MODE);
+      const flags = offset > 0n ? RESUME : CREATE;
+      const file = await open(at, flags, mode === undefined ? FILE_MODE : PRIVATE_MODE);
+      const replacement = new Replacement(place, file, temporary, mode, condition, note);
       stack.move();
-      return new Replacement(place, file, temporary, mode, condition, note);
+      if (offset > 0n) await replacement.#takeUp(offset);
+      return replacement;
     } catch (thrown) {
-      await note?.[Symbol.asyncDispose]();
+      // What an earlier stream has written is still there, so it stays written down.
+      if (offset === 0n) await note?.[Symbol.asyncDispose]();
       throw thrown;
     }
   }
@@ -115,9 +127,32 @@ export class Replacement implements AsyncDisposable {
 
   /** Appends bytes. */
   async write(bytes: Uint8Array): Promise<void> {
+    const position = Number(this.#size);
     this.#hash.update(bytes);
     this.#size += BigInt(bytes.length);
-    await writeAll(this.#file, bytes);
+    await writeAll(this.#file, bytes, position);
+  }
+
+  /** What has been written stays when this is disposed, to be taken up again. */
+  keep(): void {
+    this.#kept = true;
+  }
+
+  /** Goes on behind what an earlier stream has written; the hash needs all of it. */
+  async #takeUp(offset: bigint): Promise<void> {
+    try {
+      const stats = await this.#file.stat({ bigint: true });
+      const isOurs = stats.isFile() && stats.nlink === 1n && stats.size === offset;
+      if (!isOurs) throw notThere(this.#place.path, offset);
+      for await (const piece of readRange(this.#file, stats, { offset: 0n }, this.#place.path)) {
+        this.#hash.update(piece);
+        this.#size += BigInt(piece.length);
+      }
+    } catch (thrown) {
+      this.keep();
+      await this[Symbol.asyncDispose]();
+      throw thrown;
+    }
   }
 
   /** Size and hash of what was written; no more can be written then. */
@@ -158,6 +193,7 @@ export class Replacement implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     using _ = this.#place;
     await this.#file.close();
+    if (this.#kept && !this.#committed) return;
     if (!this.#committed) await unless(["ENOENT"], unlink(childOf(this.#place.directory, this.#temporary)));
     await this.#note?.[Symbol.asyncDispose]();
   }
@@ -177,6 +213,30 @@ export class Replacement implements AsyncDisposable {
       );
     }
   }
+}
+
+/** Refuses to go on where there is nothing of ours to go on with; a new beginning removes what is left of an old one. */
+async function refuseMissing(
+  boundary: Boundary,
+  place: Place,
+  partial: string | undefined,
+  offset: bigint,
+): Promise<void> {
+  if (partial === undefined) {
+    if (offset > 0n) throw notThere(place.path, offset);
+    return;
+  }
+  const isBegun = await boundary.unfinished?.isUpload(posix.dirname(place.path), partial);
+  if (offset > 0n && !isBegun) throw notThere(place.path, offset);
+  if (offset === 0n && isBegun) await unless(["ENOENT"], unlink(childOf(place.directory, partial)));
+}
+
+function notThere(path: string, offset: bigint): CmdopError {
+  return new CmdopError(
+    "FileChanged",
+    `There are not ${offset} bytes of this upload to ${shown(path)} on the machine.`,
+    { next: "Ask with Partial how many there are, and go on there." },
+  );
 }
 
 /** Where the content goes: through a link at the end to the file that it points at, unless the caller is confined. */

@@ -1,10 +1,14 @@
 import { timingSafeEqual } from "node:crypto";
-import { CmdopError } from "@cmdop/proto";
+import { lstat, unlink } from "node:fs/promises";
+import { posix } from "node:path";
+import { CmdopError, onAbort } from "@cmdop/proto";
 import type { Boundary } from "./boundary.ts";
 import type { Entry } from "./entry.ts";
-import { attempt } from "./errors.ts";
+import { attempt, unless } from "./errors.ts";
+import { partialName } from "./partials.ts";
 import { expandPath, shown } from "./path.ts";
-import { Replacement, type WriteOptions } from "./replacement.ts";
+import { childOf } from "./pin.ts";
+import { openDestination, Replacement, type WriteOptions } from "./replacement.ts";
 
 /** The writer's word that this is all: without it nothing is committed. */
 export interface Finish {
@@ -13,6 +17,15 @@ export interface Finish {
   /** Of the whole content. */
   readonly sha256: Uint8Array;
 }
+
+/** How an upload is written. */
+export interface UploadOptions extends Omit<WriteOptions, "partial"> {
+  /** Its name, where it can be resumed; none or empty where it can't. */
+  readonly upload?: Uint8Array | undefined;
+}
+
+/** The name of an upload that has none. */
+const NOT_RESUMED = new Uint8Array();
 
 /** A piece of an upload. */
 export interface UploadPiece {
@@ -29,21 +42,105 @@ export function receiveContent(
   boundary: Boundary,
   path: string,
   pieces: AsyncIterable<UploadPiece>,
-  options: WriteOptions,
+  { upload = NOT_RESUMED, ...options }: UploadOptions,
 ): Promise<Entry> {
   return attempt("write", path, async () => {
     const asked = expandPath(path, boundary.home);
-    await using replacement = await Replacement.open(boundary, asked, options);
-    for await (const { data, finish } of pieces) {
+    const partial = await keptName(boundary, upload);
+    using writing =
+      partial === undefined ? undefined : await boundary.unfinished?.partials.enter(asked, partial);
+    await using replacement = await Replacement.open(boundary, asked, { ...options, partial });
+    const arriving = stoppable(pieces, writing?.signal, asked);
+    for (;;) {
+      const { data, finish } = await nextOf(arriving, asked, replacement, partial !== undefined);
       await replacement.write(data);
       if (finish === undefined) continue;
       check(finish, replacement.sealed(), asked);
-      return await replacement.commit();
+      const entry = await replacement.commit();
+      writing?.done(entry);
+      return entry;
     }
+  });
+}
+
+/** The next piece. Where none comes, the writer has gone: what has arrived may be kept for it. */
+async function nextOf(
+  pieces: AsyncIterator<UploadPiece>,
+  path: string,
+  replacement: Replacement,
+  keep: boolean,
+): Promise<UploadPiece> {
+  try {
+    const next = await pieces.next();
+    if (next.done !== true) return next.value;
     throw new CmdopError(
       "FileChanged",
-      `The upload to ${shown(asked)} ended after ${replacement.size} bytes without its finish; the file is unchanged.`,
+      `The upload to ${shown(path)} ended after ${replacement.size} bytes without its finish; the file is unchanged.`,
     );
+  } catch (thrown) {
+    if (keep && replacement.size > 0n) replacement.keep();
+    throw thrown;
+  }
+}
+
+/** The name of what is kept; undefined where nothing is to be, or where too much is already. */
+async function keptName(boundary: Boundary, upload: Uint8Array): Promise<string | undefined> {
+  const name = partialName(upload);
+  const { unfinished } = boundary;
+  if (name === undefined || unfinished === undefined) return undefined;
+  return (await unfinished.isCrowded()) ? undefined : name;
+}
+
+/** The pieces, until the signal aborts: another stream goes on then. */
+async function* stoppable(
+  pieces: AsyncIterable<UploadPiece>,
+  signal: AbortSignal | undefined,
+  path: string,
+): AsyncGenerator<UploadPiece> {
+  if (signal === undefined) return yield* pieces;
+  const iterator = pieces[Symbol.asyncIterator]();
+  const { promise: stopped, resolve } = Promise.withResolvers<"stopped">();
+  const stopListening = onAbort(signal, () => resolve("stopped"));
+  try {
+    for (;;) {
+      const next = await Promise.race([iterator.next(), stopped]);
+      if (next === "stopped") {
+        throw new CmdopError("LinkLost", `Another stream goes on with the upload to ${shown(path)}.`);
+      }
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    stopListening();
+  }
+}
+
+/** How many bytes of an upload are there, or what it came to. Whatever still writes to it is stopped. */
+export function findPartial(
+  boundary: Boundary,
+  path: string,
+  { upload, discard }: { readonly upload: Uint8Array; readonly discard: boolean },
+): Promise<{ size: bigint; entry?: Entry }> {
+  return attempt("look for an upload to", path, async () => {
+    const asked = expandPath(path, boundary.home);
+    const name = partialName(upload);
+    const { unfinished } = boundary;
+    if (name === undefined || unfinished === undefined) return { size: 0n };
+    await unfinished.partials.stop(asked, name);
+    const entry = unfinished.partials.committed(asked, name);
+    if (entry !== undefined) return { size: entry.size, entry };
+    const found = await unless(["ENOENT"], openDestination(boundary, asked, false));
+    if (found === undefined) return { size: 0n };
+    using place = found;
+    if (!(await unfinished.isUpload(posix.dirname(place.path), name))) return { size: 0n };
+    const at = childOf(place.directory, name);
+    if (discard) {
+      await unless(["ENOENT"], unlink(at));
+      await unfinished.forget(name);
+      return { size: 0n };
+    }
+    const stats = await unless(["ENOENT"], lstat(at, { bigint: true }));
+    return { size: stats?.isFile() === true ? stats.size : 0n };
   });
 }
 

@@ -12,8 +12,9 @@ import { systemPinning } from "../files/pin.ts";
 import { readContent, streamContent } from "../files/read.ts";
 import { remove } from "../files/remove.ts";
 import { search } from "../files/search/search.ts";
+import { makeSymlink } from "../files/symlink.ts";
 import type { Unfinished } from "../files/unfinished.ts";
-import { receiveContent, type UploadPiece } from "../files/upload.ts";
+import { findPartial, receiveContent, type UploadPiece } from "../files/upload.ts";
 import { walk } from "../files/walk.ts";
 import { writeContent } from "../files/write.ts";
 import type { Caller } from "../policy/caller.ts";
@@ -90,7 +91,11 @@ export function filesHandlers(options: FilesOptions): Handlers<typeof Files, Cal
       return { entry: toMessage(await info(boundaryOf(caller), path, { hash, signal })) };
     },
     async *readStream({ path, ...range }, { caller, signal }) {
-      for await (const data of streamContent(boundaryOf(caller), path, range, signal)) yield { data };
+      yield* streamContent(boundaryOf(caller), path, range, signal);
+    },
+    partial: ({ path, ...upload }, { caller }) => partial(boundaryOf(caller), path, upload),
+    async symlink({ path, target, overwrite }, { caller }) {
+      return { entry: toMessage(await makeSymlink(boundaryOf(caller), path, target, { overwrite })) };
     },
     async writeStream(requests, { caller }) {
       const { header, pieces } = await opened(requests);
@@ -98,6 +103,11 @@ export function filesHandlers(options: FilesOptions): Handlers<typeof Files, Cal
       return { entry: toMessage(await receiveContent(boundaryOf(caller), path, pieces, options)) };
     },
   };
+}
+
+async function partial(boundary: Boundary, path: string, upload: { upload: Uint8Array; discard: boolean }) {
+  const { size, entry } = await findPartial(boundary, path, upload);
+  return { size, ...(entry === undefined ? {} : { entry: toMessage(entry) }) };
 }
 
 type Header = NonNullable<FilesWriteStreamRequest["header"]>;

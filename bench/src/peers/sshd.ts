@@ -20,6 +20,9 @@ const START_TIMEOUT_MS = 10_000;
 /** Sessions over one connection: more than any suite has in flight. */
 const MAX_SESSIONS = 200;
 
+/** Puts something between clients and the server. */
+type Through = (target: string) => Promise<AsyncDisposable & { readonly port: number }>;
+
 /**
  * OpenSSH, the peer that everybody knows: its own sshd on loopback as the
  * current user, with its own keys and configuration in a temporary directory.
@@ -29,25 +32,30 @@ export class Sshd implements AsyncDisposable {
   readonly #directory: string;
   readonly #port: number;
   readonly #server: ChildProcess;
+  /** What clients go through. */
+  readonly #rest: AsyncDisposable;
 
-  private constructor(directory: string, port: number, server: ChildProcess) {
+  private constructor(directory: string, port: number, server: ChildProcess, rest: AsyncDisposable) {
+    this.#rest = rest;
     this.#directory = directory;
     this.#port = port;
     this.#server = server;
   }
 
   /** A running sshd with its ControlMaster up; undefined where OpenSSH is not installed. */
-  static async start(): Promise<Sshd | undefined> {
+  static async start({ through }: { through?: Through } = {}): Promise<Sshd | undefined> {
     if (!existsSync(SSHD)) return undefined;
     const directory = await mkdtemp(path.join(tmpdir(), "cmdop-sshd-"));
     const port = await freePort();
-    await writeConfiguration(directory, port);
+    await using undo = new AsyncDisposableStack();
+    const proxy = through === undefined ? undefined : undo.use(await through(`127.0.0.1:${port}`));
+    await writeConfiguration(directory, port, proxy?.port ?? port);
     // As root it insists on this empty directory, which its service would have made.
     if (userInfo().uid === 0) await mkdir("/run/sshd", { recursive: true, mode: 0o755 });
     const server = spawn(SSHD, ["-D", "-e", "-f", path.join(directory, "sshd_config")], {
       stdio: ["ignore", "ignore", "pipe"],
     });
-    const sshd = new Sshd(directory, port, server);
+    const sshd = new Sshd(directory, port, server, undo.move());
     try {
       await sshd.#accepting();
       await runProgram("ssh", [...sshd.#options("yes"), "-o", "ControlPersist=yes", "-fN", "bench"]);
@@ -66,6 +74,35 @@ export class Sshd implements AsyncDisposable {
   /** Runs a command line over a new connection. */
   cold(command: string): Promise<void> {
     return runProgram("ssh", [...this.#options("no"), "-S", "none", "bench", command]);
+  }
+
+  /** Runs a command line over a new connection through a jump: this same sshd, twice. */
+  jumped(command: string): Promise<void> {
+    return runProgram("ssh", [...this.#options("no"), "-S", "none", "-J", "bench", "bench", command]);
+  }
+
+  /** Writes a file into a command's input over the ControlMaster. */
+  warmFrom(file: string, command: string): Promise<void> {
+    const ssh = ["ssh", ...this.#options("no"), "bench", command].map((word) => `'${word}'`).join(" ");
+    return runProgram("sh", ["-c", `${ssh} < '${file}'`]);
+  }
+
+  /** Copies a file or directory there with scp, over a new connection. */
+  copy(source: string, destination: string): Promise<void> {
+    return runProgram("scp", [
+      ...["-q", "-r", "-F", path.join(this.#directory, "ssh_config"), "-o", "ControlPath=none"],
+      source,
+      `bench:${destination}`,
+    ]);
+  }
+
+  /** Gets a file with sftp, over a new connection. */
+  fetch(source: string, destination: string): Promise<void> {
+    return runProgram("sftp", [
+      ...["-q", "-F", path.join(this.#directory, "ssh_config"), "-o", "ControlPath=none"],
+      `bench:${source}`,
+      destination,
+    ]);
   }
 
   /**
@@ -89,6 +126,7 @@ export class Sshd implements AsyncDisposable {
       this.#server.kill("SIGTERM");
       await ended;
     }
+    await this.#rest[Symbol.asyncDispose]();
     await rm(this.#directory, { recursive: true, force: true });
   }
 
@@ -111,13 +149,16 @@ export class Sshd implements AsyncDisposable {
   }
 }
 
-async function writeConfiguration(directory: string, port: number): Promise<void> {
+async function writeConfiguration(directory: string, port: number, clientPort: number): Promise<void> {
   const file = (name: string): string => path.join(directory, name);
   for (const name of ["host_key", "user_key"]) {
     await runProgram("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", file(name)]);
   }
   await writeFile(file("authorized_keys"), await readFile(file("user_key.pub")), { mode: 0o600 });
-  await writeFile(file("known_hosts"), `[127.0.0.1]:${port} ${await readFile(file("host_key.pub"), "utf8")}`);
+  await writeFile(
+    file("known_hosts"),
+    `[127.0.0.1]:${clientPort} ${await readFile(file("host_key.pub"), "utf8")}`,
+  );
   await writeFile(
     file("sshd_config"),
     [
@@ -144,7 +185,7 @@ async function writeConfiguration(directory: string, port: number): Promise<void
     [
       "Host bench",
       "HostName 127.0.0.1",
-      `Port ${port}`,
+      `Port ${clientPort}`,
       `User ${userInfo().username}`,
       `IdentityFile ${file("user_key")}`,
       "IdentitiesOnly yes",

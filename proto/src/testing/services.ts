@@ -54,6 +54,8 @@ export async function started(
     info: unused,
     readStream: unused,
     writeStream: unused,
+    partial: unused,
+    symlink: unused,
     ...files,
   });
   const loopback = await grpcLoopback(server);

@@ -286,6 +286,12 @@ const files: Handlers<typeof Files, undefined> = {
   async mkdir() {
     return {};
   },
+  async partial() {
+    return {};
+  },
+  async symlink() {
+    return {};
+  },
   async info({ path }) {
     return { entry: { path } };
   },

@@ -1,9 +1,17 @@
+import type { Writable } from "node:stream";
 import { type CallOptions, CmdopError, Files as FilesService, type ServiceClient } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
 import { lastEntry } from "./copy-progress.ts";
 import { fileInfo } from "./file-info.ts";
 import { methodOf } from "./method-of.ts";
 import { searchTree, walkTree } from "./search.ts";
+import { localSource } from "./transfer/local-source.ts";
+import { localTarget } from "./transfer/local-target.ts";
+import { type Machine, remoteSource } from "./transfer/remote-source.ts";
+import { remoteTarget } from "./transfer/remote-target.ts";
+import { streamSource, streamTarget } from "./transfer/streams.ts";
+import { transfer } from "./transfer/transfer.ts";
+import type { TransferOptions, TransferResult } from "./transfer/types.ts";
 import type {
   CopyOptions,
   DeleteOptions,
@@ -153,6 +161,50 @@ export class Files {
     const request = { path, hash: options.hash ?? false };
     const { entry } = await this.#invoke("Info", (call) => this.#files.info(request, call), options);
     return fileInfo(entry);
+  }
+
+  /**
+   * Brings a file (or a directory with all in it) of this computer, or a stream,
+   * to the machine: `remotePath` is the new path itself. After a cut it goes on
+   * where it broke; a file appears whole and with the right SHA-256, or not at all.
+   * Links and permission bits are kept, times and owners are not.
+   */
+  upload(
+    source: string | AsyncIterable<Uint8Array>,
+    remotePath: string,
+    options: TransferOptions = {},
+  ): Promise<TransferResult> {
+    const from = typeof source === "string" ? localSource(source) : streamSource(source);
+    return transfer(from, remoteTarget(this.#machine(), remotePath, options.signal), options);
+  }
+
+  /**
+   * Brings a file (or a directory with all in it) of the machine to this
+   * computer, or writes one file to a stream: `localPath` is the new path itself.
+   * Otherwise as `upload`; a stream is left open, and what it was given counts only when this returns.
+   */
+  download(
+    remotePath: string,
+    destination: string | Writable,
+    options: TransferOptions = {},
+  ): Promise<TransferResult> {
+    const to = typeof destination === "string" ? localTarget(destination) : streamTarget(destination);
+    return transfer(remoteSource(this.#machine(), remotePath, options.signal), to, options);
+  }
+
+  /** Brings a file (or a directory with all in it) to another machine, through this computer. */
+  transfer(
+    path: string,
+    to: Files,
+    destination: string,
+    options: TransferOptions = {},
+  ): Promise<TransferResult> {
+    const source = remoteSource(this.#machine(), path, options.signal);
+    return transfer(source, remoteTarget(to.#machine(), destination, options.signal), options);
+  }
+
+  #machine(): Machine {
+    return { files: this.#files, caller: this.#caller };
   }
 
   #invoke<T>(

@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file cmdop/v1/files.proto.
  */
 export const file_cmdop_v1_files: GenFile = /*@__PURE__*/
-  fileDesc("ChRjbWRvcC92MS9maWxlcy5wcm90bxIIY21kb3AudjEitwIKCUZpbGVFbnRyeRIMCgRuYW1lGAEgASgJEgwKBHBhdGgYAiABKAkSIAoEdHlwZRgDIAEoDjISLmNtZG9wLnYxLkZpbGVUeXBlEgwKBHNpemUYBCABKAQSEAoIbXRpbWVfbXMYBSABKAESDAoEbW9kZRgGIAEoDRILCgN1aWQYByABKA0SCwoDZ2lkGAggASgNEhgKC2xpbmtfdGFyZ2V0GAkgASgJSACIAQESFQoIcmF3X25hbWUYCiABKAxIAYgBARITCgZzaGEyNTYYCyABKAxIAogBARIrCgZ1bnJlYWQYDCABKAsyFi5jbWRvcC52MS5GaWxlc1NraXBwZWRIA4gBAUIOCgxfbGlua190YXJnZXRCCwoJX3Jhd19uYW1lQgkKB19zaGEyNTZCCQoHX3VucmVhZCLUAQoMRmlsZXNTa2lwcGVkEgwKBHBhdGgYASABKAkSLQoGcmVhc29uGAIgASgOMh0uY21kb3AudjEuRmlsZXNTa2lwcGVkLlJlYXNvbhIPCgdtZXNzYWdlGAMgASgJInYKBlJlYXNvbhIWChJSRUFTT05fVU5TUEVDSUZJRUQQABIVChFSRUFTT05fVU5SRUFEQUJMRRABEhEKDVJFQVNPTl9CSU5BUlkQAhIUChBSRUFTT05fVE9PX0xBUkdFEAMSFAoQUkVBU09OX0xPTkdfTElORRAEIlkKEEZpbGVzTGlzdFJlcXVlc3QSDAoEcGF0aBgBIAEoCRIRCglwYWdlX3NpemUYAiABKA0SDAoEcGFnZRgDIAEoCRIWCg5pbmNsdWRlX2hpZGRlbhgEIAEoCCJMChFGaWxlc0xpc3RSZXNwb25zZRIkCgdlbnRyaWVzGAEgAygLMhMuY21kb3AudjEuRmlsZUVudHJ5EhEKCW5leHRfcGFnZRgCIAEoCSJrChBGaWxlc1dhbGtSZXF1ZXN0EgwKBHBhdGgYASABKAkSEQoJbWF4X2RlcHRoGAIgASgNEg0KBW5hbWVzGAMgAygJEg8KB2V4Y2x1ZGUYBCADKAkSFgoOaW5jbHVkZV9oaWRkZW4YBSABKAgiOQoRRmlsZXNXYWxrUmVzcG9uc2USJAoHZW50cmllcxgBIAMoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSLiAQoSRmlsZXNTZWFyY2hSZXF1ZXN0EgwKBHBhdGgYASABKAkSEQoJbWF4X2RlcHRoGAIgASgNEg0KBW5hbWVzGAMgAygJEg8KB2V4Y2x1ZGUYBCADKAkSFgoOaW5jbHVkZV9oaWRkZW4YBSABKAgSFAoHY29udGVudBgGIAEoCUgAiAEBEg0KBWZsYWdzGAcgASgJEhUKDWNvbnRleHRfbGluZXMYCCABKA0SEwoLbWF4X3Jlc3VsdHMYCSABKA0SFgoObWF4X2ZpbGVfYnl0ZXMYCiABKARCCgoIX2NvbnRlbnQiywEKE0ZpbGVzU2VhcmNoUmVzcG9uc2USJAoHZW50cmllcxgBIAMoCzITLmNtZG9wLnYxLkZpbGVFbnRyeRIlCgdtYXRjaGVzGAIgAygLMhQuY21kb3AudjEuRmlsZXNNYXRjaBInCgdza2lwcGVkGAMgAygLMhYuY21kb3AudjEuRmlsZXNTa2lwcGVkEjIKB3N1bW1hcnkYBCABKAsyHC5jbWRvcC52MS5GaWxlc1NlYXJjaFN1bW1hcnlIAIgBAUIKCghfc3VtbWFyeSKJAQoKRmlsZXNNYXRjaBIMCgRwYXRoGAEgASgJEgwKBGxpbmUYAiABKAQSDgoGY29sdW1uGAMgASgNEg4KBmxlbmd0aBgEIAEoDRIMCgR0ZXh0GAUgASgJEhIKCnRleHRfc3RhcnQYBiABKA0SDgoGYmVmb3JlGAcgAygJEg0KBWFmdGVyGAggAygJIkUKEkZpbGVzU2VhcmNoU3VtbWFyeRINCgVmaWxlcxgBIAEoBBIPCgdyZXN1bHRzGAIgASgEEg8KB2xpbWl0ZWQYAyABKAgiUAoQRmlsZXNSZWFkUmVxdWVzdBIMCgRwYXRoGAEgASgJEg4KBm9mZnNldBgCIAEoBBITCgZsZW5ndGgYAyABKARIAIgBAUIJCgdfbGVuZ3RoIjIKEUZpbGVzUmVhZFJlc3BvbnNlEg8KB2NvbnRlbnQYASABKAwSDAoEc2l6ZRgCIAEoBCKdAQoRRmlsZXNXcml0ZVJlcXVlc3QSDAoEcGF0aBgBIAEoCRIPCgdjb250ZW50GAIgASgMEhEKBG1vZGUYAyABKA1IAIgBARIWCg5jcmVhdGVfcGFyZW50cxgEIAEoCBIVCghpZl9tYXRjaBgFIAEoDEgBiAEBEhEKCWlmX2Fic2VudBgGIAEoCEIHCgVfbW9kZUILCglfaWZfbWF0Y2giOAoSRmlsZXNXcml0ZVJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5IokBChJGaWxlc0FwcGVuZFJlcXVlc3QSDAoEcGF0aBgBIAEoCRIPCgdjb250ZW50GAIgASgMEhQKB2lmX3NpemUYAyABKARIAIgBARIRCgRtb2RlGAQgASgNSAGIAQESFgoOY3JlYXRlX3BhcmVudHMYBSABKAhCCgoIX2lmX3NpemVCBwoFX21vZGUiOQoTRmlsZXNBcHBlbmRSZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSJrChBGaWxlc0VkaXRSZXF1ZXN0EgwKBHBhdGgYASABKAkSCwoDb2xkGAIgASgMEgsKA25ldxgDIAEoDBILCgNhbGwYBCABKAgSFQoIaWZfbWF0Y2gYBSABKAxIAIgBAUILCglfaWZfbWF0Y2giTQoRRmlsZXNFZGl0UmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkSFAoMcmVwbGFjZW1lbnRzGAIgASgNIjUKEkZpbGVzRGVsZXRlUmVxdWVzdBIMCgRwYXRoGAEgASgJEhEKCXJlY3Vyc2l2ZRgCIAEoCCIVChNGaWxlc0RlbGV0ZVJlc3BvbnNlIl0KEEZpbGVzQ29weVJlcXVlc3QSDgoGc291cmNlGAEgASgJEhMKC2Rlc3RpbmF0aW9uGAIgASgJEhEKCXJlY3Vyc2l2ZRgDIAEoCBIRCglvdmVyd3JpdGUYBCABKAgiYgoRRmlsZXNDb3B5UmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkSKQoIcHJvZ3Jlc3MYAiABKAsyFy5jbWRvcC52MS5GaWxlc1Byb2dyZXNzIi8KDUZpbGVzUHJvZ3Jlc3MSDQoFYnl0ZXMYASABKAQSDwoHZW50cmllcxgCIAEoBCJKChBGaWxlc01vdmVSZXF1ZXN0Eg4KBnNvdXJjZRgBIAEoCRITCgtkZXN0aW5hdGlvbhgCIAEoCRIRCglvdmVyd3JpdGUYAyABKAgiYgoRRmlsZXNNb3ZlUmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkSKQoIcHJvZ3Jlc3MYAiABKAsyFy5jbWRvcC52MS5GaWxlc1Byb2dyZXNzIk4KEUZpbGVzTWtkaXJSZXF1ZXN0EgwKBHBhdGgYASABKAkSDwoHcGFyZW50cxgCIAEoCBIRCgRtb2RlGAMgASgNSACIAQFCBwoFX21vZGUiOAoSRmlsZXNNa2RpclJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5Ii4KEEZpbGVzSW5mb1JlcXVlc3QSDAoEcGF0aBgBIAEoCRIMCgRoYXNoGAIgASgIIjcKEUZpbGVzSW5mb1Jlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5IlYKFkZpbGVzUmVhZFN0cmVhbVJlcXVlc3QSDAoEcGF0aBgBIAEoCRIOCgZvZmZzZXQYAiABKAQSEwoGbGVuZ3RoGAMgASgESACIAQFCCQoHX2xlbmd0aCInChdGaWxlc1JlYWRTdHJlYW1SZXNwb25zZRIMCgRkYXRhGAEgASgMIscCChdGaWxlc1dyaXRlU3RyZWFtUmVxdWVzdBI4CgZoZWFkZXIYASABKAsyKC5jbWRvcC52MS5GaWxlc1dyaXRlU3RyZWFtUmVxdWVzdC5IZWFkZXISDAoEZGF0YRgCIAEoDBI4CgZmaW5pc2gYAyABKAsyKC5jbWRvcC52MS5GaWxlc1dyaXRlU3RyZWFtUmVxdWVzdC5GaW5pc2gagQEKBkhlYWRlchIMCgRwYXRoGAEgASgJEhEKBG1vZGUYAiABKA1IAIgBARIWCg5jcmVhdGVfcGFyZW50cxgDIAEoCBIVCghpZl9tYXRjaBgEIAEoDEgBiAEBEhEKCWlmX2Fic2VudBgFIAEoCEIHCgVfbW9kZUILCglfaWZfbWF0Y2gaJgoGRmluaXNoEgwKBHNpemUYASABKAQSDgoGc2hhMjU2GAIgASgMIj4KGEZpbGVzV3JpdGVTdHJlYW1SZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSp+CghGaWxlVHlwZRIZChVGSUxFX1RZUEVfVU5TUEVDSUZJRUQQABISCg5GSUxFX1RZUEVfRklMRRABEhcKE0ZJTEVfVFlQRV9ESVJFQ1RPUlkQAhIVChFGSUxFX1RZUEVfU1lNTElOSxADEhMKD0ZJTEVfVFlQRV9PVEhFUhAEMuAHCgVGaWxlcxI/CgRMaXN0EhouY21kb3AudjEuRmlsZXNMaXN0UmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzTGlzdFJlc3BvbnNlEkEKBFdhbGsSGi5jbWRvcC52MS5GaWxlc1dhbGtSZXF1ZXN0GhsuY21kb3AudjEuRmlsZXNXYWxrUmVzcG9uc2UwARJHCgZTZWFyY2gSHC5jbWRvcC52MS5GaWxlc1NlYXJjaFJlcXVlc3QaHS5jbWRvcC52MS5GaWxlc1NlYXJjaFJlc3BvbnNlMAESPwoEUmVhZBIaLmNtZG9wLnYxLkZpbGVzUmVhZFJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc1JlYWRSZXNwb25zZRJCCgVXcml0ZRIbLmNtZG9wLnYxLkZpbGVzV3JpdGVSZXF1ZXN0GhwuY21kb3AudjEuRmlsZXNXcml0ZVJlc3BvbnNlEkUKBkFwcGVuZBIcLmNtZG9wLnYxLkZpbGVzQXBwZW5kUmVxdWVzdBodLmNtZG9wLnYxLkZpbGVzQXBwZW5kUmVzcG9uc2USPwoERWRpdBIaLmNtZG9wLnYxLkZpbGVzRWRpdFJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc0VkaXRSZXNwb25zZRJFCgZEZWxldGUSHC5jbWRvcC52MS5GaWxlc0RlbGV0ZVJlcXVlc3QaHS5jbWRvcC52MS5GaWxlc0RlbGV0ZVJlc3BvbnNlEkEKBENvcHkSGi5jbWRvcC52MS5GaWxlc0NvcHlSZXF1ZXN0GhsuY21kb3AudjEuRmlsZXNDb3B5UmVzcG9uc2UwARJBCgRNb3ZlEhouY21kb3AudjEuRmlsZXNNb3ZlUmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzTW92ZVJlc3BvbnNlMAESQgoFTWtkaXISGy5jbWRvcC52MS5GaWxlc01rZGlyUmVxdWVzdBocLmNtZG9wLnYxLkZpbGVzTWtkaXJSZXNwb25zZRI/CgRJbmZvEhouY21kb3AudjEuRmlsZXNJbmZvUmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzSW5mb1Jlc3BvbnNlElMKClJlYWRTdHJlYW0SIC5jbWRvcC52MS5GaWxlc1JlYWRTdHJlYW1SZXF1ZXN0GiEuY21kb3AudjEuRmlsZXNSZWFkU3RyZWFtUmVzcG9uc2UwARJWCgtXcml0ZVN0cmVhbRIhLmNtZG9wLnYxLkZpbGVzV3JpdGVTdHJlYW1SZXF1ZXN0GiIuY21kb3AudjEuRmlsZXNXcml0ZVN0cmVhbVJlc3BvbnNlKAFiBnByb3RvMw");
+  fileDesc("ChRjbWRvcC92MS9maWxlcy5wcm90bxIIY21kb3AudjEitwIKCUZpbGVFbnRyeRIMCgRuYW1lGAEgASgJEgwKBHBhdGgYAiABKAkSIAoEdHlwZRgDIAEoDjISLmNtZG9wLnYxLkZpbGVUeXBlEgwKBHNpemUYBCABKAQSEAoIbXRpbWVfbXMYBSABKAESDAoEbW9kZRgGIAEoDRILCgN1aWQYByABKA0SCwoDZ2lkGAggASgNEhgKC2xpbmtfdGFyZ2V0GAkgASgJSACIAQESFQoIcmF3X25hbWUYCiABKAxIAYgBARITCgZzaGEyNTYYCyABKAxIAogBARIrCgZ1bnJlYWQYDCABKAsyFi5jbWRvcC52MS5GaWxlc1NraXBwZWRIA4gBAUIOCgxfbGlua190YXJnZXRCCwoJX3Jhd19uYW1lQgkKB19zaGEyNTZCCQoHX3VucmVhZCLUAQoMRmlsZXNTa2lwcGVkEgwKBHBhdGgYASABKAkSLQoGcmVhc29uGAIgASgOMh0uY21kb3AudjEuRmlsZXNTa2lwcGVkLlJlYXNvbhIPCgdtZXNzYWdlGAMgASgJInYKBlJlYXNvbhIWChJSRUFTT05fVU5TUEVDSUZJRUQQABIVChFSRUFTT05fVU5SRUFEQUJMRRABEhEKDVJFQVNPTl9CSU5BUlkQAhIUChBSRUFTT05fVE9PX0xBUkdFEAMSFAoQUkVBU09OX0xPTkdfTElORRAEIlkKEEZpbGVzTGlzdFJlcXVlc3QSDAoEcGF0aBgBIAEoCRIRCglwYWdlX3NpemUYAiABKA0SDAoEcGFnZRgDIAEoCRIWCg5pbmNsdWRlX2hpZGRlbhgEIAEoCCJMChFGaWxlc0xpc3RSZXNwb25zZRIkCgdlbnRyaWVzGAEgAygLMhMuY21kb3AudjEuRmlsZUVudHJ5EhEKCW5leHRfcGFnZRgCIAEoCSJrChBGaWxlc1dhbGtSZXF1ZXN0EgwKBHBhdGgYASABKAkSEQoJbWF4X2RlcHRoGAIgASgNEg0KBW5hbWVzGAMgAygJEg8KB2V4Y2x1ZGUYBCADKAkSFgoOaW5jbHVkZV9oaWRkZW4YBSABKAgiOQoRRmlsZXNXYWxrUmVzcG9uc2USJAoHZW50cmllcxgBIAMoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSLiAQoSRmlsZXNTZWFyY2hSZXF1ZXN0EgwKBHBhdGgYASABKAkSEQoJbWF4X2RlcHRoGAIgASgNEg0KBW5hbWVzGAMgAygJEg8KB2V4Y2x1ZGUYBCADKAkSFgoOaW5jbHVkZV9oaWRkZW4YBSABKAgSFAoHY29udGVudBgGIAEoCUgAiAEBEg0KBWZsYWdzGAcgASgJEhUKDWNvbnRleHRfbGluZXMYCCABKA0SEwoLbWF4X3Jlc3VsdHMYCSABKA0SFgoObWF4X2ZpbGVfYnl0ZXMYCiABKARCCgoIX2NvbnRlbnQiywEKE0ZpbGVzU2VhcmNoUmVzcG9uc2USJAoHZW50cmllcxgBIAMoCzITLmNtZG9wLnYxLkZpbGVFbnRyeRIlCgdtYXRjaGVzGAIgAygLMhQuY21kb3AudjEuRmlsZXNNYXRjaBInCgdza2lwcGVkGAMgAygLMhYuY21kb3AudjEuRmlsZXNTa2lwcGVkEjIKB3N1bW1hcnkYBCABKAsyHC5jbWRvcC52MS5GaWxlc1NlYXJjaFN1bW1hcnlIAIgBAUIKCghfc3VtbWFyeSKJAQoKRmlsZXNNYXRjaBIMCgRwYXRoGAEgASgJEgwKBGxpbmUYAiABKAQSDgoGY29sdW1uGAMgASgNEg4KBmxlbmd0aBgEIAEoDRIMCgR0ZXh0GAUgASgJEhIKCnRleHRfc3RhcnQYBiABKA0SDgoGYmVmb3JlGAcgAygJEg0KBWFmdGVyGAggAygJIkUKEkZpbGVzU2VhcmNoU3VtbWFyeRINCgVmaWxlcxgBIAEoBBIPCgdyZXN1bHRzGAIgASgEEg8KB2xpbWl0ZWQYAyABKAgiUAoQRmlsZXNSZWFkUmVxdWVzdBIMCgRwYXRoGAEgASgJEg4KBm9mZnNldBgCIAEoBBITCgZsZW5ndGgYAyABKARIAIgBAUIJCgdfbGVuZ3RoIjIKEUZpbGVzUmVhZFJlc3BvbnNlEg8KB2NvbnRlbnQYASABKAwSDAoEc2l6ZRgCIAEoBCKdAQoRRmlsZXNXcml0ZVJlcXVlc3QSDAoEcGF0aBgBIAEoCRIPCgdjb250ZW50GAIgASgMEhEKBG1vZGUYAyABKA1IAIgBARIWCg5jcmVhdGVfcGFyZW50cxgEIAEoCBIVCghpZl9tYXRjaBgFIAEoDEgBiAEBEhEKCWlmX2Fic2VudBgGIAEoCEIHCgVfbW9kZUILCglfaWZfbWF0Y2giOAoSRmlsZXNXcml0ZVJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5IokBChJGaWxlc0FwcGVuZFJlcXVlc3QSDAoEcGF0aBgBIAEoCRIPCgdjb250ZW50GAIgASgMEhQKB2lmX3NpemUYAyABKARIAIgBARIRCgRtb2RlGAQgASgNSAGIAQESFgoOY3JlYXRlX3BhcmVudHMYBSABKAhCCgoIX2lmX3NpemVCBwoFX21vZGUiOQoTRmlsZXNBcHBlbmRSZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSJrChBGaWxlc0VkaXRSZXF1ZXN0EgwKBHBhdGgYASABKAkSCwoDb2xkGAIgASgMEgsKA25ldxgDIAEoDBILCgNhbGwYBCABKAgSFQoIaWZfbWF0Y2gYBSABKAxIAIgBAUILCglfaWZfbWF0Y2giTQoRRmlsZXNFZGl0UmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkSFAoMcmVwbGFjZW1lbnRzGAIgASgNIjUKEkZpbGVzRGVsZXRlUmVxdWVzdBIMCgRwYXRoGAEgASgJEhEKCXJlY3Vyc2l2ZRgCIAEoCCIVChNGaWxlc0RlbGV0ZVJlc3BvbnNlIl0KEEZpbGVzQ29weVJlcXVlc3QSDgoGc291cmNlGAEgASgJEhMKC2Rlc3RpbmF0aW9uGAIgASgJEhEKCXJlY3Vyc2l2ZRgDIAEoCBIRCglvdmVyd3JpdGUYBCABKAgiYgoRRmlsZXNDb3B5UmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkSKQoIcHJvZ3Jlc3MYAiABKAsyFy5jbWRvcC52MS5GaWxlc1Byb2dyZXNzIi8KDUZpbGVzUHJvZ3Jlc3MSDQoFYnl0ZXMYASABKAQSDwoHZW50cmllcxgCIAEoBCJKChBGaWxlc01vdmVSZXF1ZXN0Eg4KBnNvdXJjZRgBIAEoCRITCgtkZXN0aW5hdGlvbhgCIAEoCRIRCglvdmVyd3JpdGUYAyABKAgiYgoRRmlsZXNNb3ZlUmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkSKQoIcHJvZ3Jlc3MYAiABKAsyFy5jbWRvcC52MS5GaWxlc1Byb2dyZXNzIk4KEUZpbGVzTWtkaXJSZXF1ZXN0EgwKBHBhdGgYASABKAkSDwoHcGFyZW50cxgCIAEoCBIRCgRtb2RlGAMgASgNSACIAQFCBwoFX21vZGUiOAoSRmlsZXNNa2RpclJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5Ii4KEEZpbGVzSW5mb1JlcXVlc3QSDAoEcGF0aBgBIAEoCRIMCgRoYXNoGAIgASgIIjcKEUZpbGVzSW5mb1Jlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5InoKFkZpbGVzUmVhZFN0cmVhbVJlcXVlc3QSDAoEcGF0aBgBIAEoCRIOCgZvZmZzZXQYAiABKAQSEwoGbGVuZ3RoGAMgASgESACIAQESDgoGdmVyaWZ5GAQgASgIEhIKCmlmX3ZlcnNpb24YBSABKAxCCQoHX2xlbmd0aCK4AQoXRmlsZXNSZWFkU3RyZWFtUmVzcG9uc2USDAoEZGF0YRgBIAEoDBI4CgZoZWFkZXIYAiABKAsyKC5jbWRvcC52MS5GaWxlc1JlYWRTdHJlYW1SZXNwb25zZS5IZWFkZXISEwoGc2hhMjU2GAMgASgMSACIAQEaNQoGSGVhZGVyEgwKBHNpemUYASABKAQSDAoEbW9kZRgCIAEoDRIPCgd2ZXJzaW9uGAMgASgMQgkKB19zaGEyNTYi5wIKF0ZpbGVzV3JpdGVTdHJlYW1SZXF1ZXN0EjgKBmhlYWRlchgBIAEoCzIoLmNtZG9wLnYxLkZpbGVzV3JpdGVTdHJlYW1SZXF1ZXN0LkhlYWRlchIMCgRkYXRhGAIgASgMEjgKBmZpbmlzaBgDIAEoCzIoLmNtZG9wLnYxLkZpbGVzV3JpdGVTdHJlYW1SZXF1ZXN0LkZpbmlzaBqhAQoGSGVhZGVyEgwKBHBhdGgYASABKAkSEQoEbW9kZRgCIAEoDUgAiAEBEhYKDmNyZWF0ZV9wYXJlbnRzGAMgASgIEhUKCGlmX21hdGNoGAQgASgMSAGIAQESEQoJaWZfYWJzZW50GAUgASgIEg4KBnVwbG9hZBgGIAEoDBIOCgZvZmZzZXQYByABKARCBwoFX21vZGVCCwoJX2lmX21hdGNoGiYKBkZpbmlzaBIMCgRzaXplGAEgASgEEg4KBnNoYTI1NhgCIAEoDCI+ChhGaWxlc1dyaXRlU3RyZWFtUmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkiRAoTRmlsZXNQYXJ0aWFsUmVxdWVzdBIMCgRwYXRoGAEgASgJEg4KBnVwbG9hZBgCIAEoDBIPCgdkaXNjYXJkGAMgASgIIkgKFEZpbGVzUGFydGlhbFJlc3BvbnNlEgwKBHNpemUYASABKAQSIgoFZW50cnkYAiABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkiRgoTRmlsZXNTeW1saW5rUmVxdWVzdBIMCgRwYXRoGAEgASgJEg4KBnRhcmdldBgCIAEoCRIRCglvdmVyd3JpdGUYAyABKAgiOgoURmlsZXNTeW1saW5rUmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkqfgoIRmlsZVR5cGUSGQoVRklMRV9UWVBFX1VOU1BFQ0lGSUVEEAASEgoORklMRV9UWVBFX0ZJTEUQARIXChNGSUxFX1RZUEVfRElSRUNUT1JZEAISFQoRRklMRV9UWVBFX1NZTUxJTksQAxITCg9GSUxFX1RZUEVfT1RIRVIQBDL0CAoFRmlsZXMSPwoETGlzdBIaLmNtZG9wLnYxLkZpbGVzTGlzdFJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc0xpc3RSZXNwb25zZRJBCgRXYWxrEhouY21kb3AudjEuRmlsZXNXYWxrUmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzV2Fsa1Jlc3BvbnNlMAESRwoGU2VhcmNoEhwuY21kb3AudjEuRmlsZXNTZWFyY2hSZXF1ZXN0Gh0uY21kb3AudjEuRmlsZXNTZWFyY2hSZXNwb25zZTABEj8KBFJlYWQSGi5jbWRvcC52MS5GaWxlc1JlYWRSZXF1ZXN0GhsuY21kb3AudjEuRmlsZXNSZWFkUmVzcG9uc2USQgoFV3JpdGUSGy5jbWRvcC52MS5GaWxlc1dyaXRlUmVxdWVzdBocLmNtZG9wLnYxLkZpbGVzV3JpdGVSZXNwb25zZRJFCgZBcHBlbmQSHC5jbWRvcC52MS5GaWxlc0FwcGVuZFJlcXVlc3QaHS5jbWRvcC52MS5GaWxlc0FwcGVuZFJlc3BvbnNlEj8KBEVkaXQSGi5jbWRvcC52MS5GaWxlc0VkaXRSZXF1ZXN0GhsuY21kb3AudjEuRmlsZXNFZGl0UmVzcG9uc2USRQoGRGVsZXRlEhwuY21kb3AudjEuRmlsZXNEZWxldGVSZXF1ZXN0Gh0uY21kb3AudjEuRmlsZXNEZWxldGVSZXNwb25zZRJBCgRDb3B5EhouY21kb3AudjEuRmlsZXNDb3B5UmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzQ29weVJlc3BvbnNlMAESQQoETW92ZRIaLmNtZG9wLnYxLkZpbGVzTW92ZVJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc01vdmVSZXNwb25zZTABEkIKBU1rZGlyEhsuY21kb3AudjEuRmlsZXNNa2RpclJlcXVlc3QaHC5jbWRvcC52MS5GaWxlc01rZGlyUmVzcG9uc2USPwoESW5mbxIaLmNtZG9wLnYxLkZpbGVzSW5mb1JlcXVlc3QaGy5jbWRvcC52MS5GaWxlc0luZm9SZXNwb25zZRJTCgpSZWFkU3RyZWFtEiAuY21kb3AudjEuRmlsZXNSZWFkU3RyZWFtUmVxdWVzdBohLmNtZG9wLnYxLkZpbGVzUmVhZFN0cmVhbVJlc3BvbnNlMAESVgoLV3JpdGVTdHJlYW0SIS5jbWRvcC52MS5GaWxlc1dyaXRlU3RyZWFtUmVxdWVzdBoiLmNtZG9wLnYxLkZpbGVzV3JpdGVTdHJlYW1SZXNwb25zZSgBEkgKB1BhcnRpYWwSHS5jbWRvcC52MS5GaWxlc1BhcnRpYWxSZXF1ZXN0Gh4uY21kb3AudjEuRmlsZXNQYXJ0aWFsUmVzcG9uc2USSAoHU3ltbGluaxIdLmNtZG9wLnYxLkZpbGVzU3ltbGlua1JlcXVlc3QaHi5jbWRvcC52MS5GaWxlc1N5bWxpbmtSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * One file, directory or link.
@@ -1202,6 +1202,22 @@ export type FilesReadStreamRequest = Message<"cmdop.v1.FilesReadStreamRequest"> 
    * @generated from field: optional uint64 length = 3;
    */
   length?: bigint | undefined;
+
+  /**
+   * True also tells, before the bytes, what file this is, and after them the hash
+   * of the file from its first byte to the last of these, sent or not.
+   *
+   * @generated from field: bool verify = 4;
+   */
+  verify: boolean;
+
+  /**
+   * Version that the file must still have, otherwise FileChanged: to go on where
+   * an earlier stream broke. Empty for any.
+   *
+   * @generated from field: bytes if_version = 5;
+   */
+  ifVersion: Uint8Array;
 };
 
 /**
@@ -1223,6 +1239,20 @@ export type FilesReadStreamResponse = Message<"cmdop.v1.FilesReadStreamResponse"
    * @generated from field: bytes data = 1;
    */
   data: Uint8Array;
+
+  /**
+   * In the first message of a stream with verify, and only there.
+   *
+   * @generated from field: cmdop.v1.FilesReadStreamResponse.Header header = 2;
+   */
+  header?: FilesReadStreamResponse_Header | undefined;
+
+  /**
+   * In the last message of a stream with verify: SHA-256, 32 bytes.
+   *
+   * @generated from field: optional bytes sha256 = 3;
+   */
+  sha256?: Uint8Array | undefined;
 };
 
 /**
@@ -1231,6 +1261,41 @@ export type FilesReadStreamResponse = Message<"cmdop.v1.FilesReadStreamResponse"
  */
 export const FilesReadStreamResponseSchema: GenMessage<FilesReadStreamResponse> = /*@__PURE__*/
   messageDesc(file_cmdop_v1_files, 30);
+
+/**
+ * What is sent.
+ *
+ * @generated from message cmdop.v1.FilesReadStreamResponse.Header
+ */
+export type FilesReadStreamResponse_Header = Message<"cmdop.v1.FilesReadStreamResponse.Header"> & {
+  /**
+   * The whole file's size, in bytes.
+   *
+   * @generated from field: uint64 size = 1;
+   */
+  size: bigint;
+
+  /**
+   * Permission bits.
+   *
+   * @generated from field: uint32 mode = 2;
+   */
+  mode: number;
+
+  /**
+   * Changes with the file: give it back as if_version.
+   *
+   * @generated from field: bytes version = 3;
+   */
+  version: Uint8Array;
+};
+
+/**
+ * Describes the message cmdop.v1.FilesReadStreamResponse.Header.
+ * Use `create(FilesReadStreamResponse_HeaderSchema)` to create a new message.
+ */
+export const FilesReadStreamResponse_HeaderSchema: GenMessage<FilesReadStreamResponse_Header> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 30, 0);
 
 /**
  * A piece of the new content. The first message carries header, the last one
@@ -1308,6 +1373,22 @@ export type FilesWriteStreamRequest_Header = Message<"cmdop.v1.FilesWriteStreamR
    * @generated from field: bool if_absent = 5;
    */
   ifAbsent: boolean;
+
+  /**
+   * 8 bytes of the caller's choice, hard to guess: what arrives before a cut is
+   * kept under this name for a day, and the upload can be resumed. Empty: it can't.
+   *
+   * @generated from field: bytes upload = 6;
+   */
+  upload: Uint8Array;
+
+  /**
+   * Bytes of the upload that the machine has, as Partial told; what follows
+   * comes behind them. Anything else is refused with FileChanged.
+   *
+   * @generated from field: uint64 offset = 7;
+   */
+  offset: bigint;
 };
 
 /**
@@ -1365,6 +1446,125 @@ export type FilesWriteStreamResponse = Message<"cmdop.v1.FilesWriteStreamRespons
  */
 export const FilesWriteStreamResponseSchema: GenMessage<FilesWriteStreamResponse> = /*@__PURE__*/
   messageDesc(file_cmdop_v1_files, 32);
+
+/**
+ * Which upload is meant.
+ *
+ * @generated from message cmdop.v1.FilesPartialRequest
+ */
+export type FilesPartialRequest = Message<"cmdop.v1.FilesPartialRequest"> & {
+  /**
+   * As in the upload's header.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * As in the upload's header.
+   *
+   * @generated from field: bytes upload = 2;
+   */
+  upload: Uint8Array;
+
+  /**
+   * True removes what has arrived: the upload will not be resumed.
+   *
+   * @generated from field: bool discard = 3;
+   */
+  discard: boolean;
+};
+
+/**
+ * Describes the message cmdop.v1.FilesPartialRequest.
+ * Use `create(FilesPartialRequestSchema)` to create a new message.
+ */
+export const FilesPartialRequestSchema: GenMessage<FilesPartialRequest> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 33);
+
+/**
+ * How far the upload is.
+ *
+ * @generated from message cmdop.v1.FilesPartialResponse
+ */
+export type FilesPartialResponse = Message<"cmdop.v1.FilesPartialResponse"> & {
+  /**
+   * Bytes that the machine has: 0 where it knows nothing of the upload.
+   *
+   * @generated from field: uint64 size = 1;
+   */
+  size: bigint;
+
+  /**
+   * The file, where the upload was committed and the machine still knows it.
+   *
+   * @generated from field: cmdop.v1.FileEntry entry = 2;
+   */
+  entry?: FileEntry | undefined;
+};
+
+/**
+ * Describes the message cmdop.v1.FilesPartialResponse.
+ * Use `create(FilesPartialResponseSchema)` to create a new message.
+ */
+export const FilesPartialResponseSchema: GenMessage<FilesPartialResponse> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 34);
+
+/**
+ * Which link to make.
+ *
+ * @generated from message cmdop.v1.FilesSymlinkRequest
+ */
+export type FilesSymlinkRequest = Message<"cmdop.v1.FilesSymlinkRequest"> & {
+  /**
+   * The link.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * What it says, as it is: nobody looks whether anything is there.
+   *
+   * @generated from field: string target = 2;
+   */
+  target: string;
+
+  /**
+   * True replaces a link that exists; otherwise, and where it is no link, AlreadyExists.
+   *
+   * @generated from field: bool overwrite = 3;
+   */
+  overwrite: boolean;
+};
+
+/**
+ * Describes the message cmdop.v1.FilesSymlinkRequest.
+ * Use `create(FilesSymlinkRequestSchema)` to create a new message.
+ */
+export const FilesSymlinkRequestSchema: GenMessage<FilesSymlinkRequest> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 35);
+
+/**
+ * The link.
+ *
+ * @generated from message cmdop.v1.FilesSymlinkResponse
+ */
+export type FilesSymlinkResponse = Message<"cmdop.v1.FilesSymlinkResponse"> & {
+  /**
+   * The link.
+   *
+   * @generated from field: cmdop.v1.FileEntry entry = 1;
+   */
+  entry?: FileEntry | undefined;
+};
+
+/**
+ * Describes the message cmdop.v1.FilesSymlinkResponse.
+ * Use `create(FilesSymlinkResponseSchema)` to create a new message.
+ */
+export const FilesSymlinkResponseSchema: GenMessage<FilesSymlinkResponse> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 36);
 
 /**
  * What kind of thing a path names.
@@ -1571,6 +1771,27 @@ export const Files: GenService<{
     methodKind: "client_streaming";
     input: typeof FilesWriteStreamRequestSchema;
     output: typeof FilesWriteStreamResponseSchema;
+  },
+  /**
+   * Partial tells what became of an upload that can be resumed, and where to go
+   * on; whatever still writes to it is stopped first.
+   *
+   * @generated from rpc cmdop.v1.Files.Partial
+   */
+  partial: {
+    methodKind: "unary";
+    input: typeof FilesPartialRequestSchema;
+    output: typeof FilesPartialResponseSchema;
+  },
+  /**
+   * Symlink makes a symbolic link.
+   *
+   * @generated from rpc cmdop.v1.Files.Symlink
+   */
+  symlink: {
+    methodKind: "unary";
+    input: typeof FilesSymlinkRequestSchema;
+    output: typeof FilesSymlinkResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_cmdop_v1_files, 0);

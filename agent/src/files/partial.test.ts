@@ -1,0 +1,125 @@
+import { createHash } from "node:crypto";
+import { link, readdir, readFile, readlink, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Boundary } from "./boundary.ts";
+import { MAX_PARTIAL_AGE_MS } from "./limits.ts";
+import { makeSymlink } from "./symlink.ts";
+import { makeScratch, refusalCode, type Scratch } from "./test-support.ts";
+import { Unfinished } from "./unfinished.ts";
+import { findPartial, receiveContent, type UploadPiece } from "./upload.ts";
+
+const UPLOAD = Buffer.from("01234567");
+const OPTIONS = { createParents: false, upload: UPLOAD };
+const PART = `.cmdop-tmp-${UPLOAD.toString("hex")}`;
+
+let scratch: Scratch;
+let boundary: Boundary;
+let unfinished: Unfinished;
+beforeEach(async () => {
+  scratch = await makeScratch();
+  unfinished = new Unfinished(scratch.at("unfinished"));
+  boundary = { ...scratch.boundary(), unfinished };
+  await scratch.file("dir/target", "old");
+});
+afterEach(() => scratch[Symbol.asyncDispose]());
+
+async function* pieces(...list: UploadPiece[]): AsyncGenerator<UploadPiece> {
+  yield* list;
+}
+const data = (text: string): UploadPiece => ({ data: Buffer.from(text) });
+const finish = (whole: string): UploadPiece => ({
+  data: new Uint8Array(),
+  finish: { size: BigInt(whole.length), sha256: createHash("sha256").update(whole).digest() },
+});
+const target = () => scratch.at("dir/target");
+const ask = (discard = false) => findPartial(boundary, target(), { upload: UPLOAD, discard });
+const upload = (options: { offset?: bigint }, ...list: UploadPiece[]) =>
+  receiveContent(boundary, target(), pieces(...list), { ...OPTIONS, ...options });
+
+describe("an upload that can be resumed", () => {
+  it("goes on behind what has arrived, and is remembered when it is whole", async () => {
+    expect(await ask()).toEqual({ size: 0n });
+    expect(await refusalCode(upload({}, data("hel")))).toBe("FileChanged");
+    expect(await readFile(target(), "utf8")).toBe("old");
+    expect(await ask()).toEqual({ size: 3n });
+    expect(await refusalCode(upload({ offset: 2n }, data("llo")))).toBe("FileChanged");
+    expect(await ask()).toEqual({ size: 3n });
+    await upload({ offset: 3n }, data("lo"), finish("hello"));
+    expect(await readFile(target(), "utf8")).toBe("hello");
+    expect(await ask()).toMatchObject({ size: 5n, entry: { name: "target" } });
+    expect(await readdir(scratch.at("dir"))).toEqual(["target"]);
+    expect(await unfinished.left()).toEqual([]);
+  });
+
+  it("leaves nothing where its hash is wrong, or where it is discarded", async () => {
+    expect(await refusalCode(upload({}, data("hel"), finish("hex")))).toBe("FileChanged");
+    expect(await readdir(scratch.at("dir"))).toEqual(["target"]);
+    await refusalCode(upload({}, data("hel")));
+    expect(await ask(true)).toEqual({ size: 0n });
+    expect(await readdir(scratch.at("dir"))).toEqual(["target"]);
+    expect(await unfinished.left()).toEqual([]);
+  });
+
+  it("is taken over from a stream that still hangs", async () => {
+    const { promise: never } = Promise.withResolvers<void>();
+    const hanging = async function* () {
+      yield data("hel");
+      await never;
+    };
+    const first = refusalCode(receiveContent(boundary, target(), hanging(), OPTIONS));
+    await expect
+      .poll(() =>
+        stat(scratch.at("dir", PART)).then(
+          ({ size }) => size,
+          () => 0,
+        ),
+      )
+      .toBe(3);
+    expect(await ask()).toEqual({ size: 3n });
+    expect(await first).toBe("LinkLost");
+  });
+
+  it("never goes on with what it has not begun itself", async () => {
+    await writeFile(scratch.at("secret"), "abc");
+    for (const plant of [link, symlink]) {
+      await plant(scratch.at("secret"), scratch.at("dir", PART));
+      expect(await refusalCode(upload({ offset: 3n }, data("x"), finish("abcx")))).toBe("FileChanged");
+      expect(await ask(true)).toEqual({ size: 0n });
+      await refusalCode(upload({}, data("x"), finish("x")));
+      expect(await readFile(scratch.at("secret"), "utf8")).toBe("abc");
+      await rm(scratch.at("dir", PART), { force: true });
+    }
+  });
+
+  it("waits a day for its writer, over a restart too, and no longer", async () => {
+    await refusalCode(upload({}, data("hel")));
+    const next = new Unfinished(scratch.at("unfinished"));
+    const trouble = (what: string, error: unknown) => expect.fail(`${what}: ${String(error)}`);
+    await next.clean(boundary, await next.left(), trouble);
+    await next.sweep(boundary, trouble);
+    expect(await readdir(scratch.at("dir"))).toEqual([PART, "target"]);
+    const old = new Date(Date.now() - MAX_PARTIAL_AGE_MS - 1000);
+    await utimes(scratch.at("unfinished", PART), old, old);
+    await next.sweep(boundary, trouble);
+    expect(await readdir(scratch.at("dir"))).toEqual(["target"]);
+    expect(await next.left()).toEqual([]);
+  });
+});
+
+describe("a symbolic link", () => {
+  it("is made as it is told, and replaces nothing but another link", async () => {
+    const at = scratch.at("dir/link");
+    const make = (path: string, to: string, overwrite = false) =>
+      makeSymlink(boundary, path, to, { overwrite });
+    expect(await make(at, "../any where")).toMatchObject({ type: "symlink", linkTarget: "../any where" });
+    expect(await refusalCode(make(at, "x"))).toBe("AlreadyExists");
+    await make(at, "other", true);
+    expect(await readlink(at)).toBe("other");
+    expect(await refusalCode(make(target(), "x", true))).toBe("AlreadyExists");
+    for (const bad of ["", "a\0b", "x".repeat(4096)]) {
+      expect(await refusalCode(make(scratch.at("dir/new"), bad))).toBe("InvalidArgument");
+    }
+    const confined = { ...scratch.boundary([scratch.at("other")]), unfinished };
+    expect(await refusalCode(makeSymlink(confined, at, "x", { overwrite: true }))).toBe("PolicyDenied");
+  });
+});

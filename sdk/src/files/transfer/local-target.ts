@@ -1,0 +1,137 @@
+import { createHash, randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { type FileHandle, link, lstat, mkdir, open, realpath, rename, rm, symlink } from "node:fs/promises";
+import path from "node:path";
+import { CmdopError, FILE_CHUNK_BYTES, visible } from "@cmdop/proto";
+import { localError } from "./local-error.ts";
+import { resumeName, sameHash } from "./names.ts";
+import type { Content, PutOptions, Target } from "./types.ts";
+
+/** What is still arriving; nobody else may read it before it has its mode. */
+const PART_PREFIX = ".cmdop-part-";
+const PART_MODE = 0o600;
+
+/** Permission bits of a new file whose source has none. */
+const FILE_MODE = 0o644;
+
+/** A place on this computer. */
+export function localTarget(root: string): Target {
+  const at = (below: string): string => path.join(root, below);
+  return {
+    directory: (below, mode) =>
+      localError(at(below), async () => {
+        const made = await mkdir(at(below), { mode }).then(
+          () => true,
+          (error: NodeJS.ErrnoException) => {
+            if (error.code === "EEXIST") return false;
+            throw error;
+          },
+        );
+        if (made) return;
+        const stats = await lstat(at(below));
+        // The root may be a link: that was the user's word. Below it, no link is followed.
+        if (stats.isDirectory() || (below === "" && stats.isSymbolicLink())) return;
+        throw new CmdopError("AlreadyExists", `${visible(at(below))} exists already and is no directory.`);
+      }),
+    file: (below, content, options) => localError(at(below), () => putFile(at(below), content, options)),
+    link: (below, linkTarget) => localError(at(below), () => putLink(at(below), linkTarget)),
+  };
+}
+
+async function putFile(asked: string, content: Content, options: PutOptions): Promise<Uint8Array> {
+  const destination = options.follow ? await followed(asked) : asked;
+  const { resume, overwrite } = options;
+  const taken = await lstat(destination).catch(absent);
+  if (taken !== undefined && !overwrite) throw occupied(destination);
+  if (taken?.isDirectory() === true) {
+    throw new CmdopError("IsADirectory", `${visible(destination)} is a directory.`);
+  }
+  const name = resume ? resumeName(content, destination) : randomBytes(8);
+  const part = path.join(path.dirname(destination), PART_PREFIX + Buffer.from(name).toString("hex"));
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
+  const file = await open(part, resume ? flags : flags | constants.O_EXCL, PART_MODE);
+  let isArrived = false;
+  try {
+    const sha256 = await receive(file, content, options);
+    isArrived = true;
+    await file.chmod(content.mode ?? FILE_MODE);
+    await file.sync();
+    if (overwrite) await rename(part, destination);
+    else await link(part, destination);
+    return sha256;
+  } finally {
+    await file.close();
+    // Renamed, it is gone already; what can't be right will not be gone on with.
+    if (!resume || isArrived) await rm(part, { force: true });
+  }
+}
+
+/** Writes the content behind what is there, and makes sure that it is what was sent. */
+async function receive(
+  file: FileHandle,
+  content: Content,
+  { signal, passed }: PutOptions,
+): Promise<Uint8Array> {
+  const hash = createHash("sha256");
+  let position = 0;
+  for (;;) {
+    const { bytesRead, buffer } = await file.read(
+      Buffer.allocUnsafe(FILE_CHUNK_BYTES),
+      0,
+      FILE_CHUNK_BYTES,
+      position,
+    );
+    if (bytesRead === 0) break;
+    hash.update(buffer.subarray(0, bytesRead));
+    position += bytesRead;
+  }
+  passed(position);
+  for await (const piece of content.read(position)) {
+    signal?.throwIfAborted();
+    hash.update(piece);
+    for (let done = 0; done < piece.length; ) {
+      const { bytesWritten } = await file.write(piece, done, piece.length - done, position + done);
+      done += bytesWritten;
+    }
+    position += piece.length;
+    passed(piece.length);
+  }
+  const sha256 = hash.digest();
+  const told = await content.finish();
+  if (told === undefined || sameHash(told, sha256)) return sha256;
+  // What is there is of no use for going on either.
+  await file.truncate(0);
+  throw new CmdopError("FileChanged", `${visible(content.path)} did not arrive as it was sent.`, {
+    next: "Transfer it again.",
+  });
+}
+
+async function putLink(at: string, linkTarget: string): Promise<void> {
+  const taken = await lstat(at).catch(absent);
+  if (taken === undefined) return symlink(linkTarget, at);
+  if (!taken.isSymbolicLink()) throw occupied(at);
+  const aside = path.join(path.dirname(at), PART_PREFIX + randomBytes(8).toString("hex"));
+  await symlink(linkTarget, aside);
+  try {
+    await rename(aside, at);
+  } catch (thrown) {
+    await rm(aside, { force: true });
+    throw thrown;
+  }
+}
+
+/** The file behind a link. */
+async function followed(at: string): Promise<string> {
+  const found = await lstat(at).catch(absent);
+  return found?.isSymbolicLink() === true ? realpath(at) : at;
+}
+
+function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== "ENOENT") throw error;
+}
+
+function occupied(at: string): CmdopError {
+  return new CmdopError("AlreadyExists", `${visible(at)} exists already.`, {
+    next: "Choose another destination, or say overwrite.",
+  });
+}

@@ -1,0 +1,50 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { CmdopError, type ErrorCode } from "@cmdop/proto";
+import type { Transport } from "../../connection/transport.ts";
+
+/** How long a transfer tries to go on without a single byte of progress, in milliseconds: a relay or an agent that restarts is back by then. */
+const RESUME_WINDOW_MS = 60_000;
+
+/** What passes. */
+const PASSING: readonly ErrorCode[] = ["LinkLost", "RelayUnreachable", "MachineOffline"];
+
+/** Waits between attempts to go on after a cut, and gives up when nothing has moved for too long. */
+export class Patience {
+  readonly #transport: Transport;
+  readonly #signal: AbortSignal | undefined;
+  #pauseMs: number;
+  #movedAtMs = performance.now();
+
+  constructor(transport: Transport, signal: AbortSignal | undefined) {
+    this.#transport = transport;
+    this.#signal = signal;
+    this.#pauseMs = transport.reconnect.firstPauseMs;
+  }
+
+  /** Something arrived. */
+  moved(): void {
+    this.#movedAtMs = performance.now();
+    this.#pauseMs = this.#transport.reconnect.firstPauseMs;
+  }
+
+  /** Pauses after a failure that may pass; throws every other, and this one when it has lasted too long. */
+  async after(thrown: unknown): Promise<void> {
+    this.#signal?.throwIfAborted();
+    const error = CmdopError.from(thrown);
+    const isOver = performance.now() - this.#movedAtMs > RESUME_WINDOW_MS;
+    if (!PASSING.includes(error.code) || isOver || this.#transport.closed.aborted) throw error;
+    await sleep(this.#pauseMs, undefined, { signal: this.#signal });
+    this.#pauseMs = Math.min(this.#pauseMs * 2, this.#transport.reconnect.maxPauseMs);
+  }
+
+  /** Tries until it works, while what fails may pass. */
+  async until<T>(tryOnce: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await tryOnce();
+      } catch (thrown) {
+        await this.after(thrown);
+      }
+    }
+  }
+}

@@ -1,0 +1,174 @@
+import { posix } from "node:path";
+import {
+  CmdopError,
+  type FilesReadStreamResponse,
+  type Files as FilesService,
+  type ServiceClient,
+} from "@cmdop/proto";
+import type { MachineCaller } from "../../connection/caller.ts";
+import { fileInfo } from "../file-info.ts";
+import { methodOf } from "../method-of.ts";
+import { walkTree } from "../search.ts";
+import type { SkippedPath } from "../types.ts";
+import { Patience } from "./patience.ts";
+import { addEntry } from "./tree.ts";
+import type { Content, Source, TreeEntry } from "./types.ts";
+
+/** A machine to transfer from or to. */
+export interface Machine {
+  readonly files: ServiceClient<typeof FilesService>;
+  readonly caller: MachineCaller;
+}
+
+/** Permission bits that travel. */
+const PERMISSION_BITS = 0o777;
+
+/** What a name that is not UTF-8 is shown with. */
+const NOT_UTF8 = "\uFFFD";
+
+/** A file or directory of a machine. */
+export function remoteSource(machine: Machine, root: string, signal: AbortSignal | undefined): Source {
+  const { files, caller } = machine;
+  const patience = () => new Patience(caller.transport, signal);
+  const info = () =>
+    patience().until(async () => {
+      const call = await caller.options(methodOf("Info"), { signal });
+      return fileInfo((await files.info({ path: root }, call)).entry);
+    });
+  return {
+    async isDirectory() {
+      const { type } = await info();
+      if (type !== "symlink") return type === "directory";
+      return patience().until(async () => {
+        const call = await caller.options(methodOf("List"), { signal });
+        try {
+          await files.list({ path: root, pageSize: 1 }, call);
+          return true;
+        } catch (thrown) {
+          if (CmdopError.from(thrown).code === "NotADirectory") return false;
+          throw thrown;
+        }
+      });
+    },
+    async tree(skipped) {
+      const { mode, type } = await info();
+      const found = await patience().until(() => listed(machine, root, signal));
+      for (const each of found.skipped) skipped(each);
+      return { mode: type === "directory" ? mode & PERMISSION_BITS : undefined, entries: found.entries };
+    },
+    open: (below) => RemoteContent.open(machine, below === "" ? root : posix.join(root, below), signal),
+  };
+}
+
+async function listed(machine: Machine, root: string, signal: AbortSignal | undefined) {
+  const entries: TreeEntry[] = [];
+  const skipped: SkippedPath[] = [];
+  let prefix: string | undefined;
+  for await (const info of walkTree(machine, root, { signal })) {
+    const { name, path, type, size, mode, linkTarget, unread } = info;
+    // The machine alone knows what ~ stands for; what lies in the directory itself comes first.
+    prefix ??= path.slice(0, path.length - name.length);
+    const below = path.startsWith(prefix) ? path.slice(prefix.length) : path;
+    if (unread !== undefined) skipped.push(unread);
+    if (below.includes(NOT_UTF8)) {
+      skipped.push({ path, reason: "unreadable", message: "Its name is not UTF-8." });
+      continue;
+    }
+    // A directory that failed in the middle is told of a second time.
+    if (unread !== undefined && entries.some((entry) => entry.path === below)) continue;
+    const target = linkTarget === undefined ? {} : { linkTarget };
+    addEntry(entries, { path: below, type, size, mode: mode & PERMISSION_BITS, ...target });
+  }
+  return { entries, skipped };
+}
+
+/** A file of a machine: a stream that goes on where it broke, while the file is the same. */
+class RemoteContent implements Content {
+  readonly path: string;
+  readonly size: number | undefined;
+  readonly mode: number;
+  readonly identity: string;
+  readonly #machine: Machine;
+  readonly #version: Uint8Array;
+  readonly #signal: AbortSignal | undefined;
+  #first: AsyncIterator<FilesReadStreamResponse> | undefined;
+  #sha256: Uint8Array | undefined;
+
+  private constructor(
+    machine: Machine,
+    path: string,
+    header: { size: bigint; mode: number; version: Uint8Array },
+    first: AsyncIterator<FilesReadStreamResponse>,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#machine = machine;
+    this.path = path;
+    // A file of /proc does not say its size before.
+    this.size = header.size === 0n ? undefined : Number(header.size);
+    this.mode = header.mode & PERMISSION_BITS;
+    this.identity = Buffer.from(header.version).toString("hex");
+    this.#version = header.version;
+    this.#first = first;
+    this.#signal = signal;
+  }
+
+  static open(machine: Machine, path: string, signal: AbortSignal | undefined): Promise<RemoteContent> {
+    return new Patience(machine.caller.transport, signal).until(async () => {
+      const call = await machine.caller.options(methodOf("ReadStream"), { signal });
+      const stream = machine.files.readStream({ path, verify: true }, call)[Symbol.asyncIterator]();
+      const { value, done } = await stream.next();
+      if (done === true || value.header === undefined) {
+        throw new CmdopError("LinkLost", "The machine's answer ended before it said what file this is.");
+      }
+      return new RemoteContent(machine, path, value.header, stream, signal);
+    });
+  }
+
+  async *read(from: number): AsyncGenerator<Uint8Array> {
+    const patience = new Patience(this.#machine.caller.transport, this.#signal);
+    let position = from;
+    let stream = from === 0 ? this.#first : undefined;
+    this.#first = stream === undefined ? this.#first : undefined;
+    for (;;) {
+      let data: Uint8Array;
+      try {
+        stream ??= await this.#streamFrom(position);
+        const next = await stream.next();
+        if (next.done === true) throw new CmdopError("LinkLost", "The stream ended before its hash.");
+        this.#sha256 = next.value.sha256;
+        if (this.#sha256 !== undefined) return;
+        data = next.value.data;
+      } catch (thrown) {
+        stream = undefined;
+        await patience.after(thrown);
+        continue;
+      }
+      if (data.length === 0) continue;
+      patience.moved();
+      position += data.length;
+      let isTaken = false;
+      try {
+        yield data;
+        isTaken = true;
+      } finally {
+        if (!isTaken) await stream.return?.();
+      }
+    }
+  }
+
+  async finish(): Promise<Uint8Array> {
+    if (this.#sha256 !== undefined) return this.#sha256;
+    throw new CmdopError("Internal", "The content was not read to its end.");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#first?.return?.();
+  }
+
+  async #streamFrom(position: number): Promise<AsyncIterator<FilesReadStreamResponse>> {
+    const { files, caller } = this.#machine;
+    const call = await caller.options(methodOf("ReadStream"), { signal: this.#signal });
+    const request = { path: this.path, offset: BigInt(position), verify: true, ifVersion: this.#version };
+    return files.readStream(request, call)[Symbol.asyncIterator]();
+  }
+}

@@ -1,0 +1,142 @@
+import { CmdopError, visible } from "@cmdop/proto";
+import type { SkippedPath } from "../types.ts";
+import { refuseStrayEntries } from "./tree.ts";
+import type { PutOptions, Source, Target, TransferOptions, TransferResult, TreeEntry } from "./types.ts";
+
+/** Files of a tree under way at once: enough to hide the way to the machine. Each holds a few pieces in memory. */
+const FILES_IN_FLIGHT = 16;
+
+/** Brings a file or a tree from one place to another. */
+export async function transfer(
+  source: Source,
+  target: Target,
+  options: TransferOptions,
+): Promise<TransferResult> {
+  try {
+    return await transferAll(source, target, options);
+  } catch (thrown) {
+    if (options.signal?.aborted !== true || CmdopError.from(thrown).code === "Canceled") throw thrown;
+    throw new CmdopError("Canceled", "The transfer was canceled; what had not arrived whole is not there.", {
+      cause: thrown,
+    });
+  }
+}
+
+async function transferAll(
+  source: Source,
+  target: Target,
+  options: TransferOptions,
+): Promise<TransferResult> {
+  const { signal, recursive = false } = options;
+  signal?.throwIfAborted();
+  if (await source.isDirectory()) {
+    if (recursive) return transferTree(source, target, options);
+    throw new CmdopError("IsADirectory", "The source is a directory.", {
+      next: "Say recursive to transfer it with all that is in it.",
+    });
+  }
+  await using content = await source.open("");
+  const progress = new Progress(options, content.size);
+  const sha256 = await target.file("", content, { ...put(options, progress), follow: true });
+  progress.fileDone();
+  return { ...progress.result, skipped: [], sha256: Buffer.from(sha256).toString("hex") };
+}
+
+async function transferTree(
+  source: Source,
+  target: Target,
+  options: TransferOptions,
+): Promise<TransferResult> {
+  const skipped: SkippedPath[] = [];
+  const { mode, entries } = await source.tree((what) => skipped.push(what));
+  refuseStrayEntries(entries);
+  const files = entries.filter(({ type }) => type === "file");
+  const progress = new Progress(
+    options,
+    files.reduce((sum, { size }) => sum + size, 0),
+  );
+  await target.directory("", mode);
+  for (const entry of entries) {
+    options.signal?.throwIfAborted();
+    if (entry.type === "directory") await target.directory(entry.path, entry.mode);
+    if (entry.type === "other") {
+      skipped.push({ path: entry.path, reason: "unreadable", message: "It is a device, FIFO or socket." });
+    }
+  }
+  await atOnce(files, FILES_IN_FLIGHT, async ({ path }, over) => {
+    await using content = await source.open(path);
+    const signal = options.signal === undefined ? over : AbortSignal.any([options.signal, over]);
+    await target.file(path, content, { ...put(options, progress), signal });
+    progress.fileDone();
+  });
+  // Last, so that nothing is ever written through one of them.
+  await atOnce(links(entries), FILES_IN_FLIGHT, ({ path, linkTarget }) => target.link(path, linkTarget));
+  return { ...progress.result, skipped };
+}
+
+function put({ overwrite = true, resume = false, signal }: TransferOptions, progress: Progress): PutOptions {
+  return { overwrite, resume, signal, follow: false, passed: (bytes) => progress.passed(bytes) };
+}
+
+function links(entries: readonly TreeEntry[]): { path: string; linkTarget: string }[] {
+  return entries.flatMap(({ type, path, linkTarget }) => {
+    if (type !== "symlink") return [];
+    if (linkTarget !== undefined) return [{ path, linkTarget }];
+    throw new CmdopError("Internal", `${visible(path)} is a link that says nothing.`);
+  });
+}
+
+/** Works on all items, so many at once; the first failure ends it, when what is under way has ended too. */
+async function atOnce<T>(
+  items: readonly T[],
+  count: number,
+  work: (item: T, over: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const over = new AbortController();
+  const queue = items.values();
+  const worker = async (): Promise<void> => {
+    for (const item of queue) {
+      if (over.signal.aborted) return;
+      try {
+        await work(item, over.signal);
+      } catch (thrown) {
+        over.abort(thrown);
+        return;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(count, items.length) }, worker));
+  if (over.signal.aborted) throw over.signal.reason;
+}
+
+/** Counts, and tells. */
+class Progress {
+  readonly #options: TransferOptions;
+  readonly #totalBytes: number | undefined;
+  #bytes = 0;
+  #files = 0;
+
+  constructor(options: TransferOptions, totalBytes: number | undefined) {
+    this.#options = options;
+    this.#totalBytes = totalBytes;
+  }
+
+  passed(bytes: number): void {
+    this.#bytes += bytes;
+    this.#tell();
+  }
+
+  fileDone(): void {
+    this.#files += 1;
+    this.#tell();
+  }
+
+  get result(): { bytes: number; files: number } {
+    return { bytes: this.#bytes, files: this.#files };
+  }
+
+  #tell(): void {
+    const total = this.#totalBytes === undefined ? {} : { totalBytes: this.#totalBytes };
+    this.#options.onProgress?.({ ...this.result, ...total });
+  }
+}

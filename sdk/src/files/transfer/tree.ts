@@ -1,0 +1,36 @@
+import { CmdopError, visible } from "@cmdop/proto";
+import type { TreeEntry } from "./types.ts";
+
+/** Entries of a tree that is transferred in one call: its list is held in memory, some 200 bytes each. */
+const MAX_TREE_ENTRIES = 500_000;
+
+/** Adds to the list of a tree. Throws LimitExceeded. */
+export function addEntry(entries: TreeEntry[], entry: TreeEntry): void {
+  if (entries.push(entry) <= MAX_TREE_ENTRIES) return;
+  throw new CmdopError("LimitExceeded", `The tree has more than ${MAX_TREE_ENTRIES} entries.`, {
+    next: "Transfer the directories in it one by one.",
+  });
+}
+
+/**
+ * Refuses a tree that would lead outside of its target: whoever sent the list,
+ * every name is a name, and lies in a directory that was listed before it as
+ * one. So nothing is ever put behind a link.
+ */
+export function refuseStrayEntries(entries: readonly TreeEntry[]): void {
+  const types = new Map<string, TreeEntry["type"]>([["", "directory"]]);
+  for (const { path, type } of entries) {
+    const slash = path.lastIndexOf("/");
+    const name = path.slice(slash + 1);
+    const isName = name !== "" && name !== "." && name !== ".." && !name.includes("\0");
+    const isPlain = process.platform !== "win32" || !/[\\:]/.test(name);
+    const parent = types.get(slash === -1 ? "" : path.slice(0, slash));
+    const isBelow = slash !== 0;
+    if (!isName || !isPlain || !isBelow || parent !== "directory" || types.has(path)) {
+      throw new CmdopError("InvalidArgument", `The tree names ${visible(path)}, which can't be in it.`, {
+        next: "The machine's list is wrong or was tampered with; nothing was written.",
+      });
+    }
+    types.set(path, type);
+  }
+}
