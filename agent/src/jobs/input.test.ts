@@ -163,6 +163,15 @@ test("input for a job that takes none, that has ended, or in too large a piece, 
   await expect(writer(open)(0, new Uint8Array(65_537))).rejects.toMatchObject({ code: "MessageTooLarge" });
 });
 
+test("promise 1: input for what could not be started is told that it has ended, however early it comes", async () => {
+  const jobs = newJobs();
+  for (let attempt = 0; attempt < 20; attempt += 1) {
+    const missing = begin(jobs, argv(["/no/such/program"], { stdinOpen: true }));
+    await expect(writer(missing)(0, "x")).rejects.toMatchObject({ code: "JobEnded" });
+    expect((await missing.ended).kind).toBe("failed_to_start");
+  }
+});
+
 test("promise 9: the writers to one job are bounded", async () => {
   const job = begin(newJobs({ maxInputWriters: 2 }), argv(["cat"], { stdinOpen: true }));
   await writer(job)(0, "a");

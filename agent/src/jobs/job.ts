@@ -136,13 +136,13 @@ export class Job {
   async input(piece: InputPiece, signal?: AbortSignal): Promise<bigint> {
     // Also after the end: what was accepted, and its answer lost on the way, is still told.
     const input = await this.#input;
-    if (this.#state.kind === "ended" && input === undefined) throw this.#hasEnded("input");
-    if (input === undefined) {
-      throw new CmdopError("InvalidArgument", `Job ${this.identity.id} takes no input.`, {
-        next: "Start it with its standard input kept open (stdin_open).",
-      });
-    }
-    return input.take(piece, signal);
+    if (input !== undefined) return input.take(piece, signal);
+    // What could not be started has ended, though nobody may have been told yet.
+    const neverRan = this.identity.kind !== "run" && (await this.pid) === 0;
+    if (neverRan || this.#state.kind === "ended") throw this.#hasEnded("input");
+    throw new CmdopError("InvalidArgument", `Job ${this.identity.id} takes no input.`, {
+      next: "Start it with its standard input kept open (stdin_open).",
+    });
   }
 
   /** `started`, then the output behind `after` as it comes, then `ended`. */

@@ -53,7 +53,7 @@ export async function scriptedMachine(
   serve(server, Files, admit, {
     ...{ list: unused, walk: unused, search: unused, read: unused, readStream: unused, info: unused },
     ...{ write: unused, writeStream: unused, append: unused, edit: unused, mkdir: unused },
-    ...{ copy: unused, move: unused, delete: unused },
+    ...{ copy: unused, move: unused, delete: unused, partial: unused, symlink: unused },
     ...files,
   });
   await new Promise<void>((resolve, reject) => {
