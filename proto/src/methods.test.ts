@@ -86,7 +86,7 @@ describe("requestPaths", () => {
     const method = described.get(path);
     if (method === undefined) throw new Error(`${path} is not a method`);
     // Every text field of a files request is a path, but for these.
-    const others = ["List.page", "Walk.names", "Walk.exclude"];
+    const others = ["List.page", "Walk.names", "Walk.exclude", "Symlink.target"];
     others.push(...["names", "exclude", "content", "flags"].map((name) => `Search.${name}`));
     const named = method.input.fields.filter(
       (field) => field.scalar === 9 && !others.includes(`${method.name}.${field.name}`),

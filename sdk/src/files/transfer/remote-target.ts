@@ -175,7 +175,12 @@ class Upload {
 
   /** What will not be resumed is removed where that can be said now; else the machine does it within a day or so. */
   async #discard(): Promise<void> {
-    await this.#partial(true).catch(() => undefined);
+    try {
+      await this.#partial(true);
+    } catch (thrown) {
+      // What the upload itself failed with says more.
+      if (!(thrown instanceof CmdopError)) throw thrown;
+    }
   }
 }
 
