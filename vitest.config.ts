@@ -9,6 +9,11 @@ const UNIT_TIMEOUT_MS = 30_000;
 /** A whole-system test starts a relay and agents and may wait for a dead link to be noticed (30 s). */
 const E2E_TIMEOUT_MS = 120_000;
 
+/** These load the machine to its limits, or count what it holds: one file at a time, after all others. */
+const ALONE = ["many", "viewers", "cuts", "cut-processes", "audit-crash", "abuse"].map(
+  (name) => `e2e/${name}.test.ts`,
+);
+
 export default defineConfig({
   test: {
     projects: [
@@ -23,14 +28,25 @@ export default defineConfig({
         },
       },
       {
-        // After the units and one file at a time: these tests load the machine and kill its processes.
+        // After the units: much of their time is spent in waiting for processes, links and clocks.
         test: {
           name: "e2e",
           include: ["e2e/**/*.test.ts", "examples/**/*.test.ts"],
+          exclude: ALONE,
+          testTimeout: E2E_TIMEOUT_MS,
+          hookTimeout: E2E_TIMEOUT_MS,
+          maxWorkers: WORKERS,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: "e2e alone",
+          include: ALONE,
           testTimeout: E2E_TIMEOUT_MS,
           hookTimeout: E2E_TIMEOUT_MS,
           fileParallelism: false,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],
