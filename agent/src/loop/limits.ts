@@ -34,6 +34,9 @@ export const LOOP_LIMITS = {
   maxCommandMs: 60 * MINUTE_MS,
   /** Entries of a directory that the model reads at once. */
   maxListedEntries: 200,
+  /** Matching lines, or names, of one search, and lines around each: what a model reads at once. */
+  maxSearchResults: 200,
+  maxSearchContextLines: 5,
 
   /** How long a tool that is not done may take to say so when its run has ended: a file on a slow disk. */
   lastWordsMs: 1_000,

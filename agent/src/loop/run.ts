@@ -15,17 +15,9 @@ import type { RunRequest } from "./request.ts";
 import type { RunContext } from "./run-context.ts";
 import { RunEvents } from "./run-events.ts";
 import type { ModelSettings } from "./settings.ts";
-import { EXECUTE_METHOD, type ExecuteOptions, executeTool } from "./tools/execute.ts";
-import {
-  LIST_METHOD,
-  listFilesTool,
-  READ_METHOD,
-  readFileTool,
-  WRITE_METHOD,
-  writeFileTool,
-} from "./tools/files.ts";
-import { mayEver, type ToolGate } from "./tools/tool-gate.ts";
-import { makeTool, once, type RunTools, type ToolMaker, type ToolSpec } from "./tools/tools.ts";
+import { commandTool, runTools } from "./tools/run-tools.ts";
+import type { ToolGate } from "./tools/tool-gate.ts";
+import { once } from "./tools/tools.ts";
 import { chat } from "./types/chat.ts";
 import { command } from "./types/command.ts";
 import { planner } from "./types/planner.ts";
@@ -90,8 +82,9 @@ export function beginRun(core: LoopCore, run: PreparedRun, { journal, maxJobMs }
     const { caller, schema } = run;
     const { signal } = over;
     const maker = { ai, events, signal, running };
-    const tools = toolsOf(core, caller, own, maker);
-    const oneCommand = commandTool({ ...core, caller, own }, maker, once);
+    const options = { ...core, caller, own };
+    const tools = runTools(options, maker);
+    const oneCommand = commandTool(options, maker, once);
     const place = core.place();
     context = { ai, model, settings, events, budget, caller, tools, oneCommand, place, signal, text: "" };
     events.write({
@@ -138,26 +131,6 @@ export function beginRun(core: LoopCore, run: PreparedRun, { journal, maxJobMs }
       throw new CmdopError("InvalidArgument", "An agent's run takes no signals.", { next: "Cancel it." });
     },
   };
-}
-
-/** The tools that a caller's scopes allow at all; each use passes the gate again. */
-function toolsOf(core: LoopCore, caller: Caller, own: (job: Job) => void, maker: ToolMaker): RunTools {
-  const { gate, jobs, boundary } = core;
-  const files = { caller, gate, boundary };
-  return {
-    ...commandTool({ caller, gate, jobs, own }, maker),
-    ...(mayEver(caller, READ_METHOD) && makeTool(maker, readFileTool(files))),
-    ...(mayEver(caller, WRITE_METHOD) && makeTool(maker, writeFileTool(files))),
-    ...(mayEver(caller, LIST_METHOD) && makeTool(maker, listFilesTool(files))),
-  };
-}
-
-function commandTool(options: ExecuteOptions, maker: ToolMaker, limit = unlimited): RunTools {
-  return mayEver(options.caller, EXECUTE_METHOD) ? makeTool(maker, limit(executeTool(options))) : {};
-}
-
-function unlimited<I>(spec: ToolSpec<I>): ToolSpec<I> {
-  return spec;
 }
 
 /** Rejects when the signal aborts: a library that does not heed it must not keep a run alive. */

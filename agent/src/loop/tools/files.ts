@@ -13,15 +13,16 @@ import type { ToolSpec } from "./tools.ts";
 /** Bytes that are looked at for whether a file is text. */
 const PROBE_BYTES = 1_024;
 
-const path = z.string().min(1).describe("Absolute, or beginning with ~/.");
+/** Where a file is, as models name it. */
+export const filePath = z.string().min(1).describe("Absolute, or beginning with ~/.");
 
 const readInput = z.object({
-  path,
+  path: filePath,
   offset: z.int().min(0).optional().describe("The first byte; 0 unless given."),
 });
-const writeInput = z.object({ path, content: z.string().describe("The whole new content.") });
+const writeInput = z.object({ path: filePath, content: z.string().describe("The whole new content.") });
 const listInput = z.object({
-  path,
+  path: filePath,
   page: z.string().optional().describe("Where to go on: what the page before named."),
 });
 
