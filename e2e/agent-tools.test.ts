@@ -55,11 +55,13 @@ describe("a run of the type terminal", () => {
     expect(read?.output).toContain("a note");
     expect(listed?.output).toContain('"new"');
     expect(toolNames(callOf(model.calls, 0))).toEqual([
+      "cancel_command",
       "edit_file",
       "execute",
       "list_files",
       "read_file",
       "search_files",
+      "wait_command",
       "write_file",
     ]);
     // The command is a job of this key, with its own journal.

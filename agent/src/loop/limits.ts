@@ -29,9 +29,14 @@ export const LOOP_LIMITS = {
   /** What is left of old output of a tool, in characters, once a conversation is too long. */
   keptToolCharacters: 500,
 
-  /** A command's time limit where the model names none. */
-  defaultCommandMs: 2 * MINUTE_MS,
+  /** A command's time limit where the model names none: what an upgrade of a server takes. */
+  defaultCommandMs: 10 * MINUTE_MS,
   maxCommandMs: 60 * MINUTE_MS,
+  /** How long a tool waits for a command's end before the model may think again. */
+  defaultCommandWaitMs: MINUTE_MS,
+  maxCommandWaitMs: 10 * MINUTE_MS,
+  /** Commands of a run whose end its model has not read: what it can keep in mind. */
+  maxOpenCommands: 16,
   /** Entries of a directory that the model reads at once. */
   maxListedEntries: 200,
   /** Matching lines, or names, of one search, and lines around each: what a model reads at once. */

@@ -15,9 +15,8 @@ import type { RunRequest } from "./request.ts";
 import type { RunContext } from "./run-context.ts";
 import { RunEvents } from "./run-events.ts";
 import type { ModelSettings } from "./settings.ts";
-import { commandTool, runTools } from "./tools/run-tools.ts";
+import { oneCommandTool, runTools } from "./tools/run-tools.ts";
 import type { ToolGate } from "./tools/tool-gate.ts";
-import { once } from "./tools/tools.ts";
 import { chat } from "./types/chat.ts";
 import { command } from "./types/command.ts";
 import { planner } from "./types/planner.ts";
@@ -70,7 +69,13 @@ export function beginRun(core: LoopCore, run: PreparedRun, { journal, maxJobMs }
   const endWatch = watchTime(request.timeoutMs || LOOP_LIMITS.defaultTimeoutMs, maxJobMs, stop);
   const own = (job: Job): void => {
     started.add(job);
-    job.ended.then(() => started.delete(job));
+    const stopListening = onAbort(over.signal, () => {
+      job.stop({ kind: "canceled", reason: "The agent's run that had started it has ended." });
+    });
+    job.ended.then(() => {
+      stopListening();
+      started.delete(job);
+    });
   };
 
   let context: RunContext | undefined;
@@ -84,7 +89,7 @@ export function beginRun(core: LoopCore, run: PreparedRun, { journal, maxJobMs }
     const maker = { ai, events, signal, running };
     const options = { ...core, caller, own };
     const tools = runTools(options, maker);
-    const oneCommand = commandTool(options, maker, once);
+    const oneCommand = oneCommandTool(options, maker);
     const place = core.place();
     context = { ai, model, settings, events, budget, caller, tools, oneCommand, place, signal, text: "" };
     events.write({

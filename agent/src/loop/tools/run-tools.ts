@@ -1,5 +1,6 @@
+import { CANCEL_METHOD, cancelCommandTool, WAIT_METHOD, waitCommandTool } from "./command-handles.ts";
 import { EDIT_METHOD, editFileTool } from "./edit-file.ts";
-import { EXECUTE_METHOD, type ExecuteOptions, executeTool } from "./execute.ts";
+import { EXECUTE_METHOD, type ExecuteOptions, executeTool, startTool } from "./execute.ts";
 import {
   type FileToolOptions,
   LIST_METHOD,
@@ -9,9 +10,10 @@ import {
   WRITE_METHOD,
   writeFileTool,
 } from "./files.ts";
+import { OpenCommands } from "./open-commands.ts";
 import { SEARCH_METHOD, searchFilesTool } from "./search-files.ts";
 import { mayEver } from "./tool-gate.ts";
-import { makeTool, type RunTools, type ToolMaker, type ToolSpec } from "./tools.ts";
+import { makeTool, once, type RunTools, type ToolMaker } from "./tools.ts";
 
 /** What the tools of a run work with. */
 export type RunToolOptions = ExecuteOptions & FileToolOptions;
@@ -19,8 +21,11 @@ export type RunToolOptions = ExecuteOptions & FileToolOptions;
 /** The tools that a caller's scopes allow at all; each use passes the gate again. */
 export function runTools(options: RunToolOptions, maker: ToolMaker): RunTools {
   const { caller } = options;
+  const commands = new OpenCommands();
   return {
-    ...commandTool(options, maker),
+    ...(mayEver(caller, EXECUTE_METHOD) && makeTool(maker, startTool(options, commands))),
+    ...(mayEver(caller, WAIT_METHOD) && makeTool(maker, waitCommandTool(options, commands))),
+    ...(mayEver(caller, CANCEL_METHOD) && makeTool(maker, cancelCommandTool(options, commands))),
     ...(mayEver(caller, READ_METHOD) && makeTool(maker, readFileTool(options))),
     ...(mayEver(caller, WRITE_METHOD) && makeTool(maker, writeFileTool(options))),
     ...(mayEver(caller, EDIT_METHOD) && makeTool(maker, editFileTool(options))),
@@ -29,11 +34,7 @@ export function runTools(options: RunToolOptions, maker: ToolMaker): RunTools {
   };
 }
 
-/** The tool that runs commands, where the caller may run any. */
-export function commandTool(options: ExecuteOptions, maker: ToolMaker, limit = unlimited): RunTools {
-  return mayEver(options.caller, EXECUTE_METHOD) ? makeTool(maker, limit(executeTool(options))) : {};
-}
-
-function unlimited<I>(spec: ToolSpec<I>): ToolSpec<I> {
-  return spec;
+/** The tool that runs one command, to its end, where the caller may run any. */
+export function oneCommandTool(options: ExecuteOptions, maker: ToolMaker): RunTools {
+  return mayEver(options.caller, EXECUTE_METHOD) ? makeTool(maker, once(executeTool(options))) : {};
 }
