@@ -43,6 +43,11 @@ export const LOOP_LIMITS = {
   maxSearchResults: 200,
   maxSearchContextLines: 5,
 
+  /** How long a use of a tool waits for the run's caller, where it wanted to be asked; then it is a no. */
+  answerMs: 5 * MINUTE_MS,
+  /** Characters of a call's id: providers use some thirty. */
+  maxCallIdCharacters: 100,
+
   /** How long a tool that is not done may take to say so when its run has ended: a file on a slow disk. */
   lastWordsMs: 1_000,
 

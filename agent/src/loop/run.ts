@@ -7,6 +7,7 @@ import { within } from "../jobs/within.ts";
 import type { JobContext, Work } from "../jobs/work.ts";
 import type { Caller } from "../policy/caller.ts";
 import { Budget } from "./budget.ts";
+import type { Confirmations } from "./confirmations.ts";
 import type { Answer } from "./converse.ts";
 import { LOOP_LIMITS } from "./limits.ts";
 import type { OutputSchema } from "./output-schema.ts";
@@ -17,6 +18,7 @@ import { RunEvents } from "./run-events.ts";
 import type { ModelSettings } from "./settings.ts";
 import { oneCommandTool, runTools } from "./tools/run-tools.ts";
 import type { ToolGate } from "./tools/tool-gate.ts";
+import { CallIds } from "./tools/tools.ts";
 import { chat } from "./types/chat.ts";
 import { command } from "./types/command.ts";
 import { planner } from "./types/planner.ts";
@@ -42,6 +44,8 @@ export interface PreparedRun {
   readonly schema: OutputSchema | undefined;
   readonly settings: ModelSettings;
   readonly caller: Caller;
+  /** Where its caller answers. */
+  readonly confirmations: Confirmations;
 }
 
 /** What a run needs of its job. */
@@ -84,9 +88,9 @@ export function beginRun(core: LoopCore, run: PreparedRun, { journal, maxJobMs }
     // What it has to say about a provider's settings belongs to no terminal and no log of ours.
     Reflect.set(globalThis, "AI_SDK_LOG_WARNINGS", false);
     const model = await openModel(settings);
-    const { caller, schema } = run;
+    const { caller, schema, confirmations } = run;
     const { signal } = over;
-    const maker = { ai, events, signal, running };
+    const maker = { ai, events, signal, running, confirmations, callIds: new CallIds() };
     const options = { ...core, caller, own };
     const tools = runTools(options, maker);
     const oneCommand = oneCommandTool(options, maker);

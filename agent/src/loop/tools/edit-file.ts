@@ -22,6 +22,7 @@ export const EDIT_METHOD = "/cmdop.v1.Files/Edit";
 export function editFileTool({ caller, gate, boundary }: FileToolOptions): ToolSpec<z.infer<typeof input>> {
   return {
     name: "edit_file",
+    touches: "writes",
     description: "Replaces exact text in a text file of this machine; the rest stays as it is.",
     input,
     run: async ({ path, old, new: substitute, all = false }, use) => {

@@ -47,6 +47,7 @@ export interface ExecuteOptions {
 export function executeTool(options: ExecuteOptions): ToolSpec<z.infer<typeof input>> {
   return {
     name: "execute",
+    touches: "commands",
     description: "Runs a command on this machine and returns its exit code and its output.",
     input,
     run: (wanted, use) =>
@@ -64,6 +65,7 @@ export function startTool(
 ): ToolSpec<z.infer<typeof patientInput>> {
   return {
     name: "execute",
+    touches: "commands",
     description:
       "Runs a command on this machine and returns its exit code and its output. One that runs for longer than waitMs goes on, and is looked at again with wait_command.",
     input: patientInput,

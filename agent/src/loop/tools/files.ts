@@ -43,6 +43,7 @@ export function readFileTool(options: FileToolOptions): ToolSpec<z.infer<typeof 
   const { caller, gate, boundary } = options;
   return {
     name: "read_file",
+    touches: "reads",
     description: "Reads a text file of this machine.",
     input: readInput,
     run: async ({ path, offset = 0 }, use) => {
@@ -67,6 +68,7 @@ export function writeFileTool(options: FileToolOptions): ToolSpec<z.infer<typeof
   const { caller, gate, boundary } = options;
   return {
     name: "write_file",
+    touches: "writes",
     description:
       "Writes a text file of this machine: makes it (and missing directories), or replaces all of it.",
     input: writeInput,
@@ -87,6 +89,7 @@ export function listFilesTool(options: FileToolOptions): ToolSpec<z.infer<typeof
   const { caller, gate, boundary } = options;
   return {
     name: "list_files",
+    touches: "reads",
     description: "Lists a directory of this machine, hidden files too.",
     input: listInput,
     run: async ({ path, page = "" }, use) => {

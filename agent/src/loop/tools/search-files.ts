@@ -28,6 +28,7 @@ export function searchFilesTool(options: FileToolOptions): ToolSpec<z.infer<type
   const { caller, gate, boundary } = options;
   return {
     name: "search_files",
+    touches: "reads",
     description: "Searches files of this machine: names by globs, lines by a regular expression, or both.",
     input,
     run: async ({ path, content, names = [], exclude = [], ignoreCase, contextLines = 0, hidden }, use) => {
