@@ -61,6 +61,10 @@ describe("a run of the type terminal", () => {
       "list_files",
       "read_file",
       "search_files",
+      "session_close",
+      "session_screen",
+      "session_start",
+      "session_type",
       "wait_command",
       "write_file",
     ]);

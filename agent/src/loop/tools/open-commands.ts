@@ -14,9 +14,10 @@ export class OpenCommand {
 
   constructor(job: Job) {
     this.job = job;
-    this.#read = this.#follow();
-    // Whoever looks is told; until then nobody listens.
-    this.#read.catch(() => undefined);
+    // Whoever looks is told what went wrong; until then nobody listens.
+    this.#read = this.#follow().catch((thrown) => {
+      this.#outcome = { kind: "unknown", reason: CmdopError.from(thrown).message, durationMs: 0 };
+    });
   }
 
   /** Waits for its end, for `waitMs` at most (for as long as it takes unless given), and says what it has said since the last look. */
@@ -84,7 +85,8 @@ export class OpenCommands {
   }
 }
 
-function inWords(outcome: Outcome): string {
+/** How a job ended, for the model. */
+export function inWords(outcome: Outcome): string {
   switch (outcome.kind) {
     case "exited":
       return `exit code ${outcome.exitCode}`;
