@@ -4,12 +4,13 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { toJson, toTable } from "./src/report.ts";
 import type { Suite } from "./src/suite.ts";
+import { agent } from "./src/suites/agent.ts";
 import { echo } from "./src/suites/echo.ts";
 import { exec } from "./src/suites/exec.ts";
 import { scale } from "./src/suites/scale.ts";
 
 /** Every suite, in the order in which they run. */
-const SUITES: readonly Suite[] = [exec, echo, scale];
+const SUITES: readonly Suite[] = [exec, echo, scale, agent];
 
 const USAGE = `Usage: npm run bench -- [suite…] [--json]
 
