@@ -83,7 +83,8 @@ export function makeTool<I>(maker: ToolMaker, spec: ToolSpec<I>): RunTools {
   };
   const made = ai.tool({
     description,
-    inputSchema,
+    // Made into a JSON Schema once, not with each step.
+    inputSchema: ai.zodSchema(inputSchema),
     execute: (input, { toolCallId }) => {
       const used = use(input, callIds.unique(toolCallId));
       running.add(used);
