@@ -4,6 +4,7 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { toJson, toTable } from "./src/report.ts";
 import type { Suite } from "./src/suite.ts";
+import { agent } from "./src/suites/agent.ts";
 import { bulk } from "./src/suites/bulk.ts";
 import { echo } from "./src/suites/echo.ts";
 import { exec } from "./src/suites/exec.ts";
@@ -11,7 +12,7 @@ import { scale } from "./src/suites/scale.ts";
 import { wan } from "./src/suites/wan.ts";
 
 /** Every suite, in the order in which they run. */
-const SUITES: readonly Suite[] = [exec, echo, bulk, wan, scale];
+const SUITES: readonly Suite[] = [exec, echo, bulk, wan, scale, agent];
 
 const USAGE = `Usage: npm run bench -- [suite…] [--json]
 

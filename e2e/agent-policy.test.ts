@@ -63,6 +63,7 @@ describe("promise 5: the machine's policy binds the tools of a run", () => {
     expect(model.calls[0]?.body.tools.map((tool) => tool.function.name).sort()).toEqual([
       "list_files",
       "read_file",
+      "search_files",
     ]);
   });
 

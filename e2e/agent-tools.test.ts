@@ -54,7 +54,20 @@ describe("a run of the type terminal", () => {
     expect(ran?.output).toContain("on err");
     expect(read?.output).toContain("a note");
     expect(listed?.output).toContain('"new"');
-    expect(toolNames(callOf(model.calls, 0))).toEqual(["execute", "list_files", "read_file", "write_file"]);
+    expect(toolNames(callOf(model.calls, 0))).toEqual([
+      "cancel_command",
+      "edit_file",
+      "execute",
+      "list_files",
+      "read_file",
+      "search_files",
+      "session_close",
+      "session_screen",
+      "session_start",
+      "session_type",
+      "wait_command",
+      "write_file",
+    ]);
     // The command is a job of this key, with its own journal.
     expect((await client.terminal.resume(ran?.jobId ?? "")).stdout).toBe("on out\n");
   });

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import type { RunStreamEvent } from "@cmdop/sdk";
+import { CMDOPClient, type RunStreamEvent } from "@cmdop/sdk";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { useAgentWorld } from "./support/agent-world.ts";
@@ -68,6 +68,31 @@ describe("a run of the type router", () => {
     const outputSchema = z.object({ answer: z.number() });
     const { output } = await client.agent.run("6 × 7?", { agentType: "router", outputSchema });
     expect(output.answer).toBe(42);
+  });
+});
+
+describe("a router whose key lacks the tools of a type", () => {
+  it.each([
+    [["agent"], "chat"],
+    [["agent", "files:read"], "chat, terminal, planner"],
+  ])("promise 5: %j chooses among %s", async (scopes, expected) => {
+    const { cluster, model } = world();
+    const { apiKey } = await cluster.createKey({ scopes, machines: ["*"] });
+    await using client = CMDOPClient.remote({ apiKey });
+    // The model insists on what it was not offered, and then gives in.
+    model.script(
+      json({ agentType: "command", reason: "I would like to" }),
+      json({ agentType: "chat", reason: "as you wish" }),
+      { text: "Only words." },
+    );
+    const { text, runId } = await client.agent.run("Run id.", { agentType: "router" });
+    expect(text).toBe("Only words.");
+    const offered = [...(model.calls[0]?.said ?? "").matchAll(/- (\w+): /g)].map(([, type]) => type);
+    expect(offered.join(", ")).toBe(expected);
+    const events: RunStreamEvent[] = [];
+    for await (const event of client.agent.resumeStream(runId)) events.push(event);
+    const choices = events.flatMap((event) => (event.type === "choice" ? [event.agentType] : []));
+    expect(choices).toEqual(["chat"]);
   });
 });
 

@@ -52,7 +52,7 @@ function caller(apiKey: string, ...args: readonly string[]): Promise<Finished> {
 }
 
 describe("the command line itself", () => {
-  it.each(COMMANDS)("cmdop %s --help explains itself, with examples", async (command) => {
+  it.concurrent.each(COMMANDS)("cmdop %s --help explains itself, with examples", async (command) => {
     const { exitCode, stdout } = await runCmdop([...command.split(" "), "--help"], {});
     expect(exitCode).toBe(0);
     expect(stdout).toContain("Usage: cmdop");

@@ -96,6 +96,9 @@ export const VALID_REQUESTS: Readonly<Record<string, ValidRequest>> = {
   "/cmdop.v1.Agent/Cancel": ok(() =>
     codec(Agent.method.cancel.input).serialize({ runId: crypto.randomUUID() }),
   ),
+  "/cmdop.v1.Agent/Approve": unknownJob((runId) =>
+    codec(Agent.method.approve.input).serialize({ runId, callId: "call-1", approve: true }),
+  ),
 
   "/cmdop.v1.Files/List": ok(({ directory }) =>
     codec(Files.method.list.input).serialize({ path: directory }),

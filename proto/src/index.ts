@@ -205,12 +205,16 @@ export {
   AGENT_TYPES,
   type AgentTypeName,
   agentTypeName,
+  RUN_APPROVES,
+  type RunApproveName,
   type RunEvent,
   type RunFailure,
   type RunUsage,
   readRunEvent,
+  runApproveName,
   runEventLine,
   WIRE_AGENT_TYPES,
+  WIRE_RUN_APPROVES,
 } from "./run-events.ts";
 export { DrainingDuplex, MAX_UNSENT_BYTES } from "./transport/draining-duplex.ts";
 export { applyWindows, LANE_WINDOWS, type LaneName } from "./transport/lanes.ts";

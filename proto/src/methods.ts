@@ -101,6 +101,7 @@ export const METHODS: Readonly<Record<string, MethodRule>> = {
   },
   "/cmdop.v1.Agent/Attach": { scopes: ["agent"], lane: "interactive", retry: "safe" },
   "/cmdop.v1.Agent/Cancel": { scopes: ["agent"], lane: "interactive", retry: "safe" },
+  "/cmdop.v1.Agent/Approve": { scopes: ["agent"], lane: "interactive", retry: "never" },
 
   "/cmdop.v1.Files/List": read("interactive"),
   "/cmdop.v1.Files/Walk": read("bulk"),

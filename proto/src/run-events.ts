@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { AgentType } from "./gen/cmdop/v1/agent_pb.ts";
+import { AgentApprove, AgentType } from "./gen/cmdop/v1/agent_pb.ts";
 
 /** The kinds of agents. */
 export const AGENT_TYPES = ["chat", "terminal", "command", "router", "planner"] as const;
@@ -18,6 +18,23 @@ export const WIRE_AGENT_TYPES: Readonly<Record<AgentTypeName, AgentType>> = {
 export function agentTypeName(type: AgentType): AgentTypeName | undefined {
   if (type === AgentType.UNSPECIFIED) return "terminal";
   return AGENT_TYPES.find((name) => WIRE_AGENT_TYPES[name] === type);
+}
+
+/** Which uses of tools a run's caller can want to be asked for. */
+export const RUN_APPROVES = ["none", "writes", "commands", "all"] as const;
+export type RunApproveName = (typeof RUN_APPROVES)[number];
+
+/** What each is on the wire. */
+export const WIRE_RUN_APPROVES: Readonly<Record<RunApproveName, AgentApprove>> = {
+  none: AgentApprove.UNSPECIFIED,
+  writes: AgentApprove.WRITES,
+  commands: AgentApprove.COMMANDS,
+  all: AgentApprove.ALL,
+};
+
+/** What a request names; undefined for what this version does not know. */
+export function runApproveName(approve: AgentApprove): RunApproveName | undefined {
+  return RUN_APPROVES.find((name) => WIRE_RUN_APPROVES[name] === approve);
 }
 
 const agentType = z.enum(AGENT_TYPES);
@@ -67,6 +84,16 @@ const runEvent = z.discriminatedUnion("type", [
     /** In milliseconds since 1970 by the machine's clock. */
     expiresAtMs: z.number(),
   }),
+  /** The tool waits for the run's caller, who wanted to be asked: `callId` is what one answers. Silence means no. */
+  z.object({
+    type: z.literal("asked"),
+    callId: z.string(),
+    tool: z.string(),
+    /** In milliseconds since 1970 by the machine's clock. */
+    expiresAtMs: z.number(),
+  }),
+  /** What the caller has said. */
+  z.object({ type: z.literal("answered"), callId: z.string(), approved: z.boolean(), reason: z.string() }),
   /** The tokens of one call of the model. */
   z.object({ type: z.literal("usage"), ...usage.shape }),
   /** The model is called again; text and reasoning since the last `step` are void. */

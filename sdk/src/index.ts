@@ -7,6 +7,7 @@ export type {
   AgentType,
   JsonSchema,
   ResumeRunOptions,
+  RunApprove,
   RunEnd,
   RunEvent,
   RunFacts,

@@ -35,6 +35,14 @@ describe("what a person is shown", () => {
     expect(binary).toContain("in hexadecimal ff00");
   });
 
+  it("has both texts of an edit", () => {
+    const words = { old: Buffer.from("PermitRootLogin no"), new: Buffer.from("PermitRootLogin yes\u202e") };
+    const edit = message(Files.method.edit.input, { path: "/etc/ssh/sshd_config", ...words });
+    expect(questionText("/cmdop.v1.Files/Edit", edit)).toMatch(
+      /sshd_config.*old: 'PermitRootLogin no'; new: 'PermitRootLogin yes\\u\{202e\}'/,
+    );
+  });
+
   it("names content by its hash, and says what is still to come", () => {
     const write = message(Files.method.write.input, { path: "/etc/motd", content: Buffer.from("hi") });
     expect(questionText("/cmdop.v1.Files/Write", write)).toMatch(/\/etc\/motd.*2 bytes, SHA-256 8f434346/);

@@ -16,8 +16,8 @@ import { describe, quoted } from "../audit/describe.ts";
  * What a person is shown of a call that waits. It says more than the audit
  * keeps: values of variables and input decide what runs as much as the command
  * does (`sh` with a script on its input, PATH), so nobody could approve without
- * them. Content of files is named by its hash, to be compared; what is still to
- * come is said to be.
+ * them, and so do the few words that an edit replaces. Content of whole files is
+ * named by its hash, to be compared; what is still to come is said to be.
  */
 export function questionText(path: string, request: MessageOf<MessageType>): string {
   const lines = [describe(path, request)];
@@ -30,6 +30,8 @@ export function questionText(path: string, request: MessageOf<MessageType>): str
     lines.push(...variables(request.env), "whatever its caller types later");
   } else if (isMessageOf(Files.method.write.input, request)) {
     lines.push(`content: ${request.content.length} bytes, SHA-256 ${sha256(request.content)}`);
+  } else if (isMessageOf(Files.method.edit.input, request)) {
+    lines.push(`old: ${content(request.old)}`, `new: ${content(request.new)}`);
   } else if (isMessageOf(Files.method.writeStream.input, request)) {
     lines.push("content: whatever its caller sends");
   }

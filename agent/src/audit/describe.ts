@@ -9,6 +9,7 @@ import {
   Machine,
   type MessageOf,
   type MessageType,
+  runApproveName,
   Sessions,
   visible,
 } from "@cmdop/proto";
@@ -75,7 +76,7 @@ const DESCRIBERS: ReadonlyMap<string, Describer> = new Map([
   on(
     "/cmdop.v1.Agent/Run",
     Agent.method.run.input,
-    ({ prompt, agentType, outputSchema, maxSteps, maxTokens, timeoutMs }) =>
+    ({ prompt, agentType, outputSchema, maxSteps, maxTokens, timeoutMs, approve }) =>
       fields(
         `agent ${agentTypeName(agentType) ?? "of an unknown type"}`,
         `prompt ${quoted(prompt)}`,
@@ -83,10 +84,18 @@ const DESCRIBERS: ReadonlyMap<string, Describer> = new Map([
         maxSteps > 0 && `steps ${maxSteps}`,
         maxTokens > 0 && `tokens ${maxTokens}`,
         timeoutMs > 0 && `time limit ${timeoutMs} ms`,
+        approve > 0 && `its caller approves ${runApproveName(approve) ?? "what is unknown"}`,
       ),
   ),
   on("/cmdop.v1.Agent/Attach", Agent.method.attach.input, ({ runId }) => jobOf(runId)),
   on("/cmdop.v1.Agent/Cancel", Agent.method.cancel.input, ({ runId }) => jobOf(runId)),
+  on("/cmdop.v1.Agent/Approve", Agent.method.approve.input, ({ runId, callId, approve, reason }) =>
+    fields(
+      `${approve ? "yes" : "no"} to ${quoted(callId)}`,
+      jobOf(runId),
+      reason !== "" && `reason ${quoted(reason)}`,
+    ),
+  ),
 
   on("/cmdop.v1.Files/List", Files.method.list.input, ({ path }) => quoted(path)),
   on("/cmdop.v1.Files/Read", Files.method.read.input, ({ path }) => quoted(path)),

@@ -29,11 +29,36 @@ export const LOOP_LIMITS = {
   /** What is left of old output of a tool, in characters, once a conversation is too long. */
   keptToolCharacters: 500,
 
-  /** A command's time limit where the model names none. */
-  defaultCommandMs: 2 * MINUTE_MS,
+  /** A command's time limit where the model names none: what an upgrade of a server takes. */
+  defaultCommandMs: 10 * MINUTE_MS,
   maxCommandMs: 60 * MINUTE_MS,
+  /** How long a tool waits for a command's end before the model may think again. */
+  defaultCommandWaitMs: MINUTE_MS,
+  maxCommandWaitMs: 10 * MINUTE_MS,
+  /** Commands of a run whose end its model has not read: what it can keep in mind. */
+  maxOpenCommands: 16,
+  /** Terminal sessions that a run has at once: each is a shell, and an emulator for its screen. */
+  maxOpenSessions: 4,
+  /** What is typed at once, in characters: some pages. */
+  maxTypedCharacters: 4_000,
+  /** How long a tool waits for a text on a session's screen where the model does not say, and at most. */
+  defaultScreenWaitMs: 30_000,
+  maxScreenWaitMs: 10 * MINUTE_MS,
+  /** Without a text to wait for: the screen is still when nothing has come for so long, and is looked at after that much at the latest. */
+  screenStillMs: 300,
+  screenMovesMs: 5_000,
+  /** How often a screen that is waited for is looked at, where anything has come. */
+  screenLookMs: 50,
   /** Entries of a directory that the model reads at once. */
   maxListedEntries: 200,
+  /** Matching lines, or names, of one search, and lines around each: what a model reads at once. */
+  maxSearchResults: 200,
+  maxSearchContextLines: 5,
+
+  /** How long a use of a tool waits for the run's caller, where it wanted to be asked; then it is a no. */
+  answerMs: 5 * MINUTE_MS,
+  /** Characters of a call's id: providers use some thirty. */
+  maxCallIdCharacters: 100,
 
   /** How long a tool that is not done may take to say so when its run has ended: a file on a slow disk. */
   lastWordsMs: 1_000,

@@ -1,5 +1,11 @@
 import { createHash } from "node:crypto";
-import { type AgentTypeName, CmdopError, MAX_OUTPUT_SCHEMA_BYTES, MAX_PROMPT_BYTES } from "@cmdop/proto";
+import {
+  type AgentTypeName,
+  CmdopError,
+  MAX_OUTPUT_SCHEMA_BYTES,
+  MAX_PROMPT_BYTES,
+  type RunApproveName,
+} from "@cmdop/proto";
 import { summary } from "../jobs/exec/command.ts";
 import { LOOP_LIMITS } from "./limits.ts";
 
@@ -13,6 +19,8 @@ export interface RunRequest {
   readonly maxSteps: number;
   readonly maxTokens: number;
   readonly timeoutMs: number;
+  /** Which uses of tools wait for its caller. */
+  readonly approve: RunApproveName;
 }
 
 /** @throws CmdopError InvalidArgument, MessageTooLarge */
@@ -28,9 +36,9 @@ export function checkRun({ prompt, outputSchema, maxSteps, timeoutMs }: RunReque
 
 /** What makes two requests the same. */
 export function runHash(request: RunRequest): string {
-  const { prompt, agentType, outputSchema, maxSteps, maxTokens, timeoutMs } = request;
+  const { prompt, agentType, outputSchema, maxSteps, maxTokens, timeoutMs, approve } = request;
   return createHash("sha256")
-    .update(JSON.stringify(["run", prompt, agentType, outputSchema, maxSteps, maxTokens, timeoutMs]))
+    .update(JSON.stringify(["run", prompt, agentType, outputSchema, maxSteps, maxTokens, timeoutMs, approve]))
     .digest("base64url");
 }
 

@@ -7,6 +7,7 @@ import { within } from "../jobs/within.ts";
 import type { JobContext, Work } from "../jobs/work.ts";
 import type { Caller } from "../policy/caller.ts";
 import { Budget } from "./budget.ts";
+import type { Confirmations } from "./confirmations.ts";
 import type { Answer } from "./converse.ts";
 import { LOOP_LIMITS } from "./limits.ts";
 import type { OutputSchema } from "./output-schema.ts";
@@ -15,17 +16,9 @@ import type { RunRequest } from "./request.ts";
 import type { RunContext } from "./run-context.ts";
 import { RunEvents } from "./run-events.ts";
 import type { ModelSettings } from "./settings.ts";
-import { EXECUTE_METHOD, type ExecuteOptions, executeTool } from "./tools/execute.ts";
-import {
-  LIST_METHOD,
-  listFilesTool,
-  READ_METHOD,
-  readFileTool,
-  WRITE_METHOD,
-  writeFileTool,
-} from "./tools/files.ts";
-import { mayEver, type ToolGate } from "./tools/tool-gate.ts";
-import { makeTool, once, type RunTools, type ToolMaker, type ToolSpec } from "./tools/tools.ts";
+import { oneCommandTool, runTools } from "./tools/run-tools.ts";
+import type { ToolGate } from "./tools/tool-gate.ts";
+import { CallIds } from "./tools/tools.ts";
 import { chat } from "./types/chat.ts";
 import { command } from "./types/command.ts";
 import { planner } from "./types/planner.ts";
@@ -51,6 +44,8 @@ export interface PreparedRun {
   readonly schema: OutputSchema | undefined;
   readonly settings: ModelSettings;
   readonly caller: Caller;
+  /** Where its caller answers. */
+  readonly confirmations: Confirmations;
 }
 
 /** What a run needs of its job. */
@@ -78,7 +73,13 @@ export function beginRun(core: LoopCore, run: PreparedRun, { journal, maxJobMs }
   const endWatch = watchTime(request.timeoutMs || LOOP_LIMITS.defaultTimeoutMs, maxJobMs, stop);
   const own = (job: Job): void => {
     started.add(job);
-    job.ended.then(() => started.delete(job));
+    const stopListening = onAbort(over.signal, () => {
+      job.stop({ kind: "canceled", reason: "The agent's run that had started it has ended." });
+    });
+    job.ended.then(() => {
+      stopListening();
+      started.delete(job);
+    });
   };
 
   let context: RunContext | undefined;
@@ -87,11 +88,12 @@ export function beginRun(core: LoopCore, run: PreparedRun, { journal, maxJobMs }
     // What it has to say about a provider's settings belongs to no terminal and no log of ours.
     Reflect.set(globalThis, "AI_SDK_LOG_WARNINGS", false);
     const model = await openModel(settings);
-    const { caller, schema } = run;
+    const { caller, schema, confirmations } = run;
     const { signal } = over;
-    const maker = { ai, events, signal, running };
-    const tools = toolsOf(core, caller, own, maker);
-    const oneCommand = commandTool({ ...core, caller, own }, maker, once);
+    const maker = { ai, events, signal, running, confirmations, callIds: new CallIds() };
+    const options = { ...core, caller, own };
+    const tools = runTools(options, maker);
+    const oneCommand = oneCommandTool(options, maker);
     const place = core.place();
     context = { ai, model, settings, events, budget, caller, tools, oneCommand, place, signal, text: "" };
     events.write({
@@ -138,26 +140,6 @@ export function beginRun(core: LoopCore, run: PreparedRun, { journal, maxJobMs }
       throw new CmdopError("InvalidArgument", "An agent's run takes no signals.", { next: "Cancel it." });
     },
   };
-}
-
-/** The tools that a caller's scopes allow at all; each use passes the gate again. */
-function toolsOf(core: LoopCore, caller: Caller, own: (job: Job) => void, maker: ToolMaker): RunTools {
-  const { gate, jobs, boundary } = core;
-  const files = { caller, gate, boundary };
-  return {
-    ...commandTool({ caller, gate, jobs, own }, maker),
-    ...(mayEver(caller, READ_METHOD) && makeTool(maker, readFileTool(files))),
-    ...(mayEver(caller, WRITE_METHOD) && makeTool(maker, writeFileTool(files))),
-    ...(mayEver(caller, LIST_METHOD) && makeTool(maker, listFilesTool(files))),
-  };
-}
-
-function commandTool(options: ExecuteOptions, maker: ToolMaker, limit = unlimited): RunTools {
-  return mayEver(options.caller, EXECUTE_METHOD) ? makeTool(maker, limit(executeTool(options))) : {};
-}
-
-function unlimited<I>(spec: ToolSpec<I>): ToolSpec<I> {
-  return spec;
 }
 
 /** Rejects when the signal aborts: a library that does not heed it must not keep a run alive. */

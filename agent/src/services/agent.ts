@@ -1,5 +1,14 @@
 import os from "node:os";
-import { type Agent, type AgentRunRequest, agentTypeName, CmdopError, type Handlers } from "@cmdop/proto";
+import {
+  type Agent,
+  type AgentRunRequest,
+  agentTypeName,
+  CmdopError,
+  type Handlers,
+  runApproveName,
+} from "@cmdop/proto";
+import type { Job } from "../jobs/index.ts";
+import { Confirmations } from "../loop/confirmations.ts";
 import { compileSchema } from "../loop/output-schema.ts";
 import { checkRun, type RunRequest, runHash, runSummary } from "../loop/request.ts";
 import { beginRun, type LoopCore } from "../loop/run.ts";
@@ -20,6 +29,8 @@ export function agentHandlers(core: Core): Handlers<typeof Agent, Caller> {
     boundary: boundaries(core.files),
     place: () => placeOf(core),
   };
+  /** Where the callers of runs answer; forgotten with the runs. */
+  const answering = new WeakMap<Job, Confirmations>();
 
   return {
     run: async function* (message, { caller, signal }) {
@@ -28,6 +39,7 @@ export function agentHandlers(core: Core): Handlers<typeof Agent, Caller> {
       checkRun(request);
       const schema = request.outputSchema === "" ? undefined : compileSchema(request.outputSchema);
       const settings = await settingsOrRefusal(stateDir);
+      const confirmations = new Confirmations(request.approve);
       const { job, attached } = jobs.startRun(requester, message.runId, {
         requestHash: runHash(request),
         summary: runSummary(request),
@@ -38,9 +50,10 @@ export function agentHandlers(core: Core): Handlers<typeof Agent, Caller> {
         },
         begin: (context) => {
           if (settings instanceof CmdopError) throw settings;
-          return beginRun(loop, { request, schema, settings, caller }, context);
+          return beginRun(loop, { request, schema, settings, caller, confirmations }, context);
         },
       });
+      if (!attached) answering.set(job, confirmations);
       for await (const event of follow(job, requester, message.after, attached, signal))
         yield { event: wireEvent(event) };
     },
@@ -61,6 +74,16 @@ export function agentHandlers(core: Core): Handlers<typeof Agent, Caller> {
       if (jobs.list(requester, isOther).length > 0) throw noRun(runId);
       return { outcome: wireOutcome(await jobs.cancel(requester, runId)) };
     },
+
+    approve: async ({ runId, callId, approve, reason }, { caller }) => {
+      const job = jobs.get(requesterOf(caller), runId);
+      if (job.identity.kind !== "run") throw noRun(runId);
+      const confirmations = answering.get(job);
+      if (confirmations === undefined || job.outcome !== undefined)
+        throw new CmdopError("JobEnded", `The run ${runId} has ended: nothing of it waits.`);
+      confirmations.answer({ callId, approve, reason });
+      return {};
+    },
   };
 }
 
@@ -72,7 +95,13 @@ function requestOf(message: AgentRunRequest): RunRequest {
       next: "Use chat, terminal, command, router or planner; or bring the agent to the SDK's version.",
     });
   }
-  return { prompt, agentType, outputSchema, maxSteps, maxTokens, timeoutMs };
+  const approve = runApproveName(message.approve);
+  if (approve === undefined) {
+    throw new CmdopError("InvalidArgument", `There is no approve ${message.approve}.`, {
+      next: "Use writes, commands or all; or bring the agent to the SDK's version.",
+    });
+  }
+  return { prompt, agentType, outputSchema, maxSteps, maxTokens, timeoutMs, approve };
 }
 
 async function settingsOrRefusal(stateDir: string): Promise<ModelSettings | CmdopError> {

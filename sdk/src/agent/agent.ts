@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { Agent as AgentService, CmdopError, WIRE_AGENT_TYPES } from "@cmdop/proto";
+import { Agent as AgentService, CmdopError, WIRE_AGENT_TYPES, WIRE_RUN_APPROVES } from "@cmdop/proto";
 import type { z } from "zod";
 import type { MachineCaller } from "../connection/caller.ts";
 import type { EventsMethod } from "../terminal/follow.ts";
@@ -48,7 +48,14 @@ export class Agent {
    */
   stream(prompt: string, options: RunOptions = {}): AsyncGenerator<RunStreamEvent, void, void> {
     const { runId = randomUUID(), timeoutMs = 0, maxSteps = 0, maxTokens = 0 } = options;
-    const { agentType = "terminal", signal, reconnectWindowMs, onLink, onWaiting } = options;
+    const {
+      agentType = "terminal",
+      approve = "none",
+      signal,
+      reconnectWindowMs,
+      onLink,
+      onWaiting,
+    } = options;
     checkMilliseconds("timeoutMs", timeoutMs);
     checkCount("maxSteps", maxSteps);
     checkCount("maxTokens", maxTokens);
@@ -60,6 +67,7 @@ export class Agent {
       maxSteps,
       maxTokens,
       timeoutMs,
+      approve: WIRE_RUN_APPROVES[approve],
     };
     const start: EventsMethod = {
       path: "/cmdop.v1.Agent/Run",
@@ -91,6 +99,17 @@ export class Agent {
   /** Ends a run, with the commands that it has started and that still run, and returns how it ended. */
   cancel(runId: string): Promise<RunEnd> {
     return cancelRun(this.#caller, runId);
+  }
+
+  /**
+   * Answers for a tool of a run that waits for you (an event `asked`, with its
+   * `callId`); the model is told the reason of a no. The first answer counts.
+   * @throws CmdopError NotFound where nothing waits so (any more), JobEnded, JobUnknown
+   */
+  async approve(runId: string, callId: string, answer: "yes" | "no", reason = ""): Promise<void> {
+    await this.#caller.invoke("/cmdop.v1.Agent/Approve", (call) =>
+      this.#caller.client(AgentService).approve({ runId, callId, approve: answer === "yes", reason }, call),
+    );
   }
 
   async #collect(

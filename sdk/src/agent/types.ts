@@ -1,4 +1,4 @@
-import type { AgentTypeName, RunEvent, RunUsage } from "@cmdop/proto";
+import type { AgentTypeName, RunApproveName, RunEvent, RunUsage } from "@cmdop/proto";
 import type { z } from "zod";
 import type { OnWaiting } from "../connection/waiting.ts";
 import type { JobOutcomeName, JobStarted, OnLink } from "../terminal/types.ts";
@@ -7,6 +7,9 @@ export type { RunEvent, RunUsage };
 
 /** What kind of agent works: see `RunOptions.agentType`. */
 export type AgentType = AgentTypeName;
+
+/** Which uses of tools wait for their caller: see `RunOptions.approve`. */
+export type RunApprove = RunApproveName;
 
 /** A JSON Schema (draft 2020-12 or 7), its references within itself. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -45,6 +48,14 @@ export interface RunOptions<S extends z.ZodType = z.ZodType> extends Omit<Resume
   readonly maxTokens?: number | undefined;
   /** The run's time limit in milliseconds, kept by the machine; 30 minutes unless given. */
   readonly timeoutMs?: number | undefined;
+  /**
+   * Which uses of tools wait for your word: `writes` (those that change files),
+   * `commands` (those that run commands or type into sessions), `all` (both, and
+   * those that read files); none unless given. Each is an event `asked`, to be
+   * answered with `agent.approve` within five minutes: silence means no. What the
+   * machine's policy lets a person decide is asked all the same.
+   */
+  readonly approve?: RunApprove | undefined;
   /** The run's name, a UUID; made up unless given. The same id never runs twice. */
   readonly runId?: string | undefined;
   /** Told when the machine's policy makes the run wait for a person; it has not begun then. */

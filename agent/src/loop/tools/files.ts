@@ -13,15 +13,16 @@ import type { ToolSpec } from "./tools.ts";
 /** Bytes that are looked at for whether a file is text. */
 const PROBE_BYTES = 1_024;
 
-const path = z.string().min(1).describe("Absolute, or beginning with ~/.");
+/** Where a file is, as models name it. */
+export const filePath = z.string().min(1).describe("Absolute, or beginning with ~/.");
 
 const readInput = z.object({
-  path,
+  path: filePath,
   offset: z.int().min(0).optional().describe("The first byte; 0 unless given."),
 });
-const writeInput = z.object({ path, content: z.string().describe("The whole new content.") });
+const writeInput = z.object({ path: filePath, content: z.string().describe("The whole new content.") });
 const listInput = z.object({
-  path,
+  path: filePath,
   page: z.string().optional().describe("Where to go on: what the page before named."),
 });
 
@@ -42,6 +43,7 @@ export function readFileTool(options: FileToolOptions): ToolSpec<z.infer<typeof 
   const { caller, gate, boundary } = options;
   return {
     name: "read_file",
+    touches: "reads",
     description: "Reads a text file of this machine.",
     input: readInput,
     run: async ({ path, offset = 0 }, use) => {
@@ -66,6 +68,7 @@ export function writeFileTool(options: FileToolOptions): ToolSpec<z.infer<typeof
   const { caller, gate, boundary } = options;
   return {
     name: "write_file",
+    touches: "writes",
     description:
       "Writes a text file of this machine: makes it (and missing directories), or replaces all of it.",
     input: writeInput,
@@ -86,6 +89,7 @@ export function listFilesTool(options: FileToolOptions): ToolSpec<z.infer<typeof
   const { caller, gate, boundary } = options;
   return {
     name: "list_files",
+    touches: "reads",
     description: "Lists a directory of this machine, hidden files too.",
     input: listInput,
     run: async ({ path, page = "" }, use) => {

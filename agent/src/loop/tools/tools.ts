@@ -1,6 +1,8 @@
 import { CmdopError } from "@cmdop/proto";
 import type { ToolSet } from "ai";
 import type { z } from "zod";
+import type { Confirmations, ToolTouch } from "../confirmations.ts";
+import { LOOP_LIMITS } from "../limits.ts";
 import type { AiSdk } from "../run-context.ts";
 import type { RunEvents } from "../run-events.ts";
 import type { ToolUse } from "./tool-gate.ts";
@@ -20,6 +22,8 @@ export interface ToolSpec<I> {
   readonly name: string;
   readonly description: string;
   readonly input: z.ZodType<I>;
+  /** What it does, for callers who want to be asked; undefined where they have been, or there is nothing to ask. */
+  readonly touches?: ToolTouch;
   /** A CmdopError that it throws is told to the model, with its reason. */
   run(input: I, use: ToolUse): Promise<ToolAnswer>;
 }
@@ -35,19 +39,43 @@ export interface ToolMaker {
   readonly signal: AbortSignal;
   /** What runs now: its last words belong to the run. */
   readonly running: Set<Promise<unknown>>;
+  /** Asks the run's caller, where it wants that. */
+  readonly confirmations: Confirmations;
+  readonly callIds: CallIds;
+}
+
+/** What a run calls the uses of its tools. Some providers give the same id again and again. */
+export class CallIds {
+  readonly #uses = new Map<string, number>();
+
+  /** The provider's id, made unique in the run. */
+  unique(given: string): string {
+    const id = given.slice(0, LOOP_LIMITS.maxCallIdCharacters);
+    const uses = (this.#uses.get(id) ?? 0) + 1;
+    this.#uses.set(id, uses);
+    // Whatever a provider gives, the added part makes two of them differ.
+    return uses === 1 && !id.includes("#") ? id : `${id}#${uses}`;
+  }
 }
 
 /** A tool as the AI SDK wants it, with its events. It never throws: the model is told what went wrong. */
-export function makeTool<I>({ ai, events, signal, running }: ToolMaker, spec: ToolSpec<I>): RunTools {
-  const { name, description, input: inputSchema } = spec;
+export function makeTool<I>(maker: ToolMaker, spec: ToolSpec<I>): RunTools {
+  const { ai, events, signal, running, confirmations, callIds } = maker;
+  const { name, description, input: inputSchema, touches } = spec;
+  const confirmed = async (input: I, callId: string, use: ToolUse): Promise<ToolAnswer> => {
+    await confirmations.ask({ callId, tool: name, touches, events, signal });
+    return spec.run(input, use);
+  };
   const use = async (input: I, callId: string): Promise<ToolAnswer> => {
     events.write({ type: "tool_call", callId, tool: name, input });
     const onWaiting: ToolUse["onWaiting"] = (approvalId, expiresAtMs) =>
       events.write({ type: "approval", callId, tool: name, approvalId, expiresAtMs });
-    const answer = await spec.run(input, { signal, onWaiting }).catch((thrown: unknown): ToolAnswer => {
-      const { code, message, next } = CmdopError.from(thrown);
-      return { ok: false, text: `${code}: ${message} ${next}` };
-    });
+    const answer = await confirmed(input, callId, { signal, onWaiting }).catch(
+      (thrown: unknown): ToolAnswer => {
+        const { code, message, next } = CmdopError.from(thrown);
+        return { ok: false, text: `${code}: ${message} ${next}` };
+      },
+    );
     const { ok, text: output, jobId } = answer;
     const started = jobId === undefined ? {} : { jobId };
     events.write({ type: "tool_result", callId, tool: name, ok, output, ...started });
@@ -55,9 +83,10 @@ export function makeTool<I>({ ai, events, signal, running }: ToolMaker, spec: To
   };
   const made = ai.tool({
     description,
-    inputSchema,
+    // Made into a JSON Schema once, not with each step.
+    inputSchema: ai.zodSchema(inputSchema),
     execute: (input, { toolCallId }) => {
-      const used = use(input, toolCallId);
+      const used = use(input, callIds.unique(toolCallId));
       running.add(used);
       return used.finally(() => running.delete(used));
     },

@@ -1,33 +1,58 @@
 import { z } from "zod";
 import { type Answer, converse } from "../converse.ts";
 import { schemaOf } from "../output-schema.ts";
+import type { RunContext } from "../run-context.ts";
 import { chat } from "./chat.ts";
 import { command } from "./command.ts";
 import { planner } from "./planner.ts";
 import { terminal } from "./terminal.ts";
 import type { AgentWork } from "./types.ts";
 
-const INSTRUCTIONS = `You choose who is to work on what a person asks; you do not do it yourself.
-- chat: an answer from knowledge alone, nothing on the machine is needed
-- command: one command is enough
-- terminal: several commands or files, each step depending on the last
-- planner: a large task of several parts that are worth a plan`;
+const INSTRUCTIONS =
+  "You choose who is to work on what a person asks; you do not do it yourself. These can be chosen:";
 
-const choiceShape = z.strictObject({
-  agentType: z.enum(["chat", "command", "terminal", "planner"]),
-  reason: z.string(),
-});
+/** Who can be chosen, for what, and whose tools it needs. */
+const CHOICES = {
+  chat: {
+    work: chat,
+    about: "an answer from knowledge alone, nothing on the machine is needed",
+    tools: () => undefined,
+  },
+  command: { work: command, about: "one command is enough", tools: (run) => run.oneCommand },
+  terminal: {
+    work: terminal,
+    about: "several commands or files, each step depending on the last",
+    tools: (run) => run.tools,
+  },
+  planner: {
+    work: planner,
+    about: "a large task of several parts that are worth a plan",
+    tools: (run) => run.tools,
+  },
+} as const satisfies Record<string, Choice>;
 
-const WORK = { chat, command, terminal, planner } as const satisfies Record<string, AgentWork>;
+interface Choice {
+  readonly work: AgentWork;
+  readonly about: string;
+  /** What it works with; undefined for one that needs nothing. */
+  readonly tools: (run: RunContext) => object | undefined;
+}
 
-/** Chooses one of the other types, which then works. */
+const typeSchema = z.enum(["chat", "command", "terminal", "planner"]);
+
+/** Chooses one of the other types, which then works; never one whose tools the run's key lacks. */
 export const router: AgentWork = async (run, task): Promise<Answer> => {
+  const able = typeSchema.options.filter((type) => {
+    const tools = CHOICES[type].tools(run);
+    return tools === undefined || Object.keys(tools).length > 0;
+  });
+  const choiceShape = z.strictObject({ agentType: typeSchema.extract(able), reason: z.string() });
   const { output } = await converse(run, {
-    instructions: INSTRUCTIONS,
+    instructions: [INSTRUCTIONS, ...able.map((type) => `- ${type}: ${CHOICES[type].about}`)].join("\n"),
     prompt: task.prompt,
     schema: schemaOf(choiceShape),
   });
   const choice = choiceShape.parse(output);
   run.events.write({ type: "choice", ...choice });
-  return WORK[choice.agentType](run, task);
+  return CHOICES[choice.agentType].work(run, task);
 };

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file cmdop/v1/agent.proto.
  */
 export const file_cmdop_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("ChRjbWRvcC92MS9hZ2VudC5wcm90bxIIY21kb3AudjEiuwEKD0FnZW50UnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkSDgoGcHJvbXB0GAIgASgJEicKCmFnZW50X3R5cGUYAyABKA4yEy5jbWRvcC52MS5BZ2VudFR5cGUSFQoNb3V0cHV0X3NjaGVtYRgEIAEoCRIRCgltYXhfc3RlcHMYBSABKA0SEgoKbWF4X3Rva2VucxgGIAEoDRISCgp0aW1lb3V0X21zGAcgASgNEg0KBWFmdGVyGAggASgEIjUKEEFnZW50UnVuUmVzcG9uc2USIQoFZXZlbnQYASABKAsyEi5jbWRvcC52MS5Kb2JFdmVudCIzChJBZ2VudEF0dGFjaFJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEg0KBWFmdGVyGAIgASgEIjgKE0FnZW50QXR0YWNoUmVzcG9uc2USIQoFZXZlbnQYASABKAsyEi5jbWRvcC52MS5Kb2JFdmVudCIkChJBZ2VudENhbmNlbFJlcXVlc3QSDgoGcnVuX2lkGAEgASgJIjkKE0FnZW50Q2FuY2VsUmVzcG9uc2USIgoHb3V0Y29tZRgBIAEoCzIRLmNtZG9wLnYxLk91dGNvbWUqnAEKCUFnZW50VHlwZRIaChZBR0VOVF9UWVBFX1VOU1BFQ0lGSUVEEAASEwoPQUdFTlRfVFlQRV9DSEFUEAESFwoTQUdFTlRfVFlQRV9URVJNSU5BTBACEhYKEkFHRU5UX1RZUEVfQ09NTUFORBADEhUKEUFHRU5UX1RZUEVfUk9VVEVSEAQSFgoSQUdFTlRfVFlQRV9QTEFOTkVSEAUy1wEKBUFnZW50Ej4KA1J1bhIZLmNtZG9wLnYxLkFnZW50UnVuUmVxdWVzdBoaLmNtZG9wLnYxLkFnZW50UnVuUmVzcG9uc2UwARJHCgZBdHRhY2gSHC5jbWRvcC52MS5BZ2VudEF0dGFjaFJlcXVlc3QaHS5jbWRvcC52MS5BZ2VudEF0dGFjaFJlc3BvbnNlMAESRQoGQ2FuY2VsEhwuY21kb3AudjEuQWdlbnRDYW5jZWxSZXF1ZXN0Gh0uY21kb3AudjEuQWdlbnRDYW5jZWxSZXNwb25zZWIGcHJvdG8z", [file_cmdop_v1_job]);
+  fileDesc("ChRjbWRvcC92MS9hZ2VudC5wcm90bxIIY21kb3AudjEi5AEKD0FnZW50UnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkSDgoGcHJvbXB0GAIgASgJEicKCmFnZW50X3R5cGUYAyABKA4yEy5jbWRvcC52MS5BZ2VudFR5cGUSFQoNb3V0cHV0X3NjaGVtYRgEIAEoCRIRCgltYXhfc3RlcHMYBSABKA0SEgoKbWF4X3Rva2VucxgGIAEoDRISCgp0aW1lb3V0X21zGAcgASgNEg0KBWFmdGVyGAggASgEEicKB2FwcHJvdmUYCSABKA4yFi5jbWRvcC52MS5BZ2VudEFwcHJvdmUiNQoQQWdlbnRSdW5SZXNwb25zZRIhCgVldmVudBgBIAEoCzISLmNtZG9wLnYxLkpvYkV2ZW50IjMKEkFnZW50QXR0YWNoUmVxdWVzdBIOCgZydW5faWQYASABKAkSDQoFYWZ0ZXIYAiABKAQiOAoTQWdlbnRBdHRhY2hSZXNwb25zZRIhCgVldmVudBgBIAEoCzISLmNtZG9wLnYxLkpvYkV2ZW50IlcKE0FnZW50QXBwcm92ZVJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEg8KB2NhbGxfaWQYAiABKAkSDwoHYXBwcm92ZRgDIAEoCBIOCgZyZWFzb24YBCABKAkiFgoUQWdlbnRBcHByb3ZlUmVzcG9uc2UiJAoSQWdlbnRDYW5jZWxSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCSI5ChNBZ2VudENhbmNlbFJlc3BvbnNlEiIKB291dGNvbWUYASABKAsyES5jbWRvcC52MS5PdXRjb21lKnoKDEFnZW50QXBwcm92ZRIdChlBR0VOVF9BUFBST1ZFX1VOU1BFQ0lGSUVEEAASGAoUQUdFTlRfQVBQUk9WRV9XUklURVMQARIaChZBR0VOVF9BUFBST1ZFX0NPTU1BTkRTEAISFQoRQUdFTlRfQVBQUk9WRV9BTEwQAyqcAQoJQWdlbnRUeXBlEhoKFkFHRU5UX1RZUEVfVU5TUEVDSUZJRUQQABITCg9BR0VOVF9UWVBFX0NIQVQQARIXChNBR0VOVF9UWVBFX1RFUk1JTkFMEAISFgoSQUdFTlRfVFlQRV9DT01NQU5EEAMSFQoRQUdFTlRfVFlQRV9ST1VURVIQBBIWChJBR0VOVF9UWVBFX1BMQU5ORVIQBTKhAgoFQWdlbnQSPgoDUnVuEhkuY21kb3AudjEuQWdlbnRSdW5SZXF1ZXN0GhouY21kb3AudjEuQWdlbnRSdW5SZXNwb25zZTABEkcKBkF0dGFjaBIcLmNtZG9wLnYxLkFnZW50QXR0YWNoUmVxdWVzdBodLmNtZG9wLnYxLkFnZW50QXR0YWNoUmVzcG9uc2UwARJFCgZDYW5jZWwSHC5jbWRvcC52MS5BZ2VudENhbmNlbFJlcXVlc3QaHS5jbWRvcC52MS5BZ2VudENhbmNlbFJlc3BvbnNlEkgKB0FwcHJvdmUSHS5jbWRvcC52MS5BZ2VudEFwcHJvdmVSZXF1ZXN0Gh4uY21kb3AudjEuQWdlbnRBcHByb3ZlUmVzcG9uc2ViBnByb3RvMw", [file_cmdop_v1_job]);
 
 /**
  * One run.
@@ -76,6 +76,14 @@ export type AgentRunRequest = Message<"cmdop.v1.AgentRunRequest"> & {
    * @generated from field: uint64 after = 8;
    */
   after: bigint;
+
+  /**
+   * Which uses of tools wait for the caller's word: each is an event `asked`, and
+   * silence means no.
+   *
+   * @generated from field: cmdop.v1.AgentApprove approve = 9;
+   */
+  approve: AgentApprove;
 };
 
 /**
@@ -156,6 +164,63 @@ export const AgentAttachResponseSchema: GenMessage<AgentAttachResponse> = /*@__P
   messageDesc(file_cmdop_v1_agent, 3);
 
 /**
+ * The word of whoever has started the run.
+ *
+ * @generated from message cmdop.v1.AgentApproveRequest
+ */
+export type AgentApproveRequest = Message<"cmdop.v1.AgentApproveRequest"> & {
+  /**
+   * The run's id.
+   *
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+
+  /**
+   * Which use of a tool: the id in the event `asked`.
+   *
+   * @generated from field: string call_id = 2;
+   */
+  callId: string;
+
+  /**
+   * True lets it go on; the machine's policy decides then, as ever.
+   *
+   * @generated from field: bool approve = 3;
+   */
+  approve: boolean;
+
+  /**
+   * Why not, for the model; at most 500 characters.
+   *
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message cmdop.v1.AgentApproveRequest.
+ * Use `create(AgentApproveRequestSchema)` to create a new message.
+ */
+export const AgentApproveRequestSchema: GenMessage<AgentApproveRequest> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_agent, 4);
+
+/**
+ * It has been heard.
+ *
+ * @generated from message cmdop.v1.AgentApproveResponse
+ */
+export type AgentApproveResponse = Message<"cmdop.v1.AgentApproveResponse"> & {
+};
+
+/**
+ * Describes the message cmdop.v1.AgentApproveResponse.
+ * Use `create(AgentApproveResponseSchema)` to create a new message.
+ */
+export const AgentApproveResponseSchema: GenMessage<AgentApproveResponse> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_agent, 5);
+
+/**
  * Which run to end.
  *
  * @generated from message cmdop.v1.AgentCancelRequest
@@ -174,7 +239,7 @@ export type AgentCancelRequest = Message<"cmdop.v1.AgentCancelRequest"> & {
  * Use `create(AgentCancelRequestSchema)` to create a new message.
  */
 export const AgentCancelRequestSchema: GenMessage<AgentCancelRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_agent, 4);
+  messageDesc(file_cmdop_v1_agent, 6);
 
 /**
  * What became of it.
@@ -196,7 +261,55 @@ export type AgentCancelResponse = Message<"cmdop.v1.AgentCancelResponse"> & {
  * Use `create(AgentCancelResponseSchema)` to create a new message.
  */
 export const AgentCancelResponseSchema: GenMessage<AgentCancelResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_agent, 5);
+  messageDesc(file_cmdop_v1_agent, 7);
+
+/**
+ * Which uses of tools wait for the word of whoever has started the run.
+ *
+ * @generated from enum cmdop.v1.AgentApprove
+ */
+export const AgentApprove = {
+  /**
+   * None.
+   *
+   * @generated from enum value: AGENT_APPROVE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Those that change files.
+   *
+   * @generated from enum value: AGENT_APPROVE_WRITES = 1;
+   */
+  WRITES: 1,
+
+  /**
+   * Those that run commands, or type into sessions.
+   *
+   * @generated from enum value: AGENT_APPROVE_COMMANDS = 2;
+   */
+  COMMANDS: 2,
+
+  /**
+   * Both, and those that read files.
+   *
+   * @generated from enum value: AGENT_APPROVE_ALL = 3;
+   */
+  ALL: 3,
+} as const;
+
+/**
+ * Which uses of tools wait for the word of whoever has started the run.
+ *
+ * @generated from enum cmdop.v1.AgentApprove
+ */
+export type AgentApprove = (typeof AgentApprove)[keyof typeof AgentApprove] | UnknownEnum;
+
+/**
+ * Describes the enum cmdop.v1.AgentApprove.
+ */
+export const AgentApproveSchema: GenEnum<AgentApprove> = /*@__PURE__*/
+  enumDesc(file_cmdop_v1_agent, 0);
 
 /**
  * What kind of agent works.
@@ -258,7 +371,7 @@ export type AgentType = (typeof AgentType)[keyof typeof AgentType] | UnknownEnum
  * Describes the enum cmdop.v1.AgentType.
  */
 export const AgentTypeSchema: GenEnum<AgentType> = /*@__PURE__*/
-  enumDesc(file_cmdop_v1_agent, 0);
+  enumDesc(file_cmdop_v1_agent, 1);
 
 /**
  * Agent runs LLM agents on the machine, with the machine's own model. A run is
@@ -300,6 +413,17 @@ export const Agent: GenService<{
     methodKind: "unary";
     input: typeof AgentCancelRequestSchema;
     output: typeof AgentCancelResponseSchema;
+  },
+  /**
+   * Approve answers for one use of a tool that waits, as the run's request wants
+   * it. It never answers what the machine's policy asks: that is Approvals.
+   *
+   * @generated from rpc cmdop.v1.Agent.Approve
+   */
+  approve: {
+    methodKind: "unary";
+    input: typeof AgentApproveRequestSchema;
+    output: typeof AgentApproveResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_cmdop_v1_agent, 0);

@@ -1,0 +1,55 @@
+import { Jobs } from "@cmdop/proto";
+import { z } from "zod";
+import { LOOP_LIMITS } from "../limits.ts";
+import { type ExecuteOptions, waitMs } from "./execute.ts";
+import type { OpenCommands } from "./open-commands.ts";
+import type { ToolSpec } from "./tools.ts";
+
+export const WAIT_METHOD = "/cmdop.v1.Jobs/Attach";
+export const CANCEL_METHOD = "/cmdop.v1.Jobs/Cancel";
+
+const jobId = z.string().describe("The jobId of a command that was still running.");
+const waitInput = z.object({ jobId, waitMs });
+const cancelInput = z.object({ jobId });
+
+type HandleOptions = Pick<ExecuteOptions, "caller" | "gate" | "jobs">;
+
+/** Looks again at a command of this run that goes on. */
+export function waitCommandTool(
+  { caller, gate }: HandleOptions,
+  commands: OpenCommands,
+): ToolSpec<z.infer<typeof waitInput>> {
+  return {
+    name: "wait_command",
+    description:
+      "Waits for a command that is still running, and returns what it has said since the last look.",
+    input: waitInput,
+    run: async ({ jobId, waitMs = LOOP_LIMITS.defaultCommandWaitMs }, use) => {
+      const command = commands.get(jobId);
+      const call = { caller, path: WAIT_METHOD, type: Jobs.method.attach.input, use };
+      return gate({ ...call, request: { jobId } }, () => commands.look(command, waitMs));
+    },
+  };
+}
+
+/** Ends a command of this run. */
+export function cancelCommandTool(
+  { caller, gate, jobs }: HandleOptions,
+  commands: OpenCommands,
+): ToolSpec<z.infer<typeof cancelInput>> {
+  return {
+    name: "cancel_command",
+    description: "Ends a command that is still running, and returns what it has said since the last look.",
+    input: cancelInput,
+    run: async ({ jobId }, use) => {
+      const command = commands.get(jobId);
+      const call = { caller, path: CANCEL_METHOD, type: Jobs.method.cancel.input, use };
+      return gate({ ...call, request: { jobId } }, async ({ keyId }) => {
+        await jobs.cancel({ keyId, admin: false }, jobId);
+        const { text } = await commands.look(command);
+        // To end it is what was asked for, and that it has ended.
+        return { ok: true, text };
+      });
+    },
+  };
+}

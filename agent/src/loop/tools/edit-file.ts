@@ -1,0 +1,40 @@
+import { Files } from "@cmdop/proto";
+import { z } from "zod";
+import { edit } from "../../files/edit.ts";
+import { type FileToolOptions, filePath } from "./files.ts";
+import type { ToolSpec } from "./tools.ts";
+
+const input = z.object({
+  path: filePath,
+  old: z.string().min(1).describe("The exact text that stands there: spaces, tabs and line ends count."),
+  new: z.string().describe("What takes its place; empty takes it away."),
+  all: z
+    .boolean()
+    .optional()
+    .describe(
+      "Replace every occurrence; unless given there must be exactly one, and nothing is changed else.",
+    ),
+});
+
+export const EDIT_METHOD = "/cmdop.v1.Files/Edit";
+
+/** Replaces exact text in a file, atomically, or changes nothing; what somebody else writes meanwhile stays. */
+export function editFileTool({ caller, gate, boundary }: FileToolOptions): ToolSpec<z.infer<typeof input>> {
+  return {
+    name: "edit_file",
+    touches: "writes",
+    description: "Replaces exact text in a text file of this machine; the rest stays as it is.",
+    input,
+    run: async ({ path, old, new: substitute, all = false }, use) => {
+      const wanted = { old: Buffer.from(old), new: Buffer.from(substitute), all };
+      const call = { caller, path: EDIT_METHOD, type: Files.method.edit.input, use };
+      const { replacements } = await gate({ ...call, request: { path, ...wanted } }, (admitted) =>
+        edit(boundary(admitted), path, wanted, use.signal),
+      );
+      return {
+        ok: true,
+        text: `replaced ${replacements} ${replacements === 1 ? "place" : "places"} in ${path}`,
+      };
+    },
+  };
+}

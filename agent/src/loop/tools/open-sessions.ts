@@ -1,0 +1,121 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { CmdopError } from "@cmdop/proto";
+import type { Job } from "../../jobs/index.ts";
+import { LOOP_LIMITS } from "../limits.ts";
+import { asData } from "./data.ts";
+import { inWords } from "./open-commands.ts";
+import type { ToolAnswer } from "./tools.ts";
+
+/** What to wait for on a screen. */
+export interface ScreenWait {
+  /** Without one, until nothing moves any more. */
+  readonly text?: string | undefined;
+  readonly waitMs?: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** A session of a run, as its model works with it. */
+export class OpenSession {
+  readonly job: Job;
+  readonly #writerId = randomUUID();
+  #typed = 0n;
+
+  constructor(job: Job) {
+    this.job = job;
+  }
+
+  /** @throws CmdopError JobEnded */
+  async type(text: string, signal: AbortSignal): Promise<void> {
+    const data = Buffer.from(text);
+    const offset = this.#typed;
+    // At once, so that what is typed in parallel comes one after the other.
+    this.#typed += BigInt(data.length);
+    await this.job.input({ writerId: this.#writerId, offset, data, eof: false }, signal);
+  }
+
+  /** The screen as a person would see it, once what is waited for is there, or has not come. */
+  async screen({ text, waitMs, signal }: ScreenWait): Promise<ToolAnswer & { readonly ended: boolean }> {
+    const isThere = text === undefined ? undefined : await this.#waitFor(text, waitMs, signal);
+    if (text === undefined) await this.#waitUntilStill(signal);
+    const {
+      lines = [],
+      cursorRow = 0,
+      cursorCol = 0,
+      title = "",
+    } = (await this.job.terminal?.screen()) ?? {};
+    const { outcome } = this.job;
+    const end = outcome === undefined ? [] : [`The session has ended: ${inWords(outcome)}.`];
+    const missing = isThere === false ? [`${JSON.stringify(text)} has not come on the screen.`] : [];
+    const place = `The cursor is in row ${cursorRow + 1}, column ${cursorCol + 1}.`;
+    const titled = title === "" ? [] : [`[title: ${title}]`];
+    const shown = asData("the terminal", [...titled, ...lines].join("\n").trimEnd());
+    const told = [...missing, ...end, place, shown].join("\n");
+    return { ok: isThere !== false, text: told, ended: outcome !== undefined };
+  }
+
+  /** A plain text, no pattern: one of the model's could take for ever. Whether it came. */
+  async #waitFor(text: string, waitMs: number = LOOP_LIMITS.defaultScreenWaitMs, signal: AbortSignal) {
+    const giveUpAtMs = performance.now() + waitMs;
+    let seen: bigint | undefined;
+    while (!signal.aborted) {
+      const { outcome, journal } = this.job;
+      if (seen !== journal.end) {
+        seen = journal.end;
+        const screen = await this.job.terminal?.screen();
+        if (screen?.lines.some((line) => line.includes(text))) return true;
+      } else if (outcome !== undefined) return false;
+      if (performance.now() >= giveUpAtMs) return false;
+      await sleep(LOOP_LIMITS.screenLookMs);
+    }
+    return false;
+  }
+
+  async #waitUntilStill(signal: AbortSignal): Promise<void> {
+    const giveUpAtMs = performance.now() + LOOP_LIMITS.screenMovesMs;
+    let [seen, sinceMs] = [this.job.journal.end, performance.now()];
+    while (!signal.aborted && this.job.outcome === undefined && performance.now() < giveUpAtMs) {
+      await sleep(LOOP_LIMITS.screenLookMs);
+      if (seen !== this.job.journal.end) [seen, sinceMs] = [this.job.journal.end, performance.now()];
+      else if (performance.now() - sinceMs >= LOOP_LIMITS.screenStillMs) return;
+    }
+  }
+}
+
+/** The sessions of a run that its model has not closed. */
+export class OpenSessions {
+  readonly #open = new Map<string, OpenSession>();
+
+  /** To be asked before one is started. @throws CmdopError LimitExceeded */
+  checkRoom(): void {
+    if (this.#open.size < LOOP_LIMITS.maxOpenSessions) return;
+    throw new CmdopError("LimitExceeded", `${this.#open.size} sessions of this run are open, its limit.`, {
+      next: "Go on in one of them, or close one with session_close.",
+    });
+  }
+
+  add(session: OpenSession): void {
+    this.#open.set(session.job.identity.id, session);
+  }
+
+  close({ job }: OpenSession): void {
+    this.#open.delete(job.identity.id);
+  }
+
+  /** As `screen` of a session that is open; one that has ended is closed by it. */
+  async look(session: OpenSession, wait: ScreenWait): Promise<ToolAnswer> {
+    const { ended, ...answer } = await session.screen(wait);
+    if (ended) this.close(session);
+    return answer;
+  }
+
+  /** @throws CmdopError JobUnknown */
+  get(sessionId: string): OpenSession {
+    const session = this.#open.get(sessionId);
+    if (session !== undefined) return session;
+    const shown = JSON.stringify(sessionId.slice(0, 36));
+    throw new CmdopError("JobUnknown", `No session of this run is open as ${shown}.`, {
+      next: "Name a sessionId that session_start gave, and that was not closed.",
+    });
+  }
+}

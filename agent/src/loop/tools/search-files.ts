@@ -1,0 +1,83 @@
+import { Files } from "@cmdop/proto";
+import { z } from "zod";
+import { type SearchEvent, search } from "../../files/search/search.ts";
+import { LOOP_LIMITS } from "../limits.ts";
+import { asData, Ends } from "./data.ts";
+import { type FileToolOptions, filePath } from "./files.ts";
+import type { ToolSpec } from "./tools.ts";
+
+const globs = z.array(z.string());
+
+const input = z.object({
+  path: filePath.describe("The directory to search, with all that lies in it, or one file."),
+  content: z
+    .string()
+    .optional()
+    .describe("A JavaScript regular expression for lines. Without it, names are what is looked for."),
+  names: globs.optional().describe("Globs of names: only what one of them matches."),
+  exclude: globs.optional().describe("Globs of what is left out, directories with all that lies in them."),
+  ignoreCase: z.boolean().optional().describe("Of content."),
+  contextLines: z.int().min(0).max(LOOP_LIMITS.maxSearchContextLines).optional().describe("0 unless given."),
+  hidden: z.boolean().optional().describe("Look at names that begin with a dot, too."),
+});
+
+export const SEARCH_METHOD = "/cmdop.v1.Files/Search";
+
+/** Looks for names and lines, up to a bounded number of results; what was passed over is told. */
+export function searchFilesTool(options: FileToolOptions): ToolSpec<z.infer<typeof input>> {
+  const { caller, gate, boundary } = options;
+  return {
+    name: "search_files",
+    touches: "reads",
+    description: "Searches files of this machine: names by globs, lines by a regular expression, or both.",
+    input,
+    run: async ({ path, content, names = [], exclude = [], ignoreCase, contextLines = 0, hidden }, use) => {
+      const wanted = {
+        names,
+        exclude,
+        includeHidden: hidden ?? false,
+        maxDepth: 0,
+        ...(content === undefined ? {} : { content }),
+        flags: ignoreCase ? "i" : "",
+        contextLines,
+        maxResults: LOOP_LIMITS.maxSearchResults,
+        maxFileBytes: 0n,
+      };
+      const call = { caller, path: SEARCH_METHOD, type: Files.method.search.input, use };
+      return gate({ ...call, request: { path, ...wanted } }, async (admitted) => {
+        const found = new Ends();
+        let end = "";
+        for await (const event of search(boundary(admitted), path, wanted, use.signal)) {
+          if (event.kind === "ended") end = summaryOf(event);
+          else found.add(`${lineOf(event)}\n`);
+        }
+        const text = String(found).trimEnd();
+        return { ok: true, text: text === "" ? end : `${end}\n${asData(path, text)}` };
+      });
+    },
+  };
+}
+
+function lineOf(event: Exclude<SearchEvent, { kind: "ended" }>): string {
+  switch (event.kind) {
+    case "entry":
+      return `${event.entry.type} ${event.entry.size} ${JSON.stringify(event.entry.path)}`;
+    case "skipped":
+      return `[passed over: ${event.skipped.message}]`;
+    case "match": {
+      const { line, text, before, after } = event.match;
+      const first = line - before.length;
+      const path = JSON.stringify(event.path);
+      return [
+        ...before.map((shown, index) => `${path}-${first + index}- ${shown}`),
+        `${path}:${line}: ${text}`,
+        ...after.map((shown, index) => `${path}-${line + 1 + index}- ${shown}`),
+      ].join("\n");
+    }
+  }
+}
+
+function summaryOf({ results, limited }: Extract<SearchEvent, { kind: "ended" }>): string {
+  if (limited) return `the first ${results} results; there may be more: search for something narrower`;
+  return results === 0n ? "nothing was found" : `${results} ${results === 1n ? "result" : "results"}`;
+}
