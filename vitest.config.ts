@@ -1,4 +1,4 @@
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
 
 /** Enough for the smallest machine we build on (2 cores): more workers would only make each other late. */
 const WORKERS = 2;
@@ -32,7 +32,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["e2e/**/*.test.ts", "examples/**/*.test.ts"],
-          exclude: ALONE,
+          exclude: [...configDefaults.exclude, ...ALONE],
           testTimeout: E2E_TIMEOUT_MS,
           hookTimeout: E2E_TIMEOUT_MS,
           maxWorkers: WORKERS,

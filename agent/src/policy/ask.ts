@@ -8,7 +8,7 @@ import { METHODS, methodRule, RELAY_SERVICES_PREFIX, SCOPES } from "@cmdop/proto
  * A method that is not named here can be asked for: the safe way for a new one.
  */
 const NEVER_ASKED =
-  /^\/cmdop\.v1\.(?:Machine\/|Approvals\/|Jobs\/|Agent\/(?:Attach|Cancel)$|Sessions\/(?:Resize|Screen|History)$)/;
+  /^\/cmdop\.v1\.(?:Machine\/|Approvals\/|Jobs\/|Agent\/(?:Attach|Cancel|Approve)$|Sessions\/(?:Resize|Screen|History)$)/;
 
 /** The methods that a policy can let wait. */
 const ASKABLE_METHODS = Object.keys(METHODS).filter(
