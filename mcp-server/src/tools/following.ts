@@ -44,18 +44,7 @@ export async function answerFollowing(
   const startedAtMs = performance.now();
   const elapsedMs = (): number => Math.round(performance.now() - startedAtMs);
   const named = context.nameMachine(machine);
-  const stopProgress = reportProgress(job, context, elapsedMs);
-  const end = await endWithin(job, context).finally(stopProgress);
-  const approval = end === undefined && !job.hasStarted ? waiting?.() : undefined;
-  if (end === undefined && !job.hasStarted && approval === undefined && !context.gone.aborted) {
-    withdraw?.();
-    const state = withdraw
-      ? "The command was withdrawn, but it may have begun: look before you repeat it."
-      : "The command may still run: wait again later.";
-    throw new CmdopError("OutcomeUnknown", `The machine did not answer within ${elapsedMs()} ms.`, {
-      next: `${state} machines_list shows whether the machine is online.`,
-    });
-  }
+  const { end, approval } = await watched({ noun: "command", job, waiting, withdraw }, context, elapsedMs);
   if (approval !== undefined)
     context.waitingJobs.keep(jobId, { job, waiting: () => approval }, context.report);
   else if (end === undefined) job.leave().catch(context.report);
@@ -83,8 +72,41 @@ export function waitingReason({ approvalId, expiresAtMs }: WaitingForApproval): 
   return `it waits for a person who may approve it (approval ${approvalId}), until ${until}`;
 }
 
+/** What any call follows: a command or a run. */
+interface Watched<End> {
+  /** What it is called. */
+  readonly noun: string;
+  readonly job: Pick<FollowedJob, "lastLine" | "hasStarted"> & { readonly end: Promise<End> };
+  readonly waiting: (() => WaitingForApproval | undefined) | undefined;
+  readonly withdraw: (() => void) | undefined;
+}
+
+/**
+ * Waits for as long as a call may take: the end, where it has come, or the
+ * person that is waited for, where it has not begun.
+ * @throws CmdopError OutcomeUnknown where the machine has said nothing at all
+ */
+export async function watched<End>(
+  { noun, job, waiting, withdraw }: Watched<End>,
+  context: ToolContext,
+  elapsedMs: () => number,
+): Promise<{ end: End | undefined; approval: WaitingForApproval | undefined }> {
+  const stopProgress = reportProgress(job, context, elapsedMs);
+  const end = await endWithin(job, context).finally(stopProgress);
+  if (end !== undefined || job.hasStarted) return { end, approval: undefined };
+  const approval = waiting?.();
+  if (approval !== undefined || context.gone.aborted) return { end, approval };
+  withdraw?.();
+  const state = withdraw
+    ? `The ${noun} was withdrawn, but it may have begun: look before you repeat it.`
+    : `The ${noun} may still go on: wait again later.`;
+  throw new CmdopError("OutcomeUnknown", `The machine did not answer within ${elapsedMs()} ms.`, {
+    next: `${state} machines_list shows whether the machine is online.`,
+  });
+}
+
 /** The job's end, or undefined when the wait is over or the client is gone: then the job goes on by itself. */
-export async function endWithin<End>(
+async function endWithin<End>(
   job: { readonly end: Promise<End> },
   { timings, gone }: ToolContext,
 ): Promise<End | undefined> {
@@ -100,7 +122,7 @@ export async function endWithin<End>(
 }
 
 /** Tells the client now and then how far the job is, until the returned function is called. */
-export function reportProgress(
+function reportProgress(
   job: Pick<FollowedJob, "lastLine">,
   { progress, timings }: ToolContext,
   elapsedMs: () => number,

@@ -1,9 +1,9 @@
-import { CmdopError, type WaitingForApproval } from "@cmdop/sdk";
+import type { WaitingForApproval } from "@cmdop/sdk";
 import { z } from "zod";
 import type { FollowedRun, RunConclusion } from "../follow-run.ts";
 import { MAX_PROGRESS_LINE_CHARS, MAX_RUN_OUTPUT_CHARS, MAX_RUN_TEXT_CHARS } from "../limits.ts";
 import type { ToolAnswer, ToolContext } from "../tool.ts";
-import { endWithin, reportProgress, waitingReason } from "./following.ts";
+import { waitingReason, watched } from "./following.ts";
 
 /** What is said of an agent's run. */
 export const runOutput = z.object({
@@ -42,15 +42,7 @@ export async function answerRunning(
   const startedAtMs = performance.now();
   const elapsedMs = (): number => Math.round(performance.now() - startedAtMs);
   const named = context.nameMachine(machine);
-  const stopProgress = reportProgress(job, context, elapsedMs);
-  const end = await endWithin(job, context).finally(stopProgress);
-  const approval = end === undefined && !job.hasStarted ? waiting?.() : undefined;
-  if (end === undefined && !job.hasStarted && approval === undefined && !context.gone.aborted) {
-    withdraw?.();
-    throw new CmdopError("OutcomeUnknown", `The machine did not answer within ${elapsedMs()} ms.`, {
-      next: `${withdraw ? "The run was withdrawn, but it may have begun." : "The run may still go on: wait again later."} machines_list shows whether the machine is online.`,
-    });
-  }
+  const { end, approval } = await watched({ noun: "run", job, waiting, withdraw }, context, elapsedMs);
   if (approval !== undefined)
     context.waitingRuns.keep(runId, { job, waiting: () => approval }, context.report);
   else if (end === undefined) job.leave().catch(context.report);
