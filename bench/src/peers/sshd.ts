@@ -174,6 +174,7 @@ async function writeConfiguration(directory: string, port: number, clientPort: n
       "PasswordAuthentication no",
       "KbdInteractiveAuthentication no",
       "PermitRootLogin prohibit-password",
+      "Subsystem sftp internal-sftp",
       `MaxSessions ${MAX_SESSIONS}`,
       `MaxStartups ${MAX_SESSIONS}`,
       "LogLevel ERROR",
