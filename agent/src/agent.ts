@@ -9,8 +9,8 @@ import {
   type LaneName,
   localSocketPath,
   type MachineIdentity,
+  type RpcServer,
 } from "@cmdop/proto";
-import type { Server } from "@grpc/grpc-js";
 import { Approvals } from "./approvals/approvals.ts";
 import { asking } from "./approvals/asking.ts";
 import { MachineAudit } from "./audit/machine-audit.ts";
@@ -187,7 +187,7 @@ export class Agent {
         lane,
         greeter,
         admit: admitThrough("relay", gate),
-        addServices: (server: Server, admit: Admit<Caller>) => addServices(server, admit, core),
+        addServices: (server: RpcServer, admit: Admit<Caller>) => addServices(server, admit, core),
         backoff,
         log,
         onState: (state) => this.#onLinkState(lane, state),

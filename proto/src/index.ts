@@ -92,7 +92,7 @@ export {
 export { statementSigner, statementText } from "./credentials/statement.ts";
 export { CmdopError, type CmdopErrorOptions } from "./errors/cmdop-error.ts";
 export { CODE_OF_BARE_STATUS, ERROR_TABLE, type ErrorCode, isErrorCode } from "./errors/table.ts";
-export { errorTrailers, fromServiceError, isServiceError, toStatus } from "./errors/wire.ts";
+export { errorTrailers } from "./errors/wire.ts";
 export {
   Audit,
   type AuditChainsResponse_Kept,
@@ -179,6 +179,7 @@ export {
   SCOPES,
   type Scope,
 } from "./methods.ts";
+export { type RpcChannel, sessionChannel } from "./rpc/channel.ts";
 export { type ChannelOf, createClient } from "./rpc/client.ts";
 export { codec } from "./rpc/codec.ts";
 export { drained } from "./rpc/drained.ts";
@@ -190,6 +191,7 @@ export {
   messageOf,
 } from "./rpc/message-of.ts";
 export { methodPath } from "./rpc/method-path.ts";
+export { RpcServer } from "./rpc/rpc-server.ts";
 export { serve } from "./rpc/server.ts";
 export type {
   Admit,

@@ -1,8 +1,6 @@
 import { chmod, unlink } from "node:fs/promises";
 import net from "node:net";
-import { CmdopError, DrainingDuplex, localSocketPath } from "@cmdop/proto";
-import type { Server } from "@grpc/grpc-js";
-import { createConnectionServer } from "./connection-server.ts";
+import { CmdopError, DrainingDuplex, LANE_WINDOWS, localSocketPath, RpcServer } from "@cmdop/proto";
 
 /** The longest path of a unix socket, on Linux less its final NUL; macOS has 103. */
 const MAX_SOCKET_PATH_BYTES = process.platform === "linux" ? 107 : 103;
@@ -25,7 +23,7 @@ export interface LocalDoor {
  */
 export async function openLocalDoor(
   stateDir: string,
-  addServices: (server: Server) => void,
+  addServices: (server: RpcServer) => void,
 ): Promise<LocalDoor> {
   const socketPath = localSocketPath(stateDir);
   if (Buffer.byteLength(socketPath) > MAX_SOCKET_PATH_BYTES) {
@@ -35,13 +33,13 @@ export async function openLocalDoor(
   }
   await removeDeadSocket(socketPath);
   // The kernel's buffers of a unix socket are small, so the draining duplex is what makes bulk windows safe.
-  const connections = createConnectionServer("bulk");
-  addServices(connections.server);
+  const server = new RpcServer();
+  addServices(server);
   const sockets = new Set<net.Socket>();
   const listener = net.createServer((socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
-    connections.inject(new DrainingDuplex(socket));
+    server.accept(new DrainingDuplex(socket), LANE_WINDOWS.bulk);
   });
   listener.maxConnections = MAX_LOCAL_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
@@ -53,7 +51,7 @@ export async function openLocalDoor(
     socketPath,
     async close() {
       const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
-      connections.close();
+      server.close();
       const throwOut = setTimeout(() => {
         for (const socket of sockets) socket.destroy();
       }, LEAVE_WITHIN_MS);

@@ -7,15 +7,15 @@ import {
   CmdopError,
   connectToRelay,
   DrainingDuplex,
+  LANE_WINDOWS,
   type LaneName,
   LINK_SERVICE_PREFIX,
   Link as LinkService,
   MAX_UNSENT_BYTES,
+  RpcServer,
   serve,
   watchdog,
 } from "@cmdop/proto";
-import type { Server } from "@grpc/grpc-js";
-import { createConnectionServer } from "../doors/connection-server.ts";
 import type { Log } from "../log.ts";
 import type { Caller } from "../policy/caller.ts";
 import { type Backoff, backoffMs } from "./backoff.ts";
@@ -40,7 +40,7 @@ export interface LinkOptions {
   readonly lane: LaneName;
   readonly greeter: Greeter;
   /** Adds the services that callers can reach; their way in is `admit`. */
-  readonly addServices: (server: Server, admit: Admit<Caller>) => void;
+  readonly addServices: (server: RpcServer, admit: Admit<Caller>) => void;
   readonly admit: Admit<Caller>;
   readonly backoff: Backoff;
   readonly log: Log;
@@ -109,9 +109,9 @@ export class Link {
   async #serveOn(tls: TLSSocket): Promise<void> {
     const { lane, greeter, admit, addServices } = this.#options;
     const greeting = createGreeting(greeter, lane, tls);
-    const connections = createConnectionServer(lane);
-    serve(connections.server, LinkService, async () => ({ caller: undefined }), greeting.handlers);
-    addServices(connections.server, (arrival) => {
+    const server = new RpcServer();
+    serve(server, LinkService, async () => ({ caller: undefined }), greeting.handlers);
+    addServices(server, (arrival) => {
       if (!greeting.welcomed || arrival.path.startsWith(LINK_SERVICE_PREFIX)) {
         throw new CmdopError("Unauthenticated", "This link has not been welcomed yet.");
       }
@@ -121,7 +121,10 @@ export class Link {
     tls.once("close", () => ended.resolve());
     tls.once("error", () => tls.destroy());
     // On both lanes: without it, a write that is the first to meet a reset connection silences all events.
-    const session = connections.inject(new DrainingDuplex(tls, { maxUnsentBytes: MAX_UNSENT_BYTES[lane] }));
+    const session = server.accept(
+      new DrainingDuplex(tls, { maxUnsentBytes: MAX_UNSENT_BYTES[lane] }),
+      LANE_WINDOWS[lane],
+    );
     session.once("close", () => ended.resolve());
     session.once("error", (error) => this.#options.log.warn("link error", { lane, error: error.message }));
     const stopWatching = watchdog({ session, socket: tls, onDead: () => ended.resolve() });
@@ -145,8 +148,7 @@ export class Link {
       clearTimeout(timer);
       stopWatching();
       this.#stopping.signal.removeEventListener("abort", stop);
-      connections.close();
-      session.destroy();
+      server.close();
       tls.destroy();
     }
   }

@@ -1,26 +1,30 @@
 import { createHash, randomBytes } from "node:crypto";
 import { readdir, readFile, readlink, truncate, writeFile } from "node:fs/promises";
+import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
+import { connect } from "node:net";
 import {
   createClient,
   FILE_CHUNK_BYTES,
   Files,
   type FilesWriteStreamRequest,
   FileType,
+  RpcServer,
   serve,
+  sessionChannel,
 } from "@cmdop/proto";
-import { Client, credentials, Server, ServerCredentials } from "@grpc/grpc-js";
+import { listenOn } from "@cmdop/proto/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { collected, makeScratch, type Scratch } from "../files/test-support.ts";
 import type { Caller } from "../policy/caller.ts";
 import { filesHandlers } from "./files.ts";
 
 let scratch: Scratch;
-let server: Server;
-let channel: Client;
+let listener: AsyncDisposable;
+let session: ClientHttp2Session;
 
 beforeEach(async () => {
   scratch = await makeScratch();
-  server = new Server();
+  const server = new RpcServer();
   const caller: Caller = { door: "local", keyId: "local", keyName: "local", scopes: new Set(), roots: [] };
   serve(
     server,
@@ -28,22 +32,18 @@ beforeEach(async () => {
     async () => ({ caller }),
     filesHandlers({ stateDir: scratch.stateDir, home: scratch.home }),
   );
-  const socket = `unix:${scratch.at("socket")}`;
-  await new Promise((resolve, reject) => {
-    server.bindAsync(socket, ServerCredentials.createInsecure(), (error) =>
-      error ? reject(error) : resolve(0),
-    );
-  });
-  channel = new Client(socket, credentials.createInsecure());
+  const socketPath = scratch.at("socket");
+  listener = await listenOn(server, socketPath);
+  session = connectHttp2("http://machine", { createConnection: () => connect(socketPath) });
 });
 
 afterEach(async () => {
-  channel.close();
-  server.forceShutdown();
+  session.destroy();
+  await listener[Symbol.asyncDispose]();
   await scratch[Symbol.asyncDispose]();
 });
 
-const files = () => createClient(Files, () => channel);
+const files = () => createClient(Files, () => sessionChannel(session));
 
 type UploadMessage = Partial<Pick<FilesWriteStreamRequest, "data">> & {
   header?: { path: string };

@@ -6,10 +6,10 @@ import {
   Files,
   Jobs as JobsService,
   Machine,
+  type RpcServer,
   Sessions,
   serve,
 } from "@cmdop/proto";
-import type { Server } from "@grpc/grpc-js";
 import type { Approvals } from "../approvals/approvals.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import type { ToolGate } from "../loop/tools/tool-gate.ts";
@@ -37,7 +37,7 @@ export interface Core {
 }
 
 /** Adds every service that callers can reach: the same on each door. */
-export function addServices(server: Server, admit: Admit<Caller>, core: Core): void {
+export function addServices(server: RpcServer, admit: Admit<Caller>, core: Core): void {
   serve(server, Exec, admit, execHandlers(core.jobs));
   serve(server, JobsService, admit, jobsHandlers(core.jobs));
   serve(server, Sessions, admit, sessionsHandlers(core.jobs));

@@ -1,4 +1,9 @@
 import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
+import { connect } from "node:net";
+import os from "node:os";
+import path from "node:path";
 import {
   type Admit,
   Channel,
@@ -7,12 +12,15 @@ import {
   type JobEvent,
   Jobs as JobsService,
   type Outcome,
+  type RpcChannel,
+  RpcServer,
   type Scope,
   type ServiceClient,
   Sessions,
   serve,
+  sessionChannel,
 } from "@cmdop/proto";
-import { Client, credentials, InterceptingCall, Server, ServerCredentials } from "@grpc/grpc-js";
+import { listenOn } from "@cmdop/proto/testing";
 import { expect, onTestFinished } from "vitest";
 import { Jobs } from "../jobs/index.ts";
 import type { Caller } from "../policy/caller.ts";
@@ -32,7 +40,7 @@ export interface Clients {
 /** A jobs core and its services on a real server, until the end of the test. A key that is named `…+admin` has that scope. */
 export async function machine(): Promise<{ core: Jobs; as: (key: string) => Clients }> {
   const core = new Jobs();
-  const server = new Server();
+  const server = new RpcServer();
   const admit: Admit<Caller> = async ({ header }) => {
     const [keyId = "", scope] = (header(KEY_HEADER) ?? "").split("+");
     const scopes = new Set<Scope>(scope === "admin" ? ["terminal", "admin"] : ["terminal"]);
@@ -41,20 +49,18 @@ export async function machine(): Promise<{ core: Jobs; as: (key: string) => Clie
   serve(server, Exec, admit, execHandlers(core));
   serve(server, JobsService, admit, jobsHandlers(core));
   serve(server, Sessions, admit, sessionsHandlers(core));
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
-      error === null ? resolve(bound) : reject(error),
-    );
-  });
-  const channels: Client[] = [];
+  const directory = await mkdtemp(path.join(os.tmpdir(), "cmdop-services-"));
+  const socketPath = path.join(directory, "socket");
+  const listener = await listenOn(server, socketPath);
+  const session = connectHttp2("http://machine", { createConnection: () => connect(socketPath) });
   onTestFinished(async () => {
     await core.shutdown();
-    for (const channel of channels) channel.close();
-    server.forceShutdown();
+    session.destroy();
+    await listener[Symbol.asyncDispose]();
+    await rm(directory, { recursive: true });
   });
   const as = (key: string): Clients => {
-    const channel = channelOf(port, key);
-    channels.push(channel);
+    const channel = keyChannel(session, key);
     return {
       exec: createClient(Exec, () => channel),
       jobs: createClient(JobsService, () => channel),
@@ -65,18 +71,9 @@ export async function machine(): Promise<{ core: Jobs; as: (key: string) => Clie
 }
 
 /** A channel whose every call names the key. */
-function channelOf(port: number, key: string): Client {
-  return new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
-    interceptors: [
-      (options, nextCall) =>
-        new InterceptingCall(nextCall(options), {
-          start(metadata, listener, next) {
-            metadata.set(KEY_HEADER, key);
-            next(metadata, listener);
-          },
-        }),
-    ],
-  });
+function keyChannel(session: ClientHttp2Session, key: string): RpcChannel {
+  const { open } = sessionChannel(session);
+  return { open: (headers, signal) => open({ ...headers, [KEY_HEADER]: key }, signal) };
 }
 
 /** A Start request for one shell line. */

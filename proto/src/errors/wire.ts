@@ -1,8 +1,11 @@
-import { Metadata, type ServiceError, type StatusObject, status } from "@grpc/grpc-js";
 import { HEADERS } from "../headers.ts";
 import { MAX_STATUS_MESSAGE_BYTES } from "../limits.ts";
 import { CmdopError } from "./cmdop-error.ts";
+import { STATUS } from "./status.ts";
 import { CODE_OF_BARE_STATUS, type ErrorCode, isErrorCode } from "./table.ts";
+
+/** A header block as Node has it. */
+export type ReceivedHeaders = Readonly<Record<string, unknown>>;
 
 /**
  * An error as the trailers of a gRPC response, ready for a header block:
@@ -12,45 +15,39 @@ import { CODE_OF_BARE_STATUS, type ErrorCode, isErrorCode } from "./table.ts";
 export function errorTrailers(error: CmdopError): Record<string, string> {
   return {
     "grpc-status": String(error.status),
-    // encodeURI, as grpc-js does: its clients decode with decodeURI, which leaves %2F and its like alone.
+    // encodeURI leaves readable what may be; whoever decodes takes back each %xx.
     "grpc-message": encodeURI(bounded(error.message)),
     [HEADERS.error]: error.code,
     [HEADERS.next]: encodeURIComponent(bounded(error.next)),
   };
 }
 
-/** An error as the status that a grpc-js server sends. grpc-js percent-encodes `details` itself. */
-export function toStatus(thrown: unknown): Pick<StatusObject, "code" | "details" | "metadata"> {
-  const error = CmdopError.from(thrown);
-  const metadata = new Metadata();
-  metadata.set(HEADERS.error, error.code);
-  metadata.set(HEADERS.next, encodeURIComponent(bounded(error.next)));
-  return { code: error.status, details: bounded(error.message), metadata };
+/** The trailers of an answer that is as it should be. */
+export const OK_TRAILERS: Readonly<Record<string, string>> = { "grpc-status": String(STATUS.OK) };
+
+/** The status that a header block brings; undefined where it has none. */
+export function statusIn(headers: ReceivedHeaders): number | undefined {
+  const value = text(headers, "grpc-status");
+  return value !== undefined && /^\d{1,3}$/.test(value) ? Number(value) : undefined;
 }
 
 /**
- * The error that a grpc-js client received, as the CmdopError that the other
- * side threw. `canceledHere`: whether this side ended the call; a bare CANCELLED
- * that it did not ask for is a connection that broke.
+ * The error that trailers tell of, as the CmdopError that the other side threw.
+ * `canceledHere`: whether this side ended the call; a bare CANCELLED that it did
+ * not ask for is a connection that broke.
  */
-export function fromServiceError(received: ServiceError, canceledHere: boolean): CmdopError {
-  const named = text(received.metadata, HEADERS.error);
-  const code = named !== undefined && isErrorCode(named) ? named : bareCode(received.code, canceledHere);
-  const next = text(received.metadata, HEADERS.next);
-  return new CmdopError(code, received.details, {
-    next: next === undefined ? undefined : decoded(next),
-    cause: received,
-  });
+export function errorOfTrailers(trailers: ReceivedHeaders, canceledHere: boolean): CmdopError {
+  const named = text(trailers, HEADERS.error);
+  const status = statusIn(trailers) ?? STATUS.UNKNOWN;
+  const code = named !== undefined && isErrorCode(named) ? named : bareCode(status, canceledHere);
+  const next = text(trailers, HEADERS.next);
+  const message = decoded(text(trailers, "grpc-message") ?? `It ended with status ${status}.`);
+  return new CmdopError(code, message, { next: next === undefined ? undefined : decoded(next) });
 }
 
-function bareCode(code: number, canceledHere: boolean): ErrorCode {
-  if (code === status.CANCELLED && !canceledHere) return "LinkLost";
-  return CODE_OF_BARE_STATUS[code] ?? "Internal";
-}
-
-/** Whether a thrown thing is what a grpc-js client throws. */
-export function isServiceError(thrown: unknown): thrown is ServiceError {
-  return thrown instanceof Error && "code" in thrown && "details" in thrown && "metadata" in thrown;
+function bareCode(status: number, canceledHere: boolean): ErrorCode {
+  if (status === STATUS.CANCELLED && !canceledHere) return "LinkLost";
+  return CODE_OF_BARE_STATUS[status] ?? "Internal";
 }
 
 function bounded(message: string): string {
@@ -60,8 +57,8 @@ function bounded(message: string): string {
   return `${bytes.subarray(0, MAX_STATUS_MESSAGE_BYTES).toString()}…`;
 }
 
-function text(metadata: Metadata, name: string): string | undefined {
-  const value = metadata.get(name)[0];
+function text(headers: ReceivedHeaders, name: string): string | undefined {
+  const value = headers[name];
   return typeof value === "string" ? value : undefined;
 }
 

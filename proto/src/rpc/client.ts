@@ -1,32 +1,24 @@
 import type { DescMessage, DescMethod, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import type { Client, ClientDuplexStream, ClientWritableStream, Metadata } from "@grpc/grpc-js";
-import { onAbort } from "../abort.ts";
-import { fromServiceError, isServiceError } from "../errors/wire.ts";
+import { CmdopError } from "../errors/cmdop-error.ts";
+import type { RpcChannel } from "./channel.ts";
 import { codec } from "./codec.ts";
-import { drained } from "./drained.ts";
-import { headerOf, metadataOf } from "./metadata.ts";
 import { methodPath } from "./method-path.ts";
+import { OutgoingCall } from "./outgoing-call.ts";
 import type { CallOptions, Service, ServiceClient } from "./types.ts";
 
 type In = MessageInitShape<DescMessage>;
 type Out = MessageShape<DescMessage>;
 
 /** The channel that carries a method, by its path on the wire: lanes have channels of their own. */
-export type ChannelOf = (path: string) => Client;
-
-/** What all four kinds of grpc-js calls have in common, as far as it is used here. */
-interface ClientCall {
-  cancel(): void;
-  once(event: "metadata", listener: (metadata: Metadata) => void): unknown;
-}
+export type ChannelOf = (path: string) => RpcChannel;
 
 /** The calls of one method, whatever its kind; `createClient` picks the one that fits. */
 type Caller = Record<DescMethod["methodKind"], (input: never, options?: CallOptions) => unknown>;
 
 /**
- * The typed client of a service on grpc-js channels. Every failure is a
- * CmdopError. A response stream starts when it is first read, and is canceled
- * when its reader leaves early; backpressure is the reader's pace.
+ * The typed client of a service. Every failure is a CmdopError. A response
+ * stream starts when it is first read, and is canceled when its reader leaves
+ * early; backpressure is the reader's pace.
  */
 export function createClient<S extends Service>(service: S, channelOf: ChannelOf): ServiceClient<S>;
 export function createClient(service: Service, channelOf: ChannelOf): object {
@@ -40,124 +32,115 @@ export function createClient(service: Service, channelOf: ChannelOf): object {
 
 function caller(service: Service, method: DescMethod, channelOf: ChannelOf): Caller {
   const path = methodPath(service, method);
-  const { serialize } = codec(method.input);
+  const { frame } = codec(method.input);
   const { deserialize } = codec(method.output);
+  const begin = (options: CallOptions): OutgoingCall<Out> =>
+    new OutgoingCall({ channel: channelOf(path), path, deserialize }, options);
 
   return {
-    unary: (request: In, options: CallOptions = {}) =>
-      new Promise<Out>((resolve, reject) => {
-        const call = channelOf(path).makeUnaryRequest(
-          path,
-          serialize,
-          deserialize,
-          request,
-          ...settings(options),
-          (error, value) => {
-            stopListening();
-            if (error) reject(fromServiceError(error, options.signal?.aborted ?? false));
-            else if (value === undefined) reject(new TypeError(`${path} answered nothing`));
-            else resolve(value);
-          },
-        );
-        const stopListening = attend(call, options);
-      }),
-
-    server_streaming: async function* (request: In, options: CallOptions = {}) {
-      const call = channelOf(path).makeServerStreamRequest(
-        path,
-        serialize,
-        deserialize,
-        request,
-        ...settings(options),
-      );
-      const stopListening = attend(call, options);
-      yield* received<Out>(call, options.signal, () => {
-        stopListening();
-        call.cancel();
-      });
+    unary: async (request: In, options: CallOptions = {}) => {
+      const call = begin(options);
+      try {
+        await call.open(frame(request));
+        return await onlyAnswer(call, path);
+      } finally {
+        call.release();
+      }
     },
 
-    client_streaming: (requests: AsyncIterable<In>, options: CallOptions = {}) =>
-      new Promise<Out>((resolve, reject) => {
-        const over = new AbortController();
-        const call = channelOf(path).makeClientStreamRequest(
-          path,
-          serialize,
-          deserialize,
-          ...settings(options),
-          (error, value) => {
-            over.abort();
-            stopListening();
-            if (error) reject(fromServiceError(error, options.signal?.aborted ?? false));
-            else if (value === undefined) reject(new TypeError(`${path} answered nothing`));
-            else resolve(value);
-          },
-        );
-        const stopListening = attend(call, options);
-        send(call, requests, over.signal).catch((thrown) => {
-          reject(thrown);
-          call.cancel();
-        });
-      }),
+    server_streaming: async function* (request: In, options: CallOptions = {}) {
+      const call = begin(options);
+      try {
+        await call.open(frame(request));
+        yield* answers(call);
+      } finally {
+        call.release();
+      }
+    },
+
+    client_streaming: async (requests: AsyncIterable<In>, options: CallOptions = {}) => {
+      const call = begin(options);
+      try {
+        await call.open();
+        return await withRequests(call, requests, frame, () => onlyAnswer(call, path));
+      } finally {
+        call.release();
+      }
+    },
 
     bidi_streaming: async function* (requests: AsyncIterable<In>, options: CallOptions = {}) {
-      const over = new AbortController();
-      const call = channelOf(path).makeBidiStreamRequest(path, serialize, deserialize, ...settings(options));
-      const stopListening = attend(call, options);
-      let failure: { thrown: unknown } | undefined;
-      send(call, requests, over.signal).catch((thrown) => {
-        failure = { thrown };
-        call.cancel();
-      });
+      const call = begin(options);
       try {
-        yield* received<Out>(call, options.signal, () => {
-          over.abort();
-          stopListening();
-          call.cancel();
-        });
-      } catch (error) {
-        // What the caller's own iterable threw says more than the cancel that it caused.
-        throw failure === undefined ? error : failure.thrown;
+        await call.open();
+        const sending = send(call, requests, frame);
+        try {
+          yield* answers(call);
+        } catch (thrown) {
+          throw (await sourceFailure(sending, call))?.thrown ?? thrown;
+        }
+      } finally {
+        call.release();
       }
     },
   };
 }
 
-function settings(options: CallOptions): [Metadata, { deadline?: number }] {
-  const metadata = metadataOf(options.headers ?? {});
-  return [metadata, options.timeoutMs === undefined ? {} : { deadline: Date.now() + options.timeoutMs }];
+type Frame = (message: In) => Buffer[];
+
+async function onlyAnswer(call: OutgoingCall<Out>, path: string): Promise<Out> {
+  const answer = await call.next();
+  if (answer === undefined) throw new CmdopError("LinkLost", `${path} was answered with nothing.`);
+  if ((await call.next()) === undefined) return answer;
+  throw new CmdopError("Internal", `${path} has one answer, and was given several.`);
 }
 
-/** Aborts the call with its signal, and passes on the headers of its answer; returns what ends the listening. */
-function attend(call: ClientCall, { signal, onHeaders }: CallOptions): () => void {
-  if (onHeaders !== undefined) {
-    call.once("metadata", (metadata: Metadata) => onHeaders((name) => headerOf(metadata, name)));
-  }
-  return onAbort(signal, () => call.cancel());
+async function* answers(call: OutgoingCall<Out>): AsyncGenerator<Out> {
+  for (let next = await call.next(); next !== undefined; next = await call.next()) yield next;
 }
 
-async function* received<T>(
-  call: AsyncIterable<T>,
-  signal: AbortSignal | undefined,
-  release: () => void,
-): AsyncGenerator<T> {
-  try {
-    yield* call;
-  } catch (thrown) {
-    throw isServiceError(thrown) ? fromServiceError(thrown, signal?.aborted ?? false) : thrown;
-  } finally {
-    release();
-  }
+/** What the source of a request stream threw. */
+interface SourceFailure {
+  readonly thrown: unknown;
 }
 
+/** Sends what the requests bring; what they throw ends the call, and is what the caller hears. */
 async function send(
-  call: ClientWritableStream<In> | ClientDuplexStream<In, Out>,
+  call: OutgoingCall<Out>,
   requests: AsyncIterable<In>,
-  over: AbortSignal,
-): Promise<void> {
-  for await (const request of requests) {
-    if (over.aborted) return;
-    if (!call.write(request)) await drained(call, over);
+  frame: Frame,
+): Promise<SourceFailure | undefined> {
+  try {
+    for await (const request of requests) {
+      if (call.over.aborted) return undefined;
+      await call.send(frame(request));
+    }
+    call.finish();
+    return undefined;
+  } catch (thrown) {
+    call.cancel();
+    return { thrown };
   }
-  call.end();
+}
+
+async function withRequests(
+  call: OutgoingCall<Out>,
+  requests: AsyncIterable<In>,
+  frame: Frame,
+  answer: () => Promise<Out>,
+): Promise<Out> {
+  const sending = send(call, requests, frame);
+  try {
+    return await answer();
+  } catch (thrown) {
+    throw (await sourceFailure(sending, call))?.thrown ?? thrown;
+  }
+}
+
+/** What the source threw, where it is what ended the call; a source that still waits has not. */
+function sourceFailure(
+  sending: Promise<SourceFailure | undefined>,
+  call: OutgoingCall<Out>,
+): Promise<SourceFailure | undefined> {
+  const notYet = new Promise<undefined>((resolve) => setImmediate(resolve, undefined));
+  return call.over.aborted ? Promise.race([sending, notYet]) : notYet;
 }

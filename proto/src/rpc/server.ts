@@ -1,70 +1,52 @@
 import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import {
-  logVerbosity,
-  type Metadata,
-  type Server,
-  type ServerDuplexStream,
-  type ServerReadableStream,
-  type ServerUnaryCall,
-  type ServerWritableStream,
-  type sendUnaryData,
-  setLogVerbosity,
-} from "@grpc/grpc-js";
 import { onAbort } from "../abort.ts";
 import { CmdopError } from "../errors/cmdop-error.ts";
-import { toStatus } from "../errors/wire.ts";
+import { MAX_MESSAGE_BYTES } from "../limits.ts";
 import { codec } from "./codec.ts";
-import { drained } from "./drained.ts";
-import { headerOf, metadataOf } from "./metadata.ts";
+import { IncomingCall } from "./incoming-call.ts";
 import { methodPath } from "./method-path.ts";
+import type { RpcServer } from "./rpc-server.ts";
 import type { Admit, Call, Handlers, Service } from "./types.ts";
 
 type In = MessageShape<DescMessage>;
 type Out = MessageInitShape<DescMessage>;
 
-/** What all four kinds of grpc-js calls have in common, as far as it is used here. */
-interface AnyCall {
-  readonly metadata: Metadata;
-  readonly cancelled: boolean;
-  sendMetadata(metadata: Metadata): void;
-  once(event: "cancelled", listener: () => void): unknown;
-}
-
 /**
- * Adds a service to a grpc-js server. Each call is admitted first, then handed
- * to its handler. Whatever a handler throws reaches the caller as a status: a
- * handler that rejects can't leave its caller hanging.
+ * Adds a service to a server. Each call is admitted first, then handed to its
+ * handler. Whatever a handler throws reaches the caller as a status: a handler
+ * that rejects can't leave its caller hanging.
  *
  * A handler of a response stream must end when `call.signal` aborts. A handler
  * of a request stream must not take the end of that stream for a commit: a
- * reset looks the same (HTTP/2 has no other way to say it).
+ * reset ends it too.
  */
 export function serve<S extends Service, Caller>(
-  server: Server,
+  server: RpcServer,
   service: S,
   admit: Admit<Caller>,
   handlers: Handlers<S, Caller>,
 ): void {
-  // What callers send would otherwise be written to stderr, byte for byte, where it is no proper header.
-  setLogVerbosity(logVerbosity.NONE);
   for (const method of service.methods) {
     const path = methodPath(service, method);
     const handler: unknown = Reflect.get(handlers, method.localName);
     if (typeof handler !== "function") throw new TypeError(`${path} has no handler`);
+    const { frame } = codec(method.output);
+    const { deserialize } = codec(method.input);
+    const decode = (body: Buffer): In => readable(path, () => deserialize(body));
 
     /** The gate, the handler's work, and what the gate wants to know of the end. */
     const through = async <T>(
-      call: AnyCall,
+      incoming: IncomingCall<In>,
       request: In,
-      stream: AbortSignal,
       work: (context: Call<Caller>) => Promise<T>,
     ): Promise<T> => {
+      const stream = incoming.signal;
       const { caller, revoked, onEnd } = await admit({
         path,
         request,
         signal: stream,
-        header: (name) => headerOf(call.metadata, name),
-        inform: (headers) => call.sendMetadata(metadataOf(headers)),
+        header: (name) => incoming.header(name),
+        inform: (headers) => incoming.inform(headers),
       });
       const signal = revoked === undefined ? stream : AbortSignal.any([stream, revoked]);
       try {
@@ -77,90 +59,46 @@ export function serve<S extends Service, Caller>(
       }
     };
 
-    const unary = (call: ServerUnaryCall<In, Out>, reply: sendUnaryData<Out>): void => {
-      through<Out>(call, call.request, signalOf(call), (context) => handler(call.request, context)).then(
-        (message) => reply(null, message),
-        (thrown) => reply(toStatus(thrown)),
-      );
+    const sendAll = async (
+      incoming: IncomingCall<In>,
+      answers: AsyncIterable<Out>,
+      signal: AbortSignal,
+    ): Promise<void> => {
+      for await (const message of answers) {
+        if (signal.aborted) return;
+        await incoming.send(frame(message));
+      }
     };
 
-    const serverStreaming = (call: ServerWritableStream<In, Out>): void => {
-      through(call, call.request, signalOf(call), (context) =>
-        writeAll(call, handler(call.request, context), context.signal),
-      ).then(
-        () => call.end(),
-        (thrown) => call.emit("error", toStatus(thrown)),
-      );
-    };
-
-    const clientStreaming = (call: ServerReadableStream<In, Out>, reply: sendUnaryData<Out>): void => {
-      const signal = signalOf(call);
-      const run = async (): Promise<Out> => {
-        const { first, all } = await peeked(call, path);
-        return through<Out>(call, first, signal, (context) => handler(all, context));
-      };
-      run().then(
-        (message) => reply(null, message),
-        (thrown) => reply(toStatus(thrown)),
-      );
-    };
-
-    const bidiStreaming = (call: ServerDuplexStream<In, Out>): void => {
-      const signal = signalOf(call);
-      const run = async (): Promise<void> => {
-        const { first, all } = await peeked(call, path);
-        await through(call, first, signal, (context) =>
-          writeAll(call, handler(all, context), context.signal),
+    const kinds = {
+      async unary(incoming: IncomingCall<In>) {
+        const request = await onlyRequest(incoming, path);
+        const answer = await through<Out>(incoming, request, (context) => handler(request, context));
+        incoming.finish(frame(answer));
+      },
+      async server_streaming(incoming: IncomingCall<In>) {
+        const request = await onlyRequest(incoming, path);
+        await through(incoming, request, (context) =>
+          sendAll(incoming, handler(request, context), context.signal),
         );
-      };
-      run().then(
-        () => call.end(),
-        (thrown) => call.emit("error", toStatus(thrown)),
-      );
+        incoming.finish();
+      },
+      async client_streaming(incoming: IncomingCall<In>) {
+        const { first, all } = await peeked(incoming, path);
+        const answer = await through<Out>(incoming, first, (context) => handler(all, context));
+        incoming.finish(frame(answer));
+      },
+      async bidi_streaming(incoming: IncomingCall<In>) {
+        const { first, all } = await peeked(incoming, path);
+        await through(incoming, first, (context) => sendAll(incoming, handler(all, context), context.signal));
+        incoming.finish();
+      },
     };
-
-    const { serialize } = codec(method.output);
-    const { deserialize } = codec(method.input);
-    const register = {
-      unary,
-      server_streaming: serverStreaming,
-      client_streaming: clientStreaming,
-      bidi_streaming: bidiStreaming,
-    };
-    server.register(
-      path,
-      register[method.methodKind],
-      serialize,
-      deserialize,
-      GRPC_JS_KIND[method.methodKind],
-    );
-  }
-}
-
-const GRPC_JS_KIND = {
-  unary: "unary",
-  server_streaming: "serverStream",
-  client_streaming: "clientStream",
-  bidi_streaming: "bidi",
-} as const;
-
-function signalOf(call: AnyCall): AbortSignal {
-  const controller = new AbortController();
-  if (call.cancelled) controller.abort();
-  call.once("cancelled", () => controller.abort());
-  return controller.signal;
-}
-
-type ResponseStream = ServerWritableStream<In, Out> | ServerDuplexStream<In, Out>;
-
-async function writeAll(
-  call: ResponseStream,
-  messages: AsyncIterable<Out>,
-  signal: AbortSignal,
-): Promise<void> {
-  for await (const message of messages) {
-    if (signal.aborted) return;
-    if (!call.write(message)) await drained(call, signal);
+    const answer = kinds[method.methodKind];
+    server.register(path, (stream, headers) => {
+      const incoming = new IncomingCall(stream, headers, MAX_MESSAGE_BYTES, decode);
+      answer(incoming).catch((thrown: unknown) => incoming.fail(CmdopError.from(thrown)));
+    });
   }
 }
 
@@ -176,18 +114,38 @@ async function unlessRevoked<T>(work: Promise<T>, revoked: AbortSignal | undefin
   }
 }
 
+/** The one request of a call that has no more, when it is whole. */
+async function onlyRequest({ requests }: IncomingCall<In>, path: string): Promise<In> {
+  const request = await requests.next();
+  if (request === undefined) throw nothingAsked(path);
+  if ((await requests.next()) !== undefined) {
+    throw new CmdopError("InvalidArgument", `${path} takes one request, and was sent several.`);
+  }
+  return request;
+}
+
 /** The request stream with its first message read ahead, for the gate to see. */
 async function peeked(
-  call: ServerReadableStream<In, Out> | ServerDuplexStream<In, Out>,
+  { requests }: IncomingCall<In>,
   path: string,
 ): Promise<{ first: In; all: AsyncIterable<In> }> {
-  // Destroying a duplex would also take its status away from the caller.
-  const iterator: AsyncIterator<In> = call.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]();
-  const head = await iterator.next();
-  if (head.done) throw new CmdopError("InvalidArgument", `${path} ended before its first message.`);
+  const first = await requests.next();
+  if (first === undefined) throw nothingAsked(path);
   const all = async function* (): AsyncGenerator<In> {
-    yield head.value;
-    for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
+    yield first;
+    for (let next = await requests.next(); next !== undefined; next = await requests.next()) yield next;
   };
-  return { first: head.value, all: all() };
+  return { first, all: all() };
+}
+
+function nothingAsked(path: string): CmdopError {
+  return new CmdopError("InvalidArgument", `${path} ended before its first message.`);
+}
+
+function readable<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw new CmdopError("InvalidArgument", `A request of ${path} can't be read.`, { cause });
+  }
 }

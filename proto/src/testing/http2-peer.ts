@@ -1,7 +1,7 @@
 import { createSecureServer } from "node:http2";
 import { Readable } from "node:stream";
 import { testAuthority, testLeaf } from "./certificates.ts";
-import { portOf } from "./grpc-loopback.ts";
+import { portOf } from "./loopback.ts";
 
 /** Run as a process of its own: an HTTP/2 server over TLS that streams without end, for a test to kill. Prints its port. */
 const server = createSecureServer(testLeaf(testAuthority()));

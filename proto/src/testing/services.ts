@@ -1,13 +1,14 @@
 import { once } from "node:events";
-import { Server } from "@grpc/grpc-js";
+
 import { CmdopError } from "../errors/cmdop-error.ts";
 import { Files } from "../gen/cmdop/v1/files_pb.ts";
 import { Channel } from "../gen/cmdop/v1/job_pb.ts";
 import { Jobs } from "../gen/cmdop/v1/jobs_pb.ts";
 import { createClient } from "../rpc/client.ts";
+import { RpcServer } from "../rpc/rpc-server.ts";
 import { serve } from "../rpc/server.ts";
 import type { Admit, Handlers } from "../rpc/types.ts";
-import { grpcLoopback } from "./grpc-loopback.ts";
+import { rpcLoopback } from "./loopback.ts";
 
 /** Who calls, in these tests. */
 export interface Caller {
@@ -30,7 +31,7 @@ export async function started(
   files: Partial<Handlers<typeof Files, Caller>> = {},
   admit: Admit<Caller> = admitAnyone,
 ) {
-  const server = new Server();
+  const server = new RpcServer();
   serve(server, Jobs, admit, {
     attach: unused,
     input: unused,
@@ -58,7 +59,7 @@ export async function started(
     symlink: unused,
     ...files,
   });
-  const loopback = await grpcLoopback(server);
+  const loopback = await rpcLoopback(server);
   return {
     jobs: createClient(Jobs, () => loopback.channel),
     files: createClient(Files, () => loopback.channel),

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect, createServer, type TLSSocket } from "node:tls";
 import { testAuthority, testLeaf } from "./certificates.ts";
-import { portOf } from "./grpc-loopback.ts";
+import { portOf } from "./loopback.ts";
 
 /** Both ends of one real TLS connection over loopback. */
 export interface TlsPair extends AsyncDisposable {

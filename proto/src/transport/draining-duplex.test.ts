@@ -3,7 +3,7 @@ import { connect, performServerHandshake, type ServerHttp2Stream } from "node:ht
 import { connect as connectTcp, createServer } from "node:net";
 import { Duplex, duplexPair } from "node:stream";
 import { describe, expect, it } from "vitest";
-import { portOf } from "../testing/grpc-loopback.ts";
+import { portOf } from "../testing/loopback.ts";
 import { tlsPair } from "../testing/tls-pair.ts";
 import { DrainingDuplex, MAX_UNSENT_BYTES, WRITE_OVERHEAD_BYTES } from "./draining-duplex.ts";
 

@@ -3,7 +3,7 @@ import { connect, createServer as createTcpServer, type Server, type Socket } fr
 import { createServer, type TlsOptions } from "node:tls";
 import { afterEach, describe, expect, it } from "vitest";
 import { testAuthority, testLeaf } from "../testing/certificates.ts";
-import { portOf } from "../testing/grpc-loopback.ts";
+import { portOf } from "../testing/loopback.ts";
 import { CALLER_ALPN, connectToRelay } from "./relay-tls.ts";
 
 const HOUR_MS = 60 * 60 * 1000;

@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { afterEach, describe, expect, it } from "vitest";
-import { portOf } from "../testing/grpc-loopback.ts";
+import { portOf } from "../testing/loopback.ts";
 import { tlsPair } from "../testing/tls-pair.ts";
 import { watchdog } from "./watchdog.ts";
 

@@ -10,10 +10,10 @@ import {
   Machines,
   OWNER_SCOPES,
   Roster,
+  type RpcServer,
   serve,
   statementSigner,
 } from "@cmdop/proto";
-import type { Server } from "@grpc/grpc-js";
 import type { VerifiedGrant } from "../data/directory.ts";
 import { visibleMachines } from "../data/route.ts";
 import type { Trust } from "./trust.ts";
@@ -44,7 +44,7 @@ export interface ServicesOptions {
 }
 
 /** The relay's own services. They are reached only through the front door, which has checked token, grant, scopes and owner. */
-export function addServices(server: Server, options: ServicesOptions): void {
+export function addServices(server: RpcServer, options: ServicesOptions): void {
   const { trust, isOnline, onRoster, onBlocked, onRecord, onRemoved, audit } = options;
   const admit: Admit<RelayCaller> = async ({ header }) => {
     const keyId = header(HEADERS.caller);

@@ -20,16 +20,17 @@ import {
   type Handlers,
   Jobs,
   type KeyPair,
+  LANE_WINDOWS,
   Lane,
   type LaneName,
   LINK_EXPORTER,
   Link,
   OutcomeKind,
   type RelayTarget,
+  RpcServer,
   serve,
   signHello,
 } from "@cmdop/proto";
-import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { answerError } from "../data/answer.ts";
 
 /** How a fake agent dials and what it says. */
@@ -131,14 +132,7 @@ function serveGrpc(
   link: Handlers<typeof Link, undefined>,
   calls: FakeAgent["calls"],
 ): { session: ServerHttp2Session; close: () => void } {
-  const server = new Server({ "grpc.max_receive_message_length": -1, "grpc.enable_channelz": 0 });
-  const common: unknown = Reflect.get(server, "commonServerOptions");
-  if (typeof common !== "object" || common === null) throw new TypeError("no commonServerOptions");
-  Object.assign(common, {
-    streamResetBurst: 1e6,
-    streamResetRate: 1e6,
-    settings: { maxHeaderListSize: 33 * 1024 },
-  });
+  const server = new RpcServer();
   const admit: Admit<undefined> = async ({ path, header }) => {
     calls.push({ path, header });
     return { caller: undefined };
@@ -147,17 +141,8 @@ function serveGrpc(
   serve(server, Exec, admit, exec);
   serve(server, Jobs, admit, jobs);
   serve(server, Files, admit, files);
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  const servers: unknown = Reflect.get(server, "http2Servers");
-  if (!(servers instanceof Map)) throw new TypeError("no http2Servers");
-  const sessions: ServerHttp2Session[] = [];
-  for (const http2Server of servers.keys()) {
-    http2Server.on("session", (session: ServerHttp2Session) => sessions.push(session));
-  }
-  injector.injectConnection(new DrainingDuplex(tls));
-  const [session] = sessions;
-  if (session === undefined) throw new TypeError("no session");
-  return { session, close: () => server.forceShutdown() };
+  const session = server.accept(new DrainingDuplex(tls), LANE_WINDOWS.interactive);
+  return { session, close: () => server.close() };
 }
 
 function serveRaw(

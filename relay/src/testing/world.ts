@@ -1,7 +1,6 @@
 import { EventEmitter, once } from "node:events";
-import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
+import { type ClientHttp2Session, connect as connectHttp2, type OutgoingHttpHeaders } from "node:http2";
 import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,6 +24,7 @@ import {
   type RelayTarget,
   Roster,
   type RosterClaims,
+  type RpcChannel,
   type Service,
   type ServiceClient,
   signCallToken,
@@ -32,7 +32,6 @@ import {
   signJoinToken,
   signRoster,
 } from "@cmdop/proto";
-import { ChannelCredentials, Client } from "@grpc/grpc-js";
 import { z } from "zod";
 import { Relay, type RelayOptions } from "../index.ts";
 import { type Log, SILENT_LOG } from "../log.ts";
@@ -176,23 +175,13 @@ export class World implements AsyncDisposable {
     return this.#asOwner;
   }
 
-  /** A caller on a connection of its own. `windowBytes`: its flow-control windows, where not grpc-js's. */
+  /** A caller on a connection of its own. `windowBytes`: its streams' flow-control windows, where not HTTP/2's own. */
   caller(key: KeyPair, windowBytes?: number): Caller {
-    const client = new Client(
-      this.relay.address,
-      ChannelCredentials.createSsl(readFileSync(join(this.stateDir, "ca.pem"))),
-      {
-        ...(windowBytes === undefined ? {} : { "grpc-node.flow_control_window": windowBytes }),
-        "grpc.ssl_target_name_override": "localhost",
-        "grpc.enable_http_proxy": 0,
-        "grpc.use_local_subchannel_pool": 1,
-        "grpc.enable_channelz": 0,
-        "grpc.max_receive_message_length": -1,
-      },
+    const channel = new LazyChannel(() =>
+      this.rawCaller(windowBytes === undefined ? {} : { initialWindowSize: windowBytes }),
     );
-    this.defer(() => client.close());
     const service = <S extends Service>(description: S): ServiceClient<S> =>
-      createClient(description, () => client);
+      createClient(description, () => channel);
     return {
       key,
       exec: service(Exec),
@@ -206,7 +195,7 @@ export class World implements AsyncDisposable {
         [HEADERS.authorization]: `Bearer ${await signCallToken({ relayId: this.relay.id, machine: machine ?? null }, key, nowS())}`,
         ...(machine === undefined ? {} : { [HEADERS.machine]: machine }),
       }),
-      close: () => client.close(),
+      close: () => channel.close(),
     };
   }
 
@@ -237,6 +226,30 @@ export class World implements AsyncDisposable {
     for (const close of this.#closing.reverse()) close();
     await this.relay.shutdown();
     await rm(this.stateDir, { recursive: true });
+  }
+}
+
+/** A channel that connects with its first call, and again where that connection has ended. */
+class LazyChannel implements RpcChannel {
+  readonly #connect: () => Promise<ClientHttp2Session>;
+  #session: Promise<ClientHttp2Session> | undefined;
+
+  constructor(connect: () => Promise<ClientHttp2Session>) {
+    this.#connect = connect;
+  }
+
+  async open(headers: OutgoingHttpHeaders) {
+    this.#session ??= this.#connect();
+    let session = await this.#session;
+    if (session.closed || session.destroyed) {
+      this.#session = this.#connect();
+      session = await this.#session;
+    }
+    return session.request(headers, { endStream: false });
+  }
+
+  close(): void {
+    this.#session?.then((session) => session.destroy());
   }
 }
 

@@ -1,13 +1,11 @@
-import { existsSync } from "node:fs";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
 import { type ApiKey, CmdopError, HEADERS, type LaneName } from "@cmdop/proto";
-import { ChannelCredentials, type Client, connectivityState } from "@grpc/grpc-js";
 import { CallTokens } from "./call-tokens.ts";
-import { openChannels } from "./channels.ts";
+import { type Channel, clientClosed } from "./channel.ts";
+import { Lanes } from "./lanes.ts";
 import { acquireRelay } from "./pool.ts";
 import type { ReconnectPauses } from "./reconnect.ts";
-
-/** How long a call waits for a connection before it fails, in milliseconds; nothing has been sent by then. */
-export const CONNECT_WAIT_MS = 2_000;
 
 /** The way to a relay or to the local agent. */
 export interface Transport {
@@ -19,7 +17,7 @@ export interface Transport {
   /** Aborts when the client is closed: what is still under way ends. */
   readonly closed: AbortSignal;
   /** The channel of a lane; `ready` should come first. */
-  channel(lane: LaneName): Client;
+  channel(lane: LaneName): Channel;
   /** Resolves when the lane is connected; throws RelayUnreachable, RelayUntrusted or MachineOffline within CONNECT_WAIT_MS. */
   ready(lane: LaneName): Promise<void>;
   /** The headers of a call to a machine, or with null to the relay itself. */
@@ -38,15 +36,10 @@ export function relayTransport(apiKey: ApiKey, reconnect: ReconnectPauses): Tran
     address: relay.address,
     reconnect,
     closed: closing.signal,
-    channel: (lane) => pooled.channels.of(lane),
+    channel: (lane) => pooled.lanes.of(lane),
     async ready(lane) {
       if (closing.signal.aborted) throw clientClosed();
-      await connected(
-        pooled.channels.of(lane),
-        (why) =>
-          pooled.credentials.recentError(reconnect.maxPauseMs + CONNECT_WAIT_MS) ??
-          new CmdopError("RelayUnreachable", `The relay at ${relay.address} can't be reached: ${why}.`),
-      );
+      await pooled.lanes.of(lane).ready();
     },
     async headers(machine) {
       const authorization = `Bearer ${await tokens.for(machine)}`;
@@ -62,44 +55,33 @@ export function relayTransport(apiKey: ApiKey, reconnect: ReconnectPauses): Tran
 
 /** The way to the agent on this machine, through its unix socket. */
 export function localTransport(socketPath: string, reconnect: ReconnectPauses): Transport {
-  const channels = openChannels(`unix:${socketPath}`, ChannelCredentials.createInsecure(), reconnect);
-  const offline = (why: string): CmdopError =>
-    new CmdopError("MachineOffline", `No agent answers on ${socketPath}: ${why}.`, {
-      next: "Start one on this machine (cmdop up, or cmdop agent), or set CMDOP_HOME to the home that it uses.",
-    });
+  const lanes = new Lanes((signal) => dialLocal(socketPath, signal), reconnect);
   const closing = new AbortController();
   return {
     kind: "local",
     address: socketPath,
     reconnect,
     closed: closing.signal,
-    channel: (lane) => channels.of(lane),
-    async ready(lane) {
-      if (closing.signal.aborted) throw clientClosed();
-      if (!existsSync(socketPath)) throw offline("there is no such socket");
-      await connected(channels.of(lane), offline);
-    },
+    channel: (lane) => lanes.of(lane),
+    ready: (lane) => lanes.of(lane).ready(),
     headers: async () => ({}),
     close() {
       closing.abort();
-      channels.close();
+      lanes.close();
     },
   };
 }
 
-async function connected(channel: Client, failure: (why: string) => CmdopError): Promise<void> {
-  if (channel.getChannel().getConnectivityState(true) === connectivityState.READY) return;
-  await new Promise<void>((resolve, reject) => {
-    channel.waitForReady(Date.now() + CONNECT_WAIT_MS, (error) => {
-      if (error === undefined) resolve();
-      else reject(failure(`no connection within ${CONNECT_WAIT_MS} ms`));
+async function dialLocal(socketPath: string, signal: AbortSignal): Promise<Socket> {
+  const socket = connect({ path: socketPath, signal });
+  try {
+    await once(socket, "connect");
+    return socket;
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : cause;
+    throw new CmdopError("MachineOffline", `No agent answers on ${socketPath}: ${code}.`, {
+      cause,
+      next: "Start one on this machine (cmdop up, or cmdop agent), or set CMDOP_HOME to the home that it uses.",
     });
-  });
-}
-
-/** What every call of a closed client meets. */
-export function clientClosed(): CmdopError {
-  return new CmdopError("InvalidArgument", "This client has been closed.", {
-    next: "Make a new CMDOPClient.",
-  });
+  }
 }

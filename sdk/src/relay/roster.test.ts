@@ -9,12 +9,13 @@ import {
   Keys,
   type RosterClaims,
   Roster as RosterService,
+  RpcServer,
   readRoster,
   serve,
   signGrant,
   signRoster,
 } from "@cmdop/proto";
-import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { listenOn } from "@cmdop/proto/testing";
 import { afterEach, describe, expect, it } from "vitest";
 import { MachineCaller } from "../connection/caller.ts";
 import { localTransport } from "../connection/transport.ts";
@@ -39,7 +40,7 @@ afterEach(async () => {
 async function scriptedRelay(shown: ShownByRelay, key: KeyPair = owner): Promise<Roster> {
   const directory = await mkdtemp(path.join(os.tmpdir(), "cmdop-sdk-"));
   const socketPath = path.join(directory, "socket");
-  const server = new Server();
+  const server = new RpcServer();
   const unused = async () => {
     throw new CmdopError("Unimplemented", "not in this test");
   };
@@ -57,15 +58,11 @@ async function scriptedRelay(shown: ShownByRelay, key: KeyPair = owner): Promise
     block: unused,
     list: async () => ({ keys: shown.keys ?? [], next: "" }),
   });
-  await new Promise<void>((resolve, reject) => {
-    server.bindAsync(`unix:${socketPath}`, ServerCredentials.createInsecure(), (error) =>
-      error === null ? resolve() : reject(error),
-    );
-  });
+  const listener = await listenOn(server, socketPath);
   const transport = localTransport(socketPath, { firstPauseMs: 1, maxPauseMs: 2 });
   cleanUp.push(async () => {
     transport.close();
-    server.forceShutdown();
+    await listener[Symbol.asyncDispose]();
     await rm(directory, { recursive: true });
   });
   const relay = { id: key.id, address: "relay.example:1" };

@@ -8,7 +8,7 @@ import {
   onAbort,
 } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
-import { clientClosed } from "../connection/transport.ts";
+import { clientClosed } from "../connection/channel.ts";
 import type { OnWaiting } from "../connection/waiting.ts";
 import { isPassing, Pauses } from "./pause.ts";
 import type { StartRequest } from "./start-request.ts";

@@ -1,6 +1,6 @@
 import { CmdopError, Jobs, onAbort } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
-import { clientClosed } from "../connection/transport.ts";
+import { clientClosed } from "../connection/channel.ts";
 import { RECONNECT_WINDOW_MS } from "./follow.ts";
 import { type InputPiece, InputQueue } from "./input-queue.ts";
 import { isPassing, Pauses } from "./pause.ts";

@@ -9,10 +9,11 @@ import {
   type Handlers,
   Jobs,
   OutcomeKind,
+  RpcServer,
   Sessions,
   serve,
 } from "@cmdop/proto";
-import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { listenOn } from "@cmdop/proto/testing";
 import { MachineCaller } from "../connection/caller.ts";
 import { localTransport, type Transport } from "../connection/transport.ts";
 
@@ -38,7 +39,7 @@ export async function scriptedMachine(
 ): Promise<ScriptedMachine> {
   const directory = await mkdtemp(path.join(os.tmpdir(), "cmdop-sdk-"));
   const socketPath = path.join(directory, "socket");
-  const server = new Server();
+  const server = new RpcServer();
   const admit = async () => ({ caller: null });
   const rest = { attach: unused, input: unused, cancel: unused, signal: unused, list: unused };
   serve(server, Exec, admit, { start: unused, ...script });
@@ -56,18 +57,14 @@ export async function scriptedMachine(
     ...{ copy: unused, move: unused, delete: unused, partial: unused, symlink: unused },
     ...files,
   });
-  await new Promise<void>((resolve, reject) => {
-    server.bindAsync(`unix:${socketPath}`, ServerCredentials.createInsecure(), (error) =>
-      error === null ? resolve() : reject(error),
-    );
-  });
+  const listener = await listenOn(server, socketPath);
   const transport = localTransport(socketPath, { firstPauseMs: 1, maxPauseMs: 2 });
   return {
     transport,
     caller: new MachineCaller(transport, async () => null),
     async [Symbol.asyncDispose]() {
       transport.close();
-      server.forceShutdown();
+      await listener[Symbol.asyncDispose]();
       await rm(directory, { recursive: true });
     },
   };

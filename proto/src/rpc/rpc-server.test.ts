@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import http2 from "node:http2";
 import net from "node:net";
-import { LANE_WINDOWS, type LaneName } from "@cmdop/proto";
 import { afterEach, describe, expect, it } from "vitest";
-import { type ConnectionServer, createConnectionServer } from "./connection-server.ts";
+import { LANE_WINDOWS, type LaneName } from "../transport/lanes.ts";
+import { RpcServer } from "./rpc-server.ts";
 
 /** More cancels than Node's own limit of 1,000 lets through. */
 const CANCELS = 3_000;
@@ -16,10 +16,10 @@ afterEach(() => {
 /** A real TCP connection with our server on one end and a plain HTTP/2 client on the other. */
 async function connect(lane: LaneName): Promise<{
   client: http2.ClientHttp2Session;
-  server: ConnectionServer;
+  server: RpcServer;
   session: http2.ServerHttp2Session;
 }> {
-  const server = createConnectionServer(lane);
+  const server = new RpcServer();
   const listener = net.createServer().listen(0, "127.0.0.1");
   await once(listener, "listening");
   const address = listener.address();
@@ -27,7 +27,7 @@ async function connect(lane: LaneName): Promise<{
   const accepted = once(listener, "connection");
   const client = http2.connect(`http://127.0.0.1:${address.port}`);
   const [socket] = await accepted;
-  const session = server.inject(socket);
+  const session = server.accept(socket, LANE_WINDOWS[lane]);
   await once(client, "remoteSettings");
   cleanups.push(() => {
     client.destroy();
@@ -38,7 +38,7 @@ async function connect(lane: LaneName): Promise<{
   return { client, server, session };
 }
 
-describe("the private parts of grpc-js that we lean on", () => {
+describe("a server on a connection that exists already", () => {
   it.each(["interactive", "bulk"] as const)("promise 9: the %s lane has its named windows", async (lane) => {
     const { client, session } = await connect(lane);
     expect(client.remoteSettings.initialWindowSize).toBe(LANE_WINDOWS[lane].stream);
@@ -48,7 +48,7 @@ describe("the private parts of grpc-js that we lean on", () => {
   it(`survives ${CANCELS} cancelled streams on one connection`, async () => {
     const { client, server } = await connect("interactive");
     // A method that never answers: its stream is what must live through the cancels.
-    server.server.register("/x/Hang", () => undefined, Buffer.from, Buffer.from, "unary");
+    server.register("/x/Hang", (stream) => stream.on("error", () => undefined));
     const open = (): http2.ClientHttp2Stream =>
       client.request({
         ":method": "POST",

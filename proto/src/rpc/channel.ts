@@ -1,0 +1,12 @@
+import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from "node:http2";
+
+/** Where calls go: a connection, or whatever makes one when there is a call. */
+export interface RpcChannel {
+  /** Opens the stream of a call. Rejects with a CmdopError where there is no connection, or the signal aborts before there is one; nothing has been sent then. */
+  open(headers: OutgoingHttpHeaders, signal: AbortSignal): Promise<ClientHttp2Stream>;
+}
+
+/** A channel on an HTTP/2 session that exists already. */
+export function sessionChannel(session: ClientHttp2Session): RpcChannel {
+  return { open: async (headers) => session.request(headers, { endStream: false }) };
+}

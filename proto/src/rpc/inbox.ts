@@ -1,0 +1,83 @@
+import type { Http2Stream } from "node:http2";
+import { CmdopError } from "../errors/cmdop-error.ts";
+import { MessageSplitter } from "./frame.ts";
+
+/** Bytes and messages that wait for their reader before the stream is paused; HTTP/2's window then stops the sender. */
+const MAX_WAITING_BYTES = 64 * 1024;
+const MAX_WAITING_MESSAGES = 128;
+
+/** The messages of one direction of a call, read at their reader's pace: one reader, which waits for one message at a time. */
+export class Inbox<T> {
+  readonly #stream: Http2Stream;
+  readonly #waiting: { readonly message: T; readonly bytes: number }[] = [];
+  #waitingBytes = 0;
+  #wake: (() => void) | undefined;
+  #state: "open" | "ended" | "broken" = "open";
+  #failure: CmdopError | undefined;
+
+  /** Messages of `maxBytes` at most; `decode` may throw a CmdopError. */
+  constructor(stream: Http2Stream, maxBytes: number, decode: (body: Buffer) => T) {
+    this.#stream = stream;
+    const splitter = new MessageSplitter(maxBytes, (body) => {
+      this.#waiting.push({ message: decode(body), bytes: body.length });
+      this.#waitingBytes += body.length;
+    });
+    stream.on("data", (chunk: Buffer) => {
+      if (this.#failure !== undefined) return;
+      try {
+        splitter.push(chunk);
+      } catch (thrown) {
+        this.#failure = CmdopError.from(thrown);
+      }
+      if (this.#isFull) stream.pause();
+      this.#stir();
+    });
+    // A reset looks like an end, but leaves its code.
+    stream.once("end", () =>
+      this.#over(stream.rstCode === 0 && !splitter.isAmidMessage ? "ended" : "broken"),
+    );
+    stream.once("close", () => this.#over("broken"));
+  }
+
+  /** How it ended: `broken` by a reset, a lost connection, or amid a message. */
+  get state(): "open" | "ended" | "broken" {
+    return this.#state;
+  }
+
+  /** The next message; undefined when there are no more, for whatever reason. Throws for what is no message. */
+  async next(): Promise<T | undefined> {
+    for (;;) {
+      const first = this.#waiting.shift();
+      if (first !== undefined) {
+        this.#waitingBytes -= first.bytes;
+        if (!this.#isFull && this.#stream.isPaused()) this.#stream.resume();
+        return first.message;
+      }
+      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#state !== "open") return undefined;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  /** No more is read: who waits for a message hears that there is none. */
+  stop(): void {
+    this.#over("broken");
+  }
+
+  get #isFull(): boolean {
+    return this.#waitingBytes >= MAX_WAITING_BYTES || this.#waiting.length >= MAX_WAITING_MESSAGES;
+  }
+
+  #over(how: "ended" | "broken"): void {
+    if (this.#state === "open") this.#state = how;
+    this.#stir();
+  }
+
+  #stir(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+}

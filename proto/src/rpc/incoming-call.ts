@@ -1,0 +1,92 @@
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import type { CmdopError } from "../errors/cmdop-error.ts";
+import { errorTrailers, OK_TRAILERS } from "../errors/wire.ts";
+import { headerIn, responseHeaders } from "./headers.ts";
+import { Inbox } from "./inbox.ts";
+import { sendFrame } from "./outbox.ts";
+
+/** One gRPC call, seen from who answers it. */
+export class IncomingCall<In> {
+  readonly stream: ServerHttp2Stream;
+  readonly requests: Inbox<In>;
+  /** Aborts when the stream is over, for whatever reason. */
+  readonly signal: AbortSignal;
+  readonly #headers: IncomingHttpHeaders;
+  #trailers: Readonly<Record<string, string>> = OK_TRAILERS;
+
+  constructor(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    maxMessageBytes: number,
+    decode: (body: Buffer) => In,
+  ) {
+    this.stream = stream;
+    this.#headers = headers;
+    const over = new AbortController();
+    this.signal = over.signal;
+    // Every error of a stream is followed by its close, which says all that matters.
+    stream.on("error", () => undefined);
+    stream.once("close", () => over.abort());
+    this.requests = new Inbox(stream, maxMessageBytes, decode);
+  }
+
+  header(name: string): string | undefined {
+    return headerIn(this.#headers, name);
+  }
+
+  /** Sends the answer's headers, where they have not been sent, with these among them. */
+  inform(headers: Readonly<Record<string, string>> = {}): void {
+    const { stream } = this;
+    if (stream.headersSent || stream.closed || stream.destroyed) return;
+    stream.respond(responseHeaders(headers), { waitForTrailers: true });
+    stream.once("wantTrailers", () => {
+      // The last words of a stream that was reset: there must be none.
+      if (stream.closed || stream.destroyed) return;
+      stream.sendTrailers(this.#trailers);
+      stopReceiving(stream);
+    });
+  }
+
+  /** Sends a message at its reader's pace. */
+  async send(pieces: Buffer[]): Promise<void> {
+    this.inform();
+    await sendFrame(this.stream, pieces, this.signal);
+  }
+
+  /** Ends the call well, with a last message where there is one. */
+  finish(pieces: Buffer[] = []): void {
+    this.inform();
+    const { stream } = this;
+    if (stream.destroyed || stream.writableEnded) return;
+    stream.cork();
+    for (const piece of pieces) stream.write(piece);
+    stream.end();
+  }
+
+  /** Ends the call with an error, after what has been sent already. */
+  fail(error: CmdopError): void {
+    const { stream } = this;
+    if (stream.destroyed || stream.closed || stream.writableEnded) return;
+    if (stream.headersSent) {
+      this.#trailers = errorTrailers(error);
+      stream.end();
+    } else {
+      stream.respond(responseHeaders(errorTrailers(error)), { endStream: true });
+      stopReceiving(stream);
+    }
+  }
+}
+
+/**
+ * Tells a caller whose answer is complete to stop sending, and drops what it
+ * sent in vain. A moment later, since most callers have finished already and
+ * their own end is just on its way: then no reset is needed.
+ */
+export function stopReceiving(stream: ServerHttp2Stream): void {
+  setImmediate(() => {
+    if (stream.readableEnded || stream.closed || stream.destroyed) return;
+    stream.removeAllListeners("data");
+    stream.resume();
+    stream.close(constants.NGHTTP2_NO_ERROR);
+  });
+}

@@ -1,0 +1,197 @@
+import { type ClientHttp2Stream, constants, type OutgoingHttpHeaders } from "node:http2";
+import { onAbort } from "../abort.ts";
+import { CmdopError } from "../errors/cmdop-error.ts";
+import { STATUS } from "../errors/status.ts";
+import { errorOfTrailers, type ReceivedHeaders, statusIn } from "../errors/wire.ts";
+import { MAX_MESSAGE_BYTES } from "../limits.ts";
+import type { RpcChannel } from "./channel.ts";
+import { headerIn, requestHeaders } from "./headers.ts";
+import { Inbox } from "./inbox.ts";
+import { sendFrame } from "./outbox.ts";
+import type { CallOptions } from "./types.ts";
+
+/** Times that a call is opened: a connection that was just closing refuses it unread, and the next one takes it. */
+const MAX_OPENINGS = 3;
+
+/** What a call is: where it goes, and how its answers are read. */
+export interface OutgoingMethod<Out> {
+  readonly channel: RpcChannel;
+  readonly path: string;
+  readonly deserialize: (body: Buffer) => Out;
+}
+
+/** The stream that carries a call, and what it has brought. */
+interface Attempt<Out> {
+  readonly stream: ClientHttp2Stream;
+  readonly inbox: Inbox<Out>;
+  /** Resolves when the stream is closed, or given up: a dead connection may never say so. */
+  readonly closed: Promise<void>;
+  readonly giveUp: () => void;
+  trailers: ReceivedHeaders | undefined;
+}
+
+/** One gRPC call, seen from its caller. However it ends, `release` comes last. */
+export class OutgoingCall<Out> {
+  readonly #method: OutgoingMethod<Out>;
+  readonly #options: CallOptions;
+  readonly #over = new AbortController();
+  readonly #release: (() => void)[] = [];
+  #attempt: Attempt<Out> | undefined;
+  /** Why this side ended it: the first reason counts. */
+  #ended: CmdopError | undefined;
+
+  constructor(method: OutgoingMethod<Out>, options: CallOptions) {
+    this.#method = method;
+    this.#options = options;
+  }
+
+  /** Aborts when the call is over or given up. */
+  get over(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  /** Opens the stream; what can be repeated is sent with `request`, in one go. */
+  async open(request?: Buffer[]): Promise<void> {
+    const { signal, timeoutMs } = this.#options;
+    const headers = requestHeaders(this.#method.path, this.#options.headers ?? {});
+    this.#release.push(onAbort(signal, () => this.cancel(canceled())));
+    if (timeoutMs !== undefined) {
+      const timer = setTimeout(() => this.cancel(tooLate(this.#method.path, timeoutMs)), timeoutMs);
+      this.#release.push(() => clearTimeout(timer));
+    }
+    for (let opening = 1; ; opening += 1) {
+      if (this.#ended !== undefined) throw this.#ended;
+      const stream = await this.#opened(headers);
+      this.#attempt = this.#attend(stream);
+      if (request === undefined) return;
+      for (const piece of request.slice(0, -1)) stream.write(piece);
+      stream.end(request.at(-1));
+      if (opening === MAX_OPENINGS || !(await this.#isRefusedUnread(this.#attempt))) return;
+    }
+  }
+
+  /** Sends a message of a request stream, at its receiver's pace. */
+  async send(pieces: Buffer[]): Promise<void> {
+    if (this.#attempt !== undefined) await sendFrame(this.#attempt.stream, pieces, this.#over.signal);
+  }
+
+  /** Says that the request stream is complete. */
+  finish(): void {
+    this.#attempt?.stream.end();
+  }
+
+  /** The next message of the answer; undefined when it ended well. Throws the CmdopError that it ended with. */
+  async next(): Promise<Out | undefined> {
+    const attempt = this.#attempt;
+    if (attempt === undefined) throw new TypeError("the call has not been opened");
+    let message: Out | undefined;
+    try {
+      message = await attempt.inbox.next();
+    } catch (thrown) {
+      this.cancel(CmdopError.from(thrown));
+    }
+    if (this.#ended !== undefined) throw this.#ended;
+    if (message !== undefined) return message;
+    if (attempt.trailers === undefined) await attempt.closed;
+    const failure = this.#ended ?? this.#failureOf(attempt);
+    if (failure !== undefined) throw failure;
+    return undefined;
+  }
+
+  /** Ends the call where it is not over yet; `next` throws this error. */
+  cancel(why: CmdopError = canceled()): void {
+    this.#ended ??= why;
+    this.#over.abort();
+    if (this.#attempt === undefined) return;
+    const { stream, giveUp } = this.#attempt;
+    if (!stream.closed) stream.close(constants.NGHTTP2_CANCEL);
+    giveUp();
+  }
+
+  /** The caller has what it wants, or does not want it any more. */
+  release(): void {
+    for (const release of this.#release.splice(0)) release();
+    const attempt = this.#attempt;
+    if (attempt?.inbox.state === "ended" && attempt.stream.writableEnded) this.#over.abort();
+    else this.cancel();
+  }
+
+  async #opened(headers: OutgoingHttpHeaders): Promise<ClientHttp2Stream> {
+    try {
+      return await this.#method.channel.open(headers, this.#over.signal);
+    } catch (thrown) {
+      throw this.#ended ?? thrown;
+    }
+  }
+
+  #attend(stream: ClientHttp2Stream): Attempt<Out> {
+    const inbox = new Inbox(stream, MAX_MESSAGE_BYTES, (body) => this.#read(body));
+    const { promise: closed, resolve } = Promise.withResolvers<void>();
+    const giveUp = (): void => {
+      inbox.stop();
+      resolve();
+    };
+    const attempt: Attempt<Out> = { stream, inbox, closed, giveUp, trailers: undefined };
+    // Every error of a stream is followed by its close, and rstCode says all that matters.
+    stream.on("error", () => undefined);
+    stream.once("close", () => resolve());
+    stream.once("response", (headers) => {
+      const httpStatus = headers[":status"];
+      // Only an answer without messages has its status here.
+      if (statusIn(headers) !== undefined) attempt.trailers = headers;
+      else if (httpStatus !== 200) this.cancel(notGrpc(this.#method.path, httpStatus));
+      else this.#options.onHeaders?.((name) => headerIn(headers, name));
+    });
+    stream.once("trailers", (trailers) => {
+      attempt.trailers = trailers;
+    });
+    return attempt;
+  }
+
+  /** Waits for the answer's beginning; true when the connection was closing and did not take the call. */
+  async #isRefusedUnread({ stream, closed }: Attempt<Out>): Promise<boolean> {
+    const answered = new Promise<void>((resolve) => stream.once("response", () => resolve()));
+    await Promise.race([answered, closed]);
+    return stream.rstCode === constants.NGHTTP2_REFUSED_STREAM && this.#ended === undefined;
+  }
+
+  #failureOf({ stream, inbox, trailers }: Attempt<Out>): CmdopError | undefined {
+    if (trailers === undefined) return broken(this.#method.path, stream.rstCode);
+    if (statusIn(trailers) !== STATUS.OK) {
+      return errorOfTrailers(trailers, this.#options.signal?.aborted ?? false);
+    }
+    // Its last words came, but not all that was to come before them.
+    return inbox.state === "ended" ? undefined : broken(this.#method.path, stream.rstCode);
+  }
+
+  #read(body: Buffer): Out {
+    try {
+      return this.#method.deserialize(body);
+    } catch (cause) {
+      throw new CmdopError("Internal", `An answer to ${this.#method.path} can't be read.`, { cause });
+    }
+  }
+}
+
+function canceled(): CmdopError {
+  return new CmdopError("Canceled", "The call was canceled.");
+}
+
+function tooLate(path: string, timeoutMs: number): CmdopError {
+  return new CmdopError("DeadlineExceeded", `${path} was not answered within ${timeoutMs} ms.`);
+}
+
+function notGrpc(path: string, status: unknown): CmdopError {
+  return new CmdopError("LinkLost", `${path} was answered with HTTP status ${status}, which is not gRPC.`, {
+    next: "Check the address: something else answers there, a proxy perhaps.",
+  });
+}
+
+/** A stream that ended without a status. */
+function broken(path: string, rstCode: number | undefined): CmdopError {
+  if (rstCode === constants.NGHTTP2_ENHANCE_YOUR_CALM) {
+    return new CmdopError("LimitExceeded", `${path} was broken off: it held more than it may.`);
+  }
+  const how = rstCode === undefined || rstCode === 0 ? "" : ` (HTTP/2 error ${rstCode})`;
+  return new CmdopError("LinkLost", `The connection broke before ${path} was answered${how}.`);
+}

@@ -1,0 +1,147 @@
+import type { ClientHttp2Stream, OutgoingHttpHeaders } from "node:http2";
+import type { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { TLSSocket } from "node:tls";
+import { CmdopError, type LaneName, onAbort, type RpcChannel } from "@cmdop/proto";
+import { Connection } from "./connection.ts";
+import type { ReconnectPauses } from "./reconnect.ts";
+
+/** How long a call waits for a connection before it fails, in milliseconds; nothing has been sent by then. */
+export const CONNECT_WAIT_MS = 2_000;
+
+/** Dials the other end. Rejects with the CmdopError that says why it can't be reached. */
+export type Dial = (signal: AbortSignal) => Promise<Socket | TLSSocket>;
+
+/** Where a channel is. */
+type ChannelState =
+  | { readonly kind: "idle" }
+  | { readonly kind: "dialling"; readonly attempt: Promise<void> }
+  | { readonly kind: "connected"; readonly connection: Connection }
+  | { readonly kind: "pausing"; readonly untilMs: number; readonly error: CmdopError }
+  | { readonly kind: "closed" };
+
+/** One lane to a relay or agent: a connection when there is a call for it, and another when that one ends. */
+export class Channel implements RpcChannel {
+  readonly #dial: Dial;
+  readonly #lane: LaneName;
+  readonly #pauses: ReconnectPauses;
+  readonly #closing = new AbortController();
+  /** All that are not closed yet: one that takes no more calls still carries its last ones. */
+  readonly #connections = new Set<Connection>();
+  #state: ChannelState = { kind: "idle" };
+  #failures = 0;
+
+  constructor(dial: Dial, lane: LaneName, pauses: ReconnectPauses) {
+    this.#dial = dial;
+    this.#lane = lane;
+    this.#pauses = pauses;
+  }
+
+  /** Resolves when there is a connection. Throws what the last attempt failed with, within CONNECT_WAIT_MS. */
+  async ready(signal?: AbortSignal): Promise<void> {
+    await this.#connected(signal);
+  }
+
+  async open(headers: OutgoingHttpHeaders, signal: AbortSignal): Promise<ClientHttp2Stream> {
+    const connection = await this.#connected(signal);
+    return connection.open(headers);
+  }
+
+  /** Ends all connections; calls that are still open have a moment to say that they are canceled. */
+  close(): void {
+    this.#state = { kind: "closed" };
+    this.#closing.abort();
+    for (const connection of this.#connections) connection.close();
+  }
+
+  async #connected(signal?: AbortSignal): Promise<Connection> {
+    const deadlineMs = performance.now() + CONNECT_WAIT_MS;
+    for (;;) {
+      const state = this.#state;
+      if (state.kind === "closed") throw clientClosed();
+      if (state.kind === "connected" && state.connection.isUsable) return state.connection;
+      const leftMs = deadlineMs - performance.now();
+      if (state.kind === "pausing") {
+        const pauseMs = state.untilMs - performance.now();
+        if (pauseMs >= leftMs) throw state.error;
+        if (pauseMs > 0) await within(pauseMs, never(), signal);
+        if (this.#state === state) this.#state = { kind: "idle" };
+        continue;
+      }
+      const attempt = state.kind === "dialling" ? state.attempt : this.#attempt();
+      if (!(await within(leftMs, attempt, signal))) throw tooSlow();
+    }
+  }
+
+  /** Dials once; never rejects: the state says what came of it. */
+  #attempt(): Promise<void> {
+    const attempt = this.#dialOnce();
+    if (this.#state.kind !== "closed") this.#state = { kind: "dialling", attempt };
+    return attempt;
+  }
+
+  async #dialOnce(): Promise<void> {
+    // So that the state is "dialling" before anything can come of it.
+    await Promise.resolve();
+    try {
+      const socket = await this.#dial(this.#closing.signal);
+      if (this.#state.kind === "closed") {
+        socket.destroy();
+        return;
+      }
+      this.#use(socket);
+    } catch (thrown) {
+      if (this.#state.kind === "closed") return;
+      const { firstPauseMs, maxPauseMs } = this.#pauses;
+      const longestMs = Math.min(firstPauseMs * 2 ** this.#failures, maxPauseMs);
+      this.#failures += 1;
+      // Between half and all of it, so that many callers do not come back as one.
+      const untilMs = performance.now() + longestMs * (0.5 + Math.random() / 2);
+      this.#state = { kind: "pausing", untilMs, error: CmdopError.from(thrown) };
+    }
+  }
+
+  #use(socket: Socket | TLSSocket): void {
+    const connection: Connection = new Connection(socket, this.#lane, {
+      onOver: () => {
+        if (this.#state.kind !== "connected" || this.#state.connection !== connection) return;
+        this.#state = { kind: "idle" };
+      },
+      onClosed: () => this.#connections.delete(connection),
+    });
+    this.#connections.add(connection);
+    this.#failures = 0;
+    this.#state = { kind: "connected", connection };
+  }
+}
+
+/** What every call of a closed client meets. */
+export function clientClosed(): CmdopError {
+  return new CmdopError("InvalidArgument", "This client has been closed.", {
+    next: "Make a new CMDOPClient.",
+  });
+}
+
+function tooSlow(): CmdopError {
+  return new CmdopError("RelayUnreachable", `There was no connection within ${CONNECT_WAIT_MS} ms.`);
+}
+
+/** Whether something came to its end in time. Throws Canceled where the signal aborts first. */
+async function within(ms: number, work: Promise<void>, signal: AbortSignal | undefined): Promise<boolean> {
+  const canceled = Promise.withResolvers<never>();
+  const stopListening = onAbort(signal, () =>
+    canceled.reject(new CmdopError("Canceled", "The call was canceled before it was connected.")),
+  );
+  const over = new AbortController();
+  const late = sleep(Math.max(ms, 0), false, { signal: over.signal }).catch(() => false);
+  try {
+    return await Promise.race([work.then(() => true), late, canceled.promise]);
+  } finally {
+    over.abort();
+    stopListening();
+  }
+}
+
+function never(): Promise<void> {
+  return new Promise(() => undefined);
+}
