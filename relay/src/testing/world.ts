@@ -178,8 +178,9 @@ export class World implements AsyncDisposable {
   /** A caller on a connection of its own. `windowBytes`: its streams' flow-control windows, where not HTTP/2's own. */
   caller(key: KeyPair, windowBytes?: number): Caller {
     const channel = new LazyChannel(() =>
-      this.rawCaller(windowBytes === undefined ? {} : { initialWindowSize: windowBytes }),
+      this.#connect(windowBytes === undefined ? {} : { initialWindowSize: windowBytes }),
     );
+    this.defer(() => channel.close());
     const service = <S extends Service>(description: S): ServiceClient<S> =>
       createClient(description, () => channel);
     return {
@@ -204,6 +205,13 @@ export class World implements AsyncDisposable {
     settings: object = {},
     socket?: Socket,
   ): Promise<ClientHttp2Session & { readonly tls: TLSSocket }> {
+    const session = await this.#connect(settings, socket);
+    this.defer(() => session.destroy());
+    this.defer(() => session.tls.destroy());
+    return session;
+  }
+
+  async #connect(settings: object, socket?: Socket) {
     const tls = await connectToRelay({ relay: this.target, alpn: CALLER_ALPN, socket });
     const session = connectHttp2("http://relay", {
       createConnection: () => tls,
@@ -212,8 +220,6 @@ export class World implements AsyncDisposable {
       settings,
     });
     session.on("error", () => undefined);
-    this.defer(() => session.destroy());
-    this.defer(() => tls.destroy());
     return Object.assign(session, { tls });
   }
 
@@ -248,8 +254,9 @@ class LazyChannel implements RpcChannel {
     return session.request(headers, { endStream: false });
   }
 
+  /** Calls that are open may end by themselves. */
   close(): void {
-    this.#session?.then((session) => session.destroy());
+    this.#session?.then((session) => session.close());
   }
 }
 
