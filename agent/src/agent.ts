@@ -6,6 +6,7 @@ import {
   agentStateDir,
   CmdopError,
   type KeyPair,
+  LANES,
   type LaneName,
   localSocketPath,
   type MachineIdentity,
@@ -192,7 +193,7 @@ export class Agent {
         log,
         onState: (state) => this.#onLinkState(lane, state),
       });
-    const links = { interactive: link("interactive"), bulk: link("bulk") };
+    const links = { interactive: link("interactive"), download: link("download"), upload: link("upload") };
     this.#running = { membership, policy, approvals, jobs, openCalls, audit, stopWatching, localDoor, links };
     links.interactive.start();
     // In the background: a job that comes first is started all the same.
@@ -209,7 +210,7 @@ export class Agent {
     running.approvals.close();
     // The audit has no lock of its own: another agent may begin when the store is closed.
     await running.jobs.shutdown(async () => {
-      await Promise.all([running.links.interactive.close(), running.links.bulk.close()]);
+      await Promise.all(LANES.map((lane) => running.links[lane].close()));
       await running.localDoor.close();
       running.stopWatching();
       await running.openCalls.drained(CALLS_END_MS);
@@ -258,16 +259,22 @@ export class Agent {
     }
   }
 
+  #suspectOthers(lane: LaneName): void {
+    for (const other of LANES) if (other !== lane) this.#running?.links[other].suspect();
+  }
+
   #onLinkState(lane: LaneName, state: LinkState): void {
     const { log } = this.#options;
     if (state.kind === "up") {
       log.info("link up", { lane });
-      // The first lane uses up the join token; the second follows once the relay knows this machine.
-      this.#running?.links.bulk.start();
+      // The first lane uses up the join token; the others follow once the relay knows this machine.
+      this.#running?.links.download.start();
+      this.#running?.links.upload.start();
       if (lane === "interactive") this.#linked.resolve(undefined);
     }
     if (state.kind === "waiting") {
       const { error, waitMs } = state;
+      if (error.code === "LinkLost") this.#suspectOthers(lane);
       log.warn("link down", {
         lane,
         code: error.code,

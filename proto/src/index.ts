@@ -218,8 +218,8 @@ export {
   WIRE_AGENT_TYPES,
   WIRE_RUN_APPROVES,
 } from "./run-events.ts";
-export { DrainingDuplex, MAX_UNSENT_BYTES } from "./transport/draining-duplex.ts";
-export { applyWindows, LANE_WINDOWS, type LaneName } from "./transport/lanes.ts";
+export { DrainingDuplex } from "./transport/draining-duplex.ts";
+export { applyWindows, LANE_WINDOWS, LANES, type LaneName, type Windows } from "./transport/lanes.ts";
 export {
   AGENT_ALPN,
   CALLER_ALPN,
@@ -228,5 +228,5 @@ export {
   RELAY_CONNECT_TIMEOUT_MS,
   type RelayConnectOptions,
 } from "./transport/relay-tls.ts";
-export { DEAD_AFTER_MS, PING_INTERVAL_MS, watchdog } from "./transport/watchdog.ts";
+export { DEAD_AFTER_MS, PING_INTERVAL_MS, type Watchdog, watchdog } from "./transport/watchdog.ts";
 export { visible } from "./visible.ts";

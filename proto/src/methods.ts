@@ -7,6 +7,7 @@ import {
   MAX_ROSTER_BYTES,
   MAX_STATEMENT_BYTES,
 } from "./limits.ts";
+import type { LaneName } from "./transport/lanes.ts";
 
 /** What a key may be allowed to do. `terminal` is the full authority of the user that jobs run as. */
 export const SCOPES = [
@@ -45,7 +46,7 @@ export interface MethodRule {
   /** Where the request (or the first message of a request stream) names paths, and what is done to them. */
   readonly paths?: readonly { readonly field: string; readonly access: PathScope }[];
   /** Which connection carries it. */
-  readonly lane: "interactive" | "bulk";
+  readonly lane: LaneName;
   /**
    * Bytes of the request's body on the wire, since whoever answers must hold it
    * whole; infinite for request streams, DEFAULT_MAX_REQUEST_BYTES where absent.
@@ -104,20 +105,20 @@ export const METHODS: Readonly<Record<string, MethodRule>> = {
   "/cmdop.v1.Agent/Approve": { scopes: ["agent"], lane: "interactive", retry: "never" },
 
   "/cmdop.v1.Files/List": read("interactive"),
-  "/cmdop.v1.Files/Walk": read("bulk"),
-  "/cmdop.v1.Files/Search": read("bulk"),
+  "/cmdop.v1.Files/Walk": read("download"),
+  "/cmdop.v1.Files/Search": read("download"),
   "/cmdop.v1.Files/Read": read("interactive"),
   "/cmdop.v1.Files/Info": read("interactive"),
-  "/cmdop.v1.Files/ReadStream": read("bulk"),
+  "/cmdop.v1.Files/ReadStream": read("download"),
   "/cmdop.v1.Files/Write": {
     ...write("path", "interactive", "atomic"),
     maxRequestBytes: MAX_MESSAGE_BYTES,
   },
   "/cmdop.v1.Files/WriteStream": {
-    ...write("header.path", "bulk", "atomic"),
+    ...write("header.path", "upload", "atomic"),
     maxRequestBytes: ENDLESS,
   },
-  "/cmdop.v1.Files/Partial": write("path", "bulk", "safe"),
+  "/cmdop.v1.Files/Partial": write("path", "upload", "safe"),
   "/cmdop.v1.Files/Symlink": write("path", "interactive", "never"),
   "/cmdop.v1.Files/Append": {
     ...write("path", "interactive", "never"),
@@ -191,7 +192,7 @@ export const METHODS: Readonly<Record<string, MethodRule>> = {
   },
   "/cmdop.relay.v1.Audit/Query": { scopes: ["audit:read"], lane: "interactive", retry: "safe" },
   "/cmdop.relay.v1.Audit/Chains": { scopes: ["audit:read"], lane: "interactive", retry: "safe" },
-  "/cmdop.relay.v1.Audit/Read": { scopes: ["audit:read"], lane: "bulk", retry: "safe" },
+  "/cmdop.relay.v1.Audit/Read": { scopes: ["audit:read"], lane: "download", retry: "safe" },
 };
 
 /** What the paths of the relay's own services begin with; everything else goes to a machine. */

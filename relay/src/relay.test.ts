@@ -96,7 +96,7 @@ it("says how it is on /healthz, and nothing elsewhere", async () => {
   await world.agent("web-1");
   expect(await world.health()).toMatchObject({
     status: "ok",
-    links: { interactive: 1, bulk: 0 },
+    links: { interactive: 1, download: 0, upload: 0 },
     machines: 1,
     calls: 0,
   });

@@ -1,6 +1,6 @@
 import { chmod, unlink } from "node:fs/promises";
 import net from "node:net";
-import { CmdopError, DrainingDuplex, LANE_WINDOWS, localSocketPath, RpcServer } from "@cmdop/proto";
+import { CmdopError, LANE_WINDOWS, localSocketPath, RpcServer } from "@cmdop/proto";
 
 /** The longest path of a unix socket, on Linux less its final NUL; macOS has 103. */
 const MAX_SOCKET_PATH_BYTES = process.platform === "linux" ? 107 : 103;
@@ -32,14 +32,14 @@ export async function openLocalDoor(
     });
   }
   await removeDeadSocket(socketPath);
-  // The kernel's buffers of a unix socket are small, so the draining duplex is what makes bulk windows safe.
   const server = new RpcServer();
   addServices(server);
   const sockets = new Set<net.Socket>();
   const listener = net.createServer((socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
-    server.accept(new DrainingDuplex(socket), LANE_WINDOWS.bulk);
+    // Which lane this is to be nobody says; callers keep content that comes apart from content that goes.
+    server.accept(socket, LANE_WINDOWS.upload.toMachine);
   });
   listener.maxConnections = MAX_LOCAL_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {

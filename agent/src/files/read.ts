@@ -8,6 +8,7 @@ import { MAX_READ_ATTEMPTS, UNSIZED_READ_BYTES } from "./limits.ts";
 import { PERMISSION_BITS } from "./mode.ts";
 import { expandPath, shown } from "./path.ts";
 import type { Pin } from "./pin.ts";
+import { readAhead } from "./read-ahead.ts";
 import { openTarget } from "./resolve.ts";
 
 /** Which bytes to read. */
@@ -82,7 +83,10 @@ const EMPTY = new Uint8Array();
 /** Enough that no two versions of a file have the same by chance. */
 const VERSION_BYTES = 16;
 
-/** A file of any size, or a range of it, piece by piece at the reader's pace. Ends early when the signal aborts. */
+/**
+ * A file of any size, or a range of it, piece by piece at the reader's pace. A
+ * piece is the reader's until it asks for the next. Ends early when the signal aborts.
+ */
 export async function* streamContent(
   boundary: Boundary,
   path: string,
@@ -106,7 +110,7 @@ export async function* streamContent(
         hash.update(piece);
       }
     }
-    for await (const data of readRange(file, stats, range, asked)) {
+    for await (const data of readAhead(readRange(file, stats, range, asked, alternating()))) {
       if (signal.aborted) return;
       hash?.update(data);
       yield { data };
@@ -158,13 +162,14 @@ export async function* readRange(
   { size }: BigIntStats,
   { offset, length }: Range,
   path: string,
+  room: (bytes: number) => Buffer = Buffer.allocUnsafe,
 ): AsyncGenerator<Buffer> {
   const end = length === undefined ? Number.MAX_SAFE_INTEGER : Number(offset + length);
   const stop = Math.min(end, size > 0n ? Number(size) : Number.MAX_SAFE_INTEGER);
   const most = size > 0n ? FILE_CHUNK_BYTES : UNSIZED_READ_BYTES;
   for (let position = Number(offset); position < stop; ) {
     const wanted = Math.min(most, stop - position);
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(wanted), 0, wanted, position);
+    const { bytesRead, buffer } = await file.read(room(wanted), 0, wanted, position);
     if (bytesRead === 0) {
       if (size === 0n || (await file.stat({ bigint: true })).size === size) return;
       throw new CmdopError("FileChanged", `${shown(path)} was cut short while it was being read.`, {
@@ -174,6 +179,20 @@ export async function* readRange(
     yield buffer.subarray(0, bytesRead);
     position += bytesRead;
   }
+}
+
+/** Two buffers in turn: one is read into while the other is sent. */
+function alternating(): (bytes: number) => Buffer {
+  const buffers = [Buffer.alloc(0), Buffer.alloc(0)];
+  let turn = 0;
+  return (bytes) => {
+    turn = 1 - turn;
+    const kept = buffers[turn];
+    if (kept !== undefined && kept.length >= bytes) return kept.subarray(0, bytes);
+    const made = Buffer.allocUnsafeSlow(bytes);
+    buffers[turn] = made;
+    return made;
+  };
 }
 
 /** Refuses what was read of a file that was written to meanwhile: it may be half the old content and half the new. A file that only grew has given what it was. */

@@ -19,6 +19,13 @@ import type { Membership } from "../state/membership.ts";
 /** Streams of the audit chain at once on a link: a relay needs one, and may not have noticed yet that its last one broke. */
 const MAX_AUDIT_FEEDS = 4;
 
+/** How a lane is named on the wire. */
+const WIRE_LANES: Readonly<Record<LaneName, Lane>> = {
+  interactive: Lane.INTERACTIVE,
+  download: Lane.DOWNLOAD,
+  upload: Lane.UPLOAD,
+};
+
 /** Who is greeting. */
 export interface Greeter {
   readonly machineKey: KeyPair;
@@ -55,7 +62,7 @@ export function createGreeting(
         throw new CmdopError("InvalidArgument", `A hello's nonce has ${HELLO_NONCE_BYTES} bytes.`);
       }
       state = "expecting-welcome";
-      const laneNumber = lane === "bulk" ? Lane.BULK : Lane.INTERACTIVE;
+      const laneNumber = WIRE_LANES[lane];
       const exporter = tls.exportKeyingMaterial(LINK_EXPORTER.length, LINK_EXPORTER.label, Buffer.alloc(0));
       return {
         machineKey: Buffer.from(machineKey.publicKey, "base64url"),

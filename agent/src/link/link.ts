@@ -11,9 +11,9 @@ import {
   type LaneName,
   LINK_SERVICE_PREFIX,
   Link as LinkService,
-  MAX_UNSENT_BYTES,
   RpcServer,
   serve,
+  type Watchdog,
   watchdog,
 } from "@cmdop/proto";
 import type { Log } from "../log.ts";
@@ -57,6 +57,7 @@ export class Link {
   readonly #options: LinkOptions;
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
+  #watchdog: Watchdog | undefined;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -69,6 +70,11 @@ export class Link {
 
   start(): void {
     this.#running ??= this.#run();
+  }
+
+  /** Another lane to the same relay has broken: this one shows that it has not, or ends. */
+  suspect(): void {
+    this.#watchdog?.suspect();
   }
 
   /** Ends the link for good and waits until its connection is closed. */
@@ -120,14 +126,13 @@ export class Link {
     const ended = Promise.withResolvers<void>();
     tls.once("close", () => ended.resolve());
     tls.once("error", () => tls.destroy());
-    // On both lanes: without it, a write that is the first to meet a reset connection silences all events.
-    const session = server.accept(
-      new DrainingDuplex(tls, { maxUnsentBytes: MAX_UNSENT_BYTES[lane] }),
-      LANE_WINDOWS[lane],
-    );
+    // Without it, a write that is the first to meet a reset connection silences all events. Content is too much for it:
+    // there the watchdog must notice, and this lane's end makes it look.
+    const connection = lane === "interactive" ? new DrainingDuplex(tls) : tls;
+    const session = server.accept(connection, LANE_WINDOWS[lane].toMachine);
     session.once("close", () => ended.resolve());
     session.once("error", (error) => this.#options.log.warn("link error", { lane, error: error.message }));
-    const stopWatching = watchdog({ session, socket: tls, onDead: () => ended.resolve() });
+    this.#watchdog = watchdog({ session, socket: tls, onDead: () => ended.resolve() });
     const stop = (): void => ended.resolve();
     this.#stopping.signal.addEventListener("abort", stop, { once: true });
     const timer = setTimeout(() => ended.resolve(), GREETING_TIMEOUT_MS);
@@ -146,7 +151,8 @@ export class Link {
       await ended.promise;
     } finally {
       clearTimeout(timer);
-      stopWatching();
+      this.#watchdog.stop();
+      this.#watchdog = undefined;
       this.#stopping.signal.removeEventListener("abort", stop);
       server.close();
       tls.destroy();

@@ -1,8 +1,13 @@
 import type { Http2Stream } from "node:http2";
 import { drained } from "./drained.ts";
 
-/** Sends messages at the pace of whoever reads them; resolves when the next may come. */
+/**
+ * Sends a message at the pace of whoever reads it; resolves when the next may
+ * come. What is not copied is out of our hands by then, and its memory may be
+ * used again.
+ */
 export async function sendFrame(stream: Http2Stream, pieces: Buffer[], signal: AbortSignal): Promise<void> {
+  // A stream that takes more than it buffers says "drain" only when all of it has gone.
   if (!write(stream, pieces)) await drained(stream, signal);
 }
 

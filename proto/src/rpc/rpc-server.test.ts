@@ -2,7 +2,7 @@ import { once } from "node:events";
 import http2 from "node:http2";
 import net from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import { LANE_WINDOWS, type LaneName } from "../transport/lanes.ts";
+import { LANE_WINDOWS, LANES, type LaneName } from "../transport/lanes.ts";
 import { RpcServer } from "./rpc-server.ts";
 
 /** More cancels than Node's own limit of 1,000 lets through. */
@@ -27,7 +27,7 @@ async function connect(lane: LaneName): Promise<{
   const accepted = once(listener, "connection");
   const client = http2.connect(`http://127.0.0.1:${address.port}`);
   const [socket] = await accepted;
-  const session = server.accept(socket, LANE_WINDOWS[lane]);
+  const session = server.accept(socket, LANE_WINDOWS[lane].toMachine);
   await once(client, "remoteSettings");
   cleanups.push(() => {
     client.destroy();
@@ -39,10 +39,10 @@ async function connect(lane: LaneName): Promise<{
 }
 
 describe("a server on a connection that exists already", () => {
-  it.each(["interactive", "bulk"] as const)("promise 9: the %s lane has its named windows", async (lane) => {
+  it.each(LANES)("promise 9: the %s lane has its named windows", async (lane) => {
     const { client, session } = await connect(lane);
-    expect(client.remoteSettings.initialWindowSize).toBe(LANE_WINDOWS[lane].stream);
-    expect(session.state.effectiveLocalWindowSize).toBe(LANE_WINDOWS[lane].session);
+    expect(client.remoteSettings.initialWindowSize).toBe(LANE_WINDOWS[lane].toMachine.stream);
+    expect(session.state.effectiveLocalWindowSize).toBe(LANE_WINDOWS[lane].toMachine.session);
   });
 
   it(`survives ${CANCELS} cancelled streams on one connection`, async () => {

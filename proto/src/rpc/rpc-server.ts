@@ -8,6 +8,7 @@ import type { Duplex } from "node:stream";
 import { CmdopError } from "../errors/cmdop-error.ts";
 import { errorTrailers } from "../errors/wire.ts";
 import { MAX_LINK_HEADER_BYTES } from "../limits.ts";
+import type { Windows } from "../transport/lanes.ts";
 import { isGrpc, responseHeaders } from "./headers.ts";
 import { stopReceiving } from "./incoming-call.ts";
 
@@ -25,12 +26,6 @@ const SESSION_MEMORY_MB = 1_024;
 
 /** Answers one call. */
 export type Answer = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
-
-/** Flow-control windows that a connection begins with, in bytes. */
-export interface Windows {
-  readonly stream: number;
-  readonly session: number;
-}
 
 /** A gRPC server for connections that exist already, whoever dialled them. */
 export class RpcServer {

@@ -8,7 +8,7 @@ export async function listenOn(server: RpcServer, socketPath: string): Promise<A
   const sockets = new Set<Socket>();
   const listener = createServer((socket) => {
     sockets.add(socket);
-    server.accept(socket, LANE_WINDOWS.interactive);
+    server.accept(socket, LANE_WINDOWS.interactive.toMachine);
   });
   await once(listener.listen(socketPath), "listening");
   return {

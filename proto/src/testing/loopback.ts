@@ -16,7 +16,7 @@ export async function rpcLoopback(server: RpcServer): Promise<Loopback> {
   const sockets = new Set<Socket>();
   const listener = createServer((socket) => {
     sockets.add(socket);
-    server.accept(socket, LANE_WINDOWS.interactive);
+    server.accept(socket, LANE_WINDOWS.interactive.toMachine);
   });
   await once(listener.listen(0, "127.0.0.1"), "listening");
   return loopback(portOf(listener), async () => {

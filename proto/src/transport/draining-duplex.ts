@@ -1,22 +1,12 @@
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { LaneName } from "./lanes.ts";
+import { LANE_WINDOWS } from "./lanes.ts";
 
-const MiB = 1024 * 1024;
-
-/** Bytes that may wait unsent in one connection before writes are acknowledged at the peer's pace again: twice each lane's session window. */
-export const MAX_UNSENT_BYTES: Readonly<Record<LaneName, number>> = { interactive: 1 * MiB, bulk: 32 * MiB };
+/** Bytes that may wait unsent in one connection before writes are acknowledged at the peer's pace again: twice the session window of the lane that uses it. */
+export const MAX_UNSENT_BYTES = 2 * LANE_WINDOWS.interactive.toCaller.session;
 
 /** What a write costs in memory beside its bytes while it waits: else a peer that never reads its 17-byte ping answers could make us hold any number of them. */
 export const WRITE_OVERHEAD_BYTES = 512;
-
-/** What a draining duplex may be told. */
-export interface DrainingDuplexOptions {
-  /** Bytes, WRITE_OVERHEAD_BYTES for each write among them, that may wait unsent; the bulk lane's unless said. */
-  readonly maxUnsentBytes?: number | undefined;
-  /** Called whenever a write meets the bound, with the session still at work: end nothing within the call. */
-  readonly onFull?: (() => void) | undefined;
-}
 
 /**
  * Stands between an HTTP/2 session and its socket and acknowledges writes at
@@ -33,17 +23,13 @@ export interface DrainingDuplexOptions {
  */
 export class DrainingDuplex extends Socket {
   readonly #socket: Duplex;
-  readonly #onFull: (() => void) | undefined;
-  #maxUnsentBytes: number;
   #unsentBytes = 0;
   #waiting: (() => void) | undefined;
   #hasPeerEnded = false;
 
-  constructor(socket: Duplex, options: DrainingDuplexOptions = {}) {
+  constructor(socket: Duplex) {
     super({ allowHalfOpen: true });
     this.#socket = socket;
-    this.#onFull = options.onFull;
-    this.#maxUnsentBytes = options.maxUnsentBytes ?? MAX_UNSENT_BYTES.bulk;
     socket.on("data", (chunk: Buffer) => {
       if (!this.push(chunk)) socket.pause();
     });
@@ -62,12 +48,6 @@ export class DrainingDuplex extends Socket {
   /** What waits to be sent, in bytes of memory. */
   get unsentBytes(): number {
     return this.#unsentBytes;
-  }
-
-  /** Another bound from now on. */
-  set maxUnsentBytes(bytes: number) {
-    this.#maxUnsentBytes = bytes;
-    if (this.#unsentBytes <= this.#maxUnsentBytes) this.#acknowledge();
   }
 
   override read(size?: number): Buffer | null {
@@ -111,15 +91,14 @@ export class DrainingDuplex extends Socket {
       this.#unsentBytes += bytes;
       this.#socket.write(chunk, () => {
         this.#unsentBytes -= bytes;
-        if (this.#unsentBytes <= this.#maxUnsentBytes) this.#acknowledge();
+        if (this.#unsentBytes <= MAX_UNSENT_BYTES) this.#acknowledge();
       });
     }
-    if (this.#unsentBytes <= this.#maxUnsentBytes || this.#socket.destroyed) {
+    if (this.#unsentBytes <= MAX_UNSENT_BYTES || this.#socket.destroyed) {
       callback();
       return;
     }
     this.#waiting = callback;
-    this.#onFull?.();
   }
 
   /**

@@ -1,26 +1,40 @@
 import type { Http2Session } from "node:http2";
 
-/** The two connections of a link, and of a caller: see DESIGN "Links, lanes, windows". */
-export type LaneName = "interactive" | "bulk";
+/** The connections of a link, and of a caller: see DESIGN "Links, lanes, windows". Content goes one way on each of the last two. */
+export const LANES = ["interactive", "download", "upload"] as const;
+export type LaneName = (typeof LANES)[number];
+
+/** HTTP/2 flow-control windows, in bytes: of each stream, and of all streams of a connection together. */
+export interface Windows {
+  readonly stream: number;
+  readonly session: number;
+}
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-/**
- * HTTP/2 flow-control windows of each lane, in bytes. Interactive ones are small
- * enough that nothing queues long before a keystroke and that both directions
- * can be full at once without stopping Node (HTTP/2 defect A); bulk ones fill a
- * line of 1 Gbit/s at 100 ms, and need a DrainingDuplex at one end of each leg.
- */
-export const LANE_WINDOWS: Readonly<Record<LaneName, { readonly stream: number; readonly session: number }>> =
-  {
-    interactive: { stream: 256 * KiB, session: 512 * KiB },
-    bulk: { stream: 8 * MiB, session: 16 * MiB },
-  };
+/** So little that nothing queues long before a keystroke, and that the kernel's buffers take it. */
+const SMALL: Windows = { stream: 256 * KiB, session: 512 * KiB };
 
-/** Gives a live session the windows of its lane; to be called once it is connected. */
-export function applyWindows(session: Http2Session, lane: LaneName): void {
-  const windows = LANE_WINDOWS[lane];
+/** Fills a line of 1 Gbit/s at 100 ms with one stream. */
+const LARGE: Windows = { stream: 16 * MiB, session: 32 * MiB };
+
+/**
+ * What each lane may have under way towards the caller and towards the machine.
+ * Never much both ways on one connection: Node's HTTP/2 stops reading while it
+ * waits to write, and two peers with more under way than the kernel takes would
+ * wait for each other for ever (docs/decisions/0018).
+ */
+export const LANE_WINDOWS: Readonly<
+  Record<LaneName, { readonly toCaller: Windows; readonly toMachine: Windows }>
+> = {
+  interactive: { toCaller: SMALL, toMachine: SMALL },
+  download: { toCaller: LARGE, toMachine: SMALL },
+  upload: { toCaller: SMALL, toMachine: LARGE },
+};
+
+/** Gives a live session windows of its own; to be called once it is connected. */
+export function applyWindows(session: Http2Session, windows: Windows): void {
   session.settings({ initialWindowSize: windows.stream });
   session.setLocalWindowSize(windows.session);
 }

@@ -99,11 +99,11 @@ describe("watchdog", () => {
     const server = performServerHandshake(pair.far);
     const session = connect("http://peer", { createConnection: () => pair.near });
     let dead = false;
-    const stop = watchdog({ session, socket: pair.near, ...QUICK, onDead: () => (dead = true) });
+    const watching = watchdog({ session, socket: pair.near, ...QUICK, onDead: () => (dead = true) });
     for (let ping = 0; ping < 10; ping++) await once(server, "ping");
     expect(dead).toBe(false);
     expect(session.destroyed).toBe(false);
-    stop();
+    watching.stop();
     session.destroy();
     server.destroy();
   });
@@ -147,12 +147,12 @@ describe("watchdog", () => {
     const session = connect("http://peer", { createConnection: () => pair.near });
     await once(session, "remoteSettings");
     let dead = false;
-    const stop = watchdog({ session, socket: pair.near, ...QUICK, onDead: () => (dead = true) });
+    const watching = watchdog({ session, socket: pair.near, ...QUICK, onDead: () => (dead = true) });
     await once(server, "ping");
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * QUICK.deadAfterMs);
     for (let ping = 0; ping < 3; ping++) await once(server, "ping");
     expect(dead).toBe(false);
-    stop();
+    watching.stop();
     session.destroy();
     server.destroy();
   });

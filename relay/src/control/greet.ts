@@ -32,7 +32,11 @@ const HELLO = {
   deserialize: codec(Link.method.hello.output).deserialize,
 };
 
-const LANES: Readonly<Record<number, LaneName>> = { [Lane.INTERACTIVE]: "interactive", [Lane.BULK]: "bulk" };
+const LANES: Readonly<Record<number, LaneName>> = {
+  [Lane.INTERACTIVE]: "interactive",
+  [Lane.DOWNLOAD]: "download",
+  [Lane.UPLOAD]: "upload",
+};
 
 /** What the agent says of itself, and nothing more than fits. */
 const claimSchema = z.object({

@@ -53,14 +53,14 @@ export class LocalUpstream implements Upstream {
     if (this.#session !== undefined && !this.#session.closed && !this.#session.destroyed)
       return this.#session;
     const [ours, theirs] = duplexPair();
-    this.#server.accept(theirs, LANE_WINDOWS.interactive);
+    this.#server.accept(theirs, LANE_WINDOWS.interactive.toMachine);
     this.#session = connect("http://relay", {
       createConnection: () => ours,
       maxSendHeaderBlockLength: Number.MAX_SAFE_INTEGER,
       peerMaxConcurrentStreams: LINK_STREAMS,
       settings: {
         enablePush: false,
-        initialWindowSize: LANE_WINDOWS.interactive.stream,
+        initialWindowSize: LANE_WINDOWS.interactive.toCaller.stream,
         maxHeaderListSize: MAX_LINK_HEADER_BYTES,
       },
     });

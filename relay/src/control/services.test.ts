@@ -184,7 +184,7 @@ it("brings a new roster to the agents that are connected, over each of their lin
   const machineKey = generateKeyPair();
   const interactive = await world.agent("web-1", { machineKey });
   const { bootId } = interactive;
-  const bulk = await world.agent("web-1", { machineKey, bootId, lane: "bulk", joinToken: "" });
+  const bulk = await world.agent("web-1", { machineKey, bootId, lane: "download", joinToken: "" });
   // An agent that hears nothing keeps it from nobody.
   const wire = await startTcpProxy(world.relay.port);
   world.defer(() => wire.close());

@@ -11,15 +11,14 @@ import {
   applyWindows,
   CmdopError,
   DEFAULT_MAX_REQUEST_BYTES,
-  DrainingDuplex,
   HEADERS,
   type KeyId,
   LANE_WINDOWS,
   type LaneName,
   MAX_FRONT_HEADER_BYTES,
-  MAX_UNSENT_BYTES,
   type MachineIdentity,
   methodRule,
+  type Watchdog,
   watchdog,
 } from "@cmdop/proto";
 import type { Log } from "../log.ts";
@@ -34,7 +33,6 @@ import {
   FRONT_SESSION_MEMORY_MB,
   MAX_CALLS_PER_KEY,
   MAX_REFUSALS_OF_STRANGER,
-  MAX_UNSENT_TO_STRANGER_BYTES,
   type Times,
 } from "./limits.ts";
 import { type ProxiedCall, proxy } from "./proxy.ts";
@@ -76,8 +74,7 @@ interface Attempt {
 export class CallerSession {
   readonly #options: CallerSessionOptions;
   readonly #session: ServerHttp2Session;
-  readonly #connection: DrainingDuplex;
-  readonly #stopWatching: () => void;
+  readonly #watchdog: Watchdog;
   readonly #address: string;
   #openStreams = 0;
   #refusals = 0;
@@ -90,32 +87,26 @@ export class CallerSession {
     this.#options = options;
     const { tls, raw, times } = options;
     this.#address = raw.remoteAddress ?? "";
-    this.#connection = new DrainingDuplex(tls, {
-      maxUnsentBytes: MAX_UNSENT_TO_STRANGER_BYTES,
-      onFull: () =>
-        setImmediate(() => {
-          if (this.#known === undefined) this.destroy();
-        }),
-    });
-    this.#session = performServerHandshake(this.#connection, {
+    this.#session = performServerHandshake(tls, {
       maxSendHeaderBlockLength: Number.MAX_SAFE_INTEGER,
       maxSessionMemory: FRONT_SESSION_MEMORY_MB,
       streamResetBurst: FRONT_RESET_BURST,
       streamResetRate: FRONT_RESETS_PER_SECOND,
       settings: {
-        initialWindowSize: LANE_WINDOWS.interactive.stream,
+        initialWindowSize: LANE_WINDOWS.interactive.toMachine.stream,
         maxHeaderListSize: MAX_FRONT_HEADER_BYTES,
       },
     });
     this.#session.once("connect", () => {
-      if (!this.#session.destroyed) this.#session.setLocalWindowSize(LANE_WINDOWS.interactive.session);
+      if (!this.#session.destroyed)
+        this.#session.setLocalWindowSize(LANE_WINDOWS.interactive.toMachine.session);
     });
     this.#session.on("stream", (stream, headers) => this.#accept(stream, headers));
     // An error is always followed by close, or by the watchdog where Node never says close.
     this.#session.on("error", () => undefined);
     this.#session.once("close", () => this.destroy());
     tls.once("close", () => this.destroy());
-    this.#stopWatching = watchdog({
+    this.#watchdog = watchdog({
       session: this.#session,
       socket: raw,
       pingIntervalMs: times.callerPingIntervalMs,
@@ -138,7 +129,7 @@ export class CallerSession {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#idleTimer);
-    this.#stopWatching();
+    this.#watchdog.stop();
     this.#known?.release();
     this.#session.destroy();
     this.#options.tls.destroy();
@@ -259,31 +250,15 @@ export class CallerSession {
     if (this.#known !== undefined || this.#closed) return;
     const { budget, onKnown } = this.#options;
     const releaseSession = budget.openSession(keyId);
-    // Writes into the connection are acknowledged at once, so what waits there counts too. It may be other keys'
-    // content: so it weighs on the connections of the key that opened it, and never on that key's calls.
-    const holder: Holder = {
-      account: `sessions of ${keyId}`,
-      heldBytes: () => this.#connection.unsentBytes,
-      drop: () => this.destroy(),
-    };
-    budget.hold(holder);
-    this.#known = {
-      keyId,
-      release: () => {
-        releaseSession();
-        budget.release(holder);
-      },
-    };
-    this.#connection.maxUnsentBytes = MAX_UNSENT_BYTES[this.#lane];
+    this.#known = { keyId, release: releaseSession };
     onKnown();
   }
 
-  /** Windows begin small and grow with the first call that moves files' contents. */
+  /** What the first call that moves content says is what the connection is for: windows are never large both ways. */
   #raiseTo(lane: LaneName): void {
-    if (lane === this.#lane || lane === "interactive" || this.#session.destroyed) return;
+    if (this.#lane !== "interactive" || lane === "interactive" || this.#session.destroyed) return;
     this.#lane = lane;
-    this.#connection.maxUnsentBytes = MAX_UNSENT_BYTES[lane];
-    applyWindows(this.#session, lane);
+    applyWindows(this.#session, LANE_WINDOWS[lane].toMachine);
   }
 
   #noteRefusal(): void {

@@ -12,9 +12,6 @@ export const MAX_STRANGERS = 1_024;
 /** The same from one address (one /64 of IPv6): a single host can't crowd out the others. */
 export const MAX_STRANGERS_PER_ADDRESS = 256;
 
-/** Answers that may wait for a stranger who does not read them: some refusals. 64 MiB for all strangers together. */
-export const MAX_UNSENT_TO_STRANGER_BYTES = 64 * KiB;
-
 /** Sessions of one key: every process of a caller needs two. */
 export const MAX_SESSIONS_PER_KEY = 1_024;
 

@@ -9,10 +9,10 @@ import type { TLSSocket } from "node:tls";
 import {
   applyWindows,
   CmdopError,
-  DrainingDuplex,
   LANE_WINDOWS,
   type LaneName,
   MAX_LINK_HEADER_BYTES,
+  type Watchdog,
   watchdog,
 } from "@cmdop/proto";
 import { LINK_SESSION_MEMORY_MB, LINK_STREAMS, MAX_CALLS_PER_LINK, type Times } from "./limits.ts";
@@ -57,17 +57,15 @@ export class Link implements Upstream {
   readonly #options: LinkOptions;
   readonly #session: ClientHttp2Session;
   readonly #calls = new Set<UpstreamCall>();
-  readonly #stopWatching: () => void;
+  readonly #watchdog: Watchdog;
   #drainTimer: NodeJS.Timeout | undefined;
   #callCount = 0;
 
   constructor(options: LinkOptions) {
     this.#options = options;
     const { tls, raw, times } = options;
-    // Without it, a write that is the first to meet a reset connection would silence all events.
-    const connection = new DrainingDuplex(tls);
     this.#session = connect("http://agent", {
-      createConnection: () => connection,
+      createConnection: () => tls,
       // A large header block must fail its own call; over Node's default it would end the whole session.
       maxSendHeaderBlockLength: Number.MAX_SAFE_INTEGER,
       maxSessionMemory: LINK_SESSION_MEMORY_MB,
@@ -75,7 +73,7 @@ export class Link implements Upstream {
       settings: {
         enablePush: false,
         maxHeaderListSize: MAX_LINK_HEADER_BYTES,
-        initialWindowSize: LANE_WINDOWS.interactive.stream,
+        initialWindowSize: LANE_WINDOWS.interactive.toCaller.stream,
       },
     });
     // An error is always followed by close, or by the watchdog where Node never says close.
@@ -83,7 +81,7 @@ export class Link implements Upstream {
     this.#session.once("close", () => this.close("the connection ended"));
     this.#session.once("goaway", () => this.drain("the agent is closing it"));
     tls.once("close", () => this.close("the connection ended"));
-    this.#stopWatching = watchdog({
+    this.#watchdog = watchdog({
       session: this.#session,
       socket: raw,
       pingIntervalMs: times.linkPingIntervalMs,
@@ -107,7 +105,7 @@ export class Link implements Upstream {
     try {
       const admission = await greet(this.#session, tls);
       if (this.#state.kind !== "greeting") throw this.#offline();
-      applyWindows(this.#session, admission.lane);
+      applyWindows(this.#session, LANE_WINDOWS[admission.lane].toCaller);
       this.#setState({ kind: "up", admission });
       return admission;
     } finally {
@@ -143,6 +141,11 @@ export class Link implements Upstream {
     return dead ? linkLost("the connection ended") : undefined;
   }
 
+  /** Another link of this agent has broken: this one shows that it has not, or ends. */
+  suspect(): void {
+    if (this.#state.kind === "up") this.#watchdog.suspect();
+  }
+
   /** Takes no more calls and lets the running ones finish, for a bounded time. */
   drain(reason: string): void {
     if (this.#state.kind === "greeting") this.close(reason);
@@ -156,7 +159,7 @@ export class Link implements Upstream {
   close(reason: string): void {
     if (this.#state.kind === "closed") return;
     clearTimeout(this.#drainTimer);
-    this.#stopWatching();
+    this.#watchdog.stop();
     this.#setState({ kind: "closed", reason });
     for (const call of [...this.#calls]) call.fail(linkLost(reason));
     this.#calls.clear();

@@ -11,23 +11,23 @@ it("sends each method over its lane, and bulk calls over the interactive link wh
   const interactive = await world.agent("web-1", { machineKey });
   const caller = world.caller(await world.key());
   const headers = await caller.headers("web-1");
-  const bulkCall = async () => (await all(caller.files.readStream({ path: "/3" }, { headers }))).length;
-  expect(await bulkCall()).toBe(3);
+  const download = async () => (await all(caller.files.readStream({ path: "/3" }, { headers }))).length;
+  expect(await download()).toBe(3);
   expect(interactive.calls).toHaveLength(1);
-  const bulk = await world.agent("web-1", {
+  const link = await world.agent("web-1", {
     machineKey,
-    lane: "bulk",
+    lane: "download",
     bootId: interactive.bootId,
     joinToken: "",
   });
-  expect(await bulkCall()).toBe(3);
+  expect(await download()).toBe(3);
   await caller.files.info({ path: "/" }, { headers });
-  expect(bulk.calls.map(({ path }) => path)).toEqual(["/cmdop.v1.Files/ReadStream"]);
+  expect(link.calls.map(({ path }) => path)).toEqual(["/cmdop.v1.Files/ReadStream"]);
   expect(interactive.calls.map(({ path }) => path)).toEqual([
     "/cmdop.v1.Files/ReadStream",
     "/cmdop.v1.Files/Info",
   ]);
-  expect((await world.health()).links).toEqual({ interactive: 1, bulk: 1 });
+  expect((await world.health()).links).toEqual({ interactive: 1, download: 1, upload: 0 });
 });
 
 it("replaces a link by the next of its lane; calls that run on the old one finish there", async () => {
@@ -94,7 +94,7 @@ it("notices an agent that falls silent, tells its calls, and answers the next at
   wire.freeze();
   expect(await refusal(running.next())).toBe("LinkLost");
   expect(await refusal(caller.files.info({ path: "/" }, { headers }))).toBe("MachineOffline");
-  expect((await world.health()).links).toEqual({ interactive: 0, bulk: 0 });
+  expect((await world.health()).links).toEqual({ interactive: 0, download: 0, upload: 0 });
   expect(agent.session.destroyed).toBe(false);
 });
 

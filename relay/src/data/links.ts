@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { CmdopError, type LaneName, type MachineIdentity } from "@cmdop/proto";
+import { CmdopError, LANES, type LaneName, type MachineIdentity } from "@cmdop/proto";
 import type { Log } from "../log.ts";
 import type { Times } from "./limits.ts";
 import { type Admission, type Greet, Link, type LinkState } from "./link.ts";
@@ -51,7 +51,7 @@ export class Links {
     }
   }
 
-  /** The link that carries a lane of a machine. Bulk calls use the interactive link while the bulk one is down. Throws MachineOffline. */
+  /** The link that carries a lane of a machine. Content goes over the interactive link while its own is down. Throws MachineOffline. */
   pick(machine: MachineIdentity, lane: LaneName): Link {
     const lanes = this.#table.get(machine.id);
     const link = lanes?.[lane] ?? lanes?.interactive;
@@ -73,10 +73,9 @@ export class Links {
 
   /** How many are up, by lane. */
   counts(): Record<LaneName, number> {
-    const counts = { interactive: 0, bulk: 0 };
+    const counts = { interactive: 0, download: 0, upload: 0 };
     for (const lanes of this.#table.values()) {
-      if (lanes.interactive !== undefined) counts.interactive += 1;
-      if (lanes.bulk !== undefined) counts.bulk += 1;
+      for (const lane of LANES) if (lanes[lane] !== undefined) counts[lane] += 1;
     }
     return counts;
   }
@@ -108,6 +107,10 @@ export class Links {
     }
     if (state.kind !== "closed") return;
     this.#all.delete(link);
+    // What ended this one may have ended the others, too.
+    if (before.kind === "up") {
+      for (const other of Object.values(this.#table.get(before.admission.machineId) ?? {})) other.suspect();
+    }
     if (before.kind === "up" || before.kind === "draining") {
       const { machineName, machineId, lane } = before.admission;
       this.#options.log.info("link down", {
@@ -123,6 +126,6 @@ export class Links {
     const lanes = this.#table.get(machineId);
     if (lanes?.[lane] !== link) return;
     delete lanes[lane];
-    if (lanes.interactive === undefined && lanes.bulk === undefined) this.#table.delete(machineId);
+    if (LANES.every((name) => lanes[name] === undefined)) this.#table.delete(machineId);
   }
 }

@@ -1,4 +1,4 @@
-import { keyPairOf } from "@cmdop/proto";
+import { keyPairOf, LANES } from "@cmdop/proto";
 import { z } from "zod";
 import { dialAgent } from "./fake-agent.ts";
 
@@ -7,7 +7,7 @@ const settings = z.object({
   relay: z.object({ id: z.string(), address: z.string() }),
   seed: z.string(),
   joinToken: z.string(),
-  lane: z.enum(["interactive", "bulk"]),
+  lane: z.enum(LANES),
   bootId: z.string(),
 });
 

@@ -71,7 +71,7 @@ export async function dialAgent(options: FakeAgentOptions): Promise<FakeAgent> {
   const welcomed = Promise.withResolvers<void>();
   welcomed.promise.catch(() => undefined);
   tls.once("close", () => welcomed.reject(new CmdopError("LinkLost", "closed before the welcome")));
-  const laneNumber = lane === "bulk" ? Lane.BULK : Lane.INTERACTIVE;
+  const laneNumber = { interactive: Lane.INTERACTIVE, download: Lane.DOWNLOAD, upload: Lane.UPLOAD }[lane];
   const link: Handlers<typeof Link, undefined> = {
     async hello({ nonce }) {
       const exporter = tls.exportKeyingMaterial(LINK_EXPORTER.length, LINK_EXPORTER.label, Buffer.alloc(0));
@@ -96,12 +96,12 @@ export async function dialAgent(options: FakeAgentOptions): Promise<FakeAgent> {
   };
   const calls: FakeAgent["calls"] = [];
   const { onStream } = options;
-  const served = onStream === undefined ? serveGrpc(tls, link, calls) : serveRaw(tls, link, onStream);
+  const served = onStream === undefined ? serveGrpc(tls, lane, link, calls) : serveRaw(tls, link, onStream);
   const { session, close } = served;
   session.on("error", () => undefined);
   try {
     await welcomed.promise;
-    applyWindows(session, lane);
+    applyWindows(session, LANE_WINDOWS[lane].toMachine);
     return {
       bootId,
       calls,
@@ -129,6 +129,7 @@ const noAudit = (): AsyncIterable<never> => ({
 
 function serveGrpc(
   tls: TLSSocket,
+  lane: LaneName,
   link: Handlers<typeof Link, undefined>,
   calls: FakeAgent["calls"],
 ): { session: ServerHttp2Session; close: () => void } {
@@ -141,7 +142,7 @@ function serveGrpc(
   serve(server, Exec, admit, exec);
   serve(server, Jobs, admit, jobs);
   serve(server, Files, admit, files);
-  const session = server.accept(new DrainingDuplex(tls), LANE_WINDOWS.interactive);
+  const session = server.accept(new DrainingDuplex(tls), LANE_WINDOWS[lane].toMachine);
   return { session, close: () => server.close() };
 }
 

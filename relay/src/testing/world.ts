@@ -43,7 +43,7 @@ export const nowS = (): number => Math.floor(Date.now() / 1000);
 /** What /healthz says, as the tests use it. */
 const healthSchema = z.object({
   status: z.string(),
-  links: z.object({ interactive: z.number(), bulk: z.number() }),
+  links: z.object({ interactive: z.number(), download: z.number(), upload: z.number() }),
   machines: z.number(),
   strangers: z.number(),
   callers: z.number(),

@@ -4,6 +4,7 @@ import {
   type ChannelOf,
   CmdopError,
   createClient,
+  type LaneName,
   methodRule,
   type Service,
   type ServiceClient,
@@ -86,6 +87,6 @@ export class MachineCaller {
   readonly #channelOf: ChannelOf = (path) => this.transport.channel(laneOf(path));
 }
 
-function laneOf(path: string): "interactive" | "bulk" {
+function laneOf(path: string): LaneName {
   return methodRule(path)?.lane ?? "interactive";
 }

@@ -6,7 +6,7 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { DrainingDuplex, LANE_WINDOWS, type LaneName, MAX_UNSENT_BYTES, watchdog } from "@cmdop/proto";
+import { DrainingDuplex, LANE_WINDOWS, type LaneName, type Watchdog, watchdog } from "@cmdop/proto";
 
 /** A ping on a silent connection, and how long its answer may take, in milliseconds: a dead peer is noticed within 20 s. */
 const PING_INTERVAL_MS = 10_000;
@@ -25,7 +25,7 @@ const CLOSE_WITHIN_MS = 1_000;
 export class Connection {
   readonly #socket: Socket | TLSSocket;
   readonly #session: ClientHttp2Session;
-  readonly #stopWatching: () => void;
+  readonly #watchdog: Watchdog;
   #streams = 0;
 
   /** `onOver` is called when it takes no more calls, `onClosed` when the last one is over too; `onOver` perhaps twice. */
@@ -35,9 +35,9 @@ export class Connection {
     { onOver, onClosed }: { readonly onOver: () => void; readonly onClosed: () => void },
   ) {
     this.#socket = socket;
-    // Both ends send at once, and Node stops reading while it waits to write: see HTTP/2 defect A in docs/decisions.
-    const duplex = new DrainingDuplex(socket, { maxUnsentBytes: MAX_UNSENT_BYTES[lane] });
-    const windows = LANE_WINDOWS[lane];
+    // Hears at once of a connection that a write found reset; content is too much for it.
+    const duplex = lane === "interactive" ? new DrainingDuplex(socket) : socket;
+    const windows = LANE_WINDOWS[lane].toCaller;
     const session = connect("http://cmdop", {
       createConnection: () => duplex,
       peerMaxConcurrentStreams: MAX_STREAMS,
@@ -53,13 +53,13 @@ export class Connection {
     const closed = (): void => {
       session.off("goaway", onOver);
       session.off("close", closed);
-      this.#stopWatching();
+      this.#watchdog.stop();
       socket.destroy();
       onOver();
       onClosed();
     };
     session.once("close", closed);
-    this.#stopWatching = watchdog({
+    this.#watchdog = watchdog({
       session,
       socket,
       pingIntervalMs: PING_INTERVAL_MS,
@@ -82,6 +82,11 @@ export class Connection {
       if (this.#streams === 0) this.#socket.unref();
     });
     return stream;
+  }
+
+  /** There is reason to think that the other end is gone: it shows that it is not, or the connection ends. */
+  suspect(): void {
+    this.#watchdog.suspect();
   }
 
   /** Takes no more calls, and ends with the last one, within CLOSE_WITHIN_MS. */
