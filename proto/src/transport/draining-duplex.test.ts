@@ -1,10 +1,9 @@
 import { once } from "node:events";
-import { connect, performServerHandshake, type ServerHttp2Stream } from "node:http2";
+import { connect, performServerHandshake } from "node:http2";
 import { connect as connectTcp, createServer } from "node:net";
-import { Duplex, duplexPair } from "node:stream";
+import { duplexPair } from "node:stream";
 import { describe, expect, it } from "vitest";
 import { portOf } from "../testing/loopback.ts";
-import { tlsPair } from "../testing/tls-pair.ts";
 import { DrainingDuplex, MAX_UNSENT_BYTES, WRITE_OVERHEAD_BYTES } from "./draining-duplex.ts";
 
 const MiB = 1024 * 1024;

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
-import { codec, Exec, Files, generateKeyPair, type KeyPair, LANE_WINDOWS } from "@cmdop/proto";
+import { codec, Exec, Files, generateKeyPair, LANE_WINDOWS } from "@cmdop/proto";
 import { describe, expect, it, vi } from "vitest";
 import { frame } from "../testing/fake-agent.ts";
 import { errorOf, rawAnswer, rawCall } from "../testing/raw-call.ts";
