@@ -3,16 +3,14 @@ import { existsSync } from "node:fs";
 import { enableCompileCache } from "node:module";
 import os from "node:os";
 import path from "node:path";
-import v8 from "node:v8";
+import { collectYoungBuffers } from "@cmdop/proto/young-buffers";
 
 // Halves the start-up time. The cache is code that will run here, so it stays in
 // this user's own directory, never in Node's default below /tmp.
 const home = process.env.CMDOP_HOME ?? path.join(os.homedir(), ".cmdop");
 if (existsSync(home)) enableCompileCache(path.join(home, "cache"));
 
-// Content passes through buffers outside of V8's heap, and V8 by itself collects the whole heap for every few
-// megabytes of them: a third of what relay and agent did while files went through (docs/decisions/0018).
-v8.setFlagsFromString("--external-memory-accounted-in-global-limit");
+collectYoungBuffers();
 
 // Whoever read our output may leave (| head), or its disk be full: never a crash, never a success.
 let outputError: NodeJS.ErrnoException | undefined;

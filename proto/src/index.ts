@@ -179,6 +179,7 @@ export {
   SCOPES,
   type Scope,
 } from "./methods.ts";
+export { alternatingBuffers, readAhead } from "./read-ahead.ts";
 export { type RpcChannel, sessionChannel } from "./rpc/channel.ts";
 export { type ChannelOf, createClient } from "./rpc/client.ts";
 export { codec } from "./rpc/codec.ts";
@@ -229,4 +230,5 @@ export {
   type RelayConnectOptions,
 } from "./transport/relay-tls.ts";
 export { DEAD_AFTER_MS, PING_INTERVAL_MS, type Watchdog, watchdog } from "./transport/watchdog.ts";
+export { collectYoungBuffers, noteContent } from "./transport/young-buffers.ts";
 export { visible } from "./visible.ts";

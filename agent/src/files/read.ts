@@ -1,14 +1,19 @@
 import { createHash } from "node:crypto";
 import { type BigIntStats, constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { CmdopError, FILE_CHUNK_BYTES, MAX_UNARY_CONTENT_BYTES } from "@cmdop/proto";
+import {
+  alternatingBuffers,
+  CmdopError,
+  FILE_CHUNK_BYTES,
+  MAX_UNARY_CONTENT_BYTES,
+  readAhead,
+} from "@cmdop/proto";
 import type { Boundary } from "./boundary.ts";
 import { attempt, fileError } from "./errors.ts";
 import { MAX_READ_ATTEMPTS, UNSIZED_READ_BYTES } from "./limits.ts";
 import { PERMISSION_BITS } from "./mode.ts";
 import { expandPath, shown } from "./path.ts";
 import type { Pin } from "./pin.ts";
-import { readAhead } from "./read-ahead.ts";
 import { openTarget } from "./resolve.ts";
 
 /** Which bytes to read. */
@@ -110,7 +115,7 @@ export async function* streamContent(
         hash.update(piece);
       }
     }
-    for await (const data of readAhead(readRange(file, stats, range, asked, alternating()))) {
+    for await (const data of readAhead(readRange(file, stats, range, asked, alternatingBuffers()))) {
       if (signal.aborted) return;
       hash?.update(data);
       yield { data };
@@ -179,20 +184,6 @@ export async function* readRange(
     yield buffer.subarray(0, bytesRead);
     position += bytesRead;
   }
-}
-
-/** Two buffers in turn: one is read into while the other is sent. */
-function alternating(): (bytes: number) => Buffer {
-  const buffers = [Buffer.alloc(0), Buffer.alloc(0)];
-  let turn = 0;
-  return (bytes) => {
-    turn = 1 - turn;
-    const kept = buffers[turn];
-    if (kept !== undefined && kept.length >= bytes) return kept.subarray(0, bytes);
-    const made = Buffer.allocUnsafeSlow(bytes);
-    buffers[turn] = made;
-    return made;
-  };
 }
 
 /** Refuses what was read of a file that was written to meanwhile: it may be half the old content and half the new. A file that only grew has given what it was. */

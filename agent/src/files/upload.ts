@@ -99,17 +99,23 @@ async function* stoppable(
 ): AsyncGenerator<UploadPiece> {
   if (signal === undefined) return yield* pieces;
   const iterator = pieces[Symbol.asyncIterator]();
-  const { promise: stopped, resolve } = Promise.withResolvers<"stopped">();
-  const stopListening = onAbort(signal, () => resolve("stopped"));
-  try {
-    for (;;) {
-      const next = await Promise.race([iterator.next(), stopped]);
-      if (next === "stopped") {
-        throw new CmdopError("LinkLost", `Another stream goes on with the upload to ${shown(path)}.`);
-      }
-      if (next.done === true) return;
-      yield next.value;
+  for (;;) {
+    const next = await unlessAborted(iterator.next(), signal);
+    if (next === undefined) {
+      throw new CmdopError("LinkLost", `Another stream goes on with the upload to ${shown(path)}.`);
     }
+    if (next.done === true) return;
+    yield next.value;
+  }
+}
+
+/** What a promise brings, or undefined when the signal aborts first. A race with one promise for all pieces would keep each of them in memory until that one settles. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  const { promise, resolve, reject } = Promise.withResolvers<T | undefined>();
+  const stopListening = onAbort(signal, () => resolve(undefined));
+  work.then(resolve, reject);
+  try {
+    return await promise;
   } finally {
     stopListening();
   }

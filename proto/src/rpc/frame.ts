@@ -6,6 +6,9 @@ export const PREFIX_BYTES = 5;
 /** Memory that a message gets for its mere announcement; beyond it grows with what arrives. */
 const FIRST_ROOM_BYTES = 1024 * 1024;
 
+/** Less is cheaper to make anew than to keep. */
+const MIN_RECYCLED_BYTES = 64 * 1024;
+
 /** The prefix of an uncompressed message. */
 export function prefixOf(length: number): Buffer {
   const prefix = Buffer.allocUnsafe(PREFIX_BYTES);
@@ -20,9 +23,11 @@ export class MessageSplitter {
   readonly #take: (body: Buffer) => void;
   readonly #prefix = Buffer.alloc(PREFIX_BYTES);
   #prefixBytes = 0;
-  #body = Buffer.alloc(0);
+  #body: Buffer = Buffer.alloc(0);
   #bodyBytes = 0;
   #length = 0;
+  /** A message's memory that is free again: the next message needs none of its own. */
+  #spare: Buffer | undefined;
 
   /** `take` is given each message when it is whole. */
   constructor(maxBytes: number, take: (body: Buffer) => void) {
@@ -75,9 +80,20 @@ export class MessageSplitter {
     }
   }
 
+  /** The memory of a message that nobody needs any more. */
+  recycle(body: Buffer): void {
+    // A slice of somebody else's memory is not ours to write to.
+    if (body.length >= MIN_RECYCLED_BYTES && body.byteLength === body.buffer.byteLength) this.#spare = body;
+  }
+
   #makeRoom(bytes: number): void {
     const needed = this.#bodyBytes + bytes;
     if (needed <= this.#body.length) return;
+    if (this.#body.length === 0 && this.#spare?.length === this.#length) {
+      this.#body = this.#spare;
+      this.#spare = undefined;
+      return;
+    }
     const room = Math.min(this.#length, Math.max(needed, FIRST_ROOM_BYTES, this.#body.length * 2));
     const body = Buffer.allocUnsafeSlow(room);
     this.#body.copy(body, 0, 0, this.#bodyBytes);

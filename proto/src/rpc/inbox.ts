@@ -1,28 +1,45 @@
 import type { Http2Stream } from "node:http2";
 import { CmdopError } from "../errors/cmdop-error.ts";
+import { noteContent } from "../transport/young-buffers.ts";
 import { MessageSplitter } from "./frame.ts";
 
 /** Bytes and messages that wait for their reader before the stream is paused; HTTP/2's window then stops the sender. */
 const MAX_WAITING_BYTES = 64 * 1024;
 const MAX_WAITING_MESSAGES = 128;
 
+/** How messages are read. */
+export interface InboxOptions<T> {
+  readonly maxBytes: number;
+  readonly decode: (body: Buffer) => T;
+  readonly recycles?: boolean | undefined;
+}
+
 /** The messages of one direction of a call, read at their reader's pace: one reader, which waits for one message at a time. */
 export class Inbox<T> {
   readonly #stream: Http2Stream;
-  readonly #waiting: { readonly message: T; readonly bytes: number }[] = [];
+  readonly #waiting: { readonly message: T; readonly body: Buffer }[] = [];
+  readonly #splitter: MessageSplitter;
+  readonly #recycles: boolean;
+  #used: Buffer | undefined;
   #waitingBytes = 0;
   #wake: (() => void) | undefined;
   #state: "open" | "ended" | "broken" = "open";
   #failure: CmdopError | undefined;
 
-  /** Messages of `maxBytes` at most; `decode` may throw a CmdopError. */
-  constructor(stream: Http2Stream, maxBytes: number, decode: (body: Buffer) => T) {
+  /**
+   * Messages of `maxBytes` at most; `decode` may throw a CmdopError. With
+   * `recycles` a message is its reader's only until it asks for the next.
+   */
+  constructor(stream: Http2Stream, { maxBytes, decode, recycles = false }: InboxOptions<T>) {
     this.#stream = stream;
+    this.#recycles = recycles;
     const splitter = new MessageSplitter(maxBytes, (body) => {
-      this.#waiting.push({ message: decode(body), bytes: body.length });
+      this.#waiting.push({ message: decode(body), body });
       this.#waitingBytes += body.length;
     });
+    this.#splitter = splitter;
     stream.on("data", (chunk: Buffer) => {
+      noteContent(chunk.length);
       if (this.#failure !== undefined) return;
       try {
         splitter.push(chunk);
@@ -46,10 +63,13 @@ export class Inbox<T> {
 
   /** The next message; undefined when there are no more, for whatever reason. Throws for what is no message. */
   async next(): Promise<T | undefined> {
+    if (this.#used !== undefined) this.#splitter.recycle(this.#used);
+    this.#used = undefined;
     for (;;) {
       const first = this.#waiting.shift();
       if (first !== undefined) {
-        this.#waitingBytes -= first.bytes;
+        if (this.#recycles) this.#used = first.body;
+        this.#waitingBytes -= first.body.length;
         if (!this.#isFull && this.#stream.isPaused()) this.#stream.resume();
         return first.message;
       }

@@ -2,7 +2,7 @@ import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "nod
 import type { CmdopError } from "../errors/cmdop-error.ts";
 import { errorTrailers, OK_TRAILERS } from "../errors/wire.ts";
 import { headerIn, responseHeaders } from "./headers.ts";
-import { Inbox } from "./inbox.ts";
+import { Inbox, type InboxOptions } from "./inbox.ts";
 import { sendFrame } from "./outbox.ts";
 
 /** One gRPC call, seen from who answers it. */
@@ -14,12 +14,7 @@ export class IncomingCall<In> {
   readonly #headers: IncomingHttpHeaders;
   #trailers: Readonly<Record<string, string>> = OK_TRAILERS;
 
-  constructor(
-    stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders,
-    maxMessageBytes: number,
-    decode: (body: Buffer) => In,
-  ) {
+  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, requests: InboxOptions<In>) {
     this.stream = stream;
     this.#headers = headers;
     const over = new AbortController();
@@ -27,7 +22,7 @@ export class IncomingCall<In> {
     // Every error of a stream is followed by its close, which says all that matters.
     stream.on("error", () => undefined);
     stream.once("close", () => over.abort());
-    this.requests = new Inbox(stream, maxMessageBytes, decode);
+    this.requests = new Inbox(stream, requests);
   }
 
   header(name: string): string | undefined {

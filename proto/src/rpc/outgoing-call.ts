@@ -125,7 +125,11 @@ export class OutgoingCall<Out> {
   }
 
   #attend(stream: ClientHttp2Stream): Attempt<Out> {
-    const inbox = new Inbox(stream, MAX_MESSAGE_BYTES, (body) => this.#read(body));
+    const inbox = new Inbox(stream, {
+      maxBytes: MAX_MESSAGE_BYTES,
+      decode: (body) => this.#read(body),
+      recycles: this.#options.recycles,
+    });
     const { promise: closed, resolve } = Promise.withResolvers<void>();
     const giveUp = (): void => {
       inbox.stop();

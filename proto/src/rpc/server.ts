@@ -18,7 +18,8 @@ type Out = MessageInitShape<DescMessage>;
  *
  * A handler of a response stream must end when `call.signal` aborts. A handler
  * of a request stream must not take the end of that stream for a commit: a
- * reset ends it too.
+ * reset ends it too. Where all it gives is one answer, a message's bytes are its
+ * own only until it asks for the next message.
  */
 export function serve<S extends Service, Caller>(
   server: RpcServer,
@@ -95,8 +96,10 @@ export function serve<S extends Service, Caller>(
       },
     };
     const answer = kinds[method.methodKind];
+    const recycles = method.methodKind === "client_streaming";
+    const requests = { maxBytes: MAX_MESSAGE_BYTES, decode, recycles };
     server.register(path, (stream, headers) => {
-      const incoming = new IncomingCall(stream, headers, MAX_MESSAGE_BYTES, decode);
+      const incoming = new IncomingCall(stream, headers, requests);
       answer(incoming).catch((thrown: unknown) => incoming.fail(CmdopError.from(thrown)));
     });
   }

@@ -70,6 +70,8 @@ export interface CallOptions {
   timeoutMs?: number | undefined;
   /** Headers of this call. */
   headers?: Readonly<Record<string, string>> | undefined;
+  /** True where each message of the answer is needed only until the next is asked for: its memory is used again then. */
+  recycles?: boolean | undefined;
   /** Called with the answer's headers when they arrive, which may be long before the answer. */
   onHeaders?: ((header: (name: string) => string | undefined) => void) | undefined;
 }

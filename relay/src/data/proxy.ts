@@ -4,7 +4,7 @@ import {
   type OutgoingHttpHeaders,
   type ServerHttp2Stream,
 } from "node:http2";
-import { CmdopError, errorTrailers } from "@cmdop/proto";
+import { CmdopError, errorTrailers, noteContent } from "@cmdop/proto";
 import { answerError, stopReceiving } from "./answer.ts";
 import { callCode } from "./call-code.ts";
 import { responseHeaders } from "./headers.ts";
@@ -84,6 +84,7 @@ export function proxy(options: ProxyOptions): ProxiedCall {
 
   caller.on("data", (chunk: Buffer) => {
     requestBytes += chunk.length;
+    noteContent(chunk.length);
     if (requestBytes > maxRequestBytes) {
       canceled ||= failure === undefined && !complete;
       fail(tooLarge(maxRequestBytes));
@@ -159,6 +160,7 @@ export function proxy(options: ProxyOptions): ProxiedCall {
     // Content can arrive before the headers' event; sent on then, it would be answered without trailers.
     request.on("data", (chunk: Buffer) => {
       responseBytes += chunk.length;
+      noteContent(chunk.length);
       if (caller.writable && !caller.write(chunk)) {
         request.pause();
         hold("request paused", true);

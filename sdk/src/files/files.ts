@@ -188,8 +188,12 @@ export class Files {
     destination: string | Writable,
     options: TransferOptions = {},
   ): Promise<TransferResult> {
-    const to = typeof destination === "string" ? localTarget(destination) : streamTarget(destination);
-    return transfer(remoteSource(this.#machine(), remotePath, options.signal), to, options);
+    const isPath = typeof destination === "string";
+    const source = remoteSource(this.#machine(), remotePath, {
+      signal: options.signal,
+      keepsPieces: !isPath,
+    });
+    return transfer(source, isPath ? localTarget(destination) : streamTarget(destination), options);
   }
 
   /** Brings a file (or a directory with all in it) to another machine, through this computer. */
@@ -199,7 +203,7 @@ export class Files {
     destination: string,
     options: TransferOptions = {},
   ): Promise<TransferResult> {
-    const source = remoteSource(this.#machine(), path, options.signal);
+    const source = remoteSource(this.#machine(), path, { signal: options.signal });
     return transfer(source, remoteTarget(to.#machine(), destination, options.signal), options);
   }
 

@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open, readdir, readlink, stat } from "node:fs/promises";
 import path from "node:path";
-import { CmdopError, FILE_CHUNK_BYTES, visible } from "@cmdop/proto";
+import { alternatingBuffers, CmdopError, FILE_CHUNK_BYTES, readAhead, visible } from "@cmdop/proto";
 import type { FileKind } from "../types.ts";
 import { localError } from "./local-error.ts";
 import { addEntry } from "./tree.ts";
@@ -89,14 +89,8 @@ class LocalContent implements Content {
     }
   }
 
-  async *read(from: number): AsyncGenerator<Uint8Array> {
-    for (let position = from; position < this.size; ) {
-      const wanted = Math.min(FILE_CHUNK_BYTES, this.size - position);
-      const { bytesRead, buffer } = await this.#file.read(Buffer.allocUnsafe(wanted), 0, wanted, position);
-      if (bytesRead === 0) throw this.#changed();
-      yield buffer.subarray(0, bytesRead);
-      position += bytesRead;
-    }
+  read(from: number): AsyncGenerator<Uint8Array> {
+    return readAhead(this.#pieces(from, alternatingBuffers()));
   }
 
   async finish(): Promise<undefined> {
@@ -105,6 +99,16 @@ class LocalContent implements Content {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#file.close();
+  }
+
+  async *#pieces(from: number, room: (bytes: number) => Buffer): AsyncGenerator<Uint8Array> {
+    for (let position = from; position < this.size; ) {
+      const wanted = Math.min(FILE_CHUNK_BYTES, this.size - position);
+      const { bytesRead, buffer } = await this.#file.read(room(wanted), 0, wanted, position);
+      if (bytesRead === 0) throw this.#changed();
+      yield buffer.subarray(0, bytesRead);
+      position += bytesRead;
+    }
   }
 
   #changed(): CmdopError {

@@ -26,9 +26,17 @@ const PERMISSION_BITS = 0o777;
 /** What a name that is not UTF-8 is shown with. */
 const NOT_UTF8 = "\uFFFD";
 
+/** How a machine's files are read. */
+export interface RemoteSourceOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Whether whoever takes the pieces keeps them: otherwise each is the taker's only until it asks for the next. */
+  readonly keepsPieces?: boolean | undefined;
+}
+
 /** A file or directory of a machine. */
-export function remoteSource(machine: Machine, root: string, signal: AbortSignal | undefined): Source {
+export function remoteSource(machine: Machine, root: string, options: RemoteSourceOptions): Source {
   const { files, caller } = machine;
+  const { signal } = options;
   const patience = () => new Patience(caller.transport, signal);
   const info = () =>
     patience().until(async () => {
@@ -56,7 +64,7 @@ export function remoteSource(machine: Machine, root: string, signal: AbortSignal
       for (const each of found.skipped) skipped(each);
       return { mode: type === "directory" ? mode & PERMISSION_BITS : undefined, entries: found.entries };
     },
-    open: (below) => RemoteContent.open(machine, below === "" ? root : posix.join(root, below), signal),
+    open: (below) => RemoteContent.open(machine, below === "" ? root : posix.join(root, below), options),
   };
 }
 
@@ -90,7 +98,7 @@ class RemoteContent implements Content {
   readonly identity: string;
   readonly #machine: Machine;
   readonly #version: Uint8Array;
-  readonly #signal: AbortSignal | undefined;
+  readonly #options: RemoteSourceOptions;
   #first: AsyncIterator<FilesReadStreamResponse> | undefined;
   #sha256: Uint8Array | undefined;
 
@@ -99,7 +107,7 @@ class RemoteContent implements Content {
     path: string,
     header: { size: bigint; mode: number; version: Uint8Array },
     first: AsyncIterator<FilesReadStreamResponse>,
-    signal: AbortSignal | undefined,
+    options: RemoteSourceOptions,
   ) {
     this.#machine = machine;
     this.path = path;
@@ -109,23 +117,23 @@ class RemoteContent implements Content {
     this.identity = Buffer.from(header.version).toString("hex");
     this.#version = header.version;
     this.#first = first;
-    this.#signal = signal;
+    this.#options = options;
   }
 
-  static open(machine: Machine, path: string, signal: AbortSignal | undefined): Promise<RemoteContent> {
-    return new Patience(machine.caller.transport, signal).until(async () => {
-      const call = await machine.caller.options(methodOf("ReadStream"), { signal });
+  static open(machine: Machine, path: string, options: RemoteSourceOptions): Promise<RemoteContent> {
+    return new Patience(machine.caller.transport, options.signal).until(async () => {
+      const call = await readOptions(machine, options);
       const stream = machine.files.readStream({ path, verify: true }, call)[Symbol.asyncIterator]();
       const { value, done } = await stream.next();
       if (done === true || value.header === undefined) {
         throw new CmdopError("LinkLost", "The machine's answer ended before it said what file this is.");
       }
-      return new RemoteContent(machine, path, value.header, stream, signal);
+      return new RemoteContent(machine, path, value.header, stream, options);
     });
   }
 
   async *read(from: number): AsyncGenerator<Uint8Array> {
-    const patience = new Patience(this.#machine.caller.transport, this.#signal);
+    const patience = new Patience(this.#machine.caller.transport, this.#options.signal);
     let position = from;
     let stream = from === 0 ? this.#first : undefined;
     this.#first = stream === undefined ? this.#first : undefined;
@@ -166,9 +174,13 @@ class RemoteContent implements Content {
   }
 
   async #streamFrom(position: number): Promise<AsyncIterator<FilesReadStreamResponse>> {
-    const { files, caller } = this.#machine;
-    const call = await caller.options(methodOf("ReadStream"), { signal: this.#signal });
+    const { files } = this.#machine;
+    const call = await readOptions(this.#machine, this.#options);
     const request = { path: this.path, offset: BigInt(position), verify: true, ifVersion: this.#version };
     return files.readStream(request, call)[Symbol.asyncIterator]();
   }
+}
+
+async function readOptions({ caller }: Machine, { signal, keepsPieces = false }: RemoteSourceOptions) {
+  return { ...(await caller.options(methodOf("ReadStream"), { signal })), recycles: !keepsPieces };
 }

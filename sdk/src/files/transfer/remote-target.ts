@@ -48,7 +48,7 @@ async function putSmall(
 ): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   for await (const piece of content.read(0)) {
-    pieces.push(piece);
+    pieces.push(Buffer.from(piece));
     passed(piece.length);
   }
   const bytes = Buffer.concat(pieces);

@@ -43,7 +43,7 @@ export interface Content extends AsyncDisposable {
   readonly mode: number | undefined;
   /** Changes with the content; none where it can't be read twice. */
   readonly identity: string | undefined;
-  /** The bytes from an offset on. */
+  /** The bytes from an offset on. A piece is its reader's only until it asks for the next. */
   read(from: number): AsyncIterable<Uint8Array>;
   /** After the last byte: its hash, where the other side has told it. Throws FileChanged where the content is not what it was. */
   finish(): Promise<Uint8Array | undefined>;
