@@ -1,16 +1,20 @@
 /** Gives items as they come, and lets the next be made while one is used. */
 export async function* readAhead<T>(items: AsyncGenerator<T>): AsyncGenerator<T> {
-  let next = items.next();
+  const begin = (): Promise<IteratorResult<T>> => {
+    const making = items.next();
+    // Its failure is told when its turn comes; until then it is nobody's, and that must not end the process.
+    making.catch(() => undefined);
+    return making;
+  };
+  let next = begin();
   try {
     for (;;) {
       const { value, done } = await next;
       if (done === true) return;
-      next = items.next();
+      next = begin();
       yield value;
     }
   } finally {
-    // Who left early does not want to know how the one that was being made ended.
-    next.catch(() => undefined);
     await items.return(undefined);
   }
 }

@@ -2,16 +2,19 @@ import type { Http2Session } from "node:http2";
 import type { Socket } from "node:net";
 
 /** Pause between two pings on a link, in milliseconds. */
-export const PING_INTERVAL_MS = 10_000;
+export const PING_INTERVAL_MS = 8_000;
 
-/** Silence after which the peer of a link counts as dead, in milliseconds. */
-export const DEAD_AFTER_MS = 15_000;
+/** Silence after which the peer of a link counts as dead, in milliseconds; twice that, with a tick, is still within 30 s. */
+export const DEAD_AFTER_MS = 13_000;
+
+/** How much longer the silence may be while much is sent: on a slow line, pings and their answers queue behind it. */
+const PATIENCE_WHILE_SENDING = 2;
 
 /** What a peer has to show that it lives, in milliseconds, when there is reason to doubt it. */
 const PROOF_MS = 3_000;
 
-/** What must leave here within a tick to count as life: less may be our own pings, which the kernel takes for anybody. Its buffers are bounded, so of a dead peer this ends. */
-const SENT_BYTES_OF_LIFE = 16 * 1024;
+/** What leaves here within a tick to count as much: less may be our own pings. */
+const MUCH_SENT_BYTES = 16 * 1024;
 
 /** What watchdog needs to know. */
 export interface WatchdogOptions {
@@ -35,8 +38,8 @@ export interface Watchdog {
  * Watches one end of a link. Neither `close` of the session nor ping answers can
  * be relied on: a write that meets a reset connection first silences all events,
  * and pings queue behind bulk data. So any byte that comes counts as life, and
- * much that goes, too: on a slow line an answer to what was sent can take
- * minutes. Without either, the session and its raw socket are destroyed.
+ * without one the session and its raw socket are destroyed. What goes is no
+ * proof: a connection that is gone still takes it.
  */
 export function watchdog(options: WatchdogOptions): Watchdog {
   const { session, socket, onDead } = options;
@@ -62,11 +65,12 @@ export function watchdog(options: WatchdogOptions): Watchdog {
   const tick = (passedMs: number): void => {
     silentMs += passedMs;
     sincePingMs += passedMs;
-    const sent = socket.bytesWritten;
-    if (socket.bytesRead !== seenBytes || sent - sentBytes >= SENT_BYTES_OF_LIFE) silentMs = 0;
+    if (socket.bytesRead !== seenBytes) silentMs = 0;
     seenBytes = socket.bytesRead;
-    sentBytes = sent;
-    if (silentMs >= deadAfterMs || socket.destroyed) end();
+    const isSending = socket.bytesWritten - sentBytes >= MUCH_SENT_BYTES;
+    sentBytes = socket.bytesWritten;
+    const patienceMs = deadAfterMs * (isSending ? PATIENCE_WHILE_SENDING : 1);
+    if (silentMs >= patienceMs || socket.destroyed) end();
     else if (sincePingMs >= pingIntervalMs) ping();
   };
   const timer = setInterval(() => tick(tickMs), tickMs);

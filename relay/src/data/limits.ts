@@ -1,3 +1,5 @@
+import { DEAD_AFTER_MS, PING_INTERVAL_MS } from "@cmdop/proto";
+
 /** The bounds of the relay's data side, each with its reason. Bounds that both ends share are in @cmdop/proto. */
 
 const KiB = 1024;
@@ -94,8 +96,8 @@ export const DEFAULT_TIMES: Times = {
   keyCheckIntervalMs: 1_000,
   linkDrainMs: 30_000,
   shutdownDrainMs: 3_000,
-  linkPingIntervalMs: 10_000,
-  linkDeadAfterMs: 15_000,
+  linkPingIntervalMs: PING_INTERVAL_MS,
+  linkDeadAfterMs: DEAD_AFTER_MS,
   callerPingIntervalMs: 20_000,
   callerDeadAfterMs: 45_000,
 };

@@ -245,13 +245,14 @@ class LazyChannel implements RpcChannel {
   }
 
   async open(headers: OutgoingHttpHeaders) {
-    this.#session ??= this.#connect();
-    let session = await this.#session;
-    if (session.closed || session.destroyed) {
-      this.#session = this.#connect();
-      session = await this.#session;
+    for (;;) {
+      this.#session ??= this.#connect();
+      const connecting = this.#session;
+      const session = await connecting;
+      if (!session.closed && !session.destroyed) return session.request(headers, { endStream: false });
+      // Calls that come at once share the next one, too.
+      if (this.#session === connecting) this.#session = undefined;
     }
-    return session.request(headers, { endStream: false });
   }
 
   /** Calls that are open may end by themselves. */
