@@ -1,8 +1,21 @@
 import { CmdopError } from "@cmdop/proto";
+import { z } from "zod";
 import type { AiSdk } from "./run-context.ts";
 
 /** Characters of what a provider says that an error quotes. */
 const MAX_QUOTED_CHARACTERS = 500;
+
+/** How Google says when to come back: in the refusal itself. */
+const retryInfo = z.object({
+  error: z.object({
+    details: z.array(
+      z.union([
+        z.object({ retryDelay: z.string().regex(/^\d+(\.\d+)?s$/) }),
+        z.unknown().transform(() => undefined),
+      ]),
+    ),
+  }),
+});
 
 /** Why a call of the model failed. */
 export interface ModelFailure {
@@ -18,12 +31,12 @@ export function modelFailure(ai: AiSdk, thrown: unknown): ModelFailure {
   if (thrown instanceof CmdopError)
     return { error: thrown, passes: thrown instanceof SilentProvider, pauseMs: undefined };
   if (ai.APICallError.isInstance(thrown)) {
-    const { statusCode, isRetryable, responseHeaders } = thrown;
+    const { statusCode, isRetryable, responseHeaders, data } = thrown;
     const status = statusCode === undefined ? "can't be reached" : `answered with status ${statusCode}`;
     return {
       error: failed(`The model's provider ${status}: ${quoted(thrown.message)}`, thrown),
       passes: isRetryable,
-      pauseMs: pauseOf(responseHeaders ?? {}),
+      pauseMs: pauseOf(responseHeaders ?? {}) ?? pauseInBody(data),
     };
   }
   // An answer that broke off, or was none: the next one may be whole.
@@ -49,6 +62,12 @@ function pauseOf(headers: Readonly<Record<string, string>>): number | undefined 
   const after = headers["retry-after"] ?? "";
   const seconds = /^[\d.]+$/.test(after) ? Number(after) : (Date.parse(after) - Date.now()) / 1000;
   return seconds >= 0 ? seconds * 1000 : undefined;
+}
+
+function pauseInBody(data: unknown): number | undefined {
+  const { details } = retryInfo.safeParse(data).data?.error ?? { details: [] };
+  const delay = details.find((detail) => detail !== undefined)?.retryDelay;
+  return delay === undefined ? undefined : Math.ceil(Number.parseFloat(delay) * 1000);
 }
 
 function messageOf(thrown: unknown): string {

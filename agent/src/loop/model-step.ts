@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ModelMessage, ToolChoice, ToolSet } from "ai";
+import type { FinishReason, ModelMessage, ToolChoice, ToolSet } from "ai";
 import { failed, modelFailure, SilentProvider } from "./failure.ts";
 import { LOOP_LIMITS } from "./limits.ts";
 import type { OutputSchema } from "./output-schema.ts";
@@ -59,6 +59,11 @@ async function tryOnce(run: RunContext, request: StepRequest, ran: { tools: numb
     ...(schema === undefined ? {} : { output: ai.Output.object({ schema: ai.jsonSchema(schema.json) }) }),
     ...(budget.answerTokens === undefined ? {} : { maxOutputTokens: budget.answerTokens }),
     stopWhen: ai.isStepCount(1),
+    onToolExecutionStart: () => {
+      ran.tools += 1;
+      // From here on it is a tool that takes its time.
+      silence.end();
+    },
     toolCallConcurrency: LOOP_LIMITS.maxParallelTools,
     // Calls are repeated here, where it is seen; naming a number of retries is what makes tools wait for the end.
     maxRetries: 0,
@@ -71,7 +76,8 @@ async function tryOnce(run: RunContext, request: StepRequest, ran: { tools: numb
 
   run.text = "";
   let characters = 0;
-  let finish = "";
+  let toolCalls = 0;
+  let finish: Finish = { reason: "other", said: undefined };
   for await (const part of result.stream) {
     silence.over();
     switch (part.type) {
@@ -85,10 +91,7 @@ async function tryOnce(run: RunContext, request: StepRequest, ran: { tools: numb
         if (part.text !== "") events.write({ type: "reasoning", text: part.text });
         break;
       case "tool-call":
-        // From here on it is a tool that takes its time.
-        silence.end();
-        ran.tools += 1;
-        budget.toolCalls += 1;
+        toolCalls += 1;
         if (part.invalid === true) {
           const { toolCallId: callId, toolName: tool, input } = part;
           events.write({ type: "tool_call", callId, tool, input });
@@ -106,7 +109,7 @@ async function tryOnce(run: RunContext, request: StepRequest, ran: { tools: numb
         const usage = { inputTokens, outputTokens, totalTokens };
         budget.count(usage);
         events.write({ type: "usage", ...usage });
-        finish = part.finishReason;
+        finish = { reason: part.finishReason, said: part.rawFinishReason };
         break;
       }
       case "error":
@@ -117,17 +120,34 @@ async function tryOnce(run: RunContext, request: StepRequest, ran: { tools: numb
     if (characters > LOOP_LIMITS.maxAnswerCharacters)
       throw failed(`The model's answer has more than ${LOOP_LIMITS.maxAnswerCharacters} characters.`);
   }
-  if (ran.tools === 0) checkFinish(run, finish);
-  return { text: run.text, messages: await result.responseMessages, toolCalls: ran.tools };
+  checkFinish(run, finish, toolCalls);
+  budget.toolCalls += toolCalls;
+  return { text: run.text, messages: await result.responseMessages, toolCalls };
 }
 
-/** An answer that was cut off is none. */
-function checkFinish({ budget }: RunContext, finish: string): void {
-  if (finish === "length") {
-    if (budget.tokensLeft === 0) throw budget.outOfTokens();
-    throw failed("The model's answer was cut off: it is longer than its provider allows.");
+/** How an answer ended. */
+interface Finish {
+  readonly reason: FinishReason;
+  /** In the provider's own word; undefined where the stream just stopped. */
+  readonly said: string | undefined;
+}
+
+/** An answer that was cut off is none, and none of its tools has run. */
+function checkFinish({ budget }: RunContext, { reason, said }: Finish, toolCalls: number): void {
+  switch (reason) {
+    case "stop":
+    case "tool-calls":
+      return;
+    case "length":
+      if (budget.tokensLeft === 0) throw budget.outOfTokens();
+      throw failed("The model's answer was cut off: it is longer than its provider allows.");
+    case "content-filter":
+      throw failed("The model's provider withheld the answer (content filter).");
+    default:
+      // Words of their own are how some servers end a whole answer.
+      if (reason === "other" && said !== undefined && toolCalls === 0) return;
+      throw new Error(said === undefined ? "its stream just stopped" : `it ended with ${said}`);
   }
-  if (finish === "content-filter") throw failed("The model's provider withheld the answer (content filter).");
 }
 
 /** Aborts when the provider has been silent for too long. */
