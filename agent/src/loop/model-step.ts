@@ -71,7 +71,11 @@ async function tryOnce(run: RunContext, request: StepRequest, ran: { tools: numb
     onError: () => undefined,
     abortSignal: AbortSignal.any([run.signal, silence.signal]),
     // Schemas of callers are not as some providers' strict mode wants them; they are checked here anyway.
-    providerOptions: { openai: { strictJsonSchema: false }, openaiCompatible: { strictJsonSchema: false } },
+    // What an agent reads is not to be kept: each call sends the whole conversation.
+    providerOptions: {
+      openai: { strictJsonSchema: false, store: false },
+      openaiCompatible: { strictJsonSchema: false },
+    },
   });
 
   run.text = "";
