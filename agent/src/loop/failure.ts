@@ -32,15 +32,16 @@ export function modelFailure(ai: AiSdk, thrown: unknown): ModelFailure {
     return { error: thrown, passes: thrown instanceof SilentProvider, pauseMs: undefined };
   if (ai.APICallError.isInstance(thrown)) {
     const { statusCode, isRetryable, responseHeaders, data } = thrown;
+    const next = nextOf(statusCode);
     const status = statusCode === undefined ? "can't be reached" : `answered with status ${statusCode}`;
     return {
-      error: failed(`The model's provider ${status}: ${quoted(thrown.message)}`, thrown),
+      error: failed(`The model's provider ${status}: ${quoted(thrown.message)}`, { cause: thrown, next }),
       passes: isRetryable,
       pauseMs: pauseOf(responseHeaders ?? {}) ?? pauseInBody(data),
     };
   }
   // An answer that broke off, or was none: the next one may be whole.
-  const error = failed(`The model's answer broke off: ${quoted(messageOf(thrown))}`, thrown);
+  const error = failed(`The model's answer broke off: ${quoted(messageOf(thrown))}`, { cause: thrown });
   return { error, passes: true, pauseMs: undefined };
 }
 
@@ -52,8 +53,28 @@ export class SilentProvider extends CmdopError {
 }
 
 /** A failure that another attempt would not cure. */
-export function failed(message: string, cause?: unknown): CmdopError {
-  return new CmdopError("ModelFailed", message, { cause });
+export function failed(
+  message: string,
+  options: { cause?: unknown; next?: string | undefined } = {},
+): CmdopError {
+  return new CmdopError("ModelFailed", message, options);
+}
+
+/** What is to be done about a status; undefined where the provider's own words have to do. */
+function nextOf(status: number | undefined): string | undefined {
+  switch (status) {
+    case undefined:
+      return "Check the machine's model server: does it run, and is its address right (CMDOP_MODEL_BASE_URL, or baseUrl in model.json)?";
+    case 401:
+    case 403:
+      return "Check the machine's model key: CMDOP_MODEL_API_KEY in the environment of the machine's agent, or apiKey in its model.json.";
+    case 404:
+      return "Check the machine's model: its name and its address (CMDOP_MODEL, CMDOP_MODEL_BASE_URL, or model.json).";
+    case 429:
+      return "Check the machine's model quota with its provider, or run this again later.";
+    default:
+      return undefined;
+  }
 }
 
 function pauseOf(headers: Readonly<Record<string, string>>): number | undefined {

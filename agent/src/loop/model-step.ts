@@ -144,9 +144,13 @@ function checkFinish({ budget }: RunContext, { reason, said }: Finish, toolCalls
       return;
     case "length":
       if (budget.tokensLeft === 0) throw budget.outOfTokens();
-      throw failed("The model's answer was cut off: it is longer than its provider allows.");
+      throw failed("The model's answer was cut off: it is longer than its provider allows.", {
+        next: "Ask for less at once, or use a model that may say more.",
+      });
     case "content-filter":
-      throw failed("The model's provider withheld the answer (content filter).");
+      throw failed("The model's provider withheld the answer (content filter).", {
+        next: "Put the task in other words, or use another model.",
+      });
     default:
       // Words of their own are how some servers end a whole answer.
       if (reason === "other" && said !== undefined && toolCalls === 0) return;

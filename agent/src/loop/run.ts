@@ -53,6 +53,9 @@ type RunJob = Pick<JobContext, "journal" | "maxJobMs">;
 
 /** What ends a run before its answer. */
 const CODES = { timed_out: "DeadlineExceeded", canceled: "Canceled" } as const;
+const TIMED_OUT = {
+  next: "Give the run more time (timeoutMs, within the machine's policy), or less to do; its events show what it was about.",
+};
 
 /** Begins a run: a job without a process. It ends when all that it started has ended. */
 export function beginRun(core: LoopCore, run: PreparedRun, { journal, maxJobMs }: RunJob): Work {
@@ -68,7 +71,7 @@ export function beginRun(core: LoopCore, run: PreparedRun, { journal, maxJobMs }
   const stop = (wanted: StopCause): void => {
     // The first reason wins.
     cause ??= wanted;
-    over.abort(new CmdopError(CODES[cause.kind], cause.reason));
+    over.abort(new CmdopError(CODES[cause.kind], cause.reason, cause.kind === "timed_out" ? TIMED_OUT : {}));
   };
   const endWatch = watchTime(request.timeoutMs || LOOP_LIMITS.defaultTimeoutMs, maxJobMs, stop);
   const own = (job: Job): void => {
