@@ -56,9 +56,8 @@ describe.each(MODELS)("Google's generateContent with %s", (modelId) => {
       usage: { inputTokens: 40, outputTokens: 14, totalTokens: 54 },
     });
     expect(thoughts).toEqual(["They want two."]);
-    expect(server.calls.map(({ url }) => url)).toEqual(
-      Array(2).fill(`/v1beta/models/${modelId}:streamGenerateContent?alt=sse`),
-    );
+    const url = `/v1beta/models/${modelId}:streamGenerateContent?alt=sse`;
+    expect(server.calls.map((call) => call.url)).toEqual([url, url]);
     expect(server.calls.map(({ headers }) => headers["x-goog-api-key"])).toEqual([API_KEY, API_KEY]);
     expect(server.calls[1]?.said).toMatch(/functionResponse[\s\S]*data from the command begins[\s\S]*one/);
     expect(server.calls[1]?.said).toContain('"thoughtSignature":"c2lnbmVk"');

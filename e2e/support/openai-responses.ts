@@ -1,10 +1,10 @@
 import type { ServerResponse } from "node:http";
 import { type Refusal, ScriptedProvider } from "./scripted-provider.ts";
 
-/** An item of an answer. */
+/** An item of an answer; `input` as text where it is to be malformed. */
 export type Item =
   | { readonly text: string }
-  | { readonly tool: string; readonly input: object }
+  | { readonly tool: string; readonly input: object | string }
   /** A thought that only OpenAI can read, which wants to be sent back. */
   | { readonly encrypted: string };
 
@@ -48,7 +48,7 @@ function sendItem(event: (type: string, fields: object) => void, id: string, ite
     event("response.output_item.done", { item: { ...message, status: "completed", content } });
   } else if ("tool" in item) {
     const call = { type: "function_call", id, call_id: `call_${id}`, name: item.tool };
-    const args = JSON.stringify(item.input);
+    const args = typeof item.input === "string" ? item.input : JSON.stringify(item.input);
     event("response.output_item.added", { item: { ...call, arguments: "", status: "in_progress" } });
     event("response.function_call_arguments.delta", { item_id: id, delta: args });
     event("response.function_call_arguments.done", { item_id: id, arguments: args });

@@ -81,6 +81,8 @@ async function tryOnce(run: RunContext, request: StepRequest, ran: { tools: numb
   run.text = "";
   let characters = 0;
   let toolCalls = 0;
+  /** What the run calls the uses of tools that can't be. */
+  const unusable = new Map<string, string>();
   let finish: Finish = { reason: "other", said: undefined };
   for await (const part of result.stream) {
     silence.over();
@@ -94,16 +96,22 @@ async function tryOnce(run: RunContext, request: StepRequest, ran: { tools: numb
         characters += part.text.length;
         if (part.text !== "") events.write({ type: "reasoning", text: part.text });
         break;
+      case "tool-input-delta":
+        characters += part.delta.length;
+        break;
       case "tool-call":
         toolCalls += 1;
         if (part.invalid === true) {
-          const { toolCallId: callId, toolName: tool, input } = part;
+          const { toolCallId, toolName: tool, input } = part;
+          const callId = run.callIds.unique(toolCallId);
+          unusable.set(toolCallId, callId);
           events.write({ type: "tool_call", callId, tool, input });
         }
         break;
       case "tool-error": {
         // A tool of ours never throws: the model has asked for one that there is not, or with what it can't use.
-        const { toolCallId: callId, toolName: tool, error } = part;
+        const { toolCallId, toolName: tool, error } = part;
+        const callId = unusable.get(toolCallId) ?? toolCallId;
         const output = error instanceof Error ? error.message : String(error);
         events.write({ type: "tool_result", callId, tool, ok: false, output: output.slice(0, 1_000) });
         break;

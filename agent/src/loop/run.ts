@@ -93,12 +93,13 @@ export function beginRun(core: LoopCore, run: PreparedRun, { journal, maxJobMs }
     const model = await openModel(settings);
     const { caller, schema, confirmations } = run;
     const { signal } = over;
-    const maker = { ai, events, signal, running, confirmations, callIds: new CallIds() };
+    const callIds = new CallIds();
+    const maker = { ai, events, signal, running, confirmations, callIds };
     const options = { ...core, caller, own };
     const tools = runTools(options, maker);
     const oneCommand = oneCommandTool(options, maker);
-    const place = core.place();
-    context = { ai, model, settings, events, budget, caller, tools, oneCommand, place, signal, text: "" };
+    const made = { tools, oneCommand, callIds, place: core.place() };
+    context = { ai, model, settings, events, budget, caller, ...made, signal, text: "" };
     events.write({
       type: "begun",
       agentType: request.agentType,
