@@ -65,6 +65,25 @@ describe("promise 9: the bounds of a run", () => {
     expect(server.calls).toHaveLength(1);
   });
 
+  it("a provider that fails for ever is asked five times", async () => {
+    const { client, model } = world();
+    model.always({ status: 503, headers: { "retry-after-ms": "1" }, error: "overloaded" });
+    await expect(client.agent.run("x")).rejects.toMatchObject({ code: "ModelFailed", steps: 1 });
+    expect(model.calls).toHaveLength(5);
+  });
+
+  it("a provider that asks for a longer pause than a minute gets a minute, and cancel ends the pause", async () => {
+    const { client, model } = world();
+    model.always({ status: 429, headers: { "retry-after": "3600" }, error: "later" });
+    const runId = randomUUID();
+    for await (const event of client.agent.stream("x", { runId })) {
+      if (event.type !== "retry") continue;
+      expect(event.pauseMs).toBe(60_000);
+      break;
+    }
+    expect(await client.agent.cancel(runId)).toMatchObject({ outcome: "canceled" });
+  });
+
   it("tools that run at once: the ninth waits for one of eight", async () => {
     const { client, model, cluster } = world();
     const file = path.join(cluster.directory, randomUUID());
