@@ -3,9 +3,15 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { useAgentWorld } from "./support/agent-world.ts";
-import type { Reply } from "./support/model-server.ts";
+import type { ModelCall, Reply } from "./support/model-server.ts";
 
 const world = useAgentWorld();
+
+/** How long a provider may be silent here. Where the machine is so busy that it is, it is asked once more: the scripts allow for it. */
+const QUIET_MS = 500;
+
+const hasToolResult = ({ messages }: ModelCall["body"]): boolean =>
+  messages.some(({ role }) => role === "tool");
 
 /** A tool that leaves a line for each time that it runs. */
 function counted(): { tool: { name: string; arguments: object }; runs: () => Promise<string> } {
@@ -54,10 +60,10 @@ describe("promise 1: half an answer is none", () => {
 
   it("a tool may take longer than a provider may be silent", async () => {
     const { client, model, machine } = world();
-    await model.serve(machine.home, { quietMs: 300 });
-    model.script({ tools: [{ name: "execute", arguments: { command: "sleep 1" } }] }, { text: "Slept." });
+    await model.serve(machine.home, { quietMs: QUIET_MS });
+    const tool = { name: "execute", arguments: { command: `sleep ${(3 * QUIET_MS) / 1000}` } };
+    model.always(({ body }) => (hasToolResult(body) ? { text: "Slept." } : { tools: [tool] }));
     expect(await client.agent.run("Sleep.")).toMatchObject({ text: "Slept.", toolCalls: [{ ok: true }] });
-    expect(model.calls).toHaveLength(2);
     await model.serve(machine.home);
   });
 });

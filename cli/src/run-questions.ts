@@ -76,7 +76,7 @@ export class RunQuestions {
     const { machine, lines, write, answer } = this.#asking;
     const { callId, tool, input, expiresAtMs } = question;
     const shown = describeToolInput(input).map((line) => `  ${line}\n`);
-    await lines.drop();
+    await lines.drop(over);
     if (over.aborted) return;
     write(
       `\n${printable(tool)} on ${printable(machine)} waits for your word until ${isoTime(expiresAtMs)}:\n${shown.join("")}`,

@@ -1,10 +1,10 @@
 import { createInterface, type Interface } from "node:readline";
 import type { Readable } from "node:stream";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { onAbort } from "@cmdop/proto";
 
-/** What the terminal has echoed is not yet read: it hands out a line at a time, and this process may be busy. */
-const UNREAD_MS = 100;
+/** How long nothing must have been typed before a question is shown: the terminal hands out a line at a time, long after it has echoed them. */
+const QUIET_MS = 100;
 
 /**
  * The lines that a person types at the terminal. Those that are typed while
@@ -15,10 +15,14 @@ export class TypedLines implements Disposable {
   readonly #reader: Interface;
   #take: ((line: string | undefined) => void) | undefined;
   #isOver = false;
+  #count = 0;
 
   constructor(input: Readable = process.stdin) {
     this.#reader = createInterface({ input, terminal: false });
-    this.#reader.on("line", (line) => this.#take?.(line));
+    this.#reader.on("line", (line) => {
+      this.#count += 1;
+      this.#take?.(line);
+    });
     this.#reader.on("close", () => {
       this.#isOver = true;
       this.#take?.(undefined);
@@ -30,9 +34,15 @@ export class TypedLines implements Disposable {
     return this.#isOver;
   }
 
-  /** Drops what has been typed so far: to be awaited before a question is shown. */
-  async drop(): Promise<void> {
-    if (!this.#isOver) await sleep(UNREAD_MS);
+  /** Drops what has been typed so far: to be awaited before a question is shown. Ends with the signal, too. */
+  async drop(signal: AbortSignal): Promise<void> {
+    let before = -1;
+    while (!this.#isOver && !signal.aborted && before !== this.#count) {
+      before = this.#count;
+      await sleep(QUIET_MS);
+      // Where this process was busy all the while, what came has still to be read.
+      await turn();
+    }
   }
 
   /** The next line; undefined where the signal aborts before it, or nobody can type any more. */
