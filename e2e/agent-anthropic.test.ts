@@ -3,19 +3,19 @@ import path from "node:path";
 import { expect, it } from "vitest";
 import { z } from "zod";
 import { useAgentWorld } from "./support/agent-world.ts";
-import { AnthropicServer, type Message } from "./support/anthropic-messages.ts";
+import { anthropicServer, type Message } from "./support/anthropic-messages.ts";
 
 const world = useAgentWorld();
 
 const API_KEY = "sk-ant-the-key-of-this-machine";
 
 /** A server that answers so, made the machine's model. */
-async function scripted(...script: readonly Message[]): Promise<AnthropicServer> {
-  const server = await AnthropicServer.start(...script);
+async function scripted(...script: readonly Message[]) {
+  const server = await anthropicServer(...script);
   const { model, machine } = world();
   await model.serve(machine.home, {
     model: "anthropic:claude-scripted",
-    baseUrl: server.baseUrl,
+    baseUrl: `${server.origin}/v1`,
     apiKey: API_KEY,
   });
   return server;
@@ -36,8 +36,8 @@ it("Anthropic's messages: tools, typed output, usage", async () => {
     toolCalls: [{ ok: true }, { ok: true }],
     usage: { inputTokens: 40, outputTokens: 14 },
   });
-  expect(server.keys).toEqual([API_KEY, API_KEY]);
-  expect(server.calls[1]).toMatch(/tool_result[\s\S]*data from the command begins[\s\S]*one/);
+  expect(server.calls.map(({ headers }) => headers["x-api-key"])).toEqual([API_KEY, API_KEY]);
+  expect(server.calls[1]?.said).toMatch(/tool_result[\s\S]*data from the command begins[\s\S]*one/);
 });
 
 it("an answer that breaks off behind a whole tool call: the tool waits, and runs once", async () => {

@@ -162,7 +162,22 @@ describe("cmdop run", () => {
 });
 
 describe("cmdop logs of a run", () => {
-  it("shows choice, plan and tools afterwards, and the answer alone with --stdout", async () => {
+  it("shows the plan, its steps and every tool afterwards", async () => {
+    world().model.script(
+      answer({ steps: ["look at the disk"] }),
+      { tools: [execute("echo looked")] },
+      answer({ done: true, report: "it has room" }),
+      { text: "All is well." },
+    );
+    const ran = await cmdop("run", "web-1", "Is all well?", "--type", "planner");
+    const logs = await cmdop("logs", "web-1", runIdIn(ran.stderr));
+    expect(logs).toEqual({ exitCode: 0, stdout: "All is well.\n", stderr: ran.stderr });
+    expect(logs.stderr).toMatch(
+      /plan: 1\. look at the disk\nstep 1 begun\n> execute .*echo looked.*\n< execute .*looked\nstep 1 done: it has room\n/,
+    );
+  });
+
+  it("shows the choice and every tool afterwards, and the answer alone with --stdout", async () => {
     world().model.script(
       answer({ agentType: "command", reason: "one is enough" }),
       { tools: [execute("echo seen")] },

@@ -239,7 +239,7 @@ describe("a model that fails", () => {
 
   it("one that falls silent is given up, and asked again", async () => {
     const { client, model, machine } = world();
-    await model.serve(machine.home, { quietMs: 300 });
+    await model.serve(machine.home, { quietMs: 1_000 });
     model.script({ silentAfter: "Hm" }, { text: "There." });
     expect(await client.agent.run("x", chat)).toMatchObject({ text: "There." });
     await model.serve(machine.home);

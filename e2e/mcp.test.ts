@@ -10,6 +10,7 @@ import { connectMcp } from "./support/mcp-client.ts";
 import { waitUntil } from "./support/wait.ts";
 
 const TOOLS = [
+  "agent_approve",
   "agent_cancel",
   "agent_run",
   "agent_wait",

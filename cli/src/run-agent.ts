@@ -1,4 +1,6 @@
+import { randomUUID } from "node:crypto";
 import {
+  type Agent,
   CMDOPClient,
   describeEnd,
   RunError,
@@ -12,14 +14,16 @@ import { EXIT_OURS, exitCodeOf } from "./exit-codes.ts";
 import { JobOutput } from "./job-output.ts";
 import { linkMessages } from "./link-messages.ts";
 import { agentOf, commandFor } from "./machine-terminal.ts";
+import { RunQuestions } from "./run-questions.ts";
 import { answerText, jsonLine, RunProgress } from "./run-text.ts";
 import { terminationSignal } from "./signals.ts";
+import { TypedLines } from "./typed-lines.ts";
 import { waitingMessage } from "./waiting-message.ts";
 
 /** A run as it is asked for on the command line. */
 export type AgentCommand = Pick<
   RunOptions,
-  "agentType" | "outputJsonSchema" | "maxSteps" | "timeoutMs" | "onEvent"
+  "agentType" | "outputJsonSchema" | "maxSteps" | "timeoutMs" | "approve"
 > & {
   /** True: one line with all that there is to know, instead of the answer. */
   readonly json: boolean;
@@ -35,16 +39,13 @@ export async function runAgent(
   // An answer that can't be written has nobody to read it: the run is not worth its tokens.
   const signal = AbortSignal.any([terminationSignal(), output.unwritable]);
   const { outputJsonSchema, ...plain } = options;
+  const runId = randomUUID();
+  using lines = plain.approve === undefined ? undefined : new TypedLines();
   try {
     await using client = CMDOPClient.fromProfile();
-    const run = {
-      ...plain,
-      signal,
-      onLink: linkMessages(),
-      onWaiting: waitingMessage(),
-      onEvent: options.onEvent ?? showProgress(),
-    };
     const agent = agentOf(client, machine);
+    const onEvent = lines === undefined ? showProgress() : askOnTheWay(agent, { runId, machine, lines });
+    const run = { ...plain, runId, signal, onLink: linkMessages(), onWaiting: waitingMessage(), onEvent };
     const result: RunResult<unknown> = await (outputJsonSchema === undefined
       ? agent.run(prompt, run)
       : agent.run(prompt, { ...run, outputJsonSchema }));
@@ -68,6 +69,25 @@ export function showProgress(): (event: RunStreamEvent) => void {
     const lines = progress.add(event);
     if (lines !== "") process.stderr.write(lines);
   };
+}
+
+/** The same, and puts the run's questions to the person at the terminal. */
+function askOnTheWay(
+  agent: Agent,
+  {
+    runId,
+    machine = "this machine",
+    lines,
+  }: { runId: string; machine: string | undefined; lines: TypedLines },
+): (event: RunStreamEvent) => void {
+  const progress = new RunProgress();
+  const questions = new RunQuestions({
+    machine,
+    lines,
+    write: (text) => void process.stderr.write(text),
+    answer: (callId, answer, reason) => agent.approve(runId, callId, answer, reason),
+  });
+  return (event) => questions.add(event, progress.add(event));
 }
 
 /** Says why a run has no answer; the exit code that stands for it. */

@@ -1,12 +1,8 @@
-import { once } from "node:events";
-import { createServer, type Server, type ServerResponse } from "node:http";
-import { buffer } from "node:stream/consumers";
-import { z } from "zod";
+import type { ServerResponse } from "node:http";
+import { type Refusal, ScriptedProvider } from "./scripted-provider.ts";
 
-const requestSchema = z.looseObject({ messages: z.array(z.unknown()), system: z.unknown().optional() });
-
-/** A block of an answer. */
-export type Block = { readonly text: string } | { readonly tool: string; readonly input: object };
+/** A block of an answer; `input` as text where it is to be malformed. */
+export type Block = { readonly text: string } | { readonly tool: string; readonly input: object | string };
 
 /** An answer: its blocks, and whether the connection is cut behind them. */
 export interface Message {
@@ -14,48 +10,14 @@ export interface Message {
   readonly isCut?: boolean;
 }
 
-/** A server that speaks Anthropic's messages protocol with streaming, one scripted answer a call. */
-export class AnthropicServer implements AsyncDisposable {
-  /** What it was called with, as text. */
-  readonly calls: string[] = [];
-  readonly keys: (string | undefined)[] = [];
-  readonly #server: Server;
-  readonly #script: Message[];
-
-  private constructor(script: readonly Message[]) {
-    this.#script = [...script];
-    this.#server = createServer(async (request, response) => {
-      const body = requestSchema.parse(JSON.parse((await buffer(request)).toString()));
-      this.calls.push(JSON.stringify(body));
-      this.keys.push(request.headers["x-api-key"]?.toString());
-      const message = this.#script.shift();
-      if (message === undefined) response.writeHead(400).end("{}");
-      else send(response, message);
-    });
-  }
-
-  static async start(...script: readonly Message[]): Promise<AnthropicServer> {
-    const server = new AnthropicServer(script);
-    server.#server.listen(0, "127.0.0.1");
-    await once(server.#server, "listening");
-    return server;
-  }
-
-  get baseUrl(): string {
-    const address = this.#server.address();
-    if (address === null || typeof address === "string") throw new TypeError("not listening");
-    return `http://127.0.0.1:${address.port}/v1`;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.closeAllConnections();
-    this.#server.close();
-    await once(this.#server, "close");
-  }
+/** A server that speaks Anthropic's messages protocol with streaming. */
+export function anthropicServer(
+  ...script: readonly (Message | Refusal)[]
+): Promise<ScriptedProvider<Message>> {
+  return new ScriptedProvider(script, send).listen();
 }
 
 function send(response: ServerResponse, { blocks, isCut = false }: Message): void {
-  response.writeHead(200, { "content-type": "text/event-stream" });
   const event = (type: string, fields: object): void => {
     response.write(`event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`);
   };
@@ -70,8 +32,8 @@ function send(response: ServerResponse, { blocks, isCut = false }: Message): voi
       const id = `toolu_${index}_${Math.random().toString(36).slice(2)}`;
       const start = { type: "tool_use", id, name: block.tool, input: {} };
       event("content_block_start", { index, content_block: start });
-      const delta = { type: "input_json_delta", partial_json: JSON.stringify(block.input) };
-      event("content_block_delta", { index, delta });
+      const partial_json = typeof block.input === "string" ? block.input : JSON.stringify(block.input);
+      event("content_block_delta", { index, delta: { type: "input_json_delta", partial_json } });
     }
     event("content_block_stop", { index });
   }

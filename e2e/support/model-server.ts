@@ -31,13 +31,15 @@ export interface AskedTool {
 /** What the scripted model does when it is called. */
 export type Reply =
   | { readonly text: string; readonly finish?: "stop" | "length" }
-  | { readonly tools: readonly AskedTool[]; readonly text?: string }
+  | { readonly tools: readonly AskedTool[]; readonly text?: string; readonly finish?: "length" }
   /** Refuses. */
   | { readonly status: number; readonly headers?: Record<string, string>; readonly error: string }
   /** Says something, and asks for tools, and then the connection is cut. */
   | { readonly cutAfter: string; readonly tools?: readonly AskedTool[] }
-  /** Says something and nothing more. */
-  | { readonly silentAfter: string };
+  /** Says something, and the stream ends as if that were all; no word of why. */
+  | { readonly stopsAfter: string; readonly tools?: readonly AskedTool[] }
+  /** Says something, and asks for tools, and then nothing more. */
+  | { readonly silentAfter: string; readonly tools?: readonly AskedTool[] };
 
 type Script = Reply | ((call: ModelCall) => Reply | Promise<Reply>);
 
@@ -126,8 +128,7 @@ function send(response: ServerResponse, reply: Reply): void {
     const head = { id: "chat-1", object: "chat.completion.chunk", created: 1, model: "scripted" };
     response.write(`data: ${JSON.stringify({ ...head, choices: [{ index: 0, delta, finish_reason }] })}\n\n`);
   };
-  const text =
-    "cutAfter" in reply ? reply.cutAfter : "silentAfter" in reply ? reply.silentAfter : (reply.text ?? "");
+  const text = textOf(reply);
   const tools = "tools" in reply ? (reply.tools ?? []) : [];
   // In pieces, as models speak.
   for (const content of text.match(/[\s\S]{1,7}/g) ?? []) chunk({ role: "assistant", content });
@@ -141,19 +142,22 @@ function send(response: ServerResponse, reply: Reply): void {
     chunk({ tool_calls: [{ index, function: { arguments: json.slice(half) } }] });
   }
   if ("silentAfter" in reply) return;
+  if ("stopsAfter" in reply) {
+    response.end();
+    return;
+  }
   if ("cutAfter" in reply) {
     // Once what was said is on its way.
     setTimeout(() => response.destroy(), 50);
     return;
   }
-  chunk(
-    {},
-    tools.length > 0
-      ? "tool_calls"
-      : "text" in reply && "finish" in reply
-        ? (reply.finish ?? "stop")
-        : "stop",
-  );
+  chunk({}, reply.finish ?? (tools.length > 0 ? "tool_calls" : "stop"));
   response.write(`data: ${JSON.stringify({ id: "chat-1", choices: [], usage: USAGE })}\n\ndata: [DONE]\n\n`);
   response.end();
+}
+
+function textOf(reply: Exclude<Reply, { readonly status: number }>): string {
+  if ("cutAfter" in reply) return reply.cutAfter;
+  if ("stopsAfter" in reply) return reply.stopsAfter;
+  return "silentAfter" in reply ? reply.silentAfter : (reply.text ?? "");
 }

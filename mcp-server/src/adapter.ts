@@ -1,6 +1,8 @@
 import { CmdopError } from "@cmdop/sdk";
 import {
   type CallToolResult,
+  type InputRequiredResult,
+  type McpRequestContext,
   McpServer,
   ProtocolError,
   ProtocolErrorCode,
@@ -16,6 +18,7 @@ import { MAX_CALLS_IN_FLIGHT, PROGRESS_INTERVAL_MS, WAIT_MS } from "./limits.ts"
 import { listTools } from "./listing.ts";
 import { nameMachines } from "./machine-argument.ts";
 import { findByName, type ToolNames, unknownNameMessage } from "./names.ts";
+import { type AskingCall, askNow, canAsk, OpenAsks } from "./person.ts";
 import type { Timings, Tool, ToolContext } from "./tool.ts";
 import { TOOLS } from "./tools.ts";
 import { WaitingJobs } from "./waiting-jobs.ts";
@@ -25,6 +28,12 @@ const INSTRUCTIONS = [
   "If the key reaches one machine, leave `machine` out; otherwise name it in every call (machines_list shows which there are).",
   "Paths are the machine's own. Errors say what to do next.",
 ].join(" ");
+
+/** The protocol that a connection speaks. */
+type Era = McpRequestContext["era"];
+
+/** The part of a call's time that has to be left for a person to be asked in it. */
+const LEAST_TO_ASK = 0.5;
 
 export interface AdapterOptions {
   readonly client: ToolClient;
@@ -42,7 +51,7 @@ export interface AdapterOptions {
 /** The tools behind any MCP transport. */
 export interface Adapter {
   /** One protocol instance, for one connection; without side effects, since clients open connections only to probe. */
-  readonly build: () => McpServer;
+  readonly build: (connection: { readonly era: Era }) => McpServer;
   /** Resolves when the calls that are in flight now are over. */
   readonly settled: () => Promise<void>;
 }
@@ -58,7 +67,8 @@ export function createAdapter({
 }: AdapterOptions): Adapter {
   const byName = new Map(TOOLS.map((tool) => [tool.name, tool]));
   const tools = listTools(TOOLS, toolNames);
-  const inFlight = new Set<Promise<CallToolResult>>();
+  const inFlight = new Set<Promise<CallToolResult | InputRequiredResult>>();
+  const openAsks = new OpenAsks();
   const fixed = {
     client,
     report,
@@ -68,7 +78,29 @@ export function createAdapter({
     timings: { waitMs: WAIT_MS, progressIntervalMs: PROGRESS_INTERVAL_MS, ...timings },
   };
 
-  const call = async (tool: Tool, args: unknown, context: ToolContext): Promise<CallToolResult> => {
+  /** Answers a call, and asks the client's person on the way, where it has to and the client can. */
+  const answer = async (tool: Tool, call: AskingCall, era: Era, context: ToolContext) => {
+    const startedAtMs = performance.now();
+    const brought = openAsks.take(call);
+    let { text, structured, ask } = await tool.call(call.args, { ...context, word: brought?.word });
+    if (ask === undefined || !context.canAsk) return resultOf({ text, structured });
+    if (era === "modern") {
+      return openAsks.put(ask, call, (brought?.round ?? 0) + 1) ?? resultOf({ text, structured });
+    }
+    // Here the client's own limit runs on while its person thinks: what does not fit is left to the next call.
+    while (ask !== undefined) {
+      const leftMs = context.timings.waitMs - (performance.now() - startedAtMs);
+      if (leftMs < context.timings.waitMs * LEAST_TO_ASK) break;
+      const word = await askNow(ask, call.mcp, { timeoutMs: leftMs, report });
+      if (context.canceled.aborted) await ask.withdraw?.();
+      if (word === undefined) break;
+      const timings = { ...context.timings, waitMs: leftMs };
+      ({ text, structured, ask } = await tool.call(call.args, { ...context, timings, word }));
+    }
+    return resultOf({ text, structured });
+  };
+
+  const callTool = async (tool: Tool, call: AskingCall, era: Era, context: ToolContext) => {
     try {
       if (inFlight.size >= MAX_CALLS_IN_FLIGHT) {
         throw new CmdopError(
@@ -79,13 +111,13 @@ export function createAdapter({
           },
         );
       }
-      return resultOf(await tool.call(args, context));
+      return await answer(tool, call, era, context);
     } catch (thrown) {
       return failureOf(thrown);
     }
   };
 
-  const build = (): McpServer => {
+  const build = ({ era }: { readonly era: Era }): McpServer => {
     const server = new McpServer(
       { name: "cmdop", version },
       { capabilities: { tools: {} }, instructions: INSTRUCTIONS },
@@ -99,10 +131,12 @@ export function createAdapter({
           unknownNameMessage(params.name, [...byName.keys()]),
         );
       }
-      const running = call(tool, params.arguments ?? {}, {
+      const call = { tool: tool.name, args: params.arguments ?? {}, mcp };
+      const running = callTool(tool, call, era, {
         ...fixed,
         ...endings(mcp),
         progress: progressOf(mcp, report),
+        canAsk: canAsk(server, mcp),
       });
       inFlight.add(running);
       return running.finally(() => inFlight.delete(running));

@@ -3,7 +3,7 @@ import type { Agent, CMDOPClient, Files, Terminal } from "@cmdop/sdk";
 /** What the tools can do on one machine. */
 export interface ToolMachine {
   readonly terminal: Pick<Terminal, "stream" | "resumeStream" | "cancel">;
-  readonly agent: Pick<Agent, "stream" | "resumeStream" | "cancel">;
+  readonly agent: Pick<Agent, "stream" | "resumeStream" | "cancel" | "approve">;
   readonly files: Pick<Files, "list" | "read" | "write" | "delete" | "copy" | "move" | "mkdir" | "info">;
 }
 

@@ -1,4 +1,12 @@
-import { CmdopError, CollectedRun, describeRunEvent, type RunFacts, type RunStreamEvent } from "@cmdop/sdk";
+import {
+  CmdopError,
+  CollectedRun,
+  describeRunEvent,
+  OpenQuestions,
+  type RunFacts,
+  type RunQuestion,
+  type RunStreamEvent,
+} from "@cmdop/sdk";
 
 /** How a run that has ended ended, and its output or why there is none. */
 export interface RunConclusion {
@@ -16,6 +24,10 @@ export interface FollowedRun {
   facts(): RunFacts;
   /** What it did last, on one line. */
   lastLine(maxChars: number): string;
+  /** What waits for the run's caller now. */
+  questions(): readonly RunQuestion[];
+  /** Resolves when something waits for the run's caller. */
+  readonly asked: Promise<void>;
   /** The run's end; rejects with what the stream threw. */
   readonly end: Promise<RunConclusion>;
   /** Stops watching. The run goes on. */
@@ -26,13 +38,22 @@ export interface FollowedRun {
 export function followRun(runId: string, events: AsyncIterable<RunStreamEvent>): FollowedRun {
   const iterator = events[Symbol.asyncIterator]();
   const collected = new CollectedRun(runId);
+  const open = new OpenQuestions();
+  const asked = Promise.withResolvers<void>();
   let hasStarted = false;
   let last = "";
+  /** Where the journal ended when it was opened: a question before it may have been answered since. */
+  let pastEnd = 0n;
+  let isPast = true;
 
   const readToEnd = async (): Promise<RunConclusion> => {
     for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
       const event = next.value;
       collected.add(event);
+      open.add(event);
+      if (event.type === "started") pastEnd = event.outputEnd;
+      isPast = event.after < pastEnd;
+      if (!isPast && open.open.length > 0) asked.resolve();
       if (event.type === "ended") return concluded(collected);
       hasStarted = true;
       last = describeRunEvent(event) ?? last;
@@ -46,6 +67,8 @@ export function followRun(runId: string, events: AsyncIterable<RunStreamEvent>):
       return hasStarted;
     },
     facts: () => collected.facts(),
+    questions: () => (isPast ? [] : open.open),
+    asked: asked.promise,
     lastLine: (maxChars) => last.slice(0, maxChars),
     leave: async () => {
       await iterator.return?.();

@@ -22,6 +22,18 @@ export const MAX_RUN_TEXT_CHARS = 32_000;
 /** Characters of a run's typed output in the text channel; the structured one has it whole. */
 export const MAX_RUN_OUTPUT_CHARS = 256_000;
 
+/** Characters of what one use of a tool that waits for its caller's word would do: what a person reads before a yes. */
+export const MAX_QUESTION_CHARS = 8_000;
+
+/** Characters of the reason of a no: what machines take. */
+export const MAX_REASON_CHARS = 500;
+
+/** Questions to a client's person in one call: clients end a call that asks more often than ten times. */
+export const MAX_ASKS_OF_A_CALL = 8;
+
+/** Questions that are with a client at a time; the oldest is forgotten, and asked again by the next wait. */
+export const MAX_OPEN_ASKS = 64;
+
 /** Between two progress notifications: often enough to show life, rare enough to cost nothing. */
 export const PROGRESS_INTERVAL_MS = 5_000;
 

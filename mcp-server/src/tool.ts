@@ -26,6 +26,32 @@ export interface ToolContext {
   readonly waitingRuns: WaitingJobs<FollowedRun>;
   /** What the machine of a call is called in its answer. */
   readonly nameMachine: NameMachine;
+  /** Whether the client can put a question to its person. */
+  readonly canAsk: boolean;
+  /** The person's word, where this call was made before and its answer had to `ask`. */
+  readonly word?: PersonsWord | undefined;
+}
+
+/** A use of a tool of a run that waits. */
+export interface AskedUse {
+  readonly runId: string;
+  readonly callId: string;
+}
+
+/** What a client's person has said. */
+export interface PersonsWord {
+  readonly about: AskedUse;
+  readonly answer: "yes" | "no";
+  readonly reason: string;
+}
+
+/** What the client's person is to be asked; then the same call is made again, with the word. */
+export interface AskPerson {
+  readonly about: AskedUse;
+  /** What the person reads. */
+  readonly message: string;
+  /** Ends what the call has begun, where the client withdraws it meanwhile. */
+  readonly withdraw?: (() => Promise<unknown>) | undefined;
 }
 
 /** How long calls take at most, in milliseconds. */
@@ -42,6 +68,8 @@ export interface ToolAnswer<Structured = unknown> {
   readonly text: readonly string[];
   /** The same for programs, as the output schema has it. */
   readonly structured: Structured;
+  /** Where the client's person can be asked, this comes first; where not, the answer stands. */
+  readonly ask?: AskPerson | undefined;
 }
 
 /** MCP's hints about what a tool does to the world. */

@@ -2,6 +2,7 @@ export { CmdopError, type ErrorCode, type MachineSelector, type Scope } from "@c
 export type { Agent } from "./agent/agent.ts";
 export { CollectedRun } from "./agent/collect-run.ts";
 export { describeRunEvent } from "./agent/describe-event.ts";
+export { describeToolInput, OpenQuestions, type RunQuestion } from "./agent/open-questions.ts";
 export { RunError } from "./agent/run-error.ts";
 export type {
   AgentType,

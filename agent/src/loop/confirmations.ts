@@ -58,7 +58,7 @@ export class Confirmations {
       if (answer === undefined) throw refused(`Its caller has not said yes within ${this.#timeoutMs} ms.`);
       const reason = visible(answer.reason);
       events.write({ type: "answered", callId, approved: answer.approve, reason });
-      if (!answer.approve) throw refused(`Its caller said no${reason === "" ? "." : `: ${reason}`}`);
+      if (!answer.approve) throw refused(`Its caller said no${reason === "" ? "" : `: ${reason}`}.`);
     } finally {
       this.#waiting.delete(callId);
       clearTimeout(timer);
@@ -87,5 +87,6 @@ function refused(why: string): CmdopError {
   return new CmdopError(
     "ApprovalRefused",
     `This use of a tool waits for the word of the run's caller. ${why}`,
+    { next: "Do without it, and say in the answer what was not done." },
   );
 }

@@ -1,8 +1,21 @@
 import { CmdopError } from "@cmdop/proto";
+import { z } from "zod";
 import type { AiSdk } from "./run-context.ts";
 
 /** Characters of what a provider says that an error quotes. */
 const MAX_QUOTED_CHARACTERS = 500;
+
+/** How Google says when to come back: in the refusal itself. */
+const retryInfo = z.object({
+  error: z.object({
+    details: z.array(
+      z.union([
+        z.object({ retryDelay: z.string().regex(/^\d+(\.\d+)?s$/) }),
+        z.unknown().transform(() => undefined),
+      ]),
+    ),
+  }),
+});
 
 /** Why a call of the model failed. */
 export interface ModelFailure {
@@ -18,16 +31,17 @@ export function modelFailure(ai: AiSdk, thrown: unknown): ModelFailure {
   if (thrown instanceof CmdopError)
     return { error: thrown, passes: thrown instanceof SilentProvider, pauseMs: undefined };
   if (ai.APICallError.isInstance(thrown)) {
-    const { statusCode, isRetryable, responseHeaders } = thrown;
+    const { statusCode, isRetryable, responseHeaders, data } = thrown;
+    const next = nextOf(statusCode);
     const status = statusCode === undefined ? "can't be reached" : `answered with status ${statusCode}`;
     return {
-      error: failed(`The model's provider ${status}: ${quoted(thrown.message)}`, thrown),
+      error: failed(`The model's provider ${status}: ${quoted(thrown.message)}`, { cause: thrown, next }),
       passes: isRetryable,
-      pauseMs: pauseOf(responseHeaders ?? {}),
+      pauseMs: pauseOf(responseHeaders ?? {}) ?? pauseInBody(data),
     };
   }
   // An answer that broke off, or was none: the next one may be whole.
-  const error = failed(`The model's answer broke off: ${quoted(messageOf(thrown))}`, thrown);
+  const error = failed(`The model's answer broke off: ${quoted(messageOf(thrown))}`, { cause: thrown });
   return { error, passes: true, pauseMs: undefined };
 }
 
@@ -39,8 +53,28 @@ export class SilentProvider extends CmdopError {
 }
 
 /** A failure that another attempt would not cure. */
-export function failed(message: string, cause?: unknown): CmdopError {
-  return new CmdopError("ModelFailed", message, { cause });
+export function failed(
+  message: string,
+  options: { cause?: unknown; next?: string | undefined } = {},
+): CmdopError {
+  return new CmdopError("ModelFailed", message, options);
+}
+
+/** What is to be done about a status; undefined where the provider's own words have to do. */
+function nextOf(status: number | undefined): string | undefined {
+  switch (status) {
+    case undefined:
+      return "Check the machine's model server: does it run, and is its address right (CMDOP_MODEL_BASE_URL, or baseUrl in model.json)?";
+    case 401:
+    case 403:
+      return "Check the machine's model key: CMDOP_MODEL_API_KEY in the environment of the machine's agent, or apiKey in its model.json.";
+    case 404:
+      return "Check the machine's model: its name and its address (CMDOP_MODEL, CMDOP_MODEL_BASE_URL, or model.json).";
+    case 429:
+      return "Check the machine's model quota with its provider, or run this again later.";
+    default:
+      return undefined;
+  }
 }
 
 function pauseOf(headers: Readonly<Record<string, string>>): number | undefined {
@@ -49,6 +83,12 @@ function pauseOf(headers: Readonly<Record<string, string>>): number | undefined 
   const after = headers["retry-after"] ?? "";
   const seconds = /^[\d.]+$/.test(after) ? Number(after) : (Date.parse(after) - Date.now()) / 1000;
   return seconds >= 0 ? seconds * 1000 : undefined;
+}
+
+function pauseInBody(data: unknown): number | undefined {
+  const { details } = retryInfo.safeParse(data).data?.error ?? { details: [] };
+  const delay = details.find((detail) => detail !== undefined)?.retryDelay;
+  return delay === undefined ? undefined : Math.ceil(Number.parseFloat(delay) * 1000);
 }
 
 function messageOf(thrown: unknown): string {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ModelMessage, ToolChoice, ToolSet } from "ai";
+import type { FinishReason, ModelMessage, ToolChoice, ToolSet } from "ai";
 import { failed, modelFailure, SilentProvider } from "./failure.ts";
 import { LOOP_LIMITS } from "./limits.ts";
 import type { OutputSchema } from "./output-schema.ts";
@@ -59,6 +59,11 @@ async function tryOnce(run: RunContext, request: StepRequest, ran: { tools: numb
     ...(schema === undefined ? {} : { output: ai.Output.object({ schema: ai.jsonSchema(schema.json) }) }),
     ...(budget.answerTokens === undefined ? {} : { maxOutputTokens: budget.answerTokens }),
     stopWhen: ai.isStepCount(1),
+    onToolExecutionStart: () => {
+      ran.tools += 1;
+      // From here on it is a tool that takes its time.
+      silence.end();
+    },
     toolCallConcurrency: LOOP_LIMITS.maxParallelTools,
     // Calls are repeated here, where it is seen; naming a number of retries is what makes tools wait for the end.
     maxRetries: 0,
@@ -66,12 +71,19 @@ async function tryOnce(run: RunContext, request: StepRequest, ran: { tools: numb
     onError: () => undefined,
     abortSignal: AbortSignal.any([run.signal, silence.signal]),
     // Schemas of callers are not as some providers' strict mode wants them; they are checked here anyway.
-    providerOptions: { openai: { strictJsonSchema: false }, openaiCompatible: { strictJsonSchema: false } },
+    // What an agent reads is not to be kept: each call sends the whole conversation.
+    providerOptions: {
+      openai: { strictJsonSchema: false, store: false },
+      openaiCompatible: { strictJsonSchema: false },
+    },
   });
 
   run.text = "";
   let characters = 0;
-  let finish = "";
+  let toolCalls = 0;
+  /** What the run calls the uses of tools that can't be. */
+  const unusable = new Map<string, string>();
+  let finish: Finish = { reason: "other", said: undefined };
   for await (const part of result.stream) {
     silence.over();
     switch (part.type) {
@@ -84,19 +96,22 @@ async function tryOnce(run: RunContext, request: StepRequest, ran: { tools: numb
         characters += part.text.length;
         if (part.text !== "") events.write({ type: "reasoning", text: part.text });
         break;
+      case "tool-input-delta":
+        characters += part.delta.length;
+        break;
       case "tool-call":
-        // From here on it is a tool that takes its time.
-        silence.end();
-        ran.tools += 1;
-        budget.toolCalls += 1;
+        toolCalls += 1;
         if (part.invalid === true) {
-          const { toolCallId: callId, toolName: tool, input } = part;
+          const { toolCallId, toolName: tool, input } = part;
+          const callId = run.callIds.unique(toolCallId);
+          unusable.set(toolCallId, callId);
           events.write({ type: "tool_call", callId, tool, input });
         }
         break;
       case "tool-error": {
         // A tool of ours never throws: the model has asked for one that there is not, or with what it can't use.
-        const { toolCallId: callId, toolName: tool, error } = part;
+        const { toolCallId, toolName: tool, error } = part;
+        const callId = unusable.get(toolCallId) ?? toolCallId;
         const output = error instanceof Error ? error.message : String(error);
         events.write({ type: "tool_result", callId, tool, ok: false, output: output.slice(0, 1_000) });
         break;
@@ -106,7 +121,7 @@ async function tryOnce(run: RunContext, request: StepRequest, ran: { tools: numb
         const usage = { inputTokens, outputTokens, totalTokens };
         budget.count(usage);
         events.write({ type: "usage", ...usage });
-        finish = part.finishReason;
+        finish = { reason: part.finishReason, said: part.rawFinishReason };
         break;
       }
       case "error":
@@ -117,17 +132,38 @@ async function tryOnce(run: RunContext, request: StepRequest, ran: { tools: numb
     if (characters > LOOP_LIMITS.maxAnswerCharacters)
       throw failed(`The model's answer has more than ${LOOP_LIMITS.maxAnswerCharacters} characters.`);
   }
-  if (ran.tools === 0) checkFinish(run, finish);
-  return { text: run.text, messages: await result.responseMessages, toolCalls: ran.tools };
+  checkFinish(run, finish, toolCalls);
+  budget.toolCalls += toolCalls;
+  return { text: run.text, messages: await result.responseMessages, toolCalls };
 }
 
-/** An answer that was cut off is none. */
-function checkFinish({ budget }: RunContext, finish: string): void {
-  if (finish === "length") {
-    if (budget.tokensLeft === 0) throw budget.outOfTokens();
-    throw failed("The model's answer was cut off: it is longer than its provider allows.");
+/** How an answer ended. */
+interface Finish {
+  readonly reason: FinishReason;
+  /** In the provider's own word; undefined where the stream just stopped. */
+  readonly said: string | undefined;
+}
+
+/** An answer that was cut off is none, and none of its tools has run. */
+function checkFinish({ budget }: RunContext, { reason, said }: Finish, toolCalls: number): void {
+  switch (reason) {
+    case "stop":
+    case "tool-calls":
+      return;
+    case "length":
+      if (budget.tokensLeft === 0) throw budget.outOfTokens();
+      throw failed("The model's answer was cut off: it is longer than its provider allows.", {
+        next: "Ask for less at once, or use a model that may say more.",
+      });
+    case "content-filter":
+      throw failed("The model's provider withheld the answer (content filter).", {
+        next: "Put the task in other words, or use another model.",
+      });
+    default:
+      // Words of their own are how some servers end a whole answer.
+      if (reason === "other" && said !== undefined && toolCalls === 0) return;
+      throw new Error(said === undefined ? "its stream just stopped" : `it ended with ${said}`);
   }
-  if (finish === "content-filter") throw failed("The model's provider withheld the answer (content filter).");
 }
 
 /** Aborts when the provider has been silent for too long. */

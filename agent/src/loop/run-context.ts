@@ -3,7 +3,7 @@ import type { Budget } from "./budget.ts";
 import type { Model } from "./providers.ts";
 import type { RunEvents } from "./run-events.ts";
 import type { ModelSettings } from "./settings.ts";
-import type { RunTools } from "./tools/tools.ts";
+import type { CallIds, RunTools } from "./tools/tools.ts";
 
 /** The AI SDK, which is loaded with the first run. */
 export type AiSdk = typeof import("ai");
@@ -21,6 +21,7 @@ export interface RunContext {
   readonly tools: RunTools;
   /** The tool that runs commands, for one of them only. */
   readonly oneCommand: RunTools;
+  readonly callIds: CallIds;
   /** One line about the machine, for the model. */
   readonly place: string;
   /** Aborts, with a CmdopError as reason, when the run is to end. */

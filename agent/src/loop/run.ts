@@ -53,6 +53,9 @@ type RunJob = Pick<JobContext, "journal" | "maxJobMs">;
 
 /** What ends a run before its answer. */
 const CODES = { timed_out: "DeadlineExceeded", canceled: "Canceled" } as const;
+const TIMED_OUT = {
+  next: "Give the run more time (timeoutMs, within the machine's policy), or less to do; its events show what it was about.",
+};
 
 /** Begins a run: a job without a process. It ends when all that it started has ended. */
 export function beginRun(core: LoopCore, run: PreparedRun, { journal, maxJobMs }: RunJob): Work {
@@ -68,7 +71,7 @@ export function beginRun(core: LoopCore, run: PreparedRun, { journal, maxJobMs }
   const stop = (wanted: StopCause): void => {
     // The first reason wins.
     cause ??= wanted;
-    over.abort(new CmdopError(CODES[cause.kind], cause.reason));
+    over.abort(new CmdopError(CODES[cause.kind], cause.reason, cause.kind === "timed_out" ? TIMED_OUT : {}));
   };
   const endWatch = watchTime(request.timeoutMs || LOOP_LIMITS.defaultTimeoutMs, maxJobMs, stop);
   const own = (job: Job): void => {
@@ -90,12 +93,13 @@ export function beginRun(core: LoopCore, run: PreparedRun, { journal, maxJobMs }
     const model = await openModel(settings);
     const { caller, schema, confirmations } = run;
     const { signal } = over;
-    const maker = { ai, events, signal, running, confirmations, callIds: new CallIds() };
+    const callIds = new CallIds();
+    const maker = { ai, events, signal, running, confirmations, callIds };
     const options = { ...core, caller, own };
     const tools = runTools(options, maker);
     const oneCommand = oneCommandTool(options, maker);
-    const place = core.place();
-    context = { ai, model, settings, events, budget, caller, tools, oneCommand, place, signal, text: "" };
+    const made = { tools, oneCommand, callIds, place: core.place() };
+    context = { ai, model, settings, events, budget, caller, ...made, signal, text: "" };
     events.write({
       type: "begun",
       agentType: request.agentType,

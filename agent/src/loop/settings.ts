@@ -20,7 +20,7 @@ const DEFAULT_QUIET_MS = 120_000;
 const MAX_QUIET_MS = 3_600_000;
 
 const EXAMPLE = '{"model": "anthropic:MODEL", "apiKey": "…"}';
-const HOW = `Set CMDOP_MODEL=provider:model (${Object.keys(PROVIDERS).join(", ")}) and CMDOP_MODEL_API_KEY in the environment of the machine's agent; or write ${EXAMPLE} into model.json in its state directory, and chmod 600 it.`;
+const HOW = `Set CMDOP_MODEL=provider:model (${Object.keys(PROVIDERS).join(", ")}) and CMDOP_MODEL_API_KEY in the environment of the machine's agent; or write ${EXAMPLE} into model.json in its state directory (~/.cmdop/agent, or agent in CMDOP_HOME), and chmod 600 it.`;
 
 /** One printable word: it travels in a header, and is looked for in whatever is written down. */
 const apiKeySchema = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{8,4096}$/);

@@ -1,4 +1,4 @@
-import { AGENT_TYPES, type AgentTypeName } from "@cmdop/proto";
+import { AGENT_TYPES, type AgentTypeName, RUN_APPROVES, type RunApproveName } from "@cmdop/proto";
 import { type Command, Option } from "commander";
 import { parseCount } from "../arguments.ts";
 import { parseDuration } from "../duration.ts";
@@ -9,6 +9,7 @@ interface RunCommandOptions {
   schema?: string;
   maxSteps?: number;
   timeout?: number;
+  approve?: RunApproveName;
   json?: boolean;
 }
 
@@ -22,6 +23,11 @@ export function registerRun(program: Command): void {
     .option("--schema <file>", "a JSON Schema of an object: the answer has this shape")
     .option("--max-steps <count>", "calls of the model at most; 50 unless given", parseCount)
     .option("--timeout <duration>", "end the run after this time: 30s, 5m", parseDuration)
+    .addOption(
+      new Option("--approve <what>", "ask you before the agent does this").choices(
+        RUN_APPROVES.filter((name) => name !== "none"),
+      ),
+    )
     .option("--json", "print one line of JSON with all that there is to know")
     .addHelpText(
       "after",
@@ -30,10 +36,16 @@ Examples:
   cmdop run web-1 "Why is the disk full?"
   cmdop run web-1 "Restart what is down" --type planner --timeout 10m
   cmdop run web-1 "Check the health" --schema health.json | jq .issues
+  cmdop run web-1 "Tidy up /var/log" --approve all
 
 chat answers without tools; terminal uses commands and files; command runs one command; router
 chooses one of the others; planner plans first and checks each step. The agent may do what the key
 may do, and no more. What it does is shown on standard error, its answer goes to standard output.
+
+--approve asks at the terminal, and shows the whole of what a tool is about to do: writes (what
+changes files), commands (what runs commands or types into sessions), all (both, and what reads
+files). Anything but y or yes is a no, and so is silence for five minutes. Without a terminal nobody
+could answer, so it fails at once: there the machine's policy can ask (cmdop approvals --help).
 
 Ctrl-C cancels the run, with the commands that it has started, and waits for the end. A lost link
 does not touch it. cmdop logs MACHINE RUN shows later what it did; cmdop model test checks the model.
@@ -41,8 +53,10 @@ does not touch it. cmdop logs MACHINE RUN shows later what it did; cmdop model t
 Exit codes: 0 when it came to its answer; 1 when it failed (model, budget, schema); 124 when it ran
 into its time limit; 130 when it was canceled; 255 when cmdop itself failed or the outcome is unknown.`,
     )
-    .action(async (words: string[], { type, schema, maxSteps, timeout, json = false }: RunCommandOptions) => {
+    .action(async (words: string[], options: RunCommandOptions) => {
+      const { type, schema, maxSteps, timeout, approve, json = false } = options;
       const { machine, prompt } = target(words);
+      if (approve !== undefined) checkTerminal();
       const [{ readSchemaFile }, { runAgent }] = await Promise.all([
         import("../schema-file.ts"),
         import("../run-agent.ts"),
@@ -50,7 +64,14 @@ into its time limit; 130 when it was canceled; 255 when cmdop itself failed or t
       const outputJsonSchema = schema === undefined ? undefined : await readSchemaFile(schema);
       const timeoutMs = timeout === undefined ? undefined : timeout * 1000;
       throw new ExitWith(
-        await runAgent(machine, prompt, { agentType: type, outputJsonSchema, maxSteps, timeoutMs, json }),
+        await runAgent(machine, prompt, {
+          agentType: type,
+          outputJsonSchema,
+          maxSteps,
+          timeoutMs,
+          approve,
+          json,
+        }),
       );
     });
 }
@@ -62,5 +83,14 @@ function target(words: readonly string[]): { machine: string; prompt: string } {
   throw usageError(
     "a machine and one prompt are needed.",
     'Say cmdop run MACHINE "prompt", or set CMDOP_MACHINE.',
+  );
+}
+
+/** Questions are shown on standard error and answered on standard input. */
+function checkTerminal(): void {
+  if (process.stdin.isTTY && process.stderr.isTTY) return;
+  throw usageError(
+    "--approve asks at the terminal, and there is none: nothing that the agent asks could be answered.",
+    "Run it in a terminal; or leave --approve out, and let the machine's policy ask somebody else: cmdop approvals --help.",
   );
 }

@@ -5,6 +5,7 @@ import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { Client as FirstClient } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport as FirstTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { z } from "zod";
 
 /** The clients that there are: the 1.x line, and 2.x speaking either protocol era or choosing one itself. */
@@ -52,6 +53,9 @@ export interface ServerSettings {
   readonly toolNames?: "underscore" | "dotted";
 }
 
+/** Never fills in a form that it is shown. */
+export const SILENT_PERSON = () => new Promise<never>(() => undefined);
+
 /** How to start the server. */
 export function serverCommand({
   waitMs = 45_000,
@@ -62,11 +66,19 @@ export function serverCommand({
   return { command: process.execPath, args: [main, String(waitMs), String(progressIntervalMs), toolNames] };
 }
 
-export async function connect(kind: ClientKind, settings: ServerSettings = {}): Promise<Connection> {
+/** `person` is who a client of the 1.x line can ask; nobody unless given. */
+export async function connect(
+  kind: ClientKind,
+  settings: ServerSettings = {},
+  person?: () => Promise<{ action: "accept" | "decline" | "cancel" }>,
+): Promise<Connection> {
   const parameters = { ...serverCommand(settings), stderr: "pipe" as const };
   if (kind === "1.x") {
     const transport = new FirstTransport(parameters);
-    const client = new FirstClient(CLIENT_INFO);
+    const client = new FirstClient(CLIENT_INFO, {
+      capabilities: person === undefined ? {} : { elicitation: {} },
+    });
+    if (person !== undefined) client.setRequestHandler(ElicitRequestSchema, person);
     const listener = listen(transport.stderr);
     await client.connect(transport);
     return connection(client, transport, listener, (params, options) =>

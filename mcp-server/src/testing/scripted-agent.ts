@@ -12,6 +12,9 @@ export function scriptedAgent(approval: AbortSignal): ToolMachine["agent"] {
   return {
     stream: (prompt, options = {}) => events(prompt, approval, options),
     resumeStream: (runId) => events("again", approval, { runId }),
+    approve: async () => {
+      throw new CmdopError("NotFound", "Nothing of this run waits.");
+    },
     cancel: async (runId) => runEnd(runId, "unknown"),
   };
 }
@@ -36,7 +39,9 @@ async function* events(
   }
   yield { type: "started", runId, after, attached: false, outputEnd: 0n, inMemory: false };
   yield { type: "tool_call", after, callId: "1", tool: "execute", input: { command: "df" } };
-  if (prompt === "hang") {
+  if (prompt === "wants")
+    yield { type: "asked", after, callId: "1", tool: "execute", expiresAtMs: 1_790_000_000_000 };
+  if (prompt === "hang" || prompt === "wants") {
     await new Promise<void>((resolve) => onAbort(signal, resolve));
     yield { type: "ended", after, ...runEnd(runId, "canceled") };
     return;

@@ -24,5 +24,6 @@ export function toolContext(client: ToolClient = scriptedClient()): ToolContext 
     waitingRuns: new WaitingJobs<FollowedRun>(),
     nameMachine: nameMachines(client, undefined, report),
     report,
+    canAsk: false,
   };
 }

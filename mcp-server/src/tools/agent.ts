@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { describeEnd, type WaitingForApproval } from "@cmdop/sdk";
+import { CmdopError, describeEnd, type WaitingForApproval } from "@cmdop/sdk";
 import { z } from "zod";
+import type { ToolMachine } from "../client.ts";
 import { followRun } from "../follow-run.ts";
-import { MAX_RUN_STEPS, MAX_RUN_TIMEOUT_MS, WAIT_MS } from "../limits.ts";
+import { MAX_REASON_CHARS, MAX_RUN_STEPS, MAX_RUN_TIMEOUT_MS, WAIT_MS } from "../limits.ts";
 import { machineArgument, pickMachine } from "../machine-argument.ts";
-import { defineTool, type Tool } from "../tool.ts";
+import { defineTool, type PersonsWord, type Tool } from "../tool.ts";
 import { answerRunning, runOutput } from "./running.ts";
 
 const runArgument = z.string().describe("runId of agent_run");
@@ -26,6 +27,7 @@ const run = defineTool({
       .record(z.string(), z.unknown())
       .optional()
       .describe("JSON Schema of an object: the answer's shape"),
+    approve: z.enum(["writes", "commands", "all"]).optional().describe("What it may do only after a yes"),
     max_steps: z.int().min(1).max(MAX_RUN_STEPS).optional(),
     timeout_ms: z.int().min(1).max(MAX_RUN_TIMEOUT_MS).optional(),
     machine: machineArgument,
@@ -33,13 +35,22 @@ const run = defineTool({
   output: runOutput,
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
   handler: async (args, context) => {
-    const { prompt, type: agentType, schema, max_steps: maxSteps, timeout_ms: timeoutMs, machine } = args;
+    const { prompt, type: agentType, schema, max_steps: maxSteps, timeout_ms: timeoutMs } = args;
+    const { approve, machine } = args;
+    const { agent } = pickMachine(context.client, machine);
+    if (context.word !== undefined) {
+      const { runId } = context.word.about;
+      await pass(agent, context.word);
+      const job = followRun(runId, agent.resumeStream(runId, { signal: context.canceled }));
+      return answerRunning({ runId, job, machine, end: () => agent.cancel(runId) }, context);
+    }
     const runId = randomUUID();
     const withdraw = new AbortController();
     let approval: WaitingForApproval | undefined;
-    const events = pickMachine(context.client, machine).agent.stream(prompt, {
+    const events = agent.stream(prompt, {
       runId,
       agentType,
+      approve,
       outputJsonSchema: schema,
       maxSteps,
       timeoutMs,
@@ -55,11 +66,20 @@ const run = defineTool({
         machine,
         waiting: () => approval,
         withdraw: () => withdraw.abort(),
+        end: () => agent.cancel(runId),
       },
       context,
     );
   },
 });
+
+/** Hands a person's word on. One that comes too late changes nothing: the run's events say how it went on. */
+async function pass(agent: ToolMachine["agent"], { about, answer, reason }: PersonsWord): Promise<void> {
+  await agent.approve(about.runId, about.callId, answer, reason).catch((thrown: unknown) => {
+    const { code } = CmdopError.from(thrown);
+    if (code !== "NotFound" && code !== "JobEnded") throw thrown;
+  });
+}
 
 const wait = defineTool({
   name: "agent_wait",
@@ -71,10 +91,53 @@ const wait = defineTool({
   handler: async ({ run_id: runId, machine }, context) => {
     const waitingRun = context.waitingRuns.take(runId, context.report);
     if (waitingRun !== undefined) return answerRunning({ runId, machine, ...waitingRun }, context);
-    const events = pickMachine(context.client, machine).agent.resumeStream(runId);
-    return answerRunning({ runId, job: followRun(runId, events), machine }, context);
+    const { agent } = pickMachine(context.client, machine);
+    if (context.word !== undefined) await pass(agent, context.word);
+    return answerRunning({ runId, job: followRun(runId, agent.resumeStream(runId)), machine }, context);
   },
 });
+
+const approve = defineTool({
+  name: "agent_approve",
+  title: "agent.approve",
+  description: "Answer one question of a run with status asking; agent_wait then goes on.",
+  input: z.strictObject({
+    run_id: runArgument,
+    call_id: z.string(),
+    answer: z.enum(["yes", "no"]),
+    reason: z.string().max(MAX_REASON_CHARS).optional(),
+    machine: machineArgument,
+  }),
+  output: z.object({ runId: z.string(), callId: z.string(), answer: z.string() }),
+  annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
+  handler: async ({ run_id: runId, call_id: callId, answer, reason, machine }, context) => {
+    if (answer === "yes" && context.canAsk) {
+      throw new CmdopError(
+        "ApprovalRefused",
+        "This client has a person who can be asked: the yes is theirs.",
+        {
+          next: "agent_wait puts the question to them. agent_approve can say no.",
+        },
+      );
+    }
+    const { agent } = pickMachine(context.client, machine);
+    await agent.approve(runId, callId, answer, reason).catch((thrown: unknown) => {
+      throw CmdopError.from(thrown).code === "NotFound" ? nothingWaits(callId, thrown) : thrown;
+    });
+    return {
+      text: [`The run has been told ${answer}. agent_wait shows how it goes on.`],
+      structured: { runId, callId, answer },
+    };
+  },
+});
+
+function nothingWaits(callId: string, cause: unknown): CmdopError {
+  const shown = JSON.stringify(callId.slice(0, 100));
+  return new CmdopError("ApprovalRefused", `Nothing of this run waits as ${shown}: answered, or too late.`, {
+    cause,
+    next: "agent_wait shows what waits now.",
+  });
+}
 
 /** How a run ends that was canceled before anybody approved it. */
 const WITHDRAWN = { outcome: "canceled", reason: "It was withdrawn before anybody approved it." } as const;
@@ -100,4 +163,4 @@ const cancel = defineTool({
   },
 });
 
-export const AGENT_TOOLS: readonly Tool[] = [run, wait, cancel];
+export const AGENT_TOOLS: readonly Tool[] = [run, wait, approve, cancel];

@@ -72,11 +72,18 @@ export function waitingReason({ approvalId, expiresAtMs }: WaitingForApproval): 
   return `it waits for a person who may approve it (approval ${approvalId}), until ${until}`;
 }
 
+/** What a call waits for. */
+interface Ending<End> {
+  readonly end: Promise<End>;
+  /** Something waits for the caller's word, and the wait is over. */
+  readonly asked?: Promise<void>;
+}
+
 /** What any call follows: a command or a run. */
 interface Watched<End> {
   /** What it is called. */
   readonly noun: string;
-  readonly job: Pick<FollowedJob, "lastLine" | "hasStarted"> & { readonly end: Promise<End> };
+  readonly job: Pick<FollowedJob, "lastLine" | "hasStarted"> & Ending<End>;
   readonly waiting: (() => WaitingForApproval | undefined) | undefined;
   readonly withdraw: (() => void) | undefined;
 }
@@ -106,13 +113,11 @@ export async function watched<End>(
 }
 
 /** The job's end, or undefined when the wait is over or the client is gone: then the job goes on by itself. */
-async function endWithin<End>(
-  job: { readonly end: Promise<End> },
-  { timings, gone }: ToolContext,
-): Promise<End | undefined> {
+async function endWithin<End>(job: Ending<End>, { timings, gone }: ToolContext): Promise<End | undefined> {
   const { promise: enough, resolve } = Promise.withResolvers<undefined>();
   const timer = setTimeout(resolve, timings.waitMs, undefined);
   const stopListening = onAbort(gone, () => resolve(undefined));
+  void job.asked?.then(() => resolve(undefined));
   try {
     return await Promise.race([job.end, enough]);
   } finally {

@@ -1,13 +1,21 @@
-import type { WaitingForApproval } from "@cmdop/sdk";
+import { describeToolInput, type RunQuestion, type WaitingForApproval } from "@cmdop/sdk";
 import { z } from "zod";
 import type { FollowedRun, RunConclusion } from "../follow-run.ts";
-import { MAX_PROGRESS_LINE_CHARS, MAX_RUN_OUTPUT_CHARS, MAX_RUN_TEXT_CHARS } from "../limits.ts";
-import type { ToolAnswer, ToolContext } from "../tool.ts";
+import {
+  MAX_PROGRESS_LINE_CHARS,
+  MAX_QUESTION_CHARS,
+  MAX_RUN_OUTPUT_CHARS,
+  MAX_RUN_TEXT_CHARS,
+} from "../limits.ts";
+import { timeText } from "../time-text.ts";
+import type { AskPerson, ToolAnswer, ToolContext } from "../tool.ts";
 import { waitingReason, watched } from "./following.ts";
 
 /** What is said of an agent's run. */
 export const runOutput = z.object({
-  status: z.enum(["done", "running"]),
+  status: z.enum(["done", "running", "asking"]),
+  /** What waits for agent_approve. */
+  questions: z.array(z.object({ callId: z.string(), tool: z.string(), what: z.string(), until: z.string() })),
   outcome: z.string().nullable(),
   /** Empty where `output` has the answer. */
   text: z.string(),
@@ -32,11 +40,13 @@ export interface Running {
   readonly waiting?: () => WaitingForApproval | undefined;
   /** Withdraws what this call began, where the machine did not even say within the wait that the run is there. */
   readonly withdraw?: () => void;
+  /** Ends the run, where this call is what began it. */
+  readonly end?: (() => Promise<unknown>) | undefined;
 }
 
 /** Follows a run for as long as a call may take; what it has come to then is the answer. */
 export async function answerRunning(
-  { runId, job, machine, waiting, withdraw }: Running,
+  { runId, job, machine, waiting, withdraw, end: endRun }: Running,
   context: ToolContext,
 ): Promise<ToolAnswer<RunOutput>> {
   const startedAtMs = performance.now();
@@ -49,8 +59,11 @@ export async function answerRunning(
   const facts = end?.facts ?? job.facts();
   // A schema is always of an object: text means that there was none.
   const hasOutput = end !== undefined && end.error === undefined && typeof end.output !== "string";
+  const questions = end === undefined ? job.questions() : [];
+  const [question] = questions;
   const structured: RunOutput = {
-    status: end === undefined ? "running" : "done",
+    status: end !== undefined ? "done" : question === undefined ? "running" : "asking",
+    questions: questions.map(shownQuestion),
     outcome: end?.facts.outcome ?? null,
     text: hasOutput ? "" : shortened(facts.text, MAX_RUN_TEXT_CHARS),
     output: hasOutput ? end.output : null,
@@ -61,7 +74,27 @@ export async function answerRunning(
     runId,
     machine: await named,
   };
-  return { text: [textOf(structured, hasOutput, job.hasStarted)], structured };
+  const text = [textOf(structured, { hasOutput, hasStarted: job.hasStarted, canAsk: context.canAsk })];
+  if (question === undefined) return { text, structured };
+  return { text, structured, ask: askPerson(runId, question, structured.machine, endRun) };
+}
+
+/** What a client's person is asked of a use of a tool. */
+function askPerson(
+  runId: string,
+  question: RunQuestion,
+  machine: string | null,
+  withdraw: (() => Promise<unknown>) | undefined,
+): AskPerson {
+  const { callId, tool, what, until } = shownQuestion(question);
+  const where = machine === null ? "" : ` on ${machine}`;
+  const message = `The agent${where} wants to use ${tool}:\n\n${what}\n\nMay it? Silence until ${until} is a no.`;
+  return { about: { runId, callId }, message, withdraw };
+}
+
+function shownQuestion({ callId, tool, input, expiresAtMs }: RunQuestion): RunOutput["questions"][number] {
+  const what = shortened(describeToolInput(input).join("\n"), MAX_QUESTION_CHARS);
+  return { callId, tool, what, until: timeText(expiresAtMs) };
 }
 
 function reasonOf(
@@ -74,16 +107,35 @@ function reasonOf(
   return end.error === undefined ? "" : `${end.error.code}: ${end.error.message} Next: ${end.error.next}`;
 }
 
-function textOf(answer: RunOutput, hasOutput: boolean, hasStarted: boolean): string {
+interface Telling {
+  readonly hasOutput: boolean;
+  readonly hasStarted: boolean;
+  readonly canAsk: boolean;
+}
+
+function textOf(answer: RunOutput, { hasOutput, hasStarted, canAsk }: Telling): string {
   const { status, reason, machine, runId, steps, toolCalls, durationMs } = answer;
   const where = machine === null ? "" : `machine ${machine}, `;
   const json = hasOutput ? (JSON.stringify(answer.output) ?? "") : undefined;
   const body = json === undefined ? answer.text : shortened(json, MAX_RUN_OUTPUT_CHARS);
   return [
-    status === "running" ? stateSoFar(reason, hasStarted) : verdict(answer),
+    status === "running" ? stateSoFar(reason, hasStarted) : "",
+    status === "asking" ? asking(canAsk) : "",
+    status === "done" ? verdict(answer) : "",
     `[${where}run ${runId}, ${steps} steps, ${toolCalls} tool calls, ${durationMs} ms]`,
+    ...answer.questions.map(
+      ({ callId, tool, what, until }) => `--- call_id ${callId}: ${tool}, until ${until} ---\n${what}`,
+    ),
     ...(body === "" ? [] : [`--- ${json === undefined ? "text" : "output"} ---`, body]),
-  ].join("\n");
+  ]
+    .filter((part) => part !== "")
+    .join("\n");
+}
+
+function asking(canAsk: boolean): string {
+  return canAsk
+    ? "The run waits for your person's word, and silence is a no: agent_wait asks them (again), agent_approve can say no."
+    : "The run waits for a word on what it is about to do, and silence is a no: agent_approve says yes or no.";
 }
 
 function verdict({ outcome, reason }: RunOutput): string {

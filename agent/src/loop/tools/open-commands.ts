@@ -93,6 +93,6 @@ export function inWords(outcome: Outcome): string {
     case "signaled":
       return `ended by ${outcome.signal}`;
     default:
-      return "reason" in outcome ? `${outcome.kind}: ${outcome.reason}` : outcome.kind;
+      return "reason" in outcome ? `${outcome.kind}: ${outcome.reason.replace(/\.$/, "")}` : outcome.kind;
   }
 }
