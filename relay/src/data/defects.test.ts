@@ -314,7 +314,8 @@ describe("promise 9: one caller harms only itself", () => {
   });
 
   it("by reading nothing from its connection at all", async () => {
-    await using world = await World.start({ bounds: { heldBytesPerKey: 4 * MiB } });
+    const times = { callerPingIntervalMs: 200, callerDeadAfterMs: 2_000 };
+    await using world = await World.start({ times, bounds: { heldBytesPerKey: 4 * MiB } });
     await world.agent("web-1");
     const unharmed = await withVictim(world);
     const wire = await startTcpProxy(world.relay.port);
@@ -335,7 +336,8 @@ describe("promise 9: one caller harms only itself", () => {
 });
 
 it("content that one key does not read on a shared connection is not another key's, though that one opened it", async () => {
-  await using world = await World.start({ bounds: { heldBytesPerKey: 8 * MiB } });
+  const times = { callerPingIntervalMs: 200, callerDeadAfterMs: 2_000 };
+  await using world = await World.start({ times, bounds: { heldBytesPerKey: 8 * MiB } });
   const machineKey = generateKeyPair();
   const { bootId } = await world.agent("web-1", { machineKey });
   await world.agent("web-1", { machineKey, bootId, lane: "download", joinToken: "" });
