@@ -250,7 +250,7 @@ it(`promise 5: nor does it change anything outside of it, or the machine's own s
 function messageOf(method: string, first: string, second: string, flag: boolean): Uint8Array {
   if (method === "Write") {
     const content = Buffer.from("written");
-    return codec(Files.method.write.input).serialize({ path: first, content, createParents: flag });
+    return codec(Files.method.write.input).serialize({ path: first, content, parents: flag });
   }
   if (method === "Delete") {
     return codec(Files.method.delete.input).serialize({ path: first, recursive: flag });

@@ -8,7 +8,7 @@ import { leftovers, makeScratch, refusalCode, type Scratch, snapshot } from "./t
 import { receiveContent } from "./upload.ts";
 import { writeContent } from "./write.ts";
 
-const PLAIN = { createParents: false };
+const PLAIN = { parents: false };
 const hash = (text: string): Buffer => hashOf(Buffer.from(text));
 
 function write(scratch: Scratch, path: string, content: string, options: Partial<WriteOptions> = {}) {
@@ -56,7 +56,7 @@ describe.each([
       "FileChanged",
     );
     expect(await refusalCode(put(scratch, file, "x", { ifMatch: Buffer.alloc(16) }))).toBe("InvalidArgument");
-    const parents = { ifMatch: hash("old"), createParents: true };
+    const parents = { ifMatch: hash("old"), parents: true };
     expect(await refusalCode(put(scratch, scratch.at("d/new/f"), "x", parents))).toBe("NotFound");
     const both = put(scratch, file, "x", { ifMatch: hash("new"), ifAbsent: true });
     expect(await refusalCode(both)).toBe("InvalidArgument");
@@ -65,7 +65,7 @@ describe.each([
 
   it("with ifAbsent replaces nothing, not even a link that leads nowhere", async () => {
     await using scratch = await makeScratch();
-    await put(scratch, scratch.at("d/f"), "first", { ifAbsent: true, createParents: true });
+    await put(scratch, scratch.at("d/f"), "first", { ifAbsent: true, parents: true });
     await symlink("nowhere", scratch.at("d/link"));
     for (const name of ["f", "link"]) {
       const again = put(scratch, scratch.at("d", name), "second", { ifAbsent: true });

@@ -31,7 +31,7 @@ import { writeContent } from "./write.ts";
 
 const SECRET = "what lies outside";
 const ALL = { pageSize: 0, page: "", includeHidden: true };
-const PARENTS = { createParents: true };
+const PARENTS = { parents: true };
 const TREE = { maxDepth: 0, names: [], exclude: [], includeHidden: true };
 const LIMITS = { contextLines: 0, maxResults: 0, maxFileBytes: 0n };
 const SEARCH = { ...TREE, ...LIMITS, names: ["*"], flags: "" };
@@ -279,7 +279,7 @@ describe("against somebody who swaps a directory for a link all the time", () =>
   }
 
   const write = (boundary: Boundary, file: string) =>
-    writeContent(boundary, file, Buffer.from("inside"), { createParents: false });
+    writeContent(boundary, file, Buffer.from("inside"), { parents: false });
 
   it.each<[string, (boundary: Boundary, d: string, round: number) => Promise<unknown>]>([
     ["read", (boundary, d) => readContent(boundary, `${d}/secret`, { offset: 0n })],
@@ -291,10 +291,7 @@ describe("against somebody who swaps a directory for a link all the time", () =>
       },
     ],
     ["write", (boundary, d) => write(boundary, `${d}/secret`)],
-    [
-      "append",
-      (boundary, d) => appendContent(boundary, `${d}/secret`, Buffer.from("x"), { createParents: false }),
-    ],
+    ["append", (boundary, d) => appendContent(boundary, `${d}/secret`, Buffer.from("x"), { parents: false })],
     ["edit", (boundary, d) => edit(boundary, `${d}/secret`, EDIT, NEVER)],
     [
       "walk",

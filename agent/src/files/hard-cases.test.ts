@@ -21,7 +21,7 @@ import {
 } from "./test-support.ts";
 import { writeContent } from "./write.ts";
 
-const PLAIN = { createParents: false };
+const PLAIN = { parents: false };
 const WHOLE = { offset: 0n };
 
 const write = (boundary: Boundary, path: string, content = "new") =>

@@ -9,7 +9,7 @@ import { Unfinished } from "./unfinished.ts";
 import { findPartial, receiveContent, type UploadPiece } from "./upload.ts";
 
 const UPLOAD = Buffer.from("01234567");
-const OPTIONS = { createParents: false, upload: UPLOAD };
+const OPTIONS = { parents: false, upload: UPLOAD };
 const PART = `.cmdop-tmp-${UPLOAD.toString("hex")}`;
 
 let scratch: Scratch;

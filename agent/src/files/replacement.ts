@@ -23,7 +23,7 @@ export interface WriteOptions {
   /** Permission bits of a new file; absent means 0o644 less the umask. An existing file keeps its own. */
   readonly mode?: number | undefined;
   /** Whether missing directories are made. */
-  readonly createParents: boolean;
+  readonly parents: boolean;
   /** SHA-256 that the file's content must have: compare and swap. */
   readonly ifMatch?: Uint8Array | undefined;
   /** Whether nothing may have the name. */
@@ -91,8 +91,8 @@ export class Replacement implements AsyncDisposable {
     const condition = checkedCondition(boundary, options);
     using stack = new DisposableStack();
     // Where a content is to match there must be a file: nothing is made before that is known.
-    const createParents = options.createParents && condition.ifMatch === undefined;
-    const place = stack.use(await openDestination(boundary, path, createParents, condition.ifAbsent));
+    const parents = options.parents && condition.ifMatch === undefined;
+    const place = stack.use(await openDestination(boundary, path, parents, condition.ifAbsent));
     const { leaf } = place;
     if (leaf !== undefined) {
       refuseIrregular(leaf, place.path);
@@ -243,10 +243,10 @@ function notThere(path: string, offset: bigint): CmdopError {
 export async function openDestination(
   boundary: Boundary,
   path: string,
-  createParents: boolean,
+  parents: boolean,
   ifAbsent = false,
 ): Promise<Place> {
-  const place = await openPlace(boundary, path, { createParents });
+  const place = await openPlace(boundary, path, { parents });
   if (ifAbsent && place.leaf !== undefined) {
     place[Symbol.dispose]();
     throw new CmdopError("AlreadyExists", `${shown(path)} exists already; it was not to be replaced.`, {

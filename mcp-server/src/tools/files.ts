@@ -134,7 +134,7 @@ const write = defineTool({
     path,
     content: z.string(),
     encoding: z.enum(["utf8", "base64"]).optional().describe("Of content; default utf8"),
-    create_parents: z.boolean().optional().describe("Make missing directories"),
+    parents: z.boolean().optional().describe("Make missing directories"),
     machine: machineArgument,
   }),
   output: changedSchema,
@@ -142,7 +142,7 @@ const write = defineTool({
   handler: async (args, { client, over }) => {
     const content = bytesOf(args.content, args.encoding ?? "utf8");
     const entry = await pickMachine(client, args.machine).files.write(args.path, content, {
-      parents: args.create_parents ?? false,
+      parents: args.parents,
       signal: over,
     });
     return changed(`wrote ${content.length} bytes to ${entry.path}`, entry);
@@ -218,7 +218,7 @@ const mkdir = defineTool({
   annotations: { ...changes, destructiveHint: false, idempotentHint: true },
   handler: async (args, { client }) => {
     const entry = await pickMachine(client, args.machine).files.mkdir(args.path, {
-      parents: args.parents ?? false,
+      parents: args.parents,
     });
     return changed(`made ${entry.path}`, entry);
   },

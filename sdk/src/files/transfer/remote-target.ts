@@ -132,7 +132,7 @@ class Upload {
     const attempt = this.#attempt;
     const header = {
       path: this.#path,
-      createParents: false,
+      parents: false,
       ifAbsent: !overwrite,
       upload: this.#upload,
       offset: BigInt(offset),
