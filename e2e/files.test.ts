@@ -102,6 +102,25 @@ describe.each(["relay", "local"] as const)("files through the %s door", (door) =
     });
   });
 
+  it.each([1_000, BIG_BYTES])("uploads %i bytes in place of one content and no other", async (bytes) => {
+    const { sha256: ifMatch } = await files().write(at("swap"), "first");
+    await writeFile(at("next"), Buffer.alloc(bytes, "next"));
+    const upload = () => files().upload(at("next"), at("swap"), { ifMatch });
+    const results = await Promise.allSettled([upload(), upload()]);
+    expect(results.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+    for (const result of [...results, ...(await Promise.allSettled([upload()]))]) {
+      if (result.status === "rejected") expect(result.reason).toMatchObject({ code: "FileChanged" });
+    }
+    const { size, sha256 } = await files().info(at("swap"), { hash: true });
+    expect(size).toBe(bytes);
+    await files().write(at("back"), "first");
+    await files().transfer(at("back"), files(), at("swap"), { ifMatch: sha256 });
+    expect(await files().readText(at("swap"))).toBe("first");
+    await expect(files().upload(at("next"), at("none"), { ifMatch })).rejects.toMatchObject({
+      code: "FileChanged",
+    });
+  });
+
   it("edits exact text, and says how often it is there when that is not once", async () => {
     await files().write(at("edit"), "a = 1\nb = 1\n");
     await expect(files().edit(at("edit"), { old: " = 1", new: " = 2" })).rejects.toMatchObject({

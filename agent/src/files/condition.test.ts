@@ -16,12 +16,13 @@ function write(scratch: Scratch, path: string, content: string, options: Partial
 }
 
 /** A write as a stream, as an upload sends it. */
-function stream(scratch: Scratch, path: string, content: string, options: Partial<WriteOptions> = {}) {
+async function stream(scratch: Scratch, path: string, content: string, options: Partial<WriteOptions> = {}) {
   const data = Buffer.from(content);
   const pieces = async function* () {
     yield { data, finish: { size: BigInt(data.length), sha256: hashOf(data) } };
   };
-  return receiveContent(scratch.boundary(), path, pieces(), { ...PLAIN, ...options });
+  const { entry } = await receiveContent(scratch.boundary(), path, pieces(), { ...PLAIN, ...options });
+  return entry ?? expect.fail("the upload was not committed");
 }
 
 function append(

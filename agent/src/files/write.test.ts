@@ -175,8 +175,8 @@ describe("upload", () => {
       data: new Uint8Array(),
       finish: finish(content),
     });
-    const entry = await receiveContent(scratch.boundary(), scratch.at("f"), stream, PLAIN);
-    expect(entry.size).toBe(3_000_000n);
+    const { entry } = await receiveContent(scratch.boundary(), scratch.at("f"), stream, PLAIN);
+    expect(entry?.size).toBe(3_000_000n);
     expect(await readFile(scratch.at("f"))).toEqual(content);
   });
 

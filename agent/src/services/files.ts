@@ -100,7 +100,8 @@ export function filesHandlers(options: FilesOptions): Handlers<typeof Files, Cal
     async writeStream(requests, { caller }) {
       const { header, pieces } = await opened(requests);
       const { path, ...options } = header;
-      return { entry: toMessage(await receiveContent(boundaryOf(caller), path, pieces, options)) };
+      const { entry, kept } = await receiveContent(boundaryOf(caller), path, pieces, options);
+      return entry === undefined ? { kept } : { entry: toMessage(entry) };
     },
   };
 }

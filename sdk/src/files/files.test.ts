@@ -1,8 +1,64 @@
-import { describe, expect, it } from "vitest";
+import { createHash } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { FileType } from "@cmdop/proto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cut, scriptedMachine } from "../testing/scripted-machine.ts";
 import { Files } from "./files.ts";
 
 const HASH = "ab".repeat(32);
+
+/** Some file. */
+const FILE = import.meta.filename;
+
+/** A machine that loses its first answer to an upload; what it says of it then is `partial`. */
+async function forgetful(partial: { size: bigint; entry?: object }) {
+  const finishes: Uint8Array[] = [];
+  const machine = await scriptedMachine(
+    {},
+    {
+      async writeStream(requests) {
+        for await (const { finish } of requests) {
+          if (finish === undefined) continue;
+          if (finishes.push(finish.sha256) === 1) throw cut();
+          return { entry: { name: "f", path: "/f", type: FileType.FILE, sha256: finish.sha256 } };
+        }
+        throw cut();
+      },
+      partial: async () => partial,
+    },
+  );
+  return { machine, files: new Files(machine.caller), finishes };
+}
+
+describe("promise 1: an upload with ifMatch whose reply was lost", () => {
+  const CONTENT = Buffer.alloc(600_000, "x");
+  const sha256 = createHash("sha256").update(CONTENT).digest();
+  let source: string;
+  beforeAll(async () => {
+    source = path.join(await mkdtemp(path.join(os.tmpdir(), "cmdop-sdk-")), "source");
+    await writeFile(source, CONTENT);
+  });
+  afterAll(() => rm(path.dirname(source), { recursive: true }));
+
+  it("is done where the machine remembers it", async () => {
+    const { machine, files, finishes } = await forgetful({ size: 1n, entry: { name: "f", sha256 } });
+    await using _ = machine;
+    expect(await files.upload(source, "/f", { ifMatch: HASH })).toMatchObject({ bytes: CONTENT.length });
+    expect(finishes).toHaveLength(1);
+  });
+
+  it("is OutcomeUnknown where it does not: a second time would find the first in its way", async () => {
+    const { machine, files, finishes } = await forgetful({ size: 0n });
+    await using _ = machine;
+    await expect(files.upload(source, "/f", { ifMatch: HASH })).rejects.toMatchObject({
+      code: "OutcomeUnknown",
+    });
+    expect(finishes).toHaveLength(1);
+    await expect(files.upload(source, "/f")).resolves.toMatchObject({ bytes: CONTENT.length });
+  });
+});
 
 /** A machine whose connection breaks at every call, before or after it did what it was asked. */
 async function cutting() {
@@ -58,6 +114,12 @@ describe("promise 1: a change whose reply was lost", () => {
     ["a hash that is none", (files) => files.write("/f", "x", { ifMatch: "abc" })],
     ["ifSize without append", (files) => files.write("/f", "x", { ifSize: 1 })],
     ["append with ifMatch", (files) => files.write("/f", "x", { append: true, ifMatch: HASH })],
+    ["an upload with a hash that is none", (files) => files.upload(FILE, "/f", { ifMatch: "abc" })],
+    ["a tree with ifMatch", (files) => files.upload(os.tmpdir(), "/f", { recursive: true, ifMatch: HASH })],
+    [
+      "an upload with ifMatch that is to overwrite nothing",
+      (files) => files.upload(FILE, "/f", { overwrite: false, ifMatch: HASH }),
+    ],
     ["half a byte", (files) => files.write("/f", "x", { append: true, ifSize: 0.5 })],
   ])("%s is refused before anything is sent", async (_title, change) => {
     const { counts, machine, files } = await cutting();

@@ -11,7 +11,7 @@ import { type Machine, remoteSource } from "./transfer/remote-source.ts";
 import { remoteTarget } from "./transfer/remote-target.ts";
 import { streamSource, streamTarget } from "./transfer/streams.ts";
 import { transfer } from "./transfer/transfer.ts";
-import type { TransferOptions, TransferResult } from "./transfer/types.ts";
+import type { TransferOptions, TransferResult, UploadOptions } from "./transfer/types.ts";
 import type {
   CopyOptions,
   DeleteOptions,
@@ -172,7 +172,7 @@ export class Files {
   upload(
     source: string | AsyncIterable<Uint8Array>,
     remotePath: string,
-    options: TransferOptions = {},
+    options: UploadOptions = {},
   ): Promise<TransferResult> {
     const from = typeof source === "string" ? localSource(source) : streamSource(source);
     return transfer(from, remoteTarget(this.#machine(), remotePath, options.signal), options);
@@ -197,7 +197,7 @@ export class Files {
     path: string,
     to: Files,
     destination: string,
-    options: TransferOptions = {},
+    options: UploadOptions = {},
   ): Promise<TransferResult> {
     const source = remoteSource(this.#machine(), path, options.signal);
     return transfer(source, remoteTarget(to.#machine(), destination, options.signal), options);

@@ -1,7 +1,8 @@
 import { CmdopError, visible } from "@cmdop/proto";
 import type { SkippedPath } from "../types.ts";
+import { hashBytes } from "../write.ts";
 import { refuseStrayEntries } from "./tree.ts";
-import type { PutOptions, Source, Target, TransferOptions, TransferResult, TreeEntry } from "./types.ts";
+import type { PutOptions, Source, Target, TransferResult, TreeEntry, UploadOptions } from "./types.ts";
 
 /** Files of a tree under way at once: enough to hide the way to the machine. Each holds a few pieces in memory. */
 const FILES_IN_FLIGHT = 16;
@@ -10,7 +11,7 @@ const FILES_IN_FLIGHT = 16;
 export async function transfer(
   source: Source,
   target: Target,
-  options: TransferOptions,
+  options: UploadOptions,
 ): Promise<TransferResult> {
   try {
     return await transferAll(source, target, options);
@@ -22,14 +23,11 @@ export async function transfer(
   }
 }
 
-async function transferAll(
-  source: Source,
-  target: Target,
-  options: TransferOptions,
-): Promise<TransferResult> {
+async function transferAll(source: Source, target: Target, options: UploadOptions): Promise<TransferResult> {
   const { signal, recursive = false } = options;
   signal?.throwIfAborted();
   if (await source.isDirectory()) {
+    if (options.ifMatch !== undefined) throw singleFile();
     if (recursive) return transferTree(source, target, options);
     throw new CmdopError("IsADirectory", "The source is a directory.", {
       next: "Say recursive to transfer it with all that is in it.",
@@ -42,11 +40,7 @@ async function transferAll(
   return { ...progress.result, skipped: [], sha256: Buffer.from(sha256).toString("hex") };
 }
 
-async function transferTree(
-  source: Source,
-  target: Target,
-  options: TransferOptions,
-): Promise<TransferResult> {
+async function transferTree(source: Source, target: Target, options: UploadOptions): Promise<TransferResult> {
   const skipped: SkippedPath[] = [];
   const { mode, entries } = await source.tree((what) => skipped.push(what));
   refuseStrayEntries(entries);
@@ -74,8 +68,21 @@ async function transferTree(
   return { ...progress.result, skipped };
 }
 
-function put({ overwrite = true, resume = false, signal }: TransferOptions, progress: Progress): PutOptions {
-  return { overwrite, resume, signal, follow: false, passed: (bytes) => progress.passed(bytes) };
+function put(options: UploadOptions, progress: Progress): PutOptions {
+  const { overwrite = true, resume = false, signal } = options;
+  const ifMatch = options.ifMatch === undefined ? undefined : hashBytes(options.ifMatch);
+  if (ifMatch !== undefined && !overwrite) {
+    throw new CmdopError("InvalidArgument", "ifMatch replaces a file, and overwrite: false forbids it.", {
+      next: "Give one of them.",
+    });
+  }
+  return { overwrite, resume, ifMatch, signal, follow: false, passed: (bytes) => progress.passed(bytes) };
+}
+
+function singleFile(): CmdopError {
+  return new CmdopError("InvalidArgument", "ifMatch is for a single file, and the source is a directory.", {
+    next: "Transfer its files one by one, each with the hash of what it replaces.",
+  });
 }
 
 function links(entries: readonly TreeEntry[]): { path: string; linkTarget: string }[] {
@@ -111,12 +118,12 @@ async function atOnce<T>(
 
 /** Counts, and tells. */
 class Progress {
-  readonly #options: TransferOptions;
+  readonly #options: UploadOptions;
   readonly #totalBytes: number | undefined;
   #bytes = 0;
   #files = 0;
 
-  constructor(options: TransferOptions, totalBytes: number | undefined) {
+  constructor(options: UploadOptions, totalBytes: number | undefined) {
     this.#options = options;
     this.#totalBytes = totalBytes;
   }

@@ -22,6 +22,12 @@ export interface TransferOptions extends SignalOption {
   readonly onProgress?: ((progress: TransferProgress) => void) | undefined;
 }
 
+/** Options of `upload` and `transfer`. */
+export interface UploadOptions extends TransferOptions {
+  /** SHA-256 in hex: replace the file only where its content has it, else throw FileChanged. For a single file. Of several who name the same, exactly one wins; where it can't be known whether this one did, OutcomeUnknown. */
+  readonly ifMatch?: string | undefined;
+}
+
 /** What a transfer came to. */
 export interface TransferResult {
   /** Bytes of content. */
@@ -72,6 +78,8 @@ export interface Source {
 export interface PutOptions {
   readonly overwrite: boolean;
   readonly resume: boolean;
+  /** SHA-256 that the file's content must have; of targets on machines alone. */
+  readonly ifMatch: Uint8Array | undefined;
   /** Whether a link in its place leads on to the file that is meant. */
   readonly follow: boolean;
   readonly signal: AbortSignal | undefined;
