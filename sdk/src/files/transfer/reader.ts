@@ -42,8 +42,8 @@ export class Reader {
 
   /** No more is wanted. */
   close(): void {
-    // What an abandoned source still has to say concerns nobody.
-    this.#pieces.return?.().catch(() => undefined);
+    // Not waited for: a source may be waiting for a connection. What it fails with then is no failure of what was read.
+    void Promise.allSettled([this.#pieces.return?.()]);
   }
 
   /** Takes the next piece; false at the end. */
