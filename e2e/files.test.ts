@@ -1,5 +1,6 @@
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
+import { lstat, mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { useDoors } from "./support/doors.ts";
@@ -204,6 +205,26 @@ describe.each(["relay", "local"] as const)("files through the %s door", (door) =
     await expect(files().write(at("kept"), failing())).rejects.toThrow("the source broke");
     expect(await files().readText(at("kept"))).toBe("old");
     await expect.poll(() => readdir(directory)).toEqual(before);
+  });
+
+  it("downloads into no device, FIFO or directory of this computer, and says which computer is meant", async () => {
+    await files().write(at("source"), "content");
+    execFileSync("mkfifo", [at("fifo")]);
+    for (const [to, code] of [
+      [at("fifo"), "NotAFile"],
+      [directory, "IsADirectory"],
+      [at("x".repeat(256)), "InvalidArgument"],
+      [at("missing/f"), "NotFound"],
+      [at("source/f"), "NotADirectory"],
+    ] as const) {
+      await expect(files().download(at("source"), to)).rejects.toMatchObject({ code });
+    }
+    expect((await lstat(at("fifo"))).isFIFO()).toBe(true);
+    const missing = files().upload(at("missing"), at("to"));
+    await expect(missing).rejects.toMatchObject({
+      code: "NotFound",
+      next: expect.stringContaining("this computer"),
+    });
   });
 
   it("never touches the agent's own state, by any way to write its path", async () => {

@@ -34,13 +34,14 @@ export function checkedCondition(
 export async function matching(
   { boundary, ifMatch }: Condition,
   { directory, name, path }: Place,
+  signal?: AbortSignal,
 ): Promise<Pin | undefined> {
   if (ifMatch === undefined) return undefined;
   using stack = new DisposableStack();
   const pin = await unless(["ENOENT"], boundary.pinning.pin(childOf(directory, name), false));
   if (pin === undefined) throw notMatching(path, "does not exist");
   stack.use(pin);
-  const hash = await hashContent(pin, path);
+  const hash = await hashContent(pin, path, signal);
   if (!timingSafeEqual(hash, ifMatch)) throw notMatching(path, "does not have the expected content");
   stack.move();
   return pin;

@@ -14,6 +14,7 @@ import {
   makeScratch,
   mounted,
   NEVER,
+  refusal,
   refusalCode,
   run,
   snapshot,
@@ -53,6 +54,15 @@ describe("nothing hangs on", () => {
       expect((await info(boundary, path, { hash: true })).type).toBe("other");
     },
   );
+});
+
+describe("files of the kernel", () => {
+  it("that can't be replaced are said to be there", async ({ skip }) => {
+    skip(process.platform !== "linux", "there is no /proc");
+    await using scratch = await makeScratch();
+    const error = await refusal(write(scratch.boundary(), "/proc/version"));
+    expect([error.code, error.next]).toEqual(["AccessDenied", expect.stringContaining("/proc")]);
+  });
 });
 
 describe("names of 255 bytes", () => {

@@ -35,6 +35,8 @@ export interface WriteOptions {
   readonly offset?: bigint | undefined;
   /** What is remembered of those. */
   readonly kept?: Kept | undefined;
+  /** Ends the look at the old content before anything is written: nobody waits for it any more. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What a replacement holds when all is written. */
@@ -104,7 +106,8 @@ export class Replacement implements AsyncDisposable {
     }
     const { partial, offset = 0n, kept } = options;
     // Whoever goes on where the stream before it stopped was asked then, and is asked again at the end.
-    using _ = kept === undefined || offset === 0n ? await matching(condition, place) : undefined;
+    using _ =
+      kept === undefined || offset === 0n ? await matching(condition, place, options.signal) : undefined;
     const mode = leaf === undefined ? asked : Number(leaf.mode) & PERMISSION_BITS;
     const temporary = partial ?? temporaryName();
     const at = childOf(place.directory, temporary);
@@ -112,7 +115,11 @@ export class Replacement implements AsyncDisposable {
     const note = await boundary.unfinished?.note(posix.dirname(place.path), temporary, partial !== undefined);
     try {
       const flags = offset > 0n ? RESUME : CREATE;
-      const file = await open(at, flags, mode === undefined ? FILE_MODE : PRIVATE_MODE);
+      const file = await unless(
+        offset > 0n ? [] : ["ENOENT"],
+        open(at, flags, mode === undefined ? FILE_MODE : PRIVATE_MODE),
+      );
+      if (file === undefined) throw noNewFiles(place.path);
       const replacement = new Replacement(place, file, temporary, mode, condition, note);
       stack.move();
       if (offset > 0n) await replacement.#takeUp(offset, kept);
@@ -239,6 +246,17 @@ async function refuseMissing(
   const isBegun = await boundary.unfinished?.isUpload(posix.dirname(place.path), partial);
   if (offset > 0n && !isBegun) throw notThere(place.path, offset);
   if (offset === 0n && isBegun) await unless(["ENOENT"], unlink(childOf(place.directory, partial)));
+}
+
+/** Its directory is there and held: a filesystem such as /proc has files of its own, and takes no others. */
+function noNewFiles(path: string): CmdopError {
+  return new CmdopError(
+    "AccessDenied",
+    `Can't write ${shown(path)}: no new file can be made in its directory.`,
+    {
+      next: "Files of /proc and /sys can't be replaced: change them in place, by append or with a command.",
+    },
+  );
 }
 
 function notThere(path: string, offset: bigint): CmdopError {
