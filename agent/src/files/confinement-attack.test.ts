@@ -4,7 +4,7 @@ import { CmdopError } from "@cmdop/proto";
 import { describe, expect, it } from "vitest";
 import { appendContent } from "./append.ts";
 import type { Boundary } from "./boundary.ts";
-import { ALL, COPY, EDIT, makeRoot, SEARCH, seed, TREE, upload } from "./confinement-support.ts";
+import { ALL, beside, COPY, EDIT, makeRoot, SEARCH, seed, TREE, upload } from "./confinement-support.ts";
 import { hashOf } from "./content-hash.ts";
 import { copy } from "./copy.ts";
 import { edit } from "./edit.ts";
@@ -14,6 +14,7 @@ import { makeDirectory } from "./mkdir.ts";
 import { move } from "./move.ts";
 import { readContent, streamContent } from "./read.ts";
 import { remove } from "./remove.ts";
+import { linkRefused } from "./resolve.ts";
 import { search } from "./search/search.ts";
 import { makeSymlink } from "./symlink.ts";
 import { collected, makeScratch, NEVER, type Scratch, snapshot } from "./test-support.ts";
@@ -24,7 +25,7 @@ describe("against somebody who swaps a directory for a link all the time", () =>
   /** Enough of each to have met the attacker both ways. */
   const ENOUGH = 40;
   const MAX_ROUNDS = 3_000;
-  const REFUSALS = ["PolicyDenied", "NotFound", "NotADirectory", "AlreadyExists"];
+  const REFUSALS = ["PolicyDenied", "NotFound", "NotADirectory", "AlreadyExists", "FileChanged"];
 
   /** Swaps `root/d` and a link to `outside` under the same name until it is killed; says when it has begun. */
   async function startAttacker(scratch: Scratch): Promise<ChildProcess> {
@@ -106,11 +107,17 @@ describe("against somebody who swaps a directory for a link all the time", () =>
     [
       "copy from",
       async (boundary, d) => {
-        await copy(boundary, d, `${d}/../copied`, { ...COPY, overwrite: false }, NEVER);
-        const copied = await collected(walk(boundary, `${d}/../copied`, TREE, NEVER));
-        expect(copied.map(({ name }) => name)).not.toContain("only-outside");
-        await insideStream(boundary, `${d}/../copied/secret`);
-        await remove(boundary, `${d}/../copied`, { recursive: true }, NEVER);
+        const to = beside(boundary);
+        await copy(boundary, d, to, COPY, NEVER);
+        try {
+          // Where the link was met, it was copied as a link.
+          if ((await info(boundary, to)).type === "symlink") throw linkRefused(d);
+          const copied = await collected(walk(boundary, to, TREE, NEVER));
+          expect(copied.map(({ name }) => name)).not.toContain("only-outside");
+          await insideStream(boundary, `${to}/secret`);
+        } finally {
+          await remove(boundary, to, { recursive: true }, NEVER);
+        }
       },
     ],
     ["copy to", (boundary, d, round) => copyIn(boundary, `${d}/copied-${round}`)],

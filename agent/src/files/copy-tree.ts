@@ -64,7 +64,7 @@ export async function copyPinned(walk: CopyWalk, spot: Spot, from: Slot, pin: Pi
     const { stats } = pin;
     if (stats.isFile()) await copyFile(walk, spot, pin, to);
     else if (stats.isDirectory()) await copyDirectory(walk, spot, pin, to);
-    else if (stats.isSymbolicLink()) await copyLink(walk, from, pin, to);
+    else if (stats.isSymbolicLink()) await copyLink(walk, spot, from, pin, to);
     else {
       throw new CmdopError(
         "NotAFile",
@@ -158,9 +158,17 @@ async function copyDirectory(walk: CopyWalk, spot: Spot, pin: Pin, to: Slot): Pr
   await utimes(inside, seconds(atimeNs), seconds(mtimeNs));
 }
 
-async function copyLink(walk: CopyWalk, from: Slot, pin: Pin, to: Slot): Promise<void> {
+async function copyLink(walk: CopyWalk, spot: Spot, from: Slot, pin: Pin, to: Slot): Promise<void> {
   const at = childOf(to.directory, to.name);
-  await symlink(await readlink(childOf(from.directory, from.name), { encoding: "buffer" }), at);
+  // What a link says can only be asked by its name, which may be something else's by now.
+  const name = childOf(from.directory, from.name);
+  const target = await unless(["EINVAL", "ENOENT"], readlink(name, { encoding: "buffer" }));
+  if (target === undefined) {
+    throw new CmdopError("FileChanged", `${shown(spot.path)} was replaced while it was being copied.`, {
+      next: "Copy it again.",
+    });
+  }
+  await symlink(target, at);
   if (walk.moving && isRoot()) await lchown(at, Number(pin.stats.uid), Number(pin.stats.gid));
   await lutimes(at, seconds(pin.stats.atimeNs), seconds(pin.stats.mtimeNs));
 }
