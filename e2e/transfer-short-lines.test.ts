@@ -1,11 +1,14 @@
 import { randomBytes } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { startCutWorld } from "./support/in-process.ts";
 import { Random, SEED } from "./support/random.ts";
 
 const MiB = 1024 * 1024;
+
+/** Sixteen of them are several times what a connection lives for; each goes in one message. */
+const TREE_FILE_BYTES = 384 * 1024;
 
 /** Many times what a connection lives for. */
 const FILE_BYTES = 12 * MiB;
@@ -44,4 +47,27 @@ describe("on a line that is cut again and again, sooner than its windows are ful
     const needed = (2 * FILE_BYTES) / (maxBytes / 2);
     expect(cuts).toBeLessThan(needed * CONNECTIONS_PER_NEEDED);
   });
+
+  it.each(["upload", "download"] as const)(
+    "so does a tree, whose files would share what a connection carries: %s",
+    async (way) => {
+      const maxBytes = 2 * MiB;
+      await using world = await startCutWorld(new Random(SEED), maxBytes);
+      const { files } = world.client;
+      const at = (...names: string[]): string => path.join(world.directory, ...names);
+      await mkdir(at("source"));
+      const contents = Array.from({ length: FILE_BYTES / TREE_FILE_BYTES }, () =>
+        randomBytes(TREE_FILE_BYTES),
+      );
+      for (const [name, content] of contents.entries()) await writeFile(at("source", String(name)), content);
+      world.cutting = true;
+      await files[way](at("source"), at("target"), { recursive: true });
+      const { cuts } = world;
+      world.cutting = false;
+      for (const [name, content] of contents.entries()) {
+        expect(content.equals(await readFile(at("target", String(name))))).toBe(true);
+      }
+      expect(cuts).toBeLessThan(((2 * FILE_BYTES) / (maxBytes / 2)) * CONNECTIONS_PER_NEEDED);
+    },
+  );
 });

@@ -10,6 +10,7 @@ import { fileInfo } from "../file-info.ts";
 import { methodOf } from "../method-of.ts";
 import { walkTree } from "../search.ts";
 import type { SkippedPath } from "../types.ts";
+import type { Turn } from "./line.ts";
 import { Patience } from "./patience.ts";
 import { addEntry } from "./tree.ts";
 import type { Content, Source, TreeEntry } from "./types.ts";
@@ -56,7 +57,8 @@ export function remoteSource(machine: Machine, root: string, signal: AbortSignal
       for (const each of found.skipped) skipped(each);
       return { mode: type === "directory" ? mode & PERMISSION_BITS : undefined, entries: found.entries };
     },
-    open: (below) => RemoteContent.open(machine, below === "" ? root : posix.join(root, below), signal),
+    open: (below, turn) =>
+      RemoteContent.open(machine, below === "" ? root : posix.join(root, below), signal, turn),
   };
 }
 
@@ -91,6 +93,7 @@ class RemoteContent implements Content {
   readonly #machine: Machine;
   readonly #version: Uint8Array;
   readonly #signal: AbortSignal | undefined;
+  readonly #turn: Turn;
   #first: AsyncIterator<FilesReadStreamResponse> | undefined;
   #sha256: Uint8Array | undefined;
 
@@ -100,6 +103,7 @@ class RemoteContent implements Content {
     header: { size: bigint; mode: number; version: Uint8Array },
     first: AsyncIterator<FilesReadStreamResponse>,
     signal: AbortSignal | undefined,
+    turn: Turn,
   ) {
     this.#machine = machine;
     this.path = path;
@@ -110,22 +114,30 @@ class RemoteContent implements Content {
     this.#version = header.version;
     this.#first = first;
     this.#signal = signal;
+    this.#turn = turn;
   }
 
-  static open(machine: Machine, path: string, signal: AbortSignal | undefined): Promise<RemoteContent> {
-    return new Patience(machine.caller.transport, signal).until(async () => {
+  static async open(
+    machine: Machine,
+    path: string,
+    signal: AbortSignal | undefined,
+    turn: Turn,
+  ): Promise<RemoteContent> {
+    await turn.begin(signal);
+    return new Patience(machine.caller.transport, signal, turn).until(async () => {
       const call = await machine.caller.options(methodOf("ReadStream"), { signal });
       const stream = machine.files.readStream({ path, verify: true }, call)[Symbol.asyncIterator]();
       const { value, done } = await stream.next();
       if (done === true || value.header === undefined) {
         throw new CmdopError("LinkLost", "The machine's answer ended before it said what file this is.");
       }
-      return new RemoteContent(machine, path, value.header, stream, signal);
+      return new RemoteContent(machine, path, value.header, stream, signal, turn);
     });
   }
 
   async *read(from: number): AsyncGenerator<Uint8Array> {
-    const patience = new Patience(this.#machine.caller.transport, this.#signal);
+    await this.#turn.begin(this.#signal);
+    const patience = new Patience(this.#machine.caller.transport, this.#signal, this.#turn);
     let position = from;
     let stream = from === 0 ? this.#first : undefined;
     this.#first = stream === undefined ? this.#first : undefined;

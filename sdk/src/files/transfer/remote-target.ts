@@ -5,6 +5,7 @@ import { methodOf } from "../method-of.ts";
 import { sameHash } from "./names.ts";
 import { Patience } from "./patience.ts";
 import type { Machine } from "./remote-source.ts";
+import { Stretch } from "./stretch.ts";
 import type { Content, PutOptions, Target } from "./types.ts";
 import { Upload, wrong } from "./upload.ts";
 
@@ -19,6 +20,8 @@ export function remoteTarget(machine: Machine, root: string, signal: AbortSignal
   const { files, caller } = machine;
   const at = (below: string): string => (below === "" ? root : posix.join(root, below));
   const patience = () => new Patience(caller.transport, signal);
+  // What one file has learned of the line holds for the others.
+  const stretch = new Stretch();
   return {
     directory: (below, mode) =>
       patience().until(async () => {
@@ -31,8 +34,8 @@ export function remoteTarget(machine: Machine, root: string, signal: AbortSignal
       content.size <= SMALL_BYTES &&
       options.overwrite &&
       options.ifMatch === undefined
-        ? putSmall(machine, at(below), content, options)
-        : new Upload(machine, at(below), content, options).run(),
+        ? putSmall(machine, at(below), content, options, stretch)
+        : new Upload(machine, at(below), content, options, stretch).run(),
     link: (below, linkTarget) =>
       patience().until(async () => {
         const call = await caller.options(methodOf("Symlink"), { signal });
@@ -41,26 +44,33 @@ export function remoteTarget(machine: Machine, root: string, signal: AbortSignal
   };
 }
 
+/** A small file in one message; as an upload with stretches where that was lost, since the line may not carry so much at once. */
 async function putSmall(
-  { files, caller }: Machine,
+  machine: Machine,
   path: string,
   content: Content,
-  { signal, passed }: PutOptions,
+  options: PutOptions,
+  stretch: Stretch,
 ): Promise<Uint8Array> {
+  const { files, caller } = machine;
+  const { signal, turn, passed } = options;
+  await turn.begin(signal);
   const pieces: Uint8Array[] = [];
-  for await (const piece of content.read(0)) {
-    pieces.push(piece);
-    passed(piece.length);
-  }
+  for await (const piece of content.read(0)) pieces.push(piece);
   const bytes = Buffer.concat(pieces);
   const sha256 = createHash("sha256").update(bytes).digest();
   const told = await content.finish();
   if (told !== undefined && !sameHash(told, sha256)) throw wrong(content);
   const mode = content.mode === undefined ? {} : { mode: content.mode };
-  const entry = await new Patience(caller.transport, signal).until(async () => {
+  try {
     const call = await caller.options(methodOf("Write"), { signal });
-    return (await files.write({ path, content: bytes, ...mode }, call)).entry;
-  });
-  if (entry?.sha256 === undefined || !sameHash(entry.sha256, sha256)) throw wrong(content);
+    const { entry } = await files.write({ path, content: bytes, ...mode }, call);
+    if (entry?.sha256 === undefined || !sameHash(entry.sha256, sha256)) throw wrong(content);
+  } catch (thrown) {
+    await new Patience(caller.transport, signal, turn).after(thrown);
+    stretch.broke(bytes.length, 0);
+    return new Upload(machine, path, content, options, stretch).run();
+  }
+  passed(bytes.length);
   return sha256;
 }

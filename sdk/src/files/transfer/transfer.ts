@@ -1,6 +1,7 @@
 import { CmdopError, visible } from "@cmdop/proto";
 import type { SkippedPath } from "../types.ts";
 import { hashBytes } from "../write.ts";
+import { Line, type Turn } from "./line.ts";
 import { refuseStrayEntries } from "./tree.ts";
 import type { PutOptions, Source, Target, TransferResult, TreeEntry, UploadOptions } from "./types.ts";
 
@@ -33,9 +34,10 @@ async function transferAll(source: Source, target: Target, options: UploadOption
       next: "Say recursive to transfer it with all that is in it.",
     });
   }
-  await using content = await source.open("");
+  using turn = new Line(1).turn();
+  await using content = await source.open("", turn);
   const progress = new Progress(options, content.size);
-  const sha256 = await target.file("", content, { ...put(options, progress), follow: true });
+  const sha256 = await target.file("", content, { ...put(options, progress, turn), follow: true });
   progress.fileDone();
   return { ...progress.result, skipped: [], sha256: Buffer.from(sha256).toString("hex") };
 }
@@ -57,10 +59,13 @@ async function transferTree(source: Source, target: Target, options: UploadOptio
       skipped.push({ path: entry.path, reason: "unreadable", message: "It is a device, FIFO or socket." });
     }
   }
+  const line = new Line(FILES_IN_FLIGHT);
   await atOnce(files, FILES_IN_FLIGHT, async ({ path }, over) => {
-    await using content = await source.open(path);
+    using turn = line.turn();
+    await using content = await source.open(path, turn);
     const signal = options.signal === undefined ? over : AbortSignal.any([options.signal, over]);
-    await target.file(path, content, { ...put(options, progress), signal });
+    await target.file(path, content, { ...put(options, progress, turn), signal });
+    turn.arrived();
     progress.fileDone();
   });
   // Last, so that nothing is ever written through one of them.
@@ -68,7 +73,7 @@ async function transferTree(source: Source, target: Target, options: UploadOptio
   return { ...progress.result, skipped };
 }
 
-function put(options: UploadOptions, progress: Progress): PutOptions {
+function put(options: UploadOptions, progress: Progress, turn: Turn): PutOptions {
   const { overwrite = true, resume = false, signal } = options;
   const ifMatch = options.ifMatch === undefined ? undefined : hashBytes(options.ifMatch);
   if (ifMatch !== undefined && !overwrite) {
@@ -76,7 +81,8 @@ function put(options: UploadOptions, progress: Progress): PutOptions {
       next: "Give one of them.",
     });
   }
-  return { overwrite, resume, ifMatch, signal, follow: false, passed: (bytes) => progress.passed(bytes) };
+  const passed = (bytes: number) => progress.passed(bytes);
+  return { overwrite, resume, ifMatch, signal, turn, follow: false, passed };
 }
 
 function singleFile(): CmdopError {

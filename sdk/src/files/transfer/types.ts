@@ -1,4 +1,5 @@
 import type { FileKind, SignalOption, SkippedPath } from "../types.ts";
+import type { Turn } from "./line.ts";
 
 /** How far a transfer is. */
 export interface TransferProgress {
@@ -71,7 +72,7 @@ export interface Source {
   /** Permission bits of the directory, and all in it, a directory before what lies in it. `skipped` is told the rest. */
   tree(skipped: (what: SkippedPath) => void): Promise<{ mode: number | undefined; entries: TreeEntry[] }>;
   /** One file of the tree; "" for the source itself. */
-  open(path: string): Promise<Content>;
+  open(path: string, turn: Turn): Promise<Content>;
 }
 
 /** How a file is put in its place. */
@@ -83,6 +84,8 @@ export interface PutOptions {
   /** Whether a link in its place leads on to the file that is meant. */
   readonly follow: boolean;
   readonly signal: AbortSignal | undefined;
+  /** The file's place on the line. */
+  readonly turn: Turn;
   /** Told the bytes of each piece. */
   readonly passed: (bytes: number) => void;
 }

@@ -5,7 +5,7 @@ import { resumeName, sameHash, UPLOAD_BYTES } from "./names.ts";
 import { Patience } from "./patience.ts";
 import { Reader } from "./reader.ts";
 import type { Machine } from "./remote-source.ts";
-import { Stretch } from "./stretch.ts";
+import type { Stretch } from "./stretch.ts";
 import type { Content, PutOptions } from "./types.ts";
 
 /** Times that the machine may say that it has not what it said it had: somebody else writes to the same upload. */
@@ -18,7 +18,7 @@ export class Upload {
   readonly #content: Content;
   readonly #options: PutOptions;
   readonly #upload: Uint8Array;
-  readonly #stretch = new Stretch();
+  readonly #stretch: Stretch;
   readonly #hash = createHash("sha256");
   /** Bytes that are in the hash. */
   #hashed = 0;
@@ -28,11 +28,12 @@ export class Upload {
   #sent = 0;
   #reader: Reader | undefined;
 
-  constructor(machine: Machine, path: string, content: Content, options: PutOptions) {
+  constructor(machine: Machine, path: string, content: Content, options: PutOptions, stretch: Stretch) {
     this.#machine = machine;
     this.#path = path;
     this.#content = content;
     this.#options = options;
+    this.#stretch = stretch;
     this.#upload = options.resume ? resumeName(content, path) : randomBytes(UPLOAD_BYTES);
   }
 
@@ -53,8 +54,9 @@ export class Upload {
 
   async #tryAll(): Promise<FileEntry> {
     const { files, caller } = this.#machine;
-    const { signal, resume } = this.#options;
-    const patience = new Patience(caller.transport, signal);
+    const { signal, resume, turn } = this.#options;
+    await turn.begin(signal);
+    const patience = new Patience(caller.transport, signal, turn);
     let offset = resume ? (await patience.until(() => this.#partial(false))).size : 0;
     let disagreements = 0;
     for (;;) {
@@ -67,6 +69,7 @@ export class Upload {
           throw new CmdopError("LinkLost", "The machine's answer has neither an entry nor any progress.");
         }
         this.#stretch.arrived();
+        turn.arrived();
         patience.moved();
         offset = Number(kept);
         continue;
