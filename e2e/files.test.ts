@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { lstat, mkdir, readdir, symlink, writeFile } from "node:fs/promises";
+import { lstat, mkdir, readdir, readFile, symlink, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { useDoors } from "./support/doors.ts";
@@ -9,6 +9,11 @@ import { useDoors } from "./support/doors.ts";
 const BIG_BYTES = 20 * 1024 * 1024;
 
 const doors = useDoors();
+
+/** What this process has read in all, sockets among it. */
+async function carried(): Promise<number> {
+  return Number(/^rchar: (\d+)$/m.exec(await readFile("/proc/self/io", "utf8"))?.[1]);
+}
 
 async function collected<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
@@ -76,6 +81,18 @@ describe.each(["relay", "local"] as const)("files through the %s door", (door) =
     const back = await files().read(at("big"));
     const digest = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
     expect(digest(back)).toBe(digest(content));
+  });
+
+  it("refuses to hold a sparse file of 10 GB before it has read any of it, and reads its ends", async () => {
+    await writeFile(at("sparse"), "begin");
+    await truncate(at("sparse"), 10_000_000_000);
+    await files().write(at("sparse"), "end", { append: true, ifSize: 10_000_000_000 });
+    const before = await carried();
+    await expect(files().read(at("sparse"))).rejects.toMatchObject({ code: "MessageTooLarge" });
+    expect((await carried()) - before).toBeLessThan(10_000_000);
+    expect((await files().info(at("sparse"))).size).toBe(10_000_000_003);
+    expect(await files().readText(at("sparse"), { offset: 10_000_000_000 })).toBe("end");
+    expect(await files().readText(at("sparse"), { length: 5 })).toBe("begin");
   });
 
   it("compares and swaps: of two writers with one hash exactly one wins, whichever way they write", async () => {

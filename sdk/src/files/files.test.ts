@@ -60,9 +60,11 @@ describe("promise 1: an upload with ifMatch whose reply was lost", () => {
   });
 });
 
+const NOTHING_SENT = { write: 0, append: 0, edit: 0, writeStream: 0, copy: 0, move: 0, delete: 0, mkdir: 0 };
+
 /** A machine whose connection breaks at every call, before or after it did what it was asked. */
 async function cutting() {
-  const counts = { write: 0, append: 0, edit: 0, writeStream: 0, copy: 0 };
+  const counts = { ...NOTHING_SENT };
   const count = (name: keyof typeof counts) => async () => {
     counts[name] += 1;
     throw cut();
@@ -73,6 +75,13 @@ async function cutting() {
       write: count("write"),
       append: count("append"),
       edit: count("edit"),
+      delete: count("delete"),
+      mkdir: count("mkdir"),
+      async *move() {
+        counts.move += 1;
+        yield { progress: { bytes: 1n } };
+        throw cut();
+      },
       async writeStream(requests) {
         counts.writeStream += 1;
         for await (const { finish } of requests) if (finish !== undefined) break;
@@ -102,6 +111,9 @@ describe("promise 1: a change whose reply was lost", () => {
     ["an append", (files) => files.write("/f", "x", { append: true, ifSize: 0 })],
     ["an edit", (files) => files.edit("/f", { old: "a", new: "b" })],
     ["a copy", (files) => files.copy("/a", "/b")],
+    ["a move", (files) => files.move("/a", "/b")],
+    ["a deletion", (files) => files.delete("/a")],
+    ["a new directory", (files) => files.mkdir("/a")],
     ["an upload that was finished", (files) => files.write("/f", Buffer.alloc(5_000_000))],
   ])("%s is never sent twice: OutcomeUnknown", async (_title, change) => {
     const { counts, machine, files } = await cutting();
@@ -125,6 +137,6 @@ describe("promise 1: a change whose reply was lost", () => {
     const { counts, machine, files } = await cutting();
     await using _ = machine;
     await expect(change(files)).rejects.toMatchObject({ code: "InvalidArgument" });
-    expect(counts).toEqual({ write: 0, append: 0, edit: 0, writeStream: 0, copy: 0 });
+    expect(counts).toEqual(NOTHING_SENT);
   });
 });

@@ -81,15 +81,15 @@ export class Files {
     } catch (thrown) {
       if (!(thrown instanceof CmdopError) || thrown.code !== "MessageTooLarge") throw thrown;
     }
+    // Asked first: nobody wants to wait for a gigabyte to be told that it was too much.
+    const nothing = { ...request, length: 0n };
+    const { size } = await this.#invoke("Read", (call) => this.#files.read(nothing, call), options);
+    refuseLarge(path, Math.min(Number(size - request.offset), options.length ?? Number.POSITIVE_INFINITY));
     const pieces: Uint8Array[] = [];
     let bytes = 0;
     for await (const piece of this.readStream(path, options)) {
       bytes += piece.length;
-      if (bytes > MAX_READ_BYTES) {
-        throw new CmdopError("MessageTooLarge", `${path} has more than ${MAX_READ_BYTES} bytes.`, {
-          next: "Use readStream, or read a range.",
-        });
-      }
+      refuseLarge(path, bytes);
       pieces.push(piece);
     }
     return Buffer.concat(pieces);
@@ -214,6 +214,13 @@ export class Files {
   ): Promise<T> {
     return this.#caller.invoke(methodOf(method), tryOnce, { signal: options.signal });
   }
+}
+
+function refuseLarge(path: string, bytes: number): void {
+  if (bytes <= MAX_READ_BYTES) return;
+  throw new CmdopError("MessageTooLarge", `${path} has more than ${MAX_READ_BYTES} bytes.`, {
+    next: "Use readStream, or read a range.",
+  });
 }
 
 function range({ offset = 0, length }: ReadOptions): { offset: bigint; length?: bigint } {
