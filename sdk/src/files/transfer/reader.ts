@@ -1,15 +1,16 @@
 import type { Content } from "./types.ts";
 
-/** What is held of what was read: enough to send a short stretch again without asking the source, little enough for many files at once. */
+/** What is held of what was read, where anything is: enough to send a short stretch again without asking the source, little enough for many files at once. */
 const HELD_BYTES = 1024 * 1024;
 
 /**
- * Reads content on from an offset, and holds the last of it: whoever has to
- * send it again takes it from here. Several may read at once, as one that was
- * given up and still waits beside the one that goes on.
+ * Reads content on from an offset; with `holds` it keeps copies of the last of
+ * it, so that whoever has to send it again takes it from here. Several may read
+ * at once, as one that was given up and still waits beside the one that goes on.
  */
 export class Reader {
   readonly #pieces: AsyncIterator<Uint8Array>;
+  readonly #holds: boolean;
   #held: Uint8Array[] = [];
   /** Where in the content the held bytes begin and end. */
   #start: number;
@@ -17,8 +18,9 @@ export class Reader {
   #pulling: Promise<boolean> | undefined;
   #hasFailed = false;
 
-  constructor(content: Content, from: number) {
+  constructor(content: Content, from: number, holds: boolean) {
     this.#pieces = content.read(from)[Symbol.asyncIterator]();
+    this.#holds = holds;
     this.#start = from;
     this.#end = from;
   }
@@ -55,18 +57,26 @@ export class Reader {
   }
 
   async #next(): Promise<boolean> {
+    // A piece is nobody's any more once its source is asked for the next.
+    if (!this.#holds) this.#drop(0);
     try {
       const { done, value } = await this.#pieces.next();
       if (done === true) return false;
-      this.#held.push(value);
+      this.#held.push(this.#holds ? Buffer.from(value) : value);
       this.#end += value.length;
     } catch (thrown) {
       this.#hasFailed = true;
       throw thrown;
     }
+    this.#drop(HELD_BYTES);
+    return true;
+  }
+
+  /** Drops the oldest pieces, as long as so many bytes are left. */
+  #drop(leftBytes: number): void {
     for (;;) {
       const [oldest] = this.#held;
-      if (oldest === undefined || this.#end - this.#start - oldest.length < HELD_BYTES) return true;
+      if (oldest === undefined || this.#end - this.#start - oldest.length < leftBytes) return;
       this.#held.shift();
       this.#start += oldest.length;
     }

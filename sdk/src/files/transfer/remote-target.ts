@@ -56,7 +56,7 @@ async function putSmall(
   const { signal, turn, passed } = options;
   await turn.begin(signal);
   const pieces: Uint8Array[] = [];
-  for await (const piece of content.read(0)) pieces.push(piece);
+  for await (const piece of content.read(0)) pieces.push(Buffer.from(piece));
   const bytes = Buffer.concat(pieces);
   const sha256 = createHash("sha256").update(bytes).digest();
   const told = await content.finish();

@@ -152,7 +152,7 @@ export class Upload {
   #readerAt(position: number): Reader {
     if (this.#reader?.reaches(position) === true) return this.#reader;
     this.#reader?.close();
-    this.#reader = new Reader(this.#content, position);
+    this.#reader = new Reader(this.#content, position, Number.isFinite(this.#stretch.bytes));
     return this.#reader;
   }
 
