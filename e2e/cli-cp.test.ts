@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdir, readdir, readFile, stat, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -52,6 +53,22 @@ describe("cmdop cp", () => {
     });
     expect(await cp(at("absent"), `web-1:${at("x")}`)).toMatchObject({ exitCode: 1 });
     expect(await cp("--no-overwrite", at("one"), `web-1:${at("three")}`)).toMatchObject({ exitCode: 1 });
+  });
+
+  it("replaces only the content that was meant, where it is told which", async () => {
+    await writeFile(at("meant"), "meant");
+    const hash = createHash("sha256").update("meant").digest("hex");
+    const replace = () => cp("-q", "--if-match", hash, at("one"), `web-1:${at("meant")}`);
+    expect(await replace()).toMatchObject({ exitCode: 0 });
+    expect(await replace()).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining("does not have the expected content"),
+    });
+    expect(await cp("--if-match", hash, `web-1:${at("one")}`, at("x"))).toMatchObject({ exitCode: 2 });
+    expect(await cp("-r", "--if-match", hash, at("tree"), `web-1:${at("x")}`)).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining("single file"),
+    });
   });
 
   it.each(["up", "down"])(

@@ -1,5 +1,6 @@
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
+import { lstat, mkdir, readdir, readFile, symlink, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { useDoors } from "./support/doors.ts";
@@ -8,6 +9,11 @@ import { useDoors } from "./support/doors.ts";
 const BIG_BYTES = 20 * 1024 * 1024;
 
 const doors = useDoors();
+
+/** What this process has read in all, sockets among it. */
+async function carried(): Promise<number> {
+  return Number(/^rchar: (\d+)$/m.exec(await readFile("/proc/self/io", "utf8"))?.[1]);
+}
 
 async function collected<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
@@ -77,6 +83,18 @@ describe.each(["relay", "local"] as const)("files through the %s door", (door) =
     expect(digest(back)).toBe(digest(content));
   });
 
+  it("refuses to hold a sparse file of 10 GB before it has read any of it, and reads its ends", async () => {
+    await writeFile(at("sparse"), "begin");
+    await truncate(at("sparse"), 10_000_000_000);
+    await files().write(at("sparse"), "end", { append: true, ifSize: 10_000_000_000 });
+    const before = await carried();
+    await expect(files().read(at("sparse"))).rejects.toMatchObject({ code: "MessageTooLarge" });
+    expect((await carried()) - before).toBeLessThan(10_000_000);
+    expect((await files().info(at("sparse"))).size).toBe(10_000_000_003);
+    expect(await files().readText(at("sparse"), { offset: 10_000_000_000 })).toBe("end");
+    expect(await files().readText(at("sparse"), { length: 5 })).toBe("begin");
+  });
+
   it("compares and swaps: of two writers with one hash exactly one wins, whichever way they write", async () => {
     const { sha256: ifMatch } = await files().write(at("swap"), "first", { ifAbsent: true });
     await expect(files().write(at("swap"), "again", { ifAbsent: true })).rejects.toMatchObject({
@@ -99,6 +117,25 @@ describe.each(["relay", "local"] as const)("files through the %s door", (door) =
     expect(await files().readText(at("swap"))).toMatch(/^second/);
     await expect(files().write(at("swap"), "x", { ifMatch: "abc" })).rejects.toMatchObject({
       code: "InvalidArgument",
+    });
+  });
+
+  it.each([1_000, BIG_BYTES])("uploads %i bytes in place of one content and no other", async (bytes) => {
+    const { sha256: ifMatch } = await files().write(at("swap"), "first");
+    await writeFile(at("next"), Buffer.alloc(bytes, "next"));
+    const upload = () => files().upload(at("next"), at("swap"), { ifMatch });
+    const results = await Promise.allSettled([upload(), upload()]);
+    expect(results.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+    for (const result of [...results, ...(await Promise.allSettled([upload()]))]) {
+      if (result.status === "rejected") expect(result.reason).toMatchObject({ code: "FileChanged" });
+    }
+    const { size, sha256 } = await files().info(at("swap"), { hash: true });
+    expect(size).toBe(bytes);
+    await files().write(at("back"), "first");
+    await files().transfer(at("back"), files(), at("swap"), { ifMatch: sha256 });
+    expect(await files().readText(at("swap"))).toBe("first");
+    await expect(files().upload(at("next"), at("none"), { ifMatch })).rejects.toMatchObject({
+      code: "FileChanged",
     });
   });
 
@@ -185,6 +222,26 @@ describe.each(["relay", "local"] as const)("files through the %s door", (door) =
     await expect(files().write(at("kept"), failing())).rejects.toThrow("the source broke");
     expect(await files().readText(at("kept"))).toBe("old");
     await expect.poll(() => readdir(directory)).toEqual(before);
+  });
+
+  it("downloads into no device, FIFO or directory of this computer, and says which computer is meant", async () => {
+    await files().write(at("source"), "content");
+    execFileSync("mkfifo", [at("fifo")]);
+    for (const [to, code] of [
+      [at("fifo"), "NotAFile"],
+      [directory, "IsADirectory"],
+      [at("x".repeat(256)), "InvalidArgument"],
+      [at("missing/f"), "NotFound"],
+      [at("source/f"), "NotADirectory"],
+    ] as const) {
+      await expect(files().download(at("source"), to)).rejects.toMatchObject({ code });
+    }
+    expect((await lstat(at("fifo"))).isFIFO()).toBe(true);
+    const missing = files().upload(at("missing"), at("to"));
+    await expect(missing).rejects.toMatchObject({
+      code: "NotFound",
+      next: expect.stringContaining("this computer"),
+    });
   });
 
   it("never touches the agent's own state, by any way to write its path", async () => {

@@ -4,6 +4,7 @@ import path from "node:path";
 import { Client as LegacyClient } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport as LegacyStdioTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
 import { Cluster } from "./support/cluster.ts";
 import { CMDOP_MAIN, cmdopEnvironment } from "./support/cmdop-process.ts";
 import { connectMcp } from "./support/mcp-client.ts";
@@ -16,11 +17,13 @@ const TOOLS = [
   "agent_wait",
   "files_copy",
   "files_delete",
+  "files_edit",
   "files_info",
   "files_list",
   "files_mkdir",
   "files_move",
   "files_read",
+  "files_search",
   "files_write",
   "machines_list",
   "terminal_cancel",
@@ -128,6 +131,49 @@ describe.each([
     expect(await call("files_info", { path: file })).toMatchObject({ isError: true });
   });
 
+  it("searches, edits and swaps files, and lists trees", async () => {
+    const directory = path.join(cluster.directory, `mcp-${crypto.randomUUID()}`);
+    const file = path.join(directory, "src/a.ts");
+    await call("files_write", { path: file, content: "const port = 80;\nconst host = 1;\n", parents: true });
+    await call("files_write", {
+      path: path.join(directory, "src/b.bin"),
+      content: "AAE=",
+      encoding: "base64",
+    });
+    const found = await call("files_search", { path: directory, content: "PORT = \\d+", ignore_case: true });
+    expect(found.structuredContent).toMatchObject({
+      files: [{ path: file, matches: [{ line: 1, text: "const port = 80;" }] }],
+      results: 1,
+      cut: null,
+      binaryFiles: 1,
+    });
+    expect(JSON.stringify(found.content)).toContain("1: const port = 80;");
+    expect((await call("files_search", { path: directory, name: ["*.ts"] })).structuredContent).toMatchObject(
+      {
+        files: [{ path: file, type: "file" }],
+      },
+    );
+    expect(
+      (await call("files_list", { path: directory, name: ["**/*.ts"] })).structuredContent,
+    ).toMatchObject({
+      entries: [{ name: "src/a.ts" }],
+    });
+    const { structuredContent: read } = await call("files_read", { path: file });
+    const ambiguous = await call("files_edit", { path: file, old: "const", new: "let" });
+    expect(JSON.stringify(ambiguous)).toContain("2 times");
+    const edited = await call("files_edit", { path: file, old: "80", new: "81", if_match: hashIn(read) });
+    expect(edited.structuredContent).toMatchObject({ replacements: 1 });
+    const late = await call("files_write", { path: file, content: "x", if_match: hashIn(read) });
+    expect(JSON.stringify(late)).toContain("FileChanged");
+    expect((await call("files_info", { path: file, hash: true })).structuredContent).toMatchObject({
+      sha256: hashIn(edited.structuredContent),
+    });
+    await call("files_write", { path: file, content: "// end\n", append: true });
+    expect((await call("files_read", { path: file, start_line: 3 })).structuredContent).toMatchObject({
+      content: "// end\n",
+    });
+  });
+
   it("errors teach: what failed, and what to do next", async () => {
     for (const [name, args, text] of [
       ["files_read", { path: "/no/such/file" }, "Next:"],
@@ -189,6 +235,10 @@ describe("cmdop mcp as a process", () => {
     await new Promise((resolve) => spawn("pkill", ["-fx", `sleep ${seconds}`]).once("exit", resolve));
   });
 });
+
+function hashIn(structured: unknown): string {
+  return z.object({ sha256: z.string() }).parse(structured).sha256;
+}
 
 async function isRunning(commandLine: string): Promise<boolean> {
   const [code] = await once(spawn("pgrep", ["-fx", commandLine], { stdio: "ignore" }), "exit");

@@ -195,7 +195,9 @@ const reading = fuzzing(0.12);
 it(`promise 5: a key that is bound to a directory reads nothing outside of it (${reading.title})`, {
   timeout: reading.timeout,
 }, async () => {
-  let read = 0;
+  // Refusing everything would be no art.
+  const open = codec(Files.method.read.input).serialize({ path: `${inside}/file` });
+  expect(await ask("Read", open)).toBeDefined();
   const inputs = fc.tuple(fc.constantFrom("Read", "ReadStream", "List", "Info"), somePath());
   await fuzz(reading.cases, inputs, async ([method, asked]) => {
     const answer = await ask(method, codec(Files.method.read.input).serialize({ path: asked }));
@@ -203,7 +205,6 @@ it(`promise 5: a key that is bound to a directory reads nothing outside of it ($
     // Info describes a link itself, so only its name must lie inside.
     mustBeInside(asked, method !== "Info");
     if (method === "Read") {
-      read += 1;
       const content = codec(Files.method.read.output).deserialize(answer).content;
       expect(lies(Buffer.from(content).toString(), inside)).toBe(true);
     }
@@ -213,7 +214,6 @@ it(`promise 5: a key that is bound to a directory reads nothing outside of it ($
       for (const { name } of entries) expect(real).toContain(name);
     }
   });
-  expect(read).toBeGreaterThan(0);
 });
 
 const writing = fuzzing(0.1);
@@ -250,7 +250,7 @@ it(`promise 5: nor does it change anything outside of it, or the machine's own s
 function messageOf(method: string, first: string, second: string, flag: boolean): Uint8Array {
   if (method === "Write") {
     const content = Buffer.from("written");
-    return codec(Files.method.write.input).serialize({ path: first, content, createParents: flag });
+    return codec(Files.method.write.input).serialize({ path: first, content, parents: flag });
   }
   if (method === "Delete") {
     return codec(Files.method.delete.input).serialize({ path: first, recursive: flag });

@@ -4,7 +4,10 @@ import type { Agent, CMDOPClient, Files, Terminal } from "@cmdop/sdk";
 export interface ToolMachine {
   readonly terminal: Pick<Terminal, "stream" | "resumeStream" | "cancel">;
   readonly agent: Pick<Agent, "stream" | "resumeStream" | "cancel" | "approve">;
-  readonly files: Pick<Files, "list" | "read" | "write" | "delete" | "copy" | "move" | "mkdir" | "info">;
+  readonly files: Pick<
+    Files,
+    "list" | "walk" | "read" | "search" | "write" | "edit" | "delete" | "copy" | "move" | "mkdir" | "info"
+  >;
 }
 
 /**

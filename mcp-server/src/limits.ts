@@ -69,6 +69,25 @@ export const DEFAULT_PAGE_ENTRIES = 200;
 /** Entries of a page of files_list at most. */
 export const MAX_PAGE_ENTRIES = 1_000;
 
+/** Levels of a tree: as deep as machines go. */
+export const MAX_TREE_DEPTH = 256;
+
+/** Results of files_search where no limit is asked for, and at most. */
+export const DEFAULT_SEARCH_RESULTS = 100;
+export const MAX_SEARCH_RESULTS = 1_000;
+
+/** Characters of paths and lines in an answer of files_search: about 8,000 tokens. */
+export const MAX_SEARCH_CHARS = 24_000;
+
+/** Characters of one line in it: of a minified file's single line the match and what is around it. */
+export const MAX_SEARCH_LINE_CHARS = 400;
+
+/** Lines shown around a match: as many as machines give. */
+export const MAX_CONTEXT_LINES = 20;
+
+/** Files that a search passed over and that are named; binary ones, of which there may be any number, are only counted. */
+export const MAX_PASSED_OVER = 10;
+
 /** Machines that machines_list names: about 10,000 tokens. */
 export const MAX_LISTED_MACHINES = 200;
 

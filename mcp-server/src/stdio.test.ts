@@ -118,7 +118,7 @@ describe.each(CLIENT_KINDS)("a %s client", (kind) => {
 
   test("works with files", async () => {
     const bytes = Buffer.from([0, 1, 254, 255]);
-    await mcp.call("files_write", { path: "/d/a", content: "one\ntwo\nthree\n", create_parents: true });
+    await mcp.call("files_write", { path: "/d/a", content: "one\ntwo\nthree\n", parents: true });
     await mcp.call("files_write", { path: "/d/b", content: bytes.toString("base64"), encoding: "base64" });
     expect(
       (await mcp.call("files_read", { path: "/d/a", start_line: 2, line_count: 1 })).structuredContent,

@@ -34,7 +34,12 @@ export type { ReconnectOptions } from "./connection/reconnect.ts";
 export type { OnWaiting, WaitingForApproval } from "./connection/waiting.ts";
 export type { ExplainOptions, Explanation } from "./explain.ts";
 export type { Files } from "./files/files.ts";
-export type { TransferOptions, TransferProgress, TransferResult } from "./files/transfer/types.ts";
+export type {
+  TransferOptions,
+  TransferProgress,
+  TransferResult,
+  UploadOptions,
+} from "./files/transfer/types.ts";
 export type {
   CopyOptions,
   CopyProgress,

@@ -112,16 +112,16 @@ const DESCRIBERS: ReadonlyMap<string, Describer> = new Map([
       quoted(request.path),
       `${request.content.length} bytes`,
       permissions(request.mode),
-      request.createParents && "create parents",
+      request.parents && "create parents",
       condition(request),
     ),
   ),
-  on("/cmdop.v1.Files/Append", Files.method.append.input, ({ path, content, mode, createParents, ifSize }) =>
+  on("/cmdop.v1.Files/Append", Files.method.append.input, ({ path, content, mode, parents, ifSize }) =>
     fields(
       quoted(path),
       `${content.length} bytes more`,
       permissions(mode),
-      createParents && "create parents",
+      parents && "create parents",
       ifSize !== undefined && `if it has ${ifSize} bytes`,
     ),
   ),
@@ -137,7 +137,7 @@ const DESCRIBERS: ReadonlyMap<string, Describer> = new Map([
     fields(
       quoted(header?.path ?? ""),
       permissions(header?.mode),
-      header?.createParents === true && "create parents",
+      header?.parents === true && "create parents",
       header !== undefined && condition(header),
     ),
   ),

@@ -20,7 +20,7 @@ export interface AppendOptions {
   readonly ifSize?: bigint | undefined;
   /** Permission bits of a new file; absent means 0o644 less the umask. */
   readonly mode?: number | undefined;
-  readonly createParents: boolean;
+  readonly parents: boolean;
 }
 
 const APPEND =
@@ -41,8 +41,8 @@ export function appendContent(
     const asked = expandPath(path, boundary.home);
     const mode = checkedMode(options.mode);
     refuseLargeContent(content, asked);
-    const createParents = options.createParents && (options.ifSize ?? 0n) === 0n;
-    using place = await openDestination(boundary, asked, createParents);
+    const parents = options.parents && (options.ifSize ?? 0n) === 0n;
+    using place = await openDestination(boundary, asked, parents);
     if (place.leaf === undefined && (options.ifSize ?? 0n) > 0n) throw notMatching(asked, "does not exist");
     return await inTurn(place, async () => {
       await using file = await openEnd(place, mode);

@@ -8,7 +8,7 @@ import { leftovers, makeScratch, refusalCode, type Scratch, snapshot } from "./t
 import { receiveContent } from "./upload.ts";
 import { writeContent } from "./write.ts";
 
-const PLAIN = { createParents: false };
+const PLAIN = { parents: false };
 const hash = (text: string): Buffer => hashOf(Buffer.from(text));
 
 function write(scratch: Scratch, path: string, content: string, options: Partial<WriteOptions> = {}) {
@@ -16,12 +16,13 @@ function write(scratch: Scratch, path: string, content: string, options: Partial
 }
 
 /** A write as a stream, as an upload sends it. */
-function stream(scratch: Scratch, path: string, content: string, options: Partial<WriteOptions> = {}) {
+async function stream(scratch: Scratch, path: string, content: string, options: Partial<WriteOptions> = {}) {
   const data = Buffer.from(content);
   const pieces = async function* () {
     yield { data, finish: { size: BigInt(data.length), sha256: hashOf(data) } };
   };
-  return receiveContent(scratch.boundary(), path, pieces(), { ...PLAIN, ...options });
+  const { entry } = await receiveContent(scratch.boundary(), path, pieces(), { ...PLAIN, ...options });
+  return entry ?? expect.fail("the upload was not committed");
 }
 
 function append(
@@ -56,7 +57,7 @@ describe.each([
       "FileChanged",
     );
     expect(await refusalCode(put(scratch, file, "x", { ifMatch: Buffer.alloc(16) }))).toBe("InvalidArgument");
-    const parents = { ifMatch: hash("old"), createParents: true };
+    const parents = { ifMatch: hash("old"), parents: true };
     expect(await refusalCode(put(scratch, scratch.at("d/new/f"), "x", parents))).toBe("NotFound");
     const both = put(scratch, file, "x", { ifMatch: hash("new"), ifAbsent: true });
     expect(await refusalCode(both)).toBe("InvalidArgument");
@@ -65,7 +66,7 @@ describe.each([
 
   it("with ifAbsent replaces nothing, not even a link that leads nowhere", async () => {
     await using scratch = await makeScratch();
-    await put(scratch, scratch.at("d/f"), "first", { ifAbsent: true, createParents: true });
+    await put(scratch, scratch.at("d/f"), "first", { ifAbsent: true, parents: true });
     await symlink("nowhere", scratch.at("d/link"));
     for (const name of ["f", "link"]) {
       const again = put(scratch, scratch.at("d", name), "second", { ifAbsent: true });

@@ -1,4 +1,5 @@
 import { timingSafeEqual } from "node:crypto";
+import type { BigIntStats } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { CmdopError } from "@cmdop/proto";
 import type { Boundary } from "./boundary.ts";
@@ -33,29 +34,28 @@ export function checkedCondition(
 export async function matching(
   { boundary, ifMatch }: Condition,
   { directory, name, path }: Place,
+  signal?: AbortSignal,
 ): Promise<Pin | undefined> {
   if (ifMatch === undefined) return undefined;
   using stack = new DisposableStack();
   const pin = await unless(["ENOENT"], boundary.pinning.pin(childOf(directory, name), false));
   if (pin === undefined) throw notMatching(path, "does not exist");
   stack.use(pin);
-  const hash = await hashContent(pin, path);
+  const hash = await hashContent(pin, path, signal);
   if (!timingSafeEqual(hash, ifMatch)) throw notMatching(path, "does not have the expected content");
   stack.move();
   return pin;
 }
 
+/** Whether it is the same file, and nobody has touched it in between. */
+export function isUnchanged(before: BigIntStats, now: BigIntStats): boolean {
+  const { size, mtimeNs, ctimeNs } = before;
+  return sameObject(now, before) && now.size === size && now.mtimeNs === mtimeNs && now.ctimeNs === ctimeNs;
+}
+
 /** Refuses a name that no longer leads to what was held, or to it as it was. */
 export async function refuseChanged(pin: Pin, { directory, name, path }: Place): Promise<void> {
   const now = await unless(["ENOENT"], lstat(childOf(directory, name), { bigint: true }));
-  const { size, mtimeNs, ctimeNs } = pin.stats;
-  if (
-    now !== undefined &&
-    sameObject(now, pin.stats) &&
-    now.size === size &&
-    now.mtimeNs === mtimeNs &&
-    now.ctimeNs === ctimeNs
-  )
-    return;
+  if (now !== undefined && isUnchanged(pin.stats, now)) return;
   throw notMatching(path, "was changed by somebody else at this very moment");
 }

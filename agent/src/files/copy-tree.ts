@@ -1,4 +1,4 @@
-import { constants } from "node:fs";
+import { type BigIntStats, constants } from "node:fs";
 import {
   chmod,
   type FileHandle,
@@ -14,11 +14,12 @@ import { CmdopError, FILE_CHUNK_BYTES } from "@cmdop/proto";
 import { refuseOwnDirectory } from "./boundary.ts";
 import { changeDurably } from "./durable.ts";
 import { attempt, unless } from "./errors.ts";
+import { MAX_READ_ATTEMPTS } from "./limits.ts";
 import { PERMISSION_BITS } from "./mode.ts";
 import { rawNames } from "./names.ts";
 import { shown } from "./path.ts";
 import { childOf, type Pin } from "./pin.ts";
-import { openRegular, readRange } from "./read.ts";
+import { openRegular, readRange, refuseWrittenTo } from "./read.ts";
 import { below, goOn, type Spot, type TreeWalk } from "./tree-walk.ts";
 
 /** A copy on its way. */
@@ -63,7 +64,7 @@ export async function copyPinned(walk: CopyWalk, spot: Spot, from: Slot, pin: Pi
     const { stats } = pin;
     if (stats.isFile()) await copyFile(walk, spot, pin, to);
     else if (stats.isDirectory()) await copyDirectory(walk, spot, pin, to);
-    else if (stats.isSymbolicLink()) await copyLink(walk, from, pin, to);
+    else if (stats.isSymbolicLink()) await copyLink(walk, spot, from, pin, to);
     else {
       throw new CmdopError(
         "NotAFile",
@@ -79,19 +80,60 @@ export async function copyPinned(walk: CopyWalk, spot: Spot, from: Slot, pin: Pi
 async function copyFile(walk: CopyWalk, spot: Spot, pin: Pin, to: Slot): Promise<void> {
   await using source = await openRegular(pin, spot.path);
   await using copy = await open(childOf(to.directory, to.name), CREATE, 0o600);
-  const sparse = pin.stats.blocks * BLOCK_BYTES < pin.stats.size;
+  const { uid, gid, mode, atimeNs, mtimeNs } = await copyUnchanged(walk, spot, source, copy);
+  if (walk.moving && isRoot()) await copy.chown(Number(uid), Number(gid));
+  await copy.chmod(Number(mode) & PERMISSION_BITS);
+  await copy.utimes(seconds(atimeNs), seconds(mtimeNs));
+  if (walk.moving) await copy.sync();
+}
+
+/** Copies the content, again where somebody writes to it meanwhile; what the file was then. */
+async function copyUnchanged(
+  walk: CopyWalk,
+  spot: Spot,
+  source: FileHandle,
+  copy: FileHandle,
+): Promise<BigIntStats> {
+  for (let round = 1; ; round++) {
+    const before = walk.progress.bytes;
+    const stats = await source.stat({ bigint: true });
+    try {
+      await copyContent(walk, spot, source, stats, copy);
+      await refuseWrittenTo(source, stats, spot.path);
+      // What was added to a file is no loss to its copy; but a move deletes it.
+      if (walk.moving && (await source.stat({ bigint: true })).size !== stats.size) throw grew(spot.path);
+      return stats;
+    } catch (thrown) {
+      const changed = thrown instanceof CmdopError && thrown.code === "FileChanged";
+      if (!changed || round === MAX_READ_ATTEMPTS) throw thrown;
+      walk.progress.bytes = before;
+      await copy.truncate(0);
+    }
+  }
+}
+
+async function copyContent(
+  walk: CopyWalk,
+  spot: Spot,
+  source: FileHandle,
+  stats: BigIntStats,
+  copy: FileHandle,
+): Promise<void> {
+  const sparse = stats.blocks * BLOCK_BYTES < stats.size;
   let position = 0;
-  for await (const piece of readRange(source, pin.stats, { offset: 0n }, spot.path)) {
+  for await (const piece of readRange(source, stats, { offset: 0n }, spot.path)) {
     goOn(walk, spot);
     if (!sparse || !ZEROS.subarray(0, piece.length).equals(piece)) await writeAll(copy, piece, position);
     position += piece.length;
     walk.progress.bytes += BigInt(piece.length);
   }
   if (sparse) await copy.truncate(position);
-  if (walk.moving && isRoot()) await copy.chown(Number(pin.stats.uid), Number(pin.stats.gid));
-  await copy.chmod(Number(pin.stats.mode) & PERMISSION_BITS);
-  await copy.utimes(seconds(pin.stats.atimeNs), seconds(pin.stats.mtimeNs));
-  if (walk.moving) await copy.sync();
+}
+
+function grew(path: string): CmdopError {
+  return new CmdopError("FileChanged", `${shown(path)} was added to while it was being moved.`, {
+    next: "Move it when nobody writes to it, or copy it.",
+  });
 }
 
 async function copyDirectory(walk: CopyWalk, spot: Spot, pin: Pin, to: Slot): Promise<void> {
@@ -116,9 +158,17 @@ async function copyDirectory(walk: CopyWalk, spot: Spot, pin: Pin, to: Slot): Pr
   await utimes(inside, seconds(atimeNs), seconds(mtimeNs));
 }
 
-async function copyLink(walk: CopyWalk, from: Slot, pin: Pin, to: Slot): Promise<void> {
+async function copyLink(walk: CopyWalk, spot: Spot, from: Slot, pin: Pin, to: Slot): Promise<void> {
   const at = childOf(to.directory, to.name);
-  await symlink(await readlink(childOf(from.directory, from.name), { encoding: "buffer" }), at);
+  // What a link says can only be asked by its name, which may be something else's by now.
+  const name = childOf(from.directory, from.name);
+  const target = await unless(["EINVAL", "ENOENT"], readlink(name, { encoding: "buffer" }));
+  if (target === undefined) {
+    throw new CmdopError("FileChanged", `${shown(spot.path)} was replaced while it was being copied.`, {
+      next: "Copy it again.",
+    });
+  }
+  await symlink(target, at);
   if (walk.moving && isRoot()) await lchown(at, Number(pin.stats.uid), Number(pin.stats.gid));
   await lutimes(at, seconds(pin.stats.atimeNs), seconds(pin.stats.mtimeNs));
 }

@@ -50,7 +50,7 @@ export function edit(
     }
     const { after, replacements } = replaced(before, options, asked);
     await using replacement = await Replacement.open(boundary, asked, {
-      createParents: false,
+      parents: false,
       ifMatch: hash,
     });
     await replacement.write(after);

@@ -14,6 +14,7 @@ import {
   makeScratch,
   mounted,
   NEVER,
+  refusal,
   refusalCode,
   run,
   snapshot,
@@ -21,7 +22,7 @@ import {
 } from "./test-support.ts";
 import { writeContent } from "./write.ts";
 
-const PLAIN = { createParents: false };
+const PLAIN = { parents: false };
 const WHOLE = { offset: 0n };
 
 const write = (boundary: Boundary, path: string, content = "new") =>
@@ -53,6 +54,15 @@ describe("nothing hangs on", () => {
       expect((await info(boundary, path, { hash: true })).type).toBe("other");
     },
   );
+});
+
+describe("files of the kernel", () => {
+  it("that can't be replaced are said to be there", async ({ skip }) => {
+    skip(process.platform !== "linux", "there is no /proc");
+    await using scratch = await makeScratch();
+    const error = await refusal(write(scratch.boundary(), "/proc/version"));
+    expect([error.code, error.next]).toEqual(["AccessDenied", expect.stringContaining("/proc")]);
+  });
 });
 
 describe("names of 255 bytes", () => {

@@ -79,8 +79,8 @@ export const PARTIALS_SWEEP_MS = 60 * 60 * 1_000;
 /** Things unfinished at once, beyond which an upload can't be resumed. */
 export const MAX_UNFINISHED = 1_000;
 
-/** Committed uploads that are remembered for a writer whose answer was lost: it asks within a minute or so. */
+/** Uploads of which something is remembered, 1 KiB each: what they came to, for a writer whose answer was lost and who asks within a minute or so; and the hash of what is kept, which spares reading it again. */
 export const MAX_REMEMBERED_UPLOADS = 1_000;
 
-/** Times that a small file is read which somebody else is writing to. */
+/** Times that a file is read or copied which somebody else is writing to. */
 export const MAX_READ_ATTEMPTS = 3;

@@ -24,7 +24,7 @@ export function makeDirectory(boundary: Boundary, path: string, options: MkdirOp
   return attempt("make the directory", path, async () => {
     const asked = expandPath(path, boundary.home);
     const mode = checkedMode(options.mode);
-    using place = await openPlace(boundary, asked, { createParents: options.parents });
+    using place = await openPlace(boundary, asked, { parents: options.parents });
     const at = childOf(place.directory, place.name);
     const made = await unless(
       ["EEXIST"],

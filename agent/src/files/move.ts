@@ -6,7 +6,8 @@ import { attempt, unless } from "./errors.ts";
 import { expandPath } from "./path.ts";
 import { childOf } from "./pin.ts";
 import { publish, refuseOccupied } from "./publish.ts";
-import { refuseVital, removePinned } from "./remove.ts";
+import { refuseVital } from "./remove.ts";
+import { removeMoved } from "./remove-moved.ts";
 import { openPlace } from "./resolve.ts";
 
 /** How something is moved. */
@@ -42,7 +43,7 @@ export function move(
       if ((await unless(["EXDEV"], renamed)) === undefined) {
         const walk = { boundary, verb: "move", signal };
         await copyAndPublish({ ...walk, moving: true, progress }, origin, pin, place, options.overwrite);
-        await removePinned(walk, { path: origin.path, depth: 0 }, origin.directory, origin.name, pin, true);
+        await removeMoved(walk, { path: origin.path, depth: 0 }, origin, pin, place);
       }
       return await describe(place.directory, place.name, to);
     });

@@ -34,10 +34,10 @@ const OPERATIONS: Readonly<Record<string, (boundary: Boundary, path: string) => 
   info,
   list: (boundary, file) => list(boundary, file, { pageSize: 0, page: "", includeHidden: true }),
   read: (boundary, file) => readContent(boundary, file, { offset: 0n }),
-  write: (boundary, file) => writeContent(boundary, file, Buffer.from("x"), { createParents: true }),
+  write: (boundary, file) => writeContent(boundary, file, Buffer.from("x"), { parents: true }),
   mkdir: (boundary, file) => makeDirectory(boundary, file, { parents: true }),
   delete: (boundary, file) => remove(boundary, file, { recursive: true }, NEVER),
-  append: (boundary, file) => appendContent(boundary, file, Buffer.from("x"), { createParents: true }),
+  append: (boundary, file) => appendContent(boundary, file, Buffer.from("x"), { parents: true }),
   edit: (boundary, file) =>
     edit(boundary, file, { old: Buffer.from("key"), new: Buffer.from("x"), all: false }, NEVER),
   walk: (boundary, file) => collected(walk(boundary, file, TREE, NEVER)),
@@ -174,7 +174,7 @@ it("somebody who swaps a directory for a link to the state gets nothing out and 
         const { content } = await readContent(boundary, scratch.at("d/machine.key"), { offset: 0n });
         expect(Buffer.from(content).toString()).toBe("nothing");
         await writeContent(boundary, scratch.at("d/machine.key"), Buffer.from("nothing"), {
-          createParents: false,
+          parents: false,
         });
         done++;
       } catch (thrown) {

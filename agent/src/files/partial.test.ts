@@ -9,7 +9,7 @@ import { Unfinished } from "./unfinished.ts";
 import { findPartial, receiveContent, type UploadPiece } from "./upload.ts";
 
 const UPLOAD = Buffer.from("01234567");
-const OPTIONS = { createParents: false, upload: UPLOAD };
+const OPTIONS = { parents: false, upload: UPLOAD };
 const PART = `.cmdop-tmp-${UPLOAD.toString("hex")}`;
 
 let scratch: Scratch;
@@ -31,9 +31,15 @@ const finish = (whole: string): UploadPiece => ({
   data: new Uint8Array(),
   finish: { size: BigInt(whole.length), sha256: createHash("sha256").update(whole).digest() },
 });
+const KEEP: UploadPiece = { data: new Uint8Array(), keep: true };
+
+/** What this process has read in all. */
+async function bytesRead(): Promise<number> {
+  return Number(/^rchar: (\d+)$/m.exec(await readFile("/proc/self/io", "utf8"))?.[1]);
+}
 const target = () => scratch.at("dir/target");
 const ask = (discard = false) => findPartial(boundary, target(), { upload: UPLOAD, discard });
-const upload = (options: { offset?: bigint }, ...list: UploadPiece[]) =>
+const upload = (options: { offset?: bigint; ifMatch?: Uint8Array }, ...list: UploadPiece[]) =>
   receiveContent(boundary, target(), pieces(...list), { ...OPTIONS, ...options });
 
 describe("an upload that can be resumed", () => {
@@ -49,6 +55,50 @@ describe("an upload that can be resumed", () => {
     expect(await ask()).toMatchObject({ size: 5n, entry: { name: "target" } });
     expect(await readdir(scratch.at("dir"))).toEqual(["target"]);
     expect(await unfinished.left()).toEqual([]);
+  });
+
+  it("is kept where its writer says so, stretch after stretch", async () => {
+    expect(await upload({}, data("hel"), KEEP)).toEqual({ kept: 3n });
+    expect(await upload({ offset: 3n }, data("l"), KEEP)).toEqual({ kept: 4n });
+    await upload({ offset: 4n }, data("o"), finish("hello"));
+    expect(await readFile(target(), "utf8")).toBe("hello");
+    expect(await readdir(scratch.at("dir"))).toEqual(["target"]);
+  });
+
+  it("is not read again at each stretch: many short ones would cost the square of it", async ({ skip }) => {
+    skip(process.platform !== "linux", "only Linux says what a process has read");
+    const stretch = Buffer.alloc(1_000_000, "x");
+    const before = await bytesRead();
+    for (let index = 0; index < 40; index++) {
+      await upload({ offset: BigInt(index * stretch.length) }, { data: stretch }, KEEP);
+    }
+    // Reading it each time would come to 780 MB.
+    expect((await bytesRead()) - before).toBeLessThan(40 * stretch.length);
+  });
+
+  it("that somebody else has changed meanwhile is found out, and changes nothing", async () => {
+    await upload({}, data("hel"), KEEP);
+    await writeFile(scratch.at("dir", PART), "hex");
+    expect(await refusalCode(upload({ offset: 3n }, data("lo"), finish("hello")))).toBe("FileChanged");
+    expect(await readFile(target(), "utf8")).toBe("old");
+  });
+
+  it("is asked for its condition when it begins and when it ends", async () => {
+    const ifMatch = createHash("sha256").update("old").digest();
+    await upload({ ifMatch }, data("hel"), KEEP);
+    await writeFile(target(), "other");
+    expect(await upload({ ifMatch, offset: 3n }, data("l"), KEEP)).toEqual({ kept: 4n });
+    expect(await refusalCode(upload({ ifMatch, offset: 4n }, data("o"), finish("hello")))).toBe(
+      "FileChanged",
+    );
+    expect(await refusalCode(upload({ ifMatch }, data("hello"), finish("hello")))).toBe("FileChanged");
+    expect(await readFile(target(), "utf8")).toBe("other");
+  });
+
+  it("can't be kept without a name, and says so", async () => {
+    const nameless = receiveContent(boundary, target(), pieces(data("x"), KEEP), { parents: false });
+    expect(await refusalCode(nameless)).toBe("InvalidArgument");
+    expect(await readdir(scratch.at("dir"))).toEqual(["target"]);
   });
 
   it("leaves nothing where its hash is wrong, or where it is discarded", async () => {

@@ -1,3 +1,5 @@
+import type { Hash } from "node:crypto";
+import type { BigIntStats } from "node:fs";
 import { CmdopError } from "@cmdop/proto";
 import type { Entry } from "./entry.ts";
 import { MAX_REMEMBERED_UPLOADS } from "./limits.ts";
@@ -16,10 +18,22 @@ export function partialName(upload: Uint8Array): string | undefined {
   );
 }
 
+/** What is known of an upload's content beside that it is there. */
+export interface Kept {
+  /** The file as its last stream left it: as long as it is this, the hash is right. */
+  readonly stats: BigIntStats;
+  /** Of the content so far; to be copied, not finished. */
+  readonly hash: Hash;
+}
+
 /** One stream that is writing to an upload. */
 export interface Writing extends Disposable {
   /** Aborts when another stream goes on with the upload. */
   readonly signal: AbortSignal;
+  /** What an earlier stream left, while it is remembered: it need not be read again. */
+  readonly kept: Kept | undefined;
+  /** Remembers what this stream leaves. */
+  leave(kept: Kept): void;
   /** Remembers what the upload came to. */
   done(entry: Entry): void;
 }
@@ -37,6 +51,7 @@ interface Active {
 export class Partials {
   readonly #active = new Map<string, Active>();
   readonly #done = new Map<string, Entry>();
+  readonly #kept = new Map<string, Kept>();
 
   /** Begins to write, when whoever wrote so far has stopped. */
   async enter(path: string, name: string): Promise<Writing> {
@@ -46,9 +61,13 @@ export class Partials {
     const { promise, resolve } = Promise.withResolvers<void>();
     const active = { stop, ended: promise };
     this.#active.set(key, active);
+    const kept = this.#kept.get(key);
+    this.#kept.delete(key);
     return {
       signal: stop.signal,
-      done: (entry) => this.#remember(key, entry),
+      kept,
+      leave: (left) => remember(this.#kept, key, left),
+      done: (entry) => remember(this.#done, key, entry),
       [Symbol.dispose]: () => {
         if (this.#active.get(key) === active) this.#active.delete(key);
         resolve();
@@ -74,12 +93,13 @@ export class Partials {
   isActive(name: string): boolean {
     return [...this.#active.keys()].some((key) => key.startsWith(name));
   }
+}
 
-  #remember(key: string, entry: Entry): void {
-    this.#done.set(key, entry);
-    const [oldest] = this.#done.keys();
-    if (this.#done.size > MAX_REMEMBERED_UPLOADS && oldest !== undefined) this.#done.delete(oldest);
-  }
+/** Remembers something of an upload, and forgets the oldest where there is too much. */
+function remember<T>(map: Map<string, T>, key: string, value: T): void {
+  map.set(key, value);
+  const [oldest] = map.keys();
+  if (map.size > MAX_REMEMBERED_UPLOADS && oldest !== undefined) map.delete(oldest);
 }
 
 /** Whoever names an upload may write to its path: a name seen elsewhere is of no use. */

@@ -4,12 +4,13 @@ import { access, type FileHandle, open, rename, unlink } from "node:fs/promises"
 import { posix } from "node:path";
 import { CmdopError } from "@cmdop/proto";
 import { type Boundary, isConfined } from "./boundary.ts";
-import { type Condition, checkedCondition, matching, refuseChanged } from "./condition.ts";
+import { type Condition, checkedCondition, isUnchanged, matching, refuseChanged } from "./condition.ts";
 import { writeAll } from "./copy-tree.ts";
 import { changeDurably } from "./durable.ts";
 import { type Entry, entryOf } from "./entry.ts";
 import { errnoOf, unless } from "./errors.ts";
 import { checkedMode, PERMISSION_BITS } from "./mode.ts";
+import type { Kept } from "./partials.ts";
 import { shown } from "./path.ts";
 import { childOf, type Pin } from "./pin.ts";
 import { publish } from "./publish.ts";
@@ -23,7 +24,7 @@ export interface WriteOptions {
   /** Permission bits of a new file; absent means 0o644 less the umask. An existing file keeps its own. */
   readonly mode?: number | undefined;
   /** Whether missing directories are made. */
-  readonly createParents: boolean;
+  readonly parents: boolean;
   /** SHA-256 that the file's content must have: compare and swap. */
   readonly ifMatch?: Uint8Array | undefined;
   /** Whether nothing may have the name. */
@@ -32,6 +33,10 @@ export interface WriteOptions {
   readonly partial?: string | undefined;
   /** Bytes that are there already. */
   readonly offset?: bigint | undefined;
+  /** What is remembered of those. */
+  readonly kept?: Kept | undefined;
+  /** Ends the look at the old content before anything is written: nobody waits for it any more. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What a replacement holds when all is written. */
@@ -63,7 +68,7 @@ export class Replacement implements AsyncDisposable {
   readonly #mode: number | undefined;
   readonly #condition: Condition;
   readonly #note: AsyncDisposable | undefined;
-  readonly #hash = createHash("sha256");
+  #hash = createHash("sha256");
   #size = 0n;
   #sealed: Sealed | undefined;
   #committed = false;
@@ -91,27 +96,33 @@ export class Replacement implements AsyncDisposable {
     const condition = checkedCondition(boundary, options);
     using stack = new DisposableStack();
     // Where a content is to match there must be a file: nothing is made before that is known.
-    const createParents = options.createParents && condition.ifMatch === undefined;
-    const place = stack.use(await openDestination(boundary, path, createParents, condition.ifAbsent));
+    const parents = options.parents && condition.ifMatch === undefined;
+    const place = stack.use(await openDestination(boundary, path, parents, condition.ifAbsent));
     const { leaf } = place;
     if (leaf !== undefined) {
       refuseIrregular(leaf, place.path);
       // A rename asks only the directory; a file that may not be written shall not be replaced either.
       await access(childOf(place.directory, place.name), constants.W_OK);
     }
-    using _ = await matching(condition, place);
+    const { partial, offset = 0n, kept } = options;
+    // Whoever goes on where the stream before it stopped was asked then, and is asked again at the end.
+    using _ =
+      kept === undefined || offset === 0n ? await matching(condition, place, options.signal) : undefined;
     const mode = leaf === undefined ? asked : Number(leaf.mode) & PERMISSION_BITS;
-    const { partial, offset = 0n } = options;
     const temporary = partial ?? temporaryName();
     const at = childOf(place.directory, temporary);
     await refuseMissing(boundary, place, partial, offset);
     const note = await boundary.unfinished?.note(posix.dirname(place.path), temporary, partial !== undefined);
     try {
       const flags = offset > 0n ? RESUME : CREATE;
-      const file = await open(at, flags, mode === undefined ? FILE_MODE : PRIVATE_MODE);
+      const file = await unless(
+        offset > 0n ? [] : ["ENOENT"],
+        open(at, flags, mode === undefined ? FILE_MODE : PRIVATE_MODE),
+      );
+      if (file === undefined) throw noNewFiles(place.path);
       const replacement = new Replacement(place, file, temporary, mode, condition, note);
       stack.move();
-      if (offset > 0n) await replacement.#takeUp(offset);
+      if (offset > 0n) await replacement.#takeUp(offset, kept);
       return replacement;
     } catch (thrown) {
       // What an earlier stream has written is still there, so it stays written down.
@@ -133,23 +144,29 @@ export class Replacement implements AsyncDisposable {
     await writeAll(this.#file, bytes, position);
   }
 
-  /** What has been written stays when this is disposed, to be taken up again. */
-  keep(): void {
+  /** What has been written stays when this is disposed, to be taken up again; what to remember of it. */
+  async keep(): Promise<Kept> {
     this.#kept = true;
+    return { stats: await this.#file.stat({ bigint: true }), hash: this.#hash.copy() };
   }
 
   /** Goes on behind what an earlier stream has written; the hash needs all of it. */
-  async #takeUp(offset: bigint): Promise<void> {
+  async #takeUp(offset: bigint, kept: Kept | undefined): Promise<void> {
     try {
       const stats = await this.#file.stat({ bigint: true });
       const isOurs = stats.isFile() && stats.nlink === 1n && stats.size === offset;
       if (!isOurs) throw notThere(this.#place.path, offset);
+      if (kept !== undefined && isUnchanged(kept.stats, stats)) {
+        this.#hash = kept.hash.copy();
+        this.#size = offset;
+        return;
+      }
       for await (const piece of readRange(this.#file, stats, { offset: 0n }, this.#place.path)) {
         this.#hash.update(piece);
         this.#size += BigInt(piece.length);
       }
     } catch (thrown) {
-      this.keep();
+      this.#kept = true;
       await this[Symbol.asyncDispose]();
       throw thrown;
     }
@@ -231,6 +248,17 @@ async function refuseMissing(
   if (offset === 0n && isBegun) await unless(["ENOENT"], unlink(childOf(place.directory, partial)));
 }
 
+/** Its directory is there and held: a filesystem such as /proc has files of its own, and takes no others. */
+function noNewFiles(path: string): CmdopError {
+  return new CmdopError(
+    "AccessDenied",
+    `Can't write ${shown(path)}: no new file can be made in its directory.`,
+    {
+      next: "Files of /proc and /sys can't be replaced: change them in place, by append or with a command.",
+    },
+  );
+}
+
 function notThere(path: string, offset: bigint): CmdopError {
   return new CmdopError(
     "FileChanged",
@@ -243,10 +271,10 @@ function notThere(path: string, offset: bigint): CmdopError {
 export async function openDestination(
   boundary: Boundary,
   path: string,
-  createParents: boolean,
+  parents: boolean,
   ifAbsent = false,
 ): Promise<Place> {
-  const place = await openPlace(boundary, path, { createParents });
+  const place = await openPlace(boundary, path, { parents });
   if (ifAbsent && place.leaf !== undefined) {
     place[Symbol.dispose]();
     throw new CmdopError("AlreadyExists", `${shown(path)} exists already; it was not to be replaced.`, {

@@ -39,15 +39,15 @@ export async function openTarget(boundary: Boundary, path: string): Promise<Targ
   return { pin, path: where, ...owning(stack) };
 }
 
-/** Opens the directory in which a path names something, made first (with those above it) where `createParents` says so. */
+/** Opens the directory in which a path names something, made first (with those above it) where `parents` says so. */
 export async function openPlace(
   boundary: Boundary,
   path: string,
-  options: { createParents: boolean } = { createParents: false },
+  options: { parents: boolean } = { parents: false },
 ): Promise<Place> {
   refuseByName(boundary, path);
   using stack = new DisposableStack();
-  const directory = stack.use(await pinDirectory(boundary, posix.dirname(path), options.createParents));
+  const directory = stack.use(await pinDirectory(boundary, posix.dirname(path), options.parents));
   const name = path === "/" ? "." : posix.basename(path);
   const where = posix.join(await boundary.pinning.locate(directory), name);
   refuseOutside(boundary, where);
@@ -76,7 +76,7 @@ async function pinDirectory(boundary: Boundary, path: string, create: boolean): 
 }
 
 async function makeDirectory(boundary: Boundary, path: string): Promise<void> {
-  using place = await openPlace(boundary, path, { createParents: true });
+  using place = await openPlace(boundary, path, { parents: true });
   await unless(["EEXIST"], mkdir(childOf(place.directory, place.name), PARENT_MODE));
 }
 

@@ -25,9 +25,9 @@ it("what is finished, or failed properly, leaves neither a file nor a record", a
   await using scratch = await makeScratch();
   const { unfinished, boundary } = await prepared(scratch);
   const content = Buffer.from("x");
-  await writeContent(boundary, scratch.at("d/f"), content, { createParents: true });
+  await writeContent(boundary, scratch.at("d/f"), content, { parents: true });
   await copy(boundary, scratch.at("d"), scratch.at("e"), { recursive: true, overwrite: false }, NEVER);
-  const again = writeContent(boundary, scratch.at("d/f"), content, { createParents: false, ifAbsent: true });
+  const again = writeContent(boundary, scratch.at("d/f"), content, { parents: false, ifAbsent: true });
   expect(await refusalCode(again)).toBe("AlreadyExists");
   const gone = copy(
     boundary,

@@ -5,7 +5,8 @@ import { CmdopError, onAbort } from "@cmdop/proto";
 import type { Boundary } from "./boundary.ts";
 import type { Entry } from "./entry.ts";
 import { attempt, unless } from "./errors.ts";
-import { partialName } from "./partials.ts";
+import { MAX_UNFINISHED } from "./limits.ts";
+import { partialName, type Writing } from "./partials.ts";
 import { expandPath, shown } from "./path.ts";
 import { childOf } from "./pin.ts";
 import { openDestination, Replacement, type WriteOptions } from "./replacement.ts";
@@ -31,7 +32,14 @@ const NOT_RESUMED = new Uint8Array();
 export interface UploadPiece {
   readonly data: Uint8Array;
   readonly finish?: Finish | undefined;
+  /** The last piece for now: what has arrived is to be kept. */
+  readonly keep?: boolean | undefined;
 }
+
+/** What a stream of an upload came to: the file, or how many bytes are kept of it. */
+export type Received =
+  | { readonly entry: Entry; readonly kept?: undefined }
+  | { readonly entry?: undefined; readonly kept: bigint };
 
 /**
  * Replaces a file with content that arrives in pieces. The finish commits, if
@@ -43,24 +51,46 @@ export function receiveContent(
   path: string,
   pieces: AsyncIterable<UploadPiece>,
   { upload = NOT_RESUMED, ...options }: UploadOptions,
-): Promise<Entry> {
+): Promise<Received> {
   return attempt("write", path, async () => {
     const asked = expandPath(path, boundary.home);
     const partial = await keptName(boundary, upload);
     using writing =
       partial === undefined ? undefined : await boundary.unfinished?.partials.enter(asked, partial);
-    await using replacement = await Replacement.open(boundary, asked, { ...options, partial });
+    await using replacement = await Replacement.open(boundary, asked, {
+      ...options,
+      partial,
+      kept: writing?.kept,
+    });
     const arriving = stoppable(pieces, writing?.signal, asked);
     for (;;) {
-      const { data, finish } = await nextOf(arriving, asked, replacement, partial !== undefined);
+      const { data, finish, keep } = await nextOf(arriving, asked, replacement, writing);
       await replacement.write(data);
-      if (finish === undefined) continue;
-      check(finish, replacement.sealed(), asked);
-      const entry = await replacement.commit();
-      writing?.done(entry);
-      return entry;
+      if (finish !== undefined) {
+        check(finish, replacement.sealed(), asked);
+        const entry = await replacement.commit();
+        writing?.done(entry);
+        return { entry };
+      }
+      if (keep !== true) continue;
+      if (writing === undefined) throw notKept(upload, asked);
+      writing.leave(await replacement.keep());
+      return { kept: replacement.size };
     }
   });
+}
+
+function notKept(upload: Uint8Array, path: string): CmdopError {
+  if (upload.length === 0) {
+    return new CmdopError("InvalidArgument", `The upload to ${shown(path)} has no name to be kept under.`);
+  }
+  return new CmdopError(
+    "LimitExceeded",
+    `What has arrived for ${shown(path)} can't be kept: there are ${MAX_UNFINISHED} things unfinished on the machine.`,
+    {
+      next: "Upload it again when other uploads are done; those that nobody resumes are removed after a day.",
+    },
+  );
 }
 
 /** The next piece. Where none comes, the writer has gone: what has arrived may be kept for it. */
@@ -68,7 +98,7 @@ async function nextOf(
   pieces: AsyncIterator<UploadPiece>,
   path: string,
   replacement: Replacement,
-  keep: boolean,
+  writing: Writing | undefined,
 ): Promise<UploadPiece> {
   try {
     const next = await pieces.next();
@@ -78,7 +108,7 @@ async function nextOf(
       `The upload to ${shown(path)} ended after ${replacement.size} bytes without its finish; the file is unchanged.`,
     );
   } catch (thrown) {
-    if (keep && replacement.size > 0n) replacement.keep();
+    if (replacement.size > 0n) writing?.leave(await replacement.keep());
     throw thrown;
   }
 }

@@ -2,6 +2,7 @@ import { chmod, mkdir, rename, rm, stat, symlink, writeFile } from "node:fs/prom
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Entry } from "./entry.ts";
+import { list } from "./list.ts";
 import { collected, makeScratch, NEVER, refusalCode, run, type Scratch } from "./test-support.ts";
 import { type WalkOptions, walk } from "./walk.ts";
 
@@ -109,6 +110,19 @@ describe("walk", () => {
     }
     expect(count).toBe(100_000);
     expect(most).toBeLessThan(100_000_000);
+    // And in pages: each name once, in order.
+    const names: string[] = [];
+    for (let page = ""; names.length === 0 || page !== ""; ) {
+      const answer = await list(scratch.boundary(), scratch.at("d"), {
+        pageSize: 10_000,
+        page,
+        includeHidden: true,
+      });
+      names.push(...answer.entries.map(({ name }) => name));
+      page = answer.nextPage;
+    }
+    expect([names.length, new Set(names).size]).toEqual([100_000, 100_000]);
+    expect(names.every((name, index) => index === 0 || name > (names[index - 1] ?? ""))).toBe(true);
   }, 120_000);
 
   it("refuses what is no directory, and ends when its caller leaves", async () => {

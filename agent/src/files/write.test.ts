@@ -20,7 +20,7 @@ import { Unfinished } from "./unfinished.ts";
 import { receiveContent, type UploadPiece } from "./upload.ts";
 import { writeContent } from "./write.ts";
 
-const PLAIN: WriteOptions = { createParents: false };
+const PLAIN: WriteOptions = { parents: false };
 const OLD = "the old content";
 const NOBODY = 65534;
 
@@ -87,9 +87,9 @@ describe("write", () => {
   it("makes missing directories only when asked", async () => {
     await using scratch = await makeScratch();
     expect(await refusalCode(write(scratch, scratch.at("a/b/c"), "x"))).toBe("NotFound");
-    await write(scratch, scratch.at("a/b/c"), "x", { createParents: true });
+    await write(scratch, scratch.at("a/b/c"), "x", { parents: true });
     expect(await readFile(scratch.at("a/b/c"), "utf8")).toBe("x");
-    const below = write(scratch, scratch.at("a/b/c/d"), "x", { createParents: true });
+    const below = write(scratch, scratch.at("a/b/c/d"), "x", { parents: true });
     expect(await refusalCode(below)).toBe("NotADirectory");
   });
 
@@ -131,7 +131,7 @@ describe("write", () => {
       process.setuid(${NOBODY});
       const boundary = { ...${JSON.stringify(scratch.boundary())}, pinning: systemPinning };
       for (const path of ${JSON.stringify([readOnly, foreign])}) {
-        await writeContent(boundary, path, Buffer.from("new"), { createParents: false }).catch((error) => {
+        await writeContent(boundary, path, Buffer.from("new"), { parents: false }).catch((error) => {
           console.log(error.code, error.message);
         });
       }`;
@@ -175,8 +175,8 @@ describe("upload", () => {
       data: new Uint8Array(),
       finish: finish(content),
     });
-    const entry = await receiveContent(scratch.boundary(), scratch.at("f"), stream, PLAIN);
-    expect(entry.size).toBe(3_000_000n);
+    const { entry } = await receiveContent(scratch.boundary(), scratch.at("f"), stream, PLAIN);
+    expect(entry?.size).toBe(3_000_000n);
     expect(await readFile(scratch.at("f"))).toEqual(content);
   });
 
@@ -230,7 +230,7 @@ describe("upload", () => {
         console.log("half");
         await new Promise((resolve) => setInterval(() => undefined, 1_000));
       };
-      await receiveContent(boundary, ${JSON.stringify(file)}, pieces(), { createParents: false });`;
+      await receiveContent(boundary, ${JSON.stringify(file)}, pieces(), { parents: false });`;
     const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
       stdio: ["ignore", "pipe", "inherit"],
     });

@@ -62,8 +62,9 @@ export function filesHandlers(options: FilesOptions): Handlers<typeof Files, Cal
       for await (const batch of batched(events, eventBytes)) yield searchMessage(batch);
     },
     read: ({ path, ...range }, { caller }) => readContent(boundaryOf(caller), path, range),
-    async write({ path, content, ...options }, { caller }) {
-      return { entry: toMessage(await writeContent(boundaryOf(caller), path, content, options)) };
+    async write({ path, content, ...options }, { caller, signal }) {
+      const entry = await writeContent(boundaryOf(caller), path, content, { ...options, signal });
+      return { entry: toMessage(entry) };
     },
     async append({ path, content, ...options }, { caller }) {
       return { entry: toMessage(await appendContent(boundaryOf(caller), path, content, options)) };
@@ -97,10 +98,11 @@ export function filesHandlers(options: FilesOptions): Handlers<typeof Files, Cal
     async symlink({ path, target, overwrite }, { caller }) {
       return { entry: toMessage(await makeSymlink(boundaryOf(caller), path, target, { overwrite })) };
     },
-    async writeStream(requests, { caller }) {
+    async writeStream(requests, { caller, signal }) {
       const { header, pieces } = await opened(requests);
       const { path, ...options } = header;
-      return { entry: toMessage(await receiveContent(boundaryOf(caller), path, pieces, options)) };
+      const { entry, kept } = await receiveContent(boundaryOf(caller), path, pieces, { ...options, signal });
+      return entry === undefined ? { kept } : { entry: toMessage(entry) };
     },
   };
 }

@@ -5,6 +5,7 @@ interface CpOptions {
   recursive?: boolean;
   resume?: boolean;
   overwrite: boolean;
+  ifMatch?: string;
   quiet?: boolean;
 }
 
@@ -27,6 +28,7 @@ export function registerCp(program: Command): void {
     .option("-r, --recursive", "copy a directory with all that is in it")
     .option("--resume", "when it is broken off, keep what has arrived; the same command goes on there")
     .option("--no-overwrite", "refuse a file that exists")
+    .option("--if-match <sha256>", "replace only a file on a machine whose content has this SHA-256 (hex)")
     .option("-q, --quiet", "no progress")
     .addHelpText(
       "after",
@@ -47,6 +49,9 @@ Exit codes: 0 all is there; 1 it failed, or something was passed over; 2 wrong u
       const ends = { source: copyEnd(source), destination: copyEnd(destination) };
       if (ends.source.machine === undefined && ends.destination.machine === undefined) {
         throw usageError("both paths are here.", "Say MACHINE:PATH for one of them, or use cp.");
+      }
+      if (options.ifMatch !== undefined && ends.destination.machine === undefined) {
+        throw usageError("--if-match is for a file on a machine.", "Leave it out, or copy to MACHINE:PATH.");
       }
       const { runCp } = await import("../copy/run-cp.ts");
       throw new ExitWith(await runCp(ends.source, ends.destination, options));

@@ -17,6 +17,7 @@ interface RunOptions {
   readonly recursive?: boolean;
   readonly resume?: boolean;
   readonly overwrite: boolean;
+  readonly ifMatch?: string;
   readonly quiet?: boolean;
 }
 
@@ -31,8 +32,8 @@ export async function runCp(source: CopyEnd, destination: CopyEnd, options: RunO
     const from = filesOf(source);
     const to = filesOf(destination);
     const into = await place(to, source.path, destination.path);
-    const { recursive, resume, overwrite } = options;
-    const settings = { recursive, resume, overwrite, signal, onProgress: view.show };
+    const { recursive, resume, overwrite, ifMatch } = options;
+    const settings = { recursive, resume, overwrite, ifMatch, signal, onProgress: view.show };
     const result = await copy(from, source.path, to, into, settings);
     view.done();
     return reportSkipped(result);

@@ -1,15 +1,9 @@
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { onAbort } from "@cmdop/proto";
-import {
-  CmdopError,
-  type ExecEnd,
-  type ExecEvent,
-  type ExecOptions,
-  type FileInfo,
-  type MachineStatus,
-} from "@cmdop/sdk";
+import { CmdopError, type ExecEnd, type ExecEvent, type ExecOptions, type MachineStatus } from "@cmdop/sdk";
 import type { ToolClient, ToolMachine } from "../client.ts";
 import { scriptedAgent } from "./scripted-agent.ts";
+import { scriptedFiles } from "./scripted-files.ts";
 
 /** Tells the test what happened to a job, in the order in which it did. */
 export type Tell = (event: { readonly job: string; readonly what: "started" | "canceled" | "left" }) => void;
@@ -155,61 +149,4 @@ async function* events(
   } finally {
     if (!isOver) tell({ job, what: "left" });
   }
-}
-
-function scriptedFiles(): ToolMachine["files"] {
-  const contents = new Map<string, Buffer>();
-  const find = (path: string): Buffer => {
-    const content = contents.get(path);
-    if (content === undefined) throw new CmdopError("NotFound", `${path} does not exist.`);
-    return content;
-  };
-  const entry = (path: string, type: FileInfo["type"], size = 0): FileInfo => ({
-    name: path.slice(path.lastIndexOf("/") + 1),
-    path,
-    type,
-    size,
-    mtimeMs: 1_790_000_000_000,
-    mode: 0o644,
-    uid: 0,
-    gid: 0,
-  });
-  const put = (path: string, content: Uint8Array): FileInfo => {
-    contents.set(path, Buffer.from(content));
-    return entry(path, "file", content.length);
-  };
-  const copy = (source: string, destination: string, overwrite = false): FileInfo => {
-    if (!overwrite && contents.has(destination))
-      throw new CmdopError("AlreadyExists", `${destination} exists.`);
-    return put(destination, find(source));
-  };
-  return {
-    list: async (path, { page, pageSize = 1000 } = {}) => {
-      const inside = [...contents.keys()].filter((name) => name.startsWith(`${path}/`)).sort();
-      const from = Number(page ?? 0);
-      const to = from + pageSize;
-      return {
-        entries: inside.slice(from, to).map((name) => entry(name, "file", find(name).length)),
-        ...(to < inside.length ? { nextPage: String(to) } : {}),
-      };
-    },
-    read: async (path, { offset = 0, length } = {}) =>
-      find(path).subarray(offset, length === undefined ? undefined : offset + length),
-    write: async (path, content) => {
-      if (!(content instanceof Uint8Array)) throw new TypeError("the tools write bytes");
-      return put(path, content);
-    },
-    delete: async (path) => {
-      find(path);
-      contents.delete(path);
-    },
-    copy: async (source, destination, { overwrite } = {}) => copy(source, destination, overwrite),
-    move: async (source, destination, { overwrite } = {}) => {
-      const moved = copy(source, destination, overwrite);
-      contents.delete(source);
-      return moved;
-    },
-    mkdir: async (path) => entry(path, "directory"),
-    info: async (path) => entry(path, "file", find(path).length),
-  };
 }

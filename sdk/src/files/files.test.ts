@@ -1,12 +1,70 @@
-import { describe, expect, it } from "vitest";
+import { createHash } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { FileType } from "@cmdop/proto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cut, scriptedMachine } from "../testing/scripted-machine.ts";
 import { Files } from "./files.ts";
 
 const HASH = "ab".repeat(32);
 
+/** Some file. */
+const FILE = import.meta.filename;
+
+/** A machine that loses its first answer to an upload; what it says of it then is `partial`. */
+async function forgetful(partial: { size: bigint; entry?: object }) {
+  const finishes: Uint8Array[] = [];
+  const machine = await scriptedMachine(
+    {},
+    {
+      async writeStream(requests) {
+        for await (const { finish } of requests) {
+          if (finish === undefined) continue;
+          if (finishes.push(finish.sha256) === 1) throw cut();
+          return { entry: { name: "f", path: "/f", type: FileType.FILE, sha256: finish.sha256 } };
+        }
+        throw cut();
+      },
+      partial: async () => partial,
+    },
+  );
+  return { machine, files: new Files(machine.caller), finishes };
+}
+
+describe("promise 1: an upload with ifMatch whose reply was lost", () => {
+  const CONTENT = Buffer.alloc(600_000, "x");
+  const sha256 = createHash("sha256").update(CONTENT).digest();
+  let source: string;
+  beforeAll(async () => {
+    source = path.join(await mkdtemp(path.join(os.tmpdir(), "cmdop-sdk-")), "source");
+    await writeFile(source, CONTENT);
+  });
+  afterAll(() => rm(path.dirname(source), { recursive: true }));
+
+  it("is done where the machine remembers it", async () => {
+    const { machine, files, finishes } = await forgetful({ size: 1n, entry: { name: "f", sha256 } });
+    await using _ = machine;
+    expect(await files.upload(source, "/f", { ifMatch: HASH })).toMatchObject({ bytes: CONTENT.length });
+    expect(finishes).toHaveLength(1);
+  });
+
+  it("is OutcomeUnknown where it does not: a second time would find the first in its way", async () => {
+    const { machine, files, finishes } = await forgetful({ size: 0n });
+    await using _ = machine;
+    await expect(files.upload(source, "/f", { ifMatch: HASH })).rejects.toMatchObject({
+      code: "OutcomeUnknown",
+    });
+    expect(finishes).toHaveLength(1);
+    await expect(files.upload(source, "/f")).resolves.toMatchObject({ bytes: CONTENT.length });
+  });
+});
+
+const NOTHING_SENT = { write: 0, append: 0, edit: 0, writeStream: 0, copy: 0, move: 0, delete: 0, mkdir: 0 };
+
 /** A machine whose connection breaks at every call, before or after it did what it was asked. */
 async function cutting() {
-  const counts = { write: 0, append: 0, edit: 0, writeStream: 0, copy: 0 };
+  const counts = { ...NOTHING_SENT };
   const count = (name: keyof typeof counts) => async () => {
     counts[name] += 1;
     throw cut();
@@ -17,6 +75,13 @@ async function cutting() {
       write: count("write"),
       append: count("append"),
       edit: count("edit"),
+      delete: count("delete"),
+      mkdir: count("mkdir"),
+      async *move() {
+        counts.move += 1;
+        yield { progress: { bytes: 1n } };
+        throw cut();
+      },
       async writeStream(requests) {
         counts.writeStream += 1;
         for await (const { finish } of requests) if (finish !== undefined) break;
@@ -46,6 +111,9 @@ describe("promise 1: a change whose reply was lost", () => {
     ["an append", (files) => files.write("/f", "x", { append: true, ifSize: 0 })],
     ["an edit", (files) => files.edit("/f", { old: "a", new: "b" })],
     ["a copy", (files) => files.copy("/a", "/b")],
+    ["a move", (files) => files.move("/a", "/b")],
+    ["a deletion", (files) => files.delete("/a")],
+    ["a new directory", (files) => files.mkdir("/a")],
     ["an upload that was finished", (files) => files.write("/f", Buffer.alloc(5_000_000))],
   ])("%s is never sent twice: OutcomeUnknown", async (_title, change) => {
     const { counts, machine, files } = await cutting();
@@ -58,11 +126,17 @@ describe("promise 1: a change whose reply was lost", () => {
     ["a hash that is none", (files) => files.write("/f", "x", { ifMatch: "abc" })],
     ["ifSize without append", (files) => files.write("/f", "x", { ifSize: 1 })],
     ["append with ifMatch", (files) => files.write("/f", "x", { append: true, ifMatch: HASH })],
+    ["an upload with a hash that is none", (files) => files.upload(FILE, "/f", { ifMatch: "abc" })],
+    ["a tree with ifMatch", (files) => files.upload(os.tmpdir(), "/f", { recursive: true, ifMatch: HASH })],
+    [
+      "an upload with ifMatch that is to overwrite nothing",
+      (files) => files.upload(FILE, "/f", { overwrite: false, ifMatch: HASH }),
+    ],
     ["half a byte", (files) => files.write("/f", "x", { append: true, ifSize: 0.5 })],
   ])("%s is refused before anything is sent", async (_title, change) => {
     const { counts, machine, files } = await cutting();
     await using _ = machine;
     await expect(change(files)).rejects.toMatchObject({ code: "InvalidArgument" });
-    expect(counts).toEqual({ write: 0, append: 0, edit: 0, writeStream: 0, copy: 0 });
+    expect(counts).toEqual(NOTHING_SENT);
   });
 });

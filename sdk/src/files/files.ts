@@ -11,7 +11,7 @@ import { type Machine, remoteSource } from "./transfer/remote-source.ts";
 import { remoteTarget } from "./transfer/remote-target.ts";
 import { streamSource, streamTarget } from "./transfer/streams.ts";
 import { transfer } from "./transfer/transfer.ts";
-import type { TransferOptions, TransferResult } from "./transfer/types.ts";
+import type { TransferOptions, TransferResult, UploadOptions } from "./transfer/types.ts";
 import type {
   CopyOptions,
   DeleteOptions,
@@ -81,15 +81,15 @@ export class Files {
     } catch (thrown) {
       if (!(thrown instanceof CmdopError) || thrown.code !== "MessageTooLarge") throw thrown;
     }
+    // Asked first: nobody wants to wait for a gigabyte to be told that it was too much.
+    const nothing = { ...request, length: 0n };
+    const { size } = await this.#invoke("Read", (call) => this.#files.read(nothing, call), options);
+    refuseLarge(path, Math.min(Number(size - request.offset), options.length ?? Number.POSITIVE_INFINITY));
     const pieces: Uint8Array[] = [];
     let bytes = 0;
     for await (const piece of this.readStream(path, options)) {
       bytes += piece.length;
-      if (bytes > MAX_READ_BYTES) {
-        throw new CmdopError("MessageTooLarge", `${path} has more than ${MAX_READ_BYTES} bytes.`, {
-          next: "Use readStream, or read a range.",
-        });
-      }
+      refuseLarge(path, bytes);
       pieces.push(piece);
     }
     return Buffer.concat(pieces);
@@ -172,7 +172,7 @@ export class Files {
   upload(
     source: string | AsyncIterable<Uint8Array>,
     remotePath: string,
-    options: TransferOptions = {},
+    options: UploadOptions = {},
   ): Promise<TransferResult> {
     const from = typeof source === "string" ? localSource(source) : streamSource(source);
     return transfer(from, remoteTarget(this.#machine(), remotePath, options.signal), options);
@@ -201,7 +201,7 @@ export class Files {
     path: string,
     to: Files,
     destination: string,
-    options: TransferOptions = {},
+    options: UploadOptions = {},
   ): Promise<TransferResult> {
     const source = remoteSource(this.#machine(), path, { signal: options.signal });
     return transfer(source, remoteTarget(to.#machine(), destination, options.signal), options);
@@ -218,6 +218,13 @@ export class Files {
   ): Promise<T> {
     return this.#caller.invoke(methodOf(method), tryOnce, { signal: options.signal });
   }
+}
+
+function refuseLarge(path: string, bytes: number): void {
+  if (bytes <= MAX_READ_BYTES) return;
+  throw new CmdopError("MessageTooLarge", `${path} has more than ${MAX_READ_BYTES} bytes.`, {
+    next: "Use readStream, or read a range.",
+  });
 }
 
 function range({ offset = 0, length }: ReadOptions): { offset: bigint; length?: bigint } {

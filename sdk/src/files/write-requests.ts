@@ -5,7 +5,7 @@ import { FILE_CHUNK_BYTES } from "@cmdop/proto";
 export interface WriteHeader {
   readonly path: string;
   readonly mode?: number;
-  readonly createParents: boolean;
+  readonly parents: boolean;
   readonly ifMatch?: Uint8Array;
   readonly ifAbsent?: boolean;
 }

@@ -19,7 +19,7 @@ export async function writeFile(
   options: WriteOptions,
 ): Promise<FileInfo> {
   const { mode, parents = false } = options;
-  const header = { path, createParents: parents, ...(mode === undefined ? {} : { mode }) };
+  const header = { path, parents, ...(mode === undefined ? {} : { mode }) };
   if (options.append === true) return append(destination, header, content, options);
   if (options.ifSize !== undefined) throw pointless("ifSize", "append");
   const { ifMatch, ifAbsent = false } = options;

@@ -74,7 +74,7 @@ export function writeFileTool(options: FileToolOptions): ToolSpec<z.infer<typeof
     input: writeInput,
     run: async ({ path, content: text }, use) => {
       const content = Buffer.from(text);
-      const options = { createParents: true };
+      const options = { parents: true };
       const call = { caller, path: WRITE_METHOD, type: Files.method.write.input, use };
       const { size } = await gate({ ...call, request: { path, content, ...options } }, (admitted) =>
         writeContent(boundary(admitted), path, content, options),

@@ -12,6 +12,18 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   ENOSPC: "NoSpace",
   EDQUOT: "NoSpace",
   EFBIG: "NoSpace",
+  ENAMETOOLONG: "InvalidArgument",
+  EMFILE: "LimitExceeded",
+};
+
+/** What to do next, where the error's own advice speaks of the machine. */
+const NEXT: Readonly<Partial<Record<ErrorCode, string>>> = {
+  NotFound: "Check the path: it is one on this computer.",
+  AccessDenied: "Check owner and mode of the path on this computer.",
+  NoSpace: "Free space on this computer's disk.",
+  InvalidArgument: "Choose a shorter name.",
+  LimitExceeded: "Too many files are open in this program: raise its limit (ulimit -n).",
+  Internal: "Look at this computer's system log: a disk or a network filesystem may have failed.",
 };
 
 /** Does something with a file of this computer; what fails is said as a CmdopError that names it. */
@@ -20,11 +32,12 @@ export async function localError<T>(path: string, work: () => Promise<T>): Promi
     return await work();
   } catch (thrown) {
     if (thrown instanceof CmdopError || !(thrown instanceof Error) || !("code" in thrown)) throw thrown;
-    const code = typeof thrown.code === "string" ? CODES[thrown.code] : undefined;
-    if (code === undefined) throw thrown;
+    // Only what the operating system says has a call's name.
+    if (typeof thrown.code !== "string" || !("syscall" in thrown)) throw thrown;
+    const code = CODES[thrown.code] ?? "Internal";
     throw new CmdopError(code, `${visible(path)}, on this computer: ${thrown.code}.`, {
       cause: thrown,
-      ...(code === "NoSpace" ? { next: "Free space on this computer's disk." } : {}),
+      next: NEXT[code],
     });
   }
 }

@@ -46,6 +46,12 @@ async function putFile(asked: string, content: Content, options: PutOptions): Pr
   if (taken?.isDirectory() === true) {
     throw new CmdopError("IsADirectory", `${visible(destination)} is a directory.`);
   }
+  // A device that is replaced by a file is a broken computer.
+  if (taken !== undefined && !taken.isFile() && !taken.isSymbolicLink()) {
+    throw new CmdopError("NotAFile", `${visible(destination)} is a device, FIFO or socket.`, {
+      next: "Name a file; to write into it, download to a stream.",
+    });
+  }
   const name = resume ? resumeName(content, destination) : randomBytes(8);
   const part = path.join(path.dirname(destination), PART_PREFIX + Buffer.from(name).toString("hex"));
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CmdopError, type ErrorCode } from "@cmdop/proto";
 import type { Transport } from "../../connection/transport.ts";
+import type { Turn } from "./line.ts";
 
 /** How long a transfer tries to go on without a single byte of progress, in milliseconds: a relay or an agent that restarts is back by then. */
 const RESUME_WINDOW_MS = 60_000;
@@ -12,12 +13,15 @@ const PASSING: readonly ErrorCode[] = ["LinkLost", "RelayUnreachable", "MachineO
 export class Patience {
   readonly #transport: Transport;
   readonly #signal: AbortSignal | undefined;
+  readonly #turn: Turn | undefined;
   #pauseMs: number;
   #movedAtMs = performance.now();
 
-  constructor(transport: Transport, signal: AbortSignal | undefined) {
+  /** `turn`: given up while it waits, and taken again. */
+  constructor(transport: Transport, signal: AbortSignal | undefined, turn?: Turn) {
     this.#transport = transport;
     this.#signal = signal;
+    this.#turn = turn;
     this.#pauseMs = transport.reconnect.firstPauseMs;
   }
 
@@ -33,8 +37,11 @@ export class Patience {
     const error = CmdopError.from(thrown);
     const isOver = performance.now() - this.#movedAtMs > RESUME_WINDOW_MS;
     if (!PASSING.includes(error.code) || isOver || this.#transport.closed.aborted) throw error;
+    this.#turn?.lost();
     await sleep(this.#pauseMs, undefined, { signal: this.#signal });
     this.#pauseMs = Math.min(this.#pauseMs * 2, this.#transport.reconnect.maxPauseMs);
+    // While others had their turn, nothing was tried.
+    if (await this.#turn?.begin(this.#signal)) this.#movedAtMs = performance.now();
   }
 
   /** Tries until it works, while what fails may pass. */

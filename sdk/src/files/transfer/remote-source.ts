@@ -10,6 +10,7 @@ import { fileInfo } from "../file-info.ts";
 import { methodOf } from "../method-of.ts";
 import { walkTree } from "../search.ts";
 import type { SkippedPath } from "../types.ts";
+import type { Turn } from "./line.ts";
 import { Patience } from "./patience.ts";
 import { addEntry } from "./tree.ts";
 import type { Content, Source, TreeEntry } from "./types.ts";
@@ -31,6 +32,11 @@ export interface RemoteSourceOptions {
   readonly signal?: AbortSignal | undefined;
   /** Whether whoever takes the pieces keeps them: otherwise each is the taker's only until it asks for the next. */
   readonly keepsPieces?: boolean | undefined;
+}
+
+/** How one of them is read. */
+interface ContentOptions extends RemoteSourceOptions {
+  readonly turn: Turn;
 }
 
 /** A file or directory of a machine. */
@@ -64,7 +70,8 @@ export function remoteSource(machine: Machine, root: string, options: RemoteSour
       for (const each of found.skipped) skipped(each);
       return { mode: type === "directory" ? mode & PERMISSION_BITS : undefined, entries: found.entries };
     },
-    open: (below) => RemoteContent.open(machine, below === "" ? root : posix.join(root, below), options),
+    open: (below, turn) =>
+      RemoteContent.open(machine, below === "" ? root : posix.join(root, below), { ...options, turn }),
   };
 }
 
@@ -98,7 +105,7 @@ class RemoteContent implements Content {
   readonly identity: string;
   readonly #machine: Machine;
   readonly #version: Uint8Array;
-  readonly #options: RemoteSourceOptions;
+  readonly #options: ContentOptions;
   #first: AsyncIterator<FilesReadStreamResponse> | undefined;
   #sha256: Uint8Array | undefined;
 
@@ -107,7 +114,7 @@ class RemoteContent implements Content {
     path: string,
     header: { size: bigint; mode: number; version: Uint8Array },
     first: AsyncIterator<FilesReadStreamResponse>,
-    options: RemoteSourceOptions,
+    options: ContentOptions,
   ) {
     this.#machine = machine;
     this.path = path;
@@ -120,8 +127,10 @@ class RemoteContent implements Content {
     this.#options = options;
   }
 
-  static open(machine: Machine, path: string, options: RemoteSourceOptions): Promise<RemoteContent> {
-    return new Patience(machine.caller.transport, options.signal).until(async () => {
+  static async open(machine: Machine, path: string, options: ContentOptions): Promise<RemoteContent> {
+    const { signal, turn } = options;
+    await turn.begin(signal);
+    return new Patience(machine.caller.transport, signal, turn).until(async () => {
       const call = await readOptions(machine, options);
       const stream = machine.files.readStream({ path, verify: true }, call)[Symbol.asyncIterator]();
       const { value, done } = await stream.next();
@@ -133,7 +142,9 @@ class RemoteContent implements Content {
   }
 
   async *read(from: number): AsyncGenerator<Uint8Array> {
-    const patience = new Patience(this.#machine.caller.transport, this.#options.signal);
+    const { signal, turn } = this.#options;
+    await turn.begin(signal);
+    const patience = new Patience(this.#machine.caller.transport, signal, turn);
     let position = from;
     let stream = from === 0 ? this.#first : undefined;
     this.#first = stream === undefined ? this.#first : undefined;

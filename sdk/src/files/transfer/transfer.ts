@@ -1,7 +1,9 @@
 import { CmdopError, visible } from "@cmdop/proto";
 import type { SkippedPath } from "../types.ts";
+import { hashBytes } from "../write.ts";
+import { Line, type Turn } from "./line.ts";
 import { refuseStrayEntries } from "./tree.ts";
-import type { PutOptions, Source, Target, TransferOptions, TransferResult, TreeEntry } from "./types.ts";
+import type { PutOptions, Source, Target, TransferResult, TreeEntry, UploadOptions } from "./types.ts";
 
 /** Files of a tree under way at once: enough to hide the way to the machine. Each holds a few pieces in memory. */
 const FILES_IN_FLIGHT = 16;
@@ -10,7 +12,7 @@ const FILES_IN_FLIGHT = 16;
 export async function transfer(
   source: Source,
   target: Target,
-  options: TransferOptions,
+  options: UploadOptions,
 ): Promise<TransferResult> {
   try {
     return await transferAll(source, target, options);
@@ -22,31 +24,25 @@ export async function transfer(
   }
 }
 
-async function transferAll(
-  source: Source,
-  target: Target,
-  options: TransferOptions,
-): Promise<TransferResult> {
+async function transferAll(source: Source, target: Target, options: UploadOptions): Promise<TransferResult> {
   const { signal, recursive = false } = options;
   signal?.throwIfAborted();
   if (await source.isDirectory()) {
+    if (options.ifMatch !== undefined) throw singleFile();
     if (recursive) return transferTree(source, target, options);
     throw new CmdopError("IsADirectory", "The source is a directory.", {
       next: "Say recursive to transfer it with all that is in it.",
     });
   }
-  await using content = await source.open("");
+  using turn = new Line(1).turn();
+  await using content = await source.open("", turn);
   const progress = new Progress(options, content.size);
-  const sha256 = await target.file("", content, { ...put(options, progress), follow: true });
+  const sha256 = await target.file("", content, { ...put(options, progress, turn), follow: true });
   progress.fileDone();
   return { ...progress.result, skipped: [], sha256: Buffer.from(sha256).toString("hex") };
 }
 
-async function transferTree(
-  source: Source,
-  target: Target,
-  options: TransferOptions,
-): Promise<TransferResult> {
+async function transferTree(source: Source, target: Target, options: UploadOptions): Promise<TransferResult> {
   const skipped: SkippedPath[] = [];
   const { mode, entries } = await source.tree((what) => skipped.push(what));
   refuseStrayEntries(entries);
@@ -63,10 +59,13 @@ async function transferTree(
       skipped.push({ path: entry.path, reason: "unreadable", message: "It is a device, FIFO or socket." });
     }
   }
+  const line = new Line(FILES_IN_FLIGHT);
   await atOnce(files, FILES_IN_FLIGHT, async ({ path }, over) => {
-    await using content = await source.open(path);
+    using turn = line.turn();
+    await using content = await source.open(path, turn);
     const signal = options.signal === undefined ? over : AbortSignal.any([options.signal, over]);
-    await target.file(path, content, { ...put(options, progress), signal });
+    await target.file(path, content, { ...put(options, progress, turn), signal });
+    turn.arrived();
     progress.fileDone();
   });
   // Last, so that nothing is ever written through one of them.
@@ -74,8 +73,22 @@ async function transferTree(
   return { ...progress.result, skipped };
 }
 
-function put({ overwrite = true, resume = false, signal }: TransferOptions, progress: Progress): PutOptions {
-  return { overwrite, resume, signal, follow: false, passed: (bytes) => progress.passed(bytes) };
+function put(options: UploadOptions, progress: Progress, turn: Turn): PutOptions {
+  const { overwrite = true, resume = false, signal } = options;
+  const ifMatch = options.ifMatch === undefined ? undefined : hashBytes(options.ifMatch);
+  if (ifMatch !== undefined && !overwrite) {
+    throw new CmdopError("InvalidArgument", "ifMatch replaces a file, and overwrite: false forbids it.", {
+      next: "Give one of them.",
+    });
+  }
+  const passed = (bytes: number) => progress.passed(bytes);
+  return { overwrite, resume, ifMatch, signal, turn, follow: false, passed };
+}
+
+function singleFile(): CmdopError {
+  return new CmdopError("InvalidArgument", "ifMatch is for a single file, and the source is a directory.", {
+    next: "Transfer its files one by one, each with the hash of what it replaces.",
+  });
 }
 
 function links(entries: readonly TreeEntry[]): { path: string; linkTarget: string }[] {
@@ -111,12 +124,12 @@ async function atOnce<T>(
 
 /** Counts, and tells. */
 class Progress {
-  readonly #options: TransferOptions;
+  readonly #options: UploadOptions;
   readonly #totalBytes: number | undefined;
   #bytes = 0;
   #files = 0;
 
-  constructor(options: TransferOptions, totalBytes: number | undefined) {
+  constructor(options: UploadOptions, totalBytes: number | undefined) {
     this.#options = options;
     this.#totalBytes = totalBytes;
   }

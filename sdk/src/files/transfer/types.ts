@@ -1,4 +1,5 @@
 import type { FileKind, SignalOption, SkippedPath } from "../types.ts";
+import type { Turn } from "./line.ts";
 
 /** How far a transfer is. */
 export interface TransferProgress {
@@ -20,6 +21,12 @@ export interface TransferOptions extends SignalOption {
   readonly resume?: boolean | undefined;
   /** Called for every piece and every file. */
   readonly onProgress?: ((progress: TransferProgress) => void) | undefined;
+}
+
+/** Options of `upload` and `transfer`. */
+export interface UploadOptions extends TransferOptions {
+  /** SHA-256 in hex: replace the file only where its content has it, else throw FileChanged. For a single file. Of several who name the same, exactly one wins; where it can't be known whether this one did, OutcomeUnknown. */
+  readonly ifMatch?: string | undefined;
 }
 
 /** What a transfer came to. */
@@ -65,16 +72,20 @@ export interface Source {
   /** Permission bits of the directory, and all in it, a directory before what lies in it. `skipped` is told the rest. */
   tree(skipped: (what: SkippedPath) => void): Promise<{ mode: number | undefined; entries: TreeEntry[] }>;
   /** One file of the tree; "" for the source itself. */
-  open(path: string): Promise<Content>;
+  open(path: string, turn: Turn): Promise<Content>;
 }
 
 /** How a file is put in its place. */
 export interface PutOptions {
   readonly overwrite: boolean;
   readonly resume: boolean;
+  /** SHA-256 that the file's content must have; of targets on machines alone. */
+  readonly ifMatch: Uint8Array | undefined;
   /** Whether a link in its place leads on to the file that is meant. */
   readonly follow: boolean;
   readonly signal: AbortSignal | undefined;
+  /** The file's place on the line. */
+  readonly turn: Turn;
   /** Told the bytes of each piece. */
   readonly passed: (bytes: number) => void;
 }

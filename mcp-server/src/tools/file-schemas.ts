@@ -1,0 +1,54 @@
+import type { FileInfo } from "@cmdop/sdk";
+import { z } from "zod";
+import type { ToolAnswer } from "../tool.ts";
+
+/** What the tools of the files family have in common. */
+
+export const path = z.string().describe("Absolute, or ~/…");
+export const overwrite = z.boolean().optional().describe("Replace an existing file");
+export const parents = z.boolean().optional().describe("Make missing directories");
+export const ifMatch = z.string().optional().describe("Only if its sha256 is this");
+
+/** Which part of a tree. */
+export const tree = {
+  name: z.array(z.string()).optional().describe("Globs: *.ts, src/**/*.js"),
+  exclude: z.array(z.string()).optional().describe("Globs, as node_modules"),
+};
+
+export const entrySchema = z.object({
+  path: z.string(),
+  type: z.enum(["file", "directory", "symlink", "other"]),
+  size: z.int(),
+  mtimeMs: z.number(),
+  mode: z.string(),
+  uid: z.int(),
+  gid: z.int(),
+  linkTarget: z.string().optional(),
+  sha256: z.string().optional(),
+});
+
+/** What a change comes to; files_info has the rest. */
+export const changedSchema = entrySchema.pick({ path: true, type: true, size: true, sha256: true });
+
+export const readOnly = { readOnlyHint: true, openWorldHint: false };
+export const changes = { readOnlyHint: false, openWorldHint: false };
+
+/** The answer of a change. */
+export function changed(
+  text: string,
+  { path, type, size, sha256 }: FileInfo,
+): ToolAnswer<z.output<typeof changedSchema>> {
+  const known = sha256 === undefined ? {} : { sha256 };
+  return {
+    text: [sha256 === undefined ? text : `${text}, sha256 ${sha256}`],
+    structured: { path, type, size, ...known },
+  };
+}
+
+export function kindAndSize(entry: Pick<FileInfo, "type" | "size">): string {
+  return entry.type === "file" ? `file ${entry.size} bytes` : entry.type;
+}
+
+export function arrow(entry: { readonly linkTarget?: string | undefined }): string {
+  return entry.linkTarget === undefined ? "" : ` -> ${entry.linkTarget}`;
+}

@@ -1,0 +1,191 @@
+import { createHash, randomBytes } from "node:crypto";
+import { CmdopError, FILE_CHUNK_BYTES, type FileEntry, visible } from "@cmdop/proto";
+import { methodOf } from "../method-of.ts";
+import { resumeName, sameHash, UPLOAD_BYTES } from "./names.ts";
+import { Patience } from "./patience.ts";
+import { Reader } from "./reader.ts";
+import type { Machine } from "./remote-source.ts";
+import type { Stretch } from "./stretch.ts";
+import type { Content, PutOptions } from "./types.ts";
+
+/** Times that the machine may say that it has not what it said it had: somebody else writes to the same upload. */
+const MAX_DISAGREEMENTS = 3;
+
+/** One file on its way to a machine: sent again from where it broke, until it is committed. */
+export class Upload {
+  readonly #machine: Machine;
+  readonly #path: string;
+  readonly #content: Content;
+  readonly #options: PutOptions;
+  readonly #upload: Uint8Array;
+  readonly #stretch: Stretch;
+  readonly #hash = createHash("sha256");
+  /** Bytes that are in the hash. */
+  #hashed = 0;
+  #sha256: Uint8Array | undefined;
+  #attempt = 0;
+  /** Bytes that the last attempt has given away. */
+  #sent = 0;
+  #reader: Reader | undefined;
+
+  constructor(machine: Machine, path: string, content: Content, options: PutOptions, stretch: Stretch) {
+    this.#machine = machine;
+    this.#path = path;
+    this.#content = content;
+    this.#options = options;
+    this.#stretch = stretch;
+    this.#upload = options.resume ? resumeName(content, path) : randomBytes(UPLOAD_BYTES);
+  }
+
+  async run(): Promise<Uint8Array> {
+    try {
+      const { sha256 } = await this.#tryAll();
+      if (this.#sha256 === undefined || (sha256 !== undefined && !sameHash(sha256, this.#sha256))) {
+        throw wrong(this.#content);
+      }
+      return this.#sha256;
+    } catch (thrown) {
+      if (!this.#options.resume) await this.#discard();
+      throw thrown;
+    } finally {
+      this.#reader?.close();
+    }
+  }
+
+  async #tryAll(): Promise<FileEntry> {
+    const { files, caller } = this.#machine;
+    const { signal, resume, turn } = this.#options;
+    await turn.begin(signal);
+    const patience = new Patience(caller.transport, signal, turn);
+    let offset = resume ? (await patience.until(() => this.#partial(false))).size : 0;
+    let disagreements = 0;
+    for (;;) {
+      this.#sent = 0;
+      try {
+        const call = await caller.options(methodOf("WriteStream"), { signal });
+        const { entry, kept } = await files.writeStream(this.#requests(offset), call);
+        if (entry !== undefined) return entry;
+        if (kept === undefined || Number(kept) <= offset) {
+          throw new CmdopError("LinkLost", "The machine's answer has neither an entry nor any progress.");
+        }
+        this.#stretch.arrived();
+        turn.arrived();
+        patience.moved();
+        offset = Number(kept);
+        continue;
+      } catch (thrown) {
+        const code = CmdopError.from(thrown).code;
+        const differs = code === "FileChanged" && offset > 0 && this.#sha256 === undefined;
+        if (differs) disagreements += 1;
+        if (!differs || disagreements > MAX_DISAGREEMENTS) await patience.after(thrown);
+        // What was refused for want of a connection has not been on the line.
+        if (code !== "LinkLost") this.#sent = 0;
+      }
+      const found = await patience.until(() => this.#partial(false));
+      if (found.entry !== undefined) return found.entry;
+      if (this.#sha256 !== undefined && found.size === 0 && !this.#isRepeatable) throw this.#unknown();
+      this.#stretch.broke(this.#sent, Math.max(0, found.size - offset));
+      if (found.size > offset) patience.moved();
+      offset = found.size;
+    }
+  }
+
+  /** Whether the whole may be written a second time: not where it would find its own first time in its way. */
+  get #isRepeatable(): boolean {
+    return this.#options.overwrite && this.#options.ifMatch === undefined;
+  }
+
+  /** The next stretch: the finish, too, where it goes to the end. */
+  async *#requests(offset: number) {
+    const { passed } = this.#options;
+    this.#attempt += 1;
+    const attempt = this.#attempt;
+    yield { header: this.#header(offset) };
+    const end = offset + this.#stretch.bytes;
+    let position = Math.min(offset, this.#hashed);
+    while (position < end) {
+      // An attempt that was given up must not touch what the next one reads.
+      if (attempt !== this.#attempt) return;
+      // What the machine has already is read for its hash alone.
+      const wanted = (position < offset ? offset : end) - position;
+      const data = await this.#readerAt(position).at(position, Math.min(wanted, FILE_CHUNK_BYTES));
+      if (attempt !== this.#attempt) return;
+      if (data === undefined) break;
+      const from = position;
+      position += data.length;
+      if (position > this.#hashed) {
+        this.#hash.update(data.subarray(this.#hashed - from));
+        passed(position - this.#hashed);
+        this.#hashed = position;
+      }
+      if (from < offset) continue;
+      this.#sent += data.length;
+      yield { data };
+    }
+    if (position >= end) {
+      yield { keep: true };
+      return;
+    }
+    const told = await this.#content.finish();
+    if (attempt !== this.#attempt) return;
+    this.#sha256 ??= this.#hash.digest();
+    if (told !== undefined && !sameHash(told, this.#sha256)) throw wrong(this.#content);
+    const finish = { size: BigInt(this.#hashed), sha256: this.#sha256 };
+    yield { finish };
+  }
+
+  #header(offset: number) {
+    const { overwrite, ifMatch } = this.#options;
+    const { mode } = this.#content;
+    return {
+      path: this.#path,
+      parents: false,
+      ifAbsent: !overwrite,
+      upload: this.#upload,
+      offset: BigInt(offset),
+      ...(ifMatch === undefined ? {} : { ifMatch }),
+      ...(mode === undefined ? {} : { mode }),
+    };
+  }
+
+  /** The one that there is, or a new one where that does not reach. */
+  #readerAt(position: number): Reader {
+    if (this.#reader?.reaches(position) === true) return this.#reader;
+    this.#reader?.close();
+    this.#reader = new Reader(this.#content, position, Number.isFinite(this.#stretch.bytes));
+    return this.#reader;
+  }
+
+  async #partial(discard: boolean): Promise<{ size: number; entry: FileEntry | undefined }> {
+    const { files, caller } = this.#machine;
+    const signal = discard ? undefined : this.#options.signal;
+    const call = await caller.options(methodOf("Partial"), { signal });
+    const { size, entry } = await files.partial({ path: this.#path, upload: this.#upload, discard }, call);
+    return { size: Number(size), entry };
+  }
+
+  /** What will not be resumed is removed where that can be said now; else the machine does it within a day or so. */
+  async #discard(): Promise<void> {
+    try {
+      await this.#partial(true);
+    } catch (thrown) {
+      // What the upload itself failed with says more.
+      if (!(thrown instanceof CmdopError)) throw thrown;
+    }
+  }
+
+  #unknown(): CmdopError {
+    return new CmdopError(
+      "OutcomeUnknown",
+      `Whether ${visible(this.#path)} was written is not known: the answer was lost, and the machine does not remember.`,
+      { next: "Look at the file (info with hash): it has the new content, or what it had before." },
+    );
+  }
+}
+
+/** What arrived is not what was sent. */
+export function wrong(content: Content): CmdopError {
+  return new CmdopError("FileChanged", `${visible(content.path)} did not arrive as it was sent.`, {
+    next: "Transfer it again.",
+  });
+}
