@@ -3,7 +3,7 @@ export async function* readAhead<T>(items: AsyncGenerator<T>): AsyncGenerator<T>
   const begin = (): Promise<IteratorResult<T>> => {
     const making = items.next();
     // Its failure is told when its turn comes; until then it is nobody's, and that must not end the process.
-    making.catch(() => undefined);
+    void Promise.allSettled([making]);
     return making;
   };
   let next = begin();

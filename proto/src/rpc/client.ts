@@ -62,7 +62,12 @@ function caller(service: Service, method: DescMethod, channelOf: ChannelOf): Cal
       const call = begin(options);
       try {
         await call.open();
-        return await withRequests(call, requests, frame, () => onlyAnswer(call, path));
+        const source = send(call, requests, frame);
+        try {
+          return await onlyAnswer(call, path);
+        } catch (thrown) {
+          throw source.failure === undefined ? thrown : source.failure.thrown;
+        }
       } finally {
         call.release();
       }
@@ -72,11 +77,11 @@ function caller(service: Service, method: DescMethod, channelOf: ChannelOf): Cal
       const call = begin(options);
       try {
         await call.open();
-        const sending = send(call, requests, frame);
+        const source = send(call, requests, frame);
         try {
           yield* answers(call);
         } catch (thrown) {
-          throw (await sourceFailure(sending, call))?.thrown ?? thrown;
+          throw source.failure === undefined ? thrown : source.failure.thrown;
         }
       } finally {
         call.release();
@@ -98,49 +103,25 @@ async function* answers(call: OutgoingCall<Out>): AsyncGenerator<Out> {
   for (let next = await call.next(); next !== undefined; next = await call.next()) yield next;
 }
 
-/** What the source of a request stream threw. */
-interface SourceFailure {
-  readonly thrown: unknown;
+/** Where the messages of a request stream come from. */
+interface RequestSource {
+  /** What it threw: that ended the call, and says more than the cancel that it caused. */
+  failure: { readonly thrown: unknown } | undefined;
 }
 
-/** Sends what the requests bring; what they throw ends the call, and is what the caller hears. */
-async function send(
-  call: OutgoingCall<Out>,
-  requests: AsyncIterable<In>,
-  frame: Frame,
-): Promise<SourceFailure | undefined> {
-  try {
+/** Sends what the requests bring, in the background. */
+function send(call: OutgoingCall<Out>, requests: AsyncIterable<In>, frame: Frame): RequestSource {
+  const source: RequestSource = { failure: undefined };
+  const sendAll = async (): Promise<void> => {
     for await (const request of requests) {
-      if (call.over.aborted) return undefined;
+      if (call.over.aborted) return;
       await call.send(frame(request));
     }
     call.finish();
-    return undefined;
-  } catch (thrown) {
+  };
+  sendAll().catch((thrown: unknown) => {
+    source.failure = { thrown };
     call.cancel();
-    return { thrown };
-  }
-}
-
-async function withRequests(
-  call: OutgoingCall<Out>,
-  requests: AsyncIterable<In>,
-  frame: Frame,
-  answer: () => Promise<Out>,
-): Promise<Out> {
-  const sending = send(call, requests, frame);
-  try {
-    return await answer();
-  } catch (thrown) {
-    throw (await sourceFailure(sending, call))?.thrown ?? thrown;
-  }
-}
-
-/** What the source threw, where it is what ended the call; a source that still waits has not. */
-function sourceFailure(
-  sending: Promise<SourceFailure | undefined>,
-  call: OutgoingCall<Out>,
-): Promise<SourceFailure | undefined> {
-  const notYet = new Promise<undefined>((resolve) => setImmediate(resolve, undefined));
-  return call.over.aborted ? Promise.race([sending, notYet]) : notYet;
+  });
+  return source;
 }
