@@ -1,5 +1,7 @@
-import { mkdir, truncate, writeFile } from "node:fs/promises";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdir, rm, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { CMDOPClient } from "@cmdop/sdk";
 import { Cluster } from "../../../e2e/support/cluster.ts";
 import { NO_SSHD, Sshd } from "../peers/sshd.ts";
@@ -14,6 +16,9 @@ const FILE_MB = Number(process.env.CMDOP_BENCH_MB ?? 512);
 /** Small files of one tree. */
 const SMALL_FILES = Number(process.env.CMDOP_BENCH_FILES ?? 10_000);
 
+/** Of the file while memory is looked at. */
+const MEMORY_MB = Number(process.env.CMDOP_BENCH_MEMORY_MB ?? 5_000);
+
 /** A second of each makes the first not count. */
 const ROUNDS = 3;
 
@@ -21,6 +26,11 @@ const ROUNDS = 3;
 const DIRECT_AIM = { atLeast: 1.0 } as const;
 const JUMP_AIM = { atLeast: 2.0 } as const;
 const UNDER_BULK_AIM = { atMost: 3 } as const;
+
+/** What each process may need above idle, and how long it has to come to rest before. */
+const MEMORY_BOUND_MIB = 150;
+const MEMORY_AIM = { atMost: 1 } as const;
+const SETTLE_MS = 2_000;
 
 const SMALL_CALLS = { count: 200, warmUp: 20 };
 
@@ -59,6 +69,8 @@ export const bulk: Suite = {
         rows.push({ name, unit: mbPerS, ours: down, theirs: ssh.jumped, aim: JUMP_AIM });
       }
     }
+    const processes = { agent: machine.process.pid, relay: cluster.relay.pid, caller: process.pid };
+    rows.push(...(await memory(relayed, file, processes, context)));
     rows.push(await underBulk(relayed, file, context), await smallFiles(relayed, sshd, context));
     return rows;
   },
@@ -89,6 +101,46 @@ async function sshFigures(
     scp: await rate(() => sshd.copy(file, to)),
     sftp: await rate(() => sshd.fetch(file, to)),
   };
+}
+
+/** What each process has at most, above what it had before, while a large file goes up and comes down. */
+async function memory(
+  client: CMDOPClient,
+  file: string,
+  processes: Readonly<Record<string, number>>,
+  { directory, progress }: BenchContext,
+): Promise<Row[]> {
+  if (!existsSync("/proc/self/clear_refs")) return [];
+  progress(`memory while ${MEMORY_MB} MB go up and come down`);
+  const large = path.join(directory, "larger");
+  await writeFile(large, "");
+  await truncate(large, MEMORY_MB * MB);
+  // Nothing that the suite has done before shall count, nor what it will give back anyway.
+  await client.files.info(file);
+  await sleep(SETTLE_MS);
+  const idle = Object.values(processes).map((pid) => memoryOf(pid, "VmRSS"));
+  // Writing 5 there makes the present use the peak.
+  for (const pid of Object.values(processes)) writeFileSync(`/proc/${pid}/clear_refs`, "5");
+  await client.files.upload(large, path.join(directory, "larger-up"));
+  await client.files.download(path.join(directory, "larger-up"), path.join(directory, "larger-down"));
+  const rows = Object.entries(processes).map(([name, pid], index) => ({
+    name: `memory above idle, ${MEMORY_MB} MB up and down, ${name} / bound`,
+    unit: "MiB" as const,
+    ours: memoryOf(pid, "VmHWM") - (idle[index] ?? 0),
+    theirs: MEMORY_BOUND_MIB,
+    aim: MEMORY_AIM,
+  }));
+  for (const name of ["larger", "larger-up", "larger-down"]) await rm(path.join(directory, name));
+  return rows;
+}
+
+/** A line of what Linux says of a process's memory, in MiB. */
+function memoryOf(pid: number, line: "VmRSS" | "VmHWM"): number {
+  const kib = new RegExp(`^${line}:\\s+(\\d+) kB$`, "m").exec(
+    readFileSync(`/proc/${pid}/status`, "utf8"),
+  )?.[1];
+  if (kib === undefined) throw new TypeError(`no ${line} of process ${pid}`);
+  return Number(kib) / 1024;
 }
 
 async function underBulk(client: CMDOPClient, file: string, { progress }: BenchContext): Promise<Row> {

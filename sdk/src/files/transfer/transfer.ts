@@ -1,4 +1,4 @@
-import { CmdopError, visible } from "@cmdop/proto";
+import { CmdopError, LANE_WINDOWS, visible } from "@cmdop/proto";
 import type { SkippedPath } from "../types.ts";
 import { hashBytes } from "../write.ts";
 import { Line, type Turn } from "./line.ts";
@@ -7,6 +7,10 @@ import type { PutOptions, Source, Target, TransferResult, TreeEntry, UploadOptio
 
 /** Files of a tree under way at once: enough to hide the way to the machine. Each holds a few pieces in memory. */
 const FILES_IN_FLIGHT = 16;
+
+/** Of those, large ones: where the disk they go to is slower than the way there, the relay holds a window for each, and it holds only so much for one key. */
+const LARGE_FILES_IN_FLIGHT = 4;
+const LARGE_FILE_BYTES = LANE_WINDOWS.download.toCaller.stream / 4;
 
 /** Brings a file or a tree from one place to another. */
 export async function transfer(
@@ -60,10 +64,13 @@ async function transferTree(source: Source, target: Target, options: UploadOptio
     }
   }
   const line = new Line(FILES_IN_FLIGHT);
-  await atOnce(files, FILES_IN_FLIGHT, async ({ path }, over) => {
+  const largeLine = new Line(LARGE_FILES_IN_FLIGHT);
+  await atOnce(files, FILES_IN_FLIGHT, async ({ path, size }, over) => {
+    const signal = options.signal === undefined ? over : AbortSignal.any([options.signal, over]);
+    using large = size > LARGE_FILE_BYTES ? largeLine.turn() : undefined;
+    await large?.begin(signal);
     using turn = line.turn();
     await using content = await source.open(path, turn);
-    const signal = options.signal === undefined ? over : AbortSignal.any([options.signal, over]);
     await target.file(path, content, { ...put(options, progress, turn), signal });
     turn.arrived();
     progress.fileDone();
