@@ -1,5 +1,7 @@
 import type { Http2Session } from "node:http2";
 import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import { awaitsLostWrite } from "./lost-write.ts";
 
 /** Pause between two pings on a link, in milliseconds. */
 export const PING_INTERVAL_MS = 8_000;
@@ -13,6 +15,9 @@ const PATIENCE_WHILE_SENDING = 2;
 /** What a peer has to show that it lives, in milliseconds, when there is reason to doubt it. */
 const PROOF_MS = 3_000;
 
+/** Pause between two looks whether a write was lost, in milliseconds: one that is lost at two of them is lost for good. */
+const LOST_WRITE_CHECK_MS = 250;
+
 /** What leaves here within a tick to count as much: less may be our own pings. */
 const MUCH_SENT_BYTES = 16 * 1024;
 
@@ -21,6 +26,8 @@ export interface WatchdogOptions {
   readonly session: Http2Session;
   /** The raw connection below the session: its bytes are the sign of life, and it is what gets destroyed. */
   readonly socket: Socket;
+  /** TLS between the two, where `socket` is not that itself. */
+  readonly tls?: TLSSocket;
   /** Called once, after both have been destroyed: the peer is taken for dead, or the socket was gone already. */
   readonly onDead: () => void;
   readonly pingIntervalMs?: number;
@@ -39,10 +46,11 @@ export interface Watchdog {
  * be relied on: a write that meets a reset connection first silences all events,
  * and pings queue behind bulk data. So any byte that comes counts as life, and
  * without one the session and its raw socket are destroyed. What goes is no
- * proof: a connection that is gone still takes it.
+ * proof: a connection that is gone still takes it. A write that Node has lost is
+ * found sooner.
  */
 export function watchdog(options: WatchdogOptions): Watchdog {
-  const { session, socket, onDead } = options;
+  const { session, socket, tls = socket, onDead } = options;
   const pingIntervalMs = options.pingIntervalMs ?? PING_INTERVAL_MS;
   const deadAfterMs = options.deadAfterMs ?? DEAD_AFTER_MS;
   const tickMs = Math.min(pingIntervalMs, deadAfterMs) / 4;
@@ -75,9 +83,17 @@ export function watchdog(options: WatchdogOptions): Watchdog {
   };
   const timer = setInterval(() => tick(tickMs), tickMs);
   timer.unref();
+  let lostAtBytes: number | undefined;
+  const lostWriteTimer = setInterval(() => {
+    const isLost = awaitsLostWrite(tls);
+    if (isLost && lostAtBytes === tls.bytesWritten) end();
+    else lostAtBytes = isLost ? tls.bytesWritten : undefined;
+  }, LOST_WRITE_CHECK_MS);
+  lostWriteTimer.unref();
   let proof: NodeJS.Timeout | undefined;
   const stop = (): void => {
     clearInterval(timer);
+    clearInterval(lostWriteTimer);
     clearTimeout(proof);
   };
   return {

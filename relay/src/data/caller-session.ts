@@ -109,6 +109,7 @@ export class CallerSession {
     this.#watchdog = watchdog({
       session: this.#session,
       socket: raw,
+      tls,
       pingIntervalMs: times.callerPingIntervalMs,
       deadAfterMs: times.callerDeadAfterMs,
       onDead: () => this.destroy(),

@@ -84,6 +84,7 @@ export class Link implements Upstream {
     this.#watchdog = watchdog({
       session: this.#session,
       socket: raw,
+      tls,
       pingIntervalMs: times.linkPingIntervalMs,
       deadAfterMs: times.linkDeadAfterMs,
       onDead: () => this.close("the agent fell silent"),
