@@ -16,8 +16,8 @@ const MiB = 1024 * KiB;
 /** So little that nothing queues long before a keystroke, and that the kernel's buffers take it. */
 const SMALL: Windows = { stream: 256 * KiB, session: 512 * KiB };
 
-/** Fills a line of 1 Gbit/s at 100 ms with one stream. */
-const LARGE: Windows = { stream: 16 * MiB, session: 32 * MiB };
+/** Half of it fills a line of 1 Gbit/s at 100 ms: a receiver grants more when half is used up. */
+const LARGE: Windows = { stream: 24 * MiB, session: 48 * MiB };
 
 /**
  * What each lane may have under way towards the caller and towards the machine.

@@ -26,7 +26,7 @@ export const MAX_SERVICE_CALLS_PER_KEY = 32;
 /** Open calls in all: 250 MiB without their content. */
 export const MAX_CALLS = 10_000;
 
-/** Content that may wait in the relay for a slow reader, and requests that lack their end, of one key's calls: 8 full streams of content. The same of the connections that it opened. */
+/** Content that may wait in the relay for a slow reader, and requests that lack their end, of one key's calls: 5 full streams of content. The same of the connections that it opened. */
 export const MAX_HELD_BYTES_PER_KEY = 128 * MiB;
 
 /** The same of all keys together: the named memory budget. */
