@@ -184,6 +184,7 @@ export { type RpcChannel, sessionChannel } from "./rpc/channel.ts";
 export { type ChannelOf, createClient } from "./rpc/client.ts";
 export { codec } from "./rpc/codec.ts";
 export { drained } from "./rpc/drained.ts";
+export { stopReceiving } from "./rpc/incoming-call.ts";
 export {
   isMessageOf,
   type MessageInit,

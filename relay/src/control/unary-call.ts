@@ -18,9 +18,8 @@ export interface UnaryMethod<In, Out> {
 }
 
 /**
- * One unary gRPC call on an HTTP/2 client session, framed by hand: grpc-js
- * clients own their connections and can't take one that somebody else dialled.
- * Rejects with AgentRefusal where the agent said no, otherwise with LinkRefused.
+ * One unary gRPC call on a link that is not up yet: its agent is a stranger, so
+ * its answer is read with bounds and errors of its own. Rejects with AgentRefusal where the agent said no, otherwise with LinkRefused.
  */
 export function unaryCall<In, Out>(
   session: ClientHttp2Session,

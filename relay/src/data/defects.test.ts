@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
+import { connect as connectTcp } from "node:net";
 import { codec, Exec, Files, generateKeyPair, LANE_WINDOWS } from "@cmdop/proto";
 import { describe, expect, it, vi } from "vitest";
 import { frame } from "../testing/fake-agent.ts";
@@ -310,6 +311,29 @@ describe("promise 9: one caller harms only itself", () => {
     await until(() => agent.calls.length === 1 && dropped >= 12);
     await unharmed();
     session.destroy();
+    await until(async () => (await world.health()).calls === 0);
+  });
+
+  it.each(["TLS", "TCP"])("by ending its side of %s while it is sent much", async (layer) => {
+    await using world = await World.start();
+    await world.agent("web-1");
+    const unharmed = await withVictim(world);
+    const headers = await world.caller(await world.key()).headers("web-1");
+    for (let round = 0; round < 10; round++) {
+      const socket = connectTcp({ port: world.relay.port, host: "127.0.0.1", allowHalfOpen: true });
+      const session = await world.rawCaller({ initialWindowSize: 2 ** 30 }, socket);
+      session.setLocalWindowSize(2 ** 30);
+      const call = rawCall(session, READ_STREAM, headers);
+      call.end(frame(codec(Files.method.readStream.input).serialize({ path: "/100000" })));
+      await once(call, "response");
+      call.resume();
+      await new Promise((resolve) => setTimeout(resolve, round * 5));
+      if (layer === "TLS") session.tls.end();
+      else socket.end();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      session.tls.destroy();
+    }
+    await unharmed();
     await until(async () => (await world.health()).calls === 0);
   });
 

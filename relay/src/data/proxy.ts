@@ -4,8 +4,8 @@ import {
   type OutgoingHttpHeaders,
   type ServerHttp2Stream,
 } from "node:http2";
-import { CmdopError, errorTrailers, noteContent } from "@cmdop/proto";
-import { answerError, stopReceiving } from "./answer.ts";
+import { CmdopError, errorTrailers, noteContent, stopReceiving } from "@cmdop/proto";
+import { answerError } from "./answer.ts";
 import { callCode } from "./call-code.ts";
 import { responseHeaders } from "./headers.ts";
 import type { CallCode, CallEnding } from "./recorder.ts";
