@@ -43,8 +43,12 @@ export class Channel implements RpcChannel {
   }
 
   async open(headers: OutgoingHttpHeaders, signal: AbortSignal): Promise<ClientHttp2Stream> {
-    const connection = await this.#connected(signal);
-    return connection.open(headers);
+    for (;;) {
+      const connection = await this.#connected(signal);
+      // It may have ended since.
+      const stream = connection.open(headers);
+      if (stream !== undefined) return stream;
+    }
   }
 
   /** Ends all connections; calls that are still open have a moment to say that they are canceled. */

@@ -73,7 +73,9 @@ export class Connection {
     return !this.#session.closed && !this.#session.destroyed && !this.#socket.destroyed;
   }
 
-  open(headers: OutgoingHttpHeaders): ClientHttp2Stream {
+  /** The stream of a call; undefined where it takes no more. */
+  open(headers: OutgoingHttpHeaders): ClientHttp2Stream | undefined {
+    if (!this.isUsable) return undefined;
     const stream = this.#session.request(headers, { endStream: false });
     this.#streams += 1;
     this.#socket.ref();
@@ -82,11 +84,6 @@ export class Connection {
       if (this.#streams === 0) this.#socket.unref();
     });
     return stream;
-  }
-
-  /** There is reason to think that the other end is gone: it shows that it is not, or the connection ends. */
-  suspect(): void {
-    this.#watchdog.suspect();
   }
 
   /** Takes no more calls, and ends with the last one, within CLOSE_WITHIN_MS. */
