@@ -41,6 +41,7 @@ it("content that one key does not read on a shared connection is not another key
   await until(async () => (await world.health()).calls === calls.length);
   expect(calls.map(({ closed }) => closed)).not.toContain(true);
   wire.resume();
-  await once(reading, "close");
+  // Its connection may be reset by then, which is an end as good as any.
+  await new Promise((resolve) => (reading.closed ? resolve(0) : reading.once("close", resolve)));
   expect(calls.map(({ closed }) => closed)).not.toContain(true);
 });
