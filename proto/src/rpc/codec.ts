@@ -9,8 +9,8 @@ import {
 } from "@bufbuild/protobuf";
 import { prefixOf } from "./frame.ts";
 
-/** Content of so many bytes goes to the wire as it lies in memory; less is cheaper to copy. As much as a stream buffers, so that its sender waits until it has gone. */
-const MIN_UNCOPIED_BYTES = 64 * 1024;
+/** Content of so many bytes goes to the wire as it lies in memory; less is cheaper to copy. */
+export const MIN_UNCOPIED_BYTES = 64 * 1024;
 
 /** Bytes of the longest variable-length number that says how long a field is. */
 const MAX_LENGTH_BYTES = 5;

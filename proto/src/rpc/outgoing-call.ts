@@ -63,6 +63,8 @@ export class OutgoingCall<Out> {
       if (this.#ended !== undefined) throw this.#ended;
       const stream = await this.#opened(headers);
       this.#attempt = this.#attend(stream);
+      // Given up while the stream was opened: there was none yet that could be closed.
+      this.#refuseEnded();
       if (request === undefined) return;
       for (const piece of request.slice(0, -1)) stream.write(piece);
       stream.end(request.at(-1));
@@ -84,6 +86,7 @@ export class OutgoingCall<Out> {
   async next(): Promise<Out | undefined> {
     const attempt = this.#attempt;
     if (attempt === undefined) throw new TypeError("the call has not been opened");
+    this.#refuseEnded();
     let message: Out | undefined;
     try {
       message = await attempt.inbox.next();
@@ -114,6 +117,12 @@ export class OutgoingCall<Out> {
     const attempt = this.#attempt;
     if (attempt?.inbox.state === "ended" && attempt.stream.writableEnded) this.#over.abort();
     else this.cancel();
+  }
+
+  #refuseEnded(): void {
+    if (this.#ended === undefined) return;
+    this.cancel(this.#ended);
+    throw this.#ended;
   }
 
   async #opened(headers: OutgoingHttpHeaders): Promise<ClientHttp2Stream> {

@@ -124,6 +124,8 @@ async function onlyRequest({ requests }: IncomingCall<In>, path: string): Promis
   if ((await requests.next()) !== undefined) {
     throw new CmdopError("InvalidArgument", `${path} takes one request, and was sent several.`);
   }
+  // A reset ends the stream too: what was taken back shall not be carried out.
+  if (requests.state !== "ended") throw new CmdopError("Canceled", `${path} was taken back.`);
   return request;
 }
 

@@ -6,7 +6,7 @@ import {
   type OutgoingHttpHeaders,
 } from "node:http2";
 import { duplexPair } from "node:stream";
-import { CmdopError, LANE_WINDOWS, MAX_LINK_HEADER_BYTES, RpcServer } from "@cmdop/proto";
+import { CmdopError, DrainingDuplex, LANE_WINDOWS, MAX_LINK_HEADER_BYTES, RpcServer } from "@cmdop/proto";
 import { LINK_STREAMS } from "../data/limits.ts";
 import type { Upstream, UpstreamCall } from "../data/upstream.ts";
 
@@ -53,7 +53,8 @@ export class LocalUpstream implements Upstream {
     if (this.#session !== undefined && !this.#session.closed && !this.#session.destroyed)
       return this.#session;
     const [ours, theirs] = duplexPair();
-    this.#server.accept(theirs, LANE_WINDOWS.interactive.toMachine);
+    // A pair in memory takes next to nothing: without this, both ends would wait for each other to read (HTTP/2 defect A).
+    this.#server.accept(new DrainingDuplex(theirs), LANE_WINDOWS.interactive.toMachine);
     this.#session = connect("http://relay", {
       createConnection: () => ours,
       maxSendHeaderBlockLength: Number.MAX_SAFE_INTEGER,

@@ -45,6 +45,7 @@ export class Channel implements RpcChannel {
   async open(headers: OutgoingHttpHeaders, signal: AbortSignal): Promise<ClientHttp2Stream> {
     for (;;) {
       const connection = await this.#connected(signal);
+      if (signal.aborted) throw canceled();
       // It may have ended since.
       const stream = connection.open(headers);
       if (stream !== undefined) return stream;
@@ -126,20 +127,22 @@ export function clientClosed(): CmdopError {
   });
 }
 
+function canceled(): CmdopError {
+  return new CmdopError("Canceled", "The call was canceled before it was sent.");
+}
+
 function tooSlow(): CmdopError {
   return new CmdopError("RelayUnreachable", `There was no connection within ${CONNECT_WAIT_MS} ms.`);
 }
 
 /** Whether something came to its end in time. Throws Canceled where the signal aborts first. */
 async function within(ms: number, work: Promise<void>, signal: AbortSignal | undefined): Promise<boolean> {
-  const canceled = Promise.withResolvers<never>();
-  const stopListening = onAbort(signal, () =>
-    canceled.reject(new CmdopError("Canceled", "The call was canceled before it was connected.")),
-  );
+  const aborted = Promise.withResolvers<never>();
+  const stopListening = onAbort(signal, () => aborted.reject(canceled()));
   const over = new AbortController();
   const late = sleep(Math.max(ms, 0), false, { signal: over.signal }).catch(() => false);
   try {
-    return await Promise.race([work.then(() => true), late, canceled.promise]);
+    return await Promise.race([work.then(() => true), late, aborted.promise]);
   } finally {
     over.abort();
     stopListening();
