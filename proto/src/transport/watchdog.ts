@@ -98,12 +98,20 @@ export function watchdog(options: WatchdogOptions): Watchdog {
   };
   return {
     suspect() {
-      const before = socket.bytesRead;
+      const before = { read: socket.bytesRead, written: socket.bytesWritten };
       ping();
-      proof ??= setTimeout(() => {
+      const judge = (): void => {
         proof = undefined;
-        if (socket.bytesRead === before || socket.destroyed) end();
-      }, PROOF_MS);
+        if (socket.bytesRead === before.read || socket.destroyed) end();
+      };
+      // Behind much that is on its way, a proof takes longer.
+      const look = (): void => {
+        const isSending = socket.bytesWritten - before.written >= MUCH_SENT_BYTES;
+        if (!isSending || socket.bytesRead !== before.read) return judge();
+        proof = setTimeout(judge, PROOF_MS * PATIENCE_WHILE_SENDING);
+        proof.unref();
+      };
+      proof ??= setTimeout(look, PROOF_MS);
       proof.unref();
     },
     stop,
