@@ -6,7 +6,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { Jobs } from "../gen/cmdop/v1/jobs_pb.ts";
 import { alternatingBuffers } from "../read-ahead.ts";
 import { portOf } from "../testing/loopback.ts";
-import { failure, started } from "../testing/services.ts";
+import { failure, started, unused as unusedStream } from "../testing/services.ts";
 import { LANE_WINDOWS } from "../transport/lanes.ts";
 import { codec } from "./codec.ts";
 import { RpcServer } from "./rpc-server.ts";
@@ -32,8 +32,8 @@ it("a whole request that is reset before its end is not carried out", async () =
     },
     signal: unused,
     list: unused,
-    attach: async function* () {},
-    input: async function* () {},
+    attach: unusedStream,
+    input: unusedStream,
   });
   const sockets: Socket[] = [];
   const listener = createServer((socket) => {

@@ -107,7 +107,10 @@ export function watchdog(options: WatchdogOptions): Watchdog {
       // Behind much that is on its way, a proof takes longer.
       const look = (): void => {
         const isSending = socket.bytesWritten - before.written >= MUCH_SENT_BYTES;
-        if (!isSending || socket.bytesRead !== before.read) return judge();
+        if (!isSending || socket.bytesRead !== before.read) {
+          judge();
+          return;
+        }
         proof = setTimeout(judge, PROOF_MS * PATIENCE_WHILE_SENDING);
         proof.unref();
       };
