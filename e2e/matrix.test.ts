@@ -72,7 +72,7 @@ async function answered(kind: KeyKind, door: Door, method: string, place: Place)
   return request.answers.some((answer) => answer === found) ? "allowed" : found;
 }
 
-/** The code of a refusal; what grpc-js says by itself of methods that a door does not have is no row of our table. */
+/** The code of a refusal; what a server says by itself of methods that a door does not have is no row of our table. */
 function codeOf(trailers: Record<string, string>): string {
   const bare = trailers["grpc-status"] === "12" ? "Unimplemented" : `status ${trailers["grpc-status"]}`;
   return trailers[HEADERS.error] ?? bare;

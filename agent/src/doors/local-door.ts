@@ -5,7 +5,7 @@ import { CmdopError, LANE_WINDOWS, localSocketPath, RpcServer } from "@cmdop/pro
 /** The longest path of a unix socket, on Linux less its final NUL; macOS has 103. */
 const MAX_SOCKET_PATH_BYTES = process.platform === "linux" ? 107 : 103;
 
-/** Local connections at once: each program that uses the socket holds one or two. */
+/** Local connections at once: each program that uses the socket holds up to three. */
 const MAX_LOCAL_CONNECTIONS = 256;
 
 /** What callers have to take the last words of their calls and leave, in milliseconds; then they are thrown out. */

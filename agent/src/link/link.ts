@@ -127,7 +127,7 @@ export class Link {
     tls.once("close", () => ended.resolve());
     tls.once("error", () => tls.destroy());
     // Without it, a write that is the first to meet a reset connection silences all events. Content is too much for it:
-    // there the watchdog must notice, and this lane's end makes it look.
+    // there the watchdog notices.
     const connection = lane === "interactive" ? new DrainingDuplex(tls) : tls;
     const session = server.accept(connection, LANE_WINDOWS[lane].toMachine);
     session.once("close", () => ended.resolve());

@@ -174,9 +174,8 @@ export function isErrorCode(value: string): value is ErrorCode {
 }
 
 /**
- * The code for a status that came without one: from grpc-js itself, which says
- * INTERNAL or UNKNOWN of streams and sessions that ended without any STATUS.
- * Both ends of cmdop always send a code, so these are lost connections.
+ * The code for a status that came without one. Both ends of cmdop always send a
+ * code, so a bare INTERNAL, UNKNOWN or UNAVAILABLE is somebody's word for a lost connection.
  */
 export const CODE_OF_BARE_STATUS: Readonly<Record<number, ErrorCode>> = {
   [STATUS.CANCELLED]: "Canceled",

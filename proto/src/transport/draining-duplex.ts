@@ -2,7 +2,7 @@ import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { LANE_WINDOWS } from "./lanes.ts";
 
-/** Bytes that may wait unsent in one connection before writes are acknowledged at the peer's pace again: twice the session window of the lane that uses it. */
+/** Bytes that may wait unsent in one connection before writes are acknowledged at the peer's pace again: twice the interactive lane's session window. */
 export const MAX_UNSENT_BYTES = 2 * LANE_WINDOWS.interactive.toCaller.session;
 
 /** What a write costs in memory beside its bytes while it waits: else a peer that never reads its 17-byte ping answers could make us hold any number of them. */
@@ -18,8 +18,8 @@ export const WRITE_OVERHEAD_BYTES = 512;
  * of the session may have handed over with the others in a batch.
  *
  * It also keeps a session from never hearing of its end, as happens to one whose
- * write is the first to meet a reset connection. A net.Socket in name only,
- * since that is what grpc-js asks for.
+ * write is the first to meet a reset connection. Each byte passes JavaScript in it:
+ * for keystrokes and pairs in memory, not for content.
  */
 export class DrainingDuplex extends Socket {
   readonly #socket: Duplex;

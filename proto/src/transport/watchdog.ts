@@ -44,7 +44,7 @@ export interface Watchdog {
 /**
  * Watches one end of a link. Neither `close` of the session nor ping answers can
  * be relied on: a write that meets a reset connection first silences all events,
- * and pings queue behind bulk data. So any byte that comes counts as life, and
+ * and pings queue behind content. So any byte that comes counts as life, and
  * without one the session and its raw socket are destroyed. What goes is no
  * proof: a connection that is gone still takes it. A write that Node has lost is
  * found sooner.

@@ -184,7 +184,7 @@ it("brings a new roster to the agents that are connected, over each of their lin
   const machineKey = generateKeyPair();
   const interactive = await world.agent("web-1", { machineKey });
   const { bootId } = interactive;
-  const bulk = await world.agent("web-1", { machineKey, bootId, lane: "download", joinToken: "" });
+  const download = await world.agent("web-1", { machineKey, bootId, lane: "download", joinToken: "" });
   // An agent that hears nothing keeps it from nobody.
   const wire = await startTcpProxy(world.relay.port);
   world.defer(() => wire.close());
@@ -193,7 +193,7 @@ it("brings a new roster to the agents that are connected, over each of their lin
   const newest = await world.roster({ seq: 5 });
   const owner = world.caller(world.owner);
   await owner.roster.put({ roster: newest }, { headers: await owner.headers() });
-  await until(() => [interactive, bulk].every(({ rosters }) => rosters.at(-1) === newest));
+  await until(() => [interactive, download].every(({ rosters }) => rosters.at(-1) === newest));
 });
 
 it("refuses a grant from the future, since machines would take its time for the time, and says both times", async () => {

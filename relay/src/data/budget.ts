@@ -11,9 +11,9 @@ import {
   MAX_SESSIONS_PER_KEY,
 } from "./limits.ts";
 
-/** Something that can make the relay hold content: a stalled call, a request without its end, or a session that is not read. */
+/** Something that can make the relay hold content: a stalled call, or a request without its end. */
 export interface Holder {
-  /** Who pays: a key for its calls; the sessions that it opened pay for themselves, since other keys may call over them. */
+  /** Who pays: the key whose call it is, whoever opened the connection. */
   readonly account: string;
   /** Bytes that it makes the relay hold now. */
   heldBytes(): number;

@@ -14,7 +14,7 @@ export const MAX_STRANGERS = 1_024;
 /** The same from one address (one /64 of IPv6): a single host can't crowd out the others. */
 export const MAX_STRANGERS_PER_ADDRESS = 256;
 
-/** Sessions of one key: every process of a caller needs two. */
+/** Sessions of one key: every process of a caller needs up to three. */
 export const MAX_SESSIONS_PER_KEY = 1_024;
 
 /** Open calls of one key. A call costs the relay about 25 KiB without its content. */
@@ -26,7 +26,7 @@ export const MAX_SERVICE_CALLS_PER_KEY = 32;
 /** Open calls in all: 250 MiB without their content. */
 export const MAX_CALLS = 10_000;
 
-/** Content that may wait in the relay for a slow reader, and requests that lack their end, of one key's calls: 5 full streams of content. The same of the connections that it opened. */
+/** Content that may wait in the relay for a slow reader, and requests that lack their end, of one key's calls: 5 full streams of content. */
 export const MAX_HELD_BYTES_PER_KEY = 128 * MiB;
 
 /** The same of all keys together: the named memory budget. */

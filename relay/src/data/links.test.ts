@@ -5,7 +5,7 @@ import { dialAgent } from "../testing/fake-agent.ts";
 import { startTcpProxy } from "../testing/tcp-proxy.ts";
 import { all, refusal, until, World } from "../testing/world.ts";
 
-it("sends each method over its lane, and bulk calls over the interactive link while it is the only one", async () => {
+it("sends each method over its lane, and content over the interactive link while it is the only one", async () => {
   await using world = await World.start();
   const machineKey = generateKeyPair();
   const interactive = await world.agent("web-1", { machineKey });
