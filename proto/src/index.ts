@@ -221,6 +221,7 @@ export {
   WIRE_RUN_APPROVES,
 } from "./run-events.ts";
 export { DrainingDuplex } from "./transport/draining-duplex.ts";
+export { fitWindow } from "./transport/fit-window.ts";
 export { applyWindows, LANE_WINDOWS, LANES, type LaneName, type Windows } from "./transport/lanes.ts";
 export {
   AGENT_ALPN,
@@ -233,3 +234,4 @@ export {
 export { DEAD_AFTER_MS, PING_INTERVAL_MS, type Watchdog, watchdog } from "./transport/watchdog.ts";
 export { collectYoungBuffers, noteContent } from "./transport/young-buffers.ts";
 export { visible } from "./visible.ts";
+export { WriteBehind } from "./write-behind.ts";

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { access, type FileHandle, open, rename, unlink } from "node:fs/promises";
 import { posix } from "node:path";
-import { CmdopError } from "@cmdop/proto";
+import { CmdopError, WriteBehind } from "@cmdop/proto";
 import { type Boundary, isConfined } from "./boundary.ts";
 import { type Condition, checkedCondition, isUnchanged, matching, refuseChanged } from "./condition.ts";
 import { writeAll } from "./copy-tree.ts";
@@ -64,6 +64,7 @@ const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | const
 export class Replacement implements AsyncDisposable {
   readonly #place: Place;
   readonly #file: FileHandle;
+  readonly #behind: WriteBehind;
   readonly #temporary: string;
   readonly #mode: number | undefined;
   readonly #condition: Condition;
@@ -84,6 +85,7 @@ export class Replacement implements AsyncDisposable {
   ) {
     this.#place = place;
     this.#file = file;
+    this.#behind = new WriteBehind(file);
     this.#temporary = temporary;
     this.#mode = mode;
     this.#condition = condition;
@@ -142,6 +144,7 @@ export class Replacement implements AsyncDisposable {
     this.#hash.update(bytes);
     this.#size += BigInt(bytes.length);
     await writeAll(this.#file, bytes, position);
+    this.#behind.wrote(bytes.length);
   }
 
   /** What has been written stays when this is disposed, to be taken up again; what to remember of it. */
@@ -184,7 +187,7 @@ export class Replacement implements AsyncDisposable {
     const { directory, name, path, leaf } = this.#place;
     if (leaf !== undefined) await this.#keepOwner(leaf);
     if (this.#mode !== undefined) await this.#file.chmod(this.#mode);
-    await this.#file.sync();
+    await this.#behind.finish();
     const stats = await this.#file.stat({ bigint: true });
     await inTurn(this.#place, async () => {
       using old = await matching(this.#condition, this.#place);

@@ -8,6 +8,7 @@ import type { Duplex } from "node:stream";
 import { CmdopError } from "../errors/cmdop-error.ts";
 import { errorTrailers } from "../errors/wire.ts";
 import { MAX_LINK_HEADER_BYTES } from "../limits.ts";
+import { fitWindow } from "../transport/fit-window.ts";
 import type { Windows } from "../transport/lanes.ts";
 import { isGrpc, responseHeaders } from "./headers.ts";
 import { stopReceiving } from "./incoming-call.ts";
@@ -51,7 +52,9 @@ export class RpcServer {
     this.#sessions.add(session);
     session.once("close", () => this.#sessions.delete(session));
     session.once("connect", () => {
-      if (!session.destroyed) session.setLocalWindowSize(windows.session);
+      if (session.destroyed) return;
+      session.setLocalWindowSize(windows.session);
+      fitWindow(session, windows);
     });
     // An error is followed by close.
     session.on("error", () => undefined);

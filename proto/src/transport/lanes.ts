@@ -1,4 +1,5 @@
 import type { Http2Session } from "node:http2";
+import { fitWindow } from "./fit-window.ts";
 
 /** The connections of a link, and of a caller: see DESIGN "Links, lanes, windows". Content goes one way on each of the last two. */
 export const LANES = ["interactive", "download", "upload"] as const;
@@ -16,7 +17,7 @@ const MiB = 1024 * KiB;
 /** So little that nothing queues long before a keystroke, and that the kernel's buffers take it. */
 const SMALL: Windows = { stream: 256 * KiB, session: 512 * KiB };
 
-/** Half of it fills a line of 1 Gbit/s at 100 ms: a receiver grants more when half is used up. */
+/** For long lines, and less on shorter ones (`fitWindow`): half of it fills 1 Gbit/s at 100 ms, since a receiver grants more when half is used up. */
 const LARGE: Windows = { stream: 24 * MiB, session: 48 * MiB };
 
 /**
@@ -37,4 +38,5 @@ export const LANE_WINDOWS: Readonly<
 export function applyWindows(session: Http2Session, windows: Windows): void {
   session.settings({ initialWindowSize: windows.stream });
   session.setLocalWindowSize(windows.session);
+  fitWindow(session, windows);
 }

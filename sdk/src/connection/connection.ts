@@ -6,7 +6,14 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { DrainingDuplex, LANE_WINDOWS, type LaneName, type Watchdog, watchdog } from "@cmdop/proto";
+import {
+  DrainingDuplex,
+  fitWindow,
+  LANE_WINDOWS,
+  type LaneName,
+  type Watchdog,
+  watchdog,
+} from "@cmdop/proto";
 
 /** A ping on a silent connection, and how long its answer may take, in milliseconds: a dead peer is noticed within 20 s. */
 const PING_INTERVAL_MS = 10_000;
@@ -46,7 +53,10 @@ export class Connection {
       settings: { enablePush: false, initialWindowSize: windows.stream },
     });
     this.#session = session;
-    session.once("connect", () => session.setLocalWindowSize(windows.session));
+    session.once("connect", () => {
+      session.setLocalWindowSize(windows.session);
+      fitWindow(session, windows);
+    });
     // An error is followed by close, or by the watchdog where Node never says close.
     session.on("error", () => undefined);
     session.once("goaway", onOver);

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, link, lstat, mkdir, open, realpath, rename, rm, symlink } from "node:fs/promises";
 import path from "node:path";
-import { CmdopError, FILE_CHUNK_BYTES, visible } from "@cmdop/proto";
+import { CmdopError, FILE_CHUNK_BYTES, visible, WriteBehind } from "@cmdop/proto";
 import { localError } from "./local-error.ts";
 import { resumeName, sameHash } from "./names.ts";
 import type { Content, PutOptions, Target } from "./types.ts";
@@ -58,10 +58,11 @@ async function putFile(asked: string, content: Content, options: PutOptions): Pr
   const file = await open(part, resume ? flags : flags | constants.O_EXCL, PART_MODE);
   let isArrived = false;
   try {
-    const sha256 = await receive(file, content, options);
+    const behind = new WriteBehind(file);
+    const sha256 = await receive(file, behind, content, options);
     isArrived = true;
     await file.chmod(content.mode ?? FILE_MODE);
-    await file.sync();
+    await behind.finish();
     if (overwrite) await rename(part, destination);
     else await link(part, destination);
     return sha256;
@@ -75,6 +76,7 @@ async function putFile(asked: string, content: Content, options: PutOptions): Pr
 /** Writes the content behind what is there, and makes sure that it is what was sent. */
 async function receive(
   file: FileHandle,
+  behind: WriteBehind,
   content: Content,
   { signal, passed }: PutOptions,
 ): Promise<Uint8Array> {
@@ -99,6 +101,7 @@ async function receive(
       const { bytesWritten } = await file.write(piece, done, piece.length - done, position + done);
       done += bytesWritten;
     }
+    behind.wrote(piece.length);
     position += piece.length;
     passed(piece.length);
   }
