@@ -1,4 +1,5 @@
 export { CmdopError, type ErrorCode, type MachineSelector, type Scope } from "@cmdop/proto";
+export { collectYoungBuffers } from "@cmdop/proto/young-buffers";
 export type { Agent } from "./agent/agent.ts";
 export { CollectedRun } from "./agent/collect-run.ts";
 export { describeRunEvent } from "./agent/describe-event.ts";

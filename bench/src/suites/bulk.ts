@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdir, rm, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { CMDOPClient } from "@cmdop/sdk";
+import { CMDOPClient, collectYoungBuffers } from "@cmdop/sdk";
 import { Cluster } from "../../../e2e/support/cluster.ts";
 import { NO_SSHD, Sshd } from "../peers/sshd.ts";
 import { latencies, percentile } from "../statistics.ts";
@@ -41,6 +41,8 @@ export const bulk: Suite = {
     const file = path.join(context.directory, "large");
     await writeFile(file, "");
     await truncate(file, FILE_MB * MB);
+    // As `cmdop cp` does, and any program that is there to move content should.
+    collectYoungBuffers();
     await using cluster = await Cluster.start();
     const machine = await cluster.addMachine("bench");
     await using relayed = await cluster.client();

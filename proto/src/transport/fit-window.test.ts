@@ -10,7 +10,7 @@ const { stream: MOST } = LANE_WINDOWS.download.toCaller;
 
 describe("promise 9: a window as large as its line needs", () => {
   it("grows with the round trip, between two bounds", () => {
-    expect(windowFor(0.1, MOST)).toBe(2 * MiB);
+    expect(windowFor(0.1, MOST)).toBe(0.75 * MiB);
     expect(windowFor(50, MOST)).toBe(MOST / 2);
     expect(windowFor(100, MOST)).toBe(MOST);
     expect(windowFor(2_000, MOST)).toBe(MOST);

@@ -1,8 +1,12 @@
 import type { Http2Session } from "node:http2";
 import type { Windows } from "./lanes.ts";
 
-/** What a stream's window is at least, in bytes: it outlasts the moments in which one end does something else. */
-const LEAST_WINDOW_BYTES = 2 * 1024 * 1024;
+/**
+ * What a stream's window is at least, in bytes: it outlasts the moments in which
+ * one end does something else. With more, whoever is slower handles all of that
+ * in one turn, and other calls wait for it.
+ */
+const LEAST_WINDOW_BYTES = 768 * 1024;
 
 /** The round trip at which a large window is used up entirely, in milliseconds; a shorter one needs less in proportion. */
 const LONGEST_ROUND_TRIP_MS = 100;
