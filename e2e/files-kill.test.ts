@@ -1,4 +1,4 @@
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
@@ -28,5 +28,6 @@ it("an agent that is killed in mid-write leaves the old content, and its next st
   await cluster.restartAgent(machine);
   await waitUntil(async () => (await readdir(directory)).length === 1);
   expect(await client.files.readText(file)).toBe("old");
-  await waitUntil(async () => (await readdir(path.join(machine.home, "agent", "unfinished"))).length === 0);
+  const log = path.join(machine.home, "agent", "unfinished.log");
+  await waitUntil(async () => (await readFile(log, "utf8")) === "");
 });

@@ -131,8 +131,8 @@ export class Agent {
       openCalls.judge();
     });
     jobs.restore();
-    const unfinished = new Unfinished(path.join(stateDir, "unfinished"));
-    const left = await unfinished.left();
+    const unfinished = new Unfinished(path.join(stateDir, "unfinished.log"));
+    const { left } = unfinished;
     const approvals = new Approvals({
       onEvent: (event) => audit.approval(event),
       onTrouble: (error) => onTrouble("an audit record", error),

@@ -68,7 +68,7 @@ export class Replacement implements AsyncDisposable {
   readonly #temporary: string;
   readonly #mode: number | undefined;
   readonly #condition: Condition;
-  readonly #note: AsyncDisposable | undefined;
+  readonly #note: Disposable | undefined;
   #hash = createHash("sha256");
   #size = 0n;
   #sealed: Sealed | undefined;
@@ -81,7 +81,7 @@ export class Replacement implements AsyncDisposable {
     temporary: string,
     mode: number | undefined,
     condition: Condition,
-    note: AsyncDisposable | undefined,
+    note: Disposable | undefined,
   ) {
     this.#place = place;
     this.#file = file;
@@ -114,7 +114,7 @@ export class Replacement implements AsyncDisposable {
     const temporary = partial ?? temporaryName();
     const at = childOf(place.directory, temporary);
     await refuseMissing(boundary, place, partial, offset);
-    const note = await boundary.unfinished?.note(posix.dirname(place.path), temporary, partial !== undefined);
+    const note = boundary.unfinished?.note(posix.dirname(place.path), temporary, partial !== undefined);
     try {
       const flags = offset > 0n ? RESUME : CREATE;
       const file = await unless(
@@ -128,7 +128,7 @@ export class Replacement implements AsyncDisposable {
       return replacement;
     } catch (thrown) {
       // What an earlier stream has written is still there, so it stays written down.
-      if (offset === 0n) await note?.[Symbol.asyncDispose]();
+      if (offset === 0n) note?.[Symbol.dispose]();
       throw thrown;
     }
   }
@@ -215,7 +215,7 @@ export class Replacement implements AsyncDisposable {
     await this.#file.close();
     if (this.#kept && !this.#committed) return;
     if (!this.#committed) await unless(["ENOENT"], unlink(childOf(this.#place.directory, this.#temporary)));
-    await this.#note?.[Symbol.asyncDispose]();
+    this.#note?.[Symbol.dispose]();
   }
 
   async #keepOwner({ uid, gid }: { uid: bigint; gid: bigint }): Promise<void> {
@@ -246,7 +246,7 @@ async function refuseMissing(
     if (offset > 0n) throw notThere(place.path, offset);
     return;
   }
-  const isBegun = await boundary.unfinished?.isUpload(posix.dirname(place.path), partial);
+  const isBegun = boundary.unfinished?.isUpload(posix.dirname(place.path), partial);
   if (offset > 0n && !isBegun) throw notThere(place.path, offset);
   if (offset === 0n && isBegun) await unless(["ENOENT"], unlink(childOf(place.directory, partial)));
 }

@@ -54,7 +54,7 @@ export function receiveContent(
 ): Promise<Received> {
   return attempt("write", path, async () => {
     const asked = expandPath(path, boundary.home);
-    const partial = await keptName(boundary, upload);
+    const partial = keptName(boundary, upload);
     using writing =
       partial === undefined ? undefined : await boundary.unfinished?.partials.enter(asked, partial);
     await using replacement = await Replacement.open(boundary, asked, {
@@ -114,11 +114,11 @@ async function nextOf(
 }
 
 /** The name of what is kept; undefined where nothing is to be, or where too much is already. */
-async function keptName(boundary: Boundary, upload: Uint8Array): Promise<string | undefined> {
+function keptName(boundary: Boundary, upload: Uint8Array): string | undefined {
   const name = partialName(upload);
   const { unfinished } = boundary;
   if (name === undefined || unfinished === undefined) return undefined;
-  return (await unfinished.isCrowded()) ? undefined : name;
+  return unfinished.isCrowded ? undefined : name;
 }
 
 /** The pieces, until the signal aborts: another stream goes on then. */
@@ -168,11 +168,11 @@ export function findPartial(
     const found = await unless(["ENOENT"], openDestination(boundary, asked, false));
     if (found === undefined) return { size: 0n };
     using place = found;
-    if (!(await unfinished.isUpload(posix.dirname(place.path), name))) return { size: 0n };
+    if (!unfinished.isUpload(posix.dirname(place.path), name)) return { size: 0n };
     const at = childOf(place.directory, name);
     if (discard) {
       await unless(["ENOENT"], unlink(at));
-      await unfinished.forget(name);
+      unfinished.forget(name);
       return { size: 0n };
     }
     const stats = await unless(["ENOENT"], lstat(at, { bigint: true }));

@@ -217,13 +217,12 @@ describe("upload", () => {
 
   it("killed in the middle it leaves the old content, and the next start cleans up", async () => {
     await using scratch = await makeScratch();
-    const unfinished = new Unfinished(scratch.at("unfinished"));
     const file = await scratch.file("d/f", OLD);
     const program = `
       import { receiveContent } from ${JSON.stringify(import.meta.resolve("./upload.ts"))};
       import { systemPinning } from ${JSON.stringify(import.meta.resolve("./pin.ts"))};
       import { Unfinished } from ${JSON.stringify(import.meta.resolve("./unfinished.ts"))};
-      const unfinished = new Unfinished(${JSON.stringify(scratch.at("unfinished"))});
+      const unfinished = new Unfinished(${JSON.stringify(scratch.at("unfinished.log"))});
       const boundary = { ...${JSON.stringify(scratch.boundary())}, pinning: systemPinning, unfinished };
       const pieces = async function* () {
         yield { data: Buffer.alloc(1_000_000) };
@@ -241,9 +240,10 @@ describe("upload", () => {
     expect(temporaries).toHaveLength(1);
     expect(await readFile(file, "utf8")).toBe(OLD);
     const troubles: unknown[] = [];
-    const left = await unfinished.left();
+    const unfinished = new Unfinished(scratch.at("unfinished.log"));
+    const { left } = unfinished;
     await unfinished.clean(scratch.boundary(), left, (_, error) => troubles.push(error));
-    expect([left, await unfinished.left(), troubles]).toEqual([temporaries, [], []]);
+    expect([left, unfinished.left, troubles]).toEqual([temporaries, [], []]);
     expect(await snapshot(scratch.at("d"))).toEqual({ f: OLD });
   });
 
