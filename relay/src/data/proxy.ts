@@ -4,6 +4,7 @@ import {
   type OutgoingHttpHeaders,
   type ServerHttp2Stream,
 } from "node:http2";
+import type { Writable } from "node:stream";
 import { CmdopError, errorTrailers, noteContent, stopReceiving } from "@cmdop/proto";
 import { answerError } from "./answer.ts";
 import { callCode } from "./call-code.ts";
@@ -91,7 +92,7 @@ export function proxy(options: ProxyOptions): ProxiedCall {
       return;
     }
     if (Number.isFinite(maxRequestBytes)) hold("request begun", true);
-    if (request.writable && !request.write(chunk)) {
+    if (isFull(request, chunk)) {
       caller.pause();
       hold("caller paused", true);
     }
@@ -161,7 +162,7 @@ export function proxy(options: ProxyOptions): ProxiedCall {
     request.on("data", (chunk: Buffer) => {
       responseBytes += chunk.length;
       noteContent(chunk.length);
-      if (caller.writable && !caller.write(chunk)) {
+      if (isFull(caller, chunk)) {
         request.pause();
         hold("request paused", true);
       }
@@ -204,6 +205,14 @@ export function proxy(options: ProxyOptions): ProxiedCall {
       reset(constants.NGHTTP2_ENHANCE_YOUR_CALM);
     },
   };
+}
+
+/** Bytes that wait to be written before the other side is paused: while one write is under way, those that wait become the next. */
+const MAX_WAITING_BYTES = 128 * 1024;
+
+/** Writes content on; whether so much waits that no more should come. */
+function isFull(stream: Writable, chunk: Buffer): boolean {
+  return stream.writable && !stream.write(chunk) && stream.writableLength >= MAX_WAITING_BYTES;
 }
 
 function tooLarge(maxBytes: number): CmdopError {
