@@ -47,6 +47,9 @@ export const bulk: Suite = {
     const machine = await cluster.addMachine("bench");
     await using relayed = await cluster.client();
     await using local = CMDOPClient.local({ home: machine.home });
+    const processes = { agent: machine.process.pid, relay: cluster.relay.pid, caller: process.pid };
+    // First: what a process has ever needed it rarely gives back, and would hide what this needs.
+    const memoryRows = await memory(relayed, file, processes, context);
     await using sshd = await Sshd.start();
     const ssh = await sshFigures(sshd, file, context);
     const rows: Row[] = [];
@@ -71,9 +74,11 @@ export const bulk: Suite = {
         rows.push({ name, unit: mbPerS, ours: down, theirs: ssh.jumped, aim: JUMP_AIM });
       }
     }
-    const processes = { agent: machine.process.pid, relay: cluster.relay.pid, caller: process.pid };
-    rows.push(...(await memory(relayed, file, processes, context)));
-    rows.push(await underBulk(relayed, file, context), await smallFiles(relayed, sshd, context));
+    rows.push(
+      ...memoryRows,
+      await underBulk(relayed, file, context),
+      await smallFiles(relayed, sshd, context),
+    );
     return rows;
   },
 };
@@ -117,7 +122,7 @@ async function memory(
   const large = path.join(directory, "larger");
   await writeFile(large, "");
   await truncate(large, MEMORY_MB * MB);
-  // Nothing that the suite has done before shall count, nor what it will give back anyway.
+  // Connected.
   await client.files.info(file);
   await sleep(SETTLE_MS);
   const idle = Object.values(processes).map((pid) => memoryOf(pid, "VmRSS"));
