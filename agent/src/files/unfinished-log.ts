@@ -30,8 +30,8 @@ const FULL = ["ENOSPC", "EDQUOT", "EROFS"];
 
 /**
  * What is unfinished, in memory, and in a file that is only appended to. A file
- * of its own for each would cost more than the file that is made: ext4 looks at
- * every name that went away lately before it makes the next.
+ * of its own for each would cost more than the file that is made: ext4 without a
+ * journal looks at every file that went away lately before it makes the next.
  */
 export class UnfinishedLog {
   readonly #file: string;
