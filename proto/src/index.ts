@@ -146,6 +146,7 @@ export {
   type SessionsScreenResponse,
 } from "./gen/cmdop/v1/sessions_pb.ts";
 export { CALLER_HEADERS, HEADER_PREFIX, HEADERS } from "./headers.ts";
+export { type Exceeded, type HeldBounds, HeldBytes, type Holder } from "./held-bytes.ts";
 export {
   CALL_TOKEN_LIFETIME_S,
   CLOCK_TOLERANCE_S,
@@ -194,6 +195,7 @@ export {
 } from "./rpc/message-of.ts";
 export { methodPath } from "./rpc/method-path.ts";
 export { RpcServer } from "./rpc/rpc-server.ts";
+export type { ServedCall, Watch, WatchCall } from "./rpc/served-call.ts";
 export { serve } from "./rpc/server.ts";
 export type {
   Admit,

@@ -11,6 +11,7 @@ import { MAX_LINK_HEADER_BYTES } from "../limits.ts";
 import type { Windows } from "../transport/lanes.ts";
 import { isGrpc, responseHeaders } from "./headers.ts";
 import { stopReceiving } from "./incoming-call.ts";
+import { unwatched, type WatchCall } from "./served-call.ts";
 
 /**
  * Stream resets that one connection may see at once, and per second after that.
@@ -31,6 +32,12 @@ export type Answer = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) =
 export class RpcServer {
   readonly #methods = new Map<string, Answer>();
   readonly #sessions = new Set<ServerHttp2Session>();
+  /** Told of each call by whoever answers it. */
+  readonly watch: WatchCall;
+
+  constructor(watch: WatchCall = unwatched) {
+    this.watch = watch;
+  }
 
   /** Adds a method; `serve` does, for all of a service. */
   register(path: string, answer: Answer): void {
