@@ -232,6 +232,7 @@ export {
   RELAY_CONNECT_TIMEOUT_MS,
   type RelayConnectOptions,
 } from "./transport/relay-tls.ts";
+export { unreadBytes } from "./transport/unread.ts";
 export { DEAD_AFTER_MS, PING_INTERVAL_MS, type Watchdog, watchdog } from "./transport/watchdog.ts";
 export { collectYoungBuffers, noteContent } from "./transport/young-buffers.ts";
 export { visible } from "./visible.ts";

@@ -1,5 +1,6 @@
 import type { Http2Stream } from "node:http2";
 import { CmdopError } from "../errors/cmdop-error.ts";
+import { unreadBytes } from "../transport/unread.ts";
 import { noteContent } from "../transport/young-buffers.ts";
 import { MessageSplitter } from "./frame.ts";
 
@@ -68,7 +69,7 @@ export class Inbox<T> {
 
   /** Bytes that nobody has read yet: on the stream, in part of a message, or in messages that wait. */
   get unreadBytes(): number {
-    return this.#stream.readableLength + this.#splitter.heldBytes + this.#waitingBytes;
+    return unreadBytes(this.#stream) + this.#splitter.heldBytes + this.#waitingBytes;
   }
 
   /** Bytes of the messages that their reader has been given and may still hold. */
