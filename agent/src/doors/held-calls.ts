@@ -13,7 +13,7 @@ const MiB = 1024 * KiB;
  */
 export const MAX_HELD_BYTES_PER_KEY = 192 * MiB;
 
-/** The same of all keys together, and of those who have not shown theirs yet: the named memory budget. */
+/** The same of all calls together: the named memory budget. */
 export const MAX_HELD_BYTES = 256 * MiB;
 
 /**
@@ -27,8 +27,8 @@ export const HELD_SAMPLE_INTERVAL_MS = 100;
 /** A call that brings no more than this runs all the same: a key whose writes fill its share can still cancel and look. */
 const MAX_SMALL_BYTES = 64 * KiB;
 
-/** Pays for calls until it is known whose they are. No key is named like this. */
-const STRANGERS = "strangers";
+/** Pays for the calls that show no good key. No key is named like this. */
+const STRANGERS = "no key";
 
 type Door = Caller["door"];
 
@@ -109,23 +109,28 @@ export class HeldCalls {
 
 /** Whose call it is. Found out only when somebody asks, which is when it holds something: most calls never do. */
 class Payer {
+  static #count = 0;
   readonly #find: () => Promise<unknown>;
-  #keyId: string | undefined;
-  #asked = false;
+  #account: string | undefined;
 
   constructor(door: Door, call: ServedCall, identifier: Pick<Identifier, "remote" | "local">) {
     this.#find = () =>
       identifier[door === "relay" ? "remote" : "local"](call, (keyId) => {
-        this.#keyId = keyId;
+        this.#account = keyId;
       });
   }
 
   get account(): string {
-    if (!this.#asked) {
-      this.#asked = true;
-      // A call without good credentials is refused when its first message is here; until then it is nobody's.
-      this.#find().catch(() => undefined);
-    }
-    return this.#keyId ?? STRANGERS;
+    if (this.#account !== undefined) return this.#account;
+    // While signatures are verified it pays for itself: a stranger's calls must not cost it its own.
+    Payer.#count += 1;
+    const pending = `pending ${Payer.#count}`;
+    this.#account = pending;
+    const settle = (): void => {
+      // It is refused as soon as its first message is here.
+      if (this.#account === pending) this.#account = STRANGERS;
+    };
+    this.#find().then(settle, settle);
+    return this.#account;
   }
 }

@@ -128,10 +128,10 @@ export class Inbox<T> {
     else this.#readBytes = bytes;
   }
 
+  /** Without a listener a stream throws away what it has and gets. */
   #discard(): void {
     this.#stream.off("data", this.#take);
-    // Without a listener it throws away what it has and gets.
-    this.#stream.resume();
+    if (!this.#stream.destroyed || this.#stream.readableLength > 0) this.#stream.resume();
     this.#splitter.release();
   }
 
