@@ -75,7 +75,7 @@ export class IncomingCall<In> implements ServedCall {
 
   /** To be called when the call has its answer; its handler may go on, as nobody waits for one whose caller lost its right. */
   async answered(): Promise<void> {
-    await this.#working?.catch(() => undefined);
+    await Promise.allSettled([this.#working]);
     this.#isAnswered = true;
     this.#endIfGone();
   }
