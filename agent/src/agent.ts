@@ -17,6 +17,7 @@ import { asking } from "./approvals/asking.ts";
 import { MachineAudit } from "./audit/machine-audit.ts";
 import { admitThrough, type Gate } from "./doors/admit.ts";
 import { granted } from "./doors/granted.ts";
+import { HeldCalls } from "./doors/held-calls.ts";
 import { Identifier } from "./doors/identify.ts";
 import { LargeAnswers } from "./doors/large-answers.ts";
 import { type LocalDoor, openLocalDoor } from "./doors/local-door.ts";
@@ -162,8 +163,11 @@ export class Agent {
       startedJobs,
       largeAnswers: new LargeAnswers(),
     };
-    const localDoor = await openLocalDoor(stateDir, (server) =>
-      addServices(server, admitThrough("local", gate), core),
+    const heldCalls = new HeldCalls(gate.identifier);
+    const localDoor = await openLocalDoor(
+      stateDir,
+      (server) => addServices(server, admitThrough("local", gate), core),
+      (call) => heldCalls.watch("local", call),
     ).catch(async (thrown) => {
       await policy.close();
       await jobs.shutdown(async () => audit.close());
@@ -180,6 +184,7 @@ export class Agent {
     const stopWatching = (): void => {
       clearInterval(sweeping);
       stopStandings();
+      heldCalls.close();
     };
     const greeter = { machineKey, membership, audit, bootId: randomUUID(), agentVersion: version };
 
@@ -188,6 +193,7 @@ export class Agent {
         lane,
         greeter,
         admit: admitThrough("relay", gate),
+        watch: (call) => heldCalls.watch("relay", call),
         addServices: (server: RpcServer, admit: Admit<Caller>) => addServices(server, admit, core),
         backoff,
         log,

@@ -146,6 +146,7 @@ export {
   type SessionsScreenResponse,
 } from "./gen/cmdop/v1/sessions_pb.ts";
 export { CALLER_HEADERS, HEADER_PREFIX, HEADERS } from "./headers.ts";
+export { type Exceeded, type HeldBounds, HeldBytes, type Holder } from "./held-bytes.ts";
 export {
   CALL_TOKEN_LIFETIME_S,
   CLOCK_TOLERANCE_S,
@@ -194,6 +195,7 @@ export {
 } from "./rpc/message-of.ts";
 export { methodPath } from "./rpc/method-path.ts";
 export { RpcServer } from "./rpc/rpc-server.ts";
+export type { ServedCall, Watch, WatchCall } from "./rpc/served-call.ts";
 export { serve } from "./rpc/server.ts";
 export type {
   Admit,
@@ -221,7 +223,7 @@ export {
   WIRE_RUN_APPROVES,
 } from "./run-events.ts";
 export { DrainingDuplex } from "./transport/draining-duplex.ts";
-export { fitWindow } from "./transport/fit-window.ts";
+export { fitWindow, windowFor } from "./transport/fit-window.ts";
 export { applyWindows, LANE_WINDOWS, LANES, type LaneName, type Windows } from "./transport/lanes.ts";
 export {
   AGENT_ALPN,
@@ -231,6 +233,7 @@ export {
   RELAY_CONNECT_TIMEOUT_MS,
   type RelayConnectOptions,
 } from "./transport/relay-tls.ts";
+export { unreadBytes } from "./transport/unread.ts";
 export { DEAD_AFTER_MS, PING_INTERVAL_MS, type Watchdog, watchdog } from "./transport/watchdog.ts";
 export { collectYoungBuffers, noteContent } from "./transport/young-buffers.ts";
 export { visible } from "./visible.ts";

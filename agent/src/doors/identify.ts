@@ -32,6 +32,9 @@ export interface Identified extends Identity {
   readonly standing?: Standing | undefined;
 }
 
+/** What of a call says who makes it. */
+export type Credentials = Pick<Arrival, "header">;
+
 /** The key that signed a call, once that is certain; the call may still be refused, for its time or revocation. */
 export type OnKey = (keyId: string, keyName: string) => void;
 
@@ -49,7 +52,7 @@ export class Identifier {
   }
 
   /** Who calls through a relay: always a key, shown by its token and grant. */
-  async remote(arrival: Arrival, onKey?: OnKey): Promise<Identified> {
+  async remote(arrival: Credentials, onKey?: OnKey): Promise<Identified> {
     const authorization = arrival.header(HEADERS.authorization);
     const token = /^Bearer ([\w.-]+)$/.exec(authorization ?? "")?.[1];
     if (token === undefined) {
@@ -66,7 +69,7 @@ export class Identifier {
   }
 
   /** Who calls on the local socket: its mode is the credential; a token that is given is verified, and narrows. */
-  async local(arrival: Arrival, onKey?: OnKey): Promise<Identified> {
+  async local(arrival: Credentials, onKey?: OnKey): Promise<Identified> {
     if (arrival.header(HEADERS.authorization) !== undefined) {
       return { ...(await this.remote(arrival, onKey)), door: "local" };
     }

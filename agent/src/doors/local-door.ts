@@ -1,6 +1,6 @@
 import { chmod, unlink } from "node:fs/promises";
 import net from "node:net";
-import { CmdopError, LANE_WINDOWS, localSocketPath, RpcServer } from "@cmdop/proto";
+import { CmdopError, LANE_WINDOWS, localSocketPath, RpcServer, type WatchCall } from "@cmdop/proto";
 
 /** The longest path of a unix socket, on Linux less its final NUL; macOS has 103. */
 const MAX_SOCKET_PATH_BYTES = process.platform === "linux" ? 107 : 103;
@@ -19,11 +19,13 @@ export interface LocalDoor {
 
 /**
  * Opens the local door: mode 0600 in a directory of mode 0700 is its credential.
- * A socket that a dead agent left is replaced; a live agent's is not.
+ * A socket that a dead agent left is replaced; a live agent's is not. `watch` is
+ * told of each call that arrives.
  */
 export async function openLocalDoor(
   stateDir: string,
   addServices: (server: RpcServer) => void,
+  watch?: WatchCall,
 ): Promise<LocalDoor> {
   const socketPath = localSocketPath(stateDir);
   if (Buffer.byteLength(socketPath) > MAX_SOCKET_PATH_BYTES) {
@@ -32,7 +34,7 @@ export async function openLocalDoor(
     });
   }
   await removeDeadSocket(socketPath);
-  const server = new RpcServer();
+  const server = new RpcServer(watch);
   addServices(server);
   const sockets = new Set<net.Socket>();
   const listener = net.createServer((socket) => {

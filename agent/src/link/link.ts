@@ -13,6 +13,7 @@ import {
   Link as LinkService,
   RpcServer,
   serve,
+  type WatchCall,
   type Watchdog,
   watchdog,
 } from "@cmdop/proto";
@@ -42,6 +43,8 @@ export interface LinkOptions {
   /** Adds the services that callers can reach; their way in is `admit`. */
   readonly addServices: (server: RpcServer, admit: Admit<Caller>) => void;
   readonly admit: Admit<Caller>;
+  /** Told of each call that arrives. */
+  readonly watch: WatchCall;
   readonly backoff: Backoff;
   readonly log: Log;
   /** Called at every change of state. */
@@ -113,9 +116,9 @@ export class Link {
   }
 
   async #serveOn(tls: TLSSocket): Promise<void> {
-    const { lane, greeter, admit, addServices } = this.#options;
+    const { lane, greeter, admit, watch, addServices } = this.#options;
     const greeting = createGreeting(greeter, lane, tls);
-    const server = new RpcServer();
+    const server = new RpcServer(watch);
     serve(server, LinkService, async () => ({ caller: undefined }), greeting.handlers);
     addServices(server, (arrival) => {
       if (!greeting.welcomed || arrival.path.startsWith(LINK_SERVICE_PREFIX)) {

@@ -40,6 +40,18 @@ export class MessageSplitter {
     return this.#prefixBytes > 0;
   }
 
+  /** Memory that it has filled: the part of a message that is here, and what is kept for the next. */
+  get heldBytes(): number {
+    return this.#bodyBytes + (this.#spare?.length ?? 0);
+  }
+
+  /** Lets go of it; nothing may be pushed any more. */
+  release(): void {
+    this.#body = Buffer.alloc(0);
+    this.#bodyBytes = 0;
+    this.#spare = undefined;
+  }
+
   /** The next bytes of the stream. Throws MessageTooLarge, and Unimplemented for compressed messages. */
   push(chunk: Buffer): void {
     for (let at = 0; at < chunk.length; ) {

@@ -1,5 +1,6 @@
 import type { Http2Stream } from "node:http2";
 import { CmdopError } from "../errors/cmdop-error.ts";
+import { unreadBytes } from "../transport/unread.ts";
 import { noteContent } from "../transport/young-buffers.ts";
 import { MessageSplitter } from "./frame.ts";
 
@@ -20,8 +21,13 @@ export class Inbox<T> {
   readonly #waiting: { readonly message: T; readonly body: Buffer }[] = [];
   readonly #splitter: MessageSplitter;
   readonly #recycles: boolean;
+  readonly #take: (chunk: Buffer) => void;
   #used: Buffer | undefined;
   #waitingBytes = 0;
+  /** Of the first message, where its reader may keep it to the end of the call. */
+  #firstBytes: number | undefined;
+  /** Of the message that its reader works on. */
+  #readBytes = 0;
   #wake: (() => void) | undefined;
   #state: "open" | "ended" | "broken" = "open";
   #failure: CmdopError | undefined;
@@ -38,7 +44,7 @@ export class Inbox<T> {
       this.#waitingBytes += body.length;
     });
     this.#splitter = splitter;
-    stream.on("data", (chunk: Buffer) => {
+    this.#take = (chunk) => {
       noteContent(chunk.length);
       if (this.#failure !== undefined) return;
       try {
@@ -48,12 +54,27 @@ export class Inbox<T> {
       }
       if (this.#isFull) stream.pause();
       this.#stir();
-    });
+    };
+    stream.on("data", this.#take);
     // A reset looks like an end, but leaves its code.
     stream.once("end", () =>
       this.#over(stream.rstCode === 0 && !splitter.isAmidMessage ? "ended" : "broken"),
     );
-    stream.once("close", () => this.#over("broken"));
+    stream.once("close", () => {
+      this.#over("broken");
+      // However long its reader goes on, no more of the stream comes to it.
+      this.#discard();
+    });
+  }
+
+  /** Bytes that nobody has read yet: on the stream, in part of a message, or in messages that wait. */
+  get unreadBytes(): number {
+    return unreadBytes(this.#stream) + this.#splitter.heldBytes + this.#waitingBytes;
+  }
+
+  /** Bytes of the messages that their reader has been given and may still hold. */
+  get readBytes(): number {
+    return (this.#firstBytes ?? 0) + this.#readBytes;
   }
 
   /** How it ended: `broken` by a reset, a lost connection, or amid a message. */
@@ -65,11 +86,13 @@ export class Inbox<T> {
   async next(): Promise<T | undefined> {
     if (this.#used !== undefined) this.#splitter.recycle(this.#used);
     this.#used = undefined;
+    this.#readBytes = 0;
     for (;;) {
       const first = this.#waiting.shift();
       if (first !== undefined) {
         if (this.#recycles) this.#used = first.body;
         this.#waitingBytes -= first.body.length;
+        this.#noteRead(first.body.length);
         if (!this.#isFull && this.#stream.isPaused()) this.#stream.resume();
         return first.message;
       }
@@ -86,8 +109,30 @@ export class Inbox<T> {
     this.#over("broken");
   }
 
+  /** Drops what nobody has read and all that comes: its reader hears why instead. */
+  fail(error: CmdopError): void {
+    this.#failure ??= error;
+    this.#waiting.length = 0;
+    this.#waitingBytes = 0;
+    this.#discard();
+    this.#stir();
+  }
+
   get #isFull(): boolean {
     return this.#waitingBytes >= MAX_WAITING_BYTES || this.#waiting.length >= MAX_WAITING_MESSAGES;
+  }
+
+  /** The first message is seen by the gate too, and kept by it; unless its memory is used again. */
+  #noteRead(bytes: number): void {
+    if (this.#firstBytes === undefined && !this.#recycles) this.#firstBytes = bytes;
+    else this.#readBytes = bytes;
+  }
+
+  /** Without a listener a stream throws away what it has and gets. */
+  #discard(): void {
+    this.#stream.off("data", this.#take);
+    if (!this.#stream.destroyed || this.#stream.readableLength > 0) this.#stream.resume();
+    this.#splitter.release();
   }
 
   #over(how: "ended" | "broken"): void {

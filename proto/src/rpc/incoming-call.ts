@@ -4,29 +4,80 @@ import { errorTrailers, OK_TRAILERS } from "../errors/wire.ts";
 import { headerIn, responseHeaders } from "./headers.ts";
 import { Inbox, type InboxOptions } from "./inbox.ts";
 import { sendFrame } from "./outbox.ts";
+import type { ServedCall, Watch, WatchCall } from "./served-call.ts";
 
 /** One gRPC call, seen from who answers it. */
-export class IncomingCall<In> {
+export class IncomingCall<In> implements ServedCall {
   readonly stream: ServerHttp2Stream;
   readonly requests: Inbox<In>;
   /** Aborts when the stream is over, for whatever reason. */
   readonly signal: AbortSignal;
   readonly #headers: IncomingHttpHeaders;
+  readonly #over = new AbortController();
+  readonly #watch: Watch;
+  #dropped: CmdopError | undefined;
+  #working: Promise<unknown> | undefined;
+  #isAnswered = false;
+  #isClosed = false;
   #trailers: Readonly<Record<string, string>> = OK_TRAILERS;
 
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, requests: InboxOptions<In>) {
+  constructor(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    requests: InboxOptions<In>,
+    watch: WatchCall,
+  ) {
     this.stream = stream;
     this.#headers = headers;
-    const over = new AbortController();
-    this.signal = over.signal;
+    this.signal = this.#over.signal;
     // Every error of a stream is followed by its close, which says all that matters.
     stream.on("error", () => undefined);
-    stream.once("close", () => over.abort());
+    stream.once("close", () => {
+      this.#isClosed = true;
+      this.#over.abort();
+      this.#endIfGone();
+    });
     this.requests = new Inbox(stream, requests);
+    this.#watch = watch(this);
   }
 
   header(name: string): string | undefined {
     return headerIn(this.#headers, name);
+  }
+
+  heldBytes(): number {
+    return this.requests.unreadBytes + this.requests.readBytes;
+  }
+
+  canBeDropped(): boolean {
+    if (this.#dropped !== undefined) return false;
+    return this.#working === undefined || this.requests.unreadBytes > 0;
+  }
+
+  drop(error: CmdopError): void {
+    if (this.#dropped !== undefined) return;
+    this.#dropped = error;
+    this.requests.fail(error);
+    this.#over.abort(error);
+    // The error comes last: behind an answer that nobody reads it would wait for ever.
+    if (this.stream.writableLength > 0) this.stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    else this.fail(error);
+  }
+
+  /** Runs the handler's work, unless the call was dropped before. */
+  work<T>(start: () => Promise<T>): Promise<T> {
+    if (this.#dropped !== undefined) throw this.#dropped;
+    this.#watch.begin();
+    const working = start();
+    this.#working = working;
+    return working;
+  }
+
+  /** To be called when the call has its answer; its handler may go on, as nobody waits for one whose caller lost its right. */
+  async answered(): Promise<void> {
+    await Promise.allSettled([this.#working]);
+    this.#isAnswered = true;
+    this.#endIfGone();
   }
 
   /** Sends the answer's headers, where they have not been sent, with these among them. */
@@ -69,6 +120,10 @@ export class IncomingCall<In> {
       stream.respond(responseHeaders(errorTrailers(error)), { endStream: true });
       stopReceiving(stream);
     }
+  }
+
+  #endIfGone(): void {
+    if (this.#isAnswered && this.#isClosed) this.#watch.end();
   }
 }
 

@@ -12,6 +12,7 @@ import { fitWindow } from "../transport/fit-window.ts";
 import type { Windows } from "../transport/lanes.ts";
 import { isGrpc, responseHeaders } from "./headers.ts";
 import { stopReceiving } from "./incoming-call.ts";
+import { unwatched, type WatchCall } from "./served-call.ts";
 
 /**
  * Stream resets that one connection may see at once, and per second after that.
@@ -32,6 +33,12 @@ export type Answer = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) =
 export class RpcServer {
   readonly #methods = new Map<string, Answer>();
   readonly #sessions = new Set<ServerHttp2Session>();
+  /** Told of each call by whoever answers it. */
+  readonly watch: WatchCall;
+
+  constructor(watch: WatchCall = unwatched) {
+    this.watch = watch;
+  }
 
   /** Adds a method; `serve` does, for all of a service. */
   register(path: string, answer: Answer): void {

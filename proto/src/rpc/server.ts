@@ -51,7 +51,10 @@ export function serve<S extends Service, Caller>(
       });
       const signal = revoked === undefined ? stream : AbortSignal.any([stream, revoked]);
       try {
-        const result = await unlessRevoked(work({ caller, signal }), revoked);
+        const result = await unlessRevoked(
+          incoming.work(() => work({ caller, signal })),
+          revoked,
+        );
         onEnd?.(stream.aborted ? "Canceled" : "Ok");
         return result;
       } catch (thrown) {
@@ -99,8 +102,10 @@ export function serve<S extends Service, Caller>(
     const recycles = method.methodKind === "client_streaming";
     const requests = { maxBytes: MAX_MESSAGE_BYTES, decode, recycles };
     server.register(path, (stream, headers) => {
-      const incoming = new IncomingCall(stream, headers, requests);
-      answer(incoming).catch((thrown: unknown) => incoming.fail(CmdopError.from(thrown)));
+      const incoming = new IncomingCall(stream, headers, requests, server.watch);
+      answer(incoming)
+        .catch((thrown: unknown) => incoming.fail(CmdopError.from(thrown)))
+        .finally(() => incoming.answered());
     });
   }
 }

@@ -6,6 +6,7 @@ import { Channel } from "../gen/cmdop/v1/job_pb.ts";
 import { Jobs } from "../gen/cmdop/v1/jobs_pb.ts";
 import { createClient } from "../rpc/client.ts";
 import { RpcServer } from "../rpc/rpc-server.ts";
+import type { WatchCall } from "../rpc/served-call.ts";
 import { serve } from "../rpc/server.ts";
 import type { Admit, Handlers } from "../rpc/types.ts";
 import { rpcLoopback } from "./loopback.ts";
@@ -30,8 +31,9 @@ export async function started(
   jobs: Partial<Handlers<typeof Jobs, Caller>>,
   files: Partial<Handlers<typeof Files, Caller>> = {},
   admit: Admit<Caller> = admitAnyone,
+  watch?: WatchCall,
 ) {
-  const server = new RpcServer();
+  const server = new RpcServer(watch);
   serve(server, Jobs, admit, {
     attach: unused,
     input: unused,
@@ -61,6 +63,7 @@ export async function started(
   });
   const loopback = await rpcLoopback(server);
   return {
+    channel: loopback.channel,
     jobs: createClient(Jobs, () => loopback.channel),
     files: createClient(Files, () => loopback.channel),
     [Symbol.asyncDispose]: () => loopback[Symbol.asyncDispose](),

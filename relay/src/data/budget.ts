@@ -1,7 +1,8 @@
-import { CmdopError, type KeyId } from "@cmdop/proto";
+import { CmdopError, HeldBytes, type Holder, type KeyId } from "@cmdop/proto";
 import {
   CANCEL_BURST,
   CANCELS_PER_SECOND,
+  FORGET_CANCELS_INTERVAL_MS,
   HELD_SAMPLE_INTERVAL_MS,
   MAX_CALLS,
   MAX_CALLS_PER_KEY,
@@ -10,16 +11,6 @@ import {
   MAX_SERVICE_CALLS_PER_KEY,
   MAX_SESSIONS_PER_KEY,
 } from "./limits.ts";
-
-/** Something that can make the relay hold content: a stalled call, or a request without its end. */
-export interface Holder {
-  /** Who pays: the key whose call it is, whoever opened the connection. */
-  readonly account: string;
-  /** Bytes that it makes the relay hold now. */
-  heldBytes(): number;
-  /** Ends it and frees what it holds. */
-  drop(): void;
-}
 
 /** An open call, so that it can be ended when its key may not call any more. */
 export interface OpenCall {
@@ -53,18 +44,23 @@ export class Budget {
   readonly #calls = new Map<KeyId, Record<OpenCall["to"], Set<OpenCall>>>();
   readonly #sessions = new Map<KeyId, number>();
   readonly #cancels = new Map<KeyId, { spent: number; atMs: number }>();
-  readonly #holders = new Set<Holder>();
-  readonly #sampling: NodeJS.Timeout;
+  readonly #held: HeldBytes;
+  readonly #forgetting: NodeJS.Timeout;
   #callCount = 0;
 
   constructor(bounds: Partial<BudgetBounds> = {}) {
     this.#bounds = { ...DEFAULT_BOUNDS, ...bounds };
-    this.#sampling = setInterval(() => this.#sample(), HELD_SAMPLE_INTERVAL_MS);
-    this.#sampling.unref();
+    this.#held = new HeldBytes({
+      perAccount: this.#bounds.heldBytesPerKey,
+      inAll: this.#bounds.heldBytes,
+      sampleIntervalMs: HELD_SAMPLE_INTERVAL_MS,
+    });
+    this.#forgetting = setInterval(() => this.#forgetCancels(), FORGET_CANCELS_INTERVAL_MS).unref();
   }
 
   close(): void {
-    clearInterval(this.#sampling);
+    clearInterval(this.#forgetting);
+    this.#held.close();
   }
 
   get callCount(): number {
@@ -132,44 +128,18 @@ export class Budget {
     for (const call of [...(this.#calls.get(keyId)?.machine ?? [])]) call.fail(error);
   }
 
-  /** Watches what something makes the relay hold. */
+  /** Watches what something makes the relay hold; the largest of whoever holds too much is dropped. */
   hold(holder: Holder): void {
-    this.#holders.add(holder);
+    this.#held.hold(holder);
   }
 
   release(holder: Holder): void {
-    this.#holders.delete(holder);
+    this.#held.release(holder);
   }
 
-  /** Drops the largest holders of whoever holds too much, until it fits. */
-  #sample(): void {
-    for (const [keyId, { spent }] of this.#cancels) {
-      if (spent > 0 && this.#spentCancels(keyId) === 0) this.#cancels.delete(keyId);
-    }
-    const byAccount = new Map<string, { holder: Holder; bytes: number }[]>();
-    for (const holder of this.#holders) {
-      const bytes = holder.heldBytes();
-      if (bytes === 0) continue;
-      const holding = byAccount.get(holder.account) ?? [];
-      holding.push({ holder, bytes });
-      byAccount.set(holder.account, holding);
-    }
-    const sums = [...byAccount.values()].map((holding) => ({
-      holding: holding.sort((a, b) => a.bytes - b.bytes),
-      sum: holding.reduce((total, { bytes }) => total + bytes, 0),
-    }));
-    let total = sums.reduce((bytes, { sum }) => bytes + sum, 0);
-    // Whoever holds most pays first.
-    for (const { holding, sum } of sums.sort((a, b) => b.sum - a.sum)) {
-      let rest = sum;
-      while (rest > this.#bounds.heldBytesPerKey || (total > this.#bounds.heldBytes && rest > 0)) {
-        const largest = holding.pop();
-        if (largest === undefined) break;
-        this.#holders.delete(largest.holder);
-        largest.holder.drop();
-        rest -= largest.bytes;
-        total -= largest.bytes;
-      }
+  #forgetCancels(): void {
+    for (const keyId of this.#cancels.keys()) {
+      if (this.#spentCancels(keyId) === 0) this.#cancels.delete(keyId);
     }
   }
 

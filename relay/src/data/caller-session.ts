@@ -12,6 +12,7 @@ import {
   CmdopError,
   DEFAULT_MAX_REQUEST_BYTES,
   HEADERS,
+  type Holder,
   type KeyId,
   LANE_WINDOWS,
   type LaneName,
@@ -24,7 +25,7 @@ import {
 import type { Log } from "../log.ts";
 import { answerError } from "./answer.ts";
 import type { AuthenticatedCaller, Authenticator } from "./authenticate.ts";
-import type { Budget, Holder, OpenCall } from "./budget.ts";
+import type { Budget, OpenCall } from "./budget.ts";
 import type { Directory } from "./directory.ts";
 import { checkHeaderBytes, headerOf, requestHeaders } from "./headers.ts";
 import {

@@ -41,6 +41,9 @@ export const CANCEL_BURST = 4_000;
 /** Cancels of one key a second in the long run. */
 export const CANCELS_PER_SECOND = 200;
 
+/** Pause between two looks whose cancels can be forgotten, in milliseconds: some 100 bytes each. */
+export const FORGET_CANCELS_INTERVAL_MS = 10_000;
+
 /** Stream resets that a caller's session may send at once, and a second: Node ends the session beyond (rapid reset). */
 export const FRONT_RESET_BURST = 2_000;
 export const FRONT_RESETS_PER_SECOND = 100;

@@ -5,7 +5,7 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { Writable } from "node:stream";
-import { CmdopError, errorTrailers, noteContent, stopReceiving } from "@cmdop/proto";
+import { CmdopError, errorTrailers, noteContent, stopReceiving, unreadBytes } from "@cmdop/proto";
 import { answerError } from "./answer.ts";
 import { callCode } from "./call-code.ts";
 import { responseHeaders } from "./headers.ts";
@@ -194,9 +194,9 @@ export function proxy(options: ProxyOptions): ProxiedCall {
 
   return {
     heldBytes: () =>
-      caller.readableLength +
+      unreadBytes(caller) +
       caller.writableLength +
-      request.readableLength +
+      unreadBytes(request) +
       Math.max(request.writableLength, reasons.has("request begun") ? requestBytes : 0),
     fail,
     drop() {

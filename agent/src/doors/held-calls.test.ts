@@ -1,0 +1,112 @@
+import { CmdopError, type ServedCall } from "@cmdop/proto";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { HELD_SAMPLE_INTERVAL_MS, HeldCalls, MAX_HELD_BYTES, MAX_HELD_BYTES_PER_KEY } from "./held-calls.ts";
+import type { Credentials, OnKey } from "./identify.ts";
+
+const MiB = 1024 * 1024;
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+const look = () => vi.advanceTimersByTimeAsync(HELD_SAMPLE_INTERVAL_MS);
+
+/** An identifier that believes what calls say, but for `liar`; for a new key it takes a moment. */
+function believer() {
+  const known = new Set<string>();
+  return async (call: Credentials, onKey?: OnKey): Promise<never> => {
+    const key = call.header("authorization") ?? "local";
+    if (!known.has(key)) await Promise.resolve();
+    if (key === "liar") throw new CmdopError("Unauthenticated", "no");
+    known.add(key);
+    onKey?.(key, key);
+    throw new CmdopError("GrantExpired", "whose it is, is certain all the same");
+  };
+}
+
+function machine() {
+  const believing = believer();
+  const identifier = { remote: vi.fn(believing), local: vi.fn(believing) };
+  const held = new HeldCalls(identifier);
+  const dropped: string[] = [];
+  /** A call of this key that holds so much, through the relay's door. */
+  const call = (key: string, bytes: number, canBeDropped = true) => {
+    const served: ServedCall = {
+      header: (name) => (name === "authorization" ? key : undefined),
+      heldBytes: () => bytes,
+      canBeDropped: () => canBeDropped && bytes > 0,
+      drop: ({ code, message }) => {
+        bytes = 0;
+        dropped.push(`${key} ${code} ${/\d+ MiB/.exec(message)?.[0]}`);
+      },
+    };
+    return held.watch("relay", served);
+  };
+  return { held, call, dropped, identifier };
+}
+
+it("promise 9: uploads that fill their windows fit where the SDK's trees have them, and no more do", async () => {
+  const { call, dropped } = machine();
+  // See sdk/src/files/transfer/transfer.ts.
+  for (let large = 0; large < 4; large += 1) call("a", 24 * MiB);
+  for (let small = 0; small < 12; small += 1) call("a", 6 * MiB);
+  await look();
+  await look();
+  expect(dropped).toEqual([]);
+  for (let more = 0; more < 2; more += 1) call("a", 24 * MiB);
+  await look();
+  await look();
+  expect(dropped).toEqual(["a LimitExceeded 192 MiB"]);
+});
+
+it("promise 9: one key's calls never cost another key its own; who holds most pays for all", async () => {
+  const { call, dropped } = machine();
+  for (let count = 0; count < 8; count += 1) call("a", 24 * MiB);
+  for (let count = 0; count < 2; count += 1) call("b", 24 * MiB);
+  await look();
+  await look();
+  expect(dropped).toEqual([]);
+  call("c", 24 * MiB);
+  await look();
+  expect(dropped).toEqual(["a LimitExceeded 256 MiB"]);
+});
+
+it("calls that show no good key share one account", async () => {
+  const { call, dropped } = machine();
+  for (let count = 0; count < 9; count += 1) call("liar", 24 * MiB);
+  call("a", 30 * MiB);
+  await look();
+  expect(dropped).toEqual([]);
+  await look();
+  expect(dropped).toEqual(["liar LimitExceeded 192 MiB"]);
+});
+
+it("asks who calls only where something is held, and once", async () => {
+  const { call, identifier } = machine();
+  const idle = call("a", 0);
+  await look();
+  expect(identifier.remote).not.toHaveBeenCalled();
+  call("a", 1);
+  await look();
+  await look();
+  expect(identifier.remote).toHaveBeenCalledOnce();
+  idle.end();
+});
+
+it("promise 9: where what is carried out fills a key's share, no more of it is begun; small calls are, and others'", async () => {
+  const { call, dropped } = machine();
+  const writes = Array.from({ length: 49 }, () => call("a", 4 * MiB, false));
+  for (const write of writes) write.begin();
+  await look();
+  await look();
+  expect(dropped).toEqual([]);
+  expect(() => call("a", 4 * MiB).begin()).toThrow("192 MiB");
+  call("a", 100).begin();
+  call("b", 4 * MiB).begin();
+  for (const write of writes) write.end();
+  await look();
+  call("a", 4 * MiB).begin();
+});
+
+it("has bounds in the right order", () => {
+  expect(MAX_HELD_BYTES).toBeGreaterThan(MAX_HELD_BYTES_PER_KEY);
+});

@@ -1,0 +1,166 @@
+import { randomBytes } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { type ClientHttp2Stream, constants, type IncomingHttpHeaders } from "node:http2";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  agentStateDir,
+  codec,
+  Files,
+  HEADERS,
+  LANE_WINDOWS,
+  localSocketPath,
+  parseApiKey,
+  signCallToken,
+  windowFor,
+} from "@cmdop/proto";
+import { CMDOPClient } from "@cmdop/sdk";
+import { beforeAll, describe, expect, it } from "vitest";
+import { type Door, useDoors } from "./support/doors.ts";
+import { residentBytes } from "./support/memory.ts";
+import { closed, RawCaller } from "./support/raw-call.ts";
+import { waitUntil } from "./support/wait.ts";
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const WRITE_STREAM = "/cmdop.v1.Files/WriteStream";
+/** As many as a person can be asked about by one key, four times each. */
+const QUESTIONS = 8;
+const UPLOADS = 150 * QUESTIONS;
+/** What one stream can bring while nobody reads it, on a line as short as this. */
+const WINDOW_BYTES = windowFor(0, LANE_WINDOWS.upload.toMachine.stream);
+const PIECE_BYTES = 64 * KiB;
+/** The agent's named bound for one key; and what it may gain: that, what comes between two looks, and what is not collected yet. Unbounded it gains 700 MiB and more. */
+const BOUND_BYTES = 192 * MiB;
+const GAIN_BYTES = BOUND_BYTES + 300 * MiB;
+
+/** Between some windows, in milliseconds: then what the agent had no time to collect stays little, however fast the socket. */
+const PAUSE_MS = 50;
+const PAUSE_EVERY = 30;
+
+const doors = useDoors();
+
+let idleBytes = 0;
+beforeAll(async () => {
+  idleBytes = await residentBytes(doors.machine().process.pid);
+});
+
+/** Uploads wait for a person from now on. */
+async function askForUploads(): Promise<void> {
+  const file = path.join(agentStateDir(doors.machine().home), "policy.json");
+  await writeFile(file, JSON.stringify({ ask: [WRITE_STREAM] }), { mode: 0o600 });
+  await waitUntil(
+    async () =>
+      (await doors.client("local").explain({ method: WRITE_STREAM, paths: ["/x"] })).decision === "ask",
+  );
+}
+
+/** A caller of this door that takes no care, and the headers of its calls. */
+async function abuser(door: Door) {
+  const { home } = doors.machine();
+  if (door === "local")
+    return { caller: await RawCaller.local(localSocketPath(agentStateDir(home))), headers: {} };
+  const { relayAddress, relayId } = doors.cluster();
+  const { apiKey } = await doors.cluster().createKey({ scopes: ["files:write"], machines: ["*"] });
+  const token = await signCallToken(
+    { relayId, machine: "web-1" },
+    parseApiKey(apiKey).key,
+    Date.now() / 1000,
+  );
+  const headers = { [HEADERS.authorization]: `Bearer ${token}`, [HEADERS.machine]: "web-1" };
+  return { caller: await RawCaller.connect(relayAddress), headers };
+}
+
+/** A message as it is on the wire. */
+function framed(message: Uint8Array): Buffer {
+  const prefix = Buffer.alloc(5);
+  prefix.writeUInt32BE(message.length, 1);
+  return Buffer.concat([prefix, message]);
+}
+
+/** Begins an upload and sends as much as its window takes; what it is told, by and by. */
+async function sendWindow(stream: ClientHttp2Stream, file: string): Promise<IncomingHttpHeaders> {
+  const { serialize } = codec(Files.method.writeStream.input);
+  const told: IncomingHttpHeaders = {};
+  const note = (headers: IncomingHttpHeaders): void => void Object.assign(told, headers);
+  stream
+    .on("response", note)
+    .on("trailers", note)
+    .on("error", () => undefined)
+    .resume();
+  stream.write(framed(serialize({ header: { path: file }, data: Buffer.alloc(1) })));
+  const piece = framed(serialize({ data: Buffer.alloc(PIECE_BYTES) }));
+  const pieces = Math.floor((WINDOW_BYTES - PIECE_BYTES) / piece.length);
+  const over = closed(stream);
+  // Piece by piece: Node refuses the answer to a stream that has more than 10 MB to send.
+  for (let left = pieces; left > 0 && !stream.closed; left -= 1) {
+    const sent = Promise.withResolvers<void>();
+    stream.write(piece, () => sent.resolve());
+    await Promise.race([sent.promise, over]);
+  }
+  return told;
+}
+
+/** The most that the agent has had since the last call for it. */
+function peakBytes(): number {
+  const { pid } = doors.machine().process;
+  const kib = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+  writeFileSync(`/proc/${pid}/clear_refs`, "5");
+  return Number(kib) * 1024;
+}
+
+describe("promise 9: uploads that nobody reads yet can't make the agent hold more than the named budget", () => {
+  it.each<Door>(["relay", "local"])("by the %s door; other keys go on", async (door) => {
+    await askForUploads();
+    const { apiKey } = await doors.cluster().createKey({ scopes: ["approve"], machines: ["*"] });
+    await using person = CMDOPClient.remote({ apiKey });
+    await using victim = await doors.cluster().client();
+    const { directory } = doors.cluster();
+    const content = randomBytes(12 * MiB);
+    const [from, to] = [path.join(directory, `${door}-from`), path.join(directory, `${door}-to`)];
+    await writeFile(from, content);
+    peakBytes();
+
+    const { caller, headers } = await abuser(door);
+    const uploads: { stream: ClientHttp2Stream; told: IncomingHttpHeaders }[] = [];
+    // One after the other, so that the relay has little of it itself.
+    for (let count = 0; count < UPLOADS; count += 1) {
+      const stream = caller.session.request({
+        ":method": "POST",
+        ":path": WRITE_STREAM,
+        "content-type": "application/grpc",
+        te: "trailers",
+        ...headers,
+      });
+      uploads.push({
+        stream,
+        told: await sendWindow(stream, path.join(directory, `${door}-${count % QUESTIONS}`)),
+      });
+      if (count % PAUSE_EVERY === 0) await sleep(PAUSE_MS);
+    }
+    const open = () => uploads.filter(({ stream }) => !stream.closed);
+    await waitUntil(() => open().length * (WINDOW_BYTES - 2 * PIECE_BYTES) <= BOUND_BYTES);
+    const ended = uploads.filter(({ stream }) => stream.closed);
+    for (const { told, stream } of ended) {
+      // The relay has a bound of its own for what it could not pass on yet, and ends a call by a reset.
+      if (door === "relay" && stream.rstCode === constants.NGHTTP2_ENHANCE_YOUR_CALM) continue;
+      expect(told).toMatchObject({ [HEADERS.error]: "LimitExceeded", "grpc-status": "8" });
+      expect(told["grpc-message"]).toContain(encodeURI("more than 192 MiB"));
+    }
+    // The others are as they were, and fill what they may.
+    expect((open().length + 1) * WINDOW_BYTES).toBeGreaterThan(BOUND_BYTES - 2 * WINDOW_BYTES);
+
+    const uploading = victim.files.upload(from, to);
+    expect((await victim.terminal.execute("echo 1")).stdout).toBe("1\n");
+    const asked = async () => (await person.approvals.list()).find(({ what }) => what.includes(to));
+    await waitUntil(async () => (await asked()) !== undefined);
+    await person.approvals.approve((await asked())?.approvalId ?? "");
+    await uploading;
+    expect((await readFile(to)).equals(content)).toBe(true);
+    expect(peakBytes() - idleBytes).toBeLessThan(GAIN_BYTES);
+
+    caller.session.destroy();
+    await waitUntil(async () => (await person.approvals.list()).length === 0);
+  });
+});

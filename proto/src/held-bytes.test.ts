@@ -1,0 +1,116 @@
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { type HeldBounds, HeldBytes, type Holder } from "./held-bytes.ts";
+
+const SAMPLE_MS = 100;
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+/** Bounds of 100 each and 150 in all, and holders of which it is kept in what order they go. */
+function world(bounds: Partial<HeldBounds> = {}) {
+  const held = new HeldBytes({ perAccount: 100, inAll: 150, sampleIntervalMs: SAMPLE_MS, ...bounds });
+  const dropped: string[] = [];
+  const hold = (account: string, bytes: number, more: Partial<Holder> = {}): Holder => {
+    const holder: Holder = {
+      account,
+      heldBytes: () => bytes,
+      drop: (bound) => dropped.push(`${account}${bytes} ${bound}`),
+      ...more,
+    };
+    held.hold(holder);
+    return holder;
+  };
+  return { held, hold, dropped, look: () => vi.advanceTimersByTime(SAMPLE_MS) };
+}
+
+const stubborn = { canBeDropped: () => false };
+
+it("drops the largest of an account that holds too much, until it fits", () => {
+  const { hold, dropped, look } = world();
+  for (const bytes of [20, 60, 50, 30]) hold("a", bytes);
+  hold("b", 10);
+  look();
+  expect(dropped).toEqual(["a60 perAccount"]);
+  look();
+  expect(dropped).toHaveLength(1);
+});
+
+it("where all hold too much together, takes from whoever holds most, until they are even", () => {
+  const { hold, dropped, look } = world({ inAll: 120 });
+  for (const bytes of [30, 31, 32]) hold("a", bytes);
+  for (const bytes of [25, 35, 10]) hold("b", bytes);
+  hold("c", 40);
+  look();
+  expect(dropped).toEqual(["a32 inAll", "b35 inAll", "a31 inAll"]);
+});
+
+it("counts what can't be dropped, drops the rest, and says who should get no more", () => {
+  const { held, hold, dropped, look } = world();
+  const stays = hold("a", 110, stubborn);
+  hold("a", 1);
+  hold("b", 40);
+  look();
+  expect(dropped).toEqual(["a1 perAccount"]);
+  expect([held.isFull("a"), held.isFull("b")]).toEqual([true, false]);
+  held.release(stays);
+  look();
+  expect(held.isFull("a")).toBe(false);
+});
+
+it("where all of it is used up by what can't be dropped, whoever has less than a share gets more", () => {
+  const { held, hold, look } = world();
+  hold("a", 90, stubborn);
+  hold("b", 60, stubborn);
+  hold("c", 10, stubborn);
+  look();
+  expect(["a", "b", "c"].map((account) => held.isFull(account))).toEqual([true, true, false]);
+});
+
+it("asks who pays only for what holds something", () => {
+  const { held, look } = world();
+  const account = vi.fn(() => "a");
+  let bytes = 0;
+  held.hold({
+    get account() {
+      return account();
+    },
+    heldBytes: () => bytes,
+    drop: () => undefined,
+  });
+  look();
+  expect(account).not.toHaveBeenCalled();
+  bytes = 1;
+  look();
+  expect(account).toHaveBeenCalledOnce();
+});
+
+it("what was dropped may be held again while it lasts", () => {
+  const { held, hold, dropped, look } = world();
+  let frees = false;
+  const holder = hold("a", 0, {
+    heldBytes: () => (frees ? 5 : 200),
+    canBeDropped: () => !frees,
+    drop: () => {
+      dropped.push("a");
+      frees = true;
+      held.hold(holder);
+    },
+  });
+  look();
+  hold("a", 98);
+  look();
+  expect(dropped).toEqual(["a", "a98 perAccount"]);
+});
+
+it("does nothing while there is nothing to look at", () => {
+  const { held, hold, look } = world();
+  expect(vi.getTimerCount()).toBe(0);
+  held.release(hold("a", 200));
+  expect(vi.getTimerCount()).toBe(1);
+  look();
+  expect(vi.getTimerCount()).toBe(0);
+  hold("a", 1);
+  expect(vi.getTimerCount()).toBe(1);
+  held.close();
+  expect(vi.getTimerCount()).toBe(0);
+});
