@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import http2 from "node:http2";
 import net from "node:net";
-import type { Duplex } from "node:stream";
+import { Duplex, Transform } from "node:stream";
 import tls from "node:tls";
 
 /** What came back of one call. */
@@ -20,18 +20,19 @@ export class RawCaller implements AsyncDisposable {
     this.session = session;
   }
 
-  static async connect(address: string): Promise<RawCaller> {
+  /** `lateMs`: what comes is read so much later, as if the line were long. */
+  static async connect(address: string, lateMs = 0): Promise<RawCaller> {
     const socket = rawTls(address, ["h2"]);
     await once(socket, "secureConnect");
-    return RawCaller.over(socket);
+    return RawCaller.over(lateMs > 0 ? late(socket, lateMs) : socket);
   }
 
   /** The same to the unix socket of an agent. */
-  static async local(socketPath: string): Promise<RawCaller> {
+  static async local(socketPath: string, lateMs = 0): Promise<RawCaller> {
     const socket = net.connect(socketPath);
     socket.on("error", () => undefined);
     await once(socket, "connect");
-    return RawCaller.over(socket);
+    return RawCaller.over(lateMs > 0 ? late(socket, lateMs) : socket);
   }
 
   /** On any connection: over one that an agent has dialled, its relay is the one that calls. */
@@ -101,6 +102,14 @@ export function rawTls(address: string, alpn: string[]): tls.TLSSocket {
   });
   socket.on("error", () => undefined);
   return socket;
+}
+
+/** A connection whose other end hears everything at once, and from which everything is heard late. */
+function late(socket: Duplex, lateMs: number): Duplex {
+  const reading = new Transform({
+    transform: (chunk, _encoding, done) => void setTimeout(() => done(null, chunk), lateMs),
+  });
+  return Duplex.from({ readable: socket.pipe(reading), writable: socket });
 }
 
 /** Waits for the end of a stream or socket, however it comes about: an error is an end like any other here. */
