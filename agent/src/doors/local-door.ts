@@ -24,6 +24,7 @@ export interface LocalDoor {
 export async function openLocalDoor(
   stateDir: string,
   addServices: (server: RpcServer) => void,
+  leaveWithinMs = LEAVE_WITHIN_MS,
 ): Promise<LocalDoor> {
   const socketPath = localSocketPath(stateDir);
   if (Buffer.byteLength(socketPath) > MAX_SOCKET_PATH_BYTES) {
@@ -51,10 +52,11 @@ export async function openLocalDoor(
     socketPath,
     async close() {
       const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
-      server.close();
+      server.drain();
       const throwOut = setTimeout(() => {
+        server.close();
         for (const socket of sockets) socket.destroy();
-      }, LEAVE_WITHIN_MS);
+      }, leaveWithinMs);
       await closed;
       clearTimeout(throwOut);
     },
