@@ -140,7 +140,7 @@ export class OutgoingCall<Out> {
 
   #attend(stream: ClientHttp2Stream): Attempt<Out> {
     const inbox = new Inbox(stream, {
-      maxBytes: MAX_MESSAGE_BYTES,
+      maxBytes: this.#options.maxAnswerBytes ?? MAX_MESSAGE_BYTES,
       decode: (body) => this.#read(body),
       recycles: this.#options.recycles,
     });
