@@ -167,7 +167,7 @@ export class Agent {
     const localDoor = await openLocalDoor(
       stateDir,
       (server) => addServices(server, admitThrough("local", gate), core),
-      (call) => heldCalls.watch("local", call),
+      { watch: (call) => heldCalls.watch("local", call) },
     ).catch(async (thrown) => {
       await policy.close();
       await jobs.shutdown(async () => audit.close());

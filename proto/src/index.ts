@@ -181,6 +181,7 @@ export {
   type Scope,
 } from "./methods.ts";
 export { alternatingBuffers, readAhead } from "./read-ahead.ts";
+export { mayHaveRun } from "./rpc/broken-call.ts";
 export { type RpcChannel, sessionChannel } from "./rpc/channel.ts";
 export { type ChannelOf, createClient } from "./rpc/client.ts";
 export { codec } from "./rpc/codec.ts";

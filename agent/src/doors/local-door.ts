@@ -17,15 +17,22 @@ export interface LocalDoor {
   close(): Promise<void>;
 }
 
+/** What may differ from the ordinary. */
+export interface LocalDoorOptions {
+  /** Is told of each call that arrives. */
+  readonly watch?: WatchCall | undefined;
+  /** As LEAVE_WITHIN_MS. */
+  readonly leaveWithinMs?: number | undefined;
+}
+
 /**
  * Opens the local door: mode 0600 in a directory of mode 0700 is its credential.
- * A socket that a dead agent left is replaced; a live agent's is not. `watch` is
- * told of each call that arrives.
+ * A socket that a dead agent left is replaced; a live agent's is not.
  */
 export async function openLocalDoor(
   stateDir: string,
   addServices: (server: RpcServer) => void,
-  watch?: WatchCall,
+  { watch, leaveWithinMs = LEAVE_WITHIN_MS }: LocalDoorOptions = {},
 ): Promise<LocalDoor> {
   const socketPath = localSocketPath(stateDir);
   if (Buffer.byteLength(socketPath) > MAX_SOCKET_PATH_BYTES) {
@@ -53,10 +60,11 @@ export async function openLocalDoor(
     socketPath,
     async close() {
       const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
-      server.close();
+      server.drain();
       const throwOut = setTimeout(() => {
+        server.close();
         for (const socket of sockets) socket.destroy();
-      }, LEAVE_WITHIN_MS);
+      }, leaveWithinMs);
       await closed;
       clearTimeout(throwOut);
     },

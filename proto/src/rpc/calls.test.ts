@@ -57,6 +57,13 @@ describe("what the gate and the handler see", () => {
   });
 });
 
+it("an answer with more bytes than its caller takes is MessageTooLarge, and is not read", async () => {
+  await using client = await started({}, { read: async () => ({ content: Buffer.alloc(1_000) }) });
+  const read = (maxAnswerBytes: number) => client.files.read({}, { maxAnswerBytes });
+  expect((await read(2_000)).content).toHaveLength(1_000);
+  expect((await failure(read(1_000))).code).toBe("MessageTooLarge");
+});
+
 describe("backpressure", () => {
   const MESSAGES = 1_000;
   const MESSAGE_BYTES = 64 * 1024;

@@ -4,6 +4,7 @@ import { CmdopError } from "../errors/cmdop-error.ts";
 import { STATUS } from "../errors/status.ts";
 import { errorOfTrailers, type ReceivedHeaders, statusIn } from "../errors/wire.ts";
 import { MAX_MESSAGE_BYTES } from "../limits.ts";
+import { BrokenCall } from "./broken-call.ts";
 import type { RpcChannel } from "./channel.ts";
 import { headerIn, requestHeaders } from "./headers.ts";
 import { Inbox } from "./inbox.ts";
@@ -27,6 +28,9 @@ interface Attempt<Out> {
   /** Resolves when the stream is closed, or given up: a dead connection may never say so. */
   readonly closed: Promise<void>;
   readonly giveUp: () => void;
+  isAnswered: boolean;
+  /** Whether it closed because its whole connection ended. */
+  isConnectionOver: boolean;
   trailers: ReceivedHeaders | undefined;
 }
 
@@ -38,7 +42,7 @@ export class OutgoingCall<Out> {
   readonly #release: (() => void)[] = [];
   #attempt: Attempt<Out> | undefined;
   /** Why this side ended it: the first reason counts. */
-  #ended: CmdopError | undefined;
+  #ended: { readonly why: unknown } | undefined;
 
   constructor(method: OutgoingMethod<Out>, options: CallOptions) {
     this.#method = method;
@@ -60,7 +64,7 @@ export class OutgoingCall<Out> {
       this.#release.push(() => clearTimeout(timer));
     }
     for (let opening = 1; ; opening += 1) {
-      if (this.#ended !== undefined) throw this.#ended;
+      if (this.#ended !== undefined) throw this.#ended.why;
       const stream = await this.#opened(headers);
       this.#attempt = this.#attend(stream);
       // Given up while the stream was opened: there was none yet that could be closed.
@@ -82,7 +86,7 @@ export class OutgoingCall<Out> {
     this.#attempt?.stream.end();
   }
 
-  /** The next message of the answer; undefined when it ended well. Throws the CmdopError that it ended with. */
+  /** The next message of the answer; undefined when it ended well. Throws the CmdopError that it ended with, or what the caller's own `onHeaders` threw. */
   async next(): Promise<Out | undefined> {
     const attempt = this.#attempt;
     if (attempt === undefined) throw new TypeError("the call has not been opened");
@@ -93,17 +97,18 @@ export class OutgoingCall<Out> {
     } catch (thrown) {
       this.cancel(CmdopError.from(thrown));
     }
-    if (this.#ended !== undefined) throw this.#ended;
+    if (this.#ended !== undefined) throw this.#ended.why;
     if (message !== undefined) return message;
-    if (attempt.trailers === undefined) await attempt.closed;
-    const failure = this.#ended ?? this.#failureOf(attempt);
+    if (attempt.trailers === undefined) await this.#endOf(attempt);
+    this.#refuseEnded();
+    const failure = this.#failureOf(attempt);
     if (failure !== undefined) throw failure;
     return undefined;
   }
 
-  /** Ends the call where it is not over yet; `next` throws this error. */
-  cancel(why: CmdopError = canceled()): void {
-    this.#ended ??= why;
+  /** Ends the call where it is not over yet; `next` throws this. */
+  cancel(why: unknown = canceled()): void {
+    this.#ended ??= { why };
     this.#over.abort();
     if (this.#attempt === undefined) return;
     const { stream, giveUp } = this.#attempt;
@@ -121,21 +126,21 @@ export class OutgoingCall<Out> {
 
   #refuseEnded(): void {
     if (this.#ended === undefined) return;
-    this.cancel(this.#ended);
-    throw this.#ended;
+    this.cancel();
+    throw this.#ended.why;
   }
 
   async #opened(headers: OutgoingHttpHeaders): Promise<ClientHttp2Stream> {
     try {
       return await this.#method.channel.open(headers, this.#over.signal);
     } catch (thrown) {
-      throw this.#ended ?? thrown;
+      throw this.#ended === undefined ? thrown : this.#ended.why;
     }
   }
 
   #attend(stream: ClientHttp2Stream): Attempt<Out> {
     const inbox = new Inbox(stream, {
-      maxBytes: MAX_MESSAGE_BYTES,
+      maxBytes: this.#options.maxAnswerBytes ?? MAX_MESSAGE_BYTES,
       decode: (body) => this.#read(body),
       recycles: this.#options.recycles,
     });
@@ -144,16 +149,29 @@ export class OutgoingCall<Out> {
       inbox.stop();
       resolve();
     };
-    const attempt: Attempt<Out> = { stream, inbox, closed, giveUp, trailers: undefined };
+    const attempt: Attempt<Out> = {
+      stream,
+      inbox,
+      closed,
+      giveUp,
+      isAnswered: false,
+      isConnectionOver: false,
+      trailers: undefined,
+    };
+    const { session } = stream;
     // Every error of a stream is followed by its close, and rstCode says all that matters.
     stream.on("error", () => undefined);
-    stream.once("close", () => resolve());
+    stream.once("close", () => {
+      attempt.isConnectionOver = session?.destroyed ?? true;
+      resolve();
+    });
     stream.once("response", (headers) => {
+      attempt.isAnswered = true;
       const httpStatus = headers[":status"];
       // Only an answer without messages has its status here.
       if (statusIn(headers) !== undefined) attempt.trailers = headers;
       else if (httpStatus !== 200) this.cancel(notGrpc(this.#method.path, httpStatus));
-      else this.#options.onHeaders?.((name) => headerIn(headers, name));
+      else this.#tell(headers);
     });
     stream.once("trailers", (trailers) => {
       attempt.trailers = trailers;
@@ -162,19 +180,47 @@ export class OutgoingCall<Out> {
   }
 
   /** Waits for the answer's beginning; true when the connection was closing and did not take the call. */
-  async #isRefusedUnread({ stream, closed }: Attempt<Out>): Promise<boolean> {
+  async #isRefusedUnread(attempt: Attempt<Out>): Promise<boolean> {
+    const { stream, closed } = attempt;
     const answered = new Promise<void>((resolve) => stream.once("response", () => resolve()));
     await Promise.race([answered, closed]);
-    return stream.rstCode === constants.NGHTTP2_REFUSED_STREAM && this.#ended === undefined;
+    // The code may be known before the answer's event comes, where both arrived at once.
+    if (attempt.isAnswered || this.#ended !== undefined) return false;
+    return stream.rstCode === constants.NGHTTP2_REFUSED_STREAM;
   }
 
-  #failureOf({ stream, inbox, trailers }: Attempt<Out>): CmdopError | undefined {
-    if (trailers === undefined) return broken(this.#method.path, stream.rstCode);
+  /** In an event of the stream, what the caller's own function throws would end the whole program. */
+  #tell(headers: ReceivedHeaders): void {
+    try {
+      this.#options.onHeaders?.((name) => headerIn(headers, name));
+    } catch (thrown) {
+      this.cancel(thrown);
+    }
+  }
+
+  /** Waits until it is known that no status will come. */
+  async #endOf({ stream, closed }: Attempt<Out>): Promise<void> {
+    // Content was the last that the peer said, and our requests could go on for ever.
+    if (stream.readableEnded && !stream.rstCode) this.cancel(connectionBroke(this.#method.path, 0));
+    else await closed;
+  }
+
+  #failureOf(attempt: Attempt<Out>): CmdopError | undefined {
+    const { inbox, trailers } = attempt;
+    if (trailers === undefined) return this.#brokenOff(attempt);
     if (statusIn(trailers) !== STATUS.OK) {
       return errorOfTrailers(trailers, this.#options.signal?.aborted ?? false);
     }
     // Its last words came, but not all that was to come before them.
-    return inbox.state === "ended" ? undefined : broken(this.#method.path, stream.rstCode);
+    return inbox.state === "ended" ? undefined : this.#brokenOff(attempt);
+  }
+
+  /** The end without a status. */
+  #brokenOff({ stream, isConnectionOver }: Attempt<Out>): CmdopError {
+    const { path } = this.#method;
+    const isTooMuch = stream.rstCode === constants.NGHTTP2_ENHANCE_YOUR_CALM && !isConnectionOver;
+    if (!isTooMuch) return connectionBroke(path, stream.rstCode);
+    return new BrokenCall("LimitExceeded", `${path} was broken off: it held more than it may.`);
   }
 
   #read(body: Buffer): Out {
@@ -200,11 +246,7 @@ function notGrpc(path: string, status: unknown): CmdopError {
   });
 }
 
-/** A stream that ended without a status. */
-function broken(path: string, rstCode: number | undefined): CmdopError {
-  if (rstCode === constants.NGHTTP2_ENHANCE_YOUR_CALM) {
-    return new CmdopError("LimitExceeded", `${path} was broken off: it held more than it may.`);
-  }
+function connectionBroke(path: string, rstCode: number | undefined): CmdopError {
   const how = rstCode === undefined || rstCode === 0 ? "" : ` (HTTP/2 error ${rstCode})`;
   return new CmdopError("LinkLost", `The connection broke before ${path} was answered${how}.`);
 }

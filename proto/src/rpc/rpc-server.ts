@@ -69,6 +69,11 @@ export class RpcServer {
     return session;
   }
 
+  /** Takes no more calls: each connection ends with the last one that it has. */
+  drain(): void {
+    for (const session of this.#sessions) if (!session.closed) session.close();
+  }
+
   /** Ends all connections at once. */
   close(): void {
     for (const session of this.#sessions) session.destroy();

@@ -70,6 +70,8 @@ export interface CallOptions {
   timeoutMs?: number | undefined;
   /** Headers of this call. */
   headers?: Readonly<Record<string, string>> | undefined;
+  /** Bytes that a message of the answer may have, where that is less than MAX_MESSAGE_BYTES: who answers is not trusted with more. */
+  maxAnswerBytes?: number | undefined;
   /** True where each message of the answer is needed only until the next is asked for: its memory is used again then. */
   recycles?: boolean | undefined;
   /** Called with the answer's headers when they arrive, which may be long before the answer. */

@@ -4,10 +4,13 @@ import { type ClientHttp2Session, connect, performServerHandshake } from "node:h
 import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { portOf } from "../testing/loopback.ts";
 import { tlsPair } from "../testing/tls-pair.ts";
 import { watchdog } from "./watchdog.ts";
+
+/** An empty SETTINGS frame. */
+const SETTINGS = Buffer.from("000000040000000000", "hex");
 
 const QUICK = { pingIntervalMs: 100, deadAfterMs: 400 };
 
@@ -110,7 +113,6 @@ describe("watchdog", () => {
 
   it("leaves a busy peer alone although its ping answers never come through", async () => {
     const FRAMES = 50;
-    const SETTINGS = Buffer.from("000000040000000000", "hex");
     // A frame of a type that nobody knows: to be ignored, but a sign of life.
     const UNKNOWN = Buffer.from("000000ee0000000000", "hex");
     const sentAll = Promise.withResolvers<void>();
@@ -165,5 +167,90 @@ describe("watchdog", () => {
     pair.near.destroy();
     await dead;
     expect(session.destroyed).toBe(true);
+  });
+});
+
+describe("a peer that is doubted", () => {
+  const PROOF_MS = 1_000;
+  /** Only what a test says passes, and nothing else of the watchdog comes up meanwhile. */
+  const TIMES = { pingIntervalMs: 1_000_000, deadAfterMs: 1_000_000, proofMs: PROOF_MS };
+  /** Enough to count as much, and within HTTP/2's first window: the peer need not ask for it. */
+  const CONTENT = Buffer.alloc(48 * 1024);
+
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  /** A watched end, doubted, and the peer below HTTP/2: it says only what the test lets it. */
+  async function doubted(sends: Buffer) {
+    const pair = await tlsPair();
+    const { near, far } = pair;
+    far.resume();
+    const session = connect("http://peer", { createConnection: () => near });
+    session.on("error", () => undefined);
+    await once(session, "connect");
+    const stream = session.request({ ":method": "POST", ":path": "/" }, { endStream: false });
+    stream.on("error", () => undefined);
+    vi.useFakeTimers({ toFake: ["setTimeout", "setInterval", "clearTimeout", "clearInterval"] });
+    let dead = false;
+    const watching = watchdog({ session, socket: near, ...TIMES, onDead: () => (dead = true) });
+    watching.suspect();
+    const before = near.bytesWritten;
+    stream.write(sends);
+    while (near.bytesWritten - before < sends.length) await new Promise((resolve) => setImmediate(resolve));
+    return {
+      doubt: () => watching.suspect(),
+      isDeadAfter(ms: number): boolean {
+        vi.advanceTimersByTime(ms);
+        return dead;
+      },
+      async hear(): Promise<void> {
+        const bytesRead = near.bytesRead;
+        far.write(SETTINGS);
+        while (near.bytesRead === bytesRead) await new Promise((resolve) => setImmediate(resolve));
+      },
+      async [Symbol.asyncDispose]() {
+        watching.stop();
+        vi.useRealTimers();
+        session.destroy();
+        await pair[Symbol.asyncDispose]();
+      },
+    };
+  }
+
+  it("has one time to prove that it lives where little is sent", async () => {
+    await using peer = await doubted(Buffer.alloc(100));
+    expect(peer.isDeadAfter(PROOF_MS - 1)).toBe(false);
+    expect(peer.isDeadAfter(1)).toBe(true);
+  });
+
+  it("has three where much is sent", async () => {
+    await using peer = await doubted(CONTENT);
+    expect(peer.isDeadAfter(3 * PROOF_MS - 1)).toBe(false);
+    expect(peer.isDeadAfter(1)).toBe(true);
+  });
+
+  it.each([100, CONTENT.length])(
+    "lives where it is heard in time, while %i bytes are sent",
+    async (bytes) => {
+      await using peer = await doubted(Buffer.alloc(bytes));
+      expect(peer.isDeadAfter(PROOF_MS - 1)).toBe(false);
+      await peer.hear();
+      expect(peer.isDeadAfter(10 * PROOF_MS)).toBe(false);
+    },
+  );
+
+  it("lives where it is heard only in the longer time, because much is sent", async () => {
+    await using peer = await doubted(CONTENT);
+    expect(peer.isDeadAfter(2 * PROOF_MS)).toBe(false);
+    await peer.hear();
+    expect(peer.isDeadAfter(10 * PROOF_MS)).toBe(false);
+  });
+
+  it("gains no time by being doubted again meanwhile", async () => {
+    await using peer = await doubted(Buffer.alloc(100));
+    expect(peer.isDeadAfter(PROOF_MS - 1)).toBe(false);
+    peer.doubt();
+    expect(peer.isDeadAfter(1)).toBe(true);
   });
 });

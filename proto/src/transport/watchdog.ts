@@ -32,6 +32,7 @@ export interface WatchdogOptions {
   readonly onDead: () => void;
   readonly pingIntervalMs?: number;
   readonly deadAfterMs?: number;
+  readonly proofMs?: number;
 }
 
 /** Watches one end of a link. */
@@ -53,6 +54,7 @@ export function watchdog(options: WatchdogOptions): Watchdog {
   const { session, socket, tls = socket, onDead } = options;
   const pingIntervalMs = options.pingIntervalMs ?? PING_INTERVAL_MS;
   const deadAfterMs = options.deadAfterMs ?? DEAD_AFTER_MS;
+  const proofMs = options.proofMs ?? PROOF_MS;
   const tickMs = Math.min(pingIntervalMs, deadAfterMs) / 4;
   let seenBytes = socket.bytesRead;
   let sentBytes = socket.bytesWritten;
@@ -111,10 +113,10 @@ export function watchdog(options: WatchdogOptions): Watchdog {
           judge();
           return;
         }
-        proof = setTimeout(judge, PROOF_MS * PATIENCE_WHILE_SENDING);
+        proof = setTimeout(judge, proofMs * PATIENCE_WHILE_SENDING);
         proof.unref();
       };
-      proof ??= setTimeout(look, PROOF_MS);
+      proof ??= setTimeout(look, proofMs);
       proof.unref();
     },
     stop,

@@ -1,6 +1,6 @@
 import type { ClientHttp2Session } from "node:http2";
-import { CmdopError, codec, Link as LinkService, methodPath, type PublicKey } from "@cmdop/proto";
-import { streamingCall } from "../control/streaming-call.ts";
+import { CmdopError, type Link as LinkService, type MessageOf, type PublicKey } from "@cmdop/proto";
+import { linkClient } from "../control/link-client.ts";
 import type { Link } from "../data/link.ts";
 import type { Log } from "../log.ts";
 import type { Chains } from "./chains.ts";
@@ -14,13 +14,10 @@ const RETRY_MS = 10_000;
 /** Between two batches of one machine, in milliseconds: each costs a signature's check, and a machine may be in wrong hands. 12 MB/s is left. */
 const BATCH_INTERVAL_MS = 20;
 
-const AUDIT = {
-  path: methodPath(LinkService, LinkService.method.audit),
-  serialize: codec(LinkService.method.audit.input).serialize,
-  deserialize: codec(LinkService.method.audit.output).deserialize,
-};
+/** The largest message that is read, in bytes: a batch of records, the last of which may be a long one, and its head. */
+const MAX_BATCH_BYTES = 512 * 1024;
 
-type AuditMessage = ReturnType<typeof AUDIT.deserialize>;
+type AuditMessage = MessageOf<typeof LinkService.method.audit.output>;
 
 /** What the puller needs. */
 export interface PullerOptions {
@@ -100,7 +97,7 @@ export class Puller {
         }
         log.error("audit pull stopped", { machine: name, id, code: error.code, message: error.message });
         // What a machine did wrong it would do again; a disk or a connection may recover.
-        if (["AuditBroken", "LimitExceeded", "LinkRefused"].includes(error.code)) return;
+        if (["AuditBroken", "LimitExceeded", "LinkRefused", "MessageTooLarge"].includes(error.code)) return;
       }
       await pause(retryMs, signal);
     }
@@ -110,7 +107,10 @@ export class Puller {
     const newest = this.#openable(source.id);
     const asked = { chain: newest?.origin.chain ?? "", after: BigInt(newest?.log.head.seq ?? 0) };
     let isFirst = true;
-    for await (const message of streamingCall(session, AUDIT, asked, signal)) {
+    for await (const message of linkClient(session).audit(asked, {
+      signal,
+      maxAnswerBytes: MAX_BATCH_BYTES,
+    })) {
       if (!isFirst && message.records.length === 0) {
         throw new CmdopError("LinkRefused", "The machine sends batches of its audit chain without records.");
       }

@@ -1,17 +1,7 @@
 import type { ClientHttp2Session } from "node:http2";
-import { codec, Link, methodPath, statementSigner } from "@cmdop/proto";
+import { CmdopError, statementSigner } from "@cmdop/proto";
+import { ANSWER, linkClient } from "./link-client.ts";
 import type { Trust } from "./trust.ts";
-import { AgentRefusal, unaryCall } from "./unary-call.ts";
-
-/** How long an agent may take for each answer, in milliseconds. */
-const ANSWER_TIMEOUT_MS = 5_000;
-
-/** The method that brings them. */
-export const WELCOME = {
-  path: methodPath(Link, Link.method.welcome),
-  serialize: codec(Link.method.welcome.input).serialize,
-  deserialize: codec(Link.method.welcome.output).deserialize,
-};
 
 /** What one welcome brings. */
 interface Statements {
@@ -30,8 +20,8 @@ export async function bringStatements(
   trust: Trust,
   machineId: string,
 ): Promise<void> {
-  const welcome = (statements: Partial<Statements>): Promise<unknown> =>
-    unaryCall(session, WELCOME, { roster: "", machineRecord: "", ...statements }, ANSWER_TIMEOUT_MS);
+  const agent = linkClient(session);
+  const welcome = (statements: Partial<Statements>): Promise<unknown> => agent.welcome(statements, ANSWER);
 
   for (;;) {
     const roster = trust.roster()?.statement ?? "";
@@ -57,9 +47,8 @@ async function refusable(answer: Promise<unknown>): Promise<boolean> {
     return true;
   } catch (thrown) {
     // What a roster, and a machine record, of a stranger is refused with.
-    const isRefusal =
-      thrown instanceof AgentRefusal && (thrown.code === "GrantRefused" || thrown.code === "LinkRefused");
-    if (isRefusal) return false;
+    const { code } = CmdopError.from(thrown);
+    if (code === "GrantRefused" || code === "LinkRefused") return false;
     throw thrown;
   }
 }

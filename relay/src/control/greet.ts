@@ -3,13 +3,10 @@ import type { TLSSocket } from "node:tls";
 import {
   CmdopError,
   checkJoinTokenTime,
-  codec,
   HELLO_NONCE_BYTES,
   Lane,
   type LaneName,
   LINK_EXPORTER,
-  Link,
-  methodPath,
   thumbprint,
   verifyHello,
   verifyJoinToken,
@@ -18,19 +15,10 @@ import { z } from "zod";
 import type { Admission, Greet } from "../data/link.ts";
 import type { Log } from "../log.ts";
 import { BootIds } from "./boot-ids.ts";
-import { bringStatements, WELCOME } from "./bring-statements.ts";
+import { bringStatements } from "./bring-statements.ts";
+import { ANSWER, linkClient } from "./link-client.ts";
 import type { StoredMachine } from "./store.ts";
 import { checkNotFromFuture, type Trust } from "./trust.ts";
-import { unaryCall } from "./unary-call.ts";
-
-/** How long an agent may take for each of the two answers, in milliseconds. */
-const ANSWER_TIMEOUT_MS = 5_000;
-
-const HELLO = {
-  path: methodPath(Link, Link.method.hello),
-  serialize: codec(Link.method.hello.input).serialize,
-  deserialize: codec(Link.method.hello.output).deserialize,
-};
 
 const LANES: Readonly<Record<number, LaneName>> = {
   [Lane.INTERACTIVE]: "interactive",
@@ -56,14 +44,15 @@ export function createGreet(trust: Trust, log: Log): Greet {
   const bootIds = new BootIds();
 
   return async (session, tls) => {
+    const agent = linkClient(session);
     const nonce = randomBytes(HELLO_NONCE_BYTES);
     const roster = trust.roster();
     const hello = { nonce, relayTimeMs: Date.now(), rosterSeq: BigInt(roster?.claims.seq ?? 0) };
-    const answer = await unaryCall(session, HELLO, hello, ANSWER_TIMEOUT_MS);
+    const answer = await agent.hello(hello, ANSWER);
     const verdict = await examine(answer, nonce, tls).catch((thrown) => CmdopError.from(thrown));
     if (verdict instanceof CmdopError) {
       const refusal = { refusedCode: verdict.code, refusedReason: verdict.message };
-      await unaryCall(session, WELCOME, refusal, ANSWER_TIMEOUT_MS);
+      await agent.welcome(refusal, ANSWER);
       throw verdict;
     }
     await bringStatements(session, trust, verdict.machineId);

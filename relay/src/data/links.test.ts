@@ -137,6 +137,15 @@ it("refuses an agent that does not prove its key, and one that nobody invited", 
   expect((await world.health()).machines).toBe(1);
 });
 
+it("promise 9: reads no hello that is larger than one has to be", async () => {
+  await using world = await World.start();
+  const dial = (bytes: number) =>
+    refusal(dialAgent({ relay: world.target, machineKey: generateKeyPair(), joinToken: "x".repeat(bytes) }));
+  expect(await dial(60 * 1024)).toBe("LinkRefused");
+  // Nobody tells it why: it has not been listened to.
+  expect(await dial(100 * 1024)).toBe("LinkLost");
+});
+
 it("refuses every agent while there is no roster", async () => {
   await using world = await World.start({ roster: false });
   const options = { relay: world.target, machineKey: generateKeyPair(), joinToken: await world.joinToken() };

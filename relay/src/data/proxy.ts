@@ -129,11 +129,17 @@ export function proxy(options: ProxyOptions): ProxiedCall {
   });
   request.once("response", (received, flags) => {
     if (caller.destroyed || caller.headersSent) return;
+    const status = received[":status"];
+    // With some of them Node ends the answer at once: 204 has no content, and so no trailers.
+    if (status !== 200) {
+      fail(unspeakable(`the HTTP status ${status}, where gRPC has 200`));
+      return;
+    }
     const isWhole = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
     try {
       caller.respond(responseHeaders(received), isWhole ? { endStream: true } : { waitForTrailers: true });
     } catch (thrown) {
-      fail(unspeakable(thrown));
+      fail(unspeakable("headers that can't be passed on", thrown));
       return;
     }
     if (isWhole) {
@@ -153,10 +159,12 @@ export function proxy(options: ProxyOptions): ProxiedCall {
             ? responseHeaders(trailers)
             : errorTrailers(failure ?? unfinished()),
         );
-        stopReceiving(caller);
       } catch (thrown) {
-        caller.sendTrailers(errorTrailers(unspeakable(thrown)));
+        const error = unspeakable("trailers that can't be passed on", thrown);
+        code = error.code;
+        caller.sendTrailers(errorTrailers(error));
       }
+      stopReceiving(caller);
     });
     // Content can arrive before the headers' event; sent on then, it would be answered without trailers.
     request.on("data", (chunk: Buffer) => {
@@ -226,9 +234,9 @@ function unfinished(): CmdopError {
   return new CmdopError("LinkLost", "The machine ended the call without a status.");
 }
 
-/** Node receives headers that it does not send, a status of 999 for one; a machine must not bring the relay down by them. */
-function unspeakable(cause: unknown): CmdopError {
-  return new CmdopError("Internal", "The machine's answer has headers that can't be passed on.", { cause });
+/** Node may receive what it does not send, and no gRPC client would understand some of what it does; a machine must not bring the relay down by them. */
+function unspeakable(what: string, cause?: unknown): CmdopError {
+  return new CmdopError("Internal", `The machine's answer has ${what}.`, { cause });
 }
 
 function refusedStream(): CmdopError {

@@ -5,6 +5,7 @@ import {
   CmdopError,
   createClient,
   type LaneName,
+  mayHaveRun,
   methodRule,
   type Service,
   type ServiceClient,
@@ -57,7 +58,7 @@ export class MachineCaller {
   }
 
   /**
-   * Calls a unary method. A lost reply is tried again where the method table
+   * Calls a unary method. A lost reply, or one that was too much for a relay, is tried again where the method table
    * calls that safe; otherwise it throws OutcomeUnknown, never a guess.
    */
   async invoke<T>(
@@ -72,9 +73,10 @@ export class MachineCaller {
         return await tryOnce(callOptions);
       } catch (thrown) {
         const error = CmdopError.from(thrown);
-        if (error.code !== "LinkLost") throw error;
+        // As it was thrown: it may be what the caller's own listener threw.
+        if (!mayHaveRun(error)) throw thrown;
         if (retry === "never" || retry === undefined || (retry === "job" && attempt >= MAX_ATTEMPTS)) {
-          throw new CmdopError("OutcomeUnknown", `The connection broke during ${path}: ${error.message}`, {
+          throw new CmdopError("OutcomeUnknown", `${path} was broken off: ${error.message}`, {
             cause: error,
           });
         }

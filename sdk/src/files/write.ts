@@ -1,4 +1,10 @@
-import { CmdopError, type Files, MAX_UNARY_CONTENT_BYTES, type ServiceClient } from "@cmdop/proto";
+import {
+  CmdopError,
+  type Files,
+  MAX_UNARY_CONTENT_BYTES,
+  mayHaveRun,
+  type ServiceClient,
+} from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
 import { fileInfo } from "./file-info.ts";
 import { methodOf } from "./method-of.ts";
@@ -62,15 +68,11 @@ async function replaceByStream(
     return fileInfo(entry);
   } catch (thrown) {
     const error = CmdopError.from(thrown);
-    // Before the finish was sent nothing can have been committed: LinkLost is the truth then.
-    if (error.code !== "LinkLost" || !progress.finishing) throw thrown;
-    throw new CmdopError(
-      "OutcomeUnknown",
-      `The connection broke at the end of the upload: ${error.message}`,
-      {
-        cause: error,
-      },
-    );
+    // Before the finish was sent nothing can have been committed: the error itself is the truth then.
+    if (!mayHaveRun(error) || !progress.finishing) throw thrown;
+    throw new CmdopError("OutcomeUnknown", `The upload was broken off at its end: ${error.message}`, {
+      cause: error,
+    });
   }
 }
 

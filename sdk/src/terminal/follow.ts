@@ -5,6 +5,7 @@ import {
   Exec,
   type JobEvent,
   Jobs,
+  mayHaveRun,
   onAbort,
 } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
@@ -97,6 +98,16 @@ export async function* follow(
   const over = new AbortController();
   const stopListening = [leave, closed].map((signal) => onAbort(signal, () => over.abort()));
   const pauses = new Pauses(reconnect);
+  // What the caller's own listener threw: it ended the call, and is the caller's to see whatever was sent before.
+  let failure: { readonly thrown: unknown } | undefined;
+  const tellWaiting: OnWaiting = (waiting) => {
+    try {
+      onWaiting?.(waiting);
+    } catch (thrown) {
+      failure = { thrown };
+      throw thrown;
+    }
+  };
   let { after, start } = job;
   let wasOpened = false;
   let wasSent = false;
@@ -112,7 +123,7 @@ export async function* follow(
       try {
         // Before this succeeds for the first time nothing has been sent, so its errors are the caller's to see.
         const method = start ?? attach;
-        const options = await caller.options(method.path, { signal: over.signal, onWaiting });
+        const options = await caller.options(method.path, { signal: over.signal, onWaiting: tellWaiting });
         if (leave.aborted) return;
         openedAtMs = performance.now();
         wasOpened = true;
@@ -141,10 +152,11 @@ export async function* follow(
       } catch (thrown) {
         if (end !== undefined) break;
         if (leave.aborted) return;
+        if (failure !== undefined) throw failure.thrown;
         if (closed.aborted) throw wasOpened ? closedMeanwhile(jobId) : clientClosed();
         const error = CmdopError.from(thrown);
-        // A call that was refused has done nothing; one whose connection broke may have.
-        if (!wasSent && error.code !== "LinkLost") throw error;
+        // A call that was refused has done nothing; one that was broken off may have.
+        if (!wasSent && !mayHaveRun(error)) throw error;
         // The id belongs to another request, or nobody has approved it: so this one never ran.
         if (start !== undefined && NEVER_RAN.has(error.code)) throw error;
         const isFirstLoss = !wasSent || lostAtMs === undefined;

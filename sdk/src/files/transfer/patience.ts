@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { CmdopError, type ErrorCode } from "@cmdop/proto";
+import { CmdopError, type ErrorCode, mayHaveRun } from "@cmdop/proto";
 import type { Transport } from "../../connection/transport.ts";
 import type { Turn } from "./line.ts";
 
 /** How long a transfer tries to go on without a single byte of progress, in milliseconds: a relay or an agent that restarts is back by then. */
 const RESUME_WINDOW_MS = 60_000;
 
-/** What passes. */
-const PASSING: readonly ErrorCode[] = ["LinkLost", "RelayUnreachable", "MachineOffline"];
+/** What passes, besides the break of a call that was under way. */
+const PASSING: readonly ErrorCode[] = ["RelayUnreachable", "MachineOffline"];
 
 /** Waits between attempts to go on after a cut, and gives up when nothing has moved for too long. */
 export class Patience {
@@ -36,7 +36,8 @@ export class Patience {
     this.#signal?.throwIfAborted();
     const error = CmdopError.from(thrown);
     const isOver = performance.now() - this.#movedAtMs > RESUME_WINDOW_MS;
-    if (!PASSING.includes(error.code) || isOver || this.#transport.closed.aborted) throw error;
+    const passes = PASSING.includes(error.code) || mayHaveRun(error);
+    if (!passes || isOver || this.#transport.closed.aborted) throw error;
     this.#turn?.lost();
     await sleep(this.#pauseMs, undefined, { signal: this.#signal });
     this.#pauseMs = Math.min(this.#pauseMs * 2, this.#transport.reconnect.maxPauseMs);

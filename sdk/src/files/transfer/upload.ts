@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { CmdopError, FILE_CHUNK_BYTES, type FileEntry, visible } from "@cmdop/proto";
+import { CmdopError, FILE_CHUNK_BYTES, type FileEntry, mayHaveRun, visible } from "@cmdop/proto";
 import { methodOf } from "../method-of.ts";
 import { resumeName, sameHash, UPLOAD_BYTES } from "./names.ts";
 import { Patience } from "./patience.ts";
@@ -74,12 +74,12 @@ export class Upload {
         offset = Number(kept);
         continue;
       } catch (thrown) {
-        const code = CmdopError.from(thrown).code;
-        const differs = code === "FileChanged" && offset > 0 && this.#sha256 === undefined;
+        const error = CmdopError.from(thrown);
+        const differs = error.code === "FileChanged" && offset > 0 && this.#sha256 === undefined;
         if (differs) disagreements += 1;
         if (!differs || disagreements > MAX_DISAGREEMENTS) await patience.after(thrown);
         // What was refused for want of a connection has not been on the line.
-        if (code !== "LinkLost") this.#sent = 0;
+        if (!mayHaveRun(error)) this.#sent = 0;
       }
       const found = await patience.until(() => this.#partial(false));
       if (found.entry !== undefined) return found.entry;
