@@ -109,7 +109,8 @@ function late(socket: Duplex, lateMs: number): Duplex {
   const reading = new Transform({
     transform: (chunk, _encoding, done) => void setTimeout(() => done(null, chunk), lateMs),
   });
-  return Duplex.from({ readable: socket.pipe(reading), writable: socket });
+  const line = Duplex.from({ readable: socket.pipe(reading), writable: socket });
+  return line.once("close", () => socket.destroy());
 }
 
 /** Waits for the end of a stream or socket, however it comes about: an error is an end like any other here. */
