@@ -4,11 +4,11 @@ import {
   type OutgoingHttpHeaders,
   type ServerHttp2Stream,
 } from "node:http2";
-import type { Writable } from "node:stream";
 import { CmdopError, errorTrailers, noteContent, stopReceiving, unreadBytes } from "@cmdop/proto";
 import { answerError } from "./answer.ts";
 import { callCode } from "./call-code.ts";
 import { responseHeaders } from "./headers.ts";
+import { Outlet } from "./outlet.ts";
 import type { CallCode, CallEnding } from "./recorder.ts";
 import type { Upstream } from "./upstream.ts";
 
@@ -82,6 +82,8 @@ export function proxy(options: ProxyOptions): ProxiedCall {
     if (!caller.closed) caller.close(code);
   };
   const release = upstream.carry({ fail });
+  const toMachine = new Outlet(caller, request, (waits) => hold("caller paused", waits));
+  const toCaller = new Outlet(request, caller, (waits) => hold("request paused", waits));
 
   caller.on("data", (chunk: Buffer) => {
     requestBytes += chunk.length;
@@ -92,14 +94,7 @@ export function proxy(options: ProxyOptions): ProxiedCall {
       return;
     }
     if (Number.isFinite(maxRequestBytes)) hold("request begun", true);
-    if (isFull(request, chunk)) {
-      caller.pause();
-      hold("caller paused", true);
-    }
-  });
-  request.on("drain", () => {
-    hold("caller paused", false);
-    caller.resume();
+    toMachine.write(chunk);
   });
   caller.on("end", () => {
     hold("request begun", false);
@@ -170,14 +165,7 @@ export function proxy(options: ProxyOptions): ProxiedCall {
     request.on("data", (chunk: Buffer) => {
       responseBytes += chunk.length;
       noteContent(chunk.length);
-      if (isFull(caller, chunk)) {
-        request.pause();
-        hold("request paused", true);
-      }
-    });
-    caller.on("drain", () => {
-      hold("request paused", false);
-      request.resume();
+      toCaller.write(chunk);
     });
     request.once("end", () => {
       // The end of a stream that was reset is not the end of an answer.
@@ -213,14 +201,6 @@ export function proxy(options: ProxyOptions): ProxiedCall {
       reset(constants.NGHTTP2_ENHANCE_YOUR_CALM);
     },
   };
-}
-
-/** Bytes that wait to be written before the other side is paused: while one write is under way, those that wait become the next. */
-const MAX_WAITING_BYTES = 128 * 1024;
-
-/** Writes content on; whether so much waits that no more should come. */
-function isFull(stream: Writable, chunk: Buffer): boolean {
-  return stream.writable && !stream.write(chunk) && stream.writableLength >= MAX_WAITING_BYTES;
 }
 
 function tooLarge(maxBytes: number): CmdopError {
