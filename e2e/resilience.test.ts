@@ -151,6 +151,22 @@ describe("when a part goes away", () => {
 });
 
 describe("SIGTERM", () => {
+  it("promise 3: what a job says at its agent's end still reaches its caller, whole", async () => {
+    const lastWords = "trap 'head -c 3000000 /dev/zero; exit 7' TERM; echo ready; sleep 61.2 & wait";
+    const running = client.terminal.stream(lastWords);
+    let bytes = 0;
+    let stopped: Promise<unknown> | undefined;
+    let end: unknown;
+    for await (const event of running) {
+      if (event.type === "stdout") {
+        bytes += event.data.length;
+        stopped ??= machine.process.stop("SIGTERM");
+      } else end = event;
+    }
+    await stopped;
+    expect({ bytes, end }).toMatchObject({ bytes: 3_000_006, end: { type: "ended", outcome: "canceled" } });
+  });
+
   it("ends relay and agent cleanly, exit 0, and no child is left", async () => {
     const running = client.terminal.stream("sleep 61.3 & echo $!; wait");
     let child = 0;

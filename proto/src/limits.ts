@@ -53,3 +53,6 @@ export const MAX_PROMPT_BYTES = 256 * KiB;
 
 /** The JSON Schema of a run's output, as text: it goes to the model with every call. */
 export const MAX_OUTPUT_SCHEMA_BYTES = 64 * KiB;
+
+/** What callers of an agent that ends have to take the last words of their calls and leave, in milliseconds; then they are thrown out. */
+export const LEAVE_WITHIN_MS = 500;

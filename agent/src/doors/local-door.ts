@@ -1,15 +1,19 @@
 import { chmod, unlink } from "node:fs/promises";
 import net from "node:net";
-import { CmdopError, LANE_WINDOWS, localSocketPath, RpcServer, type WatchCall } from "@cmdop/proto";
+import {
+  CmdopError,
+  LANE_WINDOWS,
+  LEAVE_WITHIN_MS,
+  localSocketPath,
+  RpcServer,
+  type WatchCall,
+} from "@cmdop/proto";
 
 /** The longest path of a unix socket, on Linux less its final NUL; macOS has 103. */
 const MAX_SOCKET_PATH_BYTES = process.platform === "linux" ? 107 : 103;
 
 /** Local connections at once: each program that uses the socket holds up to three. */
 const MAX_LOCAL_CONNECTIONS = 256;
-
-/** What callers have to take the last words of their calls and leave, in milliseconds; then they are thrown out. */
-const LEAVE_WITHIN_MS = 500;
 
 /** The unix socket on which callers of this machine reach the agent. */
 export interface LocalDoor {

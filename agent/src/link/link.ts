@@ -9,6 +9,7 @@ import {
   DrainingDuplex,
   LANE_WINDOWS,
   type LaneName,
+  LEAVE_WITHIN_MS,
   LINK_SERVICE_PREFIX,
   Link as LinkService,
   RpcServer,
@@ -136,7 +137,11 @@ export class Link {
     session.once("close", () => ended.resolve());
     session.once("error", (error) => this.#options.log.warn("link error", { lane, error: error.message }));
     this.#watchdog = watchdog({ session, socket: tls, onDead: () => ended.resolve() });
-    const stop = (): void => ended.resolve();
+    let leaving: NodeJS.Timeout | undefined;
+    const stop = (): void => {
+      server.drain();
+      leaving = setTimeout(() => ended.resolve(), LEAVE_WITHIN_MS);
+    };
     this.#stopping.signal.addEventListener("abort", stop, { once: true });
     const timer = setTimeout(() => ended.resolve(), GREETING_TIMEOUT_MS);
     try {
@@ -154,6 +159,7 @@ export class Link {
       await ended.promise;
     } finally {
       clearTimeout(timer);
+      clearTimeout(leaving);
       this.#watchdog.stop();
       this.#watchdog = undefined;
       this.#stopping.signal.removeEventListener("abort", stop);
