@@ -70,6 +70,7 @@ interface Running {
   readonly jobs: Jobs;
   readonly openCalls: OpenCalls;
   readonly audit: MachineAudit;
+  readonly unfinished: Unfinished;
   readonly stopWatching: () => void;
   readonly localDoor: LocalDoor;
   readonly links: Readonly<Record<LaneName, Link>>;
@@ -200,7 +201,10 @@ export class Agent {
         onState: (state) => this.#onLinkState(lane, state),
       });
     const links = { interactive: link("interactive"), download: link("download"), upload: link("upload") };
-    this.#running = { membership, policy, approvals, jobs, openCalls, audit, stopWatching, localDoor, links };
+    this.#running = {
+      ...{ membership, policy, approvals, jobs, openCalls, audit, unfinished },
+      ...{ stopWatching, localDoor, links },
+    };
     links.interactive.start();
     // In the background: a job that comes first is started all the same.
     jobs.warm();
@@ -220,6 +224,7 @@ export class Agent {
       await running.localDoor.close();
       running.stopWatching();
       await running.openCalls.drained(CALLS_END_MS);
+      running.unfinished.close();
       await running.membership.settled();
       running.audit.close();
     });

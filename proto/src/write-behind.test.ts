@@ -12,33 +12,42 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
+const opened = (name: string) => open(path.join(directory, name), "w");
+
 describe("writing behind", () => {
-  it("gives the disk what was written every 32 MiB, one sync at a time", async () => {
-    await using file = await open(path.join(directory, "file"), "w");
+  it("gives the disk what was written every 32 MiB, one file at a time", async () => {
+    await using file = await opened("a");
+    await using other = await opened("b");
     const { promise: held, resolve: letGo } = Promise.withResolvers<void>();
     const datasync = vi.spyOn(file, "datasync").mockReturnValueOnce(held);
+    const others = vi.spyOn(other, "datasync");
     const behind = new WriteBehind(file);
+    const beside = new WriteBehind(other);
     behind.wrote(31 * MiB);
     expect(datasync).toHaveBeenCalledTimes(0);
     behind.wrote(MiB);
     behind.wrote(64 * MiB);
-    expect(datasync).toHaveBeenCalledTimes(1);
+    beside.wrote(64 * MiB);
+    expect([datasync.mock.calls.length, others.mock.calls.length]).toEqual([1, 0]);
     letGo();
-    await behind.finish();
+    await behind.settled();
+    beside.wrote(1);
+    expect(others).toHaveBeenCalledTimes(1);
+    await beside.finish();
     behind.wrote(1);
     expect(datasync).toHaveBeenCalledTimes(2);
     await behind.finish();
   });
 
-  it("promise 1: tells at the end of what the disk said on the way", async () => {
-    await using file = await open(path.join(directory, "file"), "w");
+  it("promise 1: tells whoever asks of what the disk said on the way, and takes no more", async () => {
+    await using file = await opened("a");
     const failed = Object.assign(new Error("EIO: i/o error, fdatasync"), { code: "EIO" });
     const datasync = vi.spyOn(file, "datasync").mockRejectedValueOnce(failed);
     const behind = new WriteBehind(file);
     behind.wrote(32 * MiB);
-    await new Promise(setImmediate);
-    behind.wrote(32 * MiB);
-    expect(datasync).toHaveBeenCalledTimes(1);
+    await expect(behind.settled()).rejects.toBe(failed);
     await expect(behind.finish()).rejects.toBe(failed);
+    expect(() => behind.wrote(32 * MiB)).toThrow(failed);
+    expect(datasync).toHaveBeenCalledTimes(1);
   });
 });

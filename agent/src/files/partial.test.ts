@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { link, readdir, readFile, readlink, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { link, open, readdir, readFile, readlink, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Boundary } from "./boundary.ts";
 import { MAX_PARTIAL_AGE_MS } from "./limits.ts";
@@ -55,6 +55,16 @@ describe("an upload that can be resumed", () => {
     expect(await ask()).toMatchObject({ size: 5n, entry: { name: "target" } });
     expect(await readdir(scratch.at("dir"))).toEqual(["target"]);
     expect(unfinished.left).toEqual([]);
+  });
+
+  it("promise 1: is not kept where the disk did not take it, which Linux tells but once", async () => {
+    await using file = await open(target());
+    const failed = Object.assign(new Error("EIO: i/o error, fdatasync"), { code: "EIO" });
+    vi.spyOn(Object.getPrototypeOf(file), "datasync").mockRejectedValueOnce(failed);
+    const much = { data: Buffer.alloc(33 * 1024 * 1024) };
+    await expect(upload({}, much, KEEP)).rejects.toThrow("EIO");
+    expect([await ask(), unfinished.left]).toEqual([{ size: 0n }, []]);
+    expect(await readdir(scratch.at("dir"))).toEqual(["target"]);
   });
 
   it("is kept where its writer says so, stretch after stretch", async () => {

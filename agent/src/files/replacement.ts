@@ -149,6 +149,8 @@ export class Replacement implements AsyncDisposable {
 
   /** What has been written stays when this is disposed, to be taken up again; what to remember of it. */
   async keep(): Promise<Kept> {
+    // What the disk did not take is nothing to go on with.
+    await this.#behind.settled();
     this.#kept = true;
     return { stats: await this.#file.stat({ bigint: true }), hash: this.#hash.copy() };
   }

@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -53,4 +53,28 @@ it("promise 9: its file stays small, however much was begun", async () => {
   expect(names(new UnfinishedLog(file))).toEqual(["kept"]);
   expect(await readdir(path.dirname(file))).toEqual(["log"]);
   expect(await readFile(file, "utf8")).toContain("kept");
+});
+
+it("promise 9: where its file can't be written, nothing stays open or remembered, and it is made good later", async () => {
+  await mkdir(file, { recursive: true });
+  const log = new UnfinishedLog(path.join(file, "..", "new"));
+  await mkdir(path.join(directory, "state", "new"));
+  const open = () => readdir("/proc/self/fd").then(({ length }) => length);
+  const before = await open();
+  for (let count = 0; count < 20; count++) expect(() => log.begin(`name-${count}`, BEGUN)).toThrow("EISDIR");
+  expect([names(log), await open()]).toEqual([[], before]);
+  await rm(path.join(directory, "state", "new"), { recursive: true });
+  log.begin("a", BEGUN);
+  expect(names(new UnfinishedLog(path.join(directory, "state", "new")))).toEqual(["a"]);
+});
+
+it("leaves its file to the next when it is closed", () => {
+  const first = new UnfinishedLog(file);
+  first.begin("a", BEGUN);
+  first.close();
+  const second = new UnfinishedLog(file);
+  second.begin("b", BEGUN);
+  first.end("a");
+  first.begin("c", BEGUN);
+  expect(names(new UnfinishedLog(file))).toEqual(["a", "b"]);
 });

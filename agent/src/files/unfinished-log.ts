@@ -1,4 +1,13 @@
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import { errnoOf } from "./errors.ts";
@@ -25,7 +34,7 @@ export type Begun = NonNullable<Line["begun"]>;
 /** Bytes of the file beyond which it is written anew, with what is still unfinished alone. */
 const MAX_LOG_BYTES = 1024 * 1024;
 
-/** The disk takes no more. Nothing but the cleaning up after a crash depends on the log: no reason not to work on another disk. */
+/** The disk takes no more. */
 const FULL = ["ENOSPC", "EDQUOT", "EROFS"];
 
 /**
@@ -38,6 +47,9 @@ export class UnfinishedLog {
   readonly #begun: Map<string, Begun>;
   #descriptor: number | undefined;
   #bytes = 0;
+  /** A line is missing in the file: the next one writes all of it. */
+  #isBehind = true;
+  #isClosed = false;
 
   /** Reads what there is; nothing is made before there is something to write down. */
   constructor(file: string) {
@@ -49,32 +61,55 @@ export class UnfinishedLog {
     return this.#begun;
   }
 
+  /** Writes down what begins. Throws what the disk says, but not that it is full: nothing but the cleaning up after a crash depends on the log, which is no reason not to work on another disk. */
   begin(name: string, begun: Begun): void {
     this.#begun.set(name, begun);
-    this.#append({ name, begun });
+    const failure = this.#write({ name, begun });
+    if (failure === undefined || FULL.includes(errnoOf(failure.thrown) ?? "")) return;
+    this.#begun.delete(name);
+    throw failure.thrown;
   }
 
+  /** Writes down that it is over. Where that can't be, the next agent looks for what is gone, and finds nothing. */
   end(name: string): void {
-    if (this.#begun.delete(name)) this.#append({ name });
+    if (this.#begun.delete(name)) this.#write({ name });
   }
 
-  #append(line: Line): void {
+  /** Writes no more: from now on the file is the next agent's. */
+  close(): void {
+    this.#isClosed = true;
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+  }
+
+  /** Writes a line, or all of them; what it failed with. */
+  #write(line: Line): { readonly thrown: unknown } | undefined {
+    if (this.#isClosed) return undefined;
     try {
-      if (this.#descriptor === undefined || this.#bytes > MAX_LOG_BYTES) this.#rewrite();
+      if (this.#descriptor === undefined || this.#isBehind || this.#bytes > MAX_LOG_BYTES) this.#rewrite();
       else this.#bytes += writeSync(this.#descriptor, textOf(line));
+      this.#isBehind = false;
+      return undefined;
     } catch (thrown) {
-      if (!FULL.includes(errnoOf(thrown) ?? "")) throw thrown;
+      this.#isBehind = true;
+      return { thrown };
     }
   }
 
-  /** Writes the file anew: nothing of an earlier agent's file is lost before all of it is there. */
+  /** Writes the file anew: nothing of an earlier agent's file is lost before the disk has all of it. */
   #rewrite(): void {
     const text = [...this.#begun].map(([name, begun]) => textOf({ name, begun })).join("");
     const next = `${this.#file}.next`;
     mkdirSync(path.dirname(this.#file), { recursive: true, mode: 0o700 });
-    writeFileSync(next, text, { mode: 0o600 });
-    const descriptor = openSync(next, "a");
-    renameSync(next, this.#file);
+    const descriptor = openSync(next, "w", 0o600);
+    try {
+      writeFileSync(descriptor, text);
+      fsyncSync(descriptor);
+      renameSync(next, this.#file);
+    } catch (thrown) {
+      closeSync(descriptor);
+      throw thrown;
+    }
     if (this.#descriptor !== undefined) closeSync(this.#descriptor);
     this.#descriptor = descriptor;
     // What stays is no reason to write it again soon.

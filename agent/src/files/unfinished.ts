@@ -27,6 +27,11 @@ export class Unfinished {
     return { [Symbol.dispose]: () => this.forget(name) };
   }
 
+  /** Writes nothing down any more: the next agent may begin. */
+  close(): void {
+    this.#log.close();
+  }
+
   /** Forgets what is gone. */
   forget(name: string): void {
     this.#log.end(name);

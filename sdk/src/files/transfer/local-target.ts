@@ -57,8 +57,8 @@ async function putFile(asked: string, content: Content, options: PutOptions): Pr
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
   const file = await open(part, resume ? flags : flags | constants.O_EXCL, PART_MODE);
   let isArrived = false;
+  const behind = new WriteBehind(file);
   try {
-    const behind = new WriteBehind(file);
     const sha256 = await receive(file, behind, content, options);
     isArrived = true;
     await file.chmod(content.mode ?? FILE_MODE);
@@ -67,9 +67,10 @@ async function putFile(asked: string, content: Content, options: PutOptions): Pr
     else await link(part, destination);
     return sha256;
   } finally {
+    const [{ status }] = await Promise.allSettled([behind.settled()]);
     await file.close();
-    // Renamed, it is gone already; what can't be right will not be gone on with.
-    if (!resume || isArrived) await rm(part, { force: true });
+    // Renamed, it is gone already; what can't be right, or may not be on disk, will not be gone on with.
+    if (!resume || isArrived || status === "rejected") await rm(part, { force: true });
   }
 }
 
