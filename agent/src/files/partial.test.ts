@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { link, open, readdir, readFile, readlink, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Boundary } from "./boundary.ts";
 import { MAX_PARTIAL_AGE_MS } from "./limits.ts";
@@ -60,7 +61,10 @@ describe("an upload that can be resumed", () => {
   it("promise 1: is not kept where the disk did not take it, which Linux tells but once", async () => {
     await using file = await open(target());
     const failed = Object.assign(new Error("EIO: i/o error, fdatasync"), { code: "EIO" });
-    vi.spyOn(Object.getPrototypeOf(file), "datasync").mockRejectedValueOnce(failed);
+    vi.spyOn(Object.getPrototypeOf(file), "datasync").mockImplementationOnce(async () => {
+      await sleep(100);
+      throw failed;
+    });
     const much = { data: Buffer.alloc(33 * 1024 * 1024) };
     await expect(upload({}, much, KEEP)).rejects.toThrow("EIO");
     expect([await ask(), unfinished.left]).toEqual([{ size: 0n }, []]);
