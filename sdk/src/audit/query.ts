@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Audit as AuditService, type CallOptions, CmdopError, readAuditRecord } from "@cmdop/proto";
+import {
+  Audit as AuditService,
+  type CallOptions,
+  CmdopError,
+  mayHaveRun,
+  readAuditRecord,
+} from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
 import type { AuditEntry } from "./types.ts";
 
@@ -40,7 +46,7 @@ export async function* queryRecords(
       return;
     } catch (thrown) {
       const error = CmdopError.from(thrown);
-      const isLost = error.code === "LinkLost" || (wasConnected && error.code === "RelayUnreachable");
+      const isLost = mayHaveRun(error) || (wasConnected && error.code === "RelayUnreachable");
       if (!isLost || signal?.aborted || vain >= MAX_VAIN_ATTEMPTS) throw error;
       const { firstPauseMs, maxPauseMs } = relay.transport.reconnect;
       await sleep(Math.min(firstPauseMs * 2 ** vain, maxPauseMs), undefined, { signal }).catch(() => {

@@ -3,6 +3,7 @@ import {
   type AuditChainsResponse_Kept,
   Audit as AuditService,
   CmdopError,
+  mayHaveRun,
   type PublicKey,
   thumbprint,
   verifyHead,
@@ -156,7 +157,7 @@ async function readChain(
       if (error.code === "AuditBroken")
         return check.problem(`The relay can't read it: ${visible(error.message)}`);
       lost += 1;
-      if (error.code !== "LinkLost" || lost >= MAX_READ_ATTEMPTS) throw error;
+      if (!mayHaveRun(error) || lost >= MAX_READ_ATTEMPTS) throw error;
     }
     if (check.last >= saidSeq || performance.now() > deadline) return;
     await sleep(COPY_POLL_MS);
