@@ -1,20 +1,27 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { type HeldBounds, HeldBytes, type Holder } from "./held-bytes.ts";
+import { type HeldBounds, HeldBytes, type Holder, MAX_SMALL_BYTES } from "./held-bytes.ts";
 
 const SAMPLE_MS = 100;
+const MiB = 1024 * 1024;
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** Bounds of 100 each and 150 in all, and holders of which it is kept in what order they go. */
+/** Bounds of 100 MiB each and 150 in all, and holders of so many MiB, of which it is kept in what order they go. */
 function world(bounds: Partial<HeldBounds> = {}) {
-  const held = new HeldBytes({ perAccount: 100, inAll: 150, sampleIntervalMs: SAMPLE_MS, ...bounds });
+  const { perAccount = 100, inAll = 150 } = bounds;
+  const held = new HeldBytes({
+    perAccount: perAccount * MiB,
+    inAll: inAll * MiB,
+    sampleIntervalMs: SAMPLE_MS,
+  });
   const dropped: string[] = [];
-  const hold = (account: string, bytes: number, more: Partial<Holder> = {}): Holder => {
+  const hold = (account: string, size: number, more: Partial<Holder> = {}): Holder => {
     const holder: Holder = {
       account,
-      heldBytes: () => bytes,
-      drop: (bound) => dropped.push(`${account}${bytes} ${bound}`),
+      heldBytes: () => size * MiB,
+      canBeDropped: () => true,
+      drop: (bound) => dropped.push(`${account}${size} ${bound}`),
       ...more,
     };
     held.hold(holder);
@@ -44,17 +51,61 @@ it("where all hold too much together, takes from whoever holds most, until they 
   expect(dropped).toEqual(["a32 inAll", "b35 inAll", "a31 inAll"]);
 });
 
-it("counts what can't be dropped, drops the rest, and says who should get no more", () => {
+it("counts what can't be dropped, and says who should get no more", () => {
   const { held, hold, dropped, look } = world();
-  const stays = hold("a", 110, stubborn);
-  hold("a", 1);
+  const stays = hold("a", 90, stubborn);
+  hold("a", 20);
   hold("b", 40);
   look();
-  expect(dropped).toEqual(["a1 perAccount"]);
+  expect(dropped).toEqual(["a20 perAccount"]);
+  const more = hold("a", 20, stubborn);
+  look();
   expect([held.isFull("a"), held.isFull("b")]).toEqual([true, false]);
   held.release(stays);
+  held.release(more);
   look();
   expect(held.isFull("a")).toBe(false);
+});
+
+it("promise 9: drops nothing where that can't help, for what can't be dropped is too much; but what it spares has the same bound", () => {
+  const { hold, dropped, look } = world({ inAll: 1000 });
+  hold("a", 110, stubborn);
+  for (const size of [20, 30]) hold("a", size);
+  look();
+  expect(dropped).toEqual([]);
+  hold("a", 60);
+  look();
+  expect(dropped).toEqual(["a60 perAccount"]);
+});
+
+it("promise 9: what one account has that can't be dropped costs the others nothing within their share", () => {
+  const { hold, dropped, look } = world({ perAccount: 1000 });
+  hold("a", 140, stubborn);
+  hold("a", 2);
+  for (const account of ["b", "c"]) for (const size of [0.000_001, 5, 30]) hold(account, size);
+  look();
+  expect(dropped).toEqual([]);
+});
+
+it("promise 9: where others use it up, whoever has more than a share pays, down to that", () => {
+  const { hold, dropped, look } = world({ perAccount: 1000 });
+  hold("a", 80, stubborn);
+  for (const size of [20, 21, 22, 23]) hold("b", size);
+  for (const size of [10, 11]) hold("c", size);
+  look();
+  expect(dropped).toEqual(["b23 inAll", "b22 inAll"]);
+});
+
+it("never drops what is small", () => {
+  const { hold, dropped, look } = world({ perAccount: 0.3, inAll: 0.3 });
+  const few = () => Array.from({ length: 4 }, () => hold("a", MAX_SMALL_BYTES / MiB));
+  few();
+  hold("a", 0.1);
+  look();
+  expect(dropped).toEqual(["a0.1 perAccount"]);
+  few();
+  look();
+  expect(dropped).toHaveLength(1);
 });
 
 it("where all of it is used up by what can't be dropped, whoever has less than a share gets more", () => {
@@ -75,6 +126,7 @@ it("asks who pays only for what holds something", () => {
       return account();
     },
     heldBytes: () => bytes,
+    canBeDropped: () => true,
     drop: () => undefined,
   });
   look();
@@ -88,7 +140,7 @@ it("what was dropped may be held again while it lasts", () => {
   const { held, hold, dropped, look } = world();
   let frees = false;
   const holder = hold("a", 0, {
-    heldBytes: () => (frees ? 5 : 200),
+    heldBytes: () => (frees ? 5 : 200) * MiB,
     canBeDropped: () => !frees,
     drop: () => {
       dropped.push("a");

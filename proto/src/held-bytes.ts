@@ -1,17 +1,20 @@
+/** What holds no more than this is never dropped: it would free next to nothing, and how many there are is bounded elsewhere. */
+export const MAX_SMALL_BYTES = 64 * 1024;
+
 /** Something that can make this process hold content: a stalled call, or a request without its end. */
 export interface Holder {
   /** Who pays. May become known only while it is held. */
   readonly account: string;
   /** Bytes that it makes us hold now. */
   heldBytes(): number;
-  /** Whether dropping it would free anything; where absent, it would. */
-  canBeDropped?(): boolean;
+  /** Whether dropping it would free anything. */
+  canBeDropped(): boolean;
   /** Ends it and frees what it holds. What holds on for a while yet may be held again. */
-  drop(bound: Exceeded): void;
+  drop(bound: Bound): void;
 }
 
 /** The bound that a holder was dropped for. */
-export type Exceeded = "perAccount" | "inAll";
+export type Bound = "perAccount" | "inAll";
 
 /** What may be held. */
 export interface HeldBounds {
@@ -26,6 +29,8 @@ export interface HeldBounds {
 interface Account {
   readonly name: string;
   bytes: number;
+  /** Of them, those of what can be dropped. */
+  droppableBytes: number;
   /** What can be dropped, the largest last. */
   readonly droppable: { readonly holder: Holder; readonly bytes: number }[];
 }
@@ -34,7 +39,8 @@ interface Account {
  * Bounds the content that others make this process hold. Nothing tells when a
  * stream that nobody reads has received more; so all that may hold something is
  * looked at from time to time, and whoever holds too much loses the largest of
- * it. While there is nothing to look at, nothing is done.
+ * it. What can't be dropped counts, but is not made up for by dropping in vain:
+ * beside too much of it, what can be dropped has the same bound once more. While there is nothing to look at, nothing is done.
  */
 export class HeldBytes {
   readonly #bounds: HeldBounds;
@@ -77,18 +83,21 @@ export class HeldBytes {
     const { perAccount, inAll } = this.#bounds;
     const accounts = this.#accounts();
     for (const account of accounts) {
-      while (account.bytes > perAccount && account.droppable.length > 0) this.#drop(account, "perAccount");
+      const limit = reachable(perAccount, account.bytes - account.droppableBytes);
+      while (account.bytes > limit && account.droppable.length > 0) this.#drop(account, "perAccount");
     }
-    let total = sum(accounts);
-    // Whoever holds most pays.
-    for (; total > inAll; total = sum(accounts)) {
-      const most = mostOf(accounts.filter(({ droppable }) => droppable.length > 0));
+    // Each has its share of all: only beyond it does anyone pay for others, whoever holds most first.
+    const share = inAll / accounts.length;
+    const isOver = ({ bytes }: Account): boolean => bytes > share;
+    const payable = accounts.filter(isOver).reduce((total, { droppableBytes }) => total + droppableBytes, 0);
+    const limit = reachable(inAll, sum(accounts) - payable);
+    while (sum(accounts) > limit) {
+      const most = mostOf(accounts.filter((account) => isOver(account) && account.droppable.length > 0));
       if (most === undefined) break;
       this.#drop(most, "inAll");
     }
-    // With all of it used up, each has its share, so that nobody is shut out by others.
-    const share = total > inAll ? inAll / accounts.length : Number.POSITIVE_INFINITY;
-    const full = accounts.filter(({ bytes }) => bytes > Math.min(perAccount, share));
+    const isUsedUp = sum(accounts) > inAll;
+    const full = accounts.filter((account) => account.bytes > perAccount || (isUsedUp && isOver(account)));
     this.#full = new Set(full.map(({ name }) => name));
   }
 
@@ -98,22 +107,30 @@ export class HeldBytes {
       const bytes = holder.heldBytes();
       if (bytes === 0) continue;
       const name = holder.account;
-      const account = accounts.get(name) ?? { name, bytes: 0, droppable: [] };
+      const account = accounts.get(name) ?? { name, bytes: 0, droppableBytes: 0, droppable: [] };
       accounts.set(name, account);
       account.bytes += bytes;
-      if (holder.canBeDropped?.() ?? true) account.droppable.push({ holder, bytes });
+      if (bytes <= MAX_SMALL_BYTES || !holder.canBeDropped()) continue;
+      account.droppableBytes += bytes;
+      account.droppable.push({ holder, bytes });
     }
     for (const { droppable } of accounts.values()) droppable.sort((a, b) => a.bytes - b.bytes);
     return [...accounts.values()];
   }
 
-  #drop(account: Account, bound: Exceeded): void {
+  #drop(account: Account, bound: Bound): void {
     const largest = account.droppable.pop();
     if (largest === undefined) return;
     account.bytes -= largest.bytes;
+    account.droppableBytes -= largest.bytes;
     this.#holders.delete(largest.holder);
     largest.holder.drop(bound);
   }
+}
+
+/** What there may be beside so much that stays. */
+function reachable(bound: number, stays: number): number {
+  return stays > bound ? stays + bound : bound;
 }
 
 function sum(accounts: readonly Account[]): number {

@@ -146,7 +146,7 @@ export {
   type SessionsScreenResponse,
 } from "./gen/cmdop/v1/sessions_pb.ts";
 export { CALLER_HEADERS, HEADER_PREFIX, HEADERS } from "./headers.ts";
-export { type Exceeded, type HeldBounds, HeldBytes, type Holder } from "./held-bytes.ts";
+export { type Bound, type HeldBounds, HeldBytes, type Holder, MAX_SMALL_BYTES } from "./held-bytes.ts";
 export {
   CALL_TOKEN_LIFETIME_S,
   CLOCK_TOLERANCE_S,

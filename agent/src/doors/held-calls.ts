@@ -1,20 +1,27 @@
-import { CmdopError, type Exceeded, HeldBytes, type Holder, type ServedCall, type Watch } from "@cmdop/proto";
+import {
+  type Bound,
+  CmdopError,
+  HeldBytes,
+  type Holder,
+  MAX_SMALL_BYTES,
+  type ServedCall,
+  type Watch,
+} from "@cmdop/proto";
 import type { Caller } from "../policy/caller.ts";
 import type { Identifier } from "./identify.ts";
 
-const KiB = 1024;
-const MiB = 1024 * KiB;
+const MiB = 1024 * 1024;
 
 /**
  * Content that the calls of one key may make the agent hold, while it waits for
  * a person, a queue or the disk. A tree that comes faster than the disk takes it
- * must fit: the SDK sends 4 large files at once, a full window of 24 MiB each,
- * beside 12 small ones of up to 6 MiB.
+ * must fit: the SDK sends 4 large files at once, a full window of 24 MiB and up
+ * to 4 MiB of messages each, beside 12 small ones of up to 7 MiB: 196 MiB.
  */
-export const MAX_HELD_BYTES_PER_KEY = 192 * MiB;
+export const MAX_HELD_BYTES_PER_KEY = 224 * MiB;
 
 /** The same of all calls together: the named memory budget. */
-export const MAX_HELD_BYTES = 256 * MiB;
+export const MAX_HELD_BYTES = 320 * MiB;
 
 /**
  * Pause between two looks at what is held, in milliseconds. What comes meanwhile
@@ -23,9 +30,6 @@ export const MAX_HELD_BYTES = 256 * MiB;
  * it has none to read either. For all else a stream brings at most its window.
  */
 export const HELD_SAMPLE_INTERVAL_MS = 100;
-
-/** A call that brings no more than this runs all the same: a key whose writes fill its share can still cancel and look. */
-const MAX_SMALL_BYTES = 64 * KiB;
 
 /** Pays for the calls that show no good key. No key is named like this. */
 const STRANGERS = "no key";
@@ -48,6 +52,8 @@ export class HeldCalls {
   readonly #identifier: Pick<Identifier, "remote" | "local">;
   readonly #bounds: HeldCallsBounds;
   readonly #held: HeldBytes;
+  /** The calls whose handlers run, and who pays for them. */
+  readonly #running = new Map<ServedCall, Payer>();
 
   constructor(identifier: Pick<Identifier, "remote" | "local">, bounds: Partial<HeldCallsBounds> = {}) {
     this.#identifier = identifier;
@@ -77,22 +83,40 @@ export class HeldCalls {
     this.#held.hold(holder);
     return {
       begin: () => {
-        if (call.heldBytes() > MAX_SMALL_BYTES && this.#held.isFull(payer.account)) throw this.#full();
+        // What is small runs all the same: a key whose writes fill its share can still cancel and look.
+        if (call.heldBytes() > MAX_SMALL_BYTES && this.#isTooMuch(call, payer)) throw this.#full();
+        this.#running.set(call, payer);
       },
-      end: () => this.#held.release(holder),
+      end: () => {
+        this.#running.delete(call);
+        this.#held.release(holder);
+      },
     };
   }
 
   close(): void {
     this.#held.close();
+    this.#running.clear();
   }
 
-  #tooMuch(bound: Exceeded): CmdopError {
+  /** Whether this call would, once begun, make its key hold more than its share of what can't be dropped. */
+  #isTooMuch(call: ServedCall, { account }: Payer): boolean {
+    if (this.#held.isFull(account)) return true;
+    let bytes = call.keptBytes();
+    if (bytes <= MAX_SMALL_BYTES) return false;
+    for (const [running, payer] of this.#running) {
+      const kept = running.keptBytes();
+      if (kept > 0 && payer.account === account) bytes += kept;
+    }
+    return bytes > this.#bounds.perKey;
+  }
+
+  #tooMuch(bound: Bound): CmdopError {
     const { perKey, inAll } = this.#bounds;
     const message =
       bound === "perAccount"
-        ? `The calls of this key made the machine hold more than ${perKey / MiB} MiB that nobody has read yet, and this one held most.`
-        : `All calls together made the machine hold more than ${inAll / MiB} MiB that nobody has read yet, and this one held most.`;
+        ? `The calls of this key made the machine hold more than ${perKey / MiB} MiB that nobody has read yet; of what could be ended, this one held most.`
+        : `All calls together made the machine hold more than ${inAll / MiB} MiB that nobody has read yet; of those of this key that could be ended, this one held most.`;
     return new CmdopError("LimitExceeded", `${message} It waited for a person, a queue or a slow disk.`, {
       next: "Send it again when fewer uploads are under way; those that wait for a person should not begin before the answer.",
     });

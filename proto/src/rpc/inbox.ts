@@ -57,9 +57,10 @@ export class Inbox<T> {
     };
     stream.on("data", this.#take);
     // A reset looks like an end, but leaves its code.
-    stream.once("end", () =>
-      this.#over(stream.rstCode === 0 && !splitter.isAmidMessage ? "ended" : "broken"),
-    );
+    stream.once("end", () => {
+      this.#over(stream.rstCode === 0 && !splitter.isAmidMessage ? "ended" : "broken");
+      splitter.release();
+    });
     stream.once("close", () => {
       this.#over("broken");
       // However long its reader goes on, no more of the stream comes to it.
@@ -67,8 +68,8 @@ export class Inbox<T> {
     });
   }
 
-  /** Bytes that nobody has read yet: on the stream, in part of a message, or in messages that wait. */
-  get unreadBytes(): number {
+  /** Bytes that `fail` frees: what nobody has read yet, and memory kept for the next message while one may come. */
+  get freeableBytes(): number {
     return unreadBytes(this.#stream) + this.#splitter.heldBytes + this.#waitingBytes;
   }
 
@@ -84,7 +85,7 @@ export class Inbox<T> {
 
   /** The next message; undefined when there are no more, for whatever reason. Throws for what is no message. */
   async next(): Promise<T | undefined> {
-    if (this.#used !== undefined) this.#splitter.recycle(this.#used);
+    if (this.#used !== undefined && this.#mayGetMore) this.#splitter.recycle(this.#used);
     this.#used = undefined;
     this.#readBytes = 0;
     for (;;) {
@@ -116,6 +117,10 @@ export class Inbox<T> {
     this.#waitingBytes = 0;
     this.#discard();
     this.#stir();
+  }
+
+  get #mayGetMore(): boolean {
+    return this.#state === "open" && this.#failure === undefined;
   }
 
   get #isFull(): boolean {

@@ -46,12 +46,16 @@ export class IncomingCall<In> implements ServedCall {
   }
 
   heldBytes(): number {
-    return this.requests.unreadBytes + this.requests.readBytes;
+    return this.requests.freeableBytes + this.keptBytes();
+  }
+
+  keptBytes(): number {
+    return this.requests.readBytes;
   }
 
   canBeDropped(): boolean {
     if (this.#dropped !== undefined) return false;
-    return this.#working === undefined || this.requests.unreadBytes > 0;
+    return this.#working === undefined || this.requests.freeableBytes > 0;
   }
 
   drop(error: CmdopError): void {
@@ -59,8 +63,12 @@ export class IncomingCall<In> implements ServedCall {
     this.#dropped = error;
     this.requests.fail(error);
     this.#over.abort(error);
+    const { stream } = this;
     // The error comes last: behind an answer that nobody reads it would wait for ever.
-    if (this.stream.writableLength > 0) this.stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    const isBehind = stream.writableLength > 0;
+    // A status would say that nothing has happened.
+    const mayHaveRun = this.#working !== undefined && !stream.writableEnded;
+    if (isBehind || mayHaveRun) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
     else this.fail(error);
   }
 

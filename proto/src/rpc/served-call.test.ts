@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { CmdopError } from "../errors/cmdop-error.ts";
 import type { Files } from "../gen/cmdop/v1/files_pb.ts";
 import { admitAnyone, type Caller, type Clients, failure, repeated, started } from "../testing/services.ts";
+import { mayHaveRun } from "./broken-call.ts";
 import type { ServedCall, WatchCall } from "./served-call.ts";
 import type { Admit, Handlers } from "./types.ts";
 
@@ -93,7 +94,9 @@ describe("promise 9: what a call makes us hold is known, and can be dropped", ()
     const call = only();
     call.drop(tooMuch());
     gate.resolve();
-    expect(await failed).toMatchObject({ code: "LimitExceeded", message: "too much is held" });
+    const error = await failed;
+    expect(error).toMatchObject({ code: "LimitExceeded", message: "too much is held" });
+    expect(mayHaveRun(error)).toBe(false);
     await expect.poll(() => calls.size).toBe(0);
     expect(call.heldBytes()).toBeLessThan(2 * content.length);
     expect([ran, codes]).toEqual([false, ["LimitExceeded"]]);
@@ -117,7 +120,9 @@ describe("promise 9: what a call makes us hold is known, and can be dropped", ()
     const failed = failure(client.files.writeStream(repeated({ data: content })));
     await expect.poll(() => calls.size === 1 && only().heldBytes()).toBeGreaterThan(MAX_WINDOW_BYTES * 0.9);
     only().drop(tooMuch());
-    expect((await failed).code).toBe("LimitExceeded");
+    const error = await failed;
+    // What it has done by now nobody knows: no word that would have it sent again.
+    expect([error.code, mayHaveRun(error)]).toEqual(["LimitExceeded", true]);
     // Its handler goes on, with one message at most.
     expect(only().heldBytes()).toBeLessThan(2 * content.length);
     expect(only().canBeDropped()).toBe(false);
@@ -164,6 +169,55 @@ describe("promise 9: what a call makes us hold is known, and can be dropped", ()
     expect(only().canBeDropped()).toBe(false);
     goOn();
     await answer;
+  });
+
+  it("nor when its handler has read all of it and commits: no memory of it is kept for what can't come", async () => {
+    const { watch, only } = watching();
+    const read = Promise.withResolvers<void>();
+    const goOn = Promise.withResolvers<void>();
+    const writeStream: FilesHandlers["writeStream"] = async (requests) => {
+      for await (const { finish } of requests) if (finish !== undefined) break;
+      read.resolve();
+      await goOn.promise;
+      return {};
+    };
+    await using client = await started({}, { writeStream }, admitAnyone, watch);
+    const answer = client.files.writeStream(
+      (async function* () {
+        yield { data: content };
+        yield { data: content };
+        yield { finish: { size: 0n, sha256: new Uint8Array(32) } };
+      })(),
+    );
+    await read.promise;
+    await expect.poll(() => only().canBeDropped()).toBe(false);
+    expect(only().heldBytes()).toBeLessThan(1000);
+    goOn.resolve();
+    await answer;
+  });
+
+  it("and what it keeps for the next message is freed with it, though its caller sends nothing more", async () => {
+    const { watch, only } = watching();
+    const seen = Promise.withResolvers<void>();
+    const writeStream: FilesHandlers["writeStream"] = async (requests) => {
+      for await (const { finish } of requests) if (finish !== undefined) seen.resolve();
+      return {};
+    };
+    await using client = await started({}, { writeStream }, admitAnyone, watch);
+    const failed = failure(
+      client.files.writeStream(
+        (async function* () {
+          yield { data: content };
+          yield { finish: { size: 0n, sha256: new Uint8Array(32) } };
+          await new Promise(() => undefined);
+        })(),
+      ),
+    );
+    await seen.promise;
+    await expect.poll(() => only().heldBytes()).toBeGreaterThanOrEqual(content.length);
+    expect(only().canBeDropped()).toBe(true);
+    only().drop(tooMuch());
+    expect(mayHaveRun(await failed)).toBe(true);
   });
 
   it("also when its caller has left, as long as its handler works on it; what was not read goes at once", async () => {

@@ -6,9 +6,15 @@ export interface ServedCall {
   header(name: string): string | undefined;
   /** Bytes of its requests in memory: those that nobody has read yet, and those that its handler may still hold. */
   heldBytes(): number;
+  /** Those of them that its handler may still hold: `drop` does not free them. */
+  keptBytes(): number;
   /** Whether `drop` would free anything, and would be true: a handler that has its whole request carries it out. */
   canBeDropped(): boolean;
-  /** Ends it with this error, and frees what nobody has read. A handler that does not run yet never will. */
+  /**
+   * Ends it, and frees what nobody has read. A handler that does not run yet
+   * never will, and the caller gets this error; of one that runs the caller hears
+   * by a reset that it was broken off (see BrokenCall).
+   */
   drop(error: CmdopError): void;
 }
 

@@ -3,6 +3,8 @@ import { afterEach, expect, it, vi } from "vitest";
 import { Budget } from "./budget.ts";
 import { CANCEL_BURST, HELD_SAMPLE_INTERVAL_MS } from "./limits.ts";
 
+const MiB = 1024 * 1024;
+
 afterEach(() => vi.useRealTimers());
 
 const nothing = { to: "machine", fail: () => undefined } as const;
@@ -43,10 +45,15 @@ it("refuses calls of a key that cancels too fast, until time has passed", () => 
 
 it("drops the largest holders of whoever holds too much, and nobody else's", () => {
   vi.useFakeTimers();
-  const budget = new Budget({ heldBytesPerKey: 100, heldBytes: 150 });
+  const budget = new Budget({ heldBytesPerKey: 100 * MiB, heldBytes: 150 * MiB });
   const dropped: string[] = [];
-  const hold = (keyId: string, name: string, bytes: number) =>
-    budget.hold({ account: keyId, heldBytes: () => bytes, drop: () => dropped.push(name) });
+  const hold = (keyId: string, name: string, size: number) =>
+    budget.hold({
+      account: keyId,
+      heldBytes: () => size * MiB,
+      canBeDropped: () => true,
+      drop: () => dropped.push(name),
+    });
   hold("a", "a60", 60);
   hold("a", "a50", 50);
   hold("b", "b90", 90);

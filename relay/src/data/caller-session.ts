@@ -200,6 +200,7 @@ export class CallerSession {
     const holder: Holder = {
       account: caller.keyId,
       heldBytes: () => call?.heldBytes() ?? 0,
+      canBeDropped: () => call !== undefined,
       drop: () => call?.drop(),
     };
     try {
