@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import { FileType } from "@cmdop/proto";
+import { CmdopError, FileType, type ServedCall } from "@cmdop/proto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cut, scriptedMachine } from "../testing/scripted-machine.ts";
 import { Files } from "./files.ts";
@@ -58,6 +58,45 @@ describe("promise 1: an upload with ifMatch whose reply was lost", () => {
     expect(finishes).toHaveLength(1);
     await expect(files.upload(source, "/f")).resolves.toMatchObject({ bytes: CONTENT.length });
   });
+});
+
+it("promise 9: an upload that a machine breaks off, for what it makes it hold, goes on from what is kept", async () => {
+  const content = Buffer.alloc(600_000, "x");
+  const directory = await mkdtemp(path.join(os.tmpdir(), "cmdop-sdk-"));
+  const source = path.join(directory, "source");
+  await writeFile(source, content);
+  const calls: ServedCall[] = [];
+  const offsets: bigint[] = [];
+  let size = 0n;
+  await using machine = await scriptedMachine(
+    {},
+    {
+      async writeStream(requests) {
+        for await (const { header, data, keep, finish } of requests) {
+          if (header !== undefined) offsets.push(header.offset);
+          size += BigInt(data.length);
+          if (keep) return { kept: size };
+          if (finish !== undefined) {
+            return { entry: { name: "f", path: "/f", type: FileType.FILE, sha256: finish.sha256 } };
+          }
+          const isFirst = offsets.length === 1 && size > 0n;
+          if (isFirst) calls.at(-1)?.drop(new CmdopError("LimitExceeded", "too much is held"));
+        }
+        throw cut();
+      },
+      partial: async () => ({ size }),
+    },
+    (call) => {
+      calls.push(call);
+      return { begin: () => undefined, end: () => undefined };
+    },
+  );
+  const uploading = new Files(machine.caller).upload(source, "/f");
+  await expect(uploading).resolves.toMatchObject({ bytes: content.length });
+  expect(offsets[0]).toBe(0n);
+  expect(offsets[1]).toBeGreaterThan(0n);
+  expect(size).toBe(BigInt(content.length));
+  await rm(directory, { recursive: true });
 });
 
 const NOTHING_SENT = { write: 0, append: 0, edit: 0, writeStream: 0, copy: 0, move: 0, delete: 0, mkdir: 0 };

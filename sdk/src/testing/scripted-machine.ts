@@ -12,6 +12,7 @@ import {
   RpcServer,
   Sessions,
   serve,
+  type WatchCall,
 } from "@cmdop/proto";
 import { listenOn } from "@cmdop/proto/testing";
 import { MachineCaller } from "../connection/caller.ts";
@@ -36,10 +37,11 @@ const unused = (): never => {
 export async function scriptedMachine(
   script: Script,
   files: Partial<Handlers<typeof Files, null>> = {},
+  watch?: WatchCall,
 ): Promise<ScriptedMachine> {
   const directory = await mkdtemp(path.join(os.tmpdir(), "cmdop-sdk-"));
   const socketPath = path.join(directory, "socket");
-  const server = new RpcServer();
+  const server = new RpcServer(watch);
   const admit = async () => ({ caller: null });
   const rest = { attach: unused, input: unused, cancel: unused, signal: unused, list: unused };
   serve(server, Exec, admit, { start: unused, ...script });
