@@ -77,7 +77,7 @@ interface Running {
 }
 
 /**
- * The daemon: the same services on the local socket and on two links to the
+ * The daemon: the same services on the local socket and on its links to the
  * relay, behind one gate. Construct, start, shutdown.
  */
 export class Agent {
@@ -202,8 +202,16 @@ export class Agent {
       });
     const links = { interactive: link("interactive"), download: link("download"), upload: link("upload") };
     this.#running = {
-      ...{ membership, policy, approvals, jobs, openCalls, audit, unfinished },
-      ...{ stopWatching, localDoor, links },
+      membership,
+      policy,
+      approvals,
+      jobs,
+      openCalls,
+      audit,
+      unfinished,
+      stopWatching,
+      localDoor,
+      links,
     };
     links.interactive.start();
     // In the background: a job that comes first is started all the same.

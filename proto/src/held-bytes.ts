@@ -40,7 +40,8 @@ interface Account {
  * stream that nobody reads has received more; so all that may hold something is
  * looked at from time to time, and whoever holds too much loses the largest of
  * it. What can't be dropped counts, but is not made up for by dropping in vain:
- * beside too much of it, what can be dropped has the same bound once more. While there is nothing to look at, nothing is done.
+ * beside too much of it, what can be dropped has the same bound once more.
+ * Without holders no timer runs.
  */
 export class HeldBytes {
   readonly #bounds: HeldBounds;

@@ -58,8 +58,9 @@ export class MachineCaller {
   }
 
   /**
-   * Calls a unary method. A lost reply, or one that was too much for a relay, is tried again where the method table
-   * calls that safe; otherwise it throws OutcomeUnknown, never a guess.
+   * Calls a unary method. A lost reply, or a call that was broken off for what it
+   * held, is tried again where the method table calls that safe; otherwise it
+   * throws OutcomeUnknown, never a guess.
    */
   async invoke<T>(
     path: string,

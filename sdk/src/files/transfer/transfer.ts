@@ -8,7 +8,7 @@ import type { PutOptions, Source, Target, TransferResult, TreeEntry, UploadOptio
 /** Files of a tree under way at once: enough to hide the way to the machine. Each holds a few pieces in memory. */
 const FILES_IN_FLIGHT = 16;
 
-/** Of those, large ones: where the disk they go to is slower than the way there, the relay holds a window for each, and it holds only so much for one key. */
+/** Of those, large ones: where the disk they go to is slower than the way there, relay or agent holds a window for each, and only so much for one key (agent/src/doors/held-calls.ts). */
 const LARGE_FILES_IN_FLIGHT = 4;
 const LARGE_FILE_BYTES = LANE_WINDOWS.download.toCaller.stream / 4;
 
