@@ -3,9 +3,11 @@ import {
   type ClientHttp2Session,
   type ClientHttp2Stream,
   connect,
+  constants,
   type OutgoingHttpHeaders,
   performServerHandshake,
   type ServerHttp2Session,
+  type ServerHttp2Stream,
 } from "node:http2";
 import { duplexPair } from "node:stream";
 import { DrainingDuplex, generateKeyPair } from "@cmdop/proto";
@@ -14,6 +16,7 @@ import { dialHostileAgent, literal } from "../testing/hostile-agent.ts";
 import { errorOf, rawAnswer, rawCall } from "../testing/raw-call.ts";
 import { refusal, until, World } from "../testing/world.ts";
 import { proxy } from "./proxy.ts";
+import type { CallEnding } from "./recorder.ts";
 
 const READ = "/cmdop.v1.Files/Read";
 
@@ -89,30 +92,51 @@ describe("a machine that answers what can't be passed on", () => {
   });
 
   it("does not keep a caller that goes on sending", async () => {
-    const [link, machine] = http2Pair();
-    machine.on("stream", (stream) => stream.on("error", () => undefined).respond({ ":status": 200 }));
-    const [session, front] = http2Pair();
-    const opened = Promise.withResolvers<ClientHttp2Stream>();
-    front.on("stream", (caller) => {
-      caller.on("error", () => undefined);
-      const upstream = {
-        open(headers: OutgoingHttpHeaders, signal: AbortSignal) {
-          const request = link.request(headers, { signal, endStream: false });
-          opened.resolve(request);
-          return request;
-        },
-        carry: () => () => undefined,
-        lost: () => undefined,
-      };
-      const headers = { ":method": "POST" };
-      const told = { onHold: () => undefined, onEnd: () => undefined };
-      proxy({ caller, upstream, headers, maxRequestBytes: Number.POSITIVE_INFINITY, ...told });
-    });
-    const call = rawCall(session, "/cmdop.v1.Files/WriteStream", {});
+    const { call, opened } = piped((stream) => stream.respond({ ":status": 200 }));
     call.write(EMPTY);
     await once(call, "response");
     // HTTP/2 below lets no such trailers in; should that ever change, they come like this.
-    (await opened.promise).emit("trailers", { te: "gzip" }, 0);
+    (await opened).emit("trailers", { te: "gzip" }, 0);
     expect(errorOf(await rawAnswer(call))).toBe("Internal");
   });
+
+  it.each([
+    ["Canceled", constants.NGHTTP2_CANCEL],
+    ["LimitExceeded", constants.NGHTTP2_ENHANCE_YOUR_CALM],
+    ["LinkLost", constants.NGHTTP2_INTERNAL_ERROR],
+  ])(
+    "promise 8: a call that it breaks off is recorded as %s, as its caller hears it",
+    async (code, reset) => {
+      const { call, ended } = piped((stream) => stream.close(reset));
+      call.on("error", () => undefined);
+      call.write(EMPTY);
+      expect((await ended).code).toBe(code);
+    },
+  );
 });
+
+/** A call through the relay to a machine that answers like this; the call upstream, and what is recorded at its end. */
+function piped(answer: (stream: ServerHttp2Stream) => void) {
+  const [link, machine] = http2Pair();
+  machine.on("stream", (stream) => answer(stream.on("error", () => undefined)));
+  const [session, front] = http2Pair();
+  const opened = Promise.withResolvers<ClientHttp2Stream>();
+  const ended = Promise.withResolvers<CallEnding>();
+  front.on("stream", (caller) => {
+    caller.on("error", () => undefined);
+    const upstream = {
+      open(headers: OutgoingHttpHeaders, signal: AbortSignal) {
+        const request = link.request(headers, { signal, endStream: false });
+        opened.resolve(request);
+        return request;
+      },
+      carry: () => () => undefined,
+      lost: () => undefined,
+    };
+    const headers = { ":method": "POST" };
+    const told = { onHold: () => undefined, onEnd: ended.resolve };
+    proxy({ caller, upstream, headers, maxRequestBytes: Number.POSITIVE_INFINITY, ...told });
+  });
+  const call = rawCall(session, "/cmdop.v1.Files/WriteStream", {});
+  return { call, opened: opened.promise, ended: ended.promise };
+}

@@ -183,7 +183,7 @@ export function proxy(options: ProxyOptions): ProxiedCall {
     else if (rstCode === constants.NGHTTP2_REFUSED_STREAM) fail(refusedStream());
     else if (rstCode === undefined || rstCode === constants.NGHTTP2_NO_ERROR) fail(unfinished());
     else {
-      code ??= rstCode === constants.NGHTTP2_CANCEL ? "Canceled" : "LinkLost";
+      code ??= RESET_CODES[rstCode] ?? "LinkLost";
       reset(rstCode);
     }
   });
@@ -202,6 +202,12 @@ export function proxy(options: ProxyOptions): ProxiedCall {
     },
   };
 }
+
+/** What a machine's reset is to its caller; any other is a lost link. */
+const RESET_CODES: Readonly<Record<number, CallCode>> = {
+  [constants.NGHTTP2_CANCEL]: "Canceled",
+  [constants.NGHTTP2_ENHANCE_YOUR_CALM]: "LimitExceeded",
+};
 
 function tooLarge(maxBytes: number): CmdopError {
   return new CmdopError(
