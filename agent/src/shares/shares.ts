@@ -99,6 +99,7 @@ export class Shares {
         if (!held) return;
         held = false;
         this.#held.count(key, -1);
+        this.#putBehind(key);
         this.#serve();
       },
     };
@@ -107,15 +108,19 @@ export class Shares {
   /** Gives places to those that wait, a key at a time, as long as one of them may take one. */
   #serve(): void {
     for (let key = this.#nextKey(); key !== undefined; key = this.#nextKey()) {
-      const ofKey = this.#waiting.get(key);
-      const [first] = ofKey ?? [];
-      this.#waiting.delete(key);
-      if (ofKey === undefined || first === undefined) continue;
-      ofKey.delete(first);
-      // Behind the others: it has had its turn.
-      if (ofKey.size > 0) this.#waiting.set(key, ofKey);
+      const [first] = this.#waiting.get(key) ?? [];
+      if (first === undefined) return;
+      this.#waiting.get(key)?.delete(first);
+      this.#putBehind(key);
       first(this.#place(key));
     }
+  }
+
+  /** Behind the other keys that wait: it has had a turn. */
+  #putBehind(key: string): void {
+    const ofKey = this.#waiting.get(key);
+    this.#waiting.delete(key);
+    if (ofKey !== undefined && ofKey.size > 0) this.#waiting.set(key, ofKey);
   }
 
   #nextKey(): string | undefined {
