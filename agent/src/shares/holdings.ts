@@ -1,4 +1,8 @@
-/** How much each key holds of something that keys share. */
+/**
+ * How much each key holds of something that can be taken back: where all hold
+ * more than there may be, it is taken from whoever holds most. So a key that
+ * holds no more than an equal part loses nothing to others.
+ */
 export class Holdings {
   readonly #heldBy = new Map<string, number>();
   #total = 0;
@@ -26,16 +30,19 @@ export class Holdings {
   }
 
   /**
-   * The keys that hold more than an equal part of the capacity, whoever holds
-   * most first: in this order what can be taken back is taken back. There is one
-   * wherever more than the capacity is held, and never one that only asked for
-   * its part.
+   * The keys that hold more than their part of the capacity, whoever holds most
+   * first; none where all hold no more than that together. Parts are equal, but
+   * for what those who hold less leave to the others.
    */
   beyond(capacity: number): string[] {
-    const part = capacity / this.#heldBy.size;
-    return [...this.#heldBy]
-      .filter(([, held]) => held > part)
-      .sort(([, a], [, b]) => b - a)
-      .map(([key]) => key);
+    if (this.#total <= capacity) return [];
+    const largestFirst = [...this.#heldBy].sort(([, a], [, b]) => b - a);
+    let [left, keys] = [capacity, largestFirst.length];
+    for (const [, held] of largestFirst.toReversed()) {
+      if (held > left / keys) break;
+      left -= held;
+      keys -= 1;
+    }
+    return largestFirst.slice(0, keys).map(([key]) => key);
   }
 }
