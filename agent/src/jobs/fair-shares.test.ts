@@ -132,8 +132,8 @@ test("promise 9: a key within its part is not held to the minimum for what anoth
   expect(mine.filter(({ journal }) => journal.start > 0n)).not.toEqual([]);
 });
 
-test("promise 9: one key's Cancels, ended jobs and held pipes push out its own", async () => {
-  const jobs = newJobs({ maxCancelMarks: 3, maxEndedJobs: 3, maxHeldPipes: 3, pipeQuietMs: 10 });
+test("promise 9: one key's Cancels and ended jobs push out its own", async () => {
+  const jobs = newJobs({ maxCancelMarks: 3, maxEndedJobs: 3 });
   const canceled = randomUUID();
   await jobs.cancel(somebodyElse, canceled);
   for (let count = 0; count < 5; count += 1) await jobs.cancel(me, randomUUID());

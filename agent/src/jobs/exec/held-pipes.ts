@@ -22,8 +22,10 @@ export class HeldPipes {
     pipe.once("close", () => this.#remove(pipe, keyId));
     pipe.resume();
     const [most] = this.#held.beyond(this.#maxPipes);
-    const [oldest] = [...this.#keyOf].find(([, of]) => of === most) ?? [];
-    oldest?.destroy();
+    const [oldest] = [...this.#keyOf].find(([, key]) => key === most) ?? [];
+    if (most === undefined || oldest === undefined) return;
+    this.#remove(oldest, most);
+    oldest.destroy();
   }
 
   closeAll(): void {
