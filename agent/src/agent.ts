@@ -34,6 +34,7 @@ import { Jobs } from "./jobs/jobs.ts";
 import { type Backoff, DEFAULT_BACKOFF } from "./link/backoff.ts";
 import { Link, type LinkState } from "./link/link.ts";
 import type { Log } from "./log.ts";
+import { Schemas } from "./loop/schema/schemas.ts";
 import type { Caller } from "./policy/caller.ts";
 import { explain } from "./policy/explain.ts";
 import { LivePolicy } from "./policy/live-policy.ts";
@@ -144,6 +145,7 @@ export class Agent {
       jobs,
       stateDir,
       toolGate: toolDoor({ audit, ask, policy }),
+      schemas: new Schemas(),
       approvals,
       files: {
         stateDir: this.#options.home,

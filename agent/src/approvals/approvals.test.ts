@@ -144,7 +144,7 @@ describe("a call that waits for a person", () => {
   });
 
   it("promise 9: waits within named bounds, and is whole or refused", async () => {
-    const { approvals, states } = open({ limits: { maxWaiting: 3, maxWaitingPerKey: 2, maxCallers: 2 } });
+    const { approvals, states } = open({ limits: { maxWaiting: 3, maxCallers: 2 } });
     const waits = ["a", "b"].map((requestHash) => approvals.wait(question({ requestHash })));
     await expect(approvals.wait(question({ requestHash: "c" }))).rejects.toMatchObject({
       code: "LimitExceeded",

@@ -1,16 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { CmdopError, onAbort, visible } from "@cmdop/proto";
 import { z } from "zod";
+import { Shares } from "../shares/shares.ts";
 
 /** The bounds of what waits; these are the defaults. */
 export const APPROVAL_LIMITS = {
-  /** Calls that wait on the machine: what one person may still look through, and one answer to List can hold. */
-  maxWaiting: 64,
-  /** Calls of one key among them, so that no key can take all places. */
-  maxWaitingPerKey: 8,
+  /** Calls that wait on the machine: what one person may still look through, and one answer to List can hold. Keys share them. */
+  maxWaiting: 32,
   /** Streams that wait for the same answer: a caller's retries, while those before are not known to be over. */
   maxCallers: 16,
-  /** What will run, in bytes of UTF-8: all of it is shown, and 64 of it must fit into one message. */
+  /** What will run, in bytes of UTF-8: all of it is shown, and 32 of it must fit into one message. */
   maxTextBytes: 32 * 1024,
 } as const;
 
@@ -80,6 +79,7 @@ export type Answer = z.infer<typeof answerSchema>;
 interface Entry extends Waiting {
   readonly key: string;
   readonly call: string;
+  readonly place: Disposable;
   /** Settled by the first of: an answer, the time, the end of the last caller. */
   readonly settled: PromiseWithResolvers<CmdopError | "yes">;
   callers: number;
@@ -93,11 +93,17 @@ export class Approvals {
   readonly #onTrouble: (error: unknown) => void;
   /** By id, the oldest first. */
   readonly #waiting = new Map<string, Entry>();
+  readonly #places: Shares;
 
   constructor({ onEvent = () => undefined, onTrouble = () => undefined, limits }: ApprovalsOptions = {}) {
     this.#onEvent = onEvent;
     this.#onTrouble = onTrouble;
     this.#limits = { ...APPROVAL_LIMITS, ...limits };
+    this.#places = new Shares({
+      capacity: this.#limits.maxWaiting,
+      what: "calls that wait for a person",
+      next: "Wait until some have been answered (cmdop approvals).",
+    });
   }
 
   /** The calls that wait now, the oldest first. */
@@ -181,12 +187,15 @@ export class Approvals {
   }
 
   #ask({ asker, call, method, requestHash, what, timeoutMs }: Question): Entry {
-    this.#checkRoom(asker, what);
+    this.#checkLength(what);
+    using taken = new DisposableStack();
+    const place = taken.use(this.#places.take(asker.keyId));
     const askedAtMs = Date.now();
     const entry: Entry = {
       id: randomUUID(),
       key: keyOf(asker, method, requestHash),
       call,
+      place,
       asker,
       method,
       what,
@@ -201,28 +210,18 @@ export class Approvals {
       this.#drop(entry, "expired", refused(`Nobody has said yes within ${timeoutMs} ms`));
     }, timeoutMs);
     this.#waiting.set(entry.id, entry);
+    taken.move();
     return entry;
   }
 
-  #checkRoom({ keyId }: Person, what: string): void {
-    const { maxWaiting, maxWaitingPerKey, maxTextBytes } = this.#limits;
+  #checkLength(what: string): void {
+    const { maxTextBytes } = this.#limits;
     const bytes = Buffer.byteLength(what);
     if (bytes > maxTextBytes) {
       throw new CmdopError(
         "MessageTooLarge",
         `What would run takes ${bytes} bytes to show, and ${maxTextBytes} is the limit: nobody can approve what can't be shown whole.`,
         { next: "Put the command into a file on the machine, and run that." },
-      );
-    }
-    const all = [...this.#waiting.values()];
-    if (
-      all.length >= maxWaiting ||
-      all.filter(({ asker }) => asker.keyId === keyId).length >= maxWaitingPerKey
-    ) {
-      throw new CmdopError(
-        "LimitExceeded",
-        `Too many calls wait for a person already: at most ${maxWaiting}, ${maxWaitingPerKey} of them of one key.`,
-        { next: "Wait until some have been answered (cmdop approvals)." },
       );
     }
   }
@@ -249,6 +248,7 @@ export class Approvals {
 
   #settle(entry: Entry, end: CmdopError | "yes"): void {
     this.#waiting.delete(entry.id);
+    entry.place[Symbol.dispose]();
     clearTimeout(entry.timer);
     entry.settled.resolve(end);
   }

@@ -17,7 +17,7 @@ const command = (shell: string) => ({
 });
 
 it("promise 5: a job's name lets nothing else run, not even when the job is forgotten on the way", async () => {
-  const jobs = new Jobs({ maxEndedJobsPerKey: 1 });
+  const jobs = new Jobs({ maxEndedJobs: 1 });
   try {
     const requester = { keyId: "key", admin: false };
     const jobId = randomUUID();

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { LargeAnswers } from "./large-answers.ts";
 
 const READ = "/cmdop.v1.Files/Read";
-/** As many as one key may have under way. */
+/** As many as the first key may have under way. */
 const PLACES = 16;
 
 async function fill(answers: LargeAnswers, key: string): Promise<AbortController[]> {
@@ -19,7 +19,7 @@ async function isPending(promise: Promise<void>): Promise<boolean> {
   return state === "pending";
 }
 
-describe("promise 9: large answers under way are bounded for each key", () => {
+describe("promise 9: large answers under way are shared among keys", () => {
   it("a call beyond the bound waits for its own key's, in order; other keys and methods don't", async () => {
     const answers = new LargeAnswers();
     const calls = await fill(answers, "greedy");

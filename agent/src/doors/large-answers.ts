@@ -1,30 +1,30 @@
 import { CmdopError, onAbort } from "@cmdop/proto";
+import { Shares } from "../shares/shares.ts";
 
 /** Methods whose single answer may be as large as a message can be: 4 MiB. */
 const LARGE_ANSWER_METHODS: ReadonlySet<string> = new Set(["/cmdop.v1.Files/Read", "/cmdop.v1.Files/List"]);
 
 /**
- * Such answers that one key may have under way at once: a caller who reads
- * nothing can hold 16 × 4 MiB, three times over as content, message and frame.
+ * Such answers that are under way at once: a caller who reads nothing can hold
+ * its share of 16 × 4 MiB, three times over as content, message and frame.
  */
-const MAX_LARGE_ANSWERS_PER_KEY = 16;
-
-interface Queue {
-  underWay: number;
-  readonly waiting: Set<() => void>;
-}
+const MAX_LARGE_ANSWERS = 32;
 
 /**
  * Bounds the large answers that wait in memory for a slow reader. A call beyond
- * the bound waits until one of its own key's is over; other keys never wait.
- * How many can wait is bounded by the streams that a relay lets a key open.
+ * its key's share waits until another is over. How many can wait is bounded by
+ * the streams that a relay lets a key open.
  */
 export class LargeAnswers {
-  readonly #queues = new Map<string, Queue>();
+  readonly #places = new Shares({
+    capacity: MAX_LARGE_ANSWERS,
+    what: "large answers",
+    next: "Read the answers that are under way.",
+  });
 
-  /** Keys that have answers under way. */
+  /** Keys that have answers under way, or wait for one. */
   get keys(): number {
-    return this.#queues.size;
+    return this.#places.keys;
   }
 
   /** Whether answers of this method are bounded. */
@@ -35,41 +35,8 @@ export class LargeAnswers {
   /** Resolves when the call may run; its place is given back when `signal` says that its stream is over. */
   async enter(keyId: string, path: string, signal: AbortSignal): Promise<void> {
     if (!this.bounds(path)) return;
-    const queue = this.#queues.get(keyId) ?? { underWay: 0, waiting: new Set() };
-    this.#queues.set(keyId, queue);
-    if (queue.underWay < MAX_LARGE_ANSWERS_PER_KEY) queue.underWay += 1;
-    else if (!(await handedPlace(queue, signal))) throw canceled();
-    onAbort(signal, () => this.#leave(keyId, queue));
-    if (signal.aborted) throw canceled();
+    const place = await this.#places.enter(keyId, signal);
+    onAbort(signal, () => place[Symbol.dispose]());
+    if (signal.aborted) throw new CmdopError("Canceled", "The call was over before it was its turn.");
   }
-
-  /** Hands the place to whoever waits longest. */
-  #leave(keyId: string, queue: Queue): void {
-    const [next] = queue.waiting;
-    if (next !== undefined) {
-      queue.waiting.delete(next);
-      next();
-      return;
-    }
-    queue.underWay -= 1;
-    if (queue.underWay === 0) this.#queues.delete(keyId);
-  }
-}
-
-/** True when a call that ended has handed its place over; false when this call is over itself. */
-async function handedPlace(queue: Queue, signal: AbortSignal): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const take = (): void => resolve(true);
-  queue.waiting.add(take);
-  const stopListening = onAbort(signal, () => {
-    queue.waiting.delete(take);
-    resolve(false);
-  });
-  const handed = await promise;
-  stopListening();
-  return handed;
-}
-
-function canceled(): CmdopError {
-  return new CmdopError("Canceled", "The call was over before it was its turn.");
 }

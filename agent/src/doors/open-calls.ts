@@ -1,11 +1,9 @@
-import { CmdopError } from "@cmdop/proto";
+import type { CmdopError } from "@cmdop/proto";
+import { Shares } from "../shares/shares.ts";
 import { endOf, isNewer, type Standing, type Statements } from "./standing.ts";
 
 /** Calls that are open at once, at all doors: some kilobytes each. Relay and streams a connection bound them earlier. */
 const MAX_OPEN_CALLS = 20_000;
-
-/** Of those, calls of one key: however many it makes, others still find room. */
-const MAX_OPEN_CALLS_PER_KEY = 15_000;
 
 /** A call that was let in, until it is over. */
 export interface OpenCall {
@@ -20,6 +18,7 @@ export interface OpenCall {
 interface Entry {
   /** Undefined for a caller of the local socket without a token: nobody can revoke the socket's mode. */
   readonly standing: Standing | undefined;
+  readonly place: Disposable;
   readonly revoking: AbortController;
   judge: () => CmdopError | undefined;
 }
@@ -31,27 +30,24 @@ interface Entry {
  */
 export class OpenCalls {
   readonly #keys = new Map<string, Set<Entry>>();
+  readonly #places = new Shares({
+    capacity: MAX_OPEN_CALLS,
+    what: "open calls",
+    next: "End some: each stream that is followed is a call. Or try again a little later.",
+  });
   readonly #emptied = new Set<() => void>();
-  #size = 0;
 
   /** How many are open. */
   get size(): number {
-    return this.#size;
+    return this.#places.used;
   }
 
   /** Lets a call in. @throws CmdopError LimitExceeded */
   enter(keyId: string, standing: Standing | undefined): OpenCall {
+    const place = this.#places.take(keyId);
     const ofKey = this.#keys.get(keyId) ?? new Set();
-    if (this.#size >= MAX_OPEN_CALLS || ofKey.size >= MAX_OPEN_CALLS_PER_KEY) {
-      throw new CmdopError(
-        "LimitExceeded",
-        `Too many calls are open on this machine: at most ${MAX_OPEN_CALLS}, ${MAX_OPEN_CALLS_PER_KEY} of them of one key.`,
-        { next: "End some: each stream that is followed is a call. Or try again a little later." },
-      );
-    }
-    const entry: Entry = { standing, revoking: new AbortController(), judge: () => undefined };
+    const entry: Entry = { standing, place, revoking: new AbortController(), judge: () => undefined };
     this.#keys.set(keyId, ofKey.add(entry));
-    this.#size += 1;
     return {
       revoked: entry.revoking.signal,
       judgedBy: (judge) => {
@@ -95,7 +91,7 @@ export class OpenCalls {
 
   /** Resolves when no call is open any more, or the time is over. */
   async drained(timeoutMs: number): Promise<void> {
-    if (this.#size === 0) return;
+    if (this.size === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#emptied.add(resolve);
     const timer = setTimeout(resolve, timeoutMs);
@@ -106,8 +102,8 @@ export class OpenCalls {
 
   #leave(keyId: string, ofKey: Set<Entry>, entry: Entry): void {
     if (!ofKey.delete(entry)) return;
-    this.#size -= 1;
+    entry.place[Symbol.dispose]();
     if (ofKey.size === 0) this.#keys.delete(keyId);
-    if (this.#size === 0) for (const tell of [...this.#emptied]) tell();
+    if (this.size === 0) for (const tell of [...this.#emptied]) tell();
   }
 }

@@ -185,8 +185,8 @@ describe("promise 5: a right that has ended ends what is open", () => {
       }
       return entered;
     };
-    expect(fill("greedy")).toBe(15_000);
-    expect(fill("other")).toBe(5_000);
+    expect(fill("greedy")).toBe(10_000);
+    expect(fill("other")).toBe(3_334);
   });
 });
 

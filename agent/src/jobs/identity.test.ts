@@ -126,7 +126,7 @@ test("a list shows the newest first, as lines that people can read", async () =>
 });
 
 test("promise 9: jobs that run are bounded, for a key and for the machine", async () => {
-  const jobs = newJobs({ maxRunningJobsPerKey: 2, maxRunningJobs: 3 });
+  const jobs = newJobs({ maxRunningJobs: 4 });
   const sleep = argv(["sleep", "60"]);
   const [first] = [begin(jobs, sleep), begin(jobs, sleep)];
   expect(() => begin(jobs, sleep)).toThrow(expect.objectContaining({ code: "LimitExceeded" }));
@@ -138,8 +138,8 @@ test("promise 9: jobs that run are bounded, for a key and for the machine", asyn
   expect(begin(jobs, sleep).outcome).toBeUndefined();
 });
 
-test("promise 9: ended jobs are bounded for each key, the oldest forgotten first", async () => {
-  const jobs = newJobs({ maxEndedJobsPerKey: 2 });
+test("promise 9: ended jobs are bounded, and a key that has many forgets its own, the oldest first", async () => {
+  const jobs = newJobs({ maxEndedJobs: 3 });
   const ids = [randomUUID(), randomUUID(), randomUUID()];
   const theirs = randomUUID();
   await collect(follow(jobs.start(somebodyElse, theirs, shell("echo x")).job));

@@ -1,13 +1,15 @@
-import type { Job, JobKind } from "./job.ts";
+import { Holdings } from "../shares/holdings.ts";
+import type { Job } from "./job.ts";
 import type { JobLimits } from "./limits.ts";
 
-type Limits = Pick<JobLimits, "maxEndedJobsPerKey" | "outputKeptMs" | "outcomeKeptMs" | "maxSweptJobs">;
+type Limits = Pick<JobLimits, "maxEndedJobs" | "outputKeptMs" | "outcomeKeptMs" | "maxSweptJobs">;
 
 interface JobsOfKey {
   readonly jobs: Map<string, Job>;
-  running: number;
   /** Ended jobs, the first to end first, and when they ended. */
   readonly endedAtMs: Map<Job, number>;
+  /** Those of them that still have output, in the same order. */
+  readonly withOutput: Set<Job>;
 }
 
 /**
@@ -17,24 +19,16 @@ interface JobsOfKey {
 export class JobTable {
   readonly #limits: Limits;
   readonly #keys = new Map<string, JobsOfKey>();
-  /** Ended jobs that still have output, the first to end first. */
-  readonly #withOutput = new Map<Job, number>();
-  readonly #running: Record<JobKind, number> = { exec: 0, session: 0, run: 0 };
+  readonly #ended = new Holdings();
+  #running = 0;
 
   constructor(limits: Limits) {
     this.#limits = limits;
   }
 
+  /** Jobs that run. */
   get running(): number {
-    return this.#running.exec + this.#running.session + this.#running.run;
-  }
-
-  runningOfKind(kind: JobKind): number {
-    return this.#running[kind];
-  }
-
-  runningOf(keyId: string): number {
-    return this.#keys.get(keyId)?.running ?? 0;
+    return this.#running;
   }
 
   find(keyId: string, jobId: string): Job | undefined {
@@ -58,9 +52,11 @@ export class JobTable {
     const { keyId, id } = job.identity;
     const ofKey = this.#of(keyId);
     ofKey.jobs.set(id, job);
-    ofKey.running += 1;
-    this.#running[job.identity.kind] += 1;
-    job.ended.then(() => this.#ended(ofKey, job));
+    this.#running += 1;
+    job.ended.then(() => {
+      this.#running -= 1;
+      this.#keep(ofKey, job, performance.now());
+    });
   }
 
   /** Adds a job of an earlier life, which ended at a time of this process's clock. Give the first to end first. */
@@ -68,14 +64,18 @@ export class JobTable {
     const { keyId, id } = job.identity;
     const ofKey = this.#of(keyId);
     ofKey.jobs.set(id, job);
-    ofKey.endedAtMs.set(job, endedAtMs);
-    if (hasOutput(job)) this.#withOutput.set(job, endedAtMs);
+    this.#keep(ofKey, job, endedAtMs);
   }
 
-  /** Frees the output of the ended job that nobody reads and that ended first, or else of the first, of those that take what is needed; false where there is none. */
-  releaseOldest(takes: (job: Job) => boolean): boolean {
+  /**
+   * Frees the output of an ended job of this key, of those that take what is
+   * needed: of the one that nobody reads and that ended first, or else of the
+   * first. False where there is none.
+   */
+  releaseOldest(keyId: string, takes: (job: Job) => boolean): boolean {
+    const ofKey = this.#of(keyId);
     let oldest: Job | undefined;
-    for (const job of this.#withOutput.keys()) {
+    for (const job of ofKey.withOutput) {
       if (!takes(job)) continue;
       oldest ??= job;
       if (job.journal.readers === 0) {
@@ -84,7 +84,7 @@ export class JobTable {
       }
     }
     if (oldest === undefined) return false;
-    this.#release(oldest);
+    this.#release(ofKey, oldest);
     return true;
   }
 
@@ -93,10 +93,12 @@ export class JobTable {
     const { outputKeptMs, outcomeKeptMs, maxSweptJobs } = this.#limits;
     const now = performance.now();
     let left = maxSweptJobs;
-    for (const [job, endedAtMs] of this.#withOutput) {
-      if (now - endedAtMs < outputKeptMs || left === 0) break;
-      this.#release(job);
-      left -= 1;
+    for (const ofKey of this.#keys.values()) {
+      for (const job of ofKey.withOutput) {
+        if (now - (ofKey.endedAtMs.get(job) ?? now) < outputKeptMs || left === 0) break;
+        this.#release(ofKey, job);
+        left -= 1;
+      }
     }
     for (const [keyId, ofKey] of this.#keys) {
       for (const [job, endedAtMs] of ofKey.endedAtMs) {
@@ -108,31 +110,30 @@ export class JobTable {
     }
   }
 
-  #ended(ofKey: JobsOfKey, job: Job): void {
-    const now = performance.now();
-    ofKey.running -= 1;
-    this.#running[job.identity.kind] -= 1;
-    ofKey.endedAtMs.set(job, now);
-    if (hasOutput(job)) this.#withOutput.set(job, now);
-    const [oldest] = ofKey.endedAtMs.keys();
-    if (ofKey.endedAtMs.size > this.#limits.maxEndedJobsPerKey && oldest !== undefined)
-      this.#forget(ofKey, oldest);
+  #keep(ofKey: JobsOfKey, job: Job, endedAtMs: number): void {
+    ofKey.endedAtMs.set(job, endedAtMs);
+    if (hasOutput(job)) ofKey.withOutput.add(job);
+    this.#ended.count(job.identity.keyId, 1);
+    const [most] = this.#ended.beyond(this.#limits.maxEndedJobs);
+    if (most === undefined) return;
+    const [oldest] = this.#of(most).endedAtMs.keys();
+    if (oldest !== undefined) this.#forget(this.#of(most), oldest);
   }
 
   #of(keyId: string): JobsOfKey {
-    const ofKey = this.#keys.get(keyId) ?? { jobs: new Map(), running: 0, endedAtMs: new Map() };
+    const ofKey = this.#keys.get(keyId) ?? { jobs: new Map(), endedAtMs: new Map(), withOutput: new Set() };
     this.#keys.set(keyId, ofKey);
     return ofKey;
   }
 
-  #release(job: Job): void {
-    this.#withOutput.delete(job);
+  #release(ofKey: JobsOfKey, job: Job): void {
+    ofKey.withOutput.delete(job);
     job.releaseOutput();
   }
 
   #forget(ofKey: JobsOfKey, job: Job): void {
-    this.#withOutput.delete(job);
-    ofKey.endedAtMs.delete(job);
+    ofKey.withOutput.delete(job);
+    if (ofKey.endedAtMs.delete(job)) this.#ended.count(job.identity.keyId, -1);
     ofKey.jobs.delete(job.identity.id);
     job.forget();
   }

@@ -4,7 +4,7 @@ import { type Command, checkCommand, requestHash, summary } from "./exec/command
 import { HeldPipes } from "./exec/held-pipes.ts";
 import { runCommand } from "./exec/run-command.ts";
 import { interruptedWork } from "./interrupted.ts";
-import { Job, type JobIdentity, type JobKind } from "./job.ts";
+import { Job, type JobIdentity } from "./job.ts";
 import type { JobRecord, JobStore } from "./job-store.ts";
 import { JobTable } from "./job-table.ts";
 import { Journal, type JournalOptions } from "./journal/journal.ts";
@@ -15,6 +15,7 @@ import { baseEnvironment, type Environment } from "./process/environment.ts";
 import { PipePool } from "./process/pipe-pool.ts";
 import { environmentOf, type JobUser } from "./process/run-as.ts";
 import { Spawner } from "./process/spawner.ts";
+import { Room } from "./room.ts";
 import { checkSession, type SessionRequest, sessionHash, sessionSummary } from "./session/request.ts";
 import { runSession } from "./session/run-session.ts";
 import { type JobContext, type Work, workWithout } from "./work.ts";
@@ -79,6 +80,7 @@ export class Jobs {
   readonly #limits: { -readonly [K in keyof JobLimits]: number };
   #rules: JobRules = {};
   readonly #environment: Environment;
+  readonly #room: Room;
   readonly #table: JobTable;
   readonly #marks: CancelMarks;
   readonly #store: JobStore | undefined;
@@ -107,15 +109,16 @@ export class Jobs {
     this.#store = store;
     this.#onTrouble = onTrouble;
     this.#onRunning = onRunning;
+    this.#room = new Room(this.#limits);
     this.#table = new JobTable(this.#limits);
     this.#marks = new CancelMarks(this.#limits);
     const { maxOutputMemoryBytes, maxOutputBytes, maxOutputShare } = this.#limits;
-    this.#memory = new OutputBudget(maxOutputMemoryBytes, () =>
-      this.#table.releaseOldest(({ journal }) => journal.heldBytes > 0),
+    this.#memory = new OutputBudget(maxOutputMemoryBytes, (keyId) =>
+      this.#table.releaseOldest(keyId, ({ journal }) => journal.heldBytes > 0),
     );
     const share = store?.capacityBytes(maxOutputShare) ?? maxOutputBytes;
-    this.#disk = new OutputBudget(Math.min(maxOutputBytes, share), () =>
-      this.#table.releaseOldest(({ journal }) => journal.fileBytes > 0),
+    this.#disk = new OutputBudget(Math.min(maxOutputBytes, share), (keyId) =>
+      this.#table.releaseOldest(keyId, ({ journal }) => journal.fileBytes > 0),
     );
     this.#heldPipes = new HeldPipes(this.#limits.maxHeldPipes);
     this.#spawner = new Spawner({ enabled: spawner });
@@ -138,6 +141,7 @@ export class Jobs {
       maxRunningJobs: Math.min(rules.maxRunningJobs ?? maxRunningJobs, maxRunningJobs),
       maxSessions: Math.min(rules.maxSessions ?? maxSessions, maxSessions),
     });
+    this.#room.adapt(this.#limits);
   }
 
   /** Whether the requester has started a job of this name, and would find it. */
@@ -171,7 +175,7 @@ export class Jobs {
     const ended = stored.flatMap((job) => (job.end === undefined ? [] : [{ ...job, end: job.end }]));
     for (const { end, record, ...rest } of ended.sort((a, b) => a.end.endedAtMs - b.end.endedAtMs)) {
       const journal = Journal.found(
-        { ...this.#journalOptions(rest.identity.kind, record), directory: record.directory },
+        { ...this.#journalOptions(rest.identity, record), directory: record.directory },
         end.facts,
       );
       // From the clock of days to that of this process, which nobody sets back or forward.
@@ -181,7 +185,7 @@ export class Jobs {
     for (const { end, record, ...rest } of stored) {
       if (end !== undefined) continue;
       const journal = Journal.found({
-        ...this.#journalOptions(rest.identity.kind, record),
+        ...this.#journalOptions(rest.identity, record),
         directory: record.directory,
       });
       const work = interruptedWork(rest.identity.id, this.#limits);
@@ -278,17 +282,22 @@ export class Jobs {
       if (known.identity.requestHash === identity.requestHash) return { job: known, attached: true };
       throw new CmdopError("JobConflict", `Job ${jobId} was started before, with another request.`);
     }
-    this.#checkRoom(identity);
+    if (this.#shuttingDown) {
+      throw new CmdopError("MachineOffline", "The machine's agent is shutting down and starts no more jobs.");
+    }
+    using taken = new DisposableStack();
+    taken.use(this.#room.take(keyId, identity.kind));
     check?.();
 
     const startedAtMs = Date.now();
     const record = this.#store?.begin(identity, startedAtMs);
-    const journal = new Journal(this.#journalOptions(identity.kind, record));
+    const journal = new Journal(this.#journalOptions(identity, record));
     const work =
       this.#marks.take(keyId, jobId) || startsCanceled
         ? workWithout({ kind: "canceled", reason: "Canceled before it was started.", durationMs: 0 })
         : begin({
             jobId,
+            keyId,
             journal,
             environment: environmentOf(this.#rules.user, this.#environment),
             user: this.#rules.user,
@@ -301,6 +310,8 @@ export class Jobs {
     const job = Job.running({ identity, startedAtMs, journal, record }, work);
     this.#addRunning(job);
     this.#startSweeping();
+    const places = taken.move();
+    job.ended.then(() => places.dispose());
     return { job, attached: false };
   }
 
@@ -319,43 +330,15 @@ export class Jobs {
     });
   }
 
-  #checkRoom({ kind, keyId }: JobIdentity): void {
-    if (this.#shuttingDown) {
-      throw new CmdopError("MachineOffline", "The machine's agent is shutting down and starts no more jobs.");
-    }
-    const { maxRunningJobs, maxRunningJobsPerKey, maxSessions, maxRuns } = this.#limits;
-    if (kind === "run" && this.#table.runningOfKind(kind) >= maxRuns) {
-      throw new CmdopError("LimitExceeded", `${maxRuns} agents run on this machine already, its limit.`);
-    }
-    if (kind === "session" && this.#table.runningOfKind(kind) >= maxSessions) {
-      throw new CmdopError(
-        "LimitExceeded",
-        `${maxSessions} sessions run on this machine already, its limit.`,
-        {
-          next: "Close one that nobody needs (cmdop sessions lists them).",
-        },
-      );
-    }
-    if (this.#table.running >= maxRunningJobs) {
-      throw new CmdopError("LimitExceeded", `${maxRunningJobs} jobs run on this machine already, its limit.`);
-    }
-    if (this.#table.runningOf(keyId) >= maxRunningJobsPerKey) {
-      throw new CmdopError(
-        "LimitExceeded",
-        `${maxRunningJobsPerKey} jobs of this key run already, its limit.`,
-      );
-    }
-  }
-
-  #journalOptions(kind: JobKind, record: JobRecord | undefined): JournalOptions {
+  #journalOptions({ kind, keyId }: JobIdentity, record: JobRecord | undefined): JournalOptions {
     const { maxJournalBytes, maxSessionJournalBytes } = this.#limits;
     return {
       limits: {
         ...this.#limits,
         maxJournalBytes: kind === "session" ? maxSessionJournalBytes : maxJournalBytes,
       },
-      memory: this.#memory,
-      disk: this.#disk,
+      memory: this.#memory.account(keyId),
+      disk: this.#disk.account(keyId),
       directory: record?.directory,
       onTrouble: (error) => this.#onTrouble("a job's output", error),
     };

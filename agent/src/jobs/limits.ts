@@ -5,12 +5,10 @@ const HOUR_MS = 60 * MINUTE_MS;
 
 /** The bounds of the jobs core. Each can be set in `new Jobs({...})`; these are the defaults. */
 export const JOB_LIMITS = {
-  /** Jobs that run at once on the machine: three descriptors and a journal floor each. */
+  /** Jobs that run at once on the machine: three descriptors and a journal floor each. Keys share them, as all places here: see Shares. */
   maxRunningJobs: 1024,
-  /** Jobs that one key runs at once, so that no key can take all places. */
-  maxRunningJobsPerKey: 512,
-  /** Ended jobs remembered for each key, the oldest forgotten first: a busy key forgets only its own. About 1 KB each. */
-  maxEndedJobsPerKey: 20_000,
+  /** Ended jobs remembered, some 4 KB each. Beyond it the oldest of the key that has most is forgotten: a busy key forgets only its own. */
+  maxEndedJobs: 40_000,
   /** How long the output of an ended job is kept: time for a person to come back. */
   outputKeptMs: HOUR_MS,
   /** How long id and outcome are kept after that, so that a late retry never runs twice. */
@@ -26,7 +24,7 @@ export const JOB_LIMITS = {
   minJournalBytes: 2 * MiB,
   /** A journal's file is dropped from its beginning in pieces of this size. */
   segmentBytes: 1 * MiB,
-  /** Output of all jobs on disk together; beyond it ended jobs lose theirs, then running ones are held to the minimum. */
+  /** Output of all jobs on disk together; beyond it ended jobs of the key that has most lose theirs, then its running ones are held to the minimum. */
   maxOutputBytes: 1024 * MiB,
   /** The same as a share of the file system that it is on, where that is less: small devices have other uses for their disk. */
   maxOutputShare: 0.1,
@@ -39,7 +37,7 @@ export const JOB_LIMITS = {
   maxMemoryJournalBytes: 8 * MiB,
   /** The same while the budget below is used up. */
   minMemoryJournalBytes: 256 * KiB,
-  /** Output of all jobs in memory together; beyond it ended jobs that have no file lose theirs. */
+  /** Output of all jobs in memory together; beyond it ended jobs of the key that has most, and no file, lose theirs. */
   maxOutputMemoryBytes: 128 * MiB,
   /** How long a job whose last reader went away waits for its return before it drops output: the SDK's reconnect window. */
   absentReaderGraceMs: MINUTE_MS,
@@ -54,13 +52,13 @@ export const JOB_LIMITS = {
   pipeQuietMs: 100,
   /** The same, in bytes a pipe: more than a pipe can hold (Linux: 1 MiB) was not written before the end. */
   maxPipeRestBytes: 1 * MiB,
-  /** Pipes that background children of ended jobs hold open; beyond it the oldest are closed. */
+  /** Pipes that background children of ended jobs hold open; beyond it the oldest of the key that has most are closed. */
   maxHeldPipes: 512,
 
   /** Writers to one job's input: one a connected client, and what its restarts leave behind. Never forgotten while it runs, since what comes again must be known. About 150 bytes each. */
   maxInputWriters: 4_096,
-  /** Cancels kept for Starts that have not arrived, for each key. */
-  maxCancelMarksPerKey: 1_000,
+  /** Cancels kept for Starts that have not arrived; beyond it the oldest of the key that has most goes. Some 300 bytes each. */
+  maxCancelMarks: 4_000,
   /** How long such a Cancel is kept: twice the SDK's reconnect window. */
   cancelMarkMs: 2 * MINUTE_MS,
   /** Jobs in one answer to List: it must fit in one message. */

@@ -9,6 +9,8 @@ import type { SessionTerminal } from "./session/terminal.ts";
 /** What a job needs from around it. */
 export interface JobContext extends SpawnContext {
   readonly jobId: string;
+  /** The key that the job belongs to. */
+  readonly keyId: string;
   readonly journal: Journal;
   readonly heldPipes: HeldPipes;
   readonly limits: JobLimits;

@@ -2,8 +2,8 @@ import { CmdopError } from "@cmdop/proto";
 import type { ModelMessage, ToolChoice, ToolSet } from "ai";
 import { shortenOldOutput } from "./context-window.ts";
 import { modelStep, type StepResult } from "./model-step.ts";
-import type { OutputSchema } from "./output-schema.ts";
 import type { RunContext } from "./run-context.ts";
+import type { OutputSchema } from "./schema/output-schema.ts";
 import { DATA_RULE } from "./tools/data.ts";
 
 /** A conversation with the model, to its answer. */
@@ -57,7 +57,7 @@ export async function converse(run: RunContext, talk: Talk): Promise<Answer> {
   for (let number = 2; step.toolCalls > 0; number += 1) step = await call(toolChoice(number), format);
   if (schema === undefined) return { text: step.text, output: undefined };
 
-  const first = schema.read(step.text);
+  const first = await run.read(schema, step.text);
   if (first.ok) return { text: step.text, output: first.output };
   run.events.write({ type: "repair", errors: first.errors });
   messages.push({
@@ -65,7 +65,7 @@ export async function converse(run: RunContext, talk: Talk): Promise<Answer> {
     content: `Your answer does not match the schema that it must match:\n${first.errors}\nAnswer again, with the corrected JSON object and nothing else.`,
   });
   const again = await call("none", schema);
-  const second = schema.read(again.text);
+  const second = await run.read(schema, again.text);
   if (second.ok) return { text: again.text, output: second.output };
   throw new CmdopError(
     "OutputInvalid",
@@ -78,6 +78,6 @@ function needsWords({ settings }: RunContext): boolean {
   return settings.provider === "openai-compatible";
 }
 
-function schemaInWords({ json }: OutputSchema): string {
-  return `When you answer, answer with one JSON object that matches this JSON Schema, and with nothing else:\n${JSON.stringify(json)}`;
+function schemaInWords({ text }: OutputSchema): string {
+  return `When you answer, answer with one JSON object that matches this JSON Schema, and with nothing else:\n${text}`;
 }

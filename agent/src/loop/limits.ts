@@ -65,6 +65,20 @@ export const LOOP_LIMITS = {
 
   /** How often the planner may make a new plan for what is left. */
   maxReplans: 3,
-  /** How long the check of an answer against its schema may take: its patterns come from the caller, and meanwhile nothing else runs. */
-  schemaCheckMs: 200,
+
+  /** Members of objects and items of arrays in an output schema, counted before anything is made of it: some thousand properties. */
+  maxSchemaParts: 4_000,
+  /** Levels of objects and arrays in it. */
+  maxSchemaDepth: 64,
+  /** How long the thread for schemas may work on one question; other keys wait so long at most. Honest schemas take milliseconds. */
+  schemaCheckMs: 2_000,
+  /** How long that thread may take to begin, on a machine that has a lot to do. */
+  schemaThreadStartMs: 30_000,
+  /** How long it waits for another question before it ends: a run asks again with each answer. */
+  schemaThreadIdleMs: 30_000,
+  /** Heap of that thread: the largest answer, some ten times over. */
+  schemaHeapMiB: 128,
+  /** Complaints about an answer that the model is told, and their characters. */
+  maxComplaints: 100,
+  maxComplaintCharacters: 4_000,
 } as const;

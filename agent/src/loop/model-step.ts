@@ -2,8 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { FinishReason, ModelMessage, ToolChoice, ToolSet } from "ai";
 import { failed, modelFailure, SilentProvider } from "./failure.ts";
 import { LOOP_LIMITS } from "./limits.ts";
-import type { OutputSchema } from "./output-schema.ts";
 import type { RunContext } from "./run-context.ts";
+import { answerFormat } from "./schema/answer-format.ts";
+import type { OutputSchema } from "./schema/output-schema.ts";
 
 /** One call of the model. */
 export interface StepRequest {
@@ -56,7 +57,7 @@ async function tryOnce(run: RunContext, request: StepRequest, ran: { tools: numb
     instructions,
     messages: [...messages],
     ...(Object.keys(tools).length === 0 ? {} : { tools, toolChoice }),
-    ...(schema === undefined ? {} : { output: ai.Output.object({ schema: ai.jsonSchema(schema.json) }) }),
+    ...(schema === undefined ? {} : { output: answerFormat(schema) }),
     ...(budget.answerTokens === undefined ? {} : { maxOutputTokens: budget.answerTokens }),
     stopWhen: ai.isStepCount(1),
     onToolExecutionStart: () => {

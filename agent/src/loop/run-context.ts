@@ -2,6 +2,8 @@ import type { Caller } from "../policy/caller.ts";
 import type { Budget } from "./budget.ts";
 import type { Model } from "./providers.ts";
 import type { RunEvents } from "./run-events.ts";
+import type { OutputSchema } from "./schema/output-schema.ts";
+import type { Reading } from "./schema/schemas.ts";
 import type { ModelSettings } from "./settings.ts";
 import type { CallIds, RunTools } from "./tools/tools.ts";
 
@@ -22,6 +24,8 @@ export interface RunContext {
   /** The tool that runs commands, for one of them only. */
   readonly oneCommand: RunTools;
   readonly callIds: CallIds;
+  /** Reads an answer of the model as its schema wants it. */
+  readonly read: (schema: OutputSchema, text: string) => Promise<Reading>;
   /** One line about the machine, for the model. */
   readonly place: string;
   /** Aborts, with a CmdopError as reason, when the run is to end. */

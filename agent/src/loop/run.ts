@@ -10,11 +10,12 @@ import { Budget } from "./budget.ts";
 import type { Confirmations } from "./confirmations.ts";
 import type { Answer } from "./converse.ts";
 import { LOOP_LIMITS } from "./limits.ts";
-import type { OutputSchema } from "./output-schema.ts";
 import { openModel } from "./providers.ts";
 import type { RunRequest } from "./request.ts";
 import type { RunContext } from "./run-context.ts";
 import { RunEvents } from "./run-events.ts";
+import type { OutputSchema } from "./schema/output-schema.ts";
+import type { Schemas } from "./schema/schemas.ts";
 import type { ModelSettings } from "./settings.ts";
 import { oneCommandTool, runTools } from "./tools/run-tools.ts";
 import type { ToolGate } from "./tools/tool-gate.ts";
@@ -32,6 +33,8 @@ const WORK = { chat, terminal, command, router, planner } as const satisfies Rec
 export interface LoopCore {
   readonly jobs: Jobs;
   readonly gate: ToolGate;
+  /** Checks answers against schemas. */
+  readonly schemas: Schemas;
   /** What a caller may touch. */
   readonly boundary: (caller: Caller) => Boundary;
   /** One line about the machine, for the model. */
@@ -87,18 +90,20 @@ export function beginRun(core: LoopCore, run: PreparedRun, { journal, maxJobMs }
 
   let context: RunContext | undefined;
   const work = async (): Promise<Answer> => {
+    const { caller, schema, confirmations } = run;
+    const { signal } = over;
+    if (schema !== undefined) await core.schemas.check(caller.keyId, schema, signal);
     const ai = await import("ai");
     // What it has to say about a provider's settings belongs to no terminal and no log of ours.
     Reflect.set(globalThis, "AI_SDK_LOG_WARNINGS", false);
     const model = await openModel(settings);
-    const { caller, schema, confirmations } = run;
-    const { signal } = over;
     const callIds = new CallIds();
     const maker = { ai, events, signal, running, confirmations, callIds };
     const options = { ...core, caller, own };
     const tools = runTools(options, maker);
     const oneCommand = oneCommandTool(options, maker);
-    const made = { tools, oneCommand, callIds, place: core.place() };
+    const read: RunContext["read"] = (wanted, text) => core.schemas.read(caller.keyId, wanted, text, signal);
+    const made = { tools, oneCommand, callIds, read, place: core.place() };
     context = { ai, model, settings, events, budget, caller, ...made, signal, text: "" };
     events.write({
       type: "begun",

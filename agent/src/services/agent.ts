@@ -9,9 +9,9 @@ import {
 } from "@cmdop/proto";
 import type { Job } from "../jobs/index.ts";
 import { Confirmations } from "../loop/confirmations.ts";
-import { compileSchema } from "../loop/output-schema.ts";
 import { checkRun, type RunRequest, runHash, runSummary } from "../loop/request.ts";
 import { beginRun, type LoopCore } from "../loop/run.ts";
+import { parseSchema } from "../loop/schema/output-schema.ts";
 import { loadModelSettings, type ModelSettings } from "../loop/settings.ts";
 import { EXECUTE_METHOD } from "../loop/tools/execute.ts";
 import { mayEver } from "../loop/tools/tool-gate.ts";
@@ -26,6 +26,7 @@ export function agentHandlers(core: Core): Handlers<typeof Agent, Caller> {
   const loop: LoopCore = {
     jobs,
     gate: core.toolGate,
+    schemas: core.schemas,
     boundary: boundaries(core.files),
     place: () => placeOf(core),
   };
@@ -37,7 +38,7 @@ export function agentHandlers(core: Core): Handlers<typeof Agent, Caller> {
       const requester = requesterOf(caller);
       const request = requestOf(message);
       checkRun(request);
-      const schema = request.outputSchema === "" ? undefined : compileSchema(request.outputSchema);
+      const schema = request.outputSchema === "" ? undefined : parseSchema(request.outputSchema);
       const settings = await settingsOrRefusal(stateDir);
       const confirmations = new Confirmations(request.approve);
       const { job, attached } = jobs.startRun(requester, message.runId, {

@@ -12,6 +12,7 @@ import {
 } from "@cmdop/proto";
 import type { Approvals } from "../approvals/approvals.ts";
 import type { Jobs } from "../jobs/jobs.ts";
+import type { Schemas } from "../loop/schema/schemas.ts";
 import type { ToolGate } from "../loop/tools/tool-gate.ts";
 import type { Caller } from "../policy/caller.ts";
 import { agentHandlers } from "./agent.ts";
@@ -30,6 +31,8 @@ export interface Core {
   readonly stateDir: string;
   /** The gate as the tools of agents' runs pass it. */
   readonly toolGate: ToolGate;
+  /** Checks the output schemas of runs. */
+  readonly schemas: Schemas;
   readonly machine: MachineOptions;
   readonly approvals: Approvals;
   /** The machine's word on where its audit chain ends; with the asker's challenge. */

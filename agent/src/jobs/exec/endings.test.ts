@@ -174,7 +174,7 @@ test("a mark expires, is bounded, and is no other key's business", async () => {
   await expired.cancel(me, id);
   await expect(begin(expired, shell("true"), id).ended).resolves.toMatchObject({ kind: "exited" });
 
-  const bounded = newJobs({ maxCancelMarksPerKey: 1 });
+  const bounded = newJobs({ maxCancelMarks: 2 });
   const another = randomUUID();
   await bounded.cancel(me, id);
   await bounded.cancel(me, another);

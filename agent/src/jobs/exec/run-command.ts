@@ -11,7 +11,7 @@ import { Output } from "./output.ts";
 
 /** Runs a command on pipes in its own process group; its start has been asked for when this returns. */
 export function runCommand(command: Command, context: JobContext): Work {
-  const { jobId, journal, heldPipes, limits } = context;
+  const { jobId, keyId, journal, heldPipes, limits } = context;
   const env = { ...context.environment, ...command.env, [JOB_ID_VARIABLE]: jobId };
   const cwd = workingDirectory(command.cwd, context.environment.HOME ?? "/");
 
@@ -36,7 +36,7 @@ export function runCommand(command: Command, context: JobContext): Work {
         input?.close();
         for (const pipe of open) {
           // What the job left behind after its own end lives on; what we ended has nothing more to say.
-          if (outcome.kind === "exited" || outcome.kind === "signaled") heldPipes.add(pipe);
+          if (outcome.kind === "exited" || outcome.kind === "signaled") heldPipes.add(keyId, pipe);
           else pipe.destroy();
         }
       },

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { Journal } from "./journal.ts";
 import type { Channel } from "./journal-records.ts";
 import { OutputBudget } from "./output-budget.ts";
-import { bytes, ENDLESS, limits, MAX, newDirectory, pattern, readAll } from "./test-support.ts";
+import { account, bytes, ENDLESS, limits, MAX, newDirectory, pattern, readAll } from "./test-support.ts";
 
 describe("a journal's file", () => {
   /** A place on disk, and what is wrong with it. */
@@ -13,8 +13,8 @@ describe("a journal's file", () => {
     const disk = new OutputBudget(ENDLESS);
     const options = {
       limits: { ...limits, recentBytes: 100 },
-      memory: new OutputBudget(ENDLESS),
-      disk,
+      memory: account(),
+      disk: disk.account("key"),
       directory: newDirectory(),
       onTrouble,
     };

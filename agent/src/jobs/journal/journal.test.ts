@@ -2,8 +2,19 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Journal, type JournalItem } from "./journal.ts";
 import type { Channel } from "./journal-records.ts";
-import { OutputBudget } from "./output-budget.ts";
-import { bytes, ENDLESS, limits, MAX, MIN, newDirectory, pattern, readAll, SEGMENT } from "./test-support.ts";
+import { type OutputAccount, OutputBudget } from "./output-budget.ts";
+import {
+  account,
+  bytes,
+  ENDLESS,
+  limits,
+  MAX,
+  MIN,
+  newDirectory,
+  pattern,
+  readAll,
+  SEGMENT,
+} from "./test-support.ts";
 
 const KiB = 1024;
 const LARGEST_WRITE = 64 * KiB;
@@ -12,7 +23,7 @@ const LARGEST_WRITE = 64 * KiB;
 interface Bounds {
   readonly max?: number;
   readonly absentReaderGraceMs?: number;
-  readonly budget?: OutputBudget;
+  readonly budget?: OutputAccount;
 }
 
 /** Where a journal keeps its output. */
@@ -25,21 +36,21 @@ interface Place {
 }
 
 const inMemory: Place = {
-  newJournal: ({ max = MAX, budget = new OutputBudget(ENDLESS), ...more } = {}) =>
+  newJournal: ({ max = MAX, budget = account(), ...more } = {}) =>
     new Journal({
       limits: { ...limits, maxMemoryJournalBytes: max, ...more },
       memory: budget,
-      disk: new OutputBudget(ENDLESS),
+      disk: account(),
     }),
   takes: ({ heldBytes }) => heldBytes,
   slack: 0,
 };
 
 const onDisk: Place = {
-  newJournal: ({ max = MAX, budget = new OutputBudget(ENDLESS), ...more } = {}) =>
+  newJournal: ({ max = MAX, budget = account(), ...more } = {}) =>
     new Journal({
       limits: { ...limits, maxJournalBytes: max, ...more },
-      memory: new OutputBudget(ENDLESS),
+      memory: account(),
       disk: budget,
       directory: newDirectory(),
     }),
@@ -217,7 +228,7 @@ describe.each([
   });
 
   test("promise 9: with the budget of all used up, a journal is held to its minimum, and blocks no reader that keeps up", async () => {
-    const budget = new OutputBudget(300 * KiB);
+    const budget = account(300 * KiB);
     const other = newJournal({ budget });
     using stuck = other.open(0n, { holds: true });
     for (let count = 0; count < 5; count += 1) other.append("stdout", bytes(64 * KiB));
@@ -238,8 +249,8 @@ describe.each([
   });
 
   test("released output is counted as dropped", async () => {
-    const budget = new OutputBudget(2 ** 40);
-    const journal = newJournal({ budget });
+    const budget = new OutputBudget(ENDLESS);
+    const journal = newJournal({ budget: budget.account("key") });
     journal.append("stdout", bytes(1000));
     journal.close();
     journal.release();

@@ -3,7 +3,7 @@ import type { JobLimits } from "../limits.ts";
 import { FileReader, type Piece } from "./file-reader.ts";
 import { type FileFacts, JournalFile } from "./journal-file.ts";
 import { type Channel, JournalRecords } from "./journal-records.ts";
-import type { OutputBudget } from "./output-budget.ts";
+import type { OutputAccount } from "./output-budget.ts";
 
 /** What a reader meets next: bytes, or a gap where bytes are gone. */
 export type JournalItem =
@@ -36,9 +36,9 @@ type Limits = Pick<
 /** What a journal needs from around it. */
 export interface JournalOptions {
   readonly limits: Limits;
-  /** What all journals together take in memory and on disk. */
-  readonly memory: OutputBudget;
-  readonly disk: OutputBudget;
+  /** Who pays for what it takes in memory and on disk. */
+  readonly memory: OutputAccount;
+  readonly disk: OutputAccount;
   /** Where its file goes; without, it lives in memory alone. */
   readonly directory?: string | undefined;
   /** Told once when the file can't be written (or read) any more, and why: from then on new output lives in memory alone. */
@@ -65,8 +65,8 @@ interface Cursor {
  */
 export class Journal {
   readonly #limits: Limits;
-  readonly #memory: OutputBudget;
-  readonly #disk: OutputBudget;
+  readonly #memory: OutputAccount;
+  readonly #disk: OutputAccount;
   readonly #onTrouble: (error: unknown) => void;
   readonly #records: JournalRecords;
   #file: JournalFile | undefined;

@@ -1,26 +1,42 @@
-/** The memory that all journals share. */
+import { Holdings } from "../../shares/holdings.ts";
+
+/** What the journals of one key may take. */
+export interface OutputAccount {
+  /** Whether all journals together take too much, and those of this key more than their part of it. */
+  readonly exhausted: boolean;
+  /** Counts bytes that a journal took, or gave back where negative. */
+  count(bytes: number): void;
+}
+
+/** What all journals take together, in memory or on disk: parts of it are equal, whoever takes more gives it back. */
 export class OutputBudget {
   readonly #maxBytes: number;
-  readonly #reclaim: () => boolean;
-  #usedBytes = 0;
+  readonly #reclaim: (keyId: string) => boolean;
+  readonly #held = new Holdings();
 
-  /** `reclaim` frees something that is no longer needed; false where nothing is left to free. */
-  constructor(maxBytes: number, reclaim: () => boolean = () => false) {
+  /** `reclaim` frees something of this key that is no longer needed; false where it has nothing to free. */
+  constructor(maxBytes: number, reclaim: (keyId: string) => boolean = () => false) {
     this.#maxBytes = maxBytes;
     this.#reclaim = reclaim;
   }
 
   get usedBytes(): number {
-    return this.#usedBytes;
+    return this.#held.total;
   }
 
-  get exhausted(): boolean {
-    return this.#usedBytes > this.#maxBytes;
+  /** What this key pays for. */
+  account(keyId: string): OutputAccount {
+    const isBeyond = (): boolean => this.#held.beyond(this.#maxBytes).includes(keyId);
+    return {
+      get exhausted() {
+        return isBeyond();
+      },
+      count: (bytes) => this.#count(keyId, bytes),
+    };
   }
 
-  /** Counts bytes that a journal took, or gave back where negative. */
-  count(bytes: number): void {
-    this.#usedBytes += bytes;
-    while (bytes > 0 && this.exhausted && this.#reclaim());
+  #count(keyId: string, bytes: number): void {
+    this.#held.count(keyId, bytes);
+    while (bytes > 0 && this.#held.beyond(this.#maxBytes).some(this.#reclaim));
   }
 }

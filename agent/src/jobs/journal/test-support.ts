@@ -3,11 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
 import type { Journal, JournalItem, JournalOptions } from "./journal.ts";
+import { type OutputAccount, OutputBudget } from "./output-budget.ts";
 
 const KiB = 1024;
 
 /** A budget that nothing exhausts. */
 export const ENDLESS = 2 ** 40;
+
+/** An account that nobody else shares. */
+export const account = (maxBytes = ENDLESS): OutputAccount => new OutputBudget(maxBytes).account("key");
 
 export const MAX = 1024 * KiB;
 export const MIN = 256 * KiB;

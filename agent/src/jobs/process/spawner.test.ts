@@ -238,7 +238,7 @@ describe.skipIf(process.platform !== "linux")("the spawner", () => {
     );
     expect(results.map(({ stdout }) => Number(stdout))).toEqual(numbers);
     expect(results.map(({ outcome }) => outcome)).toMatchObject(numbers.map((exitCode) => ({ exitCode })));
-    expect(JOB_LIMITS.maxRunningJobsPerKey).toBeGreaterThan(numbers.length);
+    expect(JOB_LIMITS.maxRunningJobs / 2).toBeGreaterThan(numbers.length);
   });
 });
 

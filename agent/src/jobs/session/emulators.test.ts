@@ -8,7 +8,7 @@ import { SessionTerminal } from "./terminal.ts";
 const MiB = 1024 * 1024;
 
 function newJournal(maxMemoryJournalBytes: number = 64 * MiB): Journal {
-  const budget = () => new OutputBudget(1024 * MiB);
+  const budget = () => new OutputBudget(1024 * MiB).account("key");
   const limits = { ...JOB_LIMITS, maxMemoryJournalBytes };
   return new Journal({ limits, memory: budget(), disk: budget() });
 }

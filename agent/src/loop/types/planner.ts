@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { type Answer, converse } from "../converse.ts";
 import { LOOP_LIMITS } from "../limits.ts";
-import { schemaOf } from "../output-schema.ts";
 import type { RunContext } from "../run-context.ts";
+import { schemaOf } from "../schema/output-schema.ts";
 import type { AgentWork } from "./types.ts";
 
 const MAX_PLAN_STEPS = 20;

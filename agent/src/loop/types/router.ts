@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Answer, converse } from "../converse.ts";
-import { schemaOf } from "../output-schema.ts";
 import type { RunContext } from "../run-context.ts";
+import { schemaOf } from "../schema/output-schema.ts";
 import { chat } from "./chat.ts";
 import { command } from "./command.ts";
 import { planner } from "./planner.ts";

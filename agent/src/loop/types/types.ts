@@ -1,6 +1,6 @@
 import type { Answer } from "../converse.ts";
-import type { OutputSchema } from "../output-schema.ts";
 import type { RunContext } from "../run-context.ts";
+import type { OutputSchema } from "../schema/output-schema.ts";
 
 /** What an agent is asked. */
 export interface Assignment {
