@@ -167,7 +167,7 @@ export {
   MAX_UNARY_CONTENT_BYTES,
   OUTPUT_CHUNK_BYTES,
 } from "./limits.ts";
-export { agentStateDir, localSocketPath } from "./local-socket.ts";
+export { AGENT_UNIT, agentStateDir, localSocketPath } from "./local-socket.ts";
 export {
   DEFAULT_MAX_REQUEST_BYTES,
   LINK_SERVICE_PREFIX,

@@ -11,7 +11,7 @@ import {
   utimes,
 } from "node:fs/promises";
 import { CmdopError, FILE_CHUNK_BYTES } from "@cmdop/proto";
-import { refuseOwnDirectory } from "./boundary.ts";
+import { refuseOwn } from "./boundary.ts";
 import { changeDurably } from "./durable.ts";
 import { attempt, unless } from "./errors.ts";
 import { MAX_READ_ATTEMPTS } from "./limits.ts";
@@ -62,6 +62,7 @@ export async function copyPinned(walk: CopyWalk, spot: Spot, from: Slot, pin: Pi
   walk.progress.entries += 1n;
   await attempt(walk.verb, spot.path, async () => {
     const { stats } = pin;
+    await refuseOwn(walk.boundary, pin, spot.path, "read");
     if (stats.isFile()) await copyFile(walk, spot, pin, to);
     else if (stats.isDirectory()) await copyDirectory(walk, spot, pin, to);
     else if (stats.isSymbolicLink()) await copyLink(walk, spot, from, pin, to);
@@ -137,13 +138,12 @@ function grew(path: string): CmdopError {
 }
 
 async function copyDirectory(walk: CopyWalk, spot: Spot, pin: Pin, to: Slot): Promise<void> {
-  await refuseOwnDirectory(walk.boundary, pin, spot.path);
   const at = childOf(to.directory, to.name);
   await mkdir(at, 0o700);
-  using copy = await walk.boundary.pinning.pin(at, false);
+  using copy = await walk.boundary.pinning.pin(at);
   const fill = async (): Promise<void> => {
     for await (const raw of rawNames(pin)) {
-      const found = await unless(["ENOENT"], walk.boundary.pinning.pin(childOf(pin, raw), false));
+      const found = await unless(["ENOENT"], walk.boundary.pinning.pin(childOf(pin, raw)));
       if (found === undefined) continue;
       using child = found;
       const next = below(spot, raw);

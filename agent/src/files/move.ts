@@ -32,7 +32,7 @@ export function move(
     const from = expandPath(source, boundary.home);
     const to = expandPath(destination, boundary.home);
     using origin = await openPlace(boundary, from);
-    using pin = await boundary.pinning.pin(childOf(origin.directory, origin.name), false);
+    using pin = await boundary.pinning.pin(childOf(origin.directory, origin.name));
     await refuseVital(boundary, origin, pin, "move");
     return await attempt("make", to, async () => {
       using place = await openPlace(boundary, to);
