@@ -15,6 +15,7 @@ import { refuseOwn } from "./boundary.ts";
 import { changeDurably } from "./durable.ts";
 import { attempt, unless } from "./errors.ts";
 import { MAX_READ_ATTEMPTS } from "./limits.ts";
+import { refuseLeadingOut } from "./links-out.ts";
 import { PERMISSION_BITS } from "./mode.ts";
 import { rawNames } from "./names.ts";
 import { shown } from "./path.ts";
@@ -168,6 +169,7 @@ async function copyLink(walk: CopyWalk, spot: Spot, from: Slot, pin: Pin, to: Sl
       next: "Copy it again.",
     });
   }
+  refuseLeadingOut(walk.boundary, target.toString(), spot.path, spot.depth);
   await symlink(target, at);
   if (walk.moving && isRoot()) await lchown(at, Number(pin.stats.uid), Number(pin.stats.gid));
   await lutimes(at, seconds(pin.stats.atimeNs), seconds(pin.stats.mtimeNs));
