@@ -25,6 +25,7 @@ import { OpenCalls } from "./doors/open-calls.ts";
 import { StartedJobs } from "./doors/started-jobs.ts";
 import { toolDoor } from "./doors/tool-door.ts";
 import { watchStandings } from "./doors/watch-standings.ts";
+import { landmark } from "./files/landmark.ts";
 import { PARTIALS_SWEEP_MS } from "./files/limits.ts";
 import { systemPinning } from "./files/pin.ts";
 import { Unfinished } from "./files/unfinished.ts";
@@ -44,6 +45,7 @@ import { addServices, type Core } from "./services/services.ts";
 import { DiskTrouble } from "./state/disk-trouble.ts";
 import { loadMachineKey } from "./state/machine-key.ts";
 import { Membership } from "./state/membership.ts";
+import { ownProgram } from "./state/own-program.ts";
 import { checkPrivateDirectory, makePrivateDirectory } from "./state/private-files.ts";
 
 /** What a shutdown waits for the ends of calls, so that they are recorded, in milliseconds. */
@@ -111,6 +113,7 @@ export class Agent {
     await checkPrivateDirectory(stateDir, {
       except: ["policy.json", path.basename(localSocketPath(stateDir))],
     });
+    const [state, program] = await Promise.all([landmark(path.resolve(this.#options.home)), ownProgram()]);
     const machineKey = await loadMachineKey(stateDir);
     const membership = await Membership.open(stateDir, machineKey.id, { joinToken, relayAddress });
     const policy = await LivePolicy.open({ file: policyFile(this.#options.home), log });
@@ -148,7 +151,8 @@ export class Agent {
       schemas: new Schemas(),
       approvals,
       files: {
-        stateDir: this.#options.home,
+        state,
+        program,
         unfinished,
         get home() {
           return policy.home;
@@ -177,7 +181,7 @@ export class Agent {
       throw thrown;
     });
     // Only now is it certain that no other agent is at work on it.
-    const everywhere = { stateDir: this.#options.home, home: policy.home, roots: [], pinning: systemPinning };
+    const everywhere = { state, program, home: policy.home, roots: [], pinning: systemPinning };
     void unfinished.clean(everywhere, left, onTrouble);
     const sweeping = setInterval(
       () => void unfinished.sweep(everywhere, onTrouble),

@@ -167,7 +167,7 @@ export {
   MAX_UNARY_CONTENT_BYTES,
   OUTPUT_CHUNK_BYTES,
 } from "./limits.ts";
-export { agentStateDir, localSocketPath } from "./local-socket.ts";
+export { AGENT_UNIT, agentStateDir, localSocketPath } from "./local-socket.ts";
 export {
   DEFAULT_MAX_REQUEST_BYTES,
   LINK_SERVICE_PREFIX,
@@ -224,6 +224,7 @@ export {
   WIRE_AGENT_TYPES,
   WIRE_RUN_APPROVES,
 } from "./run-events.ts";
+export { parseStrictJson } from "./strict-json.ts";
 export { DrainingDuplex } from "./transport/draining-duplex.ts";
 export { fitWindow, windowFor } from "./transport/fit-window.ts";
 export { applyWindows, LANE_WINDOWS, LANES, type LaneName, type Windows } from "./transport/lanes.ts";

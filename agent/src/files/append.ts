@@ -1,10 +1,10 @@
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import type { Boundary } from "./boundary.ts";
+import { type Boundary, refuseOwn } from "./boundary.ts";
 import { notMatching } from "./content-hash.ts";
 import { changeDurably } from "./durable.ts";
 import { type Entry, entryOf } from "./entry.ts";
-import { attempt } from "./errors.ts";
+import { attempt, unless } from "./errors.ts";
 import { checkedMode } from "./mode.ts";
 import { expandPath } from "./path.ts";
 import { childOf } from "./pin.ts";
@@ -23,8 +23,8 @@ export interface AppendOptions {
   readonly parents: boolean;
 }
 
-const APPEND =
-  constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
+const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK | constants.O_NOCTTY;
+const MAKE = APPEND | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 /**
  * Adds bytes to the end of a file, in place and on disk, and makes the file
@@ -45,7 +45,7 @@ export function appendContent(
     using place = await openDestination(boundary, asked, parents);
     if (place.leaf === undefined && (options.ifSize ?? 0n) > 0n) throw notMatching(asked, "does not exist");
     return await inTurn(place, async () => {
-      await using file = await openEnd(place, mode);
+      await using file = await openEnd(boundary, place, mode);
       const { size } = await file.stat({ bigint: true });
       if (options.ifSize !== undefined && size !== options.ifSize) {
         throw notMatching(asked, `has ${size} bytes, not ${options.ifSize}`);
@@ -57,25 +57,22 @@ export function appendContent(
 }
 
 /** The file, opened at its end; made where there is none. */
-async function openEnd(place: Place, mode: number | undefined): Promise<FileHandle> {
-  const at = childOf(place.directory, place.name);
-  if (place.leaf === undefined) return make(place, at, mode);
-  refuseIrregular(place.leaf, place.path);
-  const file = await open(at, APPEND);
-  try {
-    // Something else may have got the name since.
-    refuseIrregular(await file.stat({ bigint: true }), place.path);
-    return file;
-  } catch (thrown) {
-    await file.close();
-    throw thrown;
+async function openEnd(boundary: Boundary, place: Place, mode: number | undefined): Promise<FileHandle> {
+  const found = await unless(["ENOENT"], boundary.pinning.pin(childOf(place.directory, place.name)));
+  if (found === undefined) {
+    const made = await unless(["EEXIST"], make(place, mode));
+    return made ?? openEnd(boundary, place, mode);
   }
+  using pin = found;
+  refuseIrregular(pin.stats, place.path);
+  await refuseOwn(boundary, pin, place.path, "write");
+  return await open(pin.at, APPEND);
 }
 
-async function make(place: Place, at: string | Buffer, mode: number | undefined): Promise<FileHandle> {
+async function make(place: Place, mode: number | undefined): Promise<FileHandle> {
   let file: FileHandle | undefined;
   await changeDurably(place.directory, place.path, async () => {
-    file = await open(at, APPEND | constants.O_CREAT, mode ?? FILE_MODE);
+    file = await open(childOf(place.directory, place.name), MAKE, mode ?? FILE_MODE);
   });
   if (file === undefined) throw new Error("the file was not opened");
   if (mode !== undefined) await file.chmod(mode);

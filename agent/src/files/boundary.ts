@@ -1,9 +1,13 @@
-import { type BigIntStats, existsSync } from "node:fs";
+import type { BigIntStats } from "node:fs";
 import { lstat } from "node:fs/promises";
+import { posix } from "node:path";
 import { CmdopError } from "@cmdop/proto";
 import { unless } from "./errors.ts";
+import { isHeldBy, isNamed, isPartOf, type Landmark } from "./landmark.ts";
 import { isWithin, selfAndAncestors, shown } from "./path.ts";
-import { type Pin, type Pinning, sameObject } from "./pin.ts";
+import { type Location, type Pin, type Pinning, sameObject } from "./pin.ts";
+import { PROCFS, refuseInsides } from "./procfs.ts";
+import { isSecondName } from "./second-names.ts";
 import type { Unfinished } from "./unfinished.ts";
 
 /** What the operations of one call may touch. */
@@ -11,13 +15,18 @@ export interface Boundary {
   /** What `~` stands for. */
   readonly home: string;
   /** The agent's own state: refused to everybody. */
-  readonly stateDir: string;
+  readonly state: Landmark;
+  /** The agent's own program and what starts it: changed by nobody. */
+  readonly program: readonly Landmark[];
   /** Each list must have a directory that contains the path; no lists: anywhere. */
   readonly roots: readonly (readonly string[])[];
   readonly pinning: Pinning;
   /** Where it is written down what is being made; nowhere where it is absent. */
   readonly unfinished?: Unfinished | undefined;
 }
+
+/** What is to be done with something: also to change what lies in it, or only to look. */
+export type Access = "read" | "write";
 
 /** Whether a caller is bound to directories, which also means that no link is followed for it. */
 export function isConfined(boundary: Boundary): boolean {
@@ -40,26 +49,60 @@ export function refuseOutside(boundary: Boundary, path: string): void {
   );
 }
 
-/** Refuses a path that is, or lies in, the agent's state or its process. Paths as `locate` gives them; the facts count, not the names alone. */
-export async function refuseOwnState(boundary: Boundary, path: string): Promise<void> {
-  const [state, chain] = await Promise.all([stateOf(boundary), identities(path)]);
-  const { stats } = state;
-  const same = stats !== undefined && chain.some((directory) => sameObject(directory, stats));
-  if (same || isWithin(path, state.path) || isWithin(path, boundary.stateDir)) throw ownState(path);
-  refuseOwnProcess(path);
+/** Refuses a path that says by itself that it leads into the agent's state, or would change its program. */
+export function refuseOwnName({ state, program }: Boundary, path: string, access: Access): void {
+  if (isNamed(path, state)) throw ownState(path);
+  if (access === "write" && program.some((part) => isNamed(path, part))) throw ownProgram(path);
 }
 
-/** The same for a directory that was come to from one that had been checked. `path` need not be exact. */
-export async function refuseOwnDirectory(boundary: Boundary, directory: Pin, path: string): Promise<void> {
-  const { stats } = await stateOf(boundary);
-  if (stats !== undefined && sameObject(stats, directory.stats)) throw ownState(path);
-  refuseOwnProcess(path);
+/**
+ * Refuses what is held where it belongs to the agent's state or process, or
+ * would change its program: by what it is, however it was come to. `path`: for
+ * the message; need not be exact.
+ */
+export async function refuseOwn(boundary: Boundary, pin: Pin, path: string, access: Access): Promise<void> {
+  const location = await boundary.pinning.locationOf(pin);
+  refuseOwnLocation(boundary, location, path, access);
+  const { stats } = pin;
+  if (!stats.isFile() || stats.nlink === 1n) return;
+  if (await isSecondName(stats, boundary.state)) throw ownState(path);
+  if (access === "read") return;
+  for (const part of boundary.program) if (await isSecondName(stats, part)) throw ownProgram(path);
 }
 
-/** Whether the agent's state lies in this directory (or is it). */
-export async function holdsState(boundary: Boundary, directory: Pin): Promise<boolean> {
-  const { stats, path } = await stateOf(boundary);
-  return stats !== undefined && holds(directory, path);
+/** The same for a name in a directory that is held, whether or not something has that name. */
+export async function refuseOwnPlace(
+  boundary: Boundary,
+  directory: Pin,
+  name: string,
+  path: string,
+  access: Access,
+): Promise<void> {
+  const location = await boundary.pinning.locationOf(directory);
+  const inside = posix.join(location.inside, Buffer.from(name).toString("latin1"));
+  refuseOwnLocation(boundary, { ...location, inside }, path, access);
+}
+
+function refuseOwnLocation(
+  { state, program }: Boundary,
+  location: Location,
+  path: string,
+  access: Access,
+): void {
+  if (location.type === PROCFS) refuseInsides(location.inside, path, access);
+  if (isPartOf(location, state)) throw ownState(path);
+  if (access === "write" && program.some((part) => isPartOf(location, part))) throw ownProgram(path);
+}
+
+/** What of the agent's own lies in this directory, or is it, in words; undefined where nothing does. `path`: where the directory lies. */
+export async function ownIn(
+  { state, program, pinning }: Boundary,
+  directory: Pin,
+  path: string,
+): Promise<string | undefined> {
+  const location = await pinning.locationOf(directory);
+  if (isHeldBy(state, location, path)) return "the agent's own state";
+  return program.some((part) => isHeldBy(part, location, path)) ? "the agent's own program" : undefined;
 }
 
 /** Whether a path, free of links, leads through this directory (or to it). */
@@ -68,33 +111,25 @@ export async function holds(directory: Pin, path: string): Promise<boolean> {
 }
 
 /** The refusal of the agent's own state. */
-export function ownState(path: string): CmdopError {
+function ownState(path: string): CmdopError {
   return new CmdopError("PolicyDenied", `${shown(path)} belongs to the agent's own state.`, {
     next: "Nobody reaches that through files; its operator changes it with cmdop or on the machine itself.",
   });
 }
 
-/** /proc shows the agent's environment and memory, keys included, also under the numbers of its threads. */
-function refuseOwnProcess(path: string): void {
-  const number = /^\/proc\/(\d+)(?:\/|$)/.exec(path)?.[1];
-  if (number === undefined || !existsSync(`/proc/self/task/${number}`)) return;
-  throw new CmdopError("PolicyDenied", `${shown(path)} shows the inside of the agent's own process.`, {
-    next: "Use a command for what /proc says of other processes.",
+/** The refusal of a change to what the agent is made of. */
+function ownProgram(path: string): CmdopError {
+  return new CmdopError("PolicyDenied", `${shown(path)} belongs to the agent's own program, or starts it.`, {
+    next: "Nobody changes that through files; install another version on the machine itself.",
   });
 }
 
-/** Where the state directory really lies, and what it is; without facts where there is none yet. */
-async function stateOf(boundary: Boundary): Promise<{ path: string; stats?: BigIntStats }> {
-  const pin = await unless(["ENOENT", "ENOTDIR"], boundary.pinning.pin(boundary.stateDir, true));
-  if (pin === undefined) return { path: boundary.stateDir };
-  using held = pin;
-  return { path: await boundary.pinning.locate(held), stats: held.stats };
-}
-
-/** What a path and the directories above it are; those that are missing can't be anything. */
+/** What a path and the directories above it are; those that are missing, or out of reach, can't be anything. */
 async function identities(path: string): Promise<BigIntStats[]> {
   const found = await Promise.all(
-    selfAndAncestors(path).map((each) => unless(["ENOENT", "ENOTDIR"], lstat(each, { bigint: true }))),
+    selfAndAncestors(path).map((each) =>
+      unless(["ENOENT", "ENOTDIR", "EACCES"], lstat(each, { bigint: true })),
+    ),
   );
   return found.filter((stats) => stats !== undefined);
 }

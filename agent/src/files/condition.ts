@@ -2,7 +2,7 @@ import { timingSafeEqual } from "node:crypto";
 import type { BigIntStats } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { CmdopError } from "@cmdop/proto";
-import type { Boundary } from "./boundary.ts";
+import { type Boundary, refuseOwn } from "./boundary.ts";
 import { checkedHash, hashContent, notMatching } from "./content-hash.ts";
 import { unless } from "./errors.ts";
 import { childOf, type Pin, sameObject } from "./pin.ts";
@@ -38,9 +38,10 @@ export async function matching(
 ): Promise<Pin | undefined> {
   if (ifMatch === undefined) return undefined;
   using stack = new DisposableStack();
-  const pin = await unless(["ENOENT"], boundary.pinning.pin(childOf(directory, name), false));
+  const pin = await unless(["ENOENT"], boundary.pinning.pin(childOf(directory, name)));
   if (pin === undefined) throw notMatching(path, "does not exist");
   stack.use(pin);
+  await refuseOwn(boundary, pin, path, "read");
   const hash = await hashContent(pin, path, signal);
   if (!timingSafeEqual(hash, ifMatch)) throw notMatching(path, "does not have the expected content");
   stack.move();

@@ -21,6 +21,7 @@ import {
 import { copy } from "./copy.ts";
 import { edit } from "./edit.ts";
 import { info } from "./info.ts";
+import { landmark } from "./landmark.ts";
 import { list } from "./list.ts";
 import { makeDirectory } from "./mkdir.ts";
 import { move } from "./move.ts";
@@ -158,7 +159,8 @@ describe("a confined caller", () => {
     await using scratch = await makeScratch();
     const file = await scratch.file("root/f");
     await symlink("root", scratch.at("link"));
-    const plain = { ...scratch.boundary(), pinning: plainPinning };
+    const state = await landmark(scratch.stateDir, plainPinning);
+    const plain = { ...scratch.boundary(), state, pinning: plainPinning };
     const confined = { ...plain, roots: [[scratch.at("root")]] };
     expect(await refusalCode(info(confined, file))).toBe("PolicyDenied");
     await writeContent(plain, scratch.at("link/a/b"), Buffer.from("new"), PARENTS);

@@ -282,7 +282,7 @@ describe("publish", () => {
       if (kind === "file") await scratch.file("from", "mine");
       else await scratch.file("from/f", "mine");
       using origin = await openPlace(boundary, scratch.at("from"));
-      using pin = await boundary.pinning.pin(scratch.at("from"), false);
+      using pin = await boundary.pinning.pin(scratch.at("from"));
       using place = await openPlace(boundary, scratch.at("to"));
       await scratch.file("to", "somebody else's");
       const source = { directory: origin.directory, name: "from", pin };
@@ -298,7 +298,7 @@ describe("publish", () => {
     await scratch.file("from", "mine");
     await scratch.file("newer", "newer");
     using origin = await openPlace(boundary, scratch.at("from"));
-    using pin = await boundary.pinning.pin(scratch.at("from"), false);
+    using pin = await boundary.pinning.pin(scratch.at("from"));
     using place = await openPlace(boundary, scratch.at("to"));
     await rename(scratch.at("newer"), scratch.at("from"));
     await publish({ directory: origin.directory, name: "from", pin }, place, false);

@@ -11,10 +11,11 @@ import {
   utimes,
 } from "node:fs/promises";
 import { CmdopError, FILE_CHUNK_BYTES } from "@cmdop/proto";
-import { refuseOwnDirectory } from "./boundary.ts";
+import { refuseOwn } from "./boundary.ts";
 import { changeDurably } from "./durable.ts";
 import { attempt, unless } from "./errors.ts";
 import { MAX_READ_ATTEMPTS } from "./limits.ts";
+import { refuseLeadingOut } from "./links-out.ts";
 import { PERMISSION_BITS } from "./mode.ts";
 import { rawNames } from "./names.ts";
 import { shown } from "./path.ts";
@@ -62,6 +63,7 @@ export async function copyPinned(walk: CopyWalk, spot: Spot, from: Slot, pin: Pi
   walk.progress.entries += 1n;
   await attempt(walk.verb, spot.path, async () => {
     const { stats } = pin;
+    await refuseOwn(walk.boundary, pin, spot.path, "read");
     if (stats.isFile()) await copyFile(walk, spot, pin, to);
     else if (stats.isDirectory()) await copyDirectory(walk, spot, pin, to);
     else if (stats.isSymbolicLink()) await copyLink(walk, spot, from, pin, to);
@@ -137,13 +139,12 @@ function grew(path: string): CmdopError {
 }
 
 async function copyDirectory(walk: CopyWalk, spot: Spot, pin: Pin, to: Slot): Promise<void> {
-  await refuseOwnDirectory(walk.boundary, pin, spot.path);
   const at = childOf(to.directory, to.name);
   await mkdir(at, 0o700);
-  using copy = await walk.boundary.pinning.pin(at, false);
+  using copy = await walk.boundary.pinning.pin(at);
   const fill = async (): Promise<void> => {
     for await (const raw of rawNames(pin)) {
-      const found = await unless(["ENOENT"], walk.boundary.pinning.pin(childOf(pin, raw), false));
+      const found = await unless(["ENOENT"], walk.boundary.pinning.pin(childOf(pin, raw)));
       if (found === undefined) continue;
       using child = found;
       const next = below(spot, raw);
@@ -168,6 +169,7 @@ async function copyLink(walk: CopyWalk, spot: Spot, from: Slot, pin: Pin, to: Sl
       next: "Copy it again.",
     });
   }
+  refuseLeadingOut(walk.boundary, target.toString(), spot.path, spot.depth);
   await symlink(target, at);
   if (walk.moving && isRoot()) await lchown(at, Number(pin.stats.uid), Number(pin.stats.gid));
   await lutimes(at, seconds(pin.stats.atimeNs), seconds(pin.stats.mtimeNs));

@@ -1,11 +1,12 @@
 import { lstat } from "node:fs/promises";
 import { posix } from "node:path";
 import { CmdopError } from "@cmdop/proto";
-import { type Boundary, holdsState } from "./boundary.ts";
+import type { Boundary } from "./boundary.ts";
 import type { CopyProgress, CopyWalk } from "./copy-tree.ts";
 import { copyPinned } from "./copy-tree.ts";
 import { describe, type Entry } from "./entry.ts";
 import { attempt, unless } from "./errors.ts";
+import { isHeldBy } from "./landmark.ts";
 import { expandPath, selfAndAncestors, shown } from "./path.ts";
 import { childOf, type Pin, sameObject } from "./pin.ts";
 import { publish, refuseOccupied } from "./publish.ts";
@@ -36,22 +37,14 @@ export function copy(
   return attempt("copy", source, async () => {
     const from = expandPath(source, boundary.home);
     const to = expandPath(destination, boundary.home);
-    using origin = await openPlace(boundary, from);
-    using pin = await boundary.pinning.pin(childOf(origin.directory, origin.name), false);
+    using origin = await openPlace(boundary, from, { access: "read" });
+    using pin = await boundary.pinning.pin(childOf(origin.directory, origin.name));
     if (pin.stats.isDirectory() && !options.recursive) {
       throw new CmdopError("IsADirectory", `${shown(from)} is a directory.`, {
         next: "Say recursive to copy it with its content.",
       });
     }
-    if (await holdsState(boundary, pin)) {
-      throw new CmdopError(
-        "PolicyDenied",
-        `${shown(from)} holds the agent's own state, which is not copied.`,
-        {
-          next: "Copy what lies beside the state directory piece by piece.",
-        },
-      );
-    }
+    await refuseHolder(boundary, pin, origin);
     return await attempt("make", to, async () => {
       using place = await openPlace(boundary, to);
       refuseOccupied(pin, place, options.overwrite);
@@ -60,6 +53,14 @@ export function copy(
       await copyAndPublish(walk, origin, pin, place, options.overwrite);
       return await describe(place.directory, place.name, to);
     });
+  });
+}
+
+/** Refuses a directory with the agent's state in it, before anything is copied. */
+async function refuseHolder({ state, pinning }: Boundary, pin: Pin, { path }: Place): Promise<void> {
+  if (!pin.stats.isDirectory() || !isHeldBy(state, await pinning.locationOf(pin), path)) return;
+  throw new CmdopError("PolicyDenied", `${shown(path)} holds the agent's own state, which is not copied.`, {
+    next: "Copy what lies beside the state directory piece by piece.",
   });
 }
 
@@ -78,7 +79,7 @@ export async function copyAndPublish(
   if (note !== undefined) cleanup.use(note);
   cleanup.defer(() => removeLeftover(walk, directory, name));
   await copyPinned(walk, { path: origin.path, depth: 0 }, origin, pin, { directory, name });
-  using made = await walk.boundary.pinning.pin(childOf(directory, name), false);
+  using made = await walk.boundary.pinning.pin(childOf(directory, name));
   await publish({ directory, name, pin: made }, place, overwrite);
 }
 
@@ -94,7 +95,7 @@ export async function refuseInside(source: Pin, place: Place): Promise<void> {
 }
 
 async function removeLeftover(walk: CopyWalk, directory: Pin, name: string): Promise<void> {
-  const found = await unless(["ENOENT"], walk.boundary.pinning.pin(childOf(directory, name), false));
+  const found = await unless(["ENOENT"], walk.boundary.pinning.pin(childOf(directory, name)));
   if (found === undefined) return;
   using pin = found;
   // Cleaning up goes on although the caller left.

@@ -1,4 +1,4 @@
-import type { Boundary } from "./boundary.ts";
+import { type Boundary, refuseOwn } from "./boundary.ts";
 import { hashContent } from "./content-hash.ts";
 import { describe, type Entry, entryOf } from "./entry.ts";
 import { attempt } from "./errors.ts";
@@ -21,11 +21,12 @@ export function info(
 ): Promise<Entry> {
   return attempt("describe", path, async () => {
     const asked = expandPath(path, boundary.home);
-    using place = await openPlace(boundary, asked);
+    using place = await openPlace(boundary, asked, { access: "read" });
     const entry = await describe(place.directory, place.name, asked);
     if (asked === "/") return { ...entry, name: "/" };
     if (!hash || entry.type !== "file") return entry;
-    using pin = await boundary.pinning.pin(childOf(place.directory, place.name), false);
+    using pin = await boundary.pinning.pin(childOf(place.directory, place.name));
+    await refuseOwn(boundary, pin, place.path, "read");
     // What is hashed and what is described are one.
     return { ...entryOf(pin.stats, entry.name, asked), sha256: await hashContent(pin, asked, signal) };
   });

@@ -36,7 +36,7 @@ export function makeDirectory(boundary: Boundary, path: string, options: MkdirOp
       }
     } else if (mode !== undefined) {
       // mkdir itself takes the umask off.
-      using directory = await boundary.pinning.pin(at, false);
+      using directory = await boundary.pinning.pin(at);
       if (directory.stats.isDirectory()) await chmod(`${directory.at}/.`, mode);
     }
     return await describe(place.directory, place.name, asked);

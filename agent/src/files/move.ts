@@ -3,6 +3,7 @@ import { copyAndPublish, refuseInside } from "./copy.ts";
 import type { CopyProgress } from "./copy-tree.ts";
 import { describe, type Entry } from "./entry.ts";
 import { attempt, unless } from "./errors.ts";
+import { refuseLinksOut } from "./links-out.ts";
 import { expandPath } from "./path.ts";
 import { childOf } from "./pin.ts";
 import { publish, refuseOccupied } from "./publish.ts";
@@ -32,16 +33,17 @@ export function move(
     const from = expandPath(source, boundary.home);
     const to = expandPath(destination, boundary.home);
     using origin = await openPlace(boundary, from);
-    using pin = await boundary.pinning.pin(childOf(origin.directory, origin.name), false);
+    using pin = await boundary.pinning.pin(childOf(origin.directory, origin.name));
     await refuseVital(boundary, origin, pin, "move");
     return await attempt("make", to, async () => {
       using place = await openPlace(boundary, to);
       refuseOccupied(pin, place, options.overwrite);
       await refuseInside(pin, place);
+      const walk = { boundary, verb: "move", signal };
+      await refuseLinksOut(walk, { path: origin.path, depth: 0 }, origin, pin);
       const source = { directory: origin.directory, name: origin.name, pin };
       const renamed = publish(source, place, options.overwrite).then(() => true);
       if ((await unless(["EXDEV"], renamed)) === undefined) {
-        const walk = { boundary, verb: "move", signal };
         await copyAndPublish({ ...walk, moving: true, progress }, origin, pin, place, options.overwrite);
         await removeMoved(walk, { path: origin.path, depth: 0 }, origin, pin, place);
       }

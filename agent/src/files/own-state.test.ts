@@ -9,6 +9,7 @@ import type { Boundary } from "./boundary.ts";
 import { copy } from "./copy.ts";
 import { edit } from "./edit.ts";
 import { info } from "./info.ts";
+import { landmark } from "./landmark.ts";
 import { list } from "./list.ts";
 import { makeDirectory } from "./mkdir.ts";
 import { readContent } from "./read.ts";
@@ -122,7 +123,7 @@ it("the state is refused under another name of its directory too", async ({ skip
 
 it("a state directory that does not exist yet can't be made by a caller", async () => {
   await using scratch = await makeScratch();
-  const boundary = { ...scratch.boundary(), stateDir: scratch.at("later") };
+  const boundary = { ...scratch.boundary(), state: await landmark(scratch.at("later")) };
   await symlink(scratch.dir, scratch.at("home/link"));
   for (const name of [scratch.at("later"), scratch.at("later/x"), "~/link/later", "~/link/later/x"]) {
     expect(await refusalCode(makeDirectory(boundary, name, { parents: true }))).toBe("PolicyDenied");

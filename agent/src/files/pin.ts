@@ -1,6 +1,7 @@
 import { type BigIntStats, closeSync, constants, fstat, open, readlinkSync } from "node:fs";
 import { lstat, realpath, stat } from "node:fs/promises";
 import { CmdopError } from "@cmdop/proto";
+import { insideOf, mountOf, O_PATH } from "./mounts.ts";
 import { shown } from "./path.ts";
 
 /** One file, directory or link that is held: whatever becomes of its name, `at` leads to this very object. */
@@ -11,14 +12,34 @@ export interface Pin extends Disposable {
   readonly at: string;
 }
 
+/** Where a held object lies, whatever is mounted where: one object has one location, but for hard links. */
+export interface Location {
+  /** The filesystem that it belongs to. */
+  readonly device: string;
+  /** Its path in that filesystem, of bytes, a character each: names need not be UTF-8. */
+  readonly inside: string;
+  /** The filesystem's type, as "ext4" or "proc"; empty where it is not known. */
+  readonly type: string;
+}
+
 /** How objects are held: the one place where operating systems differ. */
 export interface Pinning {
   /** Whether names below a pin are safe from renames, so that callers can be confined to directories. */
   readonly canConfine: boolean;
-  /** Holds what a path names; `follow` also goes through links (in the last part; those before it are always followed). */
-  pin(path: string | Buffer, follow: boolean): Promise<Pin>;
-  /** Where a held object lies now: absolute, and free of links. */
+  /** Holds what a path names, through links before its last part; `options.follow` also through one at its end. */
+  pin(path: string | Buffer, options?: PinOptions): Promise<Pin>;
+  /** Where a held object is found now: absolute, and free of links. */
   locate(pin: Pin): Promise<string>;
+  /** The same, seen from its filesystem. Throws PolicyDenied for what is mounted nowhere here. */
+  locationOf(pin: Pin): Promise<Location>;
+}
+
+/** How something is held. */
+export interface PinOptions {
+  /** Hold what a link at the end leads to. */
+  readonly follow?: boolean;
+  /** Hold nothing but a directory: throws ENOTDIR otherwise, for a link too. */
+  readonly directory?: boolean;
 }
 
 /** What the system calls take for a name in a directory that is held. Raw names are bytes. */
@@ -35,8 +56,8 @@ export function sameObject(
   return a.dev === b.dev && a.ino === b.ino;
 }
 
-/** Linux's flag for a descriptor that only names an object: opening a FIFO or a device with it does nothing to it. Node has no constant for it. */
-const O_PATH = 0o10000000;
+/** Where the kernel has a process's own descriptors. */
+const DESCRIPTORS = "/proc/self/fd/";
 
 /**
  * Linux: a descriptor holds the object, and /proc/self/fd/N/name is openat(2)
@@ -45,13 +66,14 @@ const O_PATH = 0o10000000;
  */
 export const procPinning: Pinning = {
   canConfine: true,
-  async pin(path, follow) {
-    const descriptor = await openDescriptor(path, O_PATH | (follow ? 0 : constants.O_NOFOLLOW));
+  async pin(path, { follow = false, directory = false } = {}) {
+    const flags = (follow ? 0 : constants.O_NOFOLLOW) | (directory ? constants.O_DIRECTORY : 0);
+    const descriptor = await openDescriptor(path, O_PATH | flags);
     try {
       const stats = await statDescriptor(descriptor);
       return {
         stats,
-        at: `/proc/self/fd/${descriptor}`,
+        at: `${DESCRIPTORS}${descriptor}`,
         [Symbol.dispose]: () => closeSync(descriptor),
       };
     } catch (thrown) {
@@ -62,31 +84,47 @@ export const procPinning: Pinning = {
   async locate(pin) {
     const raw = readlinkSync(pin.at, { encoding: "buffer" });
     const path = raw.toString();
-    if (!raw.equals(Buffer.from(path)) || !path.startsWith("/")) {
-      throw new CmdopError(
-        "InvalidArgument",
-        `What was named lies at ${shown(path)}, which is no usable path.`,
-        {
-          next: "Name it directly; names that are not UTF-8 can only be reached by a command.",
-        },
-      );
-    }
-    return path;
+    if (raw.equals(Buffer.from(path)) && path.startsWith("/")) return path;
+    throw new CmdopError(
+      "InvalidArgument",
+      `What was named lies at ${shown(path)}, which is no usable path.`,
+      {
+        next: "Name it directly; names that are not UTF-8 can only be reached by a command.",
+      },
+    );
+  },
+  async locationOf(pin) {
+    const path = readlinkSync(pin.at, { encoding: "latin1" });
+    const mount = mountOf(Number(pin.at.slice(DESCRIPTORS.length)));
+    const inside = mount === undefined ? undefined : insideOf(mount, path);
+    if (mount === undefined || inside === undefined) throw mountedNowhere(path);
+    return { device: mount.device, inside, type: mount.type };
   },
 };
 
 /** Elsewhere: the name stands for the object, and nothing is safe from renames. */
 export const plainPinning: Pinning = {
   canConfine: false,
-  async pin(path, follow) {
+  async pin(path, { follow = false } = {}) {
     const stats = follow ? await stat(path, { bigint: true }) : await lstat(path, { bigint: true });
     return { stats, at: path.toString(), [Symbol.dispose]: () => undefined };
   },
   locate: (pin) => realpath(pin.at),
+  async locationOf(pin) {
+    return { device: "", inside: await realpath(pin.at, { encoding: "latin1" }), type: "" };
+  },
 };
 
 /** What this operating system can do. */
 export const systemPinning: Pinning = process.platform === "linux" ? procPinning : plainPinning;
+
+function mountedNowhere(path: string): CmdopError {
+  return new CmdopError(
+    "PolicyDenied",
+    `${shown(path)} lies in no filesystem that is mounted here: it was unmounted, or reached through the mounts of another process.`,
+    { next: "Use a command for what other processes have mounted." },
+  );
+}
 
 function openDescriptor(path: string | Buffer, flags: number): Promise<number> {
   return new Promise((resolve, reject) => {

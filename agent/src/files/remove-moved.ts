@@ -26,10 +26,7 @@ export async function removeMoved(
   goOn(walk, spot);
   const at = childOf(from.directory, from.name);
   await attempt(walk.verb, spot.path, async () => {
-    const found = await unless(
-      ["ENOENT"],
-      walk.boundary.pinning.pin(childOf(copy.directory, copy.name), false),
-    );
+    const found = await unless(["ENOENT"], walk.boundary.pinning.pin(childOf(copy.directory, copy.name)));
     if (found === undefined) throw changed(spot.path);
     using copied = found;
     if (!pin.stats.isDirectory()) {
@@ -41,7 +38,7 @@ export async function removeMoved(
     }
     if (!copied.stats.isDirectory()) throw changed(spot.path);
     for await (const raw of rawNames(pin)) {
-      const next = await unless(["ENOENT"], walk.boundary.pinning.pin(childOf(pin, raw), false));
+      const next = await unless(["ENOENT"], walk.boundary.pinning.pin(childOf(pin, raw)));
       if (next === undefined) continue;
       using child = next;
       const slot = { directory: pin, name: raw };

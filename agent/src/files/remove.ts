@@ -1,6 +1,6 @@
 import { realpath, rmdir, unlink } from "node:fs/promises";
 import { CmdopError } from "@cmdop/proto";
-import { type Boundary, holds, holdsState } from "./boundary.ts";
+import { type Boundary, holds, ownIn } from "./boundary.ts";
 import { attempt, unless } from "./errors.ts";
 import { MAX_EMPTYING_ROUNDS } from "./limits.ts";
 import { rawNames } from "./names.ts";
@@ -29,14 +29,14 @@ export function remove(
   return attempt("delete", path, async () => {
     const asked = expandPath(path, boundary.home);
     using place = await openPlace(boundary, asked);
-    using pin = await boundary.pinning.pin(childOf(place.directory, place.name), false);
+    using pin = await boundary.pinning.pin(childOf(place.directory, place.name));
     await refuseVital(boundary, place, pin, "delete");
     const walk = { boundary, verb: "delete", signal };
     await removePinned(walk, { path: asked, depth: 0 }, place.directory, place.name, pin, options.recursive);
   });
 }
 
-/** Refuses what nobody means when they say it: `/`, the home directory, the agent's state, and whatever holds them. */
+/** Refuses what nobody means when they say it: `/`, the home directory, what is the agent's own, what the caller is bound to, and whatever holds them. */
 export async function refuseVital(
   boundary: Boundary,
   { path }: Pick<Place, "path">,
@@ -54,7 +54,11 @@ async function vitalName(boundary: Boundary, path: string, pin: Pin): Promise<st
   if (path === "/") return "the root of the filesystem";
   const home = await unless(["ENOENT"], realpath(boundary.home));
   if (home !== undefined && (await holds(pin, home))) return "the home directory, or holds it";
-  return (await holdsState(boundary, pin)) ? "the agent's own state, or holds it" : undefined;
+  for (const root of boundary.roots.flat()) {
+    if (await holds(pin, root)) return "a directory that this caller is bound to, or holds it";
+  }
+  const own = pin.stats.isDirectory() ? await ownIn(boundary, pin, path) : undefined;
+  return own === undefined ? undefined : `${own}, or holds it`;
 }
 
 /** Deletes what is held, and its name. */
@@ -96,7 +100,7 @@ async function removeContent(walk: TreeWalk, spot: Spot, directory: Pin): Promis
       unlink(at).then(() => true),
     );
     if ((await attempt(walk.verb, next.path, () => unless(["ENOENT"], unlinked))) === true) continue;
-    const found = await unless(["ENOENT"], walk.boundary.pinning.pin(at, false));
+    const found = await unless(["ENOENT"], walk.boundary.pinning.pin(at));
     if (found === undefined) continue;
     using pin = found;
     await removePinned(walk, next, directory, raw, pin, true);

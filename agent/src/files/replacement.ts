@@ -6,6 +6,7 @@ import { CmdopError, WriteBehind } from "@cmdop/proto";
 import { type Boundary, isConfined } from "./boundary.ts";
 import { type Condition, checkedCondition, isUnchanged, matching, refuseChanged } from "./condition.ts";
 import { writeAll } from "./copy-tree.ts";
+import { linkRefused } from "./descend.ts";
 import { changeDurably } from "./durable.ts";
 import { type Entry, entryOf } from "./entry.ts";
 import { errnoOf, unless } from "./errors.ts";
@@ -15,7 +16,7 @@ import { shown } from "./path.ts";
 import { childOf, type Pin } from "./pin.ts";
 import { publish } from "./publish.ts";
 import { readRange, refuseIrregular } from "./read.ts";
-import { linkRefused, openPlace, openTarget, type Place } from "./resolve.ts";
+import { openPlace, openTarget, type Place } from "./resolve.ts";
 import { temporaryName } from "./temporary.ts";
 import { inTurn } from "./turns.ts";
 
@@ -202,7 +203,7 @@ export class Replacement implements AsyncDisposable {
     const { directory, name } = this.#place;
     const from = childOf(directory, this.#temporary);
     if (this.#condition.ifAbsent) {
-      using made = await this.#condition.boundary.pinning.pin(from, false);
+      using made = await this.#condition.boundary.pinning.pin(from);
       await publish({ directory, name: this.#temporary, pin: made }, this.#place, false);
     } else {
       // Programs of the machine don't take turns with us: as late as possible, once more.

@@ -2,9 +2,18 @@ import type { BigIntStats } from "node:fs";
 import { lstat, mkdir } from "node:fs/promises";
 import { posix } from "node:path";
 import { CmdopError } from "@cmdop/proto";
-import { type Boundary, isConfined, ownState, refuseOutside, refuseOwnState } from "./boundary.ts";
-import { unless } from "./errors.ts";
-import { isWithin, shown } from "./path.ts";
+import {
+  type Access,
+  type Boundary,
+  isConfined,
+  refuseOutside,
+  refuseOwn,
+  refuseOwnName,
+  refuseOwnPlace,
+} from "./boundary.ts";
+import { descend } from "./descend.ts";
+import { errnoOf, unless } from "./errors.ts";
+import { shown } from "./path.ts";
 import { childOf, type Pin } from "./pin.ts";
 
 /** Something that exists and that the caller may touch, held. */
@@ -28,40 +37,47 @@ export interface Place extends Disposable {
 /** Permission bits of missing directories that are made along the way, less the umask. */
 const PARENT_MODE = 0o755;
 
-/** Opens what a path names, through links unless the caller is confined. `path` is expanded. */
+/** Opens what a path names to look at it, through links unless the caller is confined. `path` is expanded. */
 export async function openTarget(boundary: Boundary, path: string): Promise<Target> {
-  refuseByName(boundary, path);
+  refuseByName(boundary, path, "read");
   using stack = new DisposableStack();
   const pin = stack.use(await pinPath(boundary, path));
   const where = await boundary.pinning.locate(pin);
   refuseOutside(boundary, where);
-  await refuseOwnState(boundary, where);
+  await refuseOwn(boundary, pin, where, "read");
   return { pin, path: where, ...owning(stack) };
 }
 
-/** Opens the directory in which a path names something, made first (with those above it) where `parents` says so. */
+/** How a place is opened. */
+export interface PlaceOptions {
+  /** Whether the directory, and those above it, are made where they are missing; false unless said. */
+  readonly parents?: boolean;
+  /** What is to be done with the name; write unless said. */
+  readonly access?: Access;
+}
+
+/** Opens the directory in which a path names something. */
 export async function openPlace(
   boundary: Boundary,
   path: string,
-  options: { parents: boolean } = { parents: false },
+  { parents = false, access = "write" }: PlaceOptions = {},
 ): Promise<Place> {
-  refuseByName(boundary, path);
+  refuseByName(boundary, path, access);
   using stack = new DisposableStack();
-  const directory = stack.use(await pinDirectory(boundary, posix.dirname(path), options.parents));
+  const directory = stack.use(await pinDirectory(boundary, posix.dirname(path), parents));
   const name = path === "/" ? "." : posix.basename(path);
   const where = posix.join(await boundary.pinning.locate(directory), name);
   refuseOutside(boundary, where);
-  const [leaf] = await Promise.all([
-    unless(["ENOENT"], lstat(childOf(directory, name), { bigint: true })),
-    refuseOwnState(boundary, where),
-  ]);
+  refuseOwnName(boundary, where, access);
+  await refuseOwnPlace(boundary, directory, name, where, access);
+  const leaf = await unless(["ENOENT"], lstat(childOf(directory, name), { bigint: true }));
   return { directory, name, path: where, leaf, ...owning(stack) };
 }
 
 /** The refusals that need no look at the disk come before any: they must not tell what exists. */
-function refuseByName(boundary: Boundary, path: string): void {
+function refuseByName(boundary: Boundary, path: string, access: Access): void {
   refuseOutside(boundary, path);
-  if (isWithin(path, boundary.stateDir)) throw ownState(path);
+  refuseOwnName(boundary, path, access);
 }
 
 async function pinDirectory(boundary: Boundary, path: string, create: boolean): Promise<Pin> {
@@ -81,32 +97,25 @@ async function makeDirectory(boundary: Boundary, path: string): Promise<void> {
 }
 
 /** Holds what a path names, without asking whether the caller may. */
-function pinPath(boundary: Boundary, path: string): Promise<Pin> {
-  return isConfined(boundary) ? pinWithoutLinks(boundary, path) : boundary.pinning.pin(path, true);
+async function pinPath(boundary: Boundary, path: string): Promise<Pin> {
+  const direct = isConfined(boundary) ? undefined : await pinDirectly(boundary, path);
+  return direct ?? descend(boundary, path);
 }
 
-/** Goes down part by part, each opened in the one before, so that no link and no rename leads elsewhere. */
-async function pinWithoutLinks({ pinning }: Boundary, path: string): Promise<Pin> {
-  let current = await pinning.pin("/", false);
-  let reached = "";
-  for (const name of path.split("/").filter((part) => part !== "")) {
-    using parent = current;
-    reached += `/${name}`;
-    current = await pinning.pin(childOf(parent, name), false);
-    if (!current.stats.isSymbolicLink()) continue;
-    current[Symbol.dispose]();
-    throw linkRefused(reached);
-  }
-  return current;
+/** The quick way, in one step: for what lies just where its path says, so that no link was gone through. */
+async function pinDirectly({ pinning }: Boundary, path: string): Promise<Pin | undefined> {
+  const found = await pinning.pin(path).catch(errnoOnly);
+  if (found === undefined) return undefined;
+  using stack = new DisposableStack();
+  const pin = stack.use(found);
+  if (pin.stats.isSymbolicLink() || (await pinning.locate(pin)) !== path) return undefined;
+  stack.move();
+  return pin;
 }
 
-/** The refusal of a link to a caller that is bound to directories. */
-export function linkRefused(path: string): CmdopError {
-  return new CmdopError(
-    "PolicyDenied",
-    `${shown(path)} is a symbolic link, and this caller is bound to directories: links are not followed for it.`,
-    { next: "Use the real path; if a granted directory lies behind a link, grant its real path." },
-  );
+/** What goes wrong on the quick way is found again, and told, on the other. */
+function errnoOnly(thrown: unknown): undefined {
+  if (errnoOf(thrown) === undefined) throw thrown;
 }
 
 /** Hands what a stack holds to a longer life. */

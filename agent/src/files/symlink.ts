@@ -5,6 +5,7 @@ import type { Boundary } from "./boundary.ts";
 import { changeDurably } from "./durable.ts";
 import { describe, type Entry } from "./entry.ts";
 import { attempt, unless } from "./errors.ts";
+import { refuseLeadingOut } from "./links-out.ts";
 import { expandPath, shown } from "./path.ts";
 import { childOf } from "./pin.ts";
 import { openPlace, type Place } from "./resolve.ts";
@@ -12,9 +13,9 @@ import { temporaryName } from "./temporary.ts";
 import { inTurn } from "./turns.ts";
 
 /**
- * Makes a symbolic link; with `overwrite` in place of another link. What it
- * says is not looked at: a caller that is bound to directories is never led
- * through a link, wherever it points.
+ * Makes a symbolic link; with `overwrite` in place of another link. A caller
+ * that is bound to directories makes none that leads out of them, since others
+ * would be led there.
  */
 export function makeSymlink(
   boundary: Boundary,
@@ -31,6 +32,8 @@ export function makeSymlink(
       );
     }
     using place = await openPlace(boundary, asked);
+    refuseLeadingOut(boundary, target, place.path);
+    if (boundary.roots.flat().includes(place.path)) throw inPlaceOfRoot(place.path);
     await inTurn(place, () =>
       changeDurably(place.directory, place.path, () =>
         overwrite && place.leaf?.isSymbolicLink() === true
@@ -64,6 +67,14 @@ async function replaceLink(boundary: Boundary, place: Place, target: string): Pr
     await unless(["ENOENT"], unlink(aside));
     throw thrown;
   }
+}
+
+function inPlaceOfRoot(path: string): CmdopError {
+  return new CmdopError(
+    "PolicyDenied",
+    `${shown(path)} is what this caller is bound to, and no link can stand for it.`,
+    { next: "Make the directory." },
+  );
 }
 
 function occupied(path: string): CmdopError {

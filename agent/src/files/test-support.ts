@@ -15,6 +15,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { CmdopError, type ErrorCode } from "@cmdop/proto";
 import type { Boundary } from "./boundary.ts";
+import { landmark } from "./landmark.ts";
 import { procPinning } from "./pin.ts";
 import { TEMPORARY_PREFIX } from "./temporary.ts";
 
@@ -38,6 +39,7 @@ export async function makeScratch(parent = os.tmpdir()): Promise<Scratch> {
   const stateDir = path.join(home, ".cmdop");
   await mkdir(stateDir, { recursive: true });
   await writeFile(path.join(stateDir, "machine.key"), STATE_SECRET);
+  const state = await landmark(stateDir);
   const at = (...parts: string[]): string => path.join(dir, ...parts);
   return {
     dir,
@@ -49,7 +51,7 @@ export async function makeScratch(parent = os.tmpdir()): Promise<Scratch> {
       await writeFile(at(name), content);
       return at(name);
     },
-    boundary: (...roots) => ({ home, stateDir, roots, pinning: procPinning }),
+    boundary: (...roots) => ({ home, state, program: [], roots, pinning: procPinning }),
     [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }),
   };
 }
@@ -120,6 +122,16 @@ export async function mounted(directory: string, args: readonly string[]): Promi
   return {
     async [Symbol.asyncDispose]() {
       await run("umount", [directory]);
+    },
+  };
+}
+
+/** One file mounted over another, unmounted at the end. */
+export async function mountedFile(over: string, source: string): Promise<AsyncDisposable> {
+  await run("mount", ["--bind", source, over]);
+  return {
+    async [Symbol.asyncDispose]() {
+      await run("umount", [over]);
     },
   };
 }

@@ -84,11 +84,11 @@ export class Unfinished {
     if (!TEMPORARY_NAME.test(name)) return true;
     const ageMs = Date.now() - atMs;
     if (upload && (ageMs < MAX_PARTIAL_AGE_MS || this.partials.isActive(name))) return false;
-    const found = await unless(["ENOENT", "ENOTDIR"], boundary.pinning.pin(directory, false));
+    const found = await unless(["ENOENT", "ENOTDIR"], boundary.pinning.pin(directory));
     // It may lie on a disk that is not there now.
     if (found === undefined) return ageMs > MAX_UNFINISHED_AGE_MS;
     using parent = found;
-    const left = await unless(["ENOENT", "ENOTDIR"], boundary.pinning.pin(childOf(parent, name), false));
+    const left = await unless(["ENOENT", "ENOTDIR"], boundary.pinning.pin(childOf(parent, name)));
     if (left === undefined) return true;
     using pin = left;
     const signal = new AbortController().signal;

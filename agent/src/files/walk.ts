@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { CmdopError } from "@cmdop/proto";
-import { type Boundary, refuseOwnDirectory } from "./boundary.ts";
+import { type Boundary, refuseOwn } from "./boundary.ts";
 import { describe, type Entry } from "./entry.ts";
 import { fileError, stopIfCanceled, unless } from "./errors.ts";
 import { Globs } from "./glob.ts";
@@ -135,8 +135,8 @@ async function* visitBelow(walk: Walk, visited: Visited, spot: Spot): AsyncGener
   let pin: Pin;
   let names: Names;
   try {
-    pin = stack.use(await walk.boundary.pinning.pin(childOf(directory, raw), false));
-    await refuseOwnDirectory(walk.boundary, pin, spot.path);
+    pin = stack.use(await walk.boundary.pinning.pin(childOf(directory, raw)));
+    await refuseOwn(walk.boundary, pin, spot.path, "read");
     names = await openNames(pin);
   } catch (thrown) {
     yield unread(thrown);

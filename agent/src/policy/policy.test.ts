@@ -7,6 +7,12 @@ import { parsePolicy, withheldBy } from "./policy.ts";
 describe("parsePolicy", () => {
   it.each<[string, string, RegExp]>([
     ["broken JSON", '{\n"scopes": [}', /not valid JSON/],
+    ["a field that stands twice", '{"scopes": [], "scopes": ["terminal"]}', /"scopes" stands twice/],
+    [
+      "a field within a field that stands twice",
+      '{"limits": {"maxJobMs": 1000, "maxJobMs": 9000}}',
+      /"maxJobMs" stands twice/,
+    ],
     ["no object", "[]", /object/],
     [
       "an unknown field",

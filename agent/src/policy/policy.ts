@@ -1,4 +1,4 @@
-import { CmdopError, MAX_PATH_BYTES, SCOPES, type Scope } from "@cmdop/proto";
+import { CmdopError, MAX_PATH_BYTES, parseStrictJson, SCOPES, type Scope } from "@cmdop/proto";
 import { z } from "zod";
 import { JOB_LIMITS } from "../jobs/limits.ts";
 import { ASKABLE } from "./ask.ts";
@@ -123,7 +123,8 @@ export function withheldBy(
 export function parsePolicy(text: string, file: string): Policy {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    // Of a field that stands twice, its author means one, and the machine would take the other.
+    json = parseStrictJson(text);
   } catch (thrown) {
     throw brokenPolicy(file, [thrown instanceof Error ? thrown.message : String(thrown)], thrown);
   }

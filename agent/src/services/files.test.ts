@@ -14,6 +14,7 @@ import {
 } from "@cmdop/proto";
 import { listenOn } from "@cmdop/proto/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { landmark } from "../files/landmark.ts";
 import { collected, makeScratch, type Scratch } from "../files/test-support.ts";
 import type { Caller } from "../policy/caller.ts";
 import { filesHandlers } from "./files.ts";
@@ -30,7 +31,7 @@ beforeEach(async () => {
     server,
     Files,
     async () => ({ caller }),
-    filesHandlers({ stateDir: scratch.stateDir, home: scratch.home }),
+    filesHandlers({ state: await landmark(scratch.stateDir), program: [], home: scratch.home }),
   );
   const socketPath = scratch.at("socket");
   listener = await listenOn(server, socketPath);

@@ -4,6 +4,7 @@ import type { Boundary } from "../files/boundary.ts";
 import { copy } from "../files/copy.ts";
 import { edit } from "../files/edit.ts";
 import { info } from "../files/info.ts";
+import type { Landmark } from "../files/landmark.ts";
 import { list } from "../files/list.ts";
 import { makeDirectory } from "../files/mkdir.ts";
 import { move } from "../files/move.ts";
@@ -25,7 +26,9 @@ import { entryBytes, eventBytes, searchMessage, toMessage } from "./files-messag
 /** What the files service has to know of its machine. */
 export interface FilesOptions {
   /** The agent's own state: refused to every caller. */
-  readonly stateDir: string;
+  readonly state: Landmark;
+  /** The agent's own program and what starts it: changed by no caller. */
+  readonly program: readonly Landmark[];
   /** What `~` stands for: the home of the user that jobs run as. */
   readonly home: string;
   /** Where it is written down what is being made. */
@@ -34,12 +37,11 @@ export interface FilesOptions {
 
 /** What a caller's operations may touch. */
 export function boundaries(options: FilesOptions): (caller: Caller) => Boundary {
-  const { unfinished } = options;
+  const { state, program, unfinished } = options;
   return ({ roots }) => {
     // At each call, since a changed policy may let jobs run as another user.
     const home = expandPath(options.home, options.home);
-    const stateDir = expandPath(options.stateDir, home);
-    return { home, stateDir, roots, pinning: systemPinning, unfinished };
+    return { home, state, program, roots, pinning: systemPinning, unfinished };
   };
 }
 

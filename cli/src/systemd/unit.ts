@@ -1,7 +1,8 @@
+import { AGENT_UNIT } from "@cmdop/proto";
 import { CmdopError } from "@cmdop/sdk";
 
 /** What the unit is called, in both managers. */
-export const UNIT_NAME = "cmdop-agent.service";
+export const UNIT_NAME = AGENT_UNIT;
 
 /** Whose systemd runs the agent: the machine's, or that of the user who installs it. */
 export type UnitScope = "system" | "user";

@@ -81,6 +81,15 @@ const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).to
 const decode = (part: string | undefined): Record<string, unknown> =>
   JSON.parse(Buffer.from(part ?? "", "base64url").toString());
 
+/** A text of JSON with one of its keys once more, with the same value: each key of each object in turn, also in another spelling. */
+function withDoubledKeys(text: string): string[] {
+  return [...text.matchAll(/"(\w)(\w*)":("[^"]*"|[\w.]+|\[\]|\{\}|null)/g)].flatMap((found) => {
+    const [pair, first = "", rest = "", value = ""] = found;
+    const escaped = `"\\u${first.charCodeAt(0).toString(16).padStart(4, "0")}${rest}":${value}`;
+    return [pair, escaped].map((again) => `${text.slice(0, found.index)}${again},${text.slice(found.index)}`);
+  });
+}
+
 /** A JWS with any header and claims, properly signed all the same. */
 function forge(header: unknown, claims: unknown, signer: KeyPair): string {
   const input = `${encode(header)}.${encode(claims)}`;
@@ -153,6 +162,20 @@ describe.each(kinds)("$type", ({ type, refusal, signed, verify }) => {
     }
     const input = `${head}.${Buffer.of(0x7b, 0xff, 0x7d).toString("base64url")}`;
     await refused(`${input}.${sign(null, Buffer.from(input), owner.privateKey).toString("base64url")}`);
+  });
+
+  it("is refused with a key twice, in its header or anywhere in its claims, though the owner signed it", async () => {
+    const headText = JSON.stringify(header);
+    const claimsText = Buffer.from((await signed).split(".")[1] ?? "", "base64url").toString();
+    const spoken = (head: string, body: string): string => {
+      const input = [head, body].map((text) => Buffer.from(text).toString("base64url")).join(".");
+      return `${input}.${sign(null, Buffer.from(input), owner.privateKey).toString("base64url")}`;
+    };
+    await expect(verify(spoken(headText, claimsText))).resolves.toBeDefined();
+    for (const doubled of withDoubledKeys(headText)) await refused(spoken(doubled, claimsText));
+    const doubledClaims = withDoubledKeys(claimsText);
+    expect(doubledClaims.length).toBeGreaterThan(2);
+    for (const doubled of doubledClaims) await refused(spoken(headText, doubled));
   });
 
   it("is refused in another spelling of the same bytes", async () => {

@@ -1,8 +1,9 @@
-import { CompactSign, compactVerify, decodeProtectedHeader, errors } from "jose";
+import { CompactSign, compactVerify, errors } from "jose";
 import { z } from "zod";
 import { CmdopError } from "../errors/cmdop-error.ts";
 import type { ErrorCode } from "../errors/table.ts";
 import { MAX_STATEMENT_BYTES } from "../limits.ts";
+import { parseStrictJson } from "../strict-json.ts";
 import { type KeyId, type KeyPair, type PublicKey, publicKeyObject } from "./ed25519.ts";
 
 /**
@@ -86,7 +87,7 @@ export function readUnverified<Claims>(
 export function statementSigner(statement: string): KeyId | undefined {
   if (!isCanonical(statement)) return undefined;
   try {
-    return headerSchema.safeParse(decodeProtectedHeader(statement)).data?.kid;
+    return headerSchema.safeParse(decodedHeader(statement)).data?.kid;
   } catch (thrown) {
     if (thrown instanceof Error) return undefined;
     throw thrown;
@@ -104,9 +105,9 @@ function peekHeader<Claims>(kind: StatementKind<Claims>, statement: string): z.i
   if (!isCanonical(statement)) throw refused(kind, "it is not a compact JWS");
   let decoded: unknown;
   try {
-    decoded = decodeProtectedHeader(statement);
+    decoded = decodedHeader(statement);
   } catch (thrown) {
-    throw refused(kind, "it is not a compact JWS", thrown);
+    throw refused(kind, "its header is not JSON in which each key stands once", thrown);
   }
   const header = headerSchema.safeParse(decoded);
   if (!header.success) throw refused(kind, "its header is not {alg: EdDSA, typ, kid}");
@@ -122,12 +123,21 @@ function isCanonical(statement: string): boolean {
   );
 }
 
+function decodedHeader(statement: string): unknown {
+  return decodedJson(Buffer.from(statement.split(".")[0] ?? "", "base64url"));
+}
+
+/** Throws what it fails with: it is no UTF-8, no JSON, or an object in it has a key twice. */
+function decodedJson(bytes: Uint8Array): unknown {
+  return parseStrictJson(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+}
+
 function claimsOf<Claims>(kind: StatementKind<Claims>, payload: Uint8Array): Claims {
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(payload));
+    json = decodedJson(payload);
   } catch (thrown) {
-    throw refused(kind, "its claims are not JSON", thrown);
+    throw refused(kind, "its claims are not JSON in which each key stands once", thrown);
   }
   const claims = kind.claims.safeParse(json);
   if (!claims.success) throw refused(kind, z.prettifyError(claims.error));

@@ -1,5 +1,5 @@
 import { CmdopError } from "@cmdop/proto";
-import type { Boundary } from "../boundary.ts";
+import { type Boundary, refuseOwn } from "../boundary.ts";
 import type { Entry, Skipped } from "../entry.ts";
 import { errnoOf, fileError, stopIfCanceled } from "../errors.ts";
 import {
@@ -130,8 +130,10 @@ async function* searchFile(
   path: string,
 ): AsyncGenerator<Finding> {
   try {
-    using pin = await boundary.pinning.pin(at, false);
-    if (pin.stats.isFile()) yield* contentMatches(files, pin, path);
+    using pin = await boundary.pinning.pin(at);
+    if (!pin.stats.isFile()) return;
+    await refuseOwn(boundary, pin, path, "read");
+    yield* contentMatches(files, pin, path);
   } catch (thrown) {
     stopIfCanceled(signal, "search", path);
     if (errnoOf(thrown) === "ENOENT") return;

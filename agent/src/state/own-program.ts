@@ -1,0 +1,78 @@
+import { existsSync } from "node:fs";
+import { realpath } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { AGENT_UNIT } from "@cmdop/proto";
+import { errnoOf } from "../files/errors.ts";
+import { type Landmark, landmark } from "../files/landmark.ts";
+
+/** What a unit is named by, and the directories of settings that systemd adds to it: its own and those of whole families. */
+const UNIT_NAMES = [AGENT_UNIT, `${AGENT_UNIT}.d`, "cmdop-.service.d", "service.d"];
+
+/** Where systemd looks for units of the machine, and of all users. */
+const UNIT_DIRECTORIES = ["/etc", "/run", "/usr/local/lib", "/usr/lib"].flatMap((place) => [
+  `${place}/systemd/system`,
+  `${place}/systemd/user`,
+]);
+
+/**
+ * What this agent is made of, and what starts it: the tree that its code was
+ * loaded from, Node itself, the unit of systemd. Whoever could write there would
+ * soon run code as the agent. Looked up once: it holds for as long as the agent runs.
+ */
+export async function ownProgram(): Promise<readonly Landmark[]> {
+  const code = [import.meta.filename, process.argv[1]].filter((file) => file !== undefined);
+  const trees = await Promise.all(code.map(async (file) => programTree(await realOf(file))));
+  const files = [...new Set([...trees, process.execPath]), ...unitFiles()];
+  const found = await Promise.all(files.map((file) => landmarks(file)));
+  return found.flat();
+}
+
+/** The directory with all of a program: what was installed together, or the workspace that it is developed in. */
+export function programTree(file: string): string {
+  const [before, ...after] = file.split("/node_modules/");
+  if (after.length > 0) return `${before}/node_modules`;
+  const directory = path.dirname(file);
+  return above(directory, "pnpm-workspace.yaml") ?? above(directory, "package.json") ?? directory;
+}
+
+function above(directory: string, name: string): string | undefined {
+  if (existsSync(path.join(directory, name))) return directory;
+  const parent = path.dirname(directory);
+  return parent === directory ? undefined : above(parent, name);
+}
+
+function unitFiles(): string[] {
+  const { XDG_CONFIG_HOME: config, XDG_DATA_HOME: data, XDG_RUNTIME_DIR: runtime } = process.env;
+  const home = os.homedir();
+  const own = [config || path.join(home, ".config"), data || path.join(home, ".local/share"), runtime];
+  const directories = [
+    ...UNIT_DIRECTORIES,
+    ...own.filter((place) => place !== undefined).map((place) => path.join(place, "systemd/user")),
+  ];
+  return directories.flatMap((directory) => UNIT_NAMES.map((name) => path.join(directory, name)));
+}
+
+/** A file's place, and where it leads if it is a link. */
+async function landmarks(file: string): Promise<Landmark[]> {
+  const [target, directory] = await Promise.all([landmark(file), landmark(path.dirname(file))]);
+  const name = path.basename(file);
+  const place = {
+    path: file,
+    real: path.join(directory.real, name),
+    device: directory.device,
+    inside: path.join(directory.inside, Buffer.from(name).toString("latin1")),
+  };
+  const isSame = place.device === target.device && place.inside === target.inside;
+  return isSame ? [place] : [place, target];
+}
+
+/** Where a program's file really lies; as it was named where it is gone, as after an upgrade. */
+async function realOf(file: string): Promise<string> {
+  try {
+    return await realpath(file);
+  } catch (thrown) {
+    if (errnoOf(thrown) === undefined) throw thrown;
+    return path.resolve(file);
+  }
+}
