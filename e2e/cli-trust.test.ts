@@ -13,6 +13,7 @@ const COMMANDS = [
   "keys rotate",
   "machines rename",
   "machines label",
+  "machines release",
   "machines remove",
   "owner show",
   "owner rotate",

@@ -307,7 +307,8 @@ export class Agent {
         next: error.next,
         waitMs: Math.round(waitMs),
       });
-      if (error.code === "LinkRefused") this.#linked.resolve(error);
+      const isRefusal = error.code === "LinkRefused" || error.code === "MachineQuarantined";
+      if (isRefusal) this.#linked.resolve(error);
     }
   }
 }

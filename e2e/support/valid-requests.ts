@@ -190,6 +190,10 @@ export const VALID_REQUESTS: Readonly<Record<string, ValidRequest>> = {
     message: () => codec(Machines.method.remove.input).serialize({ machineId: nobody }),
     answers: ["Ok", "MachineUnknown"],
   },
+  "/cmdop.relay.v1.Machines/Release": {
+    message: () => codec(Machines.method.release.input).serialize({ machineId: nobody }),
+    answers: ["Ok", "MachineUnknown"],
+  },
   "/cmdop.relay.v1.Keys/WhoAmI": ok(() => codec(Keys.method.whoAmI.input).serialize({})),
   "/cmdop.relay.v1.Keys/Put": ok(async ({ world }) =>
     codec(Keys.method.put.input).serialize(await world.signedKey({})),

@@ -171,6 +171,8 @@ export const METHODS: Readonly<Record<string, MethodRule>> = {
     maxRequestBytes: 2 * MAX_STATEMENT_BYTES,
     retry: "safe",
   },
+  // Who may answer for a machine is for owners to say.
+  "/cmdop.relay.v1.Machines/Release": { scopes: [], owner: true, lane: "interactive", retry: "safe" },
   "/cmdop.relay.v1.Machines/Remove": { scopes: ["admin"], lane: "interactive", retry: "safe" },
   "/cmdop.relay.v1.Keys/WhoAmI": { scopes: [], lane: "interactive", retry: "safe" },
   "/cmdop.relay.v1.Keys/Put": {

@@ -4,9 +4,11 @@ import { RelayAudit } from "./audit/audit.ts";
 import type { AuditBounds } from "./audit/bounds.ts";
 import { auditHandlers } from "./audit/service.ts";
 import { Announcer } from "./control/announcer.ts";
+import { BootIds } from "./control/boot-ids.ts";
 import { createGreet } from "./control/greet.ts";
 import { KeyUses } from "./control/key-uses.ts";
 import { LocalUpstream } from "./control/local-upstream.ts";
+import { Quarantine } from "./control/quarantine.ts";
 import { addServices } from "./control/services.ts";
 import { SqliteStore } from "./control/sqlite-store.ts";
 import { Trust } from "./control/trust.ts";
@@ -158,8 +160,14 @@ export class Relay {
     const authenticator = new Authenticator(trust, new FailedLogins(this.#options.loginBounds));
     const keyWatch = new KeyWatch({ authenticator, budget, times, log });
     undo.defer(() => keyWatch.close());
-    const links = new Links({
-      greet: createGreet(trust, log),
+    const bootIds = new BootIds();
+    const links: Links = new Links({
+      greet: createGreet({
+        trust,
+        bootIds,
+        onCloned: (machine, address) => quarantine.begin(machine, address),
+        log,
+      }),
       times,
       log,
       onUp: (link) => audit.puller.up(link),
@@ -169,7 +177,8 @@ export class Relay {
           .catch((thrown) => log.error("store failed", { message: String(thrown) }));
       },
     });
-    const announcer = new Announcer(trust, links, log);
+    const announcer: Announcer = new Announcer(trust, links, log);
+    const quarantine = new Quarantine({ trust, bootIds, announcer, recorder: audit.recorder, log });
     const services = new LocalUpstream((server) =>
       addServices(server, {
         trust,
@@ -186,7 +195,11 @@ export class Relay {
         }),
         onBlocked: () => keyWatch.check(),
         onRecord: (machineId) => announcer.announceRecord(machineId),
-        onRemoved: (machineId) => announcer.dismiss(machineId),
+        onRemoved: (machineId) => {
+          bootIds.forget(machineId);
+          return announcer.dismiss(machineId, "the machine was removed");
+        },
+        onRelease: (machine) => quarantine.release(machine),
       }),
     );
     undo.defer(() => services.close());

@@ -37,6 +37,15 @@ export function eventLine(
       const line = { ...nobody, method: "policy", what: details };
       return auditLine(line, record.at, record.error === undefined ? "in force" : "REFUSED");
     }
+    case "quarantine": {
+      const { machineName, state, address } = record;
+      const from = address === "" ? "" : `two agents have used its key; the second from ${address}`;
+      return auditLine(
+        { ...nobody, machine: machineName, method: "quarantine", what: from },
+        record.at,
+        state,
+      );
+    }
     case "started":
       return auditLine({ ...nobody, method: "started", what: `version ${record.version}` }, record.at, "");
     default:

@@ -22,8 +22,17 @@ const MACHINES: readonly MachineStatus[] = [
     online: true,
     lastSeenMs: 1_790_000_000_000,
     agentVersion: "0.1.0",
+    quarantinedSinceMs: null,
   },
-  { id: "id-2", name: "web-2", labels: {}, online: false, lastSeenMs: null, agentVersion: "" },
+  {
+    id: "id-2",
+    name: "web-2",
+    labels: {},
+    online: false,
+    lastSeenMs: null,
+    agentVersion: "",
+    quarantinedSinceMs: null,
+  },
 ];
 
 /**

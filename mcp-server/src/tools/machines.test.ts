@@ -13,6 +13,7 @@ test("what is beyond the bound is counted", async () => {
     // No date: a relay may send any number.
     lastSeenMs: Number.POSITIVE_INFINITY,
     agentVersion: "",
+    quarantinedSinceMs: null,
   }));
   const client = { ...scriptedClient(), machines: { list: async () => machines } };
   const [list] = MACHINE_TOOLS;

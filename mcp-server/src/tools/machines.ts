@@ -48,7 +48,11 @@ export const MACHINE_TOOLS: readonly Tool[] = [list];
 function line(machine: MachineStatus): string {
   const seen = machine.lastSeenMs !== null ? `last seen ${timeText(machine.lastSeenMs)}` : "never seen";
   const labels = Object.entries(machine.labels).map(([key, value]) => `${key}=${value}`);
-  return [machine.name, machine.online ? "online" : `offline, ${seen}`, `id ${machine.id}`, ...labels].join(
-    "  ",
-  );
+  const state =
+    machine.quarantinedSinceMs !== null
+      ? `quarantined since ${timeText(machine.quarantinedSinceMs)}: two agents have used its key`
+      : machine.online
+        ? "online"
+        : `offline, ${seen}`;
+  return [machine.name, state, `id ${machine.id}`, ...labels].join("  ");
 }

@@ -59,6 +59,16 @@ const relayRecordSchema = z.discriminatedUnion("type", [
     bytesIn: z.int().min(0),
     bytesOut: z.int().min(0),
   }),
+  /** Two agents have used the key of a machine, and neither is let in any more; or the owner has released it. `machine`: its id. */
+  z.strictObject({
+    type: z.literal("quarantine"),
+    at,
+    machine: text,
+    machineName: text,
+    state: z.enum(["begun", "released"]),
+    /** Where the hello came from that showed it; empty for a release. */
+    address: text,
+  }),
   /** `machine`: what the caller asked for, an id or a name. */
   z.strictObject({ ...refused, address: text, machine: text.nullable() }),
 ]);

@@ -67,6 +67,10 @@ export const ERROR_TABLE = {
     status: STATUS.UNAVAILABLE,
     next: "Check that the agent runs on the machine and can reach the relay: cmdop machines shows when it was last seen.",
   },
+  MachineQuarantined: {
+    status: STATUS.FAILED_PRECONDITION,
+    next: "Its owner decides: cmdop machines remove and a new join where the key was copied, cmdop machines release where the copy is gone for certain.",
+  },
   RelayUnreachable: {
     status: STATUS.UNAVAILABLE,
     next: "Check that the relay runs and that its address can be reached from here.",

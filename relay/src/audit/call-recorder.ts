@@ -69,6 +69,11 @@ export class CallRecorder implements Recorder {
     return call;
   }
 
+  /** Notes that a machine is quarantined, or released. */
+  quarantine(facts: Omit<Extract<RelayRecord, { type: "quarantine" }>, "type" | "at">): void {
+    this.#try({ type: "quarantine", at: Date.now(), ...facts });
+  }
+
   refused(call: RefusedCall): void {
     this.#refusals.note(call);
   }

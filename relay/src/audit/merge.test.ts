@@ -19,6 +19,7 @@ const directory: Directory = {
   used: () => undefined,
   machinesCalled: () => [],
   machines: () => [],
+  quarantinedSinceMs: () => undefined,
 };
 let root: string;
 

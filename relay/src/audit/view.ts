@@ -41,9 +41,10 @@ export class View {
   /** Whether a record of the relay's chain is for these eyes; of an end, its begin decides. */
   seesRelayRecord(record: Exclude<RelayRecord, { type: "end" }>): boolean {
     // That the relay was started tells everybody which calls stay unknown.
-    if (this.seesAll || record.type === "started" || record.key === this.viewer.keyId) return true;
+    if (this.seesAll || record.type === "started") return true;
+    if ("key" in record && record.key === this.viewer.keyId) return true;
     if (record.machine === null) return false;
-    if (record.type === "begin") return this.seesMachine(record.machine);
+    if (record.type === "begin" || record.type === "quarantine") return this.seesMachine(record.machine);
     return this.#directory.machinesCalled(record.machine).some((machine) => this.#selects(machine));
   }
 

@@ -40,10 +40,10 @@ export class Announcer {
     await within(Promise.all(this.#linksOf(machineId).map((link) => this.#tell(link))));
   }
 
-  /** Ends the links of a machine that has been removed. */
-  async dismiss(machineId: string): Promise<void> {
+  /** Ends the links of a machine that is not to be here any more. `reason`: as its calls are told. */
+  async dismiss(machineId: string, reason: string): Promise<void> {
     await setImmediate();
-    for (const link of this.#linksOf(machineId)) link.close("the machine was removed");
+    for (const link of this.#linksOf(machineId)) link.close(reason);
   }
 
   #linksOf(machineId: string): Link[] {

@@ -1,41 +1,74 @@
-/** Starts of one machine's agent that are remembered: a clone shows within the first few. */
-const MAX_BOOTS_PER_MACHINE = 16;
+/** Starts of one machine's agent that are remembered: 150 bytes each, so 40 KiB where somebody makes up new ones all the time. */
+const MAX_BOOTS_PER_MACHINE = 256;
 
-/** What is known of one machine's starts. */
-interface Boots {
-  current: string;
-  /** Starts that the current one has followed: none of them may come back, unless the current one is a clone. */
-  readonly past: Set<string>;
-  /** Starts that were found to be clones. */
-  readonly clones: Set<string>;
+/** What a start takes at the very least, from the end of the one before it to its hello, in milliseconds: Node alone needs longer. */
+const MIN_BOOT_MS = 100;
+
+/** One start of a machine's agent, by the moments at which it was certainly alive. */
+interface Boot {
+  readonly atMs: number;
+  /** It lived before this moment: its first hello had arrived. */
+  readonly seenBy: number;
+  /** It lived after this moment: it has answered a challenge that was made then. */
+  aliveAfter: number;
 }
 
 /**
- * Tells a restart from a cloned identity. An agent that restarts shows a new
- * boot id and never again the old one. Where an old one comes back, two agents
- * share one identity: the newer of the two is the clone.
+ * Tells a restart from a cloned identity. An honest machine's agents live one
+ * after the other. Whoever answers a challenge that was made after another start
+ * had shown itself, and had shown itself before that one did so last, has lived
+ * beside it: two agents share one identity. No single hello says which it is, so
+ * a restart, three lanes that return at different times, and a hello that was
+ * long on its way are never taken for a clone.
  */
 export class BootIds {
-  readonly #machines = new Map<string, Boots>();
+  readonly #nowMs: () => number;
+  readonly #machines = new Map<string, Map<string, Boot>>();
+  #moment = 0;
 
-  /** Takes note of a start. `clone`: this start is refused; `cloned`: the machine returned, and the start before it was a clone. */
-  note(machineId: string, bootId: string): "fine" | "clone" | "cloned" {
-    const boots = this.#machines.get(machineId);
-    if (boots === undefined) {
-      this.#machines.set(machineId, { current: bootId, past: new Set(), clones: new Set() });
-      return "fine";
-    }
-    if (boots.clones.has(bootId)) return "clone";
-    if (boots.current === bootId) return "fine";
-    const isBack = boots.past.delete(bootId);
-    remember(isBack ? boots.clones : boots.past, boots.current);
-    boots.current = bootId;
-    return isBack ? "cloned" : "fine";
+  constructor(nowMs: () => number = () => performance.now()) {
+    this.#nowMs = nowMs;
   }
-}
 
-function remember(ids: Set<string>, id: string): void {
-  ids.add(id);
-  const [oldest] = ids;
-  if (ids.size > MAX_BOOTS_PER_MACHINE && oldest !== undefined) ids.delete(oldest);
+  /** A moment, to be taken before an agent is challenged: its answer is younger. */
+  moment(): number {
+    this.#moment += 1;
+    return this.#moment;
+  }
+
+  /**
+   * Takes note of a start that has answered a challenge. `newest`: it is the
+   * machine as far as anybody knows; `stale`: it answered before another start
+   * did, and was long on its way; `cloned`: two agents share the identity.
+   */
+  note(machineId: string, bootId: string, challengedAt: number): "newest" | "stale" | "cloned" {
+    const boots = this.#machines.get(machineId) ?? new Map<string, Boot>();
+    this.#machines.set(machineId, boots);
+    const boot = boots.get(bootId) ?? {
+      atMs: this.#nowMs(),
+      seenBy: this.moment(),
+      aliveAfter: challengedAt,
+    };
+    boot.aliveAfter = Math.max(boot.aliveAfter, challengedAt);
+    boots.set(bootId, boot);
+    const others = [...boots.values()].filter((other) => other !== boot);
+    const livesBeside = others.some(
+      (other) => other.seenBy <= boot.aliveAfter && boot.seenBy <= other.aliveAfter,
+    );
+    if (livesBeside || this.#isTooMany(boots)) return "cloned";
+    return others.some((other) => other.aliveAfter > challengedAt) ? "stale" : "newest";
+  }
+
+  /** Begins anew with a machine: it was removed, or its owner has decided. */
+  forget(machineId: string): void {
+    this.#machines.delete(machineId);
+  }
+
+  /** Forgets the oldest start where there are too many; true where no honest machine could have made them in that time. */
+  #isTooMany(boots: Map<string, Boot>): boolean {
+    const [oldest] = boots;
+    if (boots.size <= MAX_BOOTS_PER_MACHINE || oldest === undefined) return false;
+    boots.delete(oldest[0]);
+    return this.#nowMs() - oldest[1].atMs < MAX_BOOTS_PER_MACHINE * MIN_BOOT_MS;
+  }
 }

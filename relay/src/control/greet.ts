@@ -14,7 +14,7 @@ import {
 import { z } from "zod";
 import type { Admission, Greet } from "../data/link.ts";
 import type { Log } from "../log.ts";
-import { BootIds } from "./boot-ids.ts";
+import type { BootIds } from "./boot-ids.ts";
 import { bringStatements } from "./bring-statements.ts";
 import { ANSWER, linkClient } from "./link-client.ts";
 import type { StoredMachine } from "./store.ts";
@@ -39,35 +39,51 @@ const claimSchema = z.object({
 });
 type Claim = z.infer<typeof claimSchema>;
 
-/** Hello and Welcome, the relay's half. */
-export function createGreet(trust: Trust, log: Log): Greet {
-  const bootIds = new BootIds();
+/** What a greeting needs. */
+export interface GreetOptions {
+  readonly trust: Trust;
+  readonly bootIds: BootIds;
+  /** Called when two agents have shown the key of one machine. `address`: where the second hello came from. */
+  readonly onCloned: (machine: StoredMachine, address: string) => Promise<void>;
+  readonly log: Log;
+}
 
+/** What an agent has to answer, and the moment before which it was made. */
+interface Challenge {
+  readonly nonce: Buffer;
+  readonly at: number;
+}
+
+/** Hello and Welcome, the relay's half. */
+export function createGreet({ trust, bootIds, onCloned, log }: GreetOptions): Greet {
   return async (session, tls) => {
     const agent = linkClient(session);
     const nonce = randomBytes(HELLO_NONCE_BYTES);
+    const challenge = { nonce, at: bootIds.moment() };
     const roster = trust.roster();
     const hello = { nonce, relayTimeMs: Date.now(), rosterSeq: BigInt(roster?.claims.seq ?? 0) };
     const answer = await agent.hello(hello, ANSWER);
-    const verdict = await examine(answer, nonce, tls).catch((thrown) => CmdopError.from(thrown));
+    const verdict = await examine(answer, challenge, tls).catch((thrown) => CmdopError.from(thrown));
     if (verdict instanceof CmdopError) {
       const refusal = { refusedCode: verdict.code, refusedReason: verdict.message };
       await agent.welcome(refusal, ANSWER);
       throw verdict;
     }
     await bringStatements(session, trust, verdict.machineId);
-    if (trust.machine(verdict.machineId) === undefined) throw refused("its machine has just been removed");
+    const machine = trust.machine(verdict.machineId);
+    if (machine === undefined) throw refused("its machine has just been removed");
+    if (trust.quarantinedSinceMs(machine.id) !== undefined) throw quarantined(machine);
     return verdict;
   };
 
-  async function examine(answer: unknown, nonce: Buffer, tls: TLSSocket): Promise<Admission> {
+  async function examine(answer: unknown, challenge: Challenge, tls: TLSSocket): Promise<Admission> {
     const claim = claimSchema.safeParse(answer);
     const lane = claim.success ? LANES[claim.data.lane] : undefined;
     if (!claim.success || lane === undefined) throw refused("its hello is not complete");
     const { bootId, agentVersion } = claim.data;
     const machineKey = Buffer.from(claim.data.machineKey).toString("base64url");
     const exporter = tls.exportKeyingMaterial(LINK_EXPORTER.length, LINK_EXPORTER.label, Buffer.alloc(0));
-    const transcript = { nonce, exporter, bootId, lane: claim.data.lane };
+    const transcript = { nonce: challenge.nonce, exporter, bootId, lane: claim.data.lane };
     if (!verifyHello(transcript, claim.data.signature, machineKey)) {
       throw refused("its signature does not fit this connection");
     }
@@ -77,23 +93,13 @@ export function createGreet(trust: Trust, log: Log): Greet {
       });
     }
     const machine = await knownMachine(claim.data, machineKey);
-    const start = bootIds.note(machine.id, bootId);
-    if (start !== "fine") {
-      log.error("cloned identity: two agents use the key of one machine; the newer is refused", {
-        machine: machine.name,
-        id: machine.id,
-        bootId,
-        refused: start === "clone" ? "this start" : "the start before this one",
-        address: tls.remoteAddress,
-      });
+    if (trust.quarantinedSinceMs(machine.id) !== undefined) throw quarantined(machine);
+    const start = bootIds.note(machine.id, bootId, challenge.at);
+    if (start === "cloned") {
+      await onCloned(machine, tls.remoteAddress ?? "");
+      throw quarantined(machine);
     }
-    if (start === "clone") {
-      throw new CmdopError(
-        "LinkRefused",
-        `Another agent uses the identity of machine ${machine.name}: this one is a clone of it.`,
-        { next: "Delete the agent's state directory on this computer and join it with a token of its own." },
-      );
-    }
+    if (start === "stale") throw refused("a newer start of its machine has come meanwhile");
     return { machineId: machine.id, machineName: machine.name, lane, bootId, agentVersion };
   }
 
@@ -136,6 +142,13 @@ export function createGreet(trust: Trust, log: Log): Greet {
     log.info("machine joined", { machine: name, id });
     return machine;
   }
+}
+
+function quarantined(machine: StoredMachine): CmdopError {
+  return new CmdopError(
+    "MachineQuarantined",
+    `The machine ${machine.name} is quarantined: two agents have used its key, and its owner has not yet said which is to stay.`,
+  );
 }
 
 function refused(why: string): CmdopError {

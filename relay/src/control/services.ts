@@ -40,12 +40,14 @@ export interface ServicesOptions {
   readonly onRecord: (machineId: string) => Promise<void>;
   /** Called when a machine is forgotten; resolves when its links have ended. */
   readonly onRemoved: (machineId: string) => Promise<void>;
+  /** Ends the quarantine of a machine, where it is in one. */
+  readonly onRelease: (machine: MachineIdentity) => Promise<void>;
   readonly audit: Handlers<typeof Audit, RelayCaller>;
 }
 
 /** The relay's own services. They are reached only through the front door, which has checked token, grant, scopes and owner. */
 export function addServices(server: RpcServer, options: ServicesOptions): void {
-  const { trust, isOnline, onRoster, onBlocked, onRecord, onRemoved, audit } = options;
+  const { trust, isOnline, onRoster, onBlocked, onRecord, onRemoved, onRelease, audit } = options;
   const admit: Admit<RelayCaller> = async ({ header }) => {
     const keyId = header(HEADERS.caller);
     if (keyId === undefined) throw new CmdopError("Unauthenticated", "The front door named no caller.");
@@ -73,8 +75,19 @@ export function addServices(server: RpcServer, options: ServicesOptions): void {
         online,
         lastSeenMs: online ? Date.now() : lastSeenMs,
         recordSeq,
+        quarantinedSinceMs: trust.quarantinedSinceMs(id) ?? 0,
       };
     });
+
+  /** One that the key does not reach is as unknown to it as one that does not exist. */
+  const reachable = (caller: RelayCaller, machineId: string): MachineIdentity => {
+    const machine = visibleMachines(trust, caller).find(({ id }) => id === machineId);
+    if (machine !== undefined) return machine;
+    throw new CmdopError(
+      "MachineUnknown",
+      `This key reaches no machine with the id ${JSON.stringify(machineId)}.`,
+    );
+  };
 
   const machines: Handlers<typeof Machines, RelayCaller> = {
     async list(_request, { caller }) {
@@ -86,15 +99,13 @@ export function addServices(server: RpcServer, options: ServicesOptions): void {
       return { seq: BigInt(recordSeq) };
     },
     async remove({ machineId }, { caller }) {
-      // One that the key does not reach is as unknown to it as one that does not exist.
-      if (!visibleMachines(trust, caller).some(({ id }) => id === machineId)) {
-        throw new CmdopError(
-          "MachineUnknown",
-          `This key reaches no machine with the id ${JSON.stringify(machineId)}.`,
-        );
-      }
+      reachable(caller, machineId);
       await trust.removeMachine(machineId);
       await onRemoved(machineId);
+      return {};
+    },
+    async release({ machineId }, { caller }) {
+      await onRelease(reachable(caller, machineId));
       return {};
     },
   };

@@ -24,6 +24,7 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS join_uses (
     token_id TEXT NOT NULL, machine_id TEXT NOT NULL, PRIMARY KEY (token_id, machine_id)
   ) STRICT;
+  CREATE TABLE IF NOT EXISTS quarantines (machine_id TEXT PRIMARY KEY, since_ms INTEGER NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS grants (key_id TEXT PRIMARY KEY, statement TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS blocked_keys (key_id TEXT PRIMARY KEY) STRICT;
   CREATE TABLE IF NOT EXISTS key_uses (key_id TEXT PRIMARY KEY, last_used_ms INTEGER NOT NULL) STRICT;
@@ -53,6 +54,8 @@ const grantRow = z.object({
 
 const SELECT_GRANTS =
   "SELECT grants.key_id, statement, last_used_ms FROM grants LEFT JOIN key_uses USING (key_id)";
+
+const quarantineRow = z.object({ machine_id: z.string(), since_ms: z.number() });
 
 const keyRow = z.object({ key_id: z.string() });
 
@@ -123,8 +126,31 @@ export class SqliteStore implements Store {
     });
   }
 
+  async quarantines(): Promise<Map<string, number>> {
+    const rows = this.#db.prepare("SELECT * FROM quarantines").all();
+    return new Map(
+      rows.map((row) => {
+        const { machine_id, since_ms } = quarantineRow.parse(row);
+        return [machine_id, since_ms];
+      }),
+    );
+  }
+
+  async quarantine(machineId: string, sinceMs: number): Promise<void> {
+    this.#db
+      .prepare("INSERT INTO quarantines VALUES (?, ?) ON CONFLICT DO NOTHING")
+      .run(machineId, Math.floor(sinceMs));
+  }
+
+  async release(machineId: string): Promise<void> {
+    this.#db.prepare("DELETE FROM quarantines WHERE machine_id = ?").run(machineId);
+  }
+
   async removeMachine(machineId: string): Promise<void> {
-    this.#db.prepare("DELETE FROM machines WHERE id = ?").run(machineId);
+    this.#transaction(() => {
+      this.#db.prepare("DELETE FROM machines WHERE id = ?").run(machineId);
+      this.#db.prepare("DELETE FROM quarantines WHERE machine_id = ?").run(machineId);
+    });
   }
 
   async grant(keyId: KeyId): Promise<string | undefined> {

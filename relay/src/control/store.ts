@@ -56,6 +56,12 @@ export interface Store {
   seen(machineId: string, atMs: number, agentVersion: string): Promise<void>;
   /** Keeps a record unless one with the same or a higher seq is kept; answers with the machine as it is then, undefined where there is none. */
   putRecord(record: MachineRecord, statement: string): Promise<StoredMachine | undefined>;
+  /** The machines that are quarantined, by id, and since when, in milliseconds since 1970. */
+  quarantines(): Promise<Map<string, number>>;
+  /** Quarantines a machine from then on. */
+  quarantine(machineId: string, sinceMs: number): Promise<void>;
+  /** Ends the quarantine of a machine. */
+  release(machineId: string): Promise<void>;
   /** Forgets a machine. The join tokens that it has used stay used. */
   removeMachine(machineId: string): Promise<void>;
   /** The grant of a key, as it was put. */

@@ -40,6 +40,7 @@ export class Trust implements Directory {
   readonly #grants = new Map<KeyId, VerifiedGrant>();
   readonly #machines = new KnownMachines();
   readonly #blocked: Set<KeyId>;
+  readonly #quarantines = new Map<string, number>();
   readonly #uses: KeyUses;
   #roster: { readonly statement: string; readonly claims: RosterClaims } | undefined;
   #past = new PastRosters([]);
@@ -63,6 +64,7 @@ export class Trust implements Directory {
     const { store } = options;
     const trust = new Trust(options, await store.blockedKeys());
     for (const machine of await store.machines()) trust.#machines.keep(machine);
+    for (const [id, sinceMs] of await store.quarantines()) trust.#quarantines.set(id, sinceMs);
     const stored = await store.roster();
     if (stored !== undefined) {
       const past = await store.pastRosters();
@@ -258,9 +260,28 @@ export class Trust implements Directory {
     return machine;
   }
 
+  quarantinedSinceMs(id: string): number | undefined {
+    return this.#quarantines.get(id);
+  }
+
+  /** Lets nobody in as this machine any more, and routes nothing to it, until an owner has decided. */
+  async quarantine(id: string): Promise<void> {
+    if (this.#quarantines.has(id)) return;
+    const sinceMs = Date.now();
+    this.#quarantines.set(id, sinceMs);
+    await this.#store.quarantine(id, sinceMs);
+  }
+
+  /** Ends a quarantine. Kept first: one that is over in memory alone would be back after a restart. */
+  async release(id: string): Promise<void> {
+    await this.#store.release(id);
+    this.#quarantines.delete(id);
+  }
+
   /** Forgets a machine. */
   async removeMachine(id: string): Promise<void> {
     this.#machines.forget(id);
+    this.#quarantines.delete(id);
     await this.#store.removeMachine(id);
   }
 

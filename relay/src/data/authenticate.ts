@@ -15,6 +15,7 @@ import type { Directory, VerifiedGrant } from "./directory.ts";
 import type { FailedLogins, LoginAttempt } from "./failed-logins.ts";
 import { MAX_CACHED_TOKENS } from "./limits.ts";
 import type { ProvenKey } from "./recorder.ts";
+import type { Visitor } from "./visitor.ts";
 
 /** Who calls, proven. */
 export interface AuthenticatedCaller {
@@ -28,8 +29,8 @@ export interface AuthenticatedCaller {
 /** One caller at the door. */
 export interface Login {
   readonly authorization: string | undefined;
-  /** Where it comes from. */
-  readonly address: string;
+  /** The connection that it comes over. */
+  readonly visitor: Visitor;
   /** Told which key has proven itself, also where it is refused after that: its grant has ended, say. */
   readonly onProven: (key: ProvenKey) => void;
 }
@@ -58,9 +59,7 @@ export class Authenticator {
   /** Throws Unauthenticated, TokenExpired, KeyUnknown, KeyRevoked, GrantRefused, GrantExpired, or LimitExceeded after too many of those. */
   async authenticate(login: Login): Promise<AuthenticatedCaller> {
     const bearer = BEARER.exec(login.authorization ?? "")?.[1];
-    // A token that has proven itself costs no check, and so passes whatever others do in its key's name.
-    const attempt =
-      bearer !== undefined && this.#verified.has(bearer) ? undefined : this.#attempt(login, bearer);
+    const attempt = await this.#attempt(login, bearer);
     let proven = false;
     const onProven = (key: ProvenKey): void => {
       proven = true;
@@ -68,6 +67,7 @@ export class Authenticator {
     };
     try {
       const caller = await this.#authenticate({ ...login, onProven }, bearer);
+      login.visitor.proves(caller.keyId);
       attempt?.passed();
       return caller;
     } catch (thrown) {
@@ -78,9 +78,16 @@ export class Authenticator {
     }
   }
 
-  #attempt({ address }: Login, bearer: string | undefined): LoginAttempt {
-    if (bearer === undefined) return this.#failedLogins.attempt(address, undefined, "");
-    return this.#failedLogins.attempt(address, claimedKeyId(bearer), bearer);
+  /** Undefined for a token that has proven itself: it costs no check, and so passes whatever others do in its key's name. */
+  async #attempt({ visitor }: Login, bearer: string | undefined): Promise<LoginAttempt | undefined> {
+    const keyId = bearer === undefined ? undefined : claimedKeyId(bearer);
+    for (;;) {
+      if (bearer !== undefined && this.#verified.has(bearer)) return undefined;
+      const isOwnAccount = keyId !== undefined && visitor.hasProven(keyId);
+      if (isOwnAccount || visitor.looking === undefined) break;
+      await visitor.looking;
+    }
+    return this.#failedLogins.attempt(visitor, keyId, bearer ?? "");
   }
 
   async #authenticate(

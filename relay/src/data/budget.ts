@@ -97,7 +97,7 @@ export class Budget {
 
   /** Counts a call that its caller canceled: each costs the machine a reset, and machines count those of all callers together. */
   noteCancel(keyId: KeyId): void {
-    this.#cancels.set(keyId, { spent: this.#spentCancels(keyId) + 1, atMs: Date.now() });
+    this.#cancels.set(keyId, { spent: this.#spentCancels(keyId) + 1, atMs: performance.now() });
   }
 
   /** Counts a session; throws LimitExceeded when the key has too many. Call what it returns at its end. */
@@ -146,7 +146,7 @@ export class Budget {
   #spentCancels(keyId: KeyId): number {
     const cancels = this.#cancels.get(keyId);
     if (cancels === undefined) return 0;
-    return Math.max(0, cancels.spent - ((Date.now() - cancels.atMs) / 1000) * CANCELS_PER_SECOND);
+    return Math.max(0, cancels.spent - ((performance.now() - cancels.atMs) / 1000) * CANCELS_PER_SECOND);
   }
 }
 

@@ -40,6 +40,7 @@ import { type ProxiedCall, proxy } from "./proxy.ts";
 import type { ProvenKey, RecordedCall, Recorder } from "./recorder.ts";
 import { route } from "./route.ts";
 import type { Upstream } from "./upstream.ts";
+import { Visitor } from "./visitor.ts";
 
 /** What every caller's session shares. */
 export interface FrontServices {
@@ -77,6 +78,7 @@ export class CallerSession {
   readonly #session: ServerHttp2Session;
   readonly #watchdog: Watchdog;
   readonly #address: string;
+  readonly #visitor: Visitor;
   #openStreams = 0;
   #refusals = 0;
   #idleTimer: NodeJS.Timeout | undefined;
@@ -88,6 +90,7 @@ export class CallerSession {
     this.#options = options;
     const { tls, raw, times } = options;
     this.#address = raw.remoteAddress ?? "";
+    this.#visitor = new Visitor(this.#address);
     this.#session = performServerHandshake(tls, {
       maxSendHeaderBlockLength: Number.MAX_SAFE_INTEGER,
       maxSessionMemory: FRONT_SESSION_MEMORY_MB,
@@ -179,7 +182,7 @@ export class CallerSession {
       rosterSeq = directory.rosterSeq();
       caller = await authenticator.authenticate({
         authorization: headerOf(headers, HEADERS.authorization),
-        address: this.#address,
+        visitor: this.#visitor,
         onProven: (key) => {
           attempt.key = key;
         },

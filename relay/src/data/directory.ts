@@ -23,6 +23,8 @@ export interface Directory {
   used(keyId: KeyId): void;
   /** The machines with this id, or with this name. */
   machinesCalled(idOrName: string): readonly MachineIdentity[];
+  /** Since when a machine is quarantined, in milliseconds since 1970; undefined where it is not. */
+  quarantinedSinceMs(machineId: string): number | undefined;
   /** All machines, sorted by name. */
   machines(): readonly MachineIdentity[];
 }

@@ -1,15 +1,15 @@
 import { CmdopError, type KeyId } from "@cmdop/proto";
-import { addressGroup } from "./address-group.ts";
+import type { Visitor } from "./visitor.ts";
 
 /** How many logins may fail. */
 export interface LoginBounds {
   /** Failures of one address (one /64 of IPv6) at once, and how many are forgiven a second. */
   readonly failuresPerAddress: number;
   readonly forgivenPerAddressPerSecond: number;
-  /** The same of one key id that is claimed, from wherever. */
+  /** The same of one key id that is claimed, from wherever; and of one key, at one address, on connections where it has proven itself. */
   readonly failuresPerKey: number;
   readonly forgivenPerKeyPerSecond: number;
-  /** Addresses, and key ids, that are remembered: 200 bytes each. Beyond it the one that failed least recently is forgotten. */
+  /** Accounts of each of these kinds that are remembered: 200 bytes each. Beyond it the one that failed least recently is forgotten. */
   readonly remembered: number;
 }
 
@@ -43,16 +43,21 @@ interface Failures {
 }
 
 /**
- * Bounds failed logins by address and by claimed key. A key id is no secret, so
- * failures in its name must not lock its holder out: what they use up closes
- * the key only to addresses that have failed themselves; any other may still
- * show a good token. Times are milliseconds of a clock that never goes back.
+ * Bounds failed logins, without letting anybody close the door to a neighbour:
+ * 1. A key that has proven itself on its connection is judged by its own account,
+ *    whatever comes from its address or in its name on other connections.
+ * 2. On any other connection logins are looked at until one has failed: the
+ *    handshake that each such connection took costs the relay several checks.
+ * 3. Then its address' failures count, and those in the name of the key. A key id
+ *    is no secret, so the latter close the key only to addresses that have failed.
+ * Times are milliseconds of a clock that never goes back.
  */
 export class FailedLogins {
   readonly #bounds: LoginBounds;
   readonly #nowMs: () => number;
   readonly #addresses = new Map<string, Failures>();
-  readonly #keys = new Map<KeyId, Failures>();
+  readonly #claimed = new Map<KeyId, Failures>();
+  readonly #proven = new Map<string, Failures>();
 
   constructor(bounds: Partial<LoginBounds> = {}, nowMs: () => number = () => performance.now()) {
     this.#bounds = { ...DEFAULT_LOGIN_BOUNDS, ...bounds };
@@ -61,20 +66,52 @@ export class FailedLogins {
 
   /** How many addresses and keys are remembered. */
   get size(): number {
-    return this.#addresses.size + this.#keys.size;
+    return this.#addresses.size + this.#claimed.size + this.#proven.size;
   }
 
   /**
    * Lets a login be checked. `token`: what tells it from others; calls that
-   * arrive together with the same one count once. @throws CmdopError LimitExceeded
+   * arrive together with the same one count once. Not to be called while the
+   * visitor is being looked at. @throws CmdopError LimitExceeded
    */
-  attempt(address: string, keyId: KeyId | undefined, token: string): LoginAttempt {
+  attempt(visitor: Visitor, keyId: KeyId | undefined, token: string): LoginAttempt {
+    if (keyId !== undefined && visitor.hasProven(keyId)) return this.#ofProven(visitor, keyId);
+    if (visitor.isClean) return this.#firstLook(visitor, keyId);
+    return this.#ofAddress(visitor, keyId, token);
+  }
+
+  /** What is under way does not count here: a fleet is called with a token for each machine, all at once. */
+  #ofProven({ group }: Visitor, keyId: KeyId): LoginAttempt {
+    const { failuresPerKey, forgivenPerKeyPerSecond } = this.#bounds;
+    const name = `${keyId} ${group}`;
+    if (this.#forgive(this.#proven, name, forgivenPerKeyPerSecond).count >= failuresPerKey) {
+      throw tooMany("of this key from here", forgivenPerKeyPerSecond);
+    }
+    return {
+      passed: () => undefined,
+      failed: () => this.#count(this.#proven, name, failuresPerKey, forgivenPerKeyPerSecond),
+    };
+  }
+
+  #firstLook(visitor: Visitor, keyId: KeyId | undefined): LoginAttempt {
+    const { failuresPerAddress, forgivenPerAddressPerSecond } = this.#bounds;
+    const done = visitor.look();
+    return {
+      passed: () => done(true),
+      failed: (proven) => {
+        done(false);
+        this.#count(this.#addresses, visitor.group, failuresPerAddress, forgivenPerAddressPerSecond);
+        if (!proven) this.#countClaimed(keyId);
+      },
+    };
+  }
+
+  #ofAddress({ group }: Visitor, keyId: KeyId | undefined, token: string): LoginAttempt {
     const { failuresPerAddress, forgivenPerAddressPerSecond } = this.#bounds;
     const { failuresPerKey, forgivenPerKeyPerSecond } = this.#bounds;
-    const group = addressGroup(address);
     const here = this.#forgive(this.#addresses, group, forgivenPerAddressPerSecond);
     const claimed =
-      keyId === undefined ? undefined : this.#forgive(this.#keys, keyId, forgivenPerKeyPerSecond);
+      keyId === undefined ? undefined : this.#forgive(this.#claimed, keyId, forgivenPerKeyPerSecond);
     const isNew = !here.underWay.has(token);
     if (isNew && here.count + here.underWay.size >= failuresPerAddress) {
       throw tooMany("from this address", forgivenPerAddressPerSecond);
@@ -94,16 +131,25 @@ export class FailedLogins {
         if (!here.underWay.delete(token)) return;
         here.count += 1;
         this.#remember(this.#addresses, group, here);
-        if (proven || keyId === undefined || claimed === undefined) return;
-        const failures = this.#keys.get(keyId) ?? claimed;
-        failures.count += 1;
-        this.#remember(this.#keys, keyId, failures);
+        if (!proven) this.#countClaimed(keyId);
       },
     };
   }
 
+  #countClaimed(keyId: KeyId | undefined): void {
+    const { failuresPerKey, forgivenPerKeyPerSecond } = this.#bounds;
+    if (keyId !== undefined) this.#count(this.#claimed, keyId, failuresPerKey, forgivenPerKeyPerSecond);
+  }
+
+  /** Counts a failure, up to the bound: what a flood leaves behind is to be forgiven within a minute. */
+  #count<Name>(all: Map<Name, Failures>, name: Name, most: number, perSecond: number): void {
+    const failures = this.#forgive(all, name, perSecond);
+    failures.count = Math.min(most, failures.count + 1);
+    this.#remember(all, name, failures);
+  }
+
   /** What is still held against one, after what time has forgiven. */
-  #forgive(all: Map<string, Failures>, name: string, perSecond: number): Failures {
+  #forgive<Name>(all: Map<Name, Failures>, name: Name, perSecond: number): Failures {
     const nowMs = this.#nowMs();
     const failures = all.get(name) ?? { count: 0, atMs: nowMs, underWay: new Set<string>() };
     failures.count = Math.max(0, failures.count - ((nowMs - failures.atMs) / 1_000) * perSecond);
@@ -111,7 +157,7 @@ export class FailedLogins {
     return failures;
   }
 
-  #remember(all: Map<string, Failures>, name: string, failures: Failures): void {
+  #remember<Name>(all: Map<Name, Failures>, name: Name, failures: Failures): void {
     all.delete(name);
     all.set(name, failures);
     const [oldest] = all.keys();

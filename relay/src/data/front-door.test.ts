@@ -158,6 +158,19 @@ it("promise 9: 1,000 idle connections cost a fixed amount and lock nobody out", 
   await caller.files.info({ path: "/" }, { headers: await caller.headers("web-2") });
 });
 
+it("connections that never finish their handshake throw out none that has finished it, from the same address", async () => {
+  await using world = await World.start({ times: PATIENT });
+  await world.agent("web-1");
+  const key = await world.key();
+  const newcomer = await world.rawCaller();
+  const flood = Array.from({ length: 2 * MAX_STRANGERS_PER_ADDRESS + 50 }, () => tcp(world).resume());
+  await Promise.all(flood.map((socket) => once(socket, "connect")));
+  await until(() => flood.filter(({ destroyed }) => destroyed).length >= MAX_STRANGERS_PER_ADDRESS);
+  const headers = await world.caller(key).headers("web-1");
+  const answer = await rawAnswer(rawCall(newcomer, "/cmdop.v1.Files/Info", headers).end(Buffer.alloc(5)));
+  expect(errorOf(answer)).toBe("status 0");
+});
+
 it("promise 9: ends a stranger that asks without end and reads no answer", async () => {
   const { world, unharmed } = await busy(PATIENT);
   await using _ = world;

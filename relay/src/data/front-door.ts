@@ -23,8 +23,8 @@ interface Connection {
   readonly raw: Socket;
   /** It has shown a credential, or is gone: it does not count as a stranger any more. */
   readonly settle: () => void;
-  /** Ends it unless it makes its next step in time. */
-  expect(timeoutMs: number): void;
+  /** Its handshake is done: ends it unless it shows its credential in time. */
+  greeted(timeoutMs: number): void;
 }
 
 /** The relay's one port: TLS for callers and agents alike, told apart by ALPN. Anything else is closed. */
@@ -32,6 +32,8 @@ export class FrontDoor {
   readonly #options: FrontDoorOptions;
   readonly #tcp: Server;
   readonly #tls: TlsServer;
+  /** Before their handshake is done, and after: whoever only opens connections throws out nobody who has come further. */
+  readonly #knocking = new Strangers(MAX_STRANGERS, MAX_STRANGERS_PER_ADDRESS);
   readonly #strangers = new Strangers(MAX_STRANGERS, MAX_STRANGERS_PER_ADDRESS);
   readonly #connections = new Map<string, Connection>();
   readonly #callers = new Set<CallerSession>();
@@ -85,7 +87,7 @@ export class FrontDoor {
   get counts(): { connections: number; strangers: number; callers: number } {
     return {
       connections: this.#connections.size,
-      strangers: this.#strangers.size,
+      strangers: this.#knocking.size + this.#strangers.size,
       callers: this.#callers.size,
     };
   }
@@ -118,7 +120,8 @@ export class FrontDoor {
     raw.on("error", () => raw.destroy());
     const name = nameOf(raw);
     const { handshakeTimeoutMs } = this.#options.times;
-    const settle = this.#strangers.add(raw.remoteAddress ?? "", () => raw.destroy());
+    const address = raw.remoteAddress ?? "";
+    let leave = this.#knocking.add(address, () => raw.destroy());
     let timer: NodeJS.Timeout | undefined;
     const expect = (timeoutMs: number): void => {
       clearTimeout(timer);
@@ -128,9 +131,13 @@ export class FrontDoor {
       raw,
       settle: () => {
         clearTimeout(timer);
-        settle();
+        leave();
       },
-      expect,
+      greeted: (timeoutMs) => {
+        leave();
+        leave = this.#strangers.add(address, () => raw.destroy());
+        expect(timeoutMs);
+      },
     };
     expect(handshakeTimeoutMs);
     this.#connections.set(name, connection);
@@ -149,9 +156,9 @@ export class FrontDoor {
       return;
     }
     const { times, links } = this.#options;
-    const { raw, settle, expect } = connection;
+    const { raw, settle, greeted } = connection;
     if (tls.alpnProtocol === CALLER_ALPN) {
-      expect(times.firstCallTimeoutMs);
+      greeted(times.firstCallTimeoutMs);
       const session: CallerSession = new CallerSession({
         ...this.#options,
         tls,
@@ -161,7 +168,7 @@ export class FrontDoor {
       });
       this.#callers.add(session);
     } else if (tls.alpnProtocol === AGENT_ALPN) {
-      expect(times.greetTimeoutMs);
+      greeted(times.greetTimeoutMs);
       links.accept(tls, raw).then(
         (isUp) => {
           if (isUp) settle();

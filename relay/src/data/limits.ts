@@ -8,11 +8,15 @@ const MiB = 1024 * KiB;
 /** TCP connections in all: some 75 KiB each, so 1.5 GiB at the very most. */
 export const MAX_CONNECTIONS = 20_000;
 
-/** Connections that have not shown a credential yet, in all. Beyond it the oldest goes: who means it, is done in milliseconds. */
-export const MAX_STRANGERS = 1_024;
+/**
+ * Connections whose handshake is not done, in all; and as many whose handshake is
+ * done, but that have shown no credential yet. Beyond it the oldest of its kind
+ * goes: who means it, is done in milliseconds.
+ */
+export const MAX_STRANGERS = 512;
 
 /** The same from one address (one /64 of IPv6): a single host can't crowd out the others. */
-export const MAX_STRANGERS_PER_ADDRESS = 256;
+export const MAX_STRANGERS_PER_ADDRESS = 128;
 
 /** Sessions of one key: every process of a caller needs up to three. */
 export const MAX_SESSIONS_PER_KEY = 1_024;

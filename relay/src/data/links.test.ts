@@ -172,27 +172,3 @@ it.each([
   const member = keys[agents.findIndex(({ status }) => status === "fulfilled")];
   await world.agent("web-1", { machineKey: member ?? generateKeyPair(), joinToken });
 });
-
-it("tells a cloned identity from a restart, and refuses the newer of the two", async () => {
-  const logged: string[] = [];
-  const log = { info: () => undefined, warn: () => undefined, error: (event: string) => logged.push(event) };
-  await using world = await World.start({ log });
-  const machineKey = generateKeyPair();
-  const first = await world.agent("web-1", { machineKey });
-  const again = { machineKey, joinToken: "" };
-  // A restart: the old boot id never comes back.
-  const second = await world.agent("web-1", again);
-  expect(logged).toEqual([]);
-  // A clone starts, then the original returns because it lost its link.
-  const clone = await world.agent("web-1", again);
-  const original = await world.agent("web-1", { ...again, bootId: second.bootId });
-  expect(logged).toHaveLength(1);
-  await until(() => clone.tls.destroyed);
-  expect(await refusal(world.agent("web-1", { ...again, bootId: clone.bootId }))).toBe("LinkRefused");
-  expect(logged).toHaveLength(2);
-  // The original is untouched by all that.
-  const caller = world.caller(await world.key());
-  await caller.files.info({ path: "/" }, { headers: await caller.headers("web-1") });
-  expect(original.calls).toHaveLength(1);
-  expect(first.bootId).not.toBe(second.bootId);
-});

@@ -55,6 +55,13 @@ export function route(
   }
   const machine = machineFor(directory, caller, machineCalled);
   checkCallTokenAudience(caller.token, directory.relayId, [machine.id, machine.name]);
+  const quarantinedSinceMs = directory.quarantinedSinceMs(machine.id);
+  if (quarantinedSinceMs !== undefined) {
+    throw new CmdopError(
+      "MachineQuarantined",
+      `The machine ${machine.name} is quarantined since ${new Date(quarantinedSinceMs).toISOString()}: two agents have used its key, and nobody can tell which of them is the machine.`,
+    );
+  }
   return { kind: "machine", machine };
 }
 

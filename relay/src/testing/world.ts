@@ -146,6 +146,19 @@ export class World implements AsyncDisposable {
     return { ...agent, id: machineKey.id };
   }
 
+  /** One agent's hello, whatever becomes of it. Throws what it is refused with. */
+  async dial(options: Omit<FakeAgentOptions, "relay">): Promise<FakeAgent> {
+    const agent = await dialAgent({ relay: this.target, ...options });
+    this.defer(() => agent.close());
+    return agent;
+  }
+
+  /** Ends the relay and starts it again on the same files, at another port. Callers connect anew. */
+  async restart(): Promise<void> {
+    await this.relay.shutdown();
+    await this.relay.listen();
+  }
+
   /** A key with a grant that the relay has. */
   async key(claims: Partial<Grant> = {}, signer = this.owner): Promise<KeyPair> {
     const key = generateKeyPair();

@@ -20,6 +20,8 @@ export interface MachineStatus {
   /** When it was last seen, in milliseconds since 1970; null for never. */
   readonly lastSeenMs: number | null;
   readonly agentVersion: string;
+  /** Since when it is quarantined, in milliseconds since 1970, as two agents have used its key; null where it is not. */
+  readonly quarantinedSinceMs: number | null;
 }
 
 /** What a join token says. */
@@ -115,6 +117,19 @@ export class Machines {
     );
   }
 
+  /**
+   * Lets a quarantined machine back in. To be called once the copy of its key is
+   * gone for certain: whoever has the key and comes first is the machine, and two
+   * that alternate are quarantined again. Needs the owner's key.
+   */
+  async release(idOrName: string): Promise<void> {
+    const { id } = await this.find(idOrName);
+    const service = this.#relay.client(MachinesService);
+    await this.#relay.invoke("/cmdop.relay.v1.Machines/Release", (call) =>
+      service.release({ machineId: id }, call),
+    );
+  }
+
   /** A token with which a machine joins. Needs a client made with the owner's key; nothing is sent. */
   async createJoinToken(options: JoinTokenOptions): Promise<string> {
     const { key, relay } = this.#apiKey();
@@ -191,6 +206,8 @@ function named(machines: readonly MachineSummary[], idOrName: string): MachineSu
 
 /** A machine of the wire as the SDK gives it. */
 export function machineStatus(summary: MachineSummary): MachineStatus {
-  const { id, name, labels, online, lastSeenMs, agentVersion } = summary;
-  return { id, name, labels, online, lastSeenMs: lastSeenMs === 0 ? null : lastSeenMs, agentVersion };
+  const { id, name, labels, online, agentVersion } = summary;
+  const lastSeenMs = summary.lastSeenMs === 0 ? null : summary.lastSeenMs;
+  const quarantinedSinceMs = summary.quarantinedSinceMs === 0 ? null : summary.quarantinedSinceMs;
+  return { id, name, labels, online, lastSeenMs, agentVersion, quarantinedSinceMs };
 }

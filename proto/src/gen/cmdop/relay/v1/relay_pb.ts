@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file cmdop/relay/v1/relay.proto.
  */
 export const file_cmdop_relay_v1_relay: GenFile = /*@__PURE__*/
-  fileDesc("ChpjbWRvcC9yZWxheS92MS9yZWxheS5wcm90bxIOY21kb3AucmVsYXkudjEi5gEKDk1hY2hpbmVTdW1tYXJ5EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSOgoGbGFiZWxzGAMgAygLMiouY21kb3AucmVsYXkudjEuTWFjaGluZVN1bW1hcnkuTGFiZWxzRW50cnkSDgoGb25saW5lGAQgASgIEhQKDGxhc3Rfc2Vlbl9tcxgFIAEoARIVCg1hZ2VudF92ZXJzaW9uGAYgASgJEhIKCnJlY29yZF9zZXEYByABKAQaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIVChNNYWNoaW5lc0xpc3RSZXF1ZXN0IkgKFE1hY2hpbmVzTGlzdFJlc3BvbnNlEjAKCG1hY2hpbmVzGAEgAygLMh4uY21kb3AucmVsYXkudjEuTWFjaGluZVN1bW1hcnkiHwoOS2V5c1B1dFJlcXVlc3QSDQoFZ3JhbnQYASABKAkiIQoPS2V5c1B1dFJlc3BvbnNlEg4KBmtleV9pZBgBIAEoCSITChFLZXlzV2hvQW1JUmVxdWVzdCKWAQoSS2V5c1dob0FtSVJlc3BvbnNlEg4KBmtleV9pZBgBIAEoCRIMCgRuYW1lGAIgASgJEg4KBnNjb3BlcxgDIAMoCRIRCglub3RfYWZ0ZXIYBCABKAESDQoFb3duZXIYBSABKAgSMAoIbWFjaGluZXMYBiADKAsyHi5jbWRvcC5yZWxheS52MS5NYWNoaW5lU3VtbWFyeSImChBSb3N0ZXJHZXRSZXF1ZXN0EhIKCmhhbmRfb3ZlcnMYASABKAgiNwoRUm9zdGVyR2V0UmVzcG9uc2USDgoGcm9zdGVyGAEgASgJEhIKCmhhbmRfb3ZlcnMYAiADKAkiIgoQUm9zdGVyUHV0UmVxdWVzdBIOCgZyb3N0ZXIYASABKAkiIAoRUm9zdGVyUHV0UmVzcG9uc2USCwoDc2VxGAEgASgEIiQKEk1hY2hpbmVzUHV0UmVxdWVzdBIOCgZyZWNvcmQYASABKAkiIgoTTWFjaGluZXNQdXRSZXNwb25zZRILCgNzZXEYASABKAQiKwoVTWFjaGluZXNSZW1vdmVSZXF1ZXN0EhIKCm1hY2hpbmVfaWQYASABKAkiGAoWTWFjaGluZXNSZW1vdmVSZXNwb25zZSIwCg9LZXlzTGlzdFJlcXVlc3QSDQoFYWZ0ZXIYASABKAkSDgoGa2V5X2lkGAIgASgJIswBChBLZXlzTGlzdFJlc3BvbnNlEjYKBGtleXMYASADKAsyKC5jbWRvcC5yZWxheS52MS5LZXlzTGlzdFJlc3BvbnNlLktlcHRLZXkSDAoEbmV4dBgCIAEoCRpyCgdLZXB0S2V5Eg4KBmtleV9pZBgBIAEoCRINCgVncmFudBgCIAEoCRIPCgdyZXZva2VkGAMgASgIEg8KB2Jsb2NrZWQYBCABKAgSEAoIb3JwaGFuZWQYBSABKAgSFAoMbGFzdF91c2VkX21zGAYgASgBIiIKEEtleXNCbG9ja1JlcXVlc3QSDgoGa2V5X2lkGAEgASgJIhMKEUtleXNCbG9ja1Jlc3BvbnNlImsKEUF1ZGl0UXVlcnlSZXF1ZXN0EhIKCm1hY2hpbmVfaWQYASABKAkSDgoGa2V5X2lkGAIgASgJEhAKCHNpbmNlX21zGAMgASgBEhAKCHVudGlsX21zGAQgASgBEg4KBmZvbGxvdxgFIAEoCCJaChJBdWRpdFF1ZXJ5UmVzcG9uc2USKQoFY2hhaW4YASABKAsyGi5jbWRvcC5yZWxheS52MS5BdWRpdENoYWluEgsKA3NlcRgCIAEoBBIMCgRib2R5GAMgASgMIiwKCkF1ZGl0Q2hhaW4SCgoCaWQYASABKAkSEgoKbWFjaGluZV9pZBgCIAEoCSIUChJBdWRpdENoYWluc1JlcXVlc3Qi2QEKE0F1ZGl0Q2hhaW5zUmVzcG9uc2USOAoGY2hhaW5zGAEgAygLMiguY21kb3AucmVsYXkudjEuQXVkaXRDaGFpbnNSZXNwb25zZS5LZXB0GocBCgRLZXB0EikKBWNoYWluGAEgASgLMhouY21kb3AucmVsYXkudjEuQXVkaXRDaGFpbhIRCglmaXJzdF9zZXEYAiABKAQSEAoIbGFzdF9zZXEYAyABKAQSDAoEaGFzaBgEIAEoDBIMCgRoZWFkGAUgASgJEhMKC21hY2hpbmVfa2V5GAYgASgMIjMKEEF1ZGl0UmVhZFJlcXVlc3QSEAoIY2hhaW5faWQYASABKAkSDQoFYWZ0ZXIYAiABKAQiXgoRQXVkaXRSZWFkUmVzcG9uc2USEQoJZmlyc3Rfc2VxGAEgASgEEhUKDXByZXZpb3VzX2hhc2gYAiABKAwSDwoHcmVjb3JkcxgDIAMoDBIOCgZoYXNoZXMYBCADKAwyhgIKCE1hY2hpbmVzElEKBExpc3QSIy5jbWRvcC5yZWxheS52MS5NYWNoaW5lc0xpc3RSZXF1ZXN0GiQuY21kb3AucmVsYXkudjEuTWFjaGluZXNMaXN0UmVzcG9uc2USTgoDUHV0EiIuY21kb3AucmVsYXkudjEuTWFjaGluZXNQdXRSZXF1ZXN0GiMuY21kb3AucmVsYXkudjEuTWFjaGluZXNQdXRSZXNwb25zZRJXCgZSZW1vdmUSJS5jbWRvcC5yZWxheS52MS5NYWNoaW5lc1JlbW92ZVJlcXVlc3QaJi5jbWRvcC5yZWxheS52MS5NYWNoaW5lc1JlbW92ZVJlc3BvbnNlMrgCCgRLZXlzEkYKA1B1dBIeLmNtZG9wLnJlbGF5LnYxLktleXNQdXRSZXF1ZXN0Gh8uY21kb3AucmVsYXkudjEuS2V5c1B1dFJlc3BvbnNlEk8KBldob0FtSRIhLmNtZG9wLnJlbGF5LnYxLktleXNXaG9BbUlSZXF1ZXN0GiIuY21kb3AucmVsYXkudjEuS2V5c1dob0FtSVJlc3BvbnNlEkkKBExpc3QSHy5jbWRvcC5yZWxheS52MS5LZXlzTGlzdFJlcXVlc3QaIC5jbWRvcC5yZWxheS52MS5LZXlzTGlzdFJlc3BvbnNlEkwKBUJsb2NrEiAuY21kb3AucmVsYXkudjEuS2V5c0Jsb2NrUmVxdWVzdBohLmNtZG9wLnJlbGF5LnYxLktleXNCbG9ja1Jlc3BvbnNlMqABCgZSb3N0ZXISSgoDR2V0EiAuY21kb3AucmVsYXkudjEuUm9zdGVyR2V0UmVxdWVzdBohLmNtZG9wLnJlbGF5LnYxLlJvc3RlckdldFJlc3BvbnNlEkoKA1B1dBIgLmNtZG9wLnJlbGF5LnYxLlJvc3RlclB1dFJlcXVlc3QaIS5jbWRvcC5yZWxheS52MS5Sb3N0ZXJQdXRSZXNwb25zZTL7AQoFQXVkaXQSUAoFUXVlcnkSIS5jbWRvcC5yZWxheS52MS5BdWRpdFF1ZXJ5UmVxdWVzdBoiLmNtZG9wLnJlbGF5LnYxLkF1ZGl0UXVlcnlSZXNwb25zZTABElEKBkNoYWlucxIiLmNtZG9wLnJlbGF5LnYxLkF1ZGl0Q2hhaW5zUmVxdWVzdBojLmNtZG9wLnJlbGF5LnYxLkF1ZGl0Q2hhaW5zUmVzcG9uc2USTQoEUmVhZBIgLmNtZG9wLnJlbGF5LnYxLkF1ZGl0UmVhZFJlcXVlc3QaIS5jbWRvcC5yZWxheS52MS5BdWRpdFJlYWRSZXNwb25zZTABYgZwcm90bzM");
+  fileDesc("ChpjbWRvcC9yZWxheS92MS9yZWxheS5wcm90bxIOY21kb3AucmVsYXkudjEihAIKDk1hY2hpbmVTdW1tYXJ5EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSOgoGbGFiZWxzGAMgAygLMiouY21kb3AucmVsYXkudjEuTWFjaGluZVN1bW1hcnkuTGFiZWxzRW50cnkSDgoGb25saW5lGAQgASgIEhQKDGxhc3Rfc2Vlbl9tcxgFIAEoARIVCg1hZ2VudF92ZXJzaW9uGAYgASgJEhIKCnJlY29yZF9zZXEYByABKAQSHAoUcXVhcmFudGluZWRfc2luY2VfbXMYCCABKAEaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIVChNNYWNoaW5lc0xpc3RSZXF1ZXN0IkgKFE1hY2hpbmVzTGlzdFJlc3BvbnNlEjAKCG1hY2hpbmVzGAEgAygLMh4uY21kb3AucmVsYXkudjEuTWFjaGluZVN1bW1hcnkiHwoOS2V5c1B1dFJlcXVlc3QSDQoFZ3JhbnQYASABKAkiIQoPS2V5c1B1dFJlc3BvbnNlEg4KBmtleV9pZBgBIAEoCSITChFLZXlzV2hvQW1JUmVxdWVzdCKWAQoSS2V5c1dob0FtSVJlc3BvbnNlEg4KBmtleV9pZBgBIAEoCRIMCgRuYW1lGAIgASgJEg4KBnNjb3BlcxgDIAMoCRIRCglub3RfYWZ0ZXIYBCABKAESDQoFb3duZXIYBSABKAgSMAoIbWFjaGluZXMYBiADKAsyHi5jbWRvcC5yZWxheS52MS5NYWNoaW5lU3VtbWFyeSImChBSb3N0ZXJHZXRSZXF1ZXN0EhIKCmhhbmRfb3ZlcnMYASABKAgiNwoRUm9zdGVyR2V0UmVzcG9uc2USDgoGcm9zdGVyGAEgASgJEhIKCmhhbmRfb3ZlcnMYAiADKAkiIgoQUm9zdGVyUHV0UmVxdWVzdBIOCgZyb3N0ZXIYASABKAkiIAoRUm9zdGVyUHV0UmVzcG9uc2USCwoDc2VxGAEgASgEIiQKEk1hY2hpbmVzUHV0UmVxdWVzdBIOCgZyZWNvcmQYASABKAkiIgoTTWFjaGluZXNQdXRSZXNwb25zZRILCgNzZXEYASABKAQiKwoVTWFjaGluZXNSZW1vdmVSZXF1ZXN0EhIKCm1hY2hpbmVfaWQYASABKAkiGAoWTWFjaGluZXNSZW1vdmVSZXNwb25zZSIsChZNYWNoaW5lc1JlbGVhc2VSZXF1ZXN0EhIKCm1hY2hpbmVfaWQYASABKAkiGQoXTWFjaGluZXNSZWxlYXNlUmVzcG9uc2UiMAoPS2V5c0xpc3RSZXF1ZXN0Eg0KBWFmdGVyGAEgASgJEg4KBmtleV9pZBgCIAEoCSLMAQoQS2V5c0xpc3RSZXNwb25zZRI2CgRrZXlzGAEgAygLMiguY21kb3AucmVsYXkudjEuS2V5c0xpc3RSZXNwb25zZS5LZXB0S2V5EgwKBG5leHQYAiABKAkacgoHS2VwdEtleRIOCgZrZXlfaWQYASABKAkSDQoFZ3JhbnQYAiABKAkSDwoHcmV2b2tlZBgDIAEoCBIPCgdibG9ja2VkGAQgASgIEhAKCG9ycGhhbmVkGAUgASgIEhQKDGxhc3RfdXNlZF9tcxgGIAEoASIiChBLZXlzQmxvY2tSZXF1ZXN0Eg4KBmtleV9pZBgBIAEoCSITChFLZXlzQmxvY2tSZXNwb25zZSJrChFBdWRpdFF1ZXJ5UmVxdWVzdBISCgptYWNoaW5lX2lkGAEgASgJEg4KBmtleV9pZBgCIAEoCRIQCghzaW5jZV9tcxgDIAEoARIQCgh1bnRpbF9tcxgEIAEoARIOCgZmb2xsb3cYBSABKAgiWgoSQXVkaXRRdWVyeVJlc3BvbnNlEikKBWNoYWluGAEgASgLMhouY21kb3AucmVsYXkudjEuQXVkaXRDaGFpbhILCgNzZXEYAiABKAQSDAoEYm9keRgDIAEoDCIsCgpBdWRpdENoYWluEgoKAmlkGAEgASgJEhIKCm1hY2hpbmVfaWQYAiABKAkiFAoSQXVkaXRDaGFpbnNSZXF1ZXN0ItkBChNBdWRpdENoYWluc1Jlc3BvbnNlEjgKBmNoYWlucxgBIAMoCzIoLmNtZG9wLnJlbGF5LnYxLkF1ZGl0Q2hhaW5zUmVzcG9uc2UuS2VwdBqHAQoES2VwdBIpCgVjaGFpbhgBIAEoCzIaLmNtZG9wLnJlbGF5LnYxLkF1ZGl0Q2hhaW4SEQoJZmlyc3Rfc2VxGAIgASgEEhAKCGxhc3Rfc2VxGAMgASgEEgwKBGhhc2gYBCABKAwSDAoEaGVhZBgFIAEoCRITCgttYWNoaW5lX2tleRgGIAEoDCIzChBBdWRpdFJlYWRSZXF1ZXN0EhAKCGNoYWluX2lkGAEgASgJEg0KBWFmdGVyGAIgASgEIl4KEUF1ZGl0UmVhZFJlc3BvbnNlEhEKCWZpcnN0X3NlcRgBIAEoBBIVCg1wcmV2aW91c19oYXNoGAIgASgMEg8KB3JlY29yZHMYAyADKAwSDgoGaGFzaGVzGAQgAygMMuICCghNYWNoaW5lcxJRCgRMaXN0EiMuY21kb3AucmVsYXkudjEuTWFjaGluZXNMaXN0UmVxdWVzdBokLmNtZG9wLnJlbGF5LnYxLk1hY2hpbmVzTGlzdFJlc3BvbnNlEk4KA1B1dBIiLmNtZG9wLnJlbGF5LnYxLk1hY2hpbmVzUHV0UmVxdWVzdBojLmNtZG9wLnJlbGF5LnYxLk1hY2hpbmVzUHV0UmVzcG9uc2USVwoGUmVtb3ZlEiUuY21kb3AucmVsYXkudjEuTWFjaGluZXNSZW1vdmVSZXF1ZXN0GiYuY21kb3AucmVsYXkudjEuTWFjaGluZXNSZW1vdmVSZXNwb25zZRJaCgdSZWxlYXNlEiYuY21kb3AucmVsYXkudjEuTWFjaGluZXNSZWxlYXNlUmVxdWVzdBonLmNtZG9wLnJlbGF5LnYxLk1hY2hpbmVzUmVsZWFzZVJlc3BvbnNlMrgCCgRLZXlzEkYKA1B1dBIeLmNtZG9wLnJlbGF5LnYxLktleXNQdXRSZXF1ZXN0Gh8uY21kb3AucmVsYXkudjEuS2V5c1B1dFJlc3BvbnNlEk8KBldob0FtSRIhLmNtZG9wLnJlbGF5LnYxLktleXNXaG9BbUlSZXF1ZXN0GiIuY21kb3AucmVsYXkudjEuS2V5c1dob0FtSVJlc3BvbnNlEkkKBExpc3QSHy5jbWRvcC5yZWxheS52MS5LZXlzTGlzdFJlcXVlc3QaIC5jbWRvcC5yZWxheS52MS5LZXlzTGlzdFJlc3BvbnNlEkwKBUJsb2NrEiAuY21kb3AucmVsYXkudjEuS2V5c0Jsb2NrUmVxdWVzdBohLmNtZG9wLnJlbGF5LnYxLktleXNCbG9ja1Jlc3BvbnNlMqABCgZSb3N0ZXISSgoDR2V0EiAuY21kb3AucmVsYXkudjEuUm9zdGVyR2V0UmVxdWVzdBohLmNtZG9wLnJlbGF5LnYxLlJvc3RlckdldFJlc3BvbnNlEkoKA1B1dBIgLmNtZG9wLnJlbGF5LnYxLlJvc3RlclB1dFJlcXVlc3QaIS5jbWRvcC5yZWxheS52MS5Sb3N0ZXJQdXRSZXNwb25zZTL7AQoFQXVkaXQSUAoFUXVlcnkSIS5jbWRvcC5yZWxheS52MS5BdWRpdFF1ZXJ5UmVxdWVzdBoiLmNtZG9wLnJlbGF5LnYxLkF1ZGl0UXVlcnlSZXNwb25zZTABElEKBkNoYWlucxIiLmNtZG9wLnJlbGF5LnYxLkF1ZGl0Q2hhaW5zUmVxdWVzdBojLmNtZG9wLnJlbGF5LnYxLkF1ZGl0Q2hhaW5zUmVzcG9uc2USTQoEUmVhZBIgLmNtZG9wLnJlbGF5LnYxLkF1ZGl0UmVhZFJlcXVlc3QaIS5jbWRvcC5yZWxheS52MS5BdWRpdFJlYWRSZXNwb25zZTABYgZwcm90bzM");
 
 /**
  * One machine, as the relay sees it.
@@ -69,6 +69,14 @@ export type MachineSummary = Message<"cmdop.relay.v1.MachineSummary"> & {
    * @generated from field: uint64 record_seq = 7;
    */
   recordSeq: bigint;
+
+  /**
+   * Since when it is quarantined, in milliseconds since 1970; 0 where it is not.
+   * Two agents have used its key: neither is let in until the owner has decided.
+   *
+   * @generated from field: double quarantined_since_ms = 8;
+   */
+  quarantinedSinceMs: number;
 };
 
 /**
@@ -398,6 +406,42 @@ export const MachinesRemoveResponseSchema: GenMessage<MachinesRemoveResponse> = 
   messageDesc(file_cmdop_relay_v1_relay, 14);
 
 /**
+ * A machine whose copy is gone.
+ *
+ * @generated from message cmdop.relay.v1.MachinesReleaseRequest
+ */
+export type MachinesReleaseRequest = Message<"cmdop.relay.v1.MachinesReleaseRequest"> & {
+  /**
+   * The machine's id.
+   *
+   * @generated from field: string machine_id = 1;
+   */
+  machineId: string;
+};
+
+/**
+ * Describes the message cmdop.relay.v1.MachinesReleaseRequest.
+ * Use `create(MachinesReleaseRequestSchema)` to create a new message.
+ */
+export const MachinesReleaseRequestSchema: GenMessage<MachinesReleaseRequest> = /*@__PURE__*/
+  messageDesc(file_cmdop_relay_v1_relay, 15);
+
+/**
+ * It is let in again.
+ *
+ * @generated from message cmdop.relay.v1.MachinesReleaseResponse
+ */
+export type MachinesReleaseResponse = Message<"cmdop.relay.v1.MachinesReleaseResponse"> & {
+};
+
+/**
+ * Describes the message cmdop.relay.v1.MachinesReleaseResponse.
+ * Use `create(MachinesReleaseResponseSchema)` to create a new message.
+ */
+export const MachinesReleaseResponseSchema: GenMessage<MachinesReleaseResponse> = /*@__PURE__*/
+  messageDesc(file_cmdop_relay_v1_relay, 16);
+
+/**
  * Which grants.
  *
  * @generated from message cmdop.relay.v1.KeysListRequest
@@ -423,7 +467,7 @@ export type KeysListRequest = Message<"cmdop.relay.v1.KeysListRequest"> & {
  * Use `create(KeysListRequestSchema)` to create a new message.
  */
 export const KeysListRequestSchema: GenMessage<KeysListRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_relay_v1_relay, 15);
+  messageDesc(file_cmdop_relay_v1_relay, 17);
 
 /**
  * A page of grants.
@@ -451,7 +495,7 @@ export type KeysListResponse = Message<"cmdop.relay.v1.KeysListResponse"> & {
  * Use `create(KeysListResponseSchema)` to create a new message.
  */
 export const KeysListResponseSchema: GenMessage<KeysListResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_relay_v1_relay, 16);
+  messageDesc(file_cmdop_relay_v1_relay, 18);
 
 /**
  * One key.
@@ -507,7 +551,7 @@ export type KeysListResponse_KeptKey = Message<"cmdop.relay.v1.KeysListResponse.
  * Use `create(KeysListResponse_KeptKeySchema)` to create a new message.
  */
 export const KeysListResponse_KeptKeySchema: GenMessage<KeysListResponse_KeptKey> = /*@__PURE__*/
-  messageDesc(file_cmdop_relay_v1_relay, 16, 0);
+  messageDesc(file_cmdop_relay_v1_relay, 18, 0);
 
 /**
  * A key to refuse.
@@ -528,7 +572,7 @@ export type KeysBlockRequest = Message<"cmdop.relay.v1.KeysBlockRequest"> & {
  * Use `create(KeysBlockRequestSchema)` to create a new message.
  */
 export const KeysBlockRequestSchema: GenMessage<KeysBlockRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_relay_v1_relay, 17);
+  messageDesc(file_cmdop_relay_v1_relay, 19);
 
 /**
  * It is refused.
@@ -543,7 +587,7 @@ export type KeysBlockResponse = Message<"cmdop.relay.v1.KeysBlockResponse"> & {
  * Use `create(KeysBlockResponseSchema)` to create a new message.
  */
 export const KeysBlockResponseSchema: GenMessage<KeysBlockResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_relay_v1_relay, 18);
+  messageDesc(file_cmdop_relay_v1_relay, 20);
 
 /**
  * Which records. Absent conditions match everything.
@@ -592,7 +636,7 @@ export type AuditQueryRequest = Message<"cmdop.relay.v1.AuditQueryRequest"> & {
  * Use `create(AuditQueryRequestSchema)` to create a new message.
  */
 export const AuditQueryRequestSchema: GenMessage<AuditQueryRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_relay_v1_relay, 19);
+  messageDesc(file_cmdop_relay_v1_relay, 21);
 
 /**
  * One record.
@@ -627,7 +671,7 @@ export type AuditQueryResponse = Message<"cmdop.relay.v1.AuditQueryResponse"> & 
  * Use `create(AuditQueryResponseSchema)` to create a new message.
  */
 export const AuditQueryResponseSchema: GenMessage<AuditQueryResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_relay_v1_relay, 20);
+  messageDesc(file_cmdop_relay_v1_relay, 22);
 
 /**
  * A chain of records.
@@ -655,7 +699,7 @@ export type AuditChain = Message<"cmdop.relay.v1.AuditChain"> & {
  * Use `create(AuditChainSchema)` to create a new message.
  */
 export const AuditChainSchema: GenMessage<AuditChain> = /*@__PURE__*/
-  messageDesc(file_cmdop_relay_v1_relay, 21);
+  messageDesc(file_cmdop_relay_v1_relay, 23);
 
 /**
  * Nothing to ask.
@@ -670,7 +714,7 @@ export type AuditChainsRequest = Message<"cmdop.relay.v1.AuditChainsRequest"> & 
  * Use `create(AuditChainsRequestSchema)` to create a new message.
  */
 export const AuditChainsRequestSchema: GenMessage<AuditChainsRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_relay_v1_relay, 22);
+  messageDesc(file_cmdop_relay_v1_relay, 24);
 
 /**
  * The chains that the caller may see whole.
@@ -691,7 +735,7 @@ export type AuditChainsResponse = Message<"cmdop.relay.v1.AuditChainsResponse"> 
  * Use `create(AuditChainsResponseSchema)` to create a new message.
  */
 export const AuditChainsResponseSchema: GenMessage<AuditChainsResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_relay_v1_relay, 23);
+  messageDesc(file_cmdop_relay_v1_relay, 25);
 
 /**
  * One chain as the relay keeps it.
@@ -747,7 +791,7 @@ export type AuditChainsResponse_Kept = Message<"cmdop.relay.v1.AuditChainsRespon
  * Use `create(AuditChainsResponse_KeptSchema)` to create a new message.
  */
 export const AuditChainsResponse_KeptSchema: GenMessage<AuditChainsResponse_Kept> = /*@__PURE__*/
-  messageDesc(file_cmdop_relay_v1_relay, 23, 0);
+  messageDesc(file_cmdop_relay_v1_relay, 25, 0);
 
 /**
  * Which chain.
@@ -775,7 +819,7 @@ export type AuditReadRequest = Message<"cmdop.relay.v1.AuditReadRequest"> & {
  * Use `create(AuditReadRequestSchema)` to create a new message.
  */
 export const AuditReadRequestSchema: GenMessage<AuditReadRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_relay_v1_relay, 24);
+  messageDesc(file_cmdop_relay_v1_relay, 26);
 
 /**
  * Some records, in the order of the chain.
@@ -818,7 +862,7 @@ export type AuditReadResponse = Message<"cmdop.relay.v1.AuditReadResponse"> & {
  * Use `create(AuditReadResponseSchema)` to create a new message.
  */
 export const AuditReadResponseSchema: GenMessage<AuditReadResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_relay_v1_relay, 25);
+  messageDesc(file_cmdop_relay_v1_relay, 27);
 
 /**
  * Machines keeps what the owner says of each machine.
@@ -855,6 +899,16 @@ export const Machines: GenService<{
     methodKind: "unary";
     input: typeof MachinesRemoveRequestSchema;
     output: typeof MachinesRemoveResponseSchema;
+  },
+  /**
+   * Release lets a machine back in that is quarantined, since two agents used its key.
+   *
+   * @generated from rpc cmdop.relay.v1.Machines.Release
+   */
+  release: {
+    methodKind: "unary";
+    input: typeof MachinesReleaseRequestSchema;
+    output: typeof MachinesReleaseResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_cmdop_relay_v1_relay, 0);
