@@ -10,7 +10,7 @@ export const APPROVAL_LIMITS = {
   maxWaitingPerKey: 8,
   /** Streams that wait for the same answer: a caller's retries, while those before are not known to be over. */
   maxCallers: 16,
-  /** What will run, in bytes of UTF-8: all of it is shown, and 64 of it must fit into one message. */
+  /** What is shown of what will run, in bytes of UTF-8: 64 of it must fit into one message. */
   maxTextBytes: 32 * 1024,
 } as const;
 
@@ -27,9 +27,9 @@ export interface Question {
   /** The id of the call, for the audit. */
   readonly call: string;
   readonly method: string;
-  /** What tells this request from every other: an answer is for this one, never for whatever comes next. */
+  /** What tells this call from every other (boundHash): an answer is for this one, never for whatever comes next. */
   readonly requestHash: string;
-  /** What will run, whole, made visible already. */
+  /** What will run (questionText). */
   readonly what: string;
   /** How long silence is waited for, in milliseconds. */
   readonly timeoutMs: number;
@@ -44,6 +44,7 @@ export interface Waiting {
   readonly id: string;
   readonly asker: Person;
   readonly method: string;
+  readonly requestHash: string;
   readonly what: string;
   /** Milliseconds since 1970 by this machine's clock. */
   readonly askedAtMs: number;
@@ -54,6 +55,8 @@ export interface Waiting {
 export interface ApprovalEvent {
   readonly approval: string;
   readonly call: string;
+  /** The hash of what a yes is for. */
+  readonly hash: string;
   readonly state: "asked" | "approved" | "refused" | "expired" | "withdrawn";
   /** The id of the key that has answered, and what the owner calls it. */
   readonly by?: string;
@@ -73,6 +76,8 @@ export interface ApprovalsOptions {
 const answerSchema = z.object({
   approvalId: z.uuid("an approval's id is a UUID: cmdop approvals lists them"),
   approve: z.boolean(),
+  /** Of the call as the person has seen it; a no may leave it empty. */
+  requestHash: z.string(),
   reason: z.string().max(500, "a reason has at most 500 characters"),
 });
 export type Answer = z.infer<typeof answerSchema>;
@@ -106,6 +111,15 @@ export class Approvals {
   }
 
   /**
+   * Whether one more may wait, or the same call of the same key waits already:
+   * to be asked before what will run is made into a text. @throws CmdopError LimitExceeded
+   */
+  checkRoom({ asker, method, requestHash }: Pick<Question, "asker" | "method" | "requestHash">): void {
+    const key = keyOf(asker, method, requestHash);
+    if ([...this.#waiting.values()].every((entry) => entry.key !== key)) this.#checkRoom(asker);
+  }
+
+  /**
    * Resolves when a person has said yes to this very request. The same request
    * of the same key, asked again while it waits, waits for the same answer.
    * @throws CmdopError ApprovalRefused (a no, or silence), LimitExceeded, MessageTooLarge, Canceled, or the
@@ -131,11 +145,12 @@ export class Approvals {
   }
 
   /**
-   * Takes the word of a person. The first counts.
-   * @throws CmdopError InvalidArgument, NotFound (no such call waits), PermissionDenied (one's own call)
+   * Takes the word of a person. The first counts; a yes names the hash of what was seen.
+   * @throws CmdopError InvalidArgument, NotFound (no such call waits), PermissionDenied (one's own call),
+   *   ApprovalRefused (a yes to something else)
    */
   answer(by: Person, answer: Answer): void {
-    const { approvalId, approve, reason } = checked(answer);
+    const { approvalId, approve, requestHash, reason } = checked(answer);
     const entry = this.#waiting.get(approvalId);
     if (entry === undefined) {
       throw new CmdopError("NotFound", `No call waits as ${approvalId}.`, {
@@ -147,9 +162,18 @@ export class Approvals {
         next: "Ask somebody who has another key with the scope approve.",
       });
     }
+    if (approve && requestHash !== entry.requestHash) {
+      throw new CmdopError(
+        "ApprovalRefused",
+        `The call that waits as ${approvalId} is not what this yes is for.`,
+        {
+          next: "Look at what waits now, and answer with its request hash: cmdop approvals shows both.",
+        },
+      );
+    }
     const state = approve ? "approved" : "refused";
     const told = reason === "" ? {} : { reason: visible(reason) };
-    this.#onEvent({ approval: entry.id, call: entry.call, state, by: by.keyId, byName: by.keyName, ...told });
+    this.#tell(entry, state, { by: by.keyId, byName: by.keyName, ...told });
     const no = `${visible(by.keyName)} said no${reason === "" ? "" : `: ${visible(reason)}`}`;
     this.#settle(entry, approve ? "yes" : refused(no));
   }
@@ -173,7 +197,7 @@ export class Approvals {
         throw new CmdopError("LimitExceeded", `${entry.callers} streams wait for this answer already.`);
       }
       // In the audit the one answer is then this call's too.
-      if (call !== entry.call) this.#onEvent({ approval: entry.id, call, state: "asked" });
+      if (call !== entry.call) this.#tell({ ...entry, call }, "asked");
       entry.callers += 1;
       return entry;
     }
@@ -181,7 +205,8 @@ export class Approvals {
   }
 
   #ask({ asker, call, method, requestHash, what, timeoutMs }: Question): Entry {
-    this.#checkRoom(asker, what);
+    this.#checkRoom(asker);
+    this.#checkText(what);
     const askedAtMs = Date.now();
     const entry: Entry = {
       id: randomUUID(),
@@ -189,6 +214,7 @@ export class Approvals {
       call,
       asker,
       method,
+      requestHash,
       what,
       askedAtMs,
       expiresAtMs: askedAtMs + timeoutMs,
@@ -196,7 +222,7 @@ export class Approvals {
       callers: 1,
       timer: undefined,
     };
-    this.#onEvent({ approval: entry.id, call, state: "asked" });
+    this.#tell(entry, "asked");
     entry.timer = setTimeout(() => {
       this.#drop(entry, "expired", refused(`Nobody has said yes within ${timeoutMs} ms`));
     }, timeoutMs);
@@ -204,27 +230,28 @@ export class Approvals {
     return entry;
   }
 
-  #checkRoom({ keyId }: Person, what: string): void {
-    const { maxWaiting, maxWaitingPerKey, maxTextBytes } = this.#limits;
-    const bytes = Buffer.byteLength(what);
-    if (bytes > maxTextBytes) {
-      throw new CmdopError(
-        "MessageTooLarge",
-        `What would run takes ${bytes} bytes to show, and ${maxTextBytes} is the limit: nobody can approve what can't be shown whole.`,
-        { next: "Put the command into a file on the machine, and run that." },
-      );
-    }
+  #checkRoom({ keyId }: Person): void {
+    const { maxWaiting, maxWaitingPerKey } = this.#limits;
     const all = [...this.#waiting.values()];
-    if (
-      all.length >= maxWaiting ||
-      all.filter(({ asker }) => asker.keyId === keyId).length >= maxWaitingPerKey
-    ) {
-      throw new CmdopError(
-        "LimitExceeded",
-        `Too many calls wait for a person already: at most ${maxWaiting}, ${maxWaitingPerKey} of them of one key.`,
-        { next: "Wait until some have been answered (cmdop approvals)." },
-      );
-    }
+    const own = all.filter(({ asker }) => asker.keyId === keyId);
+    if (all.length < maxWaiting && own.length < maxWaitingPerKey) return;
+    throw new CmdopError(
+      "LimitExceeded",
+      `Too many calls wait for a person already: at most ${maxWaiting}, ${maxWaitingPerKey} of them of one key.`,
+      { next: "Wait until some have been answered (cmdop approvals)." },
+    );
+  }
+
+  /** What builds it keeps a bound of its own; a list of what waits must fit into a message whatever it does. */
+  #checkText(what: string): void {
+    const { maxTextBytes } = this.#limits;
+    const bytes = Buffer.byteLength(what);
+    if (bytes <= maxTextBytes) return;
+    throw new CmdopError(
+      "MessageTooLarge",
+      `What would run takes ${bytes} bytes to show, and ${maxTextBytes} is the limit.`,
+      { next: "Put the command into a file on the machine, and run that." },
+    );
   }
 
   #leave(entry: Entry): void {
@@ -241,10 +268,18 @@ export class Approvals {
   #drop(entry: Entry, state: "expired" | "withdrawn", error: CmdopError): void {
     this.#settle(entry, error);
     try {
-      this.#onEvent({ approval: entry.id, call: entry.call, state });
+      this.#tell(entry, state);
     } catch (trouble) {
       this.#onTrouble(trouble);
     }
+  }
+
+  #tell(
+    { id, call, requestHash }: Pick<Entry, "id" | "call" | "requestHash">,
+    state: ApprovalEvent["state"],
+    more: Partial<ApprovalEvent> = {},
+  ): void {
+    this.#onEvent({ approval: id, call, hash: requestHash, state, ...more });
   }
 
   #settle(entry: Entry, end: CmdopError | "yes"): void {
