@@ -88,7 +88,7 @@ describe("promise 5: the machine's policy binds the tools of a run", () => {
       await waitUntil(async () => (await asked.approvals.list()).length === 1);
       const [waiting] = await asked.approvals.list();
       if (waiting === undefined) throw new Error("nothing waits");
-      if (approve) await asked.approvals.approve(waiting.approvalId);
+      if (approve) await asked.approvals.approve(waiting);
       else await asked.approvals.refuse(waiting.approvalId, "not today");
       answeredIds.push(waiting.approvalId);
       return waiting.what;

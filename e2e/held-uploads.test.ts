@@ -156,7 +156,9 @@ describe("promise 9: uploads that nobody reads yet can't make the agent hold mor
     expect((await victim.terminal.execute("echo 1")).stdout).toBe("1\n");
     const asked = async () => (await person.approvals.list()).find(({ what }) => what.includes(to));
     await waitUntil(async () => (await asked()) !== undefined);
-    await person.approvals.approve((await asked())?.approvalId ?? "");
+    const approval = await asked();
+    if (approval === undefined) throw new Error("it waits no longer");
+    await person.approvals.approve(approval);
     await uploading;
     expect((await readFile(to)).equals(content)).toBe(true);
     expect(peakBytes() - idleBytes).toBeLessThan(GAIN_BYTES);

@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -219,16 +219,82 @@ describe("promise 5: what a person must approve", () => {
     expect(approval.what).toContain(`echo ran >>${ran}`);
     expect(approval.what).toContain("WORD=hello");
     expect(existsSync(ran)).toBe(false);
-    await ann.approvals.approve(approval.approvalId);
+    await ann.approvals.approve(approval);
     expect((await runs).stdout).toBe("hello\n");
     expect(told).toEqual([approval.approvalId]);
-    await expect(ann.approvals.approve(approval.approvalId)).rejects.toMatchObject({ code: "NotFound" });
+    await expect(ann.approvals.approve(approval)).rejects.toMatchObject({ code: "NotFound" });
     const again = await doors
       .client("relay")
       .terminal.execute(`echo ran >>${ran}; echo $WORD`, { jobId, env: { WORD: "hello" } });
     expect(again.stdout).toBe("hello\n");
     expect((await doors.client("local").files.readText(ran)).match(/ran/g)).toHaveLength(1);
     expect((await approvalStates()).slice(-2)).toEqual(["asked", "approved"]);
+  });
+
+  test("is bound to a hash of exactly that call: a yes to another is none", async () => {
+    await policy({ ask: ["terminal"] });
+    const ann = await person();
+    const ran = path.join(doors.cluster().directory, randomUUID());
+    const runs = doors.client("relay").terminal.execute(["touch", ran]);
+    const approval = await waiting(ann);
+    expect(approval.requestHash).toMatch(/^[0-9a-f]{64}$/);
+    for (const requestHash of [
+      "",
+      approval.requestHash.replace(/^./, (first) => (first === "0" ? "1" : "0")),
+    ])
+      await expect(ann.approvals.approve({ ...approval, requestHash })).rejects.toMatchObject({
+        code: "ApprovalRefused",
+      });
+    expect(existsSync(ran)).toBe(false);
+    await ann.approvals.approve(approval);
+    expect((await runs).exitCode).toBe(0);
+  });
+
+  test("is not carried out where anything of it is different by then", async () => {
+    const says = { ask: ["/cmdop.v1.Files/Delete"], scopes: ["files:write", "approve"] };
+    await policy(says);
+    const ann = await person();
+    const file = path.join(doors.cluster().directory, randomUUID());
+    await writeFile(file, "");
+    const deletes = doors
+      .client("relay")
+      .files.delete(file)
+      .catch((error: unknown) => error);
+    const approval = await waiting(ann);
+    await policy({ ...says, roots: ["/"] });
+    await ann.approvals.approve(approval);
+    expect(await deletes).toMatchObject({
+      code: "ApprovalRefused",
+      message: expect.stringContaining("not what was approved"),
+    });
+    expect(existsSync(file)).toBe(true);
+  });
+
+  test("shows content by both ends, size and hash, and never scrolls its end out of sight", async () => {
+    await policy({ ask: ["files:write", "terminal"] });
+    const ann = await person();
+    const file = path.join(doors.cluster().directory, randomUUID());
+    const content = `first line\n${"x = 1\n".repeat(50_000)}last line\n`;
+    const writes = doors.client("relay").files.write(file, content);
+    const written = await waiting(ann);
+    const hash = createHash("sha256").update(content).digest("hex");
+    expect(written.what.length).toBeLessThan(5_000);
+    expect(written.what).toContain(
+      `content (${content.length.toLocaleString("en-US")} bytes, SHA-256 ${hash}): first`,
+    );
+    expect(written.what).toMatch(/bytes left out …\}.*last line\\n$/m);
+    expect(written.what).toMatch(/^careful: not all of it is shown/m);
+    await ann.approvals.approve(written);
+    await writes;
+
+    const padded = doors
+      .client("relay")
+      .terminal.execute(`true${" ".repeat(30_000)}\u202e; p\u0430ypal || true`);
+    const { what, approvalId } = await waiting(ann);
+    expect(what).toMatch(/^shell: true\\\{␣ × 30,000\}\\u\{202e\}; p\\u\{430\}ypal \|\| true$/m);
+    expect(what).toMatch(/^careful: \\u\{…\} stands for/m);
+    await ann.approvals.refuse(approvalId);
+    await expect(padded).rejects.toMatchObject({ code: "ApprovalRefused" });
   });
 
   test("is refused by a no, with the reason, and by silence", async () => {
@@ -253,15 +319,15 @@ describe("promise 5: what a person must approve", () => {
     await policy({ ask: ["terminal"] });
     const both = await person(["terminal", "approve"]);
     const runs = both.terminal.execute("echo 1");
-    const { approvalId } = await waiting(both);
-    await expect(both.approvals.approve(approvalId)).rejects.toMatchObject({
+    const approval = await waiting(both);
+    await expect(both.approvals.approve(approval)).rejects.toMatchObject({
       code: "PermissionDenied",
       message: expect.stringContaining("of its own"),
     });
-    await expect(doors.client("relay").approvals.approve(approvalId)).rejects.toMatchObject({
+    await expect(doors.client("relay").approvals.approve(approval)).rejects.toMatchObject({
       code: "PermissionDenied",
     });
-    await doors.client("local").approvals.approve(approvalId);
+    await doors.client("local").approvals.approve(approval);
     expect((await runs).stdout).toBe("1\n");
   });
 
@@ -272,11 +338,11 @@ describe("promise 5: what a person must approve", () => {
     const gone = path.join(doors.cluster().directory, randomUUID());
     await writeFile(gone, "");
     const deletes = local.files.delete(gone);
-    const { approvalId, what, keyId } = await waiting(ann);
-    expect([what, keyId]).toEqual([gone, "local"]);
-    await expect(local.approvals.approve(approvalId)).rejects.toMatchObject({ code: "PermissionDenied" });
+    const approval = await waiting(ann);
+    expect(approval).toMatchObject({ what: `path: ${gone}`, keyId: "local" });
+    await expect(local.approvals.approve(approval)).rejects.toMatchObject({ code: "PermissionDenied" });
     expect(existsSync(gone)).toBe(true);
-    await ann.approvals.approve(approvalId);
+    await ann.approvals.approve(approval);
     await deletes;
     expect(existsSync(gone)).toBe(false);
   });
@@ -301,10 +367,10 @@ describe("promise 5: what a person must approve", () => {
     await using asker = CMDOPClient.remote({ apiKey });
     const ran = path.join(doors.cluster().directory, randomUUID());
     const runs = asker.terminal.execute(["touch", ran]).catch((error: unknown) => error);
-    const { approvalId } = await waiting(ann);
+    const approval = await waiting(ann);
     await owner.revoke(key);
     expect(await runs).toMatchObject({ code: "KeyRevoked" });
-    await expect(ann.approvals.approve(approvalId)).rejects.toMatchObject({ code: "NotFound" });
+    await expect(ann.approvals.approve(approval)).rejects.toMatchObject({ code: "NotFound" });
     expect(existsSync(ran)).toBe(false);
   });
 
@@ -312,9 +378,9 @@ describe("promise 5: what a person must approve", () => {
     await policy({ ask: ["terminal"] });
     const ann = await person();
     const creates = doors.client("relay").terminal.create({ shell: "/bin/sh" });
-    const { approvalId, what } = await waiting(ann);
-    expect(what).toContain("session of /bin/sh");
-    await ann.approvals.approve(approvalId);
+    const approval = await waiting(ann);
+    expect(approval.what).toMatch(/^shell: \/bin\/sh$/m);
+    await ann.approvals.approve(approval);
     const session = await creates;
     await session.sendInput("echo $((6 * 7))\n");
     await session.waitFor(/42/);
@@ -329,9 +395,9 @@ describe("promise 5: what a person must approve", () => {
       .client("relay")
       .terminal.execute("true")
       .catch((error: unknown) => error);
-    const { approvalId } = await waiting(ann);
+    const approval = await waiting(ann);
     await policy({ ask: ["terminal"], scopes: ["machines:read", "approve"] });
     expect(await runs).toMatchObject({ code: "PolicyDenied" });
-    await expect(ann.approvals.approve(approvalId)).rejects.toMatchObject({ code: "NotFound" });
+    await expect(ann.approvals.approve(approval)).rejects.toMatchObject({ code: "NotFound" });
   });
 });

@@ -143,7 +143,7 @@ export class Agent {
       onEvent: (event) => audit.approval(event),
       onTrouble: (error) => onTrouble("an audit record", error),
     });
-    const ask = asking(approvals, jobs, () => policy.policy);
+    const ask = asking(approvals, jobs, policy);
     const core: Core = {
       jobs,
       stateDir,

@@ -9,6 +9,9 @@ const MACHINES_AT_ONCE = 8;
 /** The shortest beginning of an id that is taken for one. */
 const MIN_PREFIX_CHARS = 4;
 
+/** What of a request's hash is shown: long enough that nobody finds another call with the same beginning in its time. */
+const SHORT_HASH_CHARS = 16;
+
 /** A whole approval id. */
 const APPROVAL_ID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 
@@ -90,21 +93,29 @@ export function onlyWaiting(waiting: readonly Waiting[], text: string): Waiting 
   });
 }
 
-/** A call that waits as people read it: who and until when, and below it, whole, what will run. */
+/** Refuses an answer to another call than the one that was seen. `hash`: how its hash begins, as it was shown. */
+export function checkHash({ requestHash }: Waiting, hash: string): void {
+  if (hash.length >= MIN_PREFIX_CHARS && requestHash.startsWith(hash)) return;
+  throw new CmdopError("InvalidArgument", `The call that waits has not the hash ${JSON.stringify(hash)}.`, {
+    next: "Look at what waits now: cmdop approvals shows it, and its hash.",
+  });
+}
+
+/** A call that waits as people read it: who, until when and its hash, and below it what will run. */
 export function waitingText({
   approvalId,
   machine,
   keyName,
   keyId,
   method,
+  requestHash,
   what,
   expiresAtMs,
 }: Waiting): string {
   const who = keyName === "" || keyName === keyId ? keyId : `${keyName} (${keyId})`;
-  return [
-    `${approvalId}  ${machine}  ${shortMethod(method)}  by ${who}  until ${isoTime(expiresAtMs)}`,
-    `  ${what}`,
-  ]
+  const hash = requestHash.slice(0, SHORT_HASH_CHARS);
+  const head = `${approvalId}  ${machine}  ${shortMethod(method)}  by ${who}  until ${isoTime(expiresAtMs)}  hash ${hash}`;
+  return [head, ...what.split("\n").map((line) => `  ${line}`)]
     .map((line) => `${printable(line)}\n`)
     .join("");
 }

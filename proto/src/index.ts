@@ -93,6 +93,7 @@ export { statementSigner, statementText } from "./credentials/statement.ts";
 export { CmdopError, type CmdopErrorOptions } from "./errors/cmdop-error.ts";
 export { CODE_OF_BARE_STATUS, ERROR_TABLE, type ErrorCode, isErrorCode } from "./errors/table.ts";
 export { errorTrailers } from "./errors/wire.ts";
+export { counted, type Excerpt, excerpt } from "./excerpt.ts";
 export {
   Audit,
   type AuditChainsResponse_Kept,
@@ -188,6 +189,7 @@ export { type ChannelOf, createClient } from "./rpc/client.ts";
 export { codec } from "./rpc/codec.ts";
 export { drained } from "./rpc/drained.ts";
 export { stopReceiving } from "./rpc/incoming-call.ts";
+export { type MessageField, messageFields } from "./rpc/message-fields.ts";
 export {
   isMessageOf,
   type MessageInit,
@@ -239,5 +241,5 @@ export {
 export { unreadBytes } from "./transport/unread.ts";
 export { DEAD_AFTER_MS, PING_INTERVAL_MS, type Watchdog, watchdog } from "./transport/watchdog.ts";
 export { collectYoungBuffers, noteContent } from "./transport/young-buffers.ts";
-export { visible } from "./visible.ts";
+export { printable, visible } from "./visible.ts";
 export { WriteBehind } from "./write-behind.ts";

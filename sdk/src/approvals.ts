@@ -11,7 +11,12 @@ export interface ApprovalInfo {
   readonly keyName: string;
   /** The method's path: `/cmdop.v1.Exec/Start`. */
   readonly method: string;
-  /** Exactly what will run, whole, with everything made visible that a terminal could act on. */
+  /** What tells this call from every other, SHA-256 in hexadecimal: a yes is for this and nothing else. */
+  readonly requestHash: string;
+  /**
+   * What will run: all that the request says, a field a line, with everything made
+   * visible that could mislead; of what is long both ends, its size and SHA-256.
+   */
   readonly what: string;
   /** When it was asked, in milliseconds since 1970 by the machine's clock. */
   readonly askedAtMs: number;
@@ -36,21 +41,28 @@ export class Approvals {
     return approvals.map(approvalInfo);
   }
 
-  /** Lets one of them run. @throws CmdopError NotFound when it waits no longer; PermissionDenied for the asking key itself */
-  approve(approvalId: string): Promise<void> {
-    return this.#answer(approvalId, true, "");
+  /**
+   * Lets one of them run, as `list` has told it.
+   * @throws CmdopError NotFound when it waits no longer; PermissionDenied for the asking key itself;
+   *   ApprovalRefused where the call that waits is another
+   */
+  approve({ approvalId, requestHash }: Pick<ApprovalInfo, "approvalId" | "requestHash">): Promise<void> {
+    return this.#answer({ approvalId, requestHash, approve: true, reason: "" });
   }
 
   /** Refuses one of them. `reason`: for the asking caller, at most 500 characters. @throws CmdopError NotFound when it waits no longer */
   refuse(approvalId: string, reason = ""): Promise<void> {
-    return this.#answer(approvalId, false, reason);
+    return this.#answer({ approvalId, requestHash: "", approve: false, reason });
   }
 
-  async #answer(approvalId: string, approve: boolean, reason: string): Promise<void> {
+  async #answer(answer: {
+    readonly approvalId: string;
+    readonly requestHash: string;
+    readonly approve: boolean;
+    readonly reason: string;
+  }): Promise<void> {
     const service = this.#caller.client(ApprovalsService);
-    await this.#caller.invoke("/cmdop.v1.Approvals/Answer", (call) =>
-      service.answer({ approvalId, approve, reason }, call),
-    );
+    await this.#caller.invoke("/cmdop.v1.Approvals/Answer", (call) => service.answer(answer, call));
   }
 }
 

@@ -38,7 +38,13 @@ function onlyId(approvals: Approvals): string {
   return first?.id ?? "";
 }
 
-const yes = (approvalId: string) => ({ approvalId, approve: true, reason: "" });
+const yes = (approvalId: string, requestHash = "h") => ({
+  approvalId,
+  requestHash,
+  approve: true,
+  reason: "",
+});
+const no = (approvalId: string, reason = "") => ({ approvalId, requestHash: "", approve: false, reason });
 
 describe("a call that waits for a person", () => {
   it("is seen with what will run, who asks and until when, and runs after a yes", async () => {
@@ -55,15 +61,15 @@ describe("a call that waits for a person", () => {
     await waits;
     expect(approvals.list()).toEqual([]);
     expect(events).toEqual([
-      { approval: id, call: asked.call, state: "asked" },
-      { approval: id, call: asked.call, state: "approved", by: "person", byName: "ann" },
+      { approval: id, call: asked.call, hash: "h", state: "asked" },
+      { approval: id, call: asked.call, hash: "h", state: "approved", by: "person", byName: "ann" },
     ]);
   });
 
   it("ends with ApprovalRefused after a no, and with the reason made visible", async () => {
     const { approvals, states } = open();
     const waits = approvals.wait(question());
-    approvals.answer(PERSON, { approvalId: onlyId(approvals), approve: false, reason: "not\u001b[2J now" });
+    approvals.answer(PERSON, no(onlyId(approvals), "not\u001b[2J now"));
     await expect(waits).rejects.toMatchObject({
       code: "ApprovalRefused",
       message: expect.stringContaining("ann said no: not\\u{1b}[2J now."),
@@ -104,9 +110,7 @@ describe("a call that waits for a person", () => {
     const id = onlyId(approvals);
     expect(() => approvals.answer(ASKER, yes(id))).toThrow(/can't answer for a call of its own/);
     approvals.answer(PERSON, yes(id));
-    expect(() => approvals.answer(PERSON, { approvalId: id, approve: false, reason: "" })).toThrow(
-      /No call waits/,
-    );
+    expect(() => approvals.answer(PERSON, no(id))).toThrow(/No call waits/);
     await waits;
   });
 
@@ -117,10 +121,24 @@ describe("a call that waits for a person", () => {
     const sameOfAnother = approvals.wait(question({ requestHash: "a", asker: PERSON, timeoutMs: 200 }));
     const sameOfAnotherMethod = approvals.wait(question({ requestHash: "a", method: "/x", timeoutMs: 200 }));
     const [asked] = approvals.list();
-    approvals.answer(PERSON, yes(asked?.id ?? ""));
+    approvals.answer(PERSON, yes(asked?.id ?? "", "a"));
     await first;
     for (const waits of [other, sameOfAnother, sameOfAnotherMethod])
       await expect(waits).rejects.toMatchObject({ code: "ApprovalRefused" });
+  });
+
+  it("promise 5: is approved by a yes that names its hash, and by no other", async () => {
+    const { approvals, states } = open();
+    const waits = approvals.wait(question({ requestHash: "a" }));
+    const id = onlyId(approvals);
+    for (const hash of ["", "b", "a ", "A"])
+      expect(() => approvals.answer(PERSON, yes(id, hash))).toThrow(
+        expect.objectContaining({ code: "ApprovalRefused" }),
+      );
+    expect(approvals.list()).toMatchObject([{ id, requestHash: "a" }]);
+    approvals.answer(PERSON, yes(id, "a"));
+    await waits;
+    expect(states()).toEqual(["asked", "approved"]);
   });
 
   it("is asked once for all retries that wait, and withdrawn with the last of them", async () => {
@@ -157,7 +175,7 @@ describe("a call that waits for a person", () => {
     const third = { keyId: "third", keyName: "third" };
     await expect(approvals.wait(question({ asker: third }))).rejects.toMatchObject({ code: "LimitExceeded" });
     const what = "x".repeat(APPROVAL_LIMITS.maxTextBytes + 1);
-    await expect(approvals.wait(question({ asker: third, what }))).rejects.toMatchObject({
+    await expect(open().approvals.wait(question({ what }))).rejects.toMatchObject({
       code: "MessageTooLarge",
     });
     expect(states()).toEqual(["asked", "asked", "asked", "asked"]);
@@ -188,13 +206,9 @@ describe("a call that waits for a person", () => {
   });
 
   it.each([
-    ["an id that is none", { approvalId: "x", approve: true, reason: "" }, "InvalidArgument"],
-    [
-      "a reason that is a book",
-      { approvalId: randomUUID(), approve: false, reason: "x".repeat(501) },
-      "InvalidArgument",
-    ],
-    ["a call that does not wait", { approvalId: randomUUID(), approve: true, reason: "" }, "NotFound"],
+    ["an id that is none", yes("x"), "InvalidArgument"],
+    ["a reason that is a book", no(randomUUID(), "x".repeat(501)), "InvalidArgument"],
+    ["a call that does not wait", yes(randomUUID()), "NotFound"],
   ])("%s is no answer", (_, answer, code) => {
     const { approvals } = open();
     expect(() => approvals.answer(PERSON, answer)).toThrow(expect.objectContaining({ code }));

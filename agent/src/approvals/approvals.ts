@@ -9,7 +9,7 @@ export const APPROVAL_LIMITS = {
   maxWaiting: 32,
   /** Streams that wait for the same answer: a caller's retries, while those before are not known to be over. */
   maxCallers: 16,
-  /** What will run, in bytes of UTF-8: all of it is shown, and 32 of it must fit into one message. */
+  /** What is shown of what will run, in bytes of UTF-8: 32 of it must fit into one message. */
   maxTextBytes: 32 * 1024,
 } as const;
 
@@ -26,9 +26,9 @@ export interface Question {
   /** The id of the call, for the audit. */
   readonly call: string;
   readonly method: string;
-  /** What tells this request from every other: an answer is for this one, never for whatever comes next. */
+  /** What tells this call from every other (boundHash): an answer is for this one, never for whatever comes next. */
   readonly requestHash: string;
-  /** What will run, whole, made visible already. */
+  /** What will run (questionText). */
   readonly what: string;
   /** How long silence is waited for, in milliseconds. */
   readonly timeoutMs: number;
@@ -43,6 +43,7 @@ export interface Waiting {
   readonly id: string;
   readonly asker: Person;
   readonly method: string;
+  readonly requestHash: string;
   readonly what: string;
   /** Milliseconds since 1970 by this machine's clock. */
   readonly askedAtMs: number;
@@ -53,6 +54,8 @@ export interface Waiting {
 export interface ApprovalEvent {
   readonly approval: string;
   readonly call: string;
+  /** The hash of what a yes is for. */
+  readonly hash: string;
   readonly state: "asked" | "approved" | "refused" | "expired" | "withdrawn";
   /** The id of the key that has answered, and what the owner calls it. */
   readonly by?: string;
@@ -72,6 +75,8 @@ export interface ApprovalsOptions {
 const answerSchema = z.object({
   approvalId: z.uuid("an approval's id is a UUID: cmdop approvals lists them"),
   approve: z.boolean(),
+  /** Of the call as the person has seen it; a no may leave it empty. */
+  requestHash: z.string(),
   reason: z.string().max(500, "a reason has at most 500 characters"),
 });
 export type Answer = z.infer<typeof answerSchema>;
@@ -112,6 +117,17 @@ export class Approvals {
   }
 
   /**
+   * Whether one more may wait, or the same call of the same key waits already:
+   * to be asked before what will run is made into a text. @throws CmdopError LimitExceeded
+   */
+  checkRoom({ asker, method, requestHash }: Pick<Question, "asker" | "method" | "requestHash">): void {
+    const key = keyOf(asker, method, requestHash);
+    if ([...this.#waiting.values()].some((entry) => entry.key === key)) return;
+    // Given back at once: whoever can't have a place hears why.
+    this.#places.take(asker.keyId)[Symbol.dispose]();
+  }
+
+  /**
    * Resolves when a person has said yes to this very request. The same request
    * of the same key, asked again while it waits, waits for the same answer.
    * @throws CmdopError ApprovalRefused (a no, or silence), LimitExceeded, MessageTooLarge, Canceled, or the
@@ -137,11 +153,12 @@ export class Approvals {
   }
 
   /**
-   * Takes the word of a person. The first counts.
-   * @throws CmdopError InvalidArgument, NotFound (no such call waits), PermissionDenied (one's own call)
+   * Takes the word of a person. The first counts; a yes names the hash of what was seen.
+   * @throws CmdopError InvalidArgument, NotFound (no such call waits), PermissionDenied (one's own call),
+   *   ApprovalRefused (a yes to something else)
    */
   answer(by: Person, answer: Answer): void {
-    const { approvalId, approve, reason } = checked(answer);
+    const { approvalId, approve, requestHash, reason } = checked(answer);
     const entry = this.#waiting.get(approvalId);
     if (entry === undefined) {
       throw new CmdopError("NotFound", `No call waits as ${approvalId}.`, {
@@ -153,9 +170,18 @@ export class Approvals {
         next: "Ask somebody who has another key with the scope approve.",
       });
     }
+    if (approve && requestHash !== entry.requestHash) {
+      throw new CmdopError(
+        "ApprovalRefused",
+        `The call that waits as ${approvalId} is not what this yes is for.`,
+        {
+          next: "Look at what waits now, and answer with its request hash: cmdop approvals shows both.",
+        },
+      );
+    }
     const state = approve ? "approved" : "refused";
     const told = reason === "" ? {} : { reason: visible(reason) };
-    this.#onEvent({ approval: entry.id, call: entry.call, state, by: by.keyId, byName: by.keyName, ...told });
+    this.#tell(entry, state, { by: by.keyId, byName: by.keyName, ...told });
     const no = `${visible(by.keyName)} said no${reason === "" ? "" : `: ${visible(reason)}`}`;
     this.#settle(entry, approve ? "yes" : refused(no));
   }
@@ -179,7 +205,7 @@ export class Approvals {
         throw new CmdopError("LimitExceeded", `${entry.callers} streams wait for this answer already.`);
       }
       // In the audit the one answer is then this call's too.
-      if (call !== entry.call) this.#onEvent({ approval: entry.id, call, state: "asked" });
+      if (call !== entry.call) this.#tell({ ...entry, call }, "asked");
       entry.callers += 1;
       return entry;
     }
@@ -187,7 +213,7 @@ export class Approvals {
   }
 
   #ask({ asker, call, method, requestHash, what, timeoutMs }: Question): Entry {
-    this.#checkLength(what);
+    this.#checkText(what);
     using taken = new DisposableStack();
     const place = taken.use(this.#places.take(asker.keyId));
     const askedAtMs = Date.now();
@@ -198,6 +224,7 @@ export class Approvals {
       place,
       asker,
       method,
+      requestHash,
       what,
       askedAtMs,
       expiresAtMs: askedAtMs + timeoutMs,
@@ -205,7 +232,7 @@ export class Approvals {
       callers: 1,
       timer: undefined,
     };
-    this.#onEvent({ approval: entry.id, call, state: "asked" });
+    this.#tell(entry, "asked");
     entry.timer = setTimeout(() => {
       this.#drop(entry, "expired", refused(`Nobody has said yes within ${timeoutMs} ms`));
     }, timeoutMs);
@@ -214,16 +241,16 @@ export class Approvals {
     return entry;
   }
 
-  #checkLength(what: string): void {
+  /** What builds it keeps a bound of its own; a list of what waits must fit into a message whatever it does. */
+  #checkText(what: string): void {
     const { maxTextBytes } = this.#limits;
     const bytes = Buffer.byteLength(what);
-    if (bytes > maxTextBytes) {
-      throw new CmdopError(
-        "MessageTooLarge",
-        `What would run takes ${bytes} bytes to show, and ${maxTextBytes} is the limit: nobody can approve what can't be shown whole.`,
-        { next: "Put the command into a file on the machine, and run that." },
-      );
-    }
+    if (bytes <= maxTextBytes) return;
+    throw new CmdopError(
+      "MessageTooLarge",
+      `What would run takes ${bytes} bytes to show, and ${maxTextBytes} is the limit.`,
+      { next: "Put the command into a file on the machine, and run that." },
+    );
   }
 
   #leave(entry: Entry): void {
@@ -240,10 +267,18 @@ export class Approvals {
   #drop(entry: Entry, state: "expired" | "withdrawn", error: CmdopError): void {
     this.#settle(entry, error);
     try {
-      this.#onEvent({ approval: entry.id, call: entry.call, state });
+      this.#tell(entry, state);
     } catch (trouble) {
       this.#onTrouble(trouble);
     }
+  }
+
+  #tell(
+    { id, call, requestHash }: Pick<Entry, "id" | "call" | "requestHash">,
+    state: ApprovalEvent["state"],
+    more: Partial<ApprovalEvent> = {},
+  ): void {
+    this.#onEvent({ approval: id, call, hash: requestHash, state, ...more });
   }
 
   #settle(entry: Entry, end: CmdopError | "yes"): void {

@@ -23,7 +23,7 @@ it("promise 5: a job's name lets nothing else run, not even when the job is forg
     const jobId = randomUUID();
     await jobs.start(requester, jobId, command("true")).job.ended;
     const request = deserialize(serialize({ jobId, command: { case: "shell", value: "exit 3" } }));
-    const answer = await asking(new Approvals(), jobs, () => ({}))({
+    const answer = await asking(new Approvals(), jobs, { policy: {}, loginShell: "/bin/sh" })({
       arrival: {
         path: "/cmdop.v1.Exec/Start",
         request,

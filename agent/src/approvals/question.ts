@@ -1,84 +1,146 @@
-import { isUtf8 } from "node:buffer";
-import { createHash, type Hash } from "node:crypto";
 import {
   Agent,
+  CmdopError,
+  counted,
   Exec,
+  excerpt,
   Files,
   isMessageOf,
+  type MessageField,
   type MessageOf,
   type MessageType,
+  messageFields,
+  methodPath,
   Sessions,
-  visible,
 } from "@cmdop/proto";
-import { describe, quoted } from "../audit/describe.ts";
+import { quoted } from "../audit/describe.ts";
+import { sha256 } from "./binding.ts";
+
+/** Characters of one field: what a person overlooks on one screen. Of what is longer both ends are shown. */
+const MAX_LINE_CHARACTERS = 2_000;
 
 /**
- * What a person is shown of a call that waits. It says more than the audit
+ * Bytes of what must be shown as it is (command lines, arguments, variables,
+ * input, paths): of more than a person reads before a yes, too much would be
+ * left out. Content of files, prompts and schemas may be longer: their hash
+ * stands for them.
+ */
+const MAX_SHOWN_BYTES = 32 * 1024;
+
+/** Arguments, variables and patterns of one request together. */
+const MAX_SHOWN_VALUES = 1_000;
+
+/** The fields whose hash can stand for what of them is not shown. */
+const CONTENT: ReadonlySet<string> = new Set(["content", "data", "old", "new", "prompt", "outputSchema"]);
+
+/** What the requests are that can wait, by the method's path. */
+const REQUESTS: ReadonlyMap<string, MessageType> = new Map(
+  [Exec, Sessions, Files, Agent].flatMap((service) =>
+    service.methods.map((method): [string, MessageType] => [methodPath(service, method), method.input]),
+  ),
+);
+
+/** A field of a request as a person sees it. */
+interface Line {
+  readonly text: string;
+  readonly isWhole: boolean;
+  readonly hasMarks: boolean;
+}
+
+/**
+ * What a person is shown of a call that waits: every field of its request that
+ * says anything, a line each, whatever its method is. It says more than the audit
  * keeps: values of variables and input decide what runs as much as the command
  * does (`sh` with a script on its input, PATH), so nobody could approve without
- * them, and so do the few words that an edit replaces. Content of whole files is
- * named by its hash, to be compared; what is still to come is said to be.
+ * them. The longest line comes first, and what to be careful about last: nothing
+ * pushes another out of sight.
  */
-export function questionText(path: string, request: MessageOf<MessageType>): string {
-  const lines = [describe(path, request)];
-  if (isMessageOf(Exec.method.start.input, request)) {
-    const { env, stdin, stdinOpen } = request;
-    lines.push(...variables(env));
-    if (stdin.length > 0) lines.push(`input: ${content(stdin)}`);
-    if (stdinOpen) lines.push("input stays open: whatever its caller sends later");
-  } else if (isMessageOf(Sessions.method.create.input, request)) {
-    lines.push(...variables(request.env), "whatever its caller types later");
-  } else if (isMessageOf(Files.method.write.input, request)) {
-    lines.push(`content: ${request.content.length} bytes, SHA-256 ${sha256(request.content)}`);
-  } else if (isMessageOf(Files.method.edit.input, request)) {
-    lines.push(`old: ${content(request.old)}`, `new: ${content(request.new)}`);
-  } else if (isMessageOf(Files.method.writeStream.input, request)) {
-    lines.push("content: whatever its caller sends");
-  }
-  return lines.filter((line) => line !== "").join("; ");
+export async function questionText(path: string, request: MessageOf<MessageType>): Promise<string> {
+  const lines: Line[] = [];
+  for (const field of fieldsOf(path, request)) lines.push(await lineOf(field));
+  lines.sort((one, other) => other.text.length - one.text.length);
+  return [...lines.map(({ text }) => text), ...emptied(request), ...warnings(request, lines)].join("\n");
 }
 
 /**
- * What tells a request from every other of its method: all that it says, but
- * for where in its output a retry wants to go on reading.
+ * Refuses what nobody could overlook. It only counts, and stops counting where
+ * it is too much: to be asked before anything is built or hashed.
+ * @throws CmdopError MessageTooLarge
  */
-export function requestHash(request: MessageOf<MessageType>): string {
-  const hash = createHash("sha256");
-  const start = isMessageOf(Exec.method.start.input, request) || isMessageOf(Agent.method.run.input, request);
-  addTo(hash, start ? { ...request, after: 0n } : request);
-  return hash.digest("base64url");
-}
-
-/** Each value with its kind and length before it, so that no two requests look the same. */
-function addTo(hash: Hash, value: unknown): void {
-  if (value instanceof Uint8Array) {
-    hash.update(`bytes ${value.length}:`).update(value);
-  } else if (Array.isArray(value)) {
-    hash.update(`list ${value.length}:`);
-    for (const item of value) addTo(hash, item);
-  } else if (typeof value === "object" && value !== null) {
-    const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-    hash.update(`object ${fields.length}:`);
-    for (const [name, field] of fields) {
-      addTo(hash, name);
-      addTo(hash, field);
-    }
-  } else {
-    const text = String(value);
-    hash.update(`${typeof value} ${Buffer.byteLength(text)}:${text}`);
+export function checkShowable(path: string, request: MessageOf<MessageType>): void {
+  let bytes = 0;
+  let values = 0;
+  const count = (...texts: readonly unknown[]): void => {
+    values += 1;
+    for (const text of texts)
+      bytes += typeof text === "string" || text instanceof Uint8Array ? text.length : 1;
+    if (bytes <= MAX_SHOWN_BYTES && values <= MAX_SHOWN_VALUES) return;
+    throw new CmdopError(
+      "MessageTooLarge",
+      `What would run has more than ${MAX_SHOWN_BYTES} bytes or ${MAX_SHOWN_VALUES} values, and nobody can approve what can't be shown.`,
+      { next: "Put the command, or its input, into a file on the machine, and run that." },
+    );
+  };
+  for (const field of fieldsOf(path, request)) {
+    if (field.kind === "list") for (const value of field.values) count(value);
+    else if (field.kind === "map") for (const name in field.values) count(name, field.values[name]);
+    else if (!CONTENT.has(field.name)) count(field.value);
   }
 }
 
-function variables(env: Readonly<Record<string, string>>): string[] {
-  return Object.entries(env).map(([name, value]) => visible(`${quoted(name)}=${quoted(value)}`));
+/** @throws CmdopError Unimplemented for a method that no person is asked about */
+function fieldsOf(path: string, request: MessageOf<MessageType>): Generator<MessageField> {
+  const type = REQUESTS.get(path);
+  if (type !== undefined && isMessageOf(type, request)) return messageFields(type, request);
+  throw new CmdopError(
+    "Unimplemented",
+    `Nobody can be asked about ${path}: what it would do can't be shown.`,
+  );
 }
 
-function content(bytes: Uint8Array): string {
-  return isUtf8(bytes)
-    ? visible(quoted(Buffer.from(bytes).toString()))
-    : `${bytes.length} bytes that are no text, in hexadecimal ${Buffer.from(bytes).toString("hex")}`;
+async function lineOf(field: MessageField): Promise<Line> {
+  const { name } = field;
+  const value = saidBy(field);
+  const { shown, isWhole, hasMarks } = excerpt(value, MAX_LINE_CHARACTERS);
+  if (isWhole && name !== "content") return { text: `${name}: ${shown}`, isWhole, hasMarks };
+  const bytes = typeof value === "string" ? Buffer.byteLength(value) : value.length;
+  const hash = await sha256([value]);
+  return { text: `${name} (${counted(bytes)} bytes, SHA-256 ${hash}): ${shown}`, isWhole, hasMarks };
 }
 
-function sha256(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
+/** What a field says: words as a POSIX shell would take them, permissions as people write them. */
+function saidBy(field: MessageField): string | Uint8Array {
+  if (field.kind === "list") return field.values.map((word) => quoted(String(word))).join(" ");
+  if (field.kind === "map") {
+    const sorted = Object.entries(field.values).sort(([one], [other]) => (one < other ? -1 : 1));
+    return sorted.map(([name, value]) => `${quoted(name)}=${quoted(String(value))}`).join(" ");
+  }
+  return field.name === "mode" && field.kind === "text" ? Number(field.value).toString(8) : field.value;
+}
+
+/** Content that is empty says much where it replaces another. */
+function emptied(request: MessageOf<MessageType>): string[] {
+  const isWrite = isMessageOf(Files.method.write.input, request) && request.content.length === 0;
+  const isRemoval = isMessageOf(Files.method.edit.input, request) && request.new.length === 0;
+  return [...(isWrite ? ["content: empty"] : []), ...(isRemoval ? ["new: empty"] : [])];
+}
+
+function warnings(request: MessageOf<MessageType>, lines: readonly Line[]): string[] {
+  return [
+    ...(isMessageOf(Exec.method.start.input, request) && request.stdinOpen
+      ? ["not known yet: whatever its caller sends to its input later"]
+      : []),
+    ...(isMessageOf(Sessions.method.create.input, request)
+      ? ["not known yet: whatever its caller types later"]
+      : []),
+    ...(isMessageOf(Files.method.writeStream.input, request)
+      ? ["not known yet: the content, its size and its hash; whatever its caller sends"]
+      : []),
+    ...(lines.every(({ isWhole }) => isWhole)
+      ? []
+      : ["careful: not all of it is shown; who has the whole can compare its SHA-256"]),
+    ...(lines.some(({ hasMarks }) => hasMarks)
+      ? ["careful: \\u{…} stands for what can't be seen, or what looks like another character"]
+      : []),
+  ];
 }

@@ -66,7 +66,7 @@ beforeEach(async () => {
     ask: async () => {
       asked += 1;
       await answer;
-      return "approved";
+      return { check: async () => undefined };
     },
     audit: new MachineAudit({
       directory: path.join(directory, "audit"),

@@ -83,8 +83,10 @@ async function allowed(
   if (decision.kind === "ask") {
     const answer = await gate.ask({ arrival, caller: decision.caller, call, revoked });
     decision = decide(gate, arrival, identity);
-    if (decision.kind !== "deny" && answer === "startsNothing")
-      return { ...decision.caller, startsCanceled: true };
+    if (decision.kind !== "deny") {
+      if (answer === "startsNothing") return { ...decision.caller, startsCanceled: true };
+      await answer.check(decision.caller);
+    }
   }
   if (decision.kind === "deny") throw decision.error;
   return decision.caller;

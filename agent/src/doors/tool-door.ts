@@ -35,9 +35,10 @@ export function toolDoor({ audit, ask, policy }: Pick<Gate, "audit" | "ask" | "p
     try {
       let decision = decide();
       if (decision.kind === "ask") {
-        await ask({ arrival, caller: decision.caller, call: record.id });
+        const answer = await ask({ arrival, caller: decision.caller, call: record.id });
         // The policy may be another by the time that a person has answered.
         decision = decide();
+        if (decision.kind !== "deny" && answer !== "startsNothing") await answer.check(decision.caller);
       }
       if (decision.kind === "deny") throw decision.error;
       signal.throwIfAborted();

@@ -6,18 +6,19 @@ import type { Caller } from "../policy/caller.ts";
 export function approvalsHandlers(approvals: Approvals): Handlers<typeof ApprovalsService, Caller> {
   return {
     list: async () => ({
-      approvals: approvals.list().map(({ id, asker, method, what, askedAtMs, expiresAtMs }) => ({
+      approvals: approvals.list().map(({ id, asker, method, requestHash, what, askedAtMs, expiresAtMs }) => ({
         approvalId: id,
         ...asker,
         method,
+        requestHash,
         what,
         askedAtMs,
         expiresAtMs,
       })),
     }),
 
-    answer: async ({ approvalId, approve, reason }, { caller: { keyId, keyName } }) => {
-      approvals.answer({ keyId, keyName }, { approvalId, approve, reason });
+    answer: async ({ approvalId, approve, requestHash, reason }, { caller: { keyId, keyName } }) => {
+      approvals.answer({ keyId, keyName }, { approvalId, approve, requestHash, reason });
       return {};
     },
   };

@@ -5,6 +5,7 @@ interface AnswerCommandOptions {
   machine?: string;
   local?: boolean;
   reason?: string;
+  hash?: string;
 }
 
 export function registerApprove(program: Command): void {
@@ -26,19 +27,21 @@ function answering(program: Command, verb: "approve" | "refuse", description: st
     .argument("<id>", "the approval's id, or how it begins")
     .option("--machine <machine>", "where it waits; all machines that the key reaches unless given")
     .option("--local", "it waits on this machine: answer through its own socket")
+    .option("--hash <hash>", "answer only if its hash begins so, as cmdop approvals has shown it")
     .addHelpText(
       "after",
       `
 Examples:
   cmdop approvals
-  cmdop ${verb} 3f2a${verb === "refuse" ? ' --reason "not on a Friday"' : " --machine web-1"}
+  cmdop ${verb} 3f2a${verb === "refuse" ? ' --reason "not on a Friday"' : " --hash 9c41d2e8a1b20f37"}
 
-The first answer counts.`,
+The first answer counts. A yes is for that one call, by its hash: the machine compares what it carries
+out with it. What its caller sends later (an upload's content, input that stays open) is not in it.`,
     );
 }
 
 async function answer(verb: "approve" | "refuse", id: string, options: AnswerCommandOptions): Promise<void> {
-  const [{ approvalsClient, desks, listWaiting, onlyWaiting, waitingText }, { reportError }] =
+  const [{ approvalsClient, desks, listWaiting, onlyWaiting, checkHash, waitingText }, { reportError }] =
     await Promise.all([import("../approvals.ts"), import("../exit.ts")]);
   await using client = approvalsClient(options);
   const asked = await desks(client, options);
@@ -49,8 +52,9 @@ async function answer(verb: "approve" | "refuse", id: string, options: AnswerCom
     throw new ExitWith(EXIT_FAILURE);
   }
   const call = onlyWaiting(waiting, id);
+  if (options.hash !== undefined) checkHash(call, options.hash);
   const desk = asked.find(({ machineId }) => machineId === call.machineId);
-  if (verb === "approve") await desk?.approvals.approve(call.approvalId);
+  if (verb === "approve") await desk?.approvals.approve(call);
   else await desk?.approvals.refuse(call.approvalId, options.reason);
   process.stdout.write(`${verb === "approve" ? "approved" : "refused"} ${waitingText(call)}`);
 }

@@ -28,7 +28,8 @@ Examples:
   cmdop approve 3f2a
   cmdop refuse 3f2a --reason "not on a Friday"
 
-What will run is shown whole, with everything made visible that could mislead. Silence is a no.`,
+What will run is shown a field a line, with everything made visible that could mislead; of what is
+long both ends, with its size and SHA-256. Silence is a no.`,
     )
     .action(async (options: ApprovalsCommandOptions) => {
       const [{ approvalsClient, desks, listWaiting, waitingText }, { printable }] = await Promise.all([

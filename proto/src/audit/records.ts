@@ -112,6 +112,8 @@ const machineRecordSchema = z.discriminatedUnion("type", [
     at,
     approval: z.uuid(),
     call,
+    /** What a yes is for: the hash that an approval carries. */
+    hash: text.optional(),
     state: z.enum(["asked", "approved", "refused", "expired", "withdrawn"]),
     by: key.optional(),
     byName: text.optional(),

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file cmdop/v1/approvals.proto.
  */
 export const file_cmdop_v1_approvals: GenFile = /*@__PURE__*/
-  fileDesc("ChhjbWRvcC92MS9hcHByb3ZhbHMucHJvdG8SCGNtZG9wLnYxIhYKFEFwcHJvdmFsc0xpc3RSZXF1ZXN0Ij4KFUFwcHJvdmFsc0xpc3RSZXNwb25zZRIlCglhcHByb3ZhbHMYASADKAsyEi5jbWRvcC52MS5BcHByb3ZhbCKLAQoIQXBwcm92YWwSEwoLYXBwcm92YWxfaWQYASABKAkSDgoGa2V5X2lkGAIgASgJEhAKCGtleV9uYW1lGAMgASgJEg4KBm1ldGhvZBgEIAEoCRIMCgR3aGF0GAUgASgJEhMKC2Fza2VkX2F0X21zGAYgASgBEhUKDWV4cGlyZXNfYXRfbXMYByABKAEiTgoWQXBwcm92YWxzQW5zd2VyUmVxdWVzdBITCgthcHByb3ZhbF9pZBgBIAEoCRIPCgdhcHByb3ZlGAIgASgIEg4KBnJlYXNvbhgDIAEoCSIZChdBcHByb3ZhbHNBbnN3ZXJSZXNwb25zZTKjAQoJQXBwcm92YWxzEkcKBExpc3QSHi5jbWRvcC52MS5BcHByb3ZhbHNMaXN0UmVxdWVzdBofLmNtZG9wLnYxLkFwcHJvdmFsc0xpc3RSZXNwb25zZRJNCgZBbnN3ZXISIC5jbWRvcC52MS5BcHByb3ZhbHNBbnN3ZXJSZXF1ZXN0GiEuY21kb3AudjEuQXBwcm92YWxzQW5zd2VyUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("ChhjbWRvcC92MS9hcHByb3ZhbHMucHJvdG8SCGNtZG9wLnYxIhYKFEFwcHJvdmFsc0xpc3RSZXF1ZXN0Ij4KFUFwcHJvdmFsc0xpc3RSZXNwb25zZRIlCglhcHByb3ZhbHMYASADKAsyEi5jbWRvcC52MS5BcHByb3ZhbCKhAQoIQXBwcm92YWwSEwoLYXBwcm92YWxfaWQYASABKAkSDgoGa2V5X2lkGAIgASgJEhAKCGtleV9uYW1lGAMgASgJEg4KBm1ldGhvZBgEIAEoCRIMCgR3aGF0GAUgASgJEhMKC2Fza2VkX2F0X21zGAYgASgBEhUKDWV4cGlyZXNfYXRfbXMYByABKAESFAoMcmVxdWVzdF9oYXNoGAggASgJImQKFkFwcHJvdmFsc0Fuc3dlclJlcXVlc3QSEwoLYXBwcm92YWxfaWQYASABKAkSDwoHYXBwcm92ZRgCIAEoCBIOCgZyZWFzb24YAyABKAkSFAoMcmVxdWVzdF9oYXNoGAQgASgJIhkKF0FwcHJvdmFsc0Fuc3dlclJlc3BvbnNlMqMBCglBcHByb3ZhbHMSRwoETGlzdBIeLmNtZG9wLnYxLkFwcHJvdmFsc0xpc3RSZXF1ZXN0Gh8uY21kb3AudjEuQXBwcm92YWxzTGlzdFJlc3BvbnNlEk0KBkFuc3dlchIgLmNtZG9wLnYxLkFwcHJvdmFsc0Fuc3dlclJlcXVlc3QaIS5jbWRvcC52MS5BcHByb3ZhbHNBbnN3ZXJSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * Nothing to ask.
@@ -83,7 +83,8 @@ export type Approval = Message<"cmdop.v1.Approval"> & {
   method: string;
 
   /**
-   * Exactly what will run, whole, with everything a terminal could act on made visible.
+   * What will run: all that the request says, a field a line, with everything
+   * made visible that could mislead; of what is long both ends, size and SHA-256.
    *
    * @generated from field: string what = 5;
    */
@@ -102,6 +103,15 @@ export type Approval = Message<"cmdop.v1.Approval"> & {
    * @generated from field: double expires_at_ms = 7;
    */
   expiresAtMs: number;
+
+  /**
+   * What tells this call from every other, SHA-256 in hexadecimal: its method, its
+   * request, who calls and what they may touch. Not bound is what its caller sends
+   * later: the content of an upload, input that stays open, keystrokes.
+   *
+   * @generated from field: string request_hash = 8;
+   */
+  requestHash: string;
 };
 
 /**
@@ -137,6 +147,13 @@ export type ApprovalsAnswerRequest = Message<"cmdop.v1.ApprovalsAnswerRequest"> 
    * @generated from field: string reason = 3;
    */
   reason: string;
+
+  /**
+   * The call's request_hash, as List told it: a yes without it, or with another, is refused.
+   *
+   * @generated from field: string request_hash = 4;
+   */
+  requestHash: string;
 };
 
 /**
@@ -180,7 +197,9 @@ export const Approvals: GenService<{
     output: typeof ApprovalsListResponseSchema;
   },
   /**
-   * Answer lets one of them run, or refuses it. The first answer counts.
+   * Answer lets one of them run, or refuses it. The first answer counts. A yes is
+   * for one request, which it names by its hash: what is carried out is compared
+   * with that once more, and any difference is refused.
    *
    * @generated from rpc cmdop.v1.Approvals.Answer
    */
