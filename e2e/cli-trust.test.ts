@@ -147,7 +147,15 @@ describe("policy", () => {
       operator("keys", "create", name, "--scope", "files:write", "--machine", "web-1", ...more);
     expect((await create("writer")).stderr).toMatch(/files:write without --path is the full authority/);
     expect((await create("bound-writer", "--path", "/srv")).stderr).not.toContain("authority");
-    const explained = await operator("policy", "explain", "writer", "Files/Write", "/x", "--machine", "web-1");
+    const explained = await operator(
+      "policy",
+      "explain",
+      "writer",
+      "Files/Write",
+      "/x",
+      "--machine",
+      "web-1",
+    );
     expect(explained.stdout).toMatch(/^allow: .*full authority of that user/);
   });
 
