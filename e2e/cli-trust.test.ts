@@ -143,6 +143,23 @@ describe("policy", () => {
     expect(local.stdout).toMatch(/^allow: /);
   });
 
+  it("a key that may write anywhere is called what it is, when it is made and when it is explained", async () => {
+    const create = (name: string, ...more: string[]) =>
+      operator("keys", "create", name, "--scope", "files:write", "--machine", "web-1", ...more);
+    expect((await create("writer")).stderr).toMatch(/files:write without --path is the full authority/);
+    expect((await create("bound-writer", "--path", "/srv")).stderr).not.toContain("authority");
+    const explained = await operator(
+      "policy",
+      "explain",
+      "writer",
+      "Files/Write",
+      "/x",
+      "--machine",
+      "web-1",
+    );
+    expect(explained.stdout).toMatch(/^allow: .*full authority of that user/);
+  });
+
   it("is checked as the agent would, and says plainly whether it binds terminal callers", async () => {
     const env = { CMDOP_HOME: path.join(cluster.directory, "checked") };
     expect((await runCmdop(["policy", "check"], env)).stdout).toContain("does NOT bind terminal callers");

@@ -1,3 +1,4 @@
+import type { Scope } from "@cmdop/proto/methods";
 import type { CreatedKey, KeyInfo } from "@cmdop/sdk";
 import { printable } from "./printable.ts";
 import { table } from "./table.ts";
@@ -11,6 +12,15 @@ export function printCreated(name: string, created: CreatedKey, json = false): v
   }
   process.stdout.write(`${created.apiKey}\n`);
   process.stderr.write(`key ${name} (${created.keyId}) ends on ${isoTime(created.expiresAtMs)}\n`);
+}
+
+/** Says of a new key what its scopes do not seem to: that it may do anything. */
+export function printAuthority(scopes: readonly Scope[], paths: readonly string[] | undefined): void {
+  // Of a key that may run commands, nobody thinks otherwise.
+  if (!scopes.includes("files:write") || scopes.includes("terminal") || paths !== undefined) return;
+  process.stderr.write(
+    "note: files:write without --path is the full authority of the user that files calls run as on each machine: it can write ~/.bashrc, ~/.ssh/authorized_keys and cron. Bind it with --path DIRECTORY.\n",
+  );
 }
 
 /** Keys as people read them, a line each below a heading. */

@@ -4,11 +4,18 @@ import { enableCompileCache } from "node:module";
 import os from "node:os";
 import path from "node:path";
 import { collectYoungBuffers } from "@cmdop/proto/young-buffers";
+import { makeTrusted, whyDistrusted } from "./trusted-home.ts";
 
 // Halves the start-up time. The cache is code that will run here, so it stays in
-// this user's own directory, never in Node's default below /tmp.
+// this user's own directory, never in Node's default below /tmp, and is used only
+// where nobody else could have put something into it. (A command refuses to run then.)
 const home = process.env.CMDOP_HOME ?? path.join(os.homedir(), ".cmdop");
-if (existsSync(home)) enableCompileCache(path.join(home, "cache"));
+if (whyDistrusted(home) === undefined && existsSync(home)) {
+  const cache = path.join(home, "cache");
+  const distrust = makeTrusted(cache);
+  if (distrust === undefined) enableCompileCache(cache);
+  else process.stderr.write(`warning: ${distrust.reason} It is left alone; rm -r ${cache}\n`);
+}
 
 collectYoungBuffers();
 

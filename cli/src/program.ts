@@ -22,6 +22,7 @@ import { registerRun } from "./commands/run.ts";
 import { registerShell } from "./commands/shell.ts";
 import { registerUp } from "./commands/up.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, ExitWith, failedWith } from "./exit.ts";
+import { whyDistrusted } from "./trusted-home.ts";
 import { VERSION } from "./version.ts";
 
 const ENVIRONMENT_HELP = `
@@ -70,6 +71,8 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   ]) {
     register(program);
   }
+  // Not before somebody wants more than to be told how it is used.
+  program.hook("preAction", refuseDistrusted);
   try {
     await program.parseAsync([...argv]);
     return EXIT_OK;
@@ -78,4 +81,11 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
     return failedWith(thrown, EXIT_FAILURE);
   }
+}
+
+/** Every command reads the home, and trusts what it says. */
+async function refuseDistrusted(): Promise<void> {
+  const { cmdopHome, CmdopError } = await import("@cmdop/sdk");
+  const distrust = whyDistrusted(cmdopHome());
+  if (distrust !== undefined) throw new CmdopError("AccessDenied", distrust.reason, { next: distrust.next });
 }

@@ -58,6 +58,25 @@ it("says what each field does", async () => {
   }
 });
 
+it.each([
+  ["without a policy", undefined],
+  ["with terminal withheld, too", { scopes: ["files:read", "files:write"] }],
+])("says that files:write without paths is the full authority of a user: %s", async (_, policy) => {
+  const { bindsTerminal, lines, why } = await checked(policy);
+  expect(lines.join("\n")).toMatch(/files:write.*without paths.*\.bashrc.*authorized_keys.*cron/);
+  expect([bindsTerminal, why]).toEqual([false, expect.stringMatching(/can edit this policy/)]);
+});
+
+it.each([
+  ["roots", { scopes: ["files:write"], roots: ["/srv"] }],
+  ["readOnly", { readOnly: true }],
+  ["scopes", { scopes: ["files:read"] }],
+])("and does not where %s binds it", async (_, policy) => {
+  const { bindsTerminal, lines } = await checked(policy);
+  expect(lines.join("\n")).not.toContain("without paths");
+  expect(bindsTerminal).toBe(true);
+});
+
 it("a policy that withholds terminal binds everybody", async () => {
   expect(await checked({ readOnly: true, roots: ["/srv"] })).toMatchObject({
     bindsTerminal: true,

@@ -15,7 +15,7 @@ export interface PolicyReport {
   readonly error?: string;
   /** What it allows, in words, one thought a line; empty where it can't be used. */
   readonly lines: readonly string[];
-  /** Whether the policy binds callers that have `terminal` on this machine. */
+  /** Whether the policy binds callers that have `terminal` on this machine, or as good as: `files:write` everywhere. */
   readonly bindsTerminal: boolean;
   /** Why, or why not. */
   readonly why: string;
@@ -65,26 +65,35 @@ export async function checkPolicy({ home }: { readonly home: string }): Promise<
   };
 }
 
+/** Whether callers may write anywhere, which is to say: have commands run, by way of what is run at a start. */
+function writesAnywhere(policy: Policy): boolean {
+  return policy.roots === undefined && withheldBy(policy, "files:write") === undefined;
+}
+
 async function binding(
   policy: Policy,
   user: JobUser | undefined,
   home: string,
 ): Promise<Pick<PolicyReport, "bindsTerminal" | "why">> {
   const withheld = withheldBy(policy, "terminal");
-  if (withheld !== undefined) {
+  if (withheld !== undefined && !writesAnywhere(policy)) {
     return { bindsTerminal: true, why: `Nobody gets "terminal" on this machine (${withheld}).` };
   }
+  const whoever =
+    withheld === undefined
+      ? 'whoever has "terminal"'
+      : `nobody gets "terminal" (${withheld}), but whoever has "files:write" without paths can have commands run all the same, and so`;
   if (user === undefined) {
     const agent = await agentUser(home);
     return {
       bindsTerminal: false,
-      why: `Jobs run as ${agent}, the user of the agent: whoever has "terminal" can edit this policy and read the agent's state and key. Let the agent run as root and name another user in "user", or withhold "terminal".`,
+      why: `Jobs run as ${agent}, the user of the agent: ${whoever} can edit this policy and read the agent's state and key. Let the agent run as root and name another user in "user", or withhold "terminal", and withhold "files:write" or bind it with roots.`,
     };
   }
   if (user.uid === 0) {
     return {
       bindsTerminal: false,
-      why: `Jobs run as ${user.name}, which is root: whoever has "terminal" can edit this policy and read the agent's state and key.`,
+      why: `Jobs run as ${user.name}, which is root: ${whoever} can edit this policy and read the agent's state and key.`,
     };
   }
   const mighty = (await groupsOf(user.name)).filter((group) => MIGHTY_GROUPS.has(group));
@@ -124,6 +133,11 @@ function summary(policy: Policy, user: JobUser | undefined): string[] {
     lines.push(`Callers of the local socket without a token may have at most: ${listed(left)}.`);
   }
   if (roots !== undefined) lines.push(`Files calls are bound to ${listed(roots)} (roots).`);
+  if (writesAnywhere(policy)) {
+    lines.push(
+      "A key with files:write and without paths has the full authority of the user that files calls run as: it can write ~/.bashrc, ~/.ssh/authorized_keys, cron and the like. Bind it with roots here, or with paths in its grant.",
+    );
+  }
   if (shells !== undefined) {
     lines.push(
       `Callers may start ${listed(shells)} only (shells): sessions, programs and, by /bin/sh, shell lines; with no variables but those of language, time zone and terminal.`,

@@ -38,6 +38,23 @@ describe("explain", () => {
     });
   });
 
+  it("says what files:write without paths amounts to", () => {
+    const key = { ...KEY, scopes: ["files:write"] as const };
+    const write = "/cmdop.v1.Files/Write";
+    expect(asked(key, write, ["/srv/x"], {})).toMatchObject({
+      reason: expect.stringMatching(/without paths is the full authority of that user/),
+    });
+    const binding: [Identity, Policy][] = [
+      [{ ...key, paths: ["/srv"] }, {}],
+      [key, { roots: ["/srv"] }],
+    ];
+    for (const [bound, policy] of binding) {
+      expect(asked(bound, write, ["/srv/x"], policy)).toMatchObject({
+        reason: expect.not.stringContaining("full authority"),
+      });
+    }
+  });
+
   it("says that a person decides", () => {
     expect(asked(KEY, EXEC, [], { ask: ["terminal"] })).toMatchObject({
       decision: "ask",

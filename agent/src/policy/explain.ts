@@ -51,6 +51,10 @@ export function explain(
   return { decision: "ask", reason: [asked, ...passed].join(" ") };
 }
 
+/** What a key that may write anywhere is. */
+const FULL_AUTHORITY =
+  "(files:write without paths is the full authority of that user: it can write start-up files such as ~/.bashrc, ~/.ssh/authorized_keys and cron.)";
+
 /** The rules that a call has passed, in the order in which they were asked. */
 function rulesOf({ keyId, keyName, scopes, paths }: Identity, method: string, policy: Policy): string[] {
   const rule = methodRule(method);
@@ -78,7 +82,7 @@ function rulesOf({ keyId, keyName, scopes, paths }: Identity, method: string, po
     ].filter((list) => list !== undefined);
     rules.push(
       lists.length === 0
-        ? "Paths are bound by nothing but the rights of the agent's user."
+        ? `Paths are bound by nothing but the rights of the user that files calls run as.${rule.scopes.includes("files:write") ? ` ${FULL_AUTHORITY}` : ""}`
         : `The paths lie within the allowed directories (${lists.join("; ")}), as far as their names tell: where links lead is looked at when the call runs.`,
     );
   }

@@ -51,6 +51,7 @@ Examples:
   cmdop keys create boss --scope approve --machine "*"
 
 terminal is the full authority of the user that jobs run as, so it can't be bound to paths.
+So is files:write without --path: it can write what that user runs at the next start.
 A key that is to answer approvals needs approve; no key can approve its own calls.`,
     )
     .action(async (name: string, options: CreateCommandOptions) => {
@@ -72,8 +73,9 @@ A key that is to answer approvals needs approve; no key can approve its own call
         expiresInS: options.expires,
         jobs: options.jobs,
       });
-      const { printCreated } = await import("../../keys-text.ts");
+      const { printAuthority, printCreated } = await import("../../keys-text.ts");
       printCreated(name, created, options.json);
+      printAuthority(scopes, options.path);
     });
 }
 

@@ -14,7 +14,8 @@ Examples:
   sudo cmdop policy check          # where the agent is root's
 
 Run it as the user of the agent. It also says plainly whether the policy binds callers that have
-the scope terminal: whoever runs commands as the agent's own user can edit the policy.
+the scope terminal, or files:write without paths, which is as much: whoever runs commands as the
+agent's own user, or writes what that user runs, can edit the policy.
 
 Exit codes: 0; 1 where the file is broken.`,
     )
