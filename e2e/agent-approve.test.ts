@@ -29,7 +29,7 @@ async function answering(approve: RunApprove, answer: (asked: Asked) => "yes" | 
     onEvent: (event) => {
       if (event.type !== "asked") return;
       asked.push(event.tool);
-      answers.push(client.agent.approve(runId, event.callId, answer(event), reason));
+      answers.push(client.agent.approve(runId, event, answer(event), reason));
     },
   });
   await Promise.all(answers);
@@ -38,7 +38,7 @@ async function answering(approve: RunApprove, answer: (asked: Asked) => "yes" | 
 
 describe("promise 5: a run whose caller wants to be asked", () => {
   it.each([
-    ["writes", ["write_file"]],
+    ["writes", ["write_file", "execute"]],
     ["commands", ["execute"]],
     ["all", ["read_file", "write_file", "execute"]],
     ["none", []],
@@ -94,9 +94,16 @@ describe("promise 5: a run whose caller wants to be asked", () => {
       },
     });
     await waitUntil(() => asked.length === 2);
-    const [one = "", two = ""] = asked.map(({ callId }) => callId);
+    const [one, two] = asked;
+    if (one === undefined || two === undefined) throw new Error("two were asked");
     await expect(stranger.agent.approve(runId, one, "yes")).rejects.toMatchObject({ code: "JobUnknown" });
-    await expect(client.agent.approve(runId, "call-x", "yes")).rejects.toMatchObject({ code: "NotFound" });
+    await expect(client.agent.approve(runId, { ...one, callId: "call-x" }, "yes")).rejects.toMatchObject({
+      code: "NotFound",
+    });
+    for (const hash of ["", two.hash, one.hash.toLowerCase()])
+      await expect(client.agent.approve(runId, { ...one, hash }, "yes")).rejects.toMatchObject({
+        code: "ApprovalRefused",
+      });
     await client.agent.approve(runId, one, "no");
     await expect(client.agent.approve(runId, one, "yes")).rejects.toMatchObject({ code: "NotFound" });
     await client.agent.approve(runId, two, "yes");

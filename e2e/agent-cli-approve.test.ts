@@ -110,7 +110,7 @@ describe("cmdop run --approve", () => {
     const [, runId = ""] = /, run ([0-9a-f-]{36})/.exec(await near.getHistory()) ?? [];
     for await (const event of client.agent.resumeStream(runId)) {
       if (event.type !== "asked") continue;
-      await client.agent.approve(runId, event.callId, "yes");
+      await client.agent.approve(runId, event, "yes");
       break;
     }
     expect(await near.wait()).toMatchObject({ exitCode: 0 });

@@ -193,11 +193,18 @@ describe("a client that can't ask its person", () => {
       const asking = await call("agent_run", { prompt: "Write.", approve: "writes" });
       const { runId: run_id, questions } = questionsSchema.parse(asking.structuredContent);
       expect(questions).toMatchObject([{ tool: "write_file", what: `path: ${first}\ncontent: new\\n` }]);
-      const call_id = questions[0]?.callId;
+      const call_id = questions[0]?.callId ?? "";
       expect(JSON.stringify(asking.content)).toContain(`call_id ${call_id}: write_file`);
       expect(JSON.stringify(asking.content)).toContain("agent_approve says yes or no");
       await noFile(first);
 
+      // A yes is for what was shown: the id has its hash in it.
+      const [bare = ""] = call_id.split("@");
+      for (const other of [bare, `${bare}@another`]) {
+        const refused = await call("agent_approve", { run_id, call_id: other, answer: "yes" });
+        expect(refused).toMatchObject({ isError: true });
+        await noFile(first);
+      }
       const told = await call("agent_approve", { run_id, call_id, answer: "yes" });
       expect(told.structuredContent).toEqual({ runId: run_id, callId: call_id, answer: "yes" });
       const again = await call("agent_approve", { run_id, call_id, answer: "yes" });

@@ -179,7 +179,7 @@ describe.each(PROVIDERS)("%s", (_name, model, basePath, start) => {
       runId,
       approve: "commands",
       onEvent: (event) => {
-        if (event.type === "asked") void client.agent.approve(runId, event.callId, "no", "not today");
+        if (event.type === "asked") void client.agent.approve(runId, event, "no", "not today");
       },
     });
     expect(result.text).toBe("I was not allowed to.");

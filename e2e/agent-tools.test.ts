@@ -1,10 +1,11 @@
+import { randomUUID } from "node:crypto";
 import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { CMDOPClient, type RunStreamEvent } from "@cmdop/sdk";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { useAgentWorld } from "./support/agent-world.ts";
-import type { ModelCall, Reply } from "./support/model-server.ts";
+import { type ModelCall, ModelServer, type Reply } from "./support/model-server.ts";
 import { isAlive, waitUntil } from "./support/wait.ts";
 
 const world = useAgentWorld();
@@ -301,19 +302,48 @@ describe("promise 5: a run can do what its caller may, and nothing else", () => 
     await expect(readFile(path.join(open, "hacked"))).rejects.toThrow("ENOENT");
   });
 
-  it("promise 6: no job of a run has the model's key in its environment, whoever set it", async () => {
+  it("a model's server that sends its callers elsewhere is not followed: nobody else gets the conversation", async () => {
+    const { model, client } = world();
+    await using elsewhere = await ModelServer.start();
+    elsewhere.always({ text: "Thank you." });
+    for (const status of [302, 307]) {
+      model.script({
+        status,
+        headers: { location: `${elsewhere.baseUrl}/chat/completions` },
+        error: "moved",
+      });
+      await expect(client.agent.run("A secret.", { agentType: "chat" })).rejects.toMatchObject({
+        code: "ModelFailed",
+        message: expect.stringMatching(
+          /sends its callers to http:\/\/127\.0\.0\.1:\d+, which is not followed/,
+        ),
+      });
+      expect(model.calls).toHaveLength(1);
+    }
+    expect(elsewhere.calls).toEqual([]);
+  });
+
+  it("promise 6: nothing that the agent starts has the model's key in its environment, and it says what is left", async () => {
     const { cluster, model, client } = world();
+    const key = `sk-${randomUUID()}`;
     const env = {
       CMDOP_MODEL: "openai-compatible:scripted",
       CMDOP_MODEL_BASE_URL: model.baseUrl,
-      CMDOP_MODEL_API_KEY: "sk-in-the-environment",
-      OPENAI_API_KEY: "sk-in-the-environment-too",
+      CMDOP_MODEL_API_KEY: key,
+      OPENAI_API_KEY: `${key}-too`,
     };
-    await cluster.addMachine("web-2", { env });
-    model.script({ tools: [execute("env")] }, { text: "Seen." });
+    const machine = await cluster.addMachine("web-2", { env });
+    const holders = `grep -lsF ${key} /proc/[0-9]*/environ || true`;
+    model.script({ tools: [execute(`env; ${holders}`)] }, { text: "Seen." });
     const { toolCalls } = await client.machine("web-2").agent.run("What is in the environment?");
-    expect(callOf(model.calls, 0).authorization).toBe("Bearer sk-in-the-environment");
-    expect(toolCalls[0]?.output).toContain("PATH=");
-    expect(toolCalls[0]?.output).not.toContain("sk-in-the-environment");
+    expect(callOf(model.calls, 0).authorization).toBe(`Bearer ${key}`);
+    const output = String(toolCalls[0]?.output);
+    expect(output).toContain("PATH=");
+    expect(output.replaceAll(holders, "")).not.toContain("sk-");
+    // The environment that a process was started with can't be taken back: that one, and no other.
+    expect(output.match(/\/proc\/\d+\/environ/g)).toEqual([`/proc/${machine.process.pid}/environ`]);
+    expect(machine.process.stderr).toMatch(
+      /model's key is in the environment that the agent was started with/,
+    );
   });
 });

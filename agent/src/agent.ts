@@ -35,6 +35,7 @@ import { Jobs } from "./jobs/jobs.ts";
 import { type Backoff, DEFAULT_BACKOFF } from "./link/backoff.ts";
 import { Link, type LinkState } from "./link/link.ts";
 import type { Log } from "./log.ts";
+import { takeModelKeys } from "./loop/model-environment.ts";
 import { Schemas } from "./loop/schema/schemas.ts";
 import type { Caller } from "./policy/caller.ts";
 import { explain } from "./policy/explain.ts";
@@ -64,6 +65,12 @@ export interface AgentOptions {
   readonly version: string;
   readonly log: Log;
 }
+
+/** Said once, where it is so: the environment that a process was started with can't be taken back. */
+const KEY_IN_ENVIRONMENT =
+  "a model's key is in the environment that the agent was started with: whatever runs as the agent's own user, its jobs too, can read it";
+const KEY_NEXT =
+  "Let jobs run as another user (user in policy.json), and put the key into model.json (0600) in the state directory.";
 
 /** What exists while the agent runs. */
 interface Running {
@@ -108,6 +115,8 @@ export class Agent {
   async start(): Promise<void> {
     const { joinToken, relayAddress, version, log, backoff = DEFAULT_BACKOFF } = this.#options;
     const stateDir = agentStateDir(this.#options.home);
+    // Before anything is started that could inherit them.
+    const hasModelKey = takeModelKeys();
     await makePrivateDirectory(stateDir);
     // The policy may be read by everybody, and is looked at where it is loaded; the socket is made anew.
     await checkPrivateDirectory(stateDir, {
@@ -222,6 +231,7 @@ export class Agent {
     links.interactive.start();
     // In the background: a job that comes first is started all the same.
     jobs.warm();
+    if (hasModelKey && policy.policy.user === undefined) log.warn(KEY_IN_ENVIRONMENT, { next: KEY_NEXT });
     log.info("agent started", { machine: membership.identity.name, socket: localDoor.socketPath });
   }
 

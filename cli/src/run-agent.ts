@@ -85,7 +85,7 @@ function askOnTheWay(
     machine,
     lines,
     write: (text) => void process.stderr.write(text),
-    answer: (callId, answer, reason) => agent.approve(runId, callId, answer, reason),
+    answer: (use, answer, reason) => agent.approve(runId, use, answer, reason),
   });
   return (event) => questions.add(event, progress.add(event));
 }

@@ -1,4 +1,5 @@
 import {
+  type AskedUse,
   CmdopError,
   describeToolInput,
   OpenQuestions,
@@ -22,7 +23,7 @@ export interface Asking {
   readonly machine: string;
   readonly lines: Pick<TypedLines, "drop" | "next" | "isOver">;
   readonly write: (text: string) => void;
-  readonly answer: (callId: string, answer: "yes" | "no", reason: string) => Promise<void>;
+  readonly answer: (use: AskedUse, answer: "yes" | "no", reason: string) => Promise<void>;
 }
 
 /**
@@ -74,7 +75,7 @@ export class RunQuestions {
 
   async #ask(question: RunQuestion, over: AbortSignal): Promise<void> {
     const { machine, lines, write, answer } = this.#asking;
-    const { callId, tool, input, expiresAtMs } = question;
+    const { tool, input, expiresAtMs } = question;
     const shown = describeToolInput(input).map((line) => `  ${line}\n`);
     await lines.drop(over);
     if (over.aborted) return;
@@ -92,7 +93,11 @@ export class RunQuestions {
           : await this.#typed("Why not? The agent is told (Enter: no reason) ", over);
       if (over.aborted) return write("\ncmdop: this is not asked any more\n");
       try {
-        return await answer(callId, isYes ? "yes" : "no", (why ?? "").trim().slice(0, MAX_REASON_CHARACTERS));
+        return await answer(
+          question,
+          isYes ? "yes" : "no",
+          (why ?? "").trim().slice(0, MAX_REASON_CHARACTERS),
+        );
       } catch (thrown) {
         const error = CmdopError.from(thrown);
         if (TOO_LATE.has(error.code)) return write("cmdop: it was too late, this is not asked any more\n");

@@ -1,3 +1,4 @@
+import { useHash } from "@cmdop/proto";
 import { expect, test } from "vitest";
 import { connect, SILENT_PERSON } from "./testing/connect.ts";
 
@@ -7,7 +8,9 @@ test("a run that wants a word is not waited for; a person who is asked and says 
   const until = "2026-09-21T14:13:20.000Z";
   expect(structuredContent).toMatchObject({
     status: "asking",
-    questions: [{ callId: "1", tool: "execute", what: "command: df", until }],
+    questions: [
+      { callId: `1@${useHash("execute", { command: "df" })}`, tool: "execute", what: "command: df", until },
+    ],
   });
   await using asking = await connect("1.x", { waitMs: 200 }, SILENT_PERSON);
   const answer = await asking.call("agent_run", { prompt: "wants" });

@@ -1,4 +1,4 @@
-import { CmdopError } from "@cmdop/sdk";
+import { CmdopError, type AskedUse as RunUse } from "@cmdop/sdk";
 import { z } from "zod";
 import type { ToolClient } from "./client.ts";
 import type { FollowedJob } from "./follow-job.ts";
@@ -32,10 +32,9 @@ export interface ToolContext {
   readonly word?: PersonsWord | undefined;
 }
 
-/** A use of a tool of a run that waits. */
-export interface AskedUse {
+/** A use of a tool of a run that waits; its hash is that of what the person is shown. */
+export interface AskedUse extends RunUse {
   readonly runId: string;
-  readonly callId: string;
 }
 
 /** What a client's person has said. */

@@ -241,5 +241,6 @@ export {
 export { unreadBytes } from "./transport/unread.ts";
 export { DEAD_AFTER_MS, PING_INTERVAL_MS, type Watchdog, watchdog } from "./transport/watchdog.ts";
 export { collectYoungBuffers, noteContent } from "./transport/young-buffers.ts";
+export { sortedKeys, useHash } from "./use-hash.ts";
 export { printable, visible } from "./visible.ts";
 export { WriteBehind } from "./write-behind.ts";

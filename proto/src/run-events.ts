@@ -20,7 +20,12 @@ export function agentTypeName(type: AgentType): AgentTypeName | undefined {
   return AGENT_TYPES.find((name) => WIRE_AGENT_TYPES[name] === type);
 }
 
-/** Which uses of tools a run's caller can want to be asked for. */
+/**
+ * Which uses of tools a run's caller can want to be asked for. `writes`: whatever
+ * can change the machine, so files and commands, which can write as well;
+ * `commands`: those and typing into sessions, while files are changed unasked;
+ * `all`: also what only reads.
+ */
 export const RUN_APPROVES = ["none", "writes", "commands", "all"] as const;
 export type RunApproveName = (typeof RUN_APPROVES)[number];
 
@@ -89,6 +94,8 @@ const runEvent = z.discriminatedUnion("type", [
     type: z.literal("asked"),
     callId: z.string(),
     tool: z.string(),
+    /** What a yes is for (useHash). */
+    hash: z.string(),
     /** In milliseconds since 1970 by the machine's clock. */
     expiresAtMs: z.number(),
   }),

@@ -7,6 +7,7 @@ export { describeToolInput, OpenQuestions, type RunQuestion } from "./agent/open
 export { RunError } from "./agent/run-error.ts";
 export type {
   AgentType,
+  AskedUse,
   JsonSchema,
   ResumeRunOptions,
   RunApprove,

@@ -1,3 +1,4 @@
+import { useHash } from "@cmdop/proto";
 import { describe, expect, it } from "vitest";
 import { Confirmations } from "./confirmations.ts";
 import { RunEvents } from "./run-events.ts";
@@ -10,7 +11,14 @@ function use(callId: string, signal: AbortSignal = new AbortController().signal)
     { append: (_channel, bytes) => void lines.push(Buffer.from(bytes).toString()) },
     undefined,
   );
-  return { lines, pending: { callId, tool: "execute", touches: "commands", events, signal } as const };
+  const input: Record<string, unknown> = { command: "ls" };
+  const hash = useHash("execute", input);
+  return {
+    lines,
+    input,
+    hash,
+    pending: { callId, tool: "execute", input, touches: "commands", events, signal } as const,
+  };
 }
 
 describe("a use of a tool that waits for the run's caller", () => {
@@ -19,7 +27,7 @@ describe("a use of a tool that waits for the run's caller", () => {
     const { lines, pending } = use("a");
     await expect(confirmations.ask(pending)).rejects.toMatchObject({ code: "ApprovalRefused" });
     expect(lines.join("")).toContain('"type":"asked"');
-    expect(() => confirmations.answer({ callId: "a", approve: true, reason: "" })).toThrow("waits");
+    expect(() => confirmations.answer({ callId: "a", hash: "", approve: true, reason: "" })).toThrow("waits");
   });
 
   it("ends with its run", async () => {
@@ -32,8 +40,40 @@ describe("a use of a tool that waits for the run's caller", () => {
 
   it("only where its caller wanted to be asked", async () => {
     const { lines, pending } = use("a");
-    await new Confirmations("writes").ask(pending);
+    await new Confirmations("none").ask(pending);
     expect(lines).toEqual([]);
+  });
+
+  it("who is asked for writes is asked for commands: they write as well", async () => {
+    const { pending } = use("a");
+    const confirmations = new Confirmations("writes", 1);
+    await expect(confirmations.ask(pending)).rejects.toMatchObject({ code: "ApprovalRefused" });
+    await expect(confirmations.ask({ ...pending, touches: "writes" })).rejects.toMatchObject({
+      code: "ApprovalRefused",
+    });
+    await confirmations.ask({ ...pending, touches: "reads" });
+    await new Confirmations("commands", 1).ask({ ...pending, touches: "writes" });
+  });
+
+  it("promise 5: a yes is for the use that was seen, and for what it was used with then", async () => {
+    const confirmations = new Confirmations("all");
+    const { pending, hash, input } = use("a");
+    const asked = confirmations.ask(pending);
+    const yes = { callId: "a", approve: true, reason: "" };
+    for (const other of ["", useHash("execute", { command: "rm" }), useHash("write_file", input)])
+      expect(() => confirmations.answer({ ...yes, hash: other })).toThrow(
+        expect.objectContaining({ code: "ApprovalRefused" }),
+      );
+    confirmations.answer({ ...yes, hash });
+    await asked;
+
+    const changing = confirmations.ask(pending);
+    input.command = "rm -rf /";
+    confirmations.answer({ ...yes, hash });
+    await expect(changing).rejects.toMatchObject({
+      code: "ApprovalRefused",
+      message: expect.stringContaining("not what its caller has seen"),
+    });
   });
 });
 

@@ -1,4 +1,5 @@
 import type { LanguageModel } from "ai";
+import { modelFetch } from "./model-fetch.ts";
 import type { ModelSettings } from "./settings.ts";
 
 /** The model object of the AI SDK, not its name: a name alone would go to a gateway. */
@@ -11,6 +12,7 @@ export type Model = Exclude<LanguageModel, string>;
 export async function openModel({ provider, modelId, baseUrl, apiKey }: ModelSettings): Promise<Model> {
   // The libraries take an absent option and an undefined one for different things.
   const options = {
+    fetch: modelFetch,
     ...(baseUrl === undefined ? {} : { baseURL: baseUrl }),
     ...(apiKey === undefined ? {} : { apiKey }),
   };

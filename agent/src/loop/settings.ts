@@ -2,14 +2,8 @@ import path from "node:path";
 import { CmdopError } from "@cmdop/proto";
 import { z } from "zod";
 import { readPrivateFile } from "../state/private-files.ts";
-
-/** Where models come from, and the variables in which their own tools look for a key. */
-const PROVIDERS = {
-  anthropic: ["ANTHROPIC_API_KEY"],
-  openai: ["OPENAI_API_KEY"],
-  google: ["GOOGLE_GENERATIVE_AI_API_KEY", "GEMINI_API_KEY"],
-  "openai-compatible": [],
-} as const satisfies Record<string, readonly string[]>;
+import { modelEnvironment, PROVIDERS } from "./model-environment.ts";
+import { goesUnread } from "./model-fetch.ts";
 
 export type ProviderName = keyof typeof PROVIDERS;
 
@@ -52,7 +46,7 @@ export interface ModelSettings {
  */
 export async function loadModelSettings(
   stateDir: string,
-  env: NodeJS.ProcessEnv = process.env,
+  env: NodeJS.ProcessEnv = modelEnvironment(),
 ): Promise<ModelSettings> {
   const { CMDOP_MODEL: model, CMDOP_MODEL_BASE_URL: baseUrl, CMDOP_MODEL_API_KEY: apiKey } = env;
   if (model) return settings({ model, baseUrl, apiKey, quietMs: DEFAULT_QUIET_MS }, env, "CMDOP_MODEL");
@@ -96,11 +90,10 @@ function settings(given: z.infer<typeof fileSchema>, env: NodeJS.ProcessEnv, fro
 
 function checkedUrl(text: string, from: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  const isPlain = url?.protocol === "http:";
-  if (url === undefined || !(isPlain || url.protocol === "https:") || url.username || url.password) {
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username || url.password) {
     throw missing(`The base URL of the model in ${from} is no http(s) address without a password.`);
   }
-  if (isPlain && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname)) {
+  if (!goesUnread(url)) {
     throw missing(`The base URL of the model in ${from} is plain http to another machine.`, {
       next: "Use https, or a model on this same machine (http://127.0.0.1): what an agent reads goes to its model.",
     });

@@ -21,6 +21,7 @@ it("without a file nothing is bound, and that is said", async () => {
   expect(report).toMatchObject({ found: false, bindsTerminal: false });
   expect(report.error).toBeUndefined();
   expect(report.why).toMatch(/the user of the agent: whoever has "terminal" can edit this policy/);
+  expect(report.why).toMatch(/read the agent's state and key, and the key of its model/);
 });
 
 it("a broken file is an error that says where and why", async () => {
@@ -75,6 +76,19 @@ it.each([
   const { bindsTerminal, lines } = await checked(policy);
   expect(lines.join("\n")).not.toContain("without paths");
   expect(bindsTerminal).toBe(true);
+});
+
+it.each<[string[], string | undefined]>([
+  [["files:write"], "/cmdop.v1.Exec/Start, /cmdop.v1.Sessions/Create"],
+  [["/cmdop.v1.Exec/Start", "files:write"], "/cmdop.v1.Sessions/Create"],
+  [["terminal"], undefined],
+  [[], undefined],
+])("says what can write without being asked for, where %j is asked for", async (ask, unasked) => {
+  const about = (lines: readonly string[]) => lines.filter((line) => line.includes("Not asked for"));
+  const told =
+    unasked === undefined ? [] : [expect.stringContaining(`Not asked for is ${unasked}, which can`)];
+  expect(about((await checked({ ask })).lines)).toEqual(told);
+  expect(about((await checked({ ask, scopes: ["files:write"] })).lines)).toEqual([]);
 });
 
 it("a policy that withholds terminal binds everybody", async () => {

@@ -2,6 +2,8 @@ import { stat } from "node:fs/promises";
 import os from "node:os";
 import { agentStateDir, CmdopError, SCOPES } from "@cmdop/proto";
 import type { JobUser } from "../jobs/process/run-as.ts";
+import { askedBy } from "./ask.ts";
+import { STARTING_METHODS } from "./authorize.ts";
 import { groupsOf } from "./job-user.ts";
 import { DEFAULT_ASK_TIMEOUT_MS, type Policy, withheldBy } from "./policy.ts";
 import { type LoadedPolicy, loadPolicy, policyFile } from "./policy-file.ts";
@@ -87,7 +89,7 @@ async function binding(
     const agent = await agentUser(home);
     return {
       bindsTerminal: false,
-      why: `Jobs run as ${agent}, the user of the agent: ${whoever} can edit this policy and read the agent's state and key. Let the agent run as root and name another user in "user", or withhold "terminal", and withhold "files:write" or bind it with roots.`,
+      why: `Jobs run as ${agent}, the user of the agent: ${whoever} can edit this policy, and read the agent's state and key, and the key of its model (model.json, or the environment that the agent was started with). Let the agent run as root and name another user in "user", or withhold "terminal", and withhold "files:write" or bind it with roots.`,
     };
   }
   if (user.uid === 0) {
@@ -152,6 +154,9 @@ function summary(policy: Policy, user: JobUser | undefined): string[] {
   if (ask !== undefined && ask.length > 0) {
     const seconds = (policy.askTimeoutMs ?? DEFAULT_ASK_TIMEOUT_MS) / 1000;
     lines.push(`A person with the scope approve must say yes, within ${seconds} s, to ${listed(ask)}.`);
+    const unasked = [...STARTING_METHODS].filter((method) => askedBy(ask, method) === undefined);
+    if (unasked.length > 0 && withheldBy(policy, "terminal") === undefined)
+      lines.push(`Not asked for is ${listed(unasked)}, which can do all that jobs can: write files, too.`);
   }
   if (limits?.maxRunningJobs !== undefined) lines.push(`At most ${limits.maxRunningJobs} jobs run at once.`);
   if (limits?.maxSessions !== undefined) lines.push(`At most ${limits.maxSessions} sessions run at once.`);

@@ -76,13 +76,13 @@ export function agentHandlers(core: Core): Handlers<typeof Agent, Caller> {
       return { outcome: wireOutcome(await jobs.cancel(requester, runId)) };
     },
 
-    approve: async ({ runId, callId, approve, reason }, { caller }) => {
+    approve: async ({ runId, callId, hash, approve, reason }, { caller }) => {
       const job = jobs.get(requesterOf(caller), runId);
       if (job.identity.kind !== "run") throw noRun(runId);
       const confirmations = answering.get(job);
       if (confirmations === undefined || job.outcome !== undefined)
         throw new CmdopError("JobEnded", `The run ${runId} has ended: nothing of it waits.`);
-      confirmations.answer({ callId, approve, reason });
+      confirmations.answer({ callId, hash, approve, reason });
       return {};
     },
   };

@@ -42,9 +42,9 @@ chat answers without tools; terminal uses commands and files; command runs one c
 chooses one of the others; planner plans first and checks each step. The agent may do what the key
 may do, and no more. What it does is shown on standard error, its answer goes to standard output.
 
---approve asks at the terminal, and shows the whole of what a tool is about to do: writes (what
-changes files), commands (what runs commands or types into sessions), all (both, and what reads
-files). Anything but y or yes is a no, and so is silence for five minutes. Without a terminal nobody
+--approve asks at the terminal, and shows what a tool is about to do: writes (whatever can change the
+machine: files, and commands, which can write as well), commands (what runs commands or types into
+sessions; files are changed unasked), all (also what reads files). Anything but y or yes is a no, and so is silence for five minutes. Without a terminal nobody
 could answer, so it fails at once: there the machine's policy can ask (cmdop approvals --help).
 
 Ctrl-C cancels the run, with the commands that it has started, and waits for the end. A lost link

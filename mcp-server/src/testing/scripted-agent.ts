@@ -40,7 +40,7 @@ async function* events(
   yield { type: "started", runId, after, attached: false, outputEnd: 0n, inMemory: false };
   yield { type: "tool_call", after, callId: "1", tool: "execute", input: { command: "df" } };
   if (prompt === "wants")
-    yield { type: "asked", after, callId: "1", tool: "execute", expiresAtMs: 1_790_000_000_000 };
+    yield { type: "asked", after, callId: "1", tool: "execute", hash: "h", expiresAtMs: 1_790_000_000_000 };
   if (prompt === "hang" || prompt === "wants") {
     await new Promise<void>((resolve) => onAbort(signal, resolve));
     yield { type: "ended", after, ...runEnd(runId, "canceled") };

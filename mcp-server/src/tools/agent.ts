@@ -6,7 +6,7 @@ import { followRun } from "../follow-run.ts";
 import { MAX_REASON_CHARS, MAX_RUN_STEPS, MAX_RUN_TIMEOUT_MS, WAIT_MS } from "../limits.ts";
 import { machineArgument, pickMachine } from "../machine-argument.ts";
 import { defineTool, type PersonsWord, type Tool } from "../tool.ts";
-import { answerRunning, runOutput } from "./running.ts";
+import { answerRunning, runOutput, useOf } from "./running.ts";
 
 const runArgument = z.string().describe("runId of agent_run");
 
@@ -27,7 +27,7 @@ const run = defineTool({
       .record(z.string(), z.unknown())
       .optional()
       .describe("JSON Schema of an object: the answer's shape"),
-    approve: z.enum(["writes", "commands", "all"]).optional().describe("What it may do only after a yes"),
+    approve: z.enum(["writes", "commands", "all"]).optional().describe("Asks first; writes: also commands"),
     max_steps: z.int().min(1).max(MAX_RUN_STEPS).optional(),
     timeout_ms: z.int().min(1).max(MAX_RUN_TIMEOUT_MS).optional(),
     machine: machineArgument,
@@ -75,7 +75,7 @@ const run = defineTool({
 
 /** Hands a person's word on. One that comes too late changes nothing: the run's events say how it went on. */
 async function pass(agent: ToolMachine["agent"], { about, answer, reason }: PersonsWord): Promise<void> {
-  await agent.approve(about.runId, about.callId, answer, reason).catch((thrown: unknown) => {
+  await agent.approve(about.runId, about, answer, reason).catch((thrown: unknown) => {
     const { code } = CmdopError.from(thrown);
     if (code !== "NotFound" && code !== "JobEnded") throw thrown;
   });
@@ -121,7 +121,7 @@ const approve = defineTool({
       );
     }
     const { agent } = pickMachine(context.client, machine);
-    await agent.approve(runId, callId, answer, reason).catch((thrown: unknown) => {
+    await agent.approve(runId, useOf(callId), answer, reason).catch((thrown: unknown) => {
       throw CmdopError.from(thrown).code === "NotFound" ? nothingWaits(callId, thrown) : thrown;
     });
     return {

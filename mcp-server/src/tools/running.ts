@@ -1,4 +1,9 @@
-import { describeToolInput, type RunQuestion, type WaitingForApproval } from "@cmdop/sdk";
+import {
+  describeToolInput,
+  type RunQuestion,
+  type AskedUse as RunUse,
+  type WaitingForApproval,
+} from "@cmdop/sdk";
 import { z } from "zod";
 import type { FollowedRun, RunConclusion } from "../follow-run.ts";
 import {
@@ -86,15 +91,28 @@ function askPerson(
   machine: string | null,
   withdraw: (() => Promise<unknown>) | undefined,
 ): AskPerson {
-  const { callId, tool, what, until } = shownQuestion(question);
+  const { callId, hash } = question;
+  const { tool, what, until } = shownQuestion(question);
   const where = machine === null ? "" : ` on ${machine}`;
   const message = `The agent${where} wants to use ${tool}:\n\n${what}\n\nMay it? Silence until ${until} is a no.`;
-  return { about: { runId, callId }, message, withdraw };
+  return { about: { runId, callId, hash }, message, withdraw };
 }
 
-function shownQuestion({ callId, tool, input, expiresAtMs }: RunQuestion): RunOutput["questions"][number] {
+function shownQuestion({
+  callId,
+  hash,
+  tool,
+  input,
+  expiresAtMs,
+}: RunQuestion): RunOutput["questions"][number] {
   const what = shortened(describeToolInput(input).join("\n"), MAX_QUESTION_CHARS);
-  return { callId, tool, what, until: timeText(expiresAtMs) };
+  return { callId: `${callId}@${hash}`, tool, what, until: timeText(expiresAtMs) };
+}
+
+/** The use of a tool that a call_id means: it has its hash with it, so that a yes is for what was shown. */
+export function useOf(id: string): RunUse {
+  const [, callId = id, hash = ""] = /^(.*)@([\w-]*)$/s.exec(id) ?? [];
+  return { callId, hash };
 }
 
 function reasonOf(

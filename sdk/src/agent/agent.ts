@@ -8,7 +8,15 @@ import { CollectedRun } from "./collect-run.ts";
 import { cancelRun, followRun } from "./follow-run.ts";
 import { parseOutput, wireSchema } from "./output-schema.ts";
 import { RunError } from "./run-error.ts";
-import type { JsonSchema, ResumeRunOptions, RunEnd, RunOptions, RunResult, RunStreamEvent } from "./types.ts";
+import type {
+  AskedUse,
+  JsonSchema,
+  ResumeRunOptions,
+  RunEnd,
+  RunOptions,
+  RunResult,
+  RunStreamEvent,
+} from "./types.ts";
 
 /** LLM agents on one machine, with that machine's own model. */
 export class Agent {
@@ -102,13 +110,17 @@ export class Agent {
   }
 
   /**
-   * Answers for a tool of a run that waits for you (an event `asked`, with its
-   * `callId`); the model is told the reason of a no. The first answer counts.
-   * @throws CmdopError NotFound where nothing waits so (any more), JobEnded, JobUnknown
+   * Answers for a tool of a run that waits for you: `use` is the event `asked`, or
+   * what OpenQuestions has of it, whose hash is that of what it shows. The model is
+   * told the reason of a no. The first answer counts.
+   * @throws CmdopError NotFound where nothing waits so (any more), ApprovalRefused for a yes to another use, JobEnded,
+   *   JobUnknown
    */
-  async approve(runId: string, callId: string, answer: "yes" | "no", reason = ""): Promise<void> {
+  async approve(runId: string, use: AskedUse, answer: "yes" | "no", reason = ""): Promise<void> {
+    const { callId, hash } = use;
+    const approve = answer === "yes";
     await this.#caller.invoke("/cmdop.v1.Agent/Approve", (call) =>
-      this.#caller.client(AgentService).approve({ runId, callId, approve: answer === "yes", reason }, call),
+      this.#caller.client(AgentService).approve({ runId, callId, hash, approve, reason }, call),
     );
   }
 

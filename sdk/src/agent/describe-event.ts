@@ -19,7 +19,7 @@ export function describeRunEvent(event: RunStreamEvent): string | undefined {
     case "approval":
       return `${event.tool} waits for approval until ${timeText(event.expiresAtMs)}; whoever may says: cmdop approve ${event.approvalId}`;
     case "asked":
-      return `${event.tool} waits for your word until ${timeText(event.expiresAtMs)}: agent.approve(runId, ${JSON.stringify(event.callId)}, …)`;
+      return `${event.tool} waits for your word until ${timeText(event.expiresAtMs)}: agent.approve(runId, event, …) for ${JSON.stringify(event.callId)}`;
     case "answered":
       return `answered: ${event.approved ? "yes" : "no"}${event.reason === "" ? "" : `, ${quoted(event.reason)}`}`;
     case "choice":

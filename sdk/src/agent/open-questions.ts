@@ -1,12 +1,17 @@
-import { visible } from "@cmdop/proto";
-import type { RunStreamEvent } from "./types.ts";
+import { createHash } from "node:crypto";
+import { counted, excerpt, useHash } from "@cmdop/proto";
+import type { AskedUse, RunStreamEvent } from "./types.ts";
+
+/** Characters of one argument: what a person overlooks on one screen. Of what is longer both ends are shown. */
+const MAX_LINE_CHARACTERS = 2_000;
 
 /** A use of a tool that waits for the word of its run's caller: what `agent.approve` answers. */
-export interface RunQuestion {
-  readonly callId: string;
+export interface RunQuestion extends AskedUse {
   readonly tool: string;
   /** What the tool will be used with, whole. */
   readonly input: unknown;
+  /** Of this tool and this input: where the machine is about to do something else, a yes is refused there. */
+  readonly hash: string;
   /** In milliseconds since 1970 by the machine's clock; then it is a no. */
   readonly expiresAtMs: number;
 }
@@ -23,7 +28,8 @@ export class OpenQuestions {
         break;
       case "asked": {
         const { callId, tool, expiresAtMs } = event;
-        this.#open.set(callId, { callId, tool, input: this.#inputs.get(callId), expiresAtMs });
+        const input = this.#inputs.get(callId);
+        this.#open.set(callId, { callId, tool, input, hash: useHash(tool, input), expiresAtMs });
         break;
       }
       case "answered":
@@ -47,16 +53,33 @@ export class OpenQuestions {
 }
 
 /**
- * What a tool is to be used with, an argument a line, whole and with everything
- * made visible that could mislead. The longest come first: none can push another
- * out of the sight of the person who is asked below.
+ * What a tool is to be used with, an argument a line, with everything made
+ * visible that could mislead; of what is long both ends, with its size and
+ * SHA-256. The longest come first, and what to be careful about last: none can
+ * push another out of the sight of the person who is asked below.
  */
 export function describeToolInput(input: unknown): string[] {
-  if (typeof input !== "object" || input === null) return [visible(textOf(input))];
-  const shown = Object.entries(input).map(([name, value]) => visible(`${name}: ${textOf(value)}`));
-  return shown.sort((one, other) => other.length - one.length);
+  const isRecord = typeof input === "object" && input !== null;
+  const lines = isRecord
+    ? Object.entries(input).map(([name, value]) =>
+        lineOf(`${excerpt(name, MAX_LINE_CHARACTERS).shown}: `, value),
+      )
+    : [lineOf("", input)];
+  lines.sort((one, other) => other.text.length - one.text.length);
+  return [
+    ...lines.map(({ text }) => text),
+    ...(lines.every(({ isWhole }) => isWhole) ? [] : ["careful: not all of it is shown"]),
+    ...(lines.some(({ hasMarks }) => hasMarks)
+      ? ["careful: \\u{…} stands for what can't be seen, or what looks like another character"]
+      : []),
+  ];
 }
 
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+function lineOf(label: string, value: unknown): { text: string; isWhole: boolean; hasMarks: boolean } {
+  const whole = typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+  const { shown, isWhole, hasMarks } = excerpt(whole, MAX_LINE_CHARACTERS);
+  if (isWhole) return { text: label + shown, isWhole, hasMarks };
+  const hash = createHash("sha256").update(whole).digest("hex");
+  const size = `(${counted(Buffer.byteLength(whole))} bytes, SHA-256 ${hash}) `;
+  return { text: label + size + shown, isWhole, hasMarks };
 }

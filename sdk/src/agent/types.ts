@@ -11,6 +11,14 @@ export type AgentType = AgentTypeName;
 /** Which uses of tools wait for their caller: see `RunOptions.approve`. */
 export type RunApprove = RunApproveName;
 
+/** A use of a tool that waits for the word of its run's caller. */
+export interface AskedUse {
+  /** Unique in its run. */
+  readonly callId: string;
+  /** What tells it from every other: a yes is for this use and nothing else. */
+  readonly hash: string;
+}
+
 /** A JSON Schema (draft 2020-12 or 7), its references within itself. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
@@ -49,8 +57,9 @@ export interface RunOptions<S extends z.ZodType = z.ZodType> extends Omit<Resume
   /** The run's time limit in milliseconds, kept by the machine; 30 minutes unless given. */
   readonly timeoutMs?: number | undefined;
   /**
-   * Which uses of tools wait for your word: `writes` (those that change files),
-   * `commands` (those that run commands or type into sessions), `all` (both, and
+   * Which uses of tools wait for your word: `writes` (whatever can change the
+   * machine: files, and commands, which can write as well), `commands` (those that
+   * run commands or type into sessions; files are changed unasked), `all` (also
    * those that read files); none unless given. Each is an event `asked`, to be
    * answered with `agent.approve` within five minutes: silence means no. What the
    * machine's policy lets a person decide is asked all the same.

@@ -63,7 +63,7 @@ export function makeTool<I>(maker: ToolMaker, spec: ToolSpec<I>): RunTools {
   const { ai, events, signal, running, confirmations, callIds } = maker;
   const { name, description, input: inputSchema, touches } = spec;
   const confirmed = async (input: I, callId: string, use: ToolUse): Promise<ToolAnswer> => {
-    await confirmations.ask({ callId, tool: name, touches, events, signal });
+    await confirmations.ask({ callId, tool: name, input, touches, events, signal });
     return spec.run(input, use);
   };
   const use = async (input: I, callId: string): Promise<ToolAnswer> => {
