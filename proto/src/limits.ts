@@ -48,6 +48,12 @@ export const MAX_PATH_BYTES = 4096;
 /** Arguments and environment of one command, together: well under Linux's ARG_MAX. */
 export const MAX_COMMAND_BYTES = 1 * MiB;
 
+/** Fields of one request, with the items of its lists and maps: thousands of arguments. Each costs far more than its bytes to decode, on the thread that serves everybody. */
+export const MAX_REQUEST_FIELDS = 16_384;
+
+/** Text of one request, content apart: the largest command or roster, and room for the fields around it. */
+export const MAX_REQUEST_TEXT_BYTES = MAX_COMMAND_BYTES + 64 * KiB;
+
 /** What is asked of an agent: more than that belongs into a file, which the agent can read. */
 export const MAX_PROMPT_BYTES = 256 * KiB;
 

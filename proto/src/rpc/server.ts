@@ -5,6 +5,7 @@ import { MAX_MESSAGE_BYTES } from "../limits.ts";
 import { codec } from "./codec.ts";
 import { IncomingCall } from "./incoming-call.ts";
 import { methodPath } from "./method-path.ts";
+import { checkRequestBounds } from "./request-bounds.ts";
 import type { RpcServer } from "./rpc-server.ts";
 import type { Admit, Call, Handlers, Service } from "./types.ts";
 
@@ -33,7 +34,11 @@ export function serve<S extends Service, Caller>(
     if (typeof handler !== "function") throw new TypeError(`${path} has no handler`);
     const { frame } = codec(method.output);
     const { deserialize } = codec(method.input);
-    const decode = (body: Buffer): In => readable(path, () => deserialize(body));
+    const decode = (body: Buffer): In =>
+      readable(path, () => {
+        checkRequestBounds(method.input, body);
+        return deserialize(body);
+      });
 
     /** The gate, the handler's work, and what the gate wants to know of the end. */
     const through = async <T>(
@@ -156,6 +161,7 @@ function readable<T>(path: string, read: () => T): T {
   try {
     return read();
   } catch (cause) {
+    if (cause instanceof CmdopError) throw cause;
     throw new CmdopError("InvalidArgument", `A request of ${path} can't be read.`, { cause });
   }
 }

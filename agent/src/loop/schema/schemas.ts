@@ -76,8 +76,10 @@ class GaveUp extends Error {}
 class Thread {
   readonly #worker: Worker;
   readonly #ready: Promise<Answer>;
-  /** Rejects when it has ended, whoever ended it. */
-  readonly #ended = Promise.withResolvers<never>();
+  /** Why it has ended, once it has. */
+  #over: GaveUp | undefined;
+  /** Tells whoever waits for it. */
+  #tellEnd: (why: GaveUp) => void = () => undefined;
   #waiting = Promise.withResolvers<Answer>();
 
   constructor() {
@@ -90,10 +92,8 @@ class Thread {
     this.#worker.on("message", (message: unknown) => {
       if (isAnswer(message)) this.#waiting.resolve(message);
     });
-    this.#worker.on("error", (error) => this.#ended.reject(new GaveUp(`failed: ${error.message}`)));
-    this.#worker.on("exit", () => this.#ended.reject(new GaveUp("failed: its thread ended")));
-    // Nobody may be listening then.
-    this.#ended.promise.catch(() => undefined);
+    this.#worker.on("error", (error) => this.#ended(`failed: ${error.message}`));
+    this.#worker.on("exit", () => this.#ended("failed: its thread ended"));
     // While nobody asks, it keeps the agent from nothing.
     this.#worker.unref();
   }
@@ -110,19 +110,27 @@ class Thread {
     }
   }
 
+  #ended(why: string): void {
+    this.#over ??= new GaveUp(why);
+    this.#tellEnd(this.#over);
+  }
+
   async end(): Promise<void> {
     await this.#worker.terminate();
   }
 
   async #within(answer: Promise<Answer>, limitMs: number, signal: AbortSignal): Promise<Answer> {
+    if (this.#over !== undefined) throw this.#over;
     const over = Promise.withResolvers<never>();
+    this.#tellEnd = over.reject;
     const timer = setTimeout(() => over.reject(new GaveUp(`took more than ${limitMs} ms`)), limitMs);
     const stopListening = onAbort(signal, () => over.reject(CmdopError.from(signal.reason)));
     try {
-      return await Promise.race([answer, this.#ended.promise, over.promise]);
+      return await Promise.race([answer, over.promise]);
     } finally {
       clearTimeout(timer);
       stopListening();
+      this.#tellEnd = () => undefined;
     }
   }
 }
