@@ -1,4 +1,5 @@
 import type { CreatedKey, KeyInfo } from "@cmdop/sdk";
+import { jsonLine } from "./json-line.ts";
 import { printable } from "./printable.ts";
 import { table } from "./table.ts";
 import { isoTime, isoTimeOr } from "./time.ts";
@@ -6,11 +7,11 @@ import { isoTime, isoTimeOr } from "./time.ts";
 /** Prints a new key: the secret alone on standard output, what a person wants to know beside it. */
 export function printCreated(name: string, created: CreatedKey, json = false): void {
   if (json) {
-    process.stdout.write(`${JSON.stringify(created)}\n`);
+    process.stdout.write(jsonLine(created));
     return;
   }
   process.stdout.write(`${created.apiKey}\n`);
-  process.stderr.write(`key ${name} (${created.keyId}) ends on ${isoTime(created.expiresAtMs)}\n`);
+  process.stderr.write(`key ${printable(name)} (${created.keyId}) ends on ${isoTime(created.expiresAtMs)}\n`);
 }
 
 /** Keys as people read them, a line each below a heading. */

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { EXIT_FAILURE, ExitWith } from "../exit.ts";
+import { jsonLine } from "../json-line.ts";
 
 interface ApprovalsCommandOptions {
   machine?: string;
@@ -48,7 +49,7 @@ What will run is shown whole, with everything made visible that could mislead. S
         const { waiting, failed } = await listWaiting(asked);
         for (const call of waiting) {
           if (shown.has(call.approvalId)) continue;
-          process.stdout.write(options.json ? `${JSON.stringify(call)}\n` : waitingText(call));
+          process.stdout.write(options.json ? jsonLine(call) : waitingText(call));
         }
         for (const { machine, error } of failed) {
           if (complained.has(machine)) continue;
