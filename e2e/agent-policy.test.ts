@@ -177,7 +177,7 @@ describe("a key that is revoked", () => {
         (record) => record.type === "begin" && record.method === EXEC && record.key === keyId,
       ),
     );
-    const revoked = await runCmdop(["keys", "revoke", keyId], { CMDOP_HOME: cluster.operatorHome });
+    const revoked = await runCmdop(["keys", "revoke", keyId], cluster.operatorEnv);
     expect(revoked).toMatchObject({ exitCode: 0 });
     await run;
     const ended = async () =>

@@ -141,6 +141,18 @@ describe("a command that was left running", () => {
   });
 });
 
+it("what a machine says is one line that steers nothing, in a table and as JSON", async () => {
+  const misleading = "true # \u009b2J\u202egnp.\u2066 \u{e0041}\n\rID";
+  await client.terminal.execute(misleading);
+  for (const form of [[], ["--json"]]) {
+    const { stdout } = await cmdop("jobs", "web-1", "--all", ...form);
+    const [line = "", ...others] = stdout.split("\n").filter((text) => text.includes("gnp."));
+    expect(others).toEqual([]);
+    expect(line).toMatch(/^[^\p{Cc}\p{Cf}]*$/u);
+    if (form.length > 0) expect(JSON.parse(line)).toMatchObject({ command: misleading });
+  }
+});
+
 describe("a lost link", () => {
   it("promise 3: exec says so once, and that it is back, and the output is whole", async () => {
     await using proxy = await startTcpProxy(cluster.relayAddress);

@@ -1,4 +1,4 @@
-import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -44,7 +44,7 @@ afterAll(() => cluster[Symbol.asyncDispose]());
 
 /** As the operator, who has the owner key. */
 function operator(...args: readonly string[]): Promise<Finished> {
-  return runCmdop(args, { CMDOP_HOME: cluster.operatorHome });
+  return runCmdop(args, cluster.operatorEnv);
 }
 
 /** With an API key, in a home of its own. */
@@ -163,7 +163,7 @@ describe("policy", () => {
   it("is checked as the agent would, and says plainly whether it binds terminal callers", async () => {
     const env = { CMDOP_HOME: path.join(cluster.directory, "checked") };
     expect((await runCmdop(["policy", "check"], env)).stdout).toContain("does NOT bind terminal callers");
-    await runCmdop(["init"], { CMDOP_HOME: path.join(env.CMDOP_HOME, "agent") });
+    await mkdir(path.join(env.CMDOP_HOME, "agent"), { recursive: true, mode: 0o700 });
     await writeFile(path.join(env.CMDOP_HOME, "agent", "policy.json"), '{"scope":[]}', { mode: 0o600 });
     const broken = await runCmdop(["policy", "check"], env);
     expect(broken).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("scope") });
@@ -240,7 +240,7 @@ describe("audit", () => {
 
   it("follows, and ends well with Ctrl-C", async () => {
     const args = ["audit", "--follow", "--json", "--since", "1h"];
-    const { process: following } = await CmdopProcess.start(args, { CMDOP_HOME: cluster.operatorHome });
+    const { process: following } = await CmdopProcess.start(args, cluster.operatorEnv);
     expect(await following.stop("SIGINT")).toEqual({ exitCode: 0, signal: null });
   });
 });
@@ -260,7 +260,7 @@ describe("machines and owners", () => {
     const file = path.join(cluster.operatorHome, "owner", "owner.key");
     const old = await readFile(file);
     const show = async () =>
-      rosterSchema.parse(JSON.parse((await operator("owner", "show", "--json")).stdout));
+      rosterSchema.parse(JSON.parse((await operator("owner", "show", "--roster", "--json")).stdout));
     const before = await show();
 
     const rotated = await operator("owner", "rotate");
@@ -289,9 +289,9 @@ describe("machines and owners", () => {
 
     // The owner key is lost.
     await writeFile(file, "");
-    const recovery = path.join(cluster.operatorHome, "owner", "recovery.key");
-    const recover = ["owner", "recover", "--recovery-file", recovery, "--remove", after.owner];
-    expect(await operator(...recover)).toMatchObject({ exitCode: 0 });
+    const recover = ["owner", "recover", "--remove", after.owner];
+    const recovered = await runCmdop(recover, cluster.operatorEnv, cluster.recoveryKey);
+    expect(recovered).toMatchObject({ exitCode: 0 });
     expect((await show()).roster.owners).not.toContain(after.owner);
     expect(await caller(key.apiKey, "exec", "web-1", "echo on")).toMatchObject({
       exitCode: 0,

@@ -148,7 +148,9 @@ describe("cmdop up", () => {
 
   it("brings up owner, relay and agent, writes a profile that works, and comes back with the same machine", async () => {
     const env = { CMDOP_HOME: home };
-    const first = await CmdopProcess.start(["up", "--json", "--port", "0", "--name", "laptop"], env);
+    const args = ["up", "--json", "--port", "0", "--name", "laptop"];
+    const first = await CmdopProcess.start(args, env, { noTerminal: true });
+    const [, passphrase = ""] = /^owner passphrase: (\S+)$/m.exec(first.process.stderr) ?? [];
     expect(first.ready).toMatchObject({
       machine: { name: "laptop" },
       relay: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
@@ -173,18 +175,18 @@ describe("cmdop up", () => {
     // The same key on another port, so its jobs of before are still its own.
     expect((await runCmdop(["jobs", "laptop", "--all"], env)).stdout).toContain("echo hi");
     const another = ["keys", "create", "another", "--scope", "terminal", "--machine", "laptop"];
-    expect((await runCmdop(another, env)).stdout).toMatch(/^cmd_/);
+    const asOwner = { ...env, CMDOP_OWNER_PASSPHRASE: passphrase };
+    expect((await runCmdop(another, asOwner)).stdout).toMatch(/^cmd_/);
+    const joining = await runCmdop(["join-token", "web-2"], asOwner);
+    expect(joining).toMatchObject({
+      exitCode: 0,
+      stderr: expect.stringMatching(/^warning: an agent runs here/),
+    });
     expect(await second.process.stop("SIGTERM")).toEqual({ exitCode: 0, signal: null });
   });
 
   it("keeps every secret in files that only the user can read", async () => {
-    for (const file of [
-      "owner/owner.key",
-      "owner/recovery.key",
-      "profile.json",
-      "agent/machine.key",
-      "agent/membership.json",
-    ]) {
+    for (const file of ["owner/owner.key", "profile.json", "agent/machine.key", "agent/membership.json"]) {
       expect((await stat(path.join(home, file))).mode & 0o077, file).toBe(0);
     }
     expect(await readFile(path.join(home, "profile.json"), "utf8")).toContain("cmd_");

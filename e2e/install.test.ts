@@ -29,8 +29,7 @@ describe("cmdop agent install", () => {
   it("joins first, so that the token is used up and in no file of systemd's; what the unit starts is then online", async () => {
     await using cluster = await Cluster.start();
     const target = `${cluster.relayId}@${cluster.relayAddress}`;
-    const asOperator = { CMDOP_HOME: cluster.operatorHome };
-    const made = await runCmdop(["join-token", "web-1", "--relay", target], asOperator);
+    const made = await runCmdop(["join-token", "web-1", "--relay", target], cluster.operatorEnv);
     const install = ["agent", "install", "--user", "--no-start", "--join", "-"];
     const installed = await runCmdop(install, env, made.stdout);
     expect(installed).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(`wrote ${unitFile}`) });

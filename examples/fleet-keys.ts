@@ -2,6 +2,8 @@
  * A key for each of ten devices, in a loop: one that is lost is revoked, and the
  * other nine go on.
  *
+ * The owner key is opened with the passphrase in CMDOP_OWNER_PASSPHRASE:
+ *
  *   node examples/fleet-keys.ts ID@HOST:PORT ~/.cmdop/owner/owner.key
  */
 import { CMDOPClient } from "@cmdop/sdk";
@@ -25,7 +27,7 @@ export async function fleetKeys(
 
 if (import.meta.main) {
   const [relay = "", keyFile = ""] = process.argv.slice(2);
-  await using owner = CMDOPClient.owner({ relay, keyFile });
+  await using owner = await CMDOPClient.owner({ relay, keyFile });
   const devices = Array.from({ length: 10 }, (_, index) => `device-${index + 1}`);
   for (const [device, apiKey] of await fleetKeys(owner, devices)) console.log(`${device} ${apiKey}`);
 }

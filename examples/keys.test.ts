@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { CMDOPClient } from "@cmdop/sdk";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { Cluster } from "../e2e/support/cluster.ts";
+import { Cluster, OWNER_PASSPHRASE } from "../e2e/support/cluster.ts";
 import { fleetKeys } from "./fleet-keys.ts";
 import { logReaderKey } from "./one-device-key.ts";
 import { supportKey, whatWasDone } from "./support-access.ts";
@@ -13,9 +13,10 @@ let owner: CMDOPClient;
 beforeAll(async () => {
   cluster = await Cluster.start();
   for (const name of ["device-1", "device-2"]) await cluster.addMachine(name);
-  owner = CMDOPClient.owner({
+  owner = await CMDOPClient.owner({
     keyFile: path.join(cluster.operatorHome, "owner", "owner.key"),
     relay: `${cluster.relayId}@${cluster.relayAddress}`,
+    passphrase: OWNER_PASSPHRASE,
   });
 });
 afterAll(async () => {

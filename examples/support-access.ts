@@ -2,6 +2,8 @@
  * Temporary access for support: the key ends by itself, and with it what it has
  * running. The audit tells afterwards what was done with it.
  *
+ * The owner key is opened with the passphrase in CMDOP_OWNER_PASSPHRASE:
+ *
  *   node examples/support-access.ts ID@HOST:PORT ~/.cmdop/owner/owner.key web-1
  */
 import { CMDOPClient } from "@cmdop/sdk";
@@ -23,7 +25,7 @@ export async function whatWasDone(owner: CMDOPClient, keyId: string): Promise<st
 
 if (import.meta.main) {
   const [relay = "", keyFile = "", machine = ""] = process.argv.slice(2);
-  await using owner = CMDOPClient.owner({ relay, keyFile });
+  await using owner = await CMDOPClient.owner({ relay, keyFile });
   const { apiKey, expiresAtMs } = await supportKey(owner, machine, 2 * 60 * 60);
   console.log(`${apiKey}\nIt ends on ${new Date(expiresAtMs).toISOString()}.`);
 }

@@ -2,6 +2,8 @@
  * A key for a team: it reaches the machines that carry the team's label, those
  * too that get it later. Who leaves the team gives the machine another label.
  *
+ * The owner key is opened with the passphrase in CMDOP_OWNER_PASSPHRASE:
+ *
  *   node examples/team-key.ts ID@HOST:PORT ~/.cmdop/owner/owner.key payments web-1 web-2
  */
 import { CMDOPClient } from "@cmdop/sdk";
@@ -23,6 +25,6 @@ export async function teamKey(
 
 if (import.meta.main) {
   const [relay = "", keyFile = "", team = "", ...machines] = process.argv.slice(2);
-  await using owner = CMDOPClient.owner({ relay, keyFile });
+  await using owner = await CMDOPClient.owner({ relay, keyFile });
   console.log(await teamKey(owner, team, machines));
 }

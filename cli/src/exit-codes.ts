@@ -8,6 +8,9 @@ export const EXIT_OURS = 255;
 /** Whoever read our output has gone (`| head`): what a shell makes of a program that SIGPIPE ended. */
 export const EXIT_PIPE_CLOSED = 141;
 
+/** The person left with Ctrl-C: what a shell makes of a program that SIGINT ended. */
+export const EXIT_INTERRUPTED = 130;
+
 /** The exit code that stands for how a job ended. */
 export function exitCodeOf(end: Pick<JobEnd, "outcome" | "exitCode" | "signal">): number {
   switch (end.outcome) {
@@ -22,7 +25,7 @@ export function exitCodeOf(end: Pick<JobEnd, "outcome" | "exitCode" | "signal">)
     case "timed_out":
       return 124;
     case "canceled":
-      return 130;
+      return EXIT_INTERRUPTED;
     case "failed_to_start":
       return 127;
     case "unknown":

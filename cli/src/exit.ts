@@ -1,3 +1,5 @@
+import { printable } from "./printable.ts";
+
 /** Everything went well. */
 export const EXIT_OK = 0;
 /** The command could not do its work. */
@@ -18,7 +20,7 @@ export class ExitWith extends Error {
 
 /** Wrong use that the parser could not see: says why and how, and ends with EXIT_USAGE. */
 export function usageError(message: string, hint: string): ExitWith {
-  process.stderr.write(`error: ${message}\n${hint}\n`);
+  process.stderr.write(`error: ${harmless(message)}\n${harmless(hint)}\n`);
   return new ExitWith(EXIT_USAGE);
 }
 
@@ -36,11 +38,9 @@ export function reportError(thrown: unknown): void {
   if (next !== undefined) process.stderr.write(`next:  ${harmless(next)}\n`);
 }
 
-/** An error's words may come from a relay or machine: shown, never obeyed, its lines never like ours. (`printable` would load more than a start should.) */
+/** An error's words may come from a relay or machine: shown, never obeyed, its lines never like ours. */
 function harmless(text: string): string {
-  return text
-    .replaceAll(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (it) => `\\u{${it.codePointAt(0)?.toString(16)}}`)
-    .replaceAll("\n", "\n       ");
+  return text.split("\n").map(printable).join("\n       ");
 }
 
 function nextOf(thrown: unknown): string | undefined {

@@ -33,8 +33,14 @@ export async function writeSecretFile(file: string, content: string): Promise<vo
   }
 }
 
-/** Reads a secret file; undefined where there is none. Refuses one that others can read. */
-export async function readSecretFile(file: string): Promise<string | undefined> {
+/** The most that a secret file may hold, in bytes: keys and tokens are far smaller. */
+const MAX_SECRET_FILE_BYTES = 64 * 1024;
+
+/** Reads a secret file; undefined where there is none. Refuses one that others can read, and one that is too large to be it. */
+export async function readSecretFile(
+  file: string,
+  maxBytes = MAX_SECRET_FILE_BYTES,
+): Promise<string | undefined> {
   const found = await stat(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return undefined;
     throw error;
@@ -46,6 +52,15 @@ export async function readSecretFile(file: string): Promise<string | undefined> 
       `${file} can be read by others (mode ${(found.mode & 0o777).toString(8)}).`,
       {
         next: `If nobody can have copied it: chmod 600 ${file}. Otherwise replace what is in it.`,
+      },
+    );
+  }
+  if (found.size > maxBytes) {
+    throw new CmdopError(
+      "InvalidArgument",
+      `${file} is too large to be what it should: ${found.size} bytes.`,
+      {
+        next: "Look at what is in it; restore it from a backup.",
       },
     );
   }

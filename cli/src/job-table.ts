@@ -1,4 +1,5 @@
 import { describeEnd, type JobInfo } from "@cmdop/sdk";
+import { jsonLine } from "./json-line.ts";
 import { table } from "./table.ts";
 import { isoTime } from "./time.ts";
 
@@ -18,5 +19,5 @@ export function jobTable(jobs: readonly JobInfo[], maxWidth?: number): string {
 /** A job as a line of JSON; offsets are numbers. */
 export function jobLine({ startedAt, outputStart, outputEnd, ...rest }: JobInfo): string {
   const counts = { outputStart: Number(outputStart), outputEnd: Number(outputEnd) };
-  return `${JSON.stringify({ ...rest, startedAt: startedAt.toISOString(), ...counts })}\n`;
+  return jsonLine({ ...rest, startedAt: startedAt.toISOString(), ...counts });
 }

@@ -1,5 +1,6 @@
 import { usageError } from "./exit.ts";
 import { readSecretFile } from "./home.ts";
+import { readInput } from "./standard-input.ts";
 
 /** A join token is a statement of at most 16 KiB; more than this on standard input is something else. */
 const MAX_JOIN_INPUT_BYTES = 64 * 1024;
@@ -32,15 +33,5 @@ async function tokenFrom(option: string): Promise<string> {
 
 async function standardInput(): Promise<string> {
   if (process.stdin.isTTY) process.stderr.write("Paste the token, then Enter and Ctrl-D:\n");
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of process.stdin) {
-    const bytes = Buffer.from(chunk);
-    size += bytes.length;
-    if (size > MAX_JOIN_INPUT_BYTES) {
-      throw usageError("that is no join token: it is too long.", "cmdop join-token NAME makes one.");
-    }
-    chunks.push(bytes);
-  }
-  return Buffer.concat(chunks).toString("utf8");
+  return readInput(MAX_JOIN_INPUT_BYTES, "a join token");
 }

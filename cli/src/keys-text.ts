@@ -1,5 +1,6 @@
 import type { Scope } from "@cmdop/proto/methods";
 import type { CreatedKey, KeyInfo } from "@cmdop/sdk";
+import { jsonLine } from "./json-line.ts";
 import { printable } from "./printable.ts";
 import { table } from "./table.ts";
 import { isoTime, isoTimeOr } from "./time.ts";
@@ -7,11 +8,11 @@ import { isoTime, isoTimeOr } from "./time.ts";
 /** Prints a new key: the secret alone on standard output, what a person wants to know beside it. */
 export function printCreated(name: string, created: CreatedKey, json = false): void {
   if (json) {
-    process.stdout.write(`${JSON.stringify(created)}\n`);
+    process.stdout.write(jsonLine(created));
     return;
   }
   process.stdout.write(`${created.apiKey}\n`);
-  process.stderr.write(`key ${name} (${created.keyId}) ends on ${isoTime(created.expiresAtMs)}\n`);
+  process.stderr.write(`key ${printable(name)} (${created.keyId}) ends on ${isoTime(created.expiresAtMs)}\n`);
 }
 
 /** Says of a new key what its scopes do not seem to: that it may do anything. */

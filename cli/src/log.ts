@@ -1,4 +1,6 @@
 import type { Log } from "@cmdop/agent";
+import { jsonLine, jsonText } from "./json-line.ts";
+import { printable } from "./printable.ts";
 
 /** A log on stderr: a line an event, for people or with `--log json` for programs. */
 export function stderrLog(format: "text" | "json"): Log {
@@ -7,11 +9,12 @@ export function stderrLog(format: "text" | "json"): Log {
     (event: string, fields: Readonly<Record<string, unknown>> = {}) => {
       const time = new Date().toISOString();
       if (format === "json") {
-        process.stderr.write(`${JSON.stringify({ time, level, event, ...fields })}\n`);
+        process.stderr.write(jsonLine({ time, level, event, ...fields }));
         return;
       }
       const details = Object.entries(fields).map(
-        ([name, value]) => `${name}=${typeof value === "string" ? JSON.stringify(value) : String(value)}`,
+        ([name, value]) =>
+          `${name}=${typeof value === "string" ? jsonText(value) : printable(String(value))}`,
       );
       process.stderr.write(`${[time, level.padEnd(5), event, ...details].join(" ")}\n`);
     };

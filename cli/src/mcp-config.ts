@@ -1,3 +1,4 @@
+import os from "node:os";
 import type { UpReady } from "./bring-up.ts";
 import { ownCommand } from "./own-command.ts";
 
@@ -23,6 +24,7 @@ export function readyText({ relay, machine, profile, mcp }: UpReady): string {
   return [
     `machine ${machine.name} is online through the relay at ${relay}`,
     `profile ${profile}`,
+    powerOf(),
     "",
     pasteText(mcp),
     "",
@@ -30,6 +32,12 @@ export function readyText({ relay, machine, profile, mcp }: UpReady): string {
     "Ctrl-C ends it.",
     "",
   ].join("\n");
+}
+
+/** What whoever has the profile's key can do, in one line. */
+export function powerOf(): string {
+  const { username } = os.userInfo();
+  return `The key in it, which the MCP server uses, can run any command on this machine as ${username} unless policy.json narrows that; it can't make keys, join machines or answer approvals.`;
 }
 
 /** The block as each client wants it. */

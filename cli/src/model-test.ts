@@ -1,9 +1,9 @@
 import { CMDOPClient, CmdopError, RunError, type RunStreamEvent } from "@cmdop/sdk";
 import { EXIT_FAILURE, EXIT_OK, failedWith, reportError } from "./exit.ts";
+import { jsonLine } from "./json-line.ts";
 import { agentOf } from "./machine-terminal.ts";
 import { printable } from "./printable.ts";
 import { showProgress } from "./run-agent.ts";
-import { jsonLine } from "./run-text.ts";
 import { terminationSignal } from "./signals.ts";
 import { waitingMessage } from "./waiting-message.ts";
 

@@ -2,15 +2,16 @@ import { link, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import {
   CmdopError,
-  formatApiKey,
   generateKeyPair,
   type KeyPair,
   type PublicKey,
   type RelayTarget,
+  sealOwnerKey,
 } from "@cmdop/proto";
-import { CMDOPClient, type OwnerRotation, type RosterInfo } from "@cmdop/sdk";
+import type { OwnerRotation, RosterInfo } from "@cmdop/sdk";
 import { homePaths } from "./home.ts";
-import { newOwnerFile, ownerFile, readSeedFile, writeSeedFile } from "./owner.ts";
+import { clientAs, newOwnerFile, ownerFile, readSealedFile, writeSealedFile } from "./owner.ts";
+import type { Passphrase } from "./passphrase/passphrase.ts";
 
 /** The old owner's key, while the new one takes its place. */
 const oldOwnerFile = (): string => path.join(homePaths.owner(), "owner.key.old");
@@ -22,8 +23,10 @@ export interface HandOver {
   readonly signer: KeyPair;
   /** The public key of the owner that goes. */
   readonly remove: PublicKey;
-  /** Other owners that are believed: the recovery owner's public key, where it is known. */
-  readonly trusted: readonly PublicKey[];
+  /** The recovery owner's public key, where it is known: it is believed, and goes into the new key's file. */
+  readonly recovery: PublicKey | undefined;
+  /** What the new key is sealed under. */
+  readonly passphrase: Passphrase;
 }
 
 /**
@@ -33,24 +36,31 @@ export interface HandOver {
  * with the key that it had made.
  */
 export async function handOver(order: HandOver): Promise<{ key: KeyPair; resigned: readonly string[] }> {
-  const begun = await readSeedFile(newOwnerFile());
-  const key = begun ?? generateKeyPair();
-  if (begun === undefined) await writeSeedFile(newOwnerFile(), key);
+  const { passphrase } = order;
+  const begun = await readSealedFile(newOwnerFile());
+  const key = begun === undefined ? await makeNewOwner(order) : await passphrase.open(begun, newOwnerFile());
   const isDone = begun !== undefined && (await isOwnerAlone(order, key));
   const { resigned } = isDone ? { resigned: [] } : await rotate(order, key);
   await takePlace();
   return { key, resigned };
 }
 
-async function rotate({ relay, signer, remove, trusted }: HandOver, key: KeyPair): Promise<OwnerRotation> {
-  await using client = clientOf(signer, relay);
-  await client.roster.ensure([signer.publicKey, remove, ...trusted]);
+async function makeNewOwner({ passphrase, recovery }: HandOver): Promise<KeyPair> {
+  const key = generateKeyPair();
+  const sealed = await sealOwnerKey(key, { passphrase: await passphrase.forNewKey(), recovery });
+  await writeSealedFile(newOwnerFile(), sealed);
+  return key;
+}
+
+async function rotate({ relay, signer, remove, recovery }: HandOver, key: KeyPair): Promise<OwnerRotation> {
+  await using client = clientAs(signer, relay);
+  await client.roster.ensure([signer.publicKey, remove, ...(recovery === undefined ? [] : [recovery])]);
   return await client.roster.rotateOwner({ newOwner: key.publicKey, remove, resignWith: key });
 }
 
 /** Whether an earlier attempt came as far as the relay: the new owner is one, and the old one is none any more. */
 async function isOwnerAlone({ relay, remove }: HandOver, key: KeyPair): Promise<boolean> {
-  await using client = clientOf(key, relay);
+  await using client = clientAs(key, relay);
   let roster: RosterInfo;
   try {
     roster = await client.roster.get();
@@ -84,8 +94,4 @@ async function keepOld(): Promise<void> {
   } catch (thrown) {
     if (!(thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT")) throw thrown;
   }
-}
-
-function clientOf(key: KeyPair, relay: RelayTarget): CMDOPClient {
-  return CMDOPClient.remote({ apiKey: formatApiKey({ key, relay }), relay: relay.address });
 }

@@ -1,108 +1,95 @@
+import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import {
-  addressSchema,
-  ED25519_BYTES,
   formatApiKey,
+  formatSealedKey,
   generateKeyPair,
   type KeyPair,
-  keyPairOf,
+  MAX_SEALED_KEY_BYTES,
   type PublicKey,
+  parseSealedKey,
   type RelayTarget,
-  relayIdSchema,
+  type SealedOwnerKey,
+  sealOwnerKey,
 } from "@cmdop/proto";
 import { CMDOPClient, CmdopError } from "@cmdop/sdk";
 import { homePaths, readSecretFile, writeSecretFile } from "./home.ts";
+import { ownersRelay, rememberRelay } from "./owner-relay.ts";
+import { Passphrase } from "./passphrase/passphrase.ts";
+import { showRecoveryKey } from "./recovery-key.ts";
 
-/** The owner's keys: who may grant. No profile and no MCP server ever loads them. */
+/** The owner's key, opened: who may grant. No profile and no MCP server ever loads it. */
 export interface Owner {
   readonly key: KeyPair;
-  /** Public keys that the first roster names: the owner's, and the recovery owner's where this home has made it. */
-  readonly publicKeys: readonly string[];
+  /** Public keys that the first roster names: the owner's, and the recovery owner's where there is one. */
+  readonly publicKeys: readonly PublicKey[];
+}
+
+/** How a command is told of the owner: `--relay` and `--passphrase-fd`. */
+export interface OwnerOptions {
+  readonly relay?: string | undefined;
+  readonly passphraseFd?: number | undefined;
 }
 
 /** The file with the owner's key. */
 export const ownerFile = (): string => path.join(homePaths.owner(), "owner.key");
 /** The new owner's key, from before the relay hears of it until it has taken the old one's place. */
 export const newOwnerFile = (): string => path.join(homePaths.owner(), "owner.key.new");
-const recoveryFile = (): string => path.join(homePaths.owner(), "recovery.key");
-const recoveryPublicFile = (): string => path.join(homePaths.owner(), "recovery.pub");
-const relayFile = (): string => path.join(homePaths.owner(), "relay");
 
-/** The owner of this home; undefined before `cmdop init`. */
-export async function loadOwner(): Promise<Owner | undefined> {
-  const key = await readSeedFile(ownerFile());
-  if (key === undefined) return undefined;
-  const recovery = await recoveryPublicKey();
-  return { key, publicKeys: recovery === undefined ? [key.publicKey] : [key.publicKey, recovery] };
+/** Reads a sealed key; undefined where there is none. */
+export async function readSealedFile(file: string): Promise<SealedOwnerKey | undefined> {
+  const text = await readSecretFile(file, MAX_SEALED_KEY_BYTES);
+  return text === undefined ? undefined : parseSealedKey(text, file);
 }
 
-/** The recovery owner's public key, where this home knows it. */
-export async function recoveryPublicKey(): Promise<PublicKey | undefined> {
-  return (await readSecretFile(recoveryPublicFile()))?.trim();
+/** Writes a sealed key to a file of its own. */
+export async function writeSealedFile(file: string, sealed: SealedOwnerKey): Promise<void> {
+  await writeSecretFile(file, formatSealedKey(sealed));
 }
 
-/** Remembers the recovery owner's public key. */
-export async function rememberRecovery(publicKey: PublicKey): Promise<void> {
-  await writeSecretFile(recoveryPublicFile(), `${publicKey}\n`);
+/** Who the owner of this home is, without the private half; undefined before `cmdop init`. */
+export function readOwner(): Promise<SealedOwnerKey | undefined> {
+  return readSealedFile(ownerFile());
 }
 
-/** Reads an owner's key from its file; undefined where there is none. The error never repeats what is in it. */
-export async function readSeedFile(file: string): Promise<KeyPair | undefined> {
-  const stored = await readSecretFile(file);
-  if (stored === undefined) return undefined;
-  const seed = Buffer.from(stored.trim(), "base64url");
-  if (seed.length === ED25519_BYTES) return keyPairOf(seed);
-  throw new CmdopError("InvalidArgument", `${file} does not hold an owner key: it is damaged.`, {
-    next: "Restore it from a backup; the recovery owner can name a new owner: cmdop owner recover.",
-  });
-}
-
-/** Writes an owner's key to a file of its own. */
-export async function writeSeedFile(file: string, key: KeyPair): Promise<void> {
-  await writeSecretFile(file, `${Buffer.from(key.seed).toString("base64url")}\n`);
-}
-
-/** The owner of this home, or an error that says how to make one. */
-export async function requireOwner(): Promise<Owner> {
-  const owner = await loadOwner();
+/** Who the owner of this home is, or an error that says how to make one. */
+export async function requireOwner(): Promise<SealedOwnerKey> {
+  const owner = await readOwner();
   if (owner !== undefined) return owner;
   throw new CmdopError("Unauthenticated", `There is no owner key in ${homePaths.owner()}.`, {
     next: "Run cmdop init first, or set CMDOP_HOME to the home where the owner key is.",
   });
 }
 
-/** Makes the owner key and the recovery owner. */
-export async function createOwner(): Promise<Owner & { readonly recoveryFile: string }> {
-  const key = generateKeyPair();
-  const recovery = generateKeyPair();
-  await writeSeedFile(recoveryFile(), recovery);
-  await rememberRecovery(recovery.publicKey);
-  await writeSeedFile(ownerFile(), key);
-  return { key, publicKeys: [key.publicKey, recovery.publicKey], recoveryFile: recoveryFile() };
+/** Opens the owner's key of this home. */
+export async function openOwner(passphrase: Passphrase): Promise<Owner> {
+  const sealed = await requireOwner();
+  return ownerOf(await passphrase.open(sealed, ownerFile()), sealed.recovery);
 }
 
-/** Reads `ID@HOST:PORT`, as `cmdop relay` prints it. */
-export function parseRelay(text: string): RelayTarget {
-  const at = text.indexOf("@");
-  const id = relayIdSchema.safeParse(text.slice(0, at));
-  const address = addressSchema.safeParse(text.slice(at + 1));
-  if (at > 0 && id.success && address.success) return { id: id.data, address: address.data };
-  throw new CmdopError("InvalidArgument", `${JSON.stringify(text)} does not name a relay.`, {
-    next: "Give it as ID@HOST:PORT; cmdop relay prints it when it starts.",
-  });
+/** Makes the owner key, which is kept sealed, and the recovery owner's, which is shown and kept nowhere. */
+export async function createOwner(passphrase: Passphrase): Promise<Owner> {
+  // Where nothing can be written, nothing is shown either.
+  await mkdir(homePaths.owner(), { recursive: true, mode: 0o700 });
+  const key = generateKeyPair();
+  const recovery = generateKeyPair();
+  const words = await passphrase.forNewKey();
+  showRecoveryKey(recovery);
+  const sealed = await sealOwnerKey(key, { passphrase: words, recovery: recovery.publicKey });
+  await writeSealedFile(ownerFile(), sealed);
+  return ownerOf(key, recovery.publicKey);
 }
 
 /**
  * A client that acts as the owner, on the relay that is named or was named
  * last. Makes sure that the relay has a roster.
  */
-export async function ownerClient(named: string | undefined): Promise<CMDOPClient> {
-  const owner = await requireOwner();
-  const relay = await ownersRelay(named);
-  const client = CMDOPClient.remote({
-    apiKey: formatApiKey({ key: owner.key, relay }),
-    relay: relay.address,
-  });
+export async function ownerClient(options: OwnerOptions): Promise<CMDOPClient> {
+  await requireOwner();
+  // What is missing is said before a passphrase is asked for.
+  const relay = await ownersRelay(options.relay);
+  const owner = await openOwner(new Passphrase(options.passphraseFd));
+  const client = clientAs(owner.key, relay);
   try {
     await client.roster.ensure(owner.publicKeys);
   } catch (thrown) {
@@ -113,29 +100,19 @@ export async function ownerClient(named: string | undefined): Promise<CMDOPClien
   return client;
 }
 
-/** The relay that is named as ID@HOST:PORT, else the one that was named last. */
-export async function ownersRelay(named: string | undefined): Promise<RelayTarget> {
-  const text = named ?? (await rememberedRelay());
-  if (text !== undefined) return parseRelay(text);
-  throw new CmdopError("InvalidArgument", "It is not known which relay this is for.", {
-    next: "Say --relay ID@HOST:PORT once, as cmdop relay printed it; it is remembered.",
-  });
+/** A client that acts with an owner's key. */
+export function clientAs(key: KeyPair, relay: RelayTarget): CMDOPClient {
+  return CMDOPClient.remote({ apiKey: formatApiKey({ key, relay }), relay: relay.address });
 }
 
-/** The relay that was named last, as ID@HOST:PORT; undefined before the first. */
-export async function rememberedRelay(): Promise<string | undefined> {
-  return (await readSecretFile(relayFile()))?.trim();
-}
-
-/** The relay that the owner's commands use when they are told none. */
-export async function rememberRelay({ id, address }: RelayTarget): Promise<void> {
-  await writeSecretFile(relayFile(), `${id}@${address}\n`);
+function ownerOf(key: KeyPair, recovery: PublicKey | undefined): Owner {
+  return { key, publicKeys: recovery === undefined ? [key.publicKey] : [key.publicKey, recovery] };
 }
 
 /** A relay that does not know the owner may have taken a rotation that ended before its last step here. */
 async function afterRotation(thrown: unknown): Promise<unknown> {
   const { code, message } = CmdopError.from(thrown);
-  if (code !== "KeyUnknown" || (await readSeedFile(newOwnerFile())) === undefined) return thrown;
+  if (code !== "KeyUnknown" || (await readSealedFile(newOwnerFile())) === undefined) return thrown;
   return new CmdopError(code, message, {
     cause: thrown,
     next: "A rotation of the owner was interrupted here: run cmdop owner rotate again, it goes on where it was.",

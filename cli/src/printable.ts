@@ -1,4 +1,4 @@
-import { visible } from "@cmdop/proto";
+import { visible } from "@cmdop/proto/visible";
 
 /**
  * Text from afar as it may be shown: everything misleading is made visible, and

@@ -21,6 +21,8 @@ import { registerRelay } from "./commands/relay.ts";
 import { registerRun } from "./commands/run.ts";
 import { registerShell } from "./commands/shell.ts";
 import { registerUp } from "./commands/up.ts";
+// Whatever the command, the owner's passphrase leaves the environment as the program begins.
+import "./passphrase/environment.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, ExitWith, failedWith } from "./exit.ts";
 import { whyDistrusted } from "./trusted-home.ts";
 import { VERSION } from "./version.ts";
@@ -30,7 +32,8 @@ Environment:
   CMDOP_HOME      where keys, profile and state are (default: ~/.cmdop)
   CMDOP_API_KEY   the key to use instead of the profile's
   CMDOP_RELAY     host:port of the relay, where it is not the one in the key
-  CMDOP_MACHINE   the machine to use where none is named`;
+  CMDOP_MACHINE   the machine to use where none is named
+  CMDOP_OWNER_PASSPHRASE  opens the owner key, where there is no terminal to ask on`;
 
 /** Runs one command line. Returns the exit code: 2 for wrong use, 1 for a failure, otherwise what the command says. */
 export async function runProgram(argv: readonly string[]): Promise<number> {

@@ -1,4 +1,5 @@
 import type { KeyPair } from "@cmdop/proto";
+import { jsonLine } from "./json-line.ts";
 import { ownerFile } from "./owner.ts";
 
 /** Says who the owner is now. The key itself stays in its file. */
@@ -7,7 +8,7 @@ export function printRotated(
   json = false,
 ): void {
   if (json) {
-    process.stdout.write(`${JSON.stringify({ owner: key.publicKey, resigned })}\n`);
+    process.stdout.write(jsonLine({ owner: key.publicKey, resigned }));
     return;
   }
   process.stdout.write(`owner ${key.publicKey}\n`);

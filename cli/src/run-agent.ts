@@ -12,10 +12,11 @@ import {
 import { EXIT_OK, failedWith, reportError } from "./exit.ts";
 import { EXIT_OURS, exitCodeOf } from "./exit-codes.ts";
 import { JobOutput } from "./job-output.ts";
+import { jsonLine } from "./json-line.ts";
 import { linkMessages } from "./link-messages.ts";
 import { agentOf, commandFor } from "./machine-terminal.ts";
 import { RunQuestions } from "./run-questions.ts";
-import { answerText, jsonLine, RunProgress } from "./run-text.ts";
+import { answerText, RunProgress } from "./run-text.ts";
 import { terminationSignal } from "./signals.ts";
 import { TypedLines } from "./typed-lines.ts";
 import { waitingMessage } from "./waiting-message.ts";

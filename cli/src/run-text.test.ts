@@ -1,7 +1,7 @@
 import type { RunStreamEvent } from "@cmdop/sdk";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { answerText, jsonLine, RunProgress } from "./run-text.ts";
+import { answerText, RunProgress } from "./run-text.ts";
 
 const after = 0n;
 const text = (said: string): RunStreamEvent => ({ type: "text", text: said, after });
@@ -42,19 +42,6 @@ it("promise 9: whatever models and tools say, an event is one line that steers n
         lines({ type: "approval", callId: "1", tool, approvalId: output, expiresAtMs: Number.NaN, after }),
       ];
       for (const line of all) expect(line).toMatch(/^[^\p{Cc}\p{Cf}]*\n$/u);
-    }),
-  );
-});
-
-it("JSON says the same to a program, and steers no terminal", () => {
-  expect(jsonLine(["\u009b2J", "\u202e", "\u{e0001}", "é\\"])).toBe(
-    '["\\u009b2J","\\u202e","\\udb40\\udc01","é\\\\"]\n',
-  );
-  fc.assert(
-    fc.property(fc.jsonValue({ stringUnit: "binary" }), (value) => {
-      const line = jsonLine(value);
-      expect(JSON.parse(line)).toEqual(JSON.parse(JSON.stringify(value)));
-      expect(line).toMatch(/^[^\p{Cc}\p{Cf}]*\n$/u);
     }),
   );
 });

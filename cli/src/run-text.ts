@@ -1,5 +1,5 @@
-import { visible } from "@cmdop/proto";
 import { describeRunEvent, type RunStreamEvent } from "@cmdop/sdk";
+import { jsonLine } from "./json-line.ts";
 import { printable, printableText } from "./printable.ts";
 
 /** Characters of what the model says between its tools, in a line of progress. */
@@ -52,16 +52,4 @@ function line(text: string | undefined): string {
 export function answerText(output: unknown): string {
   if (typeof output !== "string") return jsonLine(output);
   return `${printableText(output).trimEnd()}\n`;
-}
-
-/** One line of JSON: the same value for a program, and nothing in it that could mislead a terminal. */
-export function jsonLine(value: unknown): string {
-  const json = JSON.stringify(value) ?? "null";
-  // Outside its strings JSON is ASCII; inside them \u says the same.
-  return `${json.replaceAll(/[^ -~]/gu, (it) => (visible(it) === it ? it : escaped(it)))}\n`;
-}
-
-function escaped(character: string): string {
-  const units = Array.from({ length: character.length }, (_, index) => character.charCodeAt(index));
-  return units.map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`).join("");
 }

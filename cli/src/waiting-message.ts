@@ -1,4 +1,5 @@
 import type { OnWaiting } from "@cmdop/sdk";
+import { printable } from "./printable.ts";
 
 /** Says on stderr that a command waits for a person, once for each time that one is asked. */
 export function waitingMessage(): OnWaiting {
@@ -7,7 +8,7 @@ export function waitingMessage(): OnWaiting {
     if (approvalId === said) return;
     said = approvalId;
     process.stderr.write(
-      `cmdop: waits for approval until ${new Date(expiresAtMs).toISOString()}; whoever may says: cmdop approve ${approvalId}\n`,
+      `cmdop: waits for approval until ${new Date(expiresAtMs).toISOString()}; whoever may says: cmdop approve ${printable(approvalId)}\n`,
     );
   };
 }

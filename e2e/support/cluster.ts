@@ -3,13 +3,16 @@ import os from "node:os";
 import path from "node:path";
 import { CMDOPClient } from "@cmdop/sdk";
 import { z } from "zod";
-import { CmdopProcess, runCmdop } from "./cmdop-process.ts";
+import { CmdopProcess, type Finished, runCmdop } from "./cmdop-process.ts";
 
 const relayReadySchema = z.object({ relay: z.string(), id: z.string(), target: z.string() });
 const agentReadySchema = z.object({ machine: z.object({ id: z.string(), name: z.string() }) });
 const keySchema = z.object({ apiKey: z.string(), keyId: z.string() });
 const tokenSchema = z.object({ token: z.string() });
 const ownerSchema = z.object({ owner: z.string() });
+
+/** What the owner keys of tests are sealed under. */
+export const OWNER_PASSPHRASE = "open for tests, and for nobody else";
 
 /** A machine of the cluster. */
 export interface ClusterMachine {
@@ -31,16 +34,22 @@ export class Cluster implements AsyncDisposable {
   relay: CmdopProcess;
   readonly relayAddress: string;
   readonly relayId: string;
+  /** What the operator's commands have in their environment. */
+  readonly operatorEnv: Readonly<Record<string, string>>;
+  /** The recovery key, as it was shown once. */
+  readonly recoveryKey: string;
   readonly #owner: string;
 
   private constructor(
     directory: string,
-    owner: string,
+    { owner, recoveryKey }: { owner: string; recoveryKey: string },
     relay: CmdopProcess,
     ready: z.infer<typeof relayReadySchema>,
   ) {
     this.directory = directory;
     this.operatorHome = path.join(directory, "operator");
+    this.operatorEnv = operatorEnvironment(this.operatorHome);
+    this.recoveryKey = recoveryKey;
     this.#owner = owner;
     this.relay = relay;
     this.relayAddress = ready.relay;
@@ -50,12 +59,15 @@ export class Cluster implements AsyncDisposable {
   /** An operator and a relay; machines join with `addMachine`. */
   static async start(): Promise<Cluster> {
     const directory = await mkdtemp(path.join(os.tmpdir(), "cmdop-e2e-"));
-    const { owner } = ownerSchema.parse(
-      await run(["init", "--json"], { CMDOP_HOME: path.join(directory, "operator") }),
+    const { stdout, stderr } = await run(
+      ["init", "--json"],
+      operatorEnvironment(path.join(directory, "operator")),
     );
+    const { owner } = ownerSchema.parse(JSON.parse(stdout));
+    const [, recoveryKey = ""] = /^recovery key: (\S+)$/m.exec(stderr) ?? [];
     const started = await startRelay(directory, owner, "0");
     const ready = relayReadySchema.parse(started.ready);
-    return new Cluster(directory, owner, started.process, ready);
+    return new Cluster(directory, { owner, recoveryKey }, started.process, ready);
   }
 
   /** Joins a machine and waits until the relay has welcomed it; its agent dials `relay` where that is given, and has `env` in its environment. */
@@ -65,7 +77,7 @@ export class Cluster implements AsyncDisposable {
   ): Promise<ClusterMachine> {
     const target = `${this.relayId}@${this.relayAddress}`;
     const { token } = tokenSchema.parse(
-      await run(["join-token", name, "--relay", target, "--json"], { CMDOP_HOME: this.operatorHome }),
+      await runForJson(["join-token", name, "--relay", target, "--json"], this.operatorEnv),
     );
     const home = path.join(this.directory, `machine-${this.machines.length}`);
     const started = await CmdopProcess.start(["agent", "--json"], {
@@ -93,7 +105,7 @@ export class Cluster implements AsyncDisposable {
     for (const machine of options.machines) args.push("--machine", machine);
     for (const directory of options.paths ?? []) args.push("--path", directory);
     if (options.expires !== undefined) args.push("--expires", options.expires);
-    return keySchema.parse(await run(args, { CMDOP_HOME: this.operatorHome }));
+    return keySchema.parse(await runForJson(args, this.operatorEnv));
   }
 
   /** A client with a new key. */
@@ -133,8 +145,16 @@ function startRelay(directory: string, owner: string, port: string) {
   });
 }
 
-async function run(args: readonly string[], env: Readonly<Record<string, string>>): Promise<unknown> {
-  const { exitCode, stdout, stderr } = await runCmdop(args, env);
-  if (exitCode !== 0) throw new Error(`cmdop ${args.join(" ")} exited with ${exitCode}:\n${stderr}`);
-  return JSON.parse(stdout);
+function operatorEnvironment(home: string): Record<string, string> {
+  return { CMDOP_HOME: home, CMDOP_OWNER_PASSPHRASE: OWNER_PASSPHRASE };
+}
+
+async function run(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Finished> {
+  const finished = await runCmdop(args, env);
+  if (finished.exitCode === 0) return finished;
+  throw new Error(`cmdop ${args.join(" ")} exited with ${finished.exitCode}:\n${finished.stderr}`);
+}
+
+async function runForJson(args: readonly string[], env: Readonly<Record<string, string>>): Promise<unknown> {
+  return JSON.parse((await run(args, env)).stdout);
 }

@@ -41,11 +41,12 @@ export class CmdopProcess {
    * Starts it and resolves with the line of JSON that says it is ready.
    * `fullDisk`: no file of it, nor of what it starts, can grow beyond
    * FULL_DISK_BYTES, which is what a full disk does, and needs no privilege.
+   * `noTerminal`: it has none, whoever runs the test.
    */
   static async start(
     args: readonly string[],
     env: Readonly<Record<string, string>>,
-    { fullDisk = false } = {},
+    { fullDisk = false, noTerminal = false } = {},
   ): Promise<{ process: CmdopProcess; ready: Record<string, unknown> }> {
     const command = [process.execPath, CMDOP_MAIN, ...args];
     const limited = ["/bin/sh", "-c", LIMITED, String(FULL_DISK_BYTES / ULIMIT_BLOCK_BYTES), ...command];
@@ -53,6 +54,7 @@ export class CmdopProcess {
     const child = spawn(program, programArgs, {
       env: cmdopEnvironment(env),
       stdio: ["ignore", "pipe", "pipe"],
+      detached: noTerminal,
     });
     const started = new CmdopProcess(child);
     const line = await started.#firstLine(args);
@@ -114,7 +116,7 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** A cmdop command that ends by itself. */
+/** A cmdop command that ends by itself. It has no terminal, whoever runs the test. */
 export function runCmdop(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
@@ -134,7 +136,7 @@ async function run(
   env: Readonly<Record<string, string>>,
   stdin: string | Uint8Array,
 ): Promise<Finished> {
-  const child = spawn(program, args, { env: cmdopEnvironment(env) });
+  const child = spawn(program, args, { env: cmdopEnvironment(env), detached: true });
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));

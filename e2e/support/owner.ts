@@ -9,13 +9,14 @@ import {
   type KeyId,
   type KeyPair,
   Keys,
-  keyPairOf,
+  openOwnerKey,
+  parseSealedKey,
   Roster,
   signCallToken,
   signGrant,
   signRoster,
 } from "@cmdop/proto";
-import type { Cluster } from "./cluster.ts";
+import { type Cluster, OWNER_PASSPHRASE } from "./cluster.ts";
 import { RawCaller } from "./raw-call.ts";
 
 /** A key that the owner has granted. */
@@ -43,8 +44,9 @@ export class ClusterOwner implements AsyncDisposable {
 
   /** After the first machine has joined: the relay has its first roster then. */
   static async of(cluster: Cluster): Promise<ClusterOwner> {
-    const seed = await readFile(path.join(cluster.operatorHome, "owner", "owner.key"), "utf8");
-    const key = keyPairOf(Buffer.from(seed.trim(), "base64url"));
+    const file = path.join(cluster.operatorHome, "owner", "owner.key");
+    const key = await openOwnerKey(parseSealedKey(await readFile(file, "utf8"), file), OWNER_PASSPHRASE);
+    if (key === undefined) throw new Error("the owner key is sealed under another passphrase");
     return new ClusterOwner(cluster, key, await RawCaller.connect(cluster.relayAddress));
   }
 

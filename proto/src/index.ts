@@ -84,6 +84,15 @@ export {
   verifyRoster,
 } from "./credentials/roster.ts";
 export {
+  formatSealedKey,
+  MAX_PASSPHRASE_BYTES,
+  MAX_SEALED_KEY_BYTES,
+  openOwnerKey,
+  parseSealedKey,
+  type SealedOwnerKey,
+  sealOwnerKey,
+} from "./credentials/sealed-owner-key.ts";
+export {
   type MachineIdentity,
   type MachineSelector,
   machineSelectorSchema,

@@ -86,10 +86,12 @@ export class CMDOPClient implements AsyncDisposable {
 
   /**
    * As an owner: makes and revokes keys, names machines. Nothing else names the
-   * owner key, no profile and no variable: the program itself must.
+   * owner key, no profile and no variable: the program itself must, and open it
+   * with its passphrase.
    */
-  static owner(options: OwnerOptions): CMDOPClient {
-    const apiKey = { key: readOwnerKey(options.keyFile), relay: parseRelayTarget(options.relay) };
+  static async owner(options: OwnerOptions): Promise<CMDOPClient> {
+    const relay = parseRelayTarget(options.relay);
+    const apiKey = { key: await readOwnerKey(options.keyFile, options.passphrase), relay };
     const reconnect = reconnectPauses(options.reconnect);
     return new CMDOPClient(relayTransport(apiKey, reconnect), { apiKey, machine: undefined, reconnect });
   }

@@ -4,9 +4,20 @@ import { CmdopError } from "@cmdop/proto";
 /** Mode bits of group and others. */
 const NOT_THE_OWNER = 0o077;
 
-/** Reads a file with a key in it. @throws CmdopError AccessDenied where others than its owner may use it, and what the file system throws */
-export function readPrivateFile(file: string): string {
-  const { mode } = statSync(file);
+/** The most that a file with a key in it may hold, in bytes: a profile has some hundreds. */
+const MAX_PRIVATE_FILE_BYTES = 64 * 1024;
+
+/**
+ * Reads a file with a key in it.
+ * @throws CmdopError AccessDenied where others than its owner may use it, InvalidArgument where it is too large; and what the file system throws
+ */
+export function readPrivateFile(file: string, maxBytes = MAX_PRIVATE_FILE_BYTES): string {
+  const { mode, size } = statSync(file);
+  if (size > maxBytes) {
+    throw new CmdopError("InvalidArgument", `${file} is too large to hold a key: ${size} bytes.`, {
+      next: "Name the right file, or restore it from a backup.",
+    });
+  }
   if ((mode & NOT_THE_OWNER) === 0) return readFileSync(file, "utf8");
   throw new CmdopError(
     "AccessDenied",

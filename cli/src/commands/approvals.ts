@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { EXIT_FAILURE, ExitWith } from "../exit.ts";
+import { jsonLine } from "../json-line.ts";
 
 interface ApprovalsCommandOptions {
   machine?: string;
@@ -49,7 +50,7 @@ long both ends, with its size and SHA-256. Silence is a no.`,
         const { waiting, failed } = await listWaiting(asked);
         for (const call of waiting) {
           if (shown.has(call.approvalId)) continue;
-          process.stdout.write(options.json ? `${JSON.stringify(call)}\n` : waitingText(call));
+          process.stdout.write(options.json ? jsonLine(call) : waitingText(call));
         }
         for (const { machine, error } of failed) {
           if (complained.has(machine)) continue;

@@ -1,36 +1,41 @@
 import type { Command } from "commander";
+import { jsonLine } from "../json-line.ts";
+import { passphraseFdOption } from "../owner-options.ts";
 
 export function registerInit(program: Command): void {
   program
     .command("init")
     .description("make the owner key: who holds it decides who may do what")
+    .addOption(passphraseFdOption())
     .option("--json", "print one line of JSON")
-    .action(async (options: { json?: boolean }) => {
-      const { createOwner, loadOwner } = await import("../owner.ts");
-      const existing = await loadOwner();
-      const owner = existing ?? (await createOwner());
-      if (options.json) {
-        process.stdout.write(
-          `${JSON.stringify({ owner: owner.key.publicKey, created: existing === undefined })}\n`,
-        );
+    .addHelpText(
+      "after",
+      `
+Examples:
+  cmdop init
+  cmdop init --json --passphrase-fd 3 3< passphrase.txt
+
+The key is sealed under a passphrase. One of words is made and shown this once, on the terminal
+(without one, on standard error), unless you give your own: by --passphrase-fd, or in
+CMDOP_OWNER_PASSPHRASE. The recovery key is shown the same way, and kept nowhere.`,
+    )
+    .action(async ({ json, passphraseFd }: { json?: boolean; passphraseFd?: number }) => {
+      const [{ createOwner, readOwner }, { Passphrase }] = await Promise.all([
+        import("../owner.ts"),
+        import("../passphrase/passphrase.ts"),
+      ]);
+      const existing = await readOwner();
+      const owner = existing?.owner ?? (await createOwner(new Passphrase(passphraseFd))).key.publicKey;
+      const created = existing === undefined;
+      if (json) {
+        process.stdout.write(jsonLine({ owner, created }));
         return;
       }
-      process.stdout.write(`owner ${owner.key.publicKey}\n`);
-      if (existing !== undefined) {
-        process.stdout.write("This home had an owner key already; nothing was changed.\n");
-        return;
-      }
-      const recovery = "recoveryFile" in owner ? owner.recoveryFile : "";
+      process.stdout.write(`owner ${owner}\n`);
       process.stdout.write(
-        [
-          "",
-          `Move ${recovery} to a safe place off this machine:`,
-          "it is a second owner, for the day when this key is lost or stolen.",
-          "",
-          "Next, where the relay shall run:",
-          `  cmdop relay --owner ${owner.key.publicKey}`,
-          "",
-        ].join("\n"),
+        created
+          ? `\nNext, where the relay shall run:\n  cmdop relay --owner ${owner}\n`
+          : "This home had an owner key already; nothing was changed.\n",
       );
     });
 }

@@ -1,12 +1,14 @@
 import { type Command, Option } from "commander";
 import { collectPairs, parseCount } from "../arguments.ts";
 import { parseDuration } from "../duration.ts";
+import { jsonLine } from "../json-line.ts";
+import type { OwnerOptions } from "../owner.ts";
+import { passphraseFdOption, relayOption } from "../owner-options.ts";
 
-interface JoinTokenCommandOptions {
+interface JoinTokenCommandOptions extends OwnerOptions {
   label?: Record<string, string>;
   expires: number;
   uses: number;
-  relay?: string;
   json?: boolean;
 }
 
@@ -22,11 +24,16 @@ export function registerJoinToken(program: Command): void {
         .default(60 * 60, "1h"),
     )
     .option("--uses <count>", "machines that may join with it", parseCount, 1)
-    .option("--relay <id@host:port>", "the relay, as it printed itself; remembered")
+    .addOption(relayOption())
+    .addOption(passphraseFdOption())
     .option("--json", "print one line of JSON")
     .action(async (name: string, options: JoinTokenCommandOptions) => {
-      const { ownerClient } = await import("../owner.ts");
-      await using client = await ownerClient(options.relay);
+      const [{ ownerClient }, { warnOfAgentBeside }] = await Promise.all([
+        import("../owner.ts"),
+        import("../agent-beside.ts"),
+      ]);
+      await warnOfAgentBeside();
+      await using client = await ownerClient(options);
       const token = await client.machines.createJoinToken({
         name,
         labels: options.label,
@@ -34,7 +41,7 @@ export function registerJoinToken(program: Command): void {
         uses: options.uses,
       });
       if (options.json) {
-        process.stdout.write(`${JSON.stringify({ name, token })}\n`);
+        process.stdout.write(jsonLine({ name, token }));
         return;
       }
       process.stdout.write(`${token}\n`);

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { usageError } from "../exit.ts";
+import { leavePassphraseBehind } from "../passphrase/start-over.ts";
 
 interface McpCommandOptions {
   machine?: string;
@@ -19,6 +20,7 @@ export function registerMcp(program: Command): void {
       "underscore",
     )
     .action(async (options: McpCommandOptions) => {
+      leavePassphraseBehind();
       const { toolNames } = options;
       if (toolNames !== "underscore" && toolNames !== "dotted") {
         throw usageError(

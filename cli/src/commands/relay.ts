@@ -2,6 +2,8 @@ import os from "node:os";
 import type { Command } from "commander";
 import { parsePort } from "../arguments.ts";
 import { DEFAULT_RELAY_PORT } from "../defaults.ts";
+import { jsonLine } from "../json-line.ts";
+import { leavePassphraseBehind } from "../passphrase/start-over.ts";
 
 interface RelayCommandOptions {
   owner: string;
@@ -32,6 +34,7 @@ export function registerRelay(program: Command): void {
     .option("--log <format>", "text or json, on stderr", "text")
     .option("--json", "print one line of JSON when ready")
     .action(async (options: RelayCommandOptions) => {
+      leavePassphraseBehind();
       const [{ Relay }, { splitAddress }, { homePaths }, { stderrLog }, { aborted, terminationSignal }] =
         await Promise.all([
           import("@cmdop/relay"),
@@ -61,7 +64,7 @@ export function registerRelay(program: Command): void {
         const ready = { relay: address, id: relay.id, target, healthPort: relay.healthPort };
         process.stdout.write(
           options.json
-            ? `${JSON.stringify(ready)}\n`
+            ? jsonLine(ready)
             : `relay ${target}\n\nNext, where the owner key is:\n  cmdop join-token NAME --relay ${target}\n`,
         );
         await aborted(stop);

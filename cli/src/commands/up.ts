@@ -1,13 +1,18 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { parsePort } from "../arguments.ts";
 import { DEFAULT_RELAY_PORT } from "../defaults.ts";
+import { jsonLine } from "../json-line.ts";
+import { passphraseFdOption } from "../owner-options.ts";
+import { passphraseFromEnvironment } from "../passphrase/environment.ts";
 
 interface UpCommandOptions {
   name?: string;
   host: string;
   port: number;
+  passphraseFd?: number;
   log?: "text" | "json";
   json?: boolean;
+  signed?: boolean;
 }
 
 export function registerUp(program: Command): void {
@@ -22,19 +27,43 @@ export function registerUp(program: Command): void {
       parsePort,
       DEFAULT_RELAY_PORT,
     )
+    .addOption(passphraseFdOption())
     .option("--log <format>", "log to stderr as text or json; only warnings unless given")
     .option("--json", "print one line of JSON when ready")
+    .addOption(new Option("--signed", "what the owner has to sign has just been signed").hideHelp())
+    .addHelpText(
+      "after",
+      `
+The first time it makes the owner key and seals it under a passphrase of words, which it shows this
+once, on the terminal (without one, on standard error), with the recovery key, which is kept
+nowhere. A passphrase that is given, by --passphrase-fd or in CMDOP_OWNER_PASSPHRASE, is used
+instead. After that it needs the passphrase only when its own key is about to end.`,
+    )
     .action(async (options: UpCommandOptions) => {
-      const [{ bringUp }, { readyText }, { aborted, terminationSignal }] = await Promise.all([
-        import("../bring-up.ts"),
-        import("../mcp-config.ts"),
-        import("../signals.ts"),
-      ]);
-      const stop = terminationSignal();
-      const up = await bringUp(options);
+      const [{ bringUp }, { signForUp }, { powerOf, readyText }, { Passphrase }, { startOver }, signals] =
+        await Promise.all([
+          import("../bring-up.ts"),
+          import("../up-signing.ts"),
+          import("../mcp-config.ts"),
+          import("../passphrase/passphrase.ts"),
+          import("../passphrase/start-over.ts"),
+          import("../signals.ts"),
+        ]);
+      const stop = signals.terminationSignal();
+      const isSigned = options.signed === true;
+      const mustSign = !isSigned && passphraseFromEnvironment() !== undefined;
+      const up = mustSign ? undefined : await bringUp(options, isSigned);
+      if (up === undefined) {
+        if (isSigned) throw new TypeError("what was signed is not there");
+        await signForUp(options, new Passphrase(options.passphraseFd, stop));
+        // Neither this memory nor the environment that this process was started with is for an agent's jobs to read.
+        startOver("--signed");
+        return;
+      }
       try {
-        process.stdout.write(options.json ? `${JSON.stringify(up.ready)}\n` : readyText(up.ready));
-        await aborted(stop);
+        process.stdout.write(options.json ? jsonLine(up.ready) : readyText(up.ready));
+        if (options.json) process.stderr.write(`${powerOf()}\n`);
+        await signals.aborted(stop);
       } finally {
         await up.shutdown();
       }

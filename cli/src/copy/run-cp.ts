@@ -4,11 +4,9 @@ import { visible } from "@cmdop/proto";
 import { CMDOPClient, CmdopError, type Files, type TransferResult } from "@cmdop/sdk";
 import type { CopyEnd } from "../commands/cp.ts";
 import { EXIT_FAILURE, EXIT_OK, failedWith } from "../exit.ts";
+import { EXIT_INTERRUPTED } from "../exit-codes.ts";
 import { terminationSignal } from "../signals.ts";
 import { ProgressView } from "./progress-view.ts";
-
-/** What a shell makes of a program that was interrupted. */
-const EXIT_INTERRUPTED = 130;
 
 /** What was passed over is named up to here; then only counted. */
 const MAX_NAMED = 20;

@@ -1,4 +1,6 @@
 import type { Command } from "commander";
+import { jsonLine } from "../../json-line.ts";
+import { leavePassphraseBehind } from "../../passphrase/start-over.ts";
 import { registerAgentInstall } from "./install.ts";
 import { registerAgentUninstall } from "./uninstall.ts";
 
@@ -28,6 +30,7 @@ The token can also be in CMDOP_JOIN_TOKEN. On the command line it could be read 
 this machine, so it is not taken from there.`,
     )
     .action(async (options: AgentCommandOptions) => {
+      leavePassphraseBehind();
       const [
         { Agent },
         { homePaths },
@@ -56,7 +59,7 @@ this machine, so it is not taken from there.`,
         const linked = running.linked().then(() => {
           const { id, name } = running.identity;
           process.stdout.write(
-            options.json ? `${JSON.stringify({ machine: { id, name } })}\n` : `machine ${name} is online\n`,
+            options.json ? jsonLine({ machine: { id, name } }) : `machine ${name} is online\n`,
           );
         });
         // Not to be reached yet is a wait; to be refused is an end.

@@ -1,14 +1,16 @@
 import type { Command } from "commander";
+import { jsonLine } from "../../json-line.ts";
+import type { OwnerOptions } from "../../owner.ts";
+import { passphraseFdOption, relayOption } from "../../owner-options.ts";
 import { parseMoment } from "../../time.ts";
 import { registerAuditVerify } from "./verify.ts";
 
-interface AuditCommandOptions {
+interface AuditCommandOptions extends OwnerOptions {
   machine?: string;
   key?: string;
   since?: number;
   until?: number;
   follow?: boolean;
-  relay?: string;
   json?: boolean;
 }
 
@@ -27,7 +29,8 @@ export function registerAudit(program: Command): void {
     )
     .option("--until <time>", "records before then", (text: string) => parseMoment(text))
     .option("-f, --follow", "go on with records as they come; Ctrl-C ends it")
-    .option("--relay <id@host:port>", "the relay, as it printed itself; remembered")
+    .addOption(relayOption())
+    .addOption(passphraseFdOption())
     .option("--json", "print the records themselves, a line of JSON each")
     .addHelpText(
       "after",
@@ -51,15 +54,15 @@ relay or the agent has started anew, is unknown.`,
           import("../../signals.ts"),
         ],
       );
-      const { machine, key, since: sinceMs, until: untilMs, follow, relay, json } = options;
+      const { machine, key, since: sinceMs, until: untilMs, follow, json } = options;
       const signal = follow ? terminationSignal() : undefined;
-      await using client = await operatorClient(relay);
+      await using client = await operatorClient(options, "audit:read");
       const nameOf = json ? (id: string) => id : await machineNames(client);
       const calls = new AuditCalls((line) => process.stdout.write(line), nameOf);
       const timer = follow ? setInterval(() => calls.flush(FOLLOW_FLUSH_MS), FOLLOW_FLUSH_MS) : undefined;
       try {
         for await (const entry of client.audit.query({ machine, key, sinceMs, untilMs, follow, signal })) {
-          if (json) process.stdout.write(`${JSON.stringify(entry)}\n`);
+          if (json) process.stdout.write(jsonLine(entry));
           else calls.add(entry);
         }
       } catch (thrown) {

@@ -1,11 +1,13 @@
 import type { Command } from "commander";
 import { EXIT_FAILURE, ExitWith } from "../../exit.ts";
+import { jsonLine } from "../../json-line.ts";
+import type { OwnerOptions } from "../../owner.ts";
+import { passphraseFdOption, relayOption } from "../../owner-options.ts";
 
-interface VerifyCommandOptions {
+interface VerifyCommandOptions extends OwnerOptions {
   heads?: string;
   machine?: string;
   askMachines: boolean;
-  relay?: string;
   json?: boolean;
 }
 
@@ -19,7 +21,8 @@ export function registerAuditVerify(audit: Command): void {
     )
     .option("--machine <machine>", "only the chains of this machine, by name or id")
     .option("--no-ask-machines", "do not ask the machines that are online where their chains end")
-    .option("--relay <id@host:port>", "the relay, as it printed itself; remembered")
+    .addOption(relayOption())
+    .addOption(passphraseFdOption())
     .option("--json", "print one line of JSON")
     .addHelpText(
       "after",
@@ -43,11 +46,11 @@ Exit codes: 0 when all is well, 1 when it is not.`,
           import("../../audit/chain-lines.ts"),
           import("../../printable.ts"),
         ]);
-      const { heads: file, machine, askMachines, relay, json } = options;
+      const { heads: file, machine, askMachines, json } = options;
       const heads = file === undefined ? undefined : await readHeads(file);
-      await using client = await operatorClient(relay);
+      await using client = await operatorClient(options, "audit:read");
       const report = await client.audit.verify({ heads, machine, askMachines });
-      process.stdout.write(json ? `${JSON.stringify(report)}\n` : report.chains.map(chainLines).join(""));
+      process.stdout.write(json ? jsonLine(report) : report.chains.map(chainLines).join(""));
       if (!json) for (const note of report.notes) process.stdout.write(`note    ${printable(note)}\n`);
       if (!report.ok) {
         process.stderr.write(

@@ -3,15 +3,16 @@ import { type Command, Option } from "commander";
 import { collect, collectPairs } from "../../arguments.ts";
 import { parseDuration } from "../../duration.ts";
 import { usageError } from "../../exit.ts";
+import type { OwnerOptions } from "../../owner.ts";
+import { passphraseFdOption, relayOption } from "../../owner-options.ts";
 
-interface CreateCommandOptions {
+interface CreateCommandOptions extends OwnerOptions {
   scope: string[];
   machine?: string[];
   label?: Record<string, string>;
   path?: string[];
   expires?: number;
   jobs?: "end" | "live";
-  relay?: string;
   json?: boolean;
 }
 
@@ -39,7 +40,8 @@ export function registerKeysCreate(keys: Command): void {
         "what becomes of its running jobs when it ends or is revoked (default: end)",
       ).choices(["end", "live"]),
     )
-    .option("--relay <id@host:port>", "the relay, as it printed itself; remembered")
+    .addOption(relayOption())
+    .addOption(passphraseFdOption())
     .option("--json", "print one line of JSON")
     .addHelpText(
       "after",
@@ -63,7 +65,7 @@ A key that is to answer approvals needs approve; no key can approve its own call
         );
       }
       const { ownerClient } = await import("../../owner.ts");
-      await using client = await ownerClient(options.relay);
+      await using client = await ownerClient(options);
       const created = await client.keys.create({
         name,
         scopes,

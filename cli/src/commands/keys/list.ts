@@ -1,8 +1,10 @@
 import type { Command } from "commander";
+import { jsonLine } from "../../json-line.ts";
+import type { OwnerOptions } from "../../owner.ts";
+import { passphraseFdOption, relayOption } from "../../owner-options.ts";
 
-interface ListCommandOptions {
+interface ListCommandOptions extends OwnerOptions {
   all?: boolean;
-  relay?: string;
   json?: boolean;
 }
 
@@ -11,7 +13,8 @@ export function registerKeysList(keys: Command): void {
     .command("list")
     .description("list the keys that count; needs the owner key, or a key with the scope admin")
     .option("-a, --all", "also those that have expired, were revoked, or count no more")
-    .option("--relay <id@host:port>", "the relay, as it printed itself; remembered")
+    .addOption(relayOption())
+    .addOption(passphraseFdOption())
     .option("--json", "print JSON, a line a key")
     .addHelpText(
       "after",
@@ -20,15 +23,16 @@ Examples:
   cmdop keys list
   cmdop keys list --all --json | jq -r 'select(.state == "expired").name'`,
     )
-    .action(async ({ all = false, relay, json }: ListCommandOptions) => {
+    .action(async (options: ListCommandOptions) => {
+      const { all = false, json } = options;
       const [{ operatorClient }, { keyTable }] = await Promise.all([
         import("../../operator.ts"),
         import("../../keys-text.ts"),
       ]);
-      await using client = await operatorClient(relay);
+      await using client = await operatorClient(options, "admin");
       const found = await client.keys.list();
       const listed = all ? found : found.filter(({ state }) => state === "active" || state === "blocked");
-      if (json) for (const key of listed) process.stdout.write(`${JSON.stringify(key)}\n`);
+      if (json) for (const key of listed) process.stdout.write(jsonLine(key));
       else if (listed.length > 0) process.stdout.write(keyTable(listed, process.stdout.columns));
       else process.stderr.write("There is no key that counts; cmdop keys create makes one.\n");
       const more = found.length - listed.length;

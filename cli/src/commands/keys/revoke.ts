@@ -1,11 +1,15 @@
 import type { Command } from "commander";
+import { jsonLine } from "../../json-line.ts";
+import type { OwnerOptions } from "../../owner.ts";
+import { passphraseFdOption, relayOption } from "../../owner-options.ts";
 
 export function registerKeysRevoke(keys: Command): void {
   keys
     .command("revoke")
     .description("make a key worthless, for ever; its open calls end at once")
     .argument("<key>", "name or id of the key")
-    .option("--relay <id@host:port>", "the relay, as it printed itself; remembered")
+    .addOption(relayOption())
+    .addOption(passphraseFdOption())
     .option("--json", "print one line of JSON")
     .addHelpText(
       "after",
@@ -17,15 +21,15 @@ As the owner: relay and machines refuse the key from now on; a machine that is o
 it when it comes back. With a key that has the scope admin: this relay refuses it (blocked).
 Jobs that it started end too, unless it was made with --jobs live.`,
     )
-    .action(async (key: string, { relay, json }: { relay?: string; json?: boolean }) => {
-      const [{ operatorClient }, { printable }] = await Promise.all([
+    .action(async (key: string, options: OwnerOptions & { json?: boolean }) => {
+      const [{ ownerOrKey }, { printable }] = await Promise.all([
         import("../../operator.ts"),
         import("../../printable.ts"),
       ]);
-      await using client = await operatorClient(relay);
+      await using client = await ownerOrKey(options);
       const revoked = await client.keys.revoke(key);
-      if (json) {
-        process.stdout.write(`${JSON.stringify(revoked)}\n`);
+      if (options.json) {
+        process.stdout.write(jsonLine(revoked));
         return;
       }
       const { keyId, how } = revoked;

@@ -1,8 +1,9 @@
 import type { Command } from "commander";
+import type { OwnerOptions } from "../../owner.ts";
+import { passphraseFdOption, relayOption } from "../../owner-options.ts";
 
-interface RotateCommandOptions {
+interface RotateCommandOptions extends OwnerOptions {
   keepOld?: boolean;
-  relay?: string;
   json?: boolean;
 }
 
@@ -12,7 +13,8 @@ export function registerKeysRotate(keys: Command): void {
     .description("make a new key with the same grant, print it, and revoke the old one; needs the owner key")
     .argument("<key>", "name or id of the key")
     .option("--keep-old", "let the old key count on, to be revoked when nothing uses it any more")
-    .option("--relay <id@host:port>", "the relay, as it printed itself; remembered")
+    .addOption(relayOption())
+    .addOption(passphraseFdOption())
     .option("--json", "print one line of JSON")
     .addHelpText(
       "after",
@@ -23,15 +25,18 @@ Examples:
 
 The old key's jobs stay the old key's: the new one does not see them.`,
     )
-    .action(async (key: string, { keepOld, relay, json }: RotateCommandOptions) => {
-      const [{ ownerClient }, { printCreated }] = await Promise.all([
+    .action(async (key: string, options: RotateCommandOptions) => {
+      const { keepOld, json } = options;
+      const [{ ownerClient }, { printCreated }, { printable }] = await Promise.all([
         import("../../owner.ts"),
         import("../../keys-text.ts"),
+        import("../../printable.ts"),
       ]);
-      await using client = await ownerClient(relay);
+      await using client = await ownerClient(options);
       const old = await client.keys.show(key);
       const created = await client.keys.rotate(old.keyId, { keepOld });
       printCreated(old.name, created, json);
-      if (!json && keepOld) process.stderr.write(`the old key ${old.keyId} counts on until it is revoked\n`);
+      if (!json && keepOld)
+        process.stderr.write(`the old key ${printable(old.keyId)} counts on until it is revoked\n`);
     });
 }

@@ -1,11 +1,15 @@
 import type { Command } from "commander";
+import { jsonLine } from "../../json-line.ts";
+import type { OwnerOptions } from "../../owner.ts";
+import { passphraseFdOption, relayOption } from "../../owner-options.ts";
 
 export function registerKeysShow(keys: Command): void {
   keys
     .command("show")
     .description("say all that is known of a key; the key itself can't be shown again")
     .argument("<key>", "name or id of the key")
-    .option("--relay <id@host:port>", "the relay, as it printed itself; remembered")
+    .addOption(relayOption())
+    .addOption(passphraseFdOption())
     .option("--json", "print one line of JSON, with the owner-signed grant")
     .addHelpText(
       "after",
@@ -14,13 +18,13 @@ Examples:
   cmdop keys show deploy
   cmdop keys show deploy --json | jq -r .grant`,
     )
-    .action(async (key: string, { relay, json }: { relay?: string; json?: boolean }) => {
+    .action(async (key: string, options: OwnerOptions & { json?: boolean }) => {
       const [{ operatorClient }, { keyText }] = await Promise.all([
         import("../../operator.ts"),
         import("../../keys-text.ts"),
       ]);
-      await using client = await operatorClient(relay);
+      await using client = await operatorClient(options, "admin");
       const found = await client.keys.show(key);
-      process.stdout.write(json ? `${JSON.stringify(found)}\n` : keyText(found));
+      process.stdout.write(options.json ? jsonLine(found) : keyText(found));
     });
 }

@@ -1,5 +1,7 @@
 import type { Command } from "commander";
 import { labelChanges } from "../../arguments.ts";
+import type { OwnerOptions } from "../../owner.ts";
+import { passphraseFdOption, relayOption } from "../../owner-options.ts";
 
 export function registerMachinesLabel(machines: Command): void {
   machines
@@ -8,7 +10,8 @@ export function registerMachinesLabel(machines: Command): void {
     .usage("[options] MACHINE KEY=VALUE… KEY-…")
     .argument("<machine>", "name or id of the machine")
     .argument("<changes...>", "KEY=VALUE sets a label, KEY- removes it")
-    .option("--relay <id@host:port>", "the relay, as it printed itself; remembered")
+    .addOption(relayOption())
+    .addOption(passphraseFdOption())
     .addHelpText(
       "after",
       `
@@ -19,10 +22,10 @@ Examples:
 Labels are how teams are bound: a key that was made with --label team=payments reaches the
 machine from now on.`,
     )
-    .action(async (machine: string, words: string[], { relay }: { relay?: string }) => {
+    .action(async (machine: string, words: string[], options: OwnerOptions) => {
       const changes = labelChanges(words);
       const { ownerClient } = await import("../../owner.ts");
-      await using client = await ownerClient(relay);
+      await using client = await ownerClient(options);
       await client.machines.label(machine, changes);
       process.stdout.write(`${machine} is labelled ${words.join(" ")}\n`);
     });

@@ -1,4 +1,7 @@
 import type { Command } from "commander";
+import { jsonLine } from "../../json-line.ts";
+import type { OwnerOptions } from "../../owner.ts";
+import { passphraseFdOption } from "../../owner-options.ts";
 import { registerMachinesLabel } from "./label.ts";
 import { registerMachinesRelease } from "./release.ts";
 import { registerMachinesRemove } from "./remove.ts";
@@ -9,6 +12,7 @@ export function registerMachines(program: Command): void {
     .command("machines")
     .description("list the machines that the key reaches; rename, label, release and remove them")
     .enablePositionalOptions()
+    .addOption(passphraseFdOption())
     .option("--json", "print JSON, a line a machine")
     .addHelpText(
       "after",
@@ -19,16 +23,16 @@ Examples:
   cmdop machines label shop-1 team=payments canary-
   cmdop machines remove shop-1`,
     )
-    .action(async (options: { json?: boolean }) => {
+    .action(async (options: OwnerOptions & { json?: boolean }) => {
       const [{ machinesClient }, { isoTime }, { printable }] = await Promise.all([
         import("../../operator.ts"),
         import("../../time.ts"),
         import("../../printable.ts"),
       ]);
-      await using client = await machinesClient();
+      await using client = await machinesClient(options);
       const found = await client.machines.list();
       if (options.json) {
-        for (const machine of found) process.stdout.write(`${JSON.stringify(machine)}\n`);
+        for (const machine of found) process.stdout.write(jsonLine(machine));
         return;
       }
       if (found.length === 0) process.stderr.write("This key reaches no machine.\n");

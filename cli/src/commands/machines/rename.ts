@@ -1,4 +1,6 @@
 import type { Command } from "commander";
+import type { OwnerOptions } from "../../owner.ts";
+import { passphraseFdOption, relayOption } from "../../owner-options.ts";
 
 export function registerMachinesRename(machines: Command): void {
   machines
@@ -6,7 +8,8 @@ export function registerMachinesRename(machines: Command): void {
     .description("give a machine another name; needs the owner key")
     .argument("<machine>", "name or id of the machine")
     .argument("<name>", "what it is called from now on")
-    .option("--relay <id@host:port>", "the relay, as it printed itself; remembered")
+    .addOption(relayOption())
+    .addOption(passphraseFdOption())
     .addHelpText(
       "after",
       `
@@ -16,9 +19,9 @@ Examples:
 Keys that were granted the old name do not reach it any more; those that were granted its id,
 its labels, or a pattern that the new name matches, do.`,
     )
-    .action(async (machine: string, name: string, { relay }: { relay?: string }) => {
+    .action(async (machine: string, name: string, options: OwnerOptions) => {
       const { ownerClient } = await import("../../owner.ts");
-      await using client = await ownerClient(relay);
+      await using client = await ownerClient(options);
       await client.machines.rename(machine, name);
       process.stdout.write(`${machine} is called ${name} now\n`);
     });

@@ -1,10 +1,10 @@
 import { bytes32Schema, CmdopError } from "@cmdop/proto";
 import { type Command, InvalidArgumentError } from "commander";
+import type { OwnerOptions } from "../../owner.ts";
+import { passphraseFdOption, relayOption } from "../../owner-options.ts";
 
-interface RecoverCommandOptions {
-  recoveryFile: string;
+interface RecoverCommandOptions extends OwnerOptions {
   remove?: string;
-  relay?: string;
   json?: boolean;
 }
 
@@ -12,7 +12,6 @@ export function registerOwnerRecover(owner: Command): void {
   owner
     .command("recover")
     .description("make a new owner with the recovery key, when the owner key is lost or stolen")
-    .requiredOption("--recovery-file <file>", "the recovery key that cmdop init made")
     .option(
       "--remove <pub>",
       "public key of the owner that goes; this home's unless given",
@@ -21,44 +20,42 @@ export function registerOwnerRecover(owner: Command): void {
         throw new InvalidArgumentError("Give the public key as cmdop init printed it.");
       },
     )
-    .option("--relay <id@host:port>", "the relay, as it printed itself; remembered")
+    .addOption(relayOption())
+    .addOption(passphraseFdOption())
     .option("--json", "print one line of JSON")
     .addHelpText(
       "after",
       `
 Examples:
-  cmdop owner recover --recovery-file /media/safe/recovery.key
-  cmdop owner recover --recovery-file recovery.key --remove OLD_OWNER --relay ID@HOST:PORT
+  cmdop owner recover
+  cmdop owner recover --remove OLD_OWNER --relay ID@HOST:PORT < /media/safe/recovery-key
 
-The new owner key is made in this home. The recovery key stays the recovery owner: bring it
-back to where it was.`,
+The recovery key is what cmdop init or cmdop up showed once: it is asked for on the terminal, or read
+from standard input, never from the command line. It stays the recovery owner's. The new owner key is
+made in this home, and sealed like that of cmdop init: under a passphrase that is shown once, or under
+one that you give.`,
     )
     .action(async (options: RecoverCommandOptions) => {
-      const [{ handOver }, owners, { printRotated }] = await Promise.all([
-        import("../../owner-rotation.ts"),
-        import("../../owner.ts"),
-        import("../../rotated-text.ts"),
-      ]);
-      const signer = await owners.readSeedFile(options.recoveryFile);
-      if (signer === undefined) {
-        throw new CmdopError(
-          "NotFound",
-          `There is no recovery key: ${options.recoveryFile} does not exist.`,
-          {
-            next: "Name the file that cmdop init told to keep safe.",
-          },
-        );
-      }
-      const remove = options.remove ?? (await owners.loadOwner())?.key.publicKey;
+      const [{ handOver }, { readOwner }, relays, { readRecoveryKey }, { Passphrase }, { printRotated }] =
+        await Promise.all([
+          import("../../owner-rotation.ts"),
+          import("../../owner.ts"),
+          import("../../owner-relay.ts"),
+          import("../../recovery-key.ts"),
+          import("../../passphrase/passphrase.ts"),
+          import("../../rotated-text.ts"),
+        ]);
+      const remove = options.remove ?? (await readOwner())?.owner;
       if (remove === undefined) {
         throw new CmdopError("InvalidArgument", "It is not known which owner goes: this home has none.", {
           next: "Say --remove with the old owner's public key, as cmdop init or cmdop owner show printed it.",
         });
       }
-      const relay = await owners.ownersRelay(options.relay);
-      const rotated = await handOver({ relay, signer, remove, trusted: [] });
-      await owners.rememberRecovery(signer.publicKey);
-      await owners.rememberRelay(relay);
+      const relay = await relays.ownersRelay(options.relay);
+      const signer = await readRecoveryKey();
+      const passphrase = new Passphrase(options.passphraseFd);
+      const rotated = await handOver({ relay, signer, remove, recovery: signer.publicKey, passphrase });
+      await relays.rememberRelay(relay);
       printRotated(rotated, options.json);
     });
 }

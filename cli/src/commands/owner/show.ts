@@ -1,43 +1,65 @@
 import type { Command } from "commander";
+import { jsonLine } from "../../json-line.ts";
+import type { OwnerOptions } from "../../owner.ts";
+import { passphraseFdOption, relayOption } from "../../owner-options.ts";
+
+interface ShowCommandOptions extends OwnerOptions {
+  roster?: boolean;
+  json?: boolean;
+}
 
 export function registerOwnerShow(owner: Command): void {
   owner
     .command("show")
-    .description("who this home's owner is, and whom the relay's roster names")
-    .option("--relay <id@host:port>", "the relay, as it printed itself; remembered")
+    .description("who this home's owner is, and with --roster whom the relay's roster names")
+    .option("--roster", "ask the relay, as the owner: this needs the passphrase")
+    .addOption(relayOption())
+    .addOption(passphraseFdOption())
     .option("--json", "print one line of JSON")
     .addHelpText(
       "after",
       `
 Examples:
   cmdop owner show
-  cmdop owner show --json | jq .roster.revoked`,
+  cmdop owner show --roster
+  cmdop owner show --roster --json | jq .roster.revoked`,
     )
-    .action(async (options: { relay?: string; json?: boolean }) => {
-      const [{ ownerClient, ownerFile, recoveryPublicKey, rememberedRelay, requireOwner }, { isoTime }] =
-        await Promise.all([import("../../owner.ts"), import("../../time.ts")]);
-      const { key } = await requireOwner();
-      const recovery = await recoveryPublicKey();
-      await using client = await ownerClient(options.relay);
-      const roster = await client.roster.get();
+    .action(async (options: ShowCommandOptions) => {
+      const [{ ownerClient, ownerFile, requireOwner }, { rememberedRelay }, { isoTime }, { table }] =
+        await Promise.all([
+          import("../../owner.ts"),
+          import("../../owner-relay.ts"),
+          import("../../time.ts"),
+          import("../../table.ts"),
+        ]);
+      const { owner: publicKey, recovery } = await requireOwner();
+      const readRoster = async () => {
+        await using client = await ownerClient(options);
+        return client.roster.get();
+      };
+      const roster = options.roster ? await readRoster() : undefined;
       const relay = await rememberedRelay();
       if (options.json) {
-        const shown = { owner: key.publicKey, recovery: recovery ?? null, relay, roster };
-        process.stdout.write(`${JSON.stringify(shown)}\n`);
+        const shown = { owner: publicKey, recovery: recovery ?? null, relay, roster };
+        process.stdout.write(jsonLine(shown));
         return;
       }
-      const whose = (owner: string): string =>
-        owner === key.publicKey ? "  this home's" : owner === recovery ? "  recovery" : "  another's";
-      const { table } = await import("../../table.ts");
+      const whose = (listed: string): string =>
+        listed === publicKey ? "  this home's" : listed === recovery ? "  recovery" : "  another's";
       process.stdout.write(
         table([
-          ["owner", key.publicKey],
+          ["owner", publicKey],
+          ["recovery", recovery ?? ""],
           ["file", ownerFile()],
           ["relay", relay ?? ""],
-          ["roster", `number ${roster.seq}, signed ${isoTime(roster.signedAtMs)}`],
-          ...roster.owners.map((listed) => ["  owner", listed + whose(listed)]),
-          ...roster.relays.map(({ id, addresses }) => ["  relay", `${id} ${addresses.join(" ")}`]),
-          ["  revoked", `${roster.revoked.length} keys`],
+          ...(roster === undefined
+            ? []
+            : [
+                ["roster", `number ${roster.seq}, signed ${isoTime(roster.signedAtMs)}`],
+                ...roster.owners.map((listed) => ["  owner", listed + whose(listed)]),
+                ...roster.relays.map(({ id, addresses }) => ["  relay", `${id} ${addresses.join(" ")}`]),
+                ["  revoked", `${roster.revoked.length} keys`],
+              ]),
         ]),
       );
     });

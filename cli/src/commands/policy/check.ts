@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { EXIT_FAILURE, ExitWith } from "../../exit.ts";
+import { jsonLine } from "../../json-line.ts";
 
 export function registerPolicyCheck(policy: Command): void {
   policy
@@ -26,7 +27,7 @@ Exit codes: 0; 1 where the file is broken.`,
         import("../../printable.ts"),
       ]);
       const report = await checkPolicy({ home: homePaths.home() });
-      if (json) process.stdout.write(`${JSON.stringify(report)}\n`);
+      if (json) process.stdout.write(jsonLine(report));
       else {
         const { file, found, error, lines, bindsTerminal, why } = report;
         const state = error === undefined ? (found ? "good" : "there is none") : "broken";

@@ -1,11 +1,13 @@
 import { METHODS } from "@cmdop/proto";
 import type { Command } from "commander";
 import { usageError } from "../../exit.ts";
+import { jsonLine } from "../../json-line.ts";
 import { methodNamed, shortMethod } from "../../method-name.ts";
+import type { OwnerOptions } from "../../owner.ts";
+import { passphraseFdOption, relayOption } from "../../owner-options.ts";
 
-interface ExplainCommandOptions {
+interface ExplainCommandOptions extends OwnerOptions {
   machine?: string;
-  relay?: string;
   json?: boolean;
 }
 
@@ -20,7 +22,8 @@ export function registerPolicyExplain(policy: Command): void {
     .argument("<method>", "as Files/Read or Exec/Start")
     .argument("[paths...]", "the paths that the call would name")
     .option("--machine <machine>", "name or id of the machine; CMDOP_MACHINE, or the only one, unless given")
-    .option("--relay <id@host:port>", "the relay, as it printed itself; remembered")
+    .addOption(relayOption())
+    .addOption(passphraseFdOption())
     .option("--json", "print one line of JSON")
     .addHelpText(
       "after",
@@ -43,12 +46,12 @@ whatever the machine would say.`,
       ]);
       const isLocal = key === LOCAL;
       const machine = options.machine ?? (process.env.CMDOP_MACHINE || undefined);
-      await using client = isLocal ? CMDOPClient.local() : await operatorClient(options.relay);
+      await using client = isLocal ? CMDOPClient.local() : await operatorClient(options, "admin");
       const grant = isLocal ? undefined : (await client.keys.show(key)).grant;
       const asked = isLocal || machine === undefined ? client : client.machine(machine);
       const answer = await asked.explain({ grant, method, paths });
       if (options.json) {
-        process.stdout.write(`${JSON.stringify(answer)}\n`);
+        process.stdout.write(jsonLine(answer));
         return;
       }
       const { decision, reason, code, next } = answer;
