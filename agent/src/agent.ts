@@ -41,6 +41,7 @@ import type { Caller } from "./policy/caller.ts";
 import { explain } from "./policy/explain.ts";
 import { LivePolicy } from "./policy/live-policy.ts";
 import { policyFile } from "./policy/policy-file.ts";
+import type { Redact } from "./policy/redact.ts";
 import type { MachineOptions } from "./services/machine.ts";
 import { addServices, type Core } from "./services/services.ts";
 import { DiskTrouble } from "./state/disk-trouble.ts";
@@ -276,7 +277,7 @@ export class Agent {
     machineKey: KeyPair,
     store: JobStore,
     onTrouble: (what: string, error: unknown) => void,
-    redact: () => readonly RegExp[],
+    redact: () => Redact,
   ): MachineAudit {
     const { version, log } = this.#options;
     try {

@@ -12,7 +12,9 @@ export {
   ChainLog,
   type ChainLogOptions,
 } from "./audit/chain-log.ts";
+export { type CallTotals, CountedCalls, type CountedEnd } from "./audit/counted-calls.ts";
 export { type ChainHead, signHead, verifyHead } from "./audit/head.ts";
+export { RecordShares, type ShareBounds } from "./audit/record-shares.ts";
 export {
   type AnyAuditRecord,
   type MachineAuditRecord,

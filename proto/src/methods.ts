@@ -58,6 +58,8 @@ export interface MethodRule {
    * same job id, which attaches), `never` (throw OutcomeUnknown).
    */
   readonly retry: "safe" | "atomic" | "job" | "never";
+  /** It changes nothing, or no more than a terminal's size: where one key makes very many of them, an audit counts them. */
+  readonly countable?: true;
 }
 
 /**
@@ -79,11 +81,16 @@ export const METHODS: Readonly<Record<string, MethodRule>> = {
     maxRequestBytes: 2 * MAX_COMMAND_BYTES + DEFAULT_MAX_REQUEST_BYTES,
     retry: "job",
   },
-  "/cmdop.v1.Sessions/Resize": { scopes: ["terminal"], lane: "interactive", retry: "atomic" },
-  "/cmdop.v1.Sessions/Screen": { scopes: ["terminal"], lane: "interactive", retry: "safe" },
-  "/cmdop.v1.Sessions/History": { scopes: ["terminal"], lane: "interactive", retry: "safe" },
+  "/cmdop.v1.Sessions/Resize": {
+    scopes: ["terminal"],
+    lane: "interactive",
+    retry: "atomic",
+    countable: true,
+  },
+  "/cmdop.v1.Sessions/Screen": { scopes: ["terminal"], lane: "interactive", retry: "safe", countable: true },
+  "/cmdop.v1.Sessions/History": { scopes: ["terminal"], lane: "interactive", retry: "safe", countable: true },
 
-  "/cmdop.v1.Jobs/Attach": { scopes: ["terminal"], lane: "interactive", retry: "safe" },
+  "/cmdop.v1.Jobs/Attach": { scopes: ["terminal"], lane: "interactive", retry: "safe", countable: true },
   "/cmdop.v1.Jobs/Input": {
     scopes: ["terminal"],
     lane: "interactive",
@@ -92,7 +99,7 @@ export const METHODS: Readonly<Record<string, MethodRule>> = {
   },
   "/cmdop.v1.Jobs/Cancel": { scopes: ["terminal"], lane: "interactive", retry: "safe" },
   "/cmdop.v1.Jobs/Signal": { scopes: ["terminal"], lane: "interactive", retry: "never" },
-  "/cmdop.v1.Jobs/List": { scopes: ["terminal"], lane: "interactive", retry: "safe" },
+  "/cmdop.v1.Jobs/List": { scopes: ["terminal"], lane: "interactive", retry: "safe", countable: true },
 
   "/cmdop.v1.Agent/Run": {
     scopes: ["agent"],
@@ -100,7 +107,7 @@ export const METHODS: Readonly<Record<string, MethodRule>> = {
     maxRequestBytes: MAX_PROMPT_BYTES + MAX_OUTPUT_SCHEMA_BYTES + DEFAULT_MAX_REQUEST_BYTES,
     retry: "job",
   },
-  "/cmdop.v1.Agent/Attach": { scopes: ["agent"], lane: "interactive", retry: "safe" },
+  "/cmdop.v1.Agent/Attach": { scopes: ["agent"], lane: "interactive", retry: "safe", countable: true },
   "/cmdop.v1.Agent/Cancel": { scopes: ["agent"], lane: "interactive", retry: "safe" },
   "/cmdop.v1.Agent/Approve": { scopes: ["agent"], lane: "interactive", retry: "never" },
 
@@ -151,19 +158,35 @@ export const METHODS: Readonly<Record<string, MethodRule>> = {
     retry: "never",
   },
 
-  "/cmdop.v1.Machine/Info": { scopes: ["machines:read"], lane: "interactive", retry: "safe" },
+  "/cmdop.v1.Machine/Info": {
+    scopes: ["machines:read"],
+    lane: "interactive",
+    retry: "safe",
+    countable: true,
+  },
   "/cmdop.v1.Machine/Explain": {
     scopes: ["machines:read"],
     lane: "interactive",
     maxRequestBytes: MAX_STATEMENT_BYTES + DEFAULT_MAX_REQUEST_BYTES,
     retry: "safe",
+    countable: true,
   },
-  "/cmdop.v1.Machine/AuditHead": { scopes: ["audit:read"], lane: "interactive", retry: "safe" },
+  "/cmdop.v1.Machine/AuditHead": {
+    scopes: ["audit:read"],
+    lane: "interactive",
+    retry: "safe",
+    countable: true,
+  },
 
-  "/cmdop.v1.Approvals/List": { scopes: ["approve"], lane: "interactive", retry: "safe" },
+  "/cmdop.v1.Approvals/List": { scopes: ["approve"], lane: "interactive", retry: "safe", countable: true },
   "/cmdop.v1.Approvals/Answer": { scopes: ["approve"], lane: "interactive", retry: "never" },
 
-  "/cmdop.relay.v1.Machines/List": { scopes: ["machines:read"], lane: "interactive", retry: "safe" },
+  "/cmdop.relay.v1.Machines/List": {
+    scopes: ["machines:read"],
+    lane: "interactive",
+    retry: "safe",
+    countable: true,
+  },
   "/cmdop.relay.v1.Machines/Put": {
     scopes: [],
     owner: true,
@@ -174,7 +197,7 @@ export const METHODS: Readonly<Record<string, MethodRule>> = {
   // Who may answer for a machine is for owners to say.
   "/cmdop.relay.v1.Machines/Release": { scopes: [], owner: true, lane: "interactive", retry: "safe" },
   "/cmdop.relay.v1.Machines/Remove": { scopes: ["admin"], lane: "interactive", retry: "safe" },
-  "/cmdop.relay.v1.Keys/WhoAmI": { scopes: [], lane: "interactive", retry: "safe" },
+  "/cmdop.relay.v1.Keys/WhoAmI": { scopes: [], lane: "interactive", retry: "safe", countable: true },
   "/cmdop.relay.v1.Keys/Put": {
     scopes: [],
     owner: true,
@@ -182,9 +205,9 @@ export const METHODS: Readonly<Record<string, MethodRule>> = {
     maxRequestBytes: 2 * MAX_STATEMENT_BYTES,
     retry: "safe",
   },
-  "/cmdop.relay.v1.Keys/List": { scopes: ["admin"], lane: "interactive", retry: "safe" },
+  "/cmdop.relay.v1.Keys/List": { scopes: ["admin"], lane: "interactive", retry: "safe", countable: true },
   "/cmdop.relay.v1.Keys/Block": { scopes: ["admin"], lane: "interactive", retry: "safe" },
-  "/cmdop.relay.v1.Roster/Get": { scopes: [], lane: "interactive", retry: "safe" },
+  "/cmdop.relay.v1.Roster/Get": { scopes: [], lane: "interactive", retry: "safe", countable: true },
   "/cmdop.relay.v1.Roster/Put": {
     scopes: [],
     owner: true,
@@ -192,9 +215,19 @@ export const METHODS: Readonly<Record<string, MethodRule>> = {
     maxRequestBytes: MAX_ROSTER_BYTES + DEFAULT_MAX_REQUEST_BYTES,
     retry: "safe",
   },
-  "/cmdop.relay.v1.Audit/Query": { scopes: ["audit:read"], lane: "interactive", retry: "safe" },
-  "/cmdop.relay.v1.Audit/Chains": { scopes: ["audit:read"], lane: "interactive", retry: "safe" },
-  "/cmdop.relay.v1.Audit/Read": { scopes: ["audit:read"], lane: "download", retry: "safe" },
+  "/cmdop.relay.v1.Audit/Query": {
+    scopes: ["audit:read"],
+    lane: "interactive",
+    retry: "safe",
+    countable: true,
+  },
+  "/cmdop.relay.v1.Audit/Chains": {
+    scopes: ["audit:read"],
+    lane: "interactive",
+    retry: "safe",
+    countable: true,
+  },
+  "/cmdop.relay.v1.Audit/Read": { scopes: ["audit:read"], lane: "download", retry: "safe", countable: true },
 };
 
 /** What the paths of the relay's own services begin with; everything else goes to a machine. */
@@ -214,7 +247,13 @@ export function requestPaths(rule: MethodRule, request: object): { path: string;
 }
 
 function read(lane: MethodRule["lane"]): MethodRule {
-  return { scopes: ["files:read"], paths: [{ field: "path", access: "files:read" }], lane, retry: "safe" };
+  return {
+    scopes: ["files:read"],
+    paths: [{ field: "path", access: "files:read" }],
+    lane,
+    retry: "safe",
+    countable: true,
+  };
 }
 
 function write(field: string, lane: MethodRule["lane"], retry: MethodRule["retry"]): MethodRule {

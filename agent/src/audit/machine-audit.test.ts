@@ -9,6 +9,7 @@ import {
   CmdopError,
   codec,
   Exec,
+  Files,
   generateKeyPair,
   HEADERS,
   MAX_AUDIT_RECORD_BYTES,
@@ -19,7 +20,7 @@ import {
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Caller } from "../policy/caller.ts";
 import { auditFeed } from "./audit-feed.ts";
-import { MachineAudit } from "./machine-audit.ts";
+import { MachineAudit, type MachineAuditOptions } from "./machine-audit.ts";
 import { RecordWriter } from "./record-writer.ts";
 
 const START = "/cmdop.v1.Exec/Start";
@@ -28,14 +29,15 @@ let directory: string;
 let troubles: string[];
 let audit: MachineAudit;
 
-function opened(): MachineAudit {
+function opened(options: Partial<MachineAuditOptions> = {}): MachineAudit {
   return new MachineAudit({
     directory: path.join(directory, "audit"),
     machineKey,
     version: "1.2.3",
-    redact: () => [/hush\w*/],
+    redact: () => (text) => text.replaceAll(/hush\w*/g, "[redacted]"),
     onTrouble: (error) => troubles.push(String(error)),
     onRepair: (message) => troubles.push(message),
+    ...options,
   });
 }
 
@@ -69,6 +71,16 @@ function arrival({ line = "uptime", jobId = randomUUID(), call = "" } = {}): Arr
     header: (name) => (name === HEADERS.call ? call : undefined),
     inform: () => undefined,
   };
+}
+
+/** A read of a path: its record's begin, run, and end. */
+function readPath(file: string, keyId = "key", code: "Ok" | "NotFound" = "Ok"): void {
+  const { serialize, deserialize } = codec(Files.method.info.input);
+  const request = deserialize(serialize({ path: file }));
+  const record = audit.arrived("relay", { ...arrival(), path: "/cmdop.v1.Files/Info", request });
+  record.by(keyId, "deploy");
+  record.begin(caller(keyId, ["files:read"]));
+  record.end(code);
 }
 
 function caller(keyId = "key", scopes: Scope[] = ["terminal"]): Caller {
@@ -129,7 +141,7 @@ describe("promise 8: what a machine records of a call", () => {
     expect(bodies.length).toBe(3);
     for (const body of bodies) {
       expect(body.length).toBeLessThanOrEqual(MAX_AUDIT_RECORD_BYTES);
-      expect(body.toString()).toMatch(/… and \d+ more characters"/);
+      expect(body.toString()).toMatch(/… and \d+ more characters of \d+, SHA-256 [\w-]{43} …/);
     }
     expect(records().length).toBe(4);
   });
@@ -142,7 +154,7 @@ describe("promise 8: what a machine records of a call", () => {
       record.end("PermissionDenied");
     }
     expect(records().length).toBe(5);
-    vi.advanceTimersByTime(10_000);
+    vi.advanceTimersByTime(60_000);
     const refused = records().flatMap((record) => (record.type === "refused" ? [record.count] : []));
     expect(refused).toEqual([1, 1, 1, 1, 996]);
   });
@@ -177,6 +189,69 @@ class FullDisk {
     return this.written.map(({ body }) => String(JSON.parse(body).type));
   }
 }
+
+describe("promise 9: nobody pushes out of a chain what others have done", () => {
+  /** As a relay keeps its copy of a chain. */
+  const COPY = { fileBytes: 1024 * 1024, keptBytes: 64 * 1024 * 1024 };
+
+  it("7,500 reads of paths that are as long as they can be", { timeout: 60_000 }, () => {
+    audit.close();
+    audit = opened({ limits: COPY });
+    const record = audit.arrived("relay", arrival({ line: "rm -rf /srv" }));
+    record.by("thief", "thief");
+    record.begin(caller("thief"));
+    record.end("Ok");
+    for (let call = 0; call < 7_500; call += 1) readPath(`/${"x".repeat(10_000)}${call}`);
+    expect(audit.log.first).toBe(1);
+    expect(JSON.stringify(records().slice(0, 5))).toContain("rm -rf /srv");
+  });
+
+  it("a key that has filled its share has its reads counted, never its commands; another key's are written as ever", () => {
+    audit.close();
+    audit = opened({ shares: { methodBytes: 2_000, methodBytesPerHour: 0 } });
+    const before = audit.log.head.seq;
+    for (let call = 0; call < 1_000; call += 1)
+      readPath("/etc/hosts", "key", call % 10 === 0 ? "NotFound" : "Ok");
+    readPath("/etc/passwd", "other");
+    for (let call = 0; call < 20; call += 1) {
+      const record = audit.arrived("relay", arrival({ line: `echo ${"x".repeat(5_000)} end-of-${call}` }));
+      record.by("key", "deploy");
+      record.begin(caller());
+      record.end("Ok");
+    }
+    const singly = records().filter(
+      (one) => one.type === "begin" && one.key === "key" && one.method !== START,
+    );
+    audit.close();
+    audit = opened();
+    const written = records().slice(before);
+    const counted = written.flatMap((one) => (one.type === "counted" ? [one] : []));
+    expect(counted).toMatchObject([
+      { key: "key", keyName: "deploy", door: "relay", method: "/cmdop.v1.Files/Info", calls: 1, failed: 0 },
+      { key: "key", calls: expect.any(Number), failed: expect.any(Number) },
+    ]);
+    expect(singly.length).toBeGreaterThan(0);
+    expect(singly.length + counted.reduce((sum, { calls }) => sum + calls, 0)).toBe(1_000);
+    expect(written).toContainEqual(expect.objectContaining({ key: "other", what: "/etc/passwd" }));
+    // Of the commands every one is there, though no more of its text than a part of it.
+    const commands = written.flatMap((one) =>
+      one.type === "begin" && "door" in one && one.method === START ? [one.what ?? ""] : [],
+    );
+    expect(commands).toHaveLength(20);
+    for (const [call, what] of commands.entries()) expect(what).toContain(`end-of-${call}`);
+    expect(commands.at(-1)?.length).toBeLessThan(1_000);
+  });
+
+  it("that calls are counted is on disk before the first of them runs; a full disk refuses it", () => {
+    audit.close();
+    audit = opened({ shares: { methodBytes: 0 } });
+    const disk = new FullDisk(audit.log);
+    expect(() => readPath("/etc/hosts")).toThrowError(expect.objectContaining({ code: "AuditUnavailable" }));
+    disk.full = false;
+    readPath("/etc/hosts");
+    expect(disk.types).toEqual(["counted"]);
+  });
+});
 
 describe("promise 8: nothing runs that can't be recorded", () => {
   it("a full disk refuses the call, but lets admins and the local socket in", () => {

@@ -3,15 +3,19 @@ import {
   type Arrival,
   ChainLog,
   type ChainLogOptions,
+  CountedCalls,
   HEADERS,
   type KeyPair,
   type MachineAuditRecord,
+  RecordShares,
+  type ShareBounds,
   signHead,
 } from "@cmdop/proto";
 import { z } from "zod";
 import type { Job } from "../jobs/index.ts";
 import type { Caller } from "../policy/caller.ts";
-import { CallRecord } from "./call-record.ts";
+import type { Redact } from "../policy/redact.ts";
+import { CallRecord, type CountedFacts, countedRecord } from "./call-record.ts";
 import { recordText } from "./record-text.ts";
 import { RecordWriter } from "./record-writer.ts";
 import { Refusals } from "./refusals.ts";
@@ -25,12 +29,14 @@ const callIdSchema = z.uuid();
 export interface MachineAuditOptions {
   readonly directory: string;
   readonly limits?: ChainLogOptions["limits"];
+  /** How much of the chain each key may fill, where it differs from the named limits. */
+  readonly shares?: Partial<ShareBounds> | undefined;
   /** Signs the chain's heads. */
   readonly machineKey: KeyPair;
   /** The agent's. */
   readonly version: string;
   /** What of commands and paths is left out of the records. */
-  readonly redact: () => readonly RegExp[];
+  readonly redact: () => Redact;
   /** Told of what can't be recorded. */
   readonly onTrouble: (error: unknown) => void;
   /** Told of what was repaired in the chain, or of what is left of its reserve. */
@@ -49,6 +55,8 @@ export class MachineAudit {
   readonly #log: ChainLog;
   readonly #writer: RecordWriter;
   readonly #refusals: Refusals;
+  readonly #shares: RecordShares;
+  readonly #counted: CountedCalls<CountedFacts>;
   /** Ids of the calls that are not over. */
   readonly #open = new Set<string>();
 
@@ -58,7 +66,14 @@ export class MachineAudit {
     this.#options = options;
     this.#log = ChainLog.open({ directory, limits, onTrouble: onRepair });
     this.#writer = new RecordWriter(this.#log, onTrouble);
-    this.#refusals = new Refusals((record) => this.#writer.writeOrKeep(record));
+    this.#shares = new RecordShares(options.shares);
+    this.#refusals = new Refusals(this.#shares, (record) => this.#writer.writeOrKeep(record));
+    this.#counted = new CountedCalls({
+      write: (facts, totals) => {
+        this.#writer.writeOrKeep(countedRecord(facts, totals));
+        return true;
+      },
+    });
     // Urgent: with a full disk the machine must come up all the same, to be repaired.
     this.#writer.writeOrKeep({ type: "started", at: Date.now(), version }, { urgent: true });
   }
@@ -77,6 +92,8 @@ export class MachineAudit {
       door,
       arrival,
       redact: this.#options.redact,
+      shares: this.#shares,
+      counted: this.#counted,
       write: (record, options) => this.#writer.write(record, options),
       writeOrKeep: (record, options) => this.#writer.writeOrKeep(record, options),
       refuse: (record) => this.#refusals.add(record),
@@ -133,6 +150,7 @@ export class MachineAudit {
 
   /** Writes what waits. Nothing is recorded after. */
   close(): void {
+    this.#counted.flush();
     this.#refusals.flush();
     this.#writer.close();
     this.#log.close();

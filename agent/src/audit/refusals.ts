@@ -1,12 +1,12 @@
-import type { MachineAuditRecord } from "@cmdop/proto";
+import type { MachineAuditRecord, RecordShares } from "@cmdop/proto";
 
 /** The record of a call that was refused. */
 export type RefusedRecord = Extract<MachineAuditRecord, { type: "refused" }>;
 
 /** How long like refusals are counted before they are written as one, in milliseconds. */
-const WINDOW_MS = 10_000;
+const WINDOW_MS = 60_000;
 
-/** Of like refusals within a window, those that are written one by one, with what was asked for. */
+/** Of like refusals within a window, those that are written one by one, with what was asked for, while their key has not filled its share. */
 const WRITTEN_SINGLY = 4;
 
 /** Kinds of refusals that are counted at once. Only keys that an owner has granted add to them. */
@@ -24,11 +24,14 @@ interface Kind {
  * error within a window, all but the first few become one record with a count.
  */
 export class Refusals {
+  readonly #shares: RecordShares;
   readonly #write: (record: RefusedRecord) => void;
   readonly #kinds = new Map<string, Kind>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(write: (record: RefusedRecord) => void) {
+  /** `shares`: what of the chain each key may fill. */
+  constructor(shares: RecordShares, write: (record: RefusedRecord) => void) {
+    this.#shares = shares;
     this.#write = write;
   }
 
@@ -38,7 +41,11 @@ export class Refusals {
     const kind = this.#kinds.get(name) ?? { singly: 0, counted: undefined };
     this.#kinds.set(name, kind);
     this.#timer ??= setTimeout(() => this.flush(), WINDOW_MS).unref();
-    if (kind.singly < WRITTEN_SINGLY) {
+    const bytes = Buffer.byteLength(JSON.stringify(record));
+    if (
+      kind.singly < WRITTEN_SINGLY &&
+      this.#shares.take(record.key ?? record.door, `refused ${record.method}`, bytes)
+    ) {
       kind.singly += 1;
       this.#write(record);
       return;

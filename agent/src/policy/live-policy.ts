@@ -12,7 +12,7 @@ import type { Log } from "../log.ts";
 import { realHome } from "./job-user.ts";
 import type { Policy } from "./policy.ts";
 import { type LoadedPolicy, loadPolicy } from "./policy-file.ts";
-import { redactions } from "./redact.ts";
+import { type Redact, redactor } from "./redact.ts";
 
 /** After the first sign of a change, in milliseconds: editors write in several steps. */
 const SETTLE_MS = 50;
@@ -46,7 +46,7 @@ const MISSING = "NotFound";
 interface InForce extends LoadedPolicy {
   readonly home: string;
   readonly loginShell: string;
-  readonly redact: readonly RegExp[];
+  readonly redact: Redact;
 }
 
 /**
@@ -116,7 +116,7 @@ export class LivePolicy {
   }
 
   /** What the audit hides. */
-  get redact(): readonly RegExp[] {
+  get redact(): Redact {
     return this.#inForce.redact;
   }
 
@@ -215,7 +215,7 @@ async function completed(loaded: LoadedPolicy): Promise<InForce> {
   const home = await realHome(loaded.user?.home ?? os.userInfo().homedir);
   // As jobs have it in their environment.
   const loginShell = loaded.user?.shell ?? baseEnvironment().SHELL ?? "/bin/sh";
-  return { ...loaded, home, loginShell, redact: redactions(loaded.policy.redact) };
+  return { ...loaded, home, loginShell, redact: redactor(loaded.policy.redact) };
 }
 
 /** What changes whenever the file is written, replaced, or given other rights. */

@@ -37,6 +37,13 @@ export function eventLine(
       const line = { ...nobody, method: "policy", what: details };
       return auditLine(line, record.at, record.error === undefined ? "in force" : "REFUSED");
     }
+    case "counted": {
+      const { key, keyName, method, calls, failed } = record;
+      const bytes = "bytesIn" in record ? `, ${record.bytesIn} bytes in, ${record.bytesOut} bytes out` : "";
+      const where = "machineName" in record ? record.machineName : machine;
+      const counts = `${calls} more calls, ${failed} failed${bytes}; the key has filled its share of the audit`;
+      return auditLine({ key, keyName, machine: where, method, what: counts }, record.at, "counted");
+    }
     case "quarantine": {
       const { machineName, state, address } = record;
       const from = address === "" ? "" : `two agents have used its key; the second from ${address}`;

@@ -34,6 +34,22 @@ const refused = {
   count: z.int().min(1),
 };
 
+/**
+ * Calls of one key that were counted, since it had filled its share of the chain
+ * with records: `calls` have begun since the record before of the same kind, the
+ * first of them after this record was on disk; `failed` of those that have ended
+ * since then ended with an error.
+ */
+const counted = {
+  type: z.literal("counted"),
+  at,
+  key,
+  keyName: text,
+  method: text,
+  calls: z.int().min(0),
+  failed: z.int().min(0),
+};
+
 const relayRecordSchema = z.discriminatedUnion("type", [
   /** The relay has begun to record, after a start. Calls of before it that have no end are unknown. */
   z.strictObject({ type: z.literal("started"), at, version: text }),
@@ -56,6 +72,14 @@ const relayRecordSchema = z.discriminatedUnion("type", [
     call,
     code,
     ms,
+    bytesIn: z.int().min(0),
+    bytesOut: z.int().min(0),
+  }),
+  /** `machine`: the machine's id, null for the relay's own services, `*` for various. Bytes: of message bodies of the calls that have ended. */
+  z.strictObject({
+    ...counted,
+    machine: text.nullable(),
+    machineName: text,
     bytesIn: z.int().min(0),
     bytesOut: z.int().min(0),
   }),
@@ -93,6 +117,7 @@ const machineRecordSchema = z.discriminatedUnion("type", [
   }),
   /** Written when the call is over. */
   z.strictObject({ type: z.literal("end"), at, call, code, ms }),
+  z.strictObject({ ...counted, door: z.enum(["relay", "local"]) }),
   z.strictObject({ ...refused, door: z.enum(["relay", "local"]), what: text.optional() }),
   /** A job has ended, which may be long after the call that started it. `outcome` as in the SDK's results. */
   z.strictObject({

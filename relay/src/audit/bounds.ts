@@ -1,4 +1,4 @@
-import type { ChainLimits } from "@cmdop/proto";
+import type { ChainLimits, ShareBounds } from "@cmdop/proto";
 
 const MiB = 1024 * 1024;
 
@@ -12,6 +12,10 @@ export interface AuditBounds {
   readonly chainsPerMachine: number;
   /** Pieces of evidence kept of one machine: what did not follow, each at most a batch. */
   readonly apartPerMachine: number;
+  /** How much of the relay's own chain each key, and all strangers together, may fill, where it differs from the named limits. */
+  readonly shares: Partial<ShareBounds>;
+  /** Time in which calls of a key that has filled its share are counted into one record, in milliseconds; five minutes unless given. */
+  readonly countWindowMs: number | undefined;
   /** Time in which like refusals are counted into one record, in milliseconds. */
   readonly refusalWindowMs: number;
   /** Different refusals that one key, or one address of strangers, can have written down in a window. */
@@ -28,6 +32,8 @@ export interface AuditBounds {
 export const DEFAULT_AUDIT_BOUNDS: AuditBounds = {
   relayChain: {},
   machineChain: { fileBytes: 1 * MiB, keptBytes: 64 * MiB, reserveBytes: 0 },
+  shares: {},
+  countWindowMs: undefined,
   chainsPerMachine: 8,
   apartPerMachine: 8,
   refusalWindowMs: 60_000,

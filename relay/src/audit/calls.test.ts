@@ -157,6 +157,32 @@ it("promise 9: the relay's own chain keeps to its bound; the oldest records go",
   expect(Number(own?.lastSeq)).toBeGreaterThan(80);
 });
 
+it("promise 9: a key that has filled its share of the chain has its reads counted, by machine; never what changes something, nor another key's", async () => {
+  const shares = { methodBytes: 3_000, methodBytesPerHour: 0 };
+  const { world, web, key, caller, records, begun } = await house({ auditBounds: { shares } });
+  await using _ = world;
+  const headers = await caller.headers("web-1");
+  for (let call = 0; call < 40; call += 1) await caller.files.read({ path: "/10" }, { headers });
+  expect(await refusal(caller.files.read({ path: "/fail/5" }, { headers }))).toBe("NotFound");
+  for (let call = 0; call < 20; call += 1) {
+    await caller.files.delete({ path: "/" }, { headers });
+  }
+  const other = world.caller(await world.key({ name: "other" }));
+  await other.files.read({ path: "/10" }, { headers: await other.headers("web-1") });
+  await world.relay.shutdown();
+  const counted = ofType(records(), "counted");
+  expect(counted).toMatchObject([
+    { key: key.id, keyName: "deploy", machine: web.id, method: "/cmdop.v1.Files/Read", calls: 1, failed: 0 },
+    { key: key.id, machineName: "web-1", failed: 1 },
+  ]);
+  expect(counted[1]?.bytesOut).toBeGreaterThan(100);
+  const singly = begun("Files/Read").filter(({ keyName }) => keyName === "deploy").length;
+  expect(singly).toBeGreaterThan(2);
+  expect(singly + counted.reduce((sum, { calls }) => sum + calls, 0)).toBe(41);
+  expect(begun("Files/Delete")).toHaveLength(20);
+  expect(begun("Files/Read").some(({ keyName }) => keyName === "other")).toBe(true);
+});
+
 describe("promise 8: every refusal leaves a record", () => {
   it("names the key only where it has proven itself, and never holds a token", async () => {
     const { world, key, caller, records } = await house();

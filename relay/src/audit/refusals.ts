@@ -1,10 +1,17 @@
-import { methodRule, type RelayRecord, visible } from "@cmdop/proto";
+import { methodRule, type RecordShares, type RelayRecord, visible } from "@cmdop/proto";
 import { addressGroup } from "../data/address-group.ts";
 import type { RefusedCall } from "../data/recorder.ts";
 import type { AuditBounds } from "./bounds.ts";
 
 /** What a stranger may have written down of its own words, in characters: a machine's id is shorter. */
 const MAX_WORD_CHARACTERS = 64;
+
+/** What one kind of refusals takes in the chain in a window, in bytes: two records, the first and the count. */
+const KIND_BYTES = 800;
+
+/** Whose share it is that strangers' refusals fill, and under which name refusals are in a share. */
+const STRANGERS = "strangers";
+const REFUSED = "refused";
 
 /** In the place of what was not kept apart. */
 const VARIOUS = "*";
@@ -21,6 +28,8 @@ interface Counted {
 /** What the merger needs. */
 export interface RefusalsOptions {
   readonly bounds: AuditBounds;
+  /** What of the chain each key, and all strangers together, may fill. */
+  readonly shares: RecordShares;
   /** Writes a record down; false where that can't be done now. */
   readonly write: (record: RefusedRecord) => boolean;
 }
@@ -102,6 +111,7 @@ export class Refusals {
     const { refusalsOfKeys, refusalsOfStrangers } = this.#options.bounds;
     if (key === undefined ? this.#ofStrangers >= refusalsOfStrangers : this.#ofKeys >= refusalsOfKeys)
       return false;
+    if (!this.#options.shares.take(key?.id ?? STRANGERS, REFUSED, KIND_BYTES)) return false;
     if (key === undefined) this.#ofStrangers += 1;
     else this.#ofKeys += 1;
     return true;

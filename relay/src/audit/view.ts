@@ -44,7 +44,7 @@ export class View {
     if (this.seesAll || record.type === "started") return true;
     if ("key" in record && record.key === this.viewer.keyId) return true;
     if (record.machine === null) return false;
-    if (record.type === "begin" || record.type === "quarantine") return this.seesMachine(record.machine);
+    if (record.type !== "refused") return this.seesMachine(record.machine);
     return this.#directory.machinesCalled(record.machine).some((machine) => this.#selects(machine));
   }
 

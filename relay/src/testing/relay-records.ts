@@ -25,5 +25,5 @@ export function ofType<T extends RelayRecord["type"]>(
 }
 
 function isRelayRecord(record: { readonly type: string }): record is RelayRecord {
-  return ["started", "begin", "end", "refused", "quarantine"].includes(record.type);
+  return ["started", "begin", "end", "refused", "quarantine", "counted"].includes(record.type);
 }
