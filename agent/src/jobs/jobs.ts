@@ -1,4 +1,5 @@
 import { CmdopError } from "@cmdop/proto";
+import { Shares } from "../shares/shares.ts";
 import { CancelMarks } from "./cancel-marks.ts";
 import { type Command, checkCommand, requestHash, summary } from "./exec/command.ts";
 import { HeldPipes } from "./exec/held-pipes.ts";
@@ -12,6 +13,8 @@ import { OutputBudget } from "./journal/output-budget.ts";
 import { JOB_LIMITS, type JobLimits } from "./limits.ts";
 import type { Outcome } from "./outcome.ts";
 import { baseEnvironment, type Environment } from "./process/environment.ts";
+import { HungStarts } from "./process/hung-starts.ts";
+import { mountsMayHang } from "./process/mounts.ts";
 import { PipePool } from "./process/pipe-pool.ts";
 import { environmentOf, type JobUser } from "./process/run-as.ts";
 import { Spawner } from "./process/spawner.ts";
@@ -40,6 +43,8 @@ export interface JobsOptions extends Partial<JobLimits> {
   readonly onRunning?: ((job: Job) => void) | undefined;
   /** Whether a small helper process starts the commands (Linux only), so that the agent's own memory does not slow each start. By default it does. */
   readonly spawner?: boolean;
+  /** Whether a file system of this machine may keep waiting whoever touches it; by default its mounts tell. */
+  readonly mayHang?: () => boolean;
 }
 
 /** What the machine's policy says of jobs; whatever is absent is as it was made. It may change while jobs run. */
@@ -70,6 +75,12 @@ interface Task extends Omit<JobIdentity, "id" | "keyId"> {
 /** A run as its caller asked for it. What it does is not for this core to know. */
 export type RunTask = Omit<Task, "kind">;
 
+/**
+ * Starts that are in the spawner's hands at once, shared among the keys: enough to keep it busy while the agent does
+ * other things, and few enough that a key's first start waits for no more than some milliseconds of others'.
+ */
+const STARTS_AT_ONCE = 8;
+
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** All jobs of the machine. The constructor starts nothing; `shutdown` ends every job that runs. */
@@ -88,6 +99,9 @@ export class Jobs {
   readonly #disk: OutputBudget;
   readonly #spawner: Spawner;
   readonly #pipes: PipePool;
+  readonly #hungStarts = new HungStarts();
+  readonly #starts = new Shares({ capacity: STARTS_AT_ONCE, what: "starts", next: "Try again in a moment." });
+  readonly #mayHang: () => boolean;
   readonly #heldPipes: HeldPipes;
   #sweeper: NodeJS.Timeout | undefined;
   #shuttingDown = false;
@@ -96,6 +110,7 @@ export class Jobs {
     const {
       environment = baseEnvironment(),
       spawner = true,
+      mayHang = mountsMayHang,
       store,
       onTrouble = () => undefined,
       onRunning = () => undefined,
@@ -117,6 +132,7 @@ export class Jobs {
     this.#disk = new OutputBudget(Math.min(maxOutputBytes, share), () =>
       this.#table.releaseOldest(({ journal }) => journal.fileBytes > 0),
     );
+    this.#mayHang = mayHang;
     this.#heldPipes = new HeldPipes(this.#limits.maxHeldPipes);
     this.#spawner = new Spawner({ enabled: spawner });
     this.#pipes = new PipePool(this.#spawner);
@@ -289,12 +305,16 @@ export class Jobs {
         ? workWithout({ kind: "canceled", reason: "Canceled before it was started.", durationMs: 0 })
         : begin({
             jobId,
+            keyId,
             journal,
             environment: environmentOf(this.#rules.user, this.#environment),
             user: this.#rules.user,
             maxJobMs: this.#rules.maxJobMs,
             pipes: this.#pipes,
             spawner: this.#spawner,
+            hungStarts: this.#hungStarts,
+            turn: (signal) => this.#starts.enter(keyId, signal),
+            mayHang: this.#mayHang,
             heldPipes: this.#heldPipes,
             limits: this.#limits,
           });

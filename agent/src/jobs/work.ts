@@ -9,6 +9,7 @@ import type { SessionTerminal } from "./session/terminal.ts";
 /** What a job needs from around it. */
 export interface JobContext extends SpawnContext {
   readonly jobId: string;
+  readonly keyId: string;
   readonly journal: Journal;
   readonly heldPipes: HeldPipes;
   readonly limits: JobLimits;
