@@ -1,6 +1,6 @@
 import type { JobLimits } from "./limits.ts";
 import type { Outcome } from "./outcome.ts";
-import { endProcesses } from "./process/process-group.ts";
+import { endCarriers } from "./process/process-group.ts";
 import { type Work, workWithout } from "./work.ts";
 
 /**
@@ -15,7 +15,7 @@ export function interruptedWork(jobId: string, limits: JobLimits): Work {
 
 async function conclude(jobId: string, limits: JobLimits): Promise<Outcome> {
   const reason = "The machine's agent ended while this job ran, and how far it came is not known.";
-  return endProcesses(undefined, jobId, limits).then(
+  return endCarriers({ jobId, sinceS: 0 }, limits).then(
     (gone) =>
       unknown(
         `${reason} ${gone ? "What was left of it has been ended." : "Some of its processes are still there: they hang in the kernel, or run as another user."}`,

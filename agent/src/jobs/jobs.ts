@@ -1,4 +1,5 @@
 import { CmdopError } from "@cmdop/proto";
+import { Shares } from "../shares/shares.ts";
 import { CancelMarks } from "./cancel-marks.ts";
 import { type Command, checkCommand, requestHash, summary } from "./exec/command.ts";
 import { HeldPipes } from "./exec/held-pipes.ts";
@@ -12,6 +13,8 @@ import { OutputBudget } from "./journal/output-budget.ts";
 import { JOB_LIMITS, type JobLimits } from "./limits.ts";
 import type { Outcome } from "./outcome.ts";
 import { baseEnvironment, type Environment } from "./process/environment.ts";
+import { HungStarts } from "./process/hung-starts.ts";
+import { mountsMayHang } from "./process/mounts.ts";
 import { PipePool } from "./process/pipe-pool.ts";
 import { environmentOf, type JobUser } from "./process/run-as.ts";
 import { Spawner } from "./process/spawner.ts";
@@ -41,6 +44,8 @@ export interface JobsOptions extends Partial<JobLimits> {
   readonly onRunning?: ((job: Job) => void) | undefined;
   /** Whether a small helper process starts the commands (Linux only), so that the agent's own memory does not slow each start. By default it does. */
   readonly spawner?: boolean;
+  /** Whether a file system of this machine may keep waiting whoever touches it; by default its mounts tell. */
+  readonly mayHang?: () => boolean;
 }
 
 /** What the machine's policy says of jobs; whatever is absent is as it was made. It may change while jobs run. */
@@ -71,6 +76,12 @@ interface Task extends Omit<JobIdentity, "id" | "keyId"> {
 /** A run as its caller asked for it. What it does is not for this core to know. */
 export type RunTask = Omit<Task, "kind">;
 
+/**
+ * Starts that are in the spawner's hands at once, shared among the keys: enough to keep it busy while the agent does
+ * other things, and few enough that a key's first start waits for no more than some milliseconds of others'.
+ */
+const STARTS_AT_ONCE = 8;
+
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** All jobs of the machine. The constructor starts nothing; `shutdown` ends every job that runs. */
@@ -90,6 +101,9 @@ export class Jobs {
   readonly #disk: OutputBudget;
   readonly #spawner: Spawner;
   readonly #pipes: PipePool;
+  readonly #hungStarts = new HungStarts();
+  readonly #starts = new Shares({ capacity: STARTS_AT_ONCE, what: "starts", next: "Try again in a moment." });
+  readonly #mayHang: () => boolean;
   readonly #heldPipes: HeldPipes;
   #sweeper: NodeJS.Timeout | undefined;
   #shuttingDown = false;
@@ -98,6 +112,7 @@ export class Jobs {
     const {
       environment = baseEnvironment(),
       spawner = true,
+      mayHang = mountsMayHang,
       store,
       onTrouble = () => undefined,
       onRunning = () => undefined,
@@ -120,6 +135,7 @@ export class Jobs {
     this.#disk = new OutputBudget(Math.min(maxOutputBytes, share), (keyId) =>
       this.#table.releaseOldest(keyId, ({ journal }) => journal.fileBytes > 0),
     );
+    this.#mayHang = mayHang;
     this.#heldPipes = new HeldPipes(this.#limits.maxHeldPipes);
     this.#spawner = new Spawner({ enabled: spawner });
     this.#pipes = new PipePool(this.#spawner);
@@ -304,6 +320,9 @@ export class Jobs {
             maxJobMs: this.#rules.maxJobMs,
             pipes: this.#pipes,
             spawner: this.#spawner,
+            hungStarts: this.#hungStarts,
+            turn: (signal) => this.#starts.enter(keyId, signal),
+            mayHang: this.#mayHang,
             heldPipes: this.#heldPipes,
             limits: this.#limits,
           });

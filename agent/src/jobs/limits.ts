@@ -42,8 +42,8 @@ export const JOB_LIMITS = {
   /** How long a job whose last reader went away waits for its return before it drops output: the SDK's reconnect window. */
   absentReaderGraceMs: MINUTE_MS,
 
-  /** How long a program may take to begin before its outcome is unknown: longer only where a file system hangs. */
-  startWaitMs: 30_000,
+  /** How long a program may take to begin before it is given up: longer only where a file system hangs. */
+  startWaitMs: 10_000,
   /** Between SIGTERM and SIGKILL: what well-behaved servers need to shut down. */
   killGraceMs: 5_000,
   /** How long a process may take to vanish after SIGKILL before its outcome is unknown: it hangs in the kernel. */

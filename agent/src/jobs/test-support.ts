@@ -18,10 +18,11 @@ export function newJobs(options: JobsOptions = {}): Jobs {
   return jobs;
 }
 
-/** Both ways in which commands are started, each as a jobs core that is ready. */
+/** The ways in which commands are started, each as a jobs core that is ready. */
 export const WAYS: readonly (readonly [name: string, ready: (options?: JobsOptions) => Promise<Jobs>])[] = [
   ["directly", async (options) => newJobs({ ...options, spawner: false })],
-  ["by the spawner", spawnerJobs],
+  ["by the spawner", (options) => spawnerJobs({ ...options, mayHang: () => false })],
+  ["by a shell of the spawner's", (options) => spawnerJobs({ ...options, mayHang: () => true })],
 ];
 
 /** A jobs core whose spawner is ready. */

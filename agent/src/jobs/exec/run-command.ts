@@ -1,8 +1,8 @@
 import { JobInput } from "../input.ts";
 import { JOB_ID_VARIABLE } from "../process/environment.ts";
 import { endProcesses, signalGroup } from "../process/process-group.ts";
-import { programOf, spawnCommand } from "../process/spawn.ts";
-import { startFailure } from "../process/start-failure.ts";
+import { sinceBootS } from "../process/process-table.ts";
+import { spawnCommand } from "../process/spawn.ts";
 import { supervise } from "../process/supervise.ts";
 import { watchTime } from "../time-limit.ts";
 import type { JobContext, Work } from "../work.ts";
@@ -12,11 +12,12 @@ import { Output } from "./output.ts";
 /** Runs a command on pipes in its own process group; its start has been asked for when this returns. */
 export function runCommand(command: Command, context: JobContext): Work {
   const { jobId, keyId, journal, heldPipes, limits } = context;
+  const mark = { jobId, sinceS: sinceBootS() };
   const env = { ...context.environment, ...command.env, [JOB_ID_VARIABLE]: jobId };
   const cwd = workingDirectory(command.cwd, context.environment.HOME ?? "/");
 
-  const start = async () => {
-    const spawned = await spawnCommand(command, cwd, env, context);
+  const start = async (signal: AbortSignal) => {
+    const spawned = await spawnCommand(command, cwd, env, context, signal);
     if (!("pid" in spawned)) return spawned;
     const { stdin } = spawned;
     const output = new Output(spawned, journal, limits);
@@ -27,10 +28,9 @@ export function runCommand(command: Command, context: JobContext): Work {
   const { process, ...work } = supervise(
     {
       start,
-      explain: (failed) => startFailure(failed, programOf(command)[0], cwd, env),
       watch: (stop) => watchTime(command.timeoutMs, context.maxJobMs, stop),
       signal: ({ pid }, name) => signalGroup(pid, name),
-      end: (running) => endProcesses(running?.pid, jobId, limits),
+      end: (running) => endProcesses(running?.pid, mark, limits),
       finish: async ({ output, input }, outcome) => {
         const open = await output.rest();
         input?.close();

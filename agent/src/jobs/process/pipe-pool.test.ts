@@ -29,7 +29,7 @@ test.skipIf(process.platform !== "linux")(
   async () => {
     const pool = newPool();
     for (let round = 0; round < 60; round += 1) {
-      const pipe = pool.take();
+      const pipe = await pool.take();
       if (pipe === undefined) throw new Error("no pipe");
       const child = spawn("echo", [String(round)], { stdio: ["ignore", pipe.theirs, "ignore"] });
       closeSync(pipe.theirs);
@@ -43,13 +43,13 @@ test.skipIf(process.platform !== "linux")(
   },
 );
 
-test("without mkfifo there are no pipes, and nothing breaks", () => {
+test("without mkfifo there are no pipes, and nothing breaks", async () => {
   const { PATH } = process.env;
   onTestFinished(() => {
     process.env.PATH = PATH;
   });
   process.env.PATH = "/nowhere";
   const pool = newPool();
-  expect(pool.take()).toBeUndefined();
-  expect(pool.take()).toBeUndefined();
+  expect(await pool.take()).toBeUndefined();
+  expect(await pool.take()).toBeUndefined();
 });

@@ -1,9 +1,9 @@
-import { spawn, spawnSync } from "node:child_process";
 import { closeSync, constants, mkdtempSync, openSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { covered } from "./private-descriptors.ts";
+import { JOB_LIMITS } from "../limits.ts";
+import { forkBySpawner, forkDirectly } from "./fork.ts";
 import type { Spawner } from "./spawner.ts";
 
 /** Pipes made at once: one `mkfifo` makes them for a burst of 64 jobs as fast as for one. Each is one open descriptor until it is used. */
@@ -51,10 +51,10 @@ export class PipePool {
   }
 
   /** A pipe for a process to write to. */
-  take(): Pipe | undefined {
-    if (this.#usable && this.#fifos.length === 0) this.#refillNow();
+  async take(): Promise<Pipe | undefined> {
+    if (this.#fifos.length === 0) await this.warm();
     const fifo = this.#fifos.pop();
-    this.warm();
+    void this.warm();
     if (fifo === undefined) return undefined;
     let theirs: number | undefined;
     try {
@@ -78,16 +78,6 @@ export class PipePool {
     for (const fifo of this.#fifos.splice(0)) closeSync(fifo);
   }
 
-  #refillNow(): void {
-    try {
-      const directory = newDirectory();
-      const { status } = spawnSync("mkfifo", names(directory, BATCH_PIPES), { stdio: covered(NOTHING) });
-      this.#adopt(directory, status === 0);
-    } catch (error) {
-      unlessTemporary(error);
-    }
-  }
-
   async #refill(): Promise<void> {
     try {
       const directory = newDirectory();
@@ -99,19 +89,16 @@ export class PipePool {
     }
   }
 
+  /** Whether it made them. What became of it in the hands of a spawner that died is seen by what there is. */
   async #mkfifo(args: string[]): Promise<boolean> {
-    const env = { PATH: process.env.PATH ?? "" };
-    const answer = await this.#spawner?.start({ program: "mkfifo", args, cwd: "/", env, stdio: NO_STDIO });
-    if (answer === undefined || "unable" in answer) {
-      const child = spawn("mkfifo", args, { stdio: covered(NOTHING) });
-      return new Promise((resolve) => {
-        child.once("error", () => resolve(false));
-        child.once("exit", (code) => resolve(code === 0));
-      });
-    }
-    if ("failed" in answer) return false;
-    const end = "pid" in answer ? await answer.exit : answer;
-    // Where the spawner died there may be some, and there is no reason to do without.
+    const program = { program: "mkfifo", args, cwd: "/", env: { PATH: process.env.PATH ?? "" } };
+    const stdio = ["ignore", "ignore", "ignore"] as const;
+    const options = { limits: JOB_LIMITS, signal: NEVER, close: () => undefined };
+    const forked = await (this.#spawner?.enabled
+      ? forkBySpawner(this.#spawner, program, stdio, options)
+      : forkDirectly(program, stdio, options));
+    if ("failed" in forked) return false;
+    const end = "pid" in forked ? await forked.exit : forked;
     return "lost" in end || end.code === 0;
   }
 
@@ -132,10 +119,8 @@ export class PipePool {
   }
 }
 
-const NO_STDIO = [null, null, null] as const;
-
-/** The same for Node. */
-const NOTHING = ["ignore", "ignore", "ignore"] as const;
+/** Making pipes is not given up. */
+const NEVER = new AbortController().signal;
 
 /** No descriptors or no space just now: the job at hand uses sockets, and the next one tries again. */
 function unlessTemporary(error: unknown): void {

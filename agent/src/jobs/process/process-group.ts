@@ -1,17 +1,19 @@
-import { readFileSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
 import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CmdopError } from "@cmdop/proto";
 import type { JobLimits } from "../limits.ts";
-import { JOB_ID_VARIABLE } from "./environment.ts";
+import { carriersOf, processes, statOf } from "./process-table.ts";
 
 /** Between two looks at processes that were asked to end: soon at first, then doubling up to the longest. */
 const FIRST_POLL_MS = 5;
 const LONGEST_POLL_MS = 200;
 
-/** Files of /proc that are read at once: descriptors are for jobs. */
-const PROC_READERS = 16;
+/** By what a job's processes are known that have left its group or session. */
+export interface JobMark {
+  readonly jobId: string;
+  /** When the job began, in seconds after the system's start (see `sinceBootS`): older processes are not looked at. */
+  readonly sinceS: number;
+}
 
 /** How a job's processes are ended. */
 export type EndingLimits = Pick<JobLimits, "killGraceMs" | "killWaitMs">;
@@ -30,7 +32,7 @@ export function checkSignal(name: string): NodeJS.Signals {
 
 /** Sends a signal to a whole process group; false where nothing of it is left. */
 export function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
-  return send(-pid, signal);
+  return sendSignal(-pid, signal);
 }
 
 /**
@@ -40,18 +42,18 @@ export function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
  */
 export async function endProcesses(
   pid: number | undefined,
-  jobId: string,
+  mark: JobMark,
   limits: EndingLimits,
 ): Promise<boolean> {
   const groupGone =
     pid === undefined ||
     (await end({
-      look: () => living("pgrp", pid),
+      look: () => living("group", pid),
       first: "SIGTERM",
       signal: (signal) => signalGroup(pid, signal),
       limits,
     }));
-  return (await endCarriers(jobId, limits)) && groupGone;
+  return (await endCarriers(mark, limits)) && groupGone;
 }
 
 /**
@@ -61,7 +63,7 @@ export async function endProcesses(
  */
 export async function endSession(
   leader: number | undefined,
-  jobId: string,
+  mark: JobMark,
   limits: EndingLimits,
 ): Promise<boolean> {
   const sessionGone =
@@ -72,7 +74,7 @@ export async function endSession(
       signal: sendAll,
       limits,
     }));
-  return (await endCarriers(jobId, limits)) && sessionGone;
+  return (await endCarriers(mark, limits)) && sessionGone;
 }
 
 /** Sends a signal to the process group in the foreground of a session's terminal; false where nothing is left. */
@@ -85,18 +87,13 @@ export function signalForeground(leader: number, signal: NodeJS.Signals): boolea
 /** Undefined where the system does not tell: no terminal yet, or no /proc. */
 function foregroundGroup(leader: number): number | undefined {
   if (process.platform !== "linux") return undefined;
-  try {
-    const { tpgid } = parseStat(readFileSync(`/proc/${leader}/stat`, "latin1"));
-    return tpgid > 1 ? tpgid : undefined;
-  } catch (error) {
-    if (hasCode(error, "ENOENT", "ESRCH")) return undefined;
-    throw error;
-  }
+  const foreground = statOf(leader)?.foreground ?? 0;
+  return foreground > 1 ? foreground : undefined;
 }
 
-/** Ends whatever still carries a job's id. */
-function endCarriers(jobId: string, limits: EndingLimits): Promise<boolean> {
-  return end({ look: () => carriers(jobId), first: "SIGTERM", signal: sendAll, limits });
+/** Ends whatever still carries a job's id; true when nothing that can be seen is left. */
+export function endCarriers(mark: JobMark, limits: EndingLimits): Promise<boolean> {
+  return end({ look: () => carriers(mark), first: "SIGTERM", signal: sendAll, limits });
 }
 
 async function end({
@@ -132,60 +129,26 @@ async function end({
 }
 
 /** The processes of a group or a session, zombies left out: nobody may be there to reap them. */
-async function living(kind: "pgrp" | "session", id: number): Promise<number[]> {
+async function living(kind: "group" | "session", id: number): Promise<number[]> {
   if (process.platform !== "linux") return signalGroup(id, 0) ? [id] : [];
   // A session may have lost its leader's group and live on in others.
-  if (kind === "pgrp" && !signalGroup(id, 0)) return [];
-  return processesWhere(async (pid) => {
-    const stat = parseStat(await readProc(pid, "stat"));
-    return stat[kind] === id && stat.state !== "Z" && stat.state !== "X";
-  });
-}
-
-/** What /proc/PID/stat tells: pid (name) state ppid pgrp session tty tpgid … */
-function parseStat(stat: string): { state: string; pgrp: number; session: number; tpgid: number } {
-  // The name may contain anything, so count from its end.
-  const [state = "", , pgrp, session, , tpgid] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return { state, pgrp: Number(pgrp), session: Number(session), tpgid: Number(tpgid) };
+  if (kind === "group" && !signalGroup(id, 0)) return [];
+  const members = (await processes()).filter((entry) => entry[kind] === id);
+  return members.flatMap(({ pid, state }) => (state === "Z" || state === "X" ? [] : [pid]));
 }
 
 /** The processes whose environment names the job. Linux only: elsewhere the group is all that is known. */
-async function carriers(jobId: string): Promise<number[]> {
-  if (process.platform !== "linux") return [];
-  const mark = `${JOB_ID_VARIABLE}=${jobId}`;
-  return processesWhere(async (pid) => (await readProc(pid, "environ")).split("\0").includes(mark));
-}
-
-async function processesWhere(test: (pid: number) => Promise<boolean>): Promise<number[]> {
-  const names = await readdir("/proc");
-  const pids = names.map(Number).filter((pid) => pid > 0 && pid !== process.pid);
-  const found: number[] = [];
-  const look = async (): Promise<void> => {
-    for (let pid = pids.pop(); pid !== undefined; pid = pids.pop()) {
-      if (await test(pid)) found.push(pid);
-    }
-  };
-  await Promise.all(Array.from({ length: PROC_READERS }, look));
-  // Parents before children, as a rule: a shell that sees its child die first would end with a code of its own.
-  return found.sort((one, other) => one - other);
-}
-
-/** Empty where the process has ended meanwhile, or belongs to somebody else. */
-async function readProc(pid: number, file: "stat" | "environ"): Promise<string> {
-  try {
-    return await readFile(`/proc/${pid}/${file}`, "latin1");
-  } catch (error) {
-    if (hasCode(error, "ENOENT", "ESRCH", "EACCES", "EPERM")) return "";
-    throw error;
-  }
+async function carriers({ jobId, sinceS }: JobMark): Promise<number[]> {
+  return process.platform === "linux" ? carriersOf(jobId, sinceS) : [];
 }
 
 /** On systems without /proc, where only the leader is known, to its group. */
 function sendAll(signal: NodeJS.Signals, found: number[]): void {
-  for (const pid of found) send(process.platform === "linux" ? pid : -pid, signal);
+  for (const pid of found) sendSignal(process.platform === "linux" ? pid : -pid, signal);
 }
 
-function send(target: number, signal: NodeJS.Signals | 0): boolean {
+/** False where there is nobody of this pid, or (negative) of this group. */
+export function sendSignal(target: number, signal: NodeJS.Signals | 0): boolean {
   try {
     process.kill(target, signal);
     return true;

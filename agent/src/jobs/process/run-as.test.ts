@@ -15,7 +15,8 @@ import {
   spawnerJobs,
   until,
 } from "../test-support.ts";
-import { environmentOf, type JobUser, runAs } from "./run-as.ts";
+import { throughShell } from "./launch.ts";
+import { environmentOf, type JobUser } from "./run-as.ts";
 
 const ROOT = process.geteuid?.() === 0;
 
@@ -83,11 +84,12 @@ describe.runIf(ROOT)("jobs of another user", () => {
 
   test("promise 6: values of variables are in no argument list", async () => {
     const user = await nobody();
-    const program = { program: "/bin/true", args: [], cwd: "/", env: { HOME: "/h", TOKEN: "secret" } };
-    const started = runAs(user, program, { HOME: "/h" });
+    const env = { HOME: "/h", TOKEN: "secret" };
+    const launch = { program: "/bin/true", args: [], cwd: "/", env, user, trusted: { HOME: "/h" } };
+    const started = throughShell(launch);
     expect(started.args.join(" ")).not.toContain("secret");
-    expect(started.env).toEqual({ HOME: "/h", CMDOP_CWD: "/", CMDOP_ENV_TOKEN: "secret" });
-    expect(() => runAs(user, { ...program, env: { "x;id": "1" } }, {})).toThrow(/can't be handed on/);
+    expect(started.env).toEqual({ HOME: "/h", CMDOP_ENV_TOKEN: "secret" });
+    expect(() => throughShell({ ...launch, env: { "x;id": "1" } })).toThrow(/can't be handed on/);
     expect(environmentOf(user, { TMPDIR: "/closed/to/others", LANG: "C" })).not.toHaveProperty("TMPDIR");
   });
 
@@ -116,9 +118,10 @@ describe.runIf(ROOT)("jobs of another user", () => {
     });
     const closed = await mkdtemp(path.join(user.home, "closed-"));
     await chmod(closed, 0o700);
-    const { outcome, stderr } = await run(jobs, argv(["true"], { cwd: closed }));
-    expect(outcome).toMatchObject({ kind: "exited", exitCode: 126 });
-    expect(stderr.toString()).toContain(closed);
+    expect((await run(jobs, argv(["true"], { cwd: closed }))).outcome).toMatchObject({
+      kind: "failed_to_start",
+      reason: `The working directory ${closed} can't be entered by the user that jobs run as.`,
+    });
   });
 
   test("a cancel reaches all of it, what has left its group too", async () => {

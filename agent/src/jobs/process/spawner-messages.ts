@@ -1,3 +1,12 @@
+/** How a process ended: one of the two is set. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+/** What a process reads from or writes to: a descriptor of the agent, nothing (/dev/null), or a socket to be made with a token. */
+export type RequestedEnd = number | null | { readonly token: string };
+
 /** What the agent asks of its spawner: start one command. */
 export interface StartRequest {
   readonly id: number;
@@ -7,27 +16,18 @@ export interface StartRequest {
   readonly cwd: string;
   /** All that the command gets: nothing is added. */
   readonly env: Readonly<Record<string, string>>;
-  /** Descriptors of the agent for standard input, output and error; null is /dev/null. */
-  readonly stdio: readonly [number | null, number | null, number | null];
+  /** Standard input, output and error, and what follows them. */
+  readonly stdio: readonly RequestedEnd[];
+  /** When it is too late to begin, in milliseconds by the clock that all processes of the system share (see `systemMs`). */
+  readonly expiresAtMs: number;
 }
 
-/** What is left of an error on its way between processes. */
-export interface PlainError {
-  readonly message: string;
-  readonly code?: string | undefined;
-  readonly errno?: number | undefined;
-  readonly syscall?: string | undefined;
-  readonly path?: string | undefined;
-}
-
-/** What the spawner tells. Each request is answered by the first of `started`, `failed` and `unable`. */
+/** What the spawner tells. Each request is answered by `started` or `failed`. */
 export type Report =
   | { readonly kind: "ready" }
   | { readonly kind: "started"; readonly id: number; readonly pid: number }
-  /** The system refused to start this command. */
-  | { readonly kind: "failed"; readonly id: number; readonly error: PlainError }
-  /** The spawner's own trouble, before anything was started. */
-  | { readonly kind: "unable"; readonly id: number; readonly error: PlainError }
+  /** Nothing was started, and why, in words. */
+  | { readonly kind: "failed"; readonly id: number; readonly reason: string }
   | {
       readonly kind: "exited";
       readonly id: number;
@@ -35,24 +35,29 @@ export type Report =
       readonly signal: string | null;
     };
 
+/** Monotonic, and the same in each process. */
+export function systemMs(): number {
+  return Number(process.hrtime.bigint() / 1_000_000n);
+}
+
 export function isStartRequest(message: unknown): message is StartRequest {
   if (!isRecord(message)) return false;
-  const { id, program, args, cwd, env, stdio } = message;
+  const { id, program, args, cwd, env, stdio, expiresAtMs } = message;
   return (
     isId(id) &&
+    isId(expiresAtMs) &&
     typeof program === "string" &&
     isListOf(args, isString) &&
     typeof cwd === "string" &&
     isRecord(env) &&
     Object.values(env).every(isString) &&
-    isListOf(stdio, (fd) => fd === null || isId(fd)) &&
-    stdio.length === 3
+    isListOf(stdio, (end) => end === null || isId(end) || (isRecord(end) && isString(end.token)))
   );
 }
 
 export function isReport(message: unknown): message is Report {
   if (!isRecord(message)) return false;
-  const { kind, id, pid, error, code, signal } = message;
+  const { kind, id, pid, reason, code, signal } = message;
   switch (kind) {
     case "ready":
       return true;
@@ -60,30 +65,12 @@ export function isReport(message: unknown): message is Report {
       // 0 and 1 would be our own group and everybody's, were they signaled.
       return isId(id) && isId(pid) && pid > 1;
     case "failed":
-    case "unable":
-      return isId(id) && isPlainError(error);
+      return isId(id) && isString(reason);
     case "exited":
       return isId(id) && (code === null || isId(code)) && (signal === null || isString(signal));
     default:
       return false;
   }
-}
-
-/** An error as plain data; whatever else was thrown, as its text. */
-export function plainError(error: unknown): PlainError {
-  if (!isPlainError(error)) return { message: String(error) };
-  const { message, code, errno, syscall, path } = error;
-  return { message, code, errno, syscall, path };
-}
-
-function isPlainError(error: unknown): error is PlainError {
-  if (typeof error !== "object" || error === null || !("message" in error)) return false;
-  const { message, code, errno, syscall, path }: Partial<Record<keyof PlainError, unknown>> = error;
-  return (
-    isString(message) &&
-    [code, syscall, path].every((field) => field === undefined || isString(field)) &&
-    (errno === undefined || Number.isInteger(errno))
-  );
 }
 
 /** Descriptors, process ids, exit codes and our own numbers: integers from 0. */

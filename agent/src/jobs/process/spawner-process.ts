@@ -3,15 +3,30 @@
  * their pids and ends. A fork copies the page tables of whoever forks, so this
  * process stays small: it keeps nothing and imports nothing but Node's own.
  *
- * Its argument is the agent's pid. It reaches the agent's descriptors by way of
- * /proc, and leaves when the channel to the agent closes, however that came about.
+ * Its arguments are the agent's pid, the name of its socket door and the limit on
+ * open files that jobs have. It reaches the agent's descriptors by way of /proc,
+ * and leaves when the channel to the agent closes, however that came about.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, constants, opendirSync, openSync } from "node:fs";
 import { flushCompileCache } from "node:module";
-import { isStartRequest, plainError, type Report, type StartRequest } from "./spawner-messages.ts";
+import { connect, type Socket } from "node:net";
+import { closeInheritedDescriptors } from "./inherited-descriptors.ts";
+import { limitOpenFiles } from "./open-files.ts";
+import {
+  isStartRequest,
+  type Report,
+  type RequestedEnd,
+  type StartRequest,
+  systemMs,
+} from "./spawner-messages.ts";
+import { startFailure } from "./start-failure.ts";
+
+closeInheritedDescriptors();
 
 const agentDescriptors = `/proc/${Number(process.argv[2])}/fd`;
+const socketDoor = `\0${process.argv[3]}`;
+limitOpenFiles(Number(process.argv[4]));
 
 /** Bounded by the agent, which has only so many requests unanswered. */
 const queue: StartRequest[] = [];
@@ -35,43 +50,70 @@ flushCompileCache();
 /** One a turn of the loop, so that in a burst the ends of the first are not told after the starts of all. */
 function startNext(): void {
   const [request] = queue;
-  if (request !== undefined) start(request);
-  queue.shift();
-  if (queue.length > 0) setImmediate(startNext);
+  if (request === undefined) return;
+  const next = (): void => {
+    queue.shift();
+    if (queue.length > 0) setImmediate(startNext);
+  };
+  const tokens = request.stdio.flatMap((end) => (typeof end === "object" && end !== null ? [end.token] : []));
+  if (tokens.length === 0) {
+    start(request, []);
+    next();
+  } else {
+    Promise.all(tokens.map(socketOf))
+      .then(
+        (sockets) => start(request, sockets),
+        (error) => unable(request, error),
+      )
+      .finally(next);
+  }
 }
 
-function start({ id, program, args, cwd, env, stdio }: StartRequest): void {
+function start(request: StartRequest, sockets: readonly Socket[]): void {
+  const { id, program, args, cwd, env, stdio, expiresAtMs } = request;
   const opened: number[] = [];
+  const left = [...sockets];
   let child: ChildProcess;
   try {
-    const ends = stdio.map((fd, index) => {
-      if (fd === null) return "ignore";
-      const end = openSync(
-        `${agentDescriptors}/${fd}`,
-        index === 0 ? constants.O_RDONLY : constants.O_WRONLY,
-      );
-      opened.push(end);
-      return end;
+    // The agent has given it up by then, and said so.
+    if (systemMs() >= expiresAtMs) throw new Error("it was too late");
+    const ends = stdio.map((end, index) => {
+      if (end === null) return "ignore";
+      if (typeof end !== "number") return left.shift() ?? "ignore";
+      const descriptor = reopen(end, index);
+      opened.push(descriptor);
+      return descriptor;
     });
     child = spawned(() => spawn(program, args, { cwd, env, detached: true, stdio: ends }));
   } catch (error) {
-    report(
-      error instanceof Refusal
-        ? { kind: "failed", id, error: plainError(error.cause) }
-        : { kind: "unable", id, error: plainError(error) },
-    );
+    if (error instanceof Refusal) report({ kind: "failed", id, reason: startFailure(error.cause, request) });
+    else unable(request, error);
     return;
   } finally {
     // At once: while we hold a pipe, its reader sees no end.
     for (const end of opened) closeSync(end);
+    for (const socket of sockets) socket.destroy();
   }
   const { pid } = child;
   if (pid === undefined) {
-    child.once("error", (error) => report({ kind: "failed", id, error: plainError(error) }));
+    child.once("error", (error) => report({ kind: "failed", id, reason: startFailure(error, request) }));
     return;
   }
   report({ kind: "started", id, pid });
   child.once("exit", (code, signal) => report({ kind: "exited", id, code, signal }));
+}
+
+/** A descriptor of the agent's. */
+function reopen(descriptor: number, index: number): number {
+  return openSync(`${agentDescriptors}/${descriptor}`, index === 0 ? constants.O_RDONLY : constants.O_WRONLY);
+}
+
+/** A socket of which the agent has the other end. */
+function socketOf(token: Exclude<RequestedEnd, number | null>["token"]): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ path: socketDoor }, () => socket.write(token, () => resolve(socket)));
+    socket.once("error", reject);
+  });
 }
 
 /** The system's no to a command, told apart from trouble of our own. */
@@ -84,6 +126,16 @@ function spawned(start: () => ChildProcess): ChildProcess {
   } catch (cause) {
     throw new Refusal("not started", { cause });
   }
+}
+
+/** Trouble of our own, before anything was started. */
+function unable({ id }: StartRequest, error: unknown): void {
+  const what = error instanceof Error ? error.message : String(error);
+  report({
+    kind: "failed",
+    id,
+    reason: `The agent's helper process that starts commands could not start it: ${what}.`,
+  });
 }
 
 function report(message: Report): void {

@@ -1,13 +1,16 @@
 import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { mkdtemp, readdir, readFile, readlink, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Jobs } from "../jobs.ts";
 import { JOB_LIMITS } from "../limits.ts";
+import { nativePty } from "../session/native-pty.ts";
 import {
   alive,
   argv,
@@ -37,13 +40,16 @@ describe.skipIf(process.platform !== "linux")("the spawner", () => {
     expect([group, session]).toEqual([pid, pid]);
   });
 
-  test("gives a command the descriptors that it would have from the agent itself, and no more", async () => {
-    const descriptors = async (jobs: Jobs): Promise<string> =>
-      (await run(jobs, shell("ls /proc/$$/fd", { stdin: Buffer.from("x") }))).stdout.toString();
-    const direct = await descriptors(await spawnerJobs({ spawner: false }));
-    expect(direct).toMatch(/^0\n1\n2\n/);
-    expect(await descriptors(await spawnerJobs())).toBe(direct);
-  });
+  test.each([true, false])(
+    "gives a command its three descriptors and no more (mounts that may hang: %s)",
+    async (hang) => {
+      const inherited = openInheritable();
+      const jobs = await spawnerJobs({ mayHang: () => hang });
+      const { stdout } = await run(jobs, shell("ls /proc/$$/fd", { stdin: Buffer.from("x") }));
+      expect(await readdir("/proc/self/fd")).toContain(String(inherited));
+      expect(stdout.toString()).toBe("0\n1\n2\n");
+    },
+  );
 
   test.each(["/dev/stdout", "/dev/stderr"])("lets a program open %s by its name", async (path) => {
     const { stdout, stderr } = await run(await spawnerJobs(), shell(`echo written > ${path}`));
@@ -130,11 +136,13 @@ describe.skipIf(process.platform !== "linux")("the spawner", () => {
     await expect(late.ended).resolves.toMatchObject({ kind: "timed_out", signal: "SIGTERM" });
   });
 
-  test("a start that takes too long is unknown, and ended should it come about", async () => {
+  test("a start that takes too long is unknown, and never comes about", async () => {
     const jobs = await spawnerJobs({ startWaitMs: 100 });
     const spawner = await starterOf(jobs);
+    const directory = await mkdtemp(join(tmpdir(), "cmdop-jobs-"));
+    onTestFinished(() => rm(directory, { recursive: true }));
     process.kill(spawner, "SIGSTOP");
-    const job = begin(jobs, argv(["sleep", "60"]));
+    const job = begin(jobs, argv(["touch", join(directory, "late")]));
     await expect(job.ended).resolves.toMatchObject({
       kind: "unknown",
       reason: expect.stringContaining("100 ms after"),
@@ -142,15 +150,46 @@ describe.skipIf(process.platform !== "linux")("the spawner", () => {
     process.kill(spawner, "SIGCONT");
     // Its answer to the next request comes after that to the late one.
     await run(jobs, argv(["true"]));
-    await until(async () => (await childrenOf(spawner)).length === 0);
+    expect(await readdir(directory)).toEqual([]);
   });
 
-  test("leaves a command to the agent where it is unable itself", async () => {
+  test("one that answers nothing is left with what it has, and another takes what comes", async () => {
+    const jobs = await spawnerJobs();
+    const first = await starterOf(jobs);
+    const before = begin(jobs, shell("echo runs; sleep 2; exit 4"));
+    await firstLine(before);
+    process.kill(first, "SIGSTOP");
+    const stuck = begin(jobs, argv(["true"]));
+    const second = await starterOfNext(jobs, first);
+    expect([first, process.pid]).not.toContain(second);
+    process.kill(first, "SIGCONT");
+    expect(await before.ended).toMatchObject({ kind: "exited", exitCode: 4 });
+    expect(await stuck.ended).toMatchObject({ kind: "exited" });
+    // With nothing left to tell it goes.
+    await until(async () => !(await alive(first)));
+  });
+
+  /** Of the first command that is not started by this one. */
+  async function starterOfNext(jobs: Jobs, first: number): Promise<number> {
+    let starter = first;
+    await until(async () => {
+      const job = begin(jobs, shell("echo $PPID"));
+      const line = await Promise.race([firstLine(job), sleep(500, "")]);
+      if (line !== "") starter = Number(line);
+      return line !== "";
+    });
+    return starter;
+  }
+
+  test("says so where it is unable itself, and nothing is started", async () => {
     const jobs = await spawnerJobs();
     const spawner = await starterOf(jobs);
     // No more descriptors for it.
     await run(jobs, argv(["prlimit", `--pid=${spawner}`, "--nofile=3:3"]));
-    expect(await starterOf(jobs)).toBe(process.pid);
+    expect((await run(jobs, argv(["true"]))).outcome).toMatchObject({
+      kind: "failed_to_start",
+      reason: expect.stringMatching(/helper process that starts commands.*EMFILE/),
+    });
   });
 
   test("leaves stops and hangups to the agent", async () => {
@@ -222,12 +261,18 @@ describe.skipIf(process.platform !== "linux")("the spawner", () => {
     await until(async () => !(await alive(spawner)));
   });
 
-  test("takes what is too large for it, or keeps its input open, to the agent itself", async () => {
+  test("starts also what is large, or keeps its input open: nothing is forked by the agent", async () => {
     const jobs = await spawnerJobs();
-    const large = await run(jobs, shell("echo $PPID", { env: { LARGE: "x".repeat(70_000) } }));
-    expect(Number(large.stdout)).toBe(process.pid);
-    const open = begin(jobs, shell("echo $PPID", { stdinOpen: true }));
-    expect(Number(await firstLine(open))).toBe(process.pid);
+    const spawner = await starterOf(jobs);
+    const large = await run(
+      jobs,
+      shell("echo $PPID", { env: { A: "x".repeat(120_000), B: "x".repeat(120_000) } }),
+    );
+    expect(Number(large.stdout)).toBe(spawner);
+    const open = begin(jobs, shell("echo $PPID; cat", { stdinOpen: true }));
+    expect(Number(await firstLine(open))).toBe(spawner);
+    await open.input({ writerId: randomUUID(), offset: 0n, data: Buffer.from("typed"), eof: true });
+    expect((await collect(follow(open))).stdout.toString()).toBe(`${spawner}\ntyped`);
   });
 
   test("a burst of jobs is answered one by one, each with its own output and end", async () => {
@@ -257,6 +302,15 @@ const AGENT = `
   setInterval(() => undefined, 60_000);
 `;
 
+/** A descriptor that children inherit unless somebody sees to it, as a PTY's master comes; until the test ends. */
+function openInheritable(): number {
+  const { master, slave } = nativePty().open({ cols: 80, rows: 24 });
+  onTestFinished(() => {
+    for (const descriptor of [master, slave]) closeSync(descriptor);
+  });
+  return master;
+}
+
 /** What a process has open, but for what Node itself may open at any time. */
 async function ownDescriptors(pid: number): Promise<string[]> {
   return (await readlinks(pid)).filter((target) => /pipe|cmdop|fifo|\/dev\/null/.test(target)).sort();
@@ -266,17 +320,4 @@ async function readlinks(pid: number): Promise<string[]> {
   const names = await readdir(`/proc/${pid}/fd`);
   const targets = await Promise.allSettled(names.map((name) => readlink(`/proc/${pid}/fd/${name}`)));
   return targets.flatMap((target) => (target.status === "fulfilled" ? [target.value] : []));
-}
-
-async function childrenOf(pid: number): Promise<number[]> {
-  const pids = (await readdir("/proc")).map(Number).filter((candidate) => candidate > 0);
-  return pids.filter((candidate) => {
-    try {
-      return new RegExp(`^PPid:\\s+${pid}$`, "m").test(readFileSync(`/proc/${candidate}/status`, "utf8"));
-    } catch (error) {
-      // It has ended meanwhile.
-      if (error instanceof Error && "code" in error) return false;
-      throw error;
-    }
-  });
 }

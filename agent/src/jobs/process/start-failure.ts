@@ -1,27 +1,90 @@
-import { access, constants, stat } from "node:fs/promises";
+import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, resolve } from "node:path";
-import type { Environment } from "./environment.ts";
+
+/** What was to be started, as far as it can fail. */
+export interface Wanted {
+  readonly program: string;
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+}
 
 /**
- * Why a program could not be started, in words. Node blames the program for a
- * missing directory too, so the directory is looked at here, and only here.
+ * Why a program could not be started, in words, where Node tried it. Node blames
+ * the program for a missing directory too, so the directory is looked at here.
+ * It looks at the disk: only for whoever has just tried the same.
  */
-export async function startFailure(
-  error: unknown,
-  program: string,
-  cwd: string,
-  env: Environment,
-): Promise<string> {
-  const directory = await directoryFailure(cwd);
-  if (directory !== undefined) return directory;
+export function startFailure(error: unknown, { program, cwd, env }: Wanted): string {
+  const directory = lookAtDirectory(cwd);
+  if (directory !== undefined) return directoryFailure(cwd, directory);
+  const code = errorCode(error);
+  if (code === "ENOENT") return programFailure(program, { code, there: isThere(program, cwd, env) });
+  return programFailure(program, { code, message: messageOf(error) });
+}
 
-  switch (errorCode(error)) {
+/**
+ * The same where a shell tried it (see launch.ts) and left its mark: what it was at,
+ * the status that this ended with, whether it is there, and what `ls` says of it.
+ */
+export function launchFailure(mark: string, program: string, cwd: string): string {
+  const [, stage, status, presence, text = ""] =
+    /^(directory|program) (\d+) (there|-)\s*(.*)$/s.exec(mark.trimEnd()) ?? [];
+  const there = presence === "there";
+  if (stage === "directory") {
+    const code = text.endsWith("Permission denied")
+      ? "EACCES"
+      : there || text.endsWith("Not a directory")
+        ? "ENOTDIR"
+        : "ENOENT";
+    return directoryFailure(cwd, { code, there });
+  }
+  if (stage === undefined) return programFailure(program, { message: mark });
+  const missing = status === "127" || !there;
+  const code = missing && !text.endsWith("Permission denied") ? "ENOENT" : "EACCES";
+  return programFailure(program, { code, there });
+}
+
+/** What hangs instead of failing: which of them is not known. */
+export function startHung({ program, cwd, env }: Wanted, waitedMs: number): string {
+  const search = program.includes("/") ? "" : ` (looked for in PATH ${env.PATH})`;
+  return `It was not started, and will not be: the file system of its working directory ${cwd}, or of its program ${program}${search}, did not answer in ${(waitedMs / 1000).toFixed(1)} s. Use others, or have the mount repaired (umount -l lets go of one whose server is gone).`;
+}
+
+/** The system's code of an error, "ENOENT" for one. */
+export function errorCode(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
+}
+
+/** What went wrong with a path, as far as it is known. */
+interface Trouble {
+  readonly code?: unknown;
+  /** Whether there is something of that name. */
+  readonly there?: boolean;
+  readonly message?: string;
+}
+
+function directoryFailure(cwd: string, { code, there = false, message }: Trouble): string {
+  switch (code) {
     case "ENOENT":
-      return (await found(program, cwd, env))
+      return `The working directory ${cwd} does not exist.`;
+    case "ENOTDIR":
+      return there
+        ? `The working directory ${cwd} is not a directory.`
+        : `The working directory ${cwd} does not exist: a part of it is not a directory.`;
+    case "EACCES":
+      return `The working directory ${cwd} can't be entered by the user that jobs run as.`;
+    default:
+      return `The working directory ${cwd} can't be used: ${message}`;
+  }
+}
+
+function programFailure(program: string, { code, there = false, message }: Trouble): string {
+  switch (code) {
+    case "ENOENT":
+      return there
         ? `The program ${program} exists, but the interpreter that it names (its first line, or its loader) does not.`
         : `The program ${program} was not found${program.includes("/") ? "" : " in PATH"}.`;
     case "EACCES":
-      return `The program ${program} may not be executed: it has no execute permission for the agent's user, or lies in a directory that this user can't enter.`;
+      return `The program ${program} may not be executed: it has no execute permission for the user that jobs run as, or lies in a directory that this user can't enter.`;
     case "E2BIG":
       return "The arguments are too long: Linux takes 128 KiB for a single argument. Send the data by standard input or in a file.";
     case "EAGAIN":
@@ -32,67 +95,27 @@ export async function startFailure(
     case "ENOMEM":
       return "The machine has no memory left for another process.";
     default:
-      return `${program} could not be started: ${error instanceof Error ? error.message : String(error)}`;
+      return `${program} could not be started: ${message}`;
   }
 }
 
-async function directoryFailure(cwd: string): Promise<string | undefined> {
+function lookAtDirectory(cwd: string): Trouble | undefined {
   try {
-    if (!(await stat(cwd)).isDirectory()) return `The working directory ${cwd} is not a directory.`;
-    await access(cwd, constants.X_OK);
+    if (!statSync(cwd).isDirectory()) return { code: "ENOTDIR", there: true };
+    accessSync(cwd, constants.X_OK);
     return undefined;
   } catch (error) {
-    switch (errorCode(error)) {
-      case "ENOENT":
-        return `The working directory ${cwd} does not exist.`;
-      case "ENOTDIR":
-        return `The working directory ${cwd} does not exist: a part of it is not a directory.`;
-      case "EACCES":
-        return `The working directory ${cwd} can't be entered by the agent's user.`;
-      default:
-        return `The working directory ${cwd} can't be used: ${error instanceof Error ? error.message : String(error)}`;
-    }
+    return { code: errorCode(error), message: messageOf(error) };
   }
 }
 
-/**
- * Looks for a program that will not be started by the agent itself, so that its
- * absence is told as a failed start. Null where it may be executed; else an error
- * such as `exec` gives.
- */
-export async function programFailure(program: string, cwd: string, env: Environment): Promise<Error | null> {
-  const looks = await Promise.allSettled(candidates(program, cwd, env).map(checkExecutable));
-  if (looks.some(({ status }) => status === "fulfilled")) return null;
-  const reasons = looks.flatMap((look) => (look.status === "rejected" ? [look.reason] : []));
-  // One that may not be executed says more than all that are not there.
-  const code = reasons.some((reason) => errorCode(reason) === "EACCES") ? "EACCES" : "ENOENT";
-  return Object.assign(new Error(`${program} can't be executed`), { code });
-}
-
-/** The same of the directory too, for a program that is started by way of another as another user. */
-export async function anyFailure(program: string, cwd: string, env: Environment): Promise<Error | null> {
-  const directory = await directoryFailure(cwd);
-  return directory === undefined ? programFailure(program, cwd, env) : new Error(directory);
-}
-
-async function checkExecutable(path: string): Promise<void> {
-  await access(path, constants.X_OK);
-  // A directory passes for executable; what `exec` says of it is this.
-  if (!(await stat(path)).isFile()) throw Object.assign(new Error(`${path} is no file`), { code: "EACCES" });
-}
-
-async function found(program: string, cwd: string, env: Environment): Promise<boolean> {
-  const looks = await Promise.allSettled(candidates(program, cwd, env).map((path) => stat(path)));
-  return looks.some(({ status }) => status === "fulfilled");
-}
-
-/** Where a program may lie. */
-function candidates(program: string, cwd: string, env: Environment): string[] {
+function isThere(program: string, cwd: string, env: Wanted["env"]): boolean {
   const directories = program.includes("/") ? [""] : (env.PATH ?? "").split(delimiter);
-  return directories.map((path) => resolve(cwd, path, program));
+  return directories.some(
+    (path) => statSync(resolve(cwd, path, program), { throwIfNoEntry: false }) !== undefined,
+  );
 }
 
-/** The system's code of an error, "ENOENT" for one. */
-export function errorCode(error: unknown): unknown {
-  return error instanceof Error && "code" in error ? error.code : undefined;
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

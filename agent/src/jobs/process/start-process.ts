@@ -1,118 +1,127 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import type { Readable, Writable } from "node:stream";
+import { closeSync } from "node:fs";
 import type { JobLimits } from "../limits.ts";
 import { within } from "../within.ts";
-import type { Environment } from "./environment.ts";
-import { covered } from "./private-descriptors.ts";
-import { signalGroup } from "./process-group.ts";
-import type { Exit, Lost, Spawner } from "./spawner.ts";
+import { type End, type Forked, forkBySpawner, forkDirectly, type Refused } from "./fork.ts";
+import type { HungStarts } from "./hung-starts.ts";
+import { type Launch, MARK_DESCRIPTOR, throughShell } from "./launch.ts";
+import { Mark } from "./mark.ts";
+import type { PipePool } from "./pipe-pool.ts";
+import type { Spawner } from "./spawner.ts";
+import type { Lost } from "./spawner-child.ts";
+import { launchFailure, startHung } from "./start-failure.ts";
+import { endUnborn, isLauncher } from "./unborn.ts";
 
-/** A program, and all that it gets. */
-export interface Program {
-  readonly program: string;
-  readonly args: readonly string[];
-  readonly cwd: string;
-  readonly env: Environment;
-}
+/** How long a start may keep others from theirs: a fork takes a millisecond, and whatever hangs is not to be waited for. */
+const TURN_MS = 2_000;
 
-/** What a process reads from or writes to: a descriptor, nothing, or a pipe (or socket) that Node makes. */
-export type End = number | "ignore" | "pipe";
-
-/** A process that runs, the leader of a session and process group of its own. */
-export interface Started {
-  readonly pid: number;
-  readonly exit: Promise<Exit | Lost>;
-  /** Our sides of what Node made; null for the rest. */
-  readonly pipes: {
-    readonly stdin: Writable | null;
-    readonly stdout: Readable | null;
-    readonly stderr: Readable | null;
-  };
-}
-
-/** The system refused to start it: what Node says (see `startFailure` for what it means). */
-export interface Refused {
-  readonly failed: unknown;
+/** A program and what it begins with, ready to be started. */
+export interface Prepared {
+  readonly launch: Launch;
+  /** Standard input, output and error. */
+  readonly stdio: readonly [End, End, End];
+  /** Closes the descriptors in `stdio`: the process has them by then, or never will. */
+  close(): void;
+  /** Closes the agent's ends, where nothing comes of it. */
+  drop(): void;
 }
 
 /** With what processes are started. */
 export interface StartContext {
+  /** The key whose job it is. */
+  readonly keyId: string;
   readonly spawner: Spawner;
-  readonly limits: Pick<JobLimits, "startWaitMs">;
+  readonly pipes: PipePool;
+  readonly hungStarts: HungStarts;
+  /** Waits until it is the key's turn to start something; rejects when the signal aborts. */
+  readonly turn: (signal: AbortSignal) => Promise<Disposable>;
+  /** Whether something on this machine may keep waiting whoever touches it. */
+  readonly mayHang: () => boolean;
+  readonly limits: Pick<JobLimits, "startWaitMs" | "killGraceMs" | "killWaitMs">;
 }
 
-const NO_PIPES = { stdin: null, stdout: null, stderr: null } as const;
+/** A process that may be on its way to its program still. */
+interface Launched extends Forked {
+  /** Absent where it has begun for certain. */
+  readonly mark: Mark | undefined;
+}
 
 /**
- * Starts a program, by the spawner where it can do it. Nothing is looked at
- * beforehand. Without a spawner it has been started when this returns.
- * `settled` is called as soon as the descriptors are no longer needed, and told
- * whether a process has them; that may be later than the answer. Never rejects.
+ * Starts a program when it is its key's turn; where something may hang, by a shell that
+ * becomes it. The agent looks at no path, neither before nor after. Aborting the signal
+ * gives it up: it is `failed` then where it is certain that it never runs. Never rejects.
  */
-export async function startProcess(
-  program: Program,
-  stdio: readonly [End, End, End],
-  { spawner, limits }: StartContext,
-  settled: (started: boolean) => void = () => undefined,
-): Promise<Started | Refused | Lost> {
-  const directly = async (): Promise<Started | Refused> => {
-    const answer = startDirectly(program, stdio);
-    settled("pid" in answer);
-    return "child" in answer ? { failed: await refusal(answer.child) } : answer;
-  };
-  // The one place that decides. What the spawner is given, it opens by way of /proc: no sockets.
-  const [stdin, stdout, stderr] = stdio;
-  if (stdin === "pipe" || stdout === "pipe" || stderr === "pipe") return directly();
-  const asked = spawner.start({ ...program, stdio: [orNull(stdin), orNull(stdout), orNull(stderr)] });
-  if (asked === undefined) return directly();
-
-  const answer = await within(limits.startWaitMs, asked);
-  if (answer === undefined) {
-    // The descriptors are the spawner's until it answers, and nobody waits for the process any more.
-    asked.then((late) => {
-      if ("pid" in late) signalGroup(late.pid, "SIGKILL");
-      settled(false);
-    });
-    return notBegun(limits.startWaitMs);
-  }
-  if ("unable" in answer) return directly();
-  settled("pid" in answer);
-  return "pid" in answer ? { ...answer, pipes: NO_PIPES } : answer;
-}
-
-/** What takes so long is not waited for. */
-export function notBegun(startWaitMs: number): Lost {
-  return {
-    lost: `It had not begun ${startWaitMs} ms after it was asked for: its program or its directory may lie on a file system that hangs.`,
-  };
-}
-
-function startDirectly(
-  { program, args, cwd, env }: Program,
-  stdio: readonly [End, End, End],
-): Started | Refused | { readonly child: ChildProcess } {
-  let child: ChildProcess;
+export async function startProcess<P extends Prepared>(
+  prepare: () => Promise<P>,
+  context: StartContext,
+  signal: AbortSignal,
+): Promise<(Forked & { readonly prepared: P }) | Refused | Lost> {
+  const hung = context.hungStarts.refusal(context.keyId);
+  if (hung !== undefined) return { failed: hung };
   try {
-    child = spawn(program, args, { cwd, env, detached: true, stdio: covered(stdio) });
+    using turn = await context.turn(signal);
+    const isOver = setTimeout(() => turn[Symbol.dispose](), TURN_MS);
+    const prepared = await prepare();
+    const forked = await launch(prepared, context, signal, turn).finally(() => clearTimeout(isOver));
+    if ("pid" in forked) return { ...forked, prepared };
+    prepared.drop();
+    return forked;
   } catch (error) {
-    return { failed: error };
+    if (signal.aborted) return { failed: "It was not started: it had not been its turn." };
+    return { failed: error instanceof Error ? error.message : String(error) };
   }
-  const { pid, stdin, stdout, stderr } = child;
-  if (pid === undefined) {
-    stdout?.destroy();
-    stderr?.destroy();
-    return { child };
-  }
-  const exit = new Promise<Exit>((resolve) => {
-    child.once("exit", (code, signal) => resolve({ code, signal }));
-  });
-  return { pid, exit, pipes: { stdin, stdout, stderr } };
 }
 
-function refusal(child: ChildProcess): Promise<unknown> {
-  return new Promise((resolve) => child.once("error", resolve));
+async function launch(
+  prepared: Prepared,
+  context: StartContext,
+  signal: AbortSignal,
+  turn: Disposable,
+): Promise<Forked | Refused | Lost> {
+  const { limits, hungStarts, keyId } = context;
+  const { program, cwd } = prepared.launch;
+  const launchedAtMs = performance.now();
+  const launched = await begin(prepared, context, signal);
+  // Whoever is on its way keeps nobody else from theirs.
+  turn[Symbol.dispose]();
+  if (!("pid" in launched) || launched.mark === undefined) return launched;
+
+  const { mark, exit, pid } = launched;
+  const said = await within(limits.startWaitMs, mark.said, signal);
+  mark.close();
+  if (said === "") return launched;
+  if (said === undefined) {
+    // Where it has only been slow, or has begun just now, it goes on.
+    if (!endUnborn(pid, isLauncher)) return launched;
+    hungStarts.add(keyId, exit);
+    return { failed: startHung(prepared.launch, performance.now() - launchedAtMs) };
+  }
+  // Its own end, which follows at once.
+  await within(limits.killWaitMs, exit);
+  return { failed: launchFailure(said, program, cwd) };
 }
 
-function orNull(end: number | "ignore"): number | null {
-  return end === "ignore" ? null : end;
+async function begin(
+  prepared: Prepared,
+  { spawner, pipes, mayHang, limits }: StartContext,
+  signal: AbortSignal,
+): Promise<Launched | Refused | Lost> {
+  const { launch, stdio } = prepared;
+  const isByShell = launch.user !== undefined || launch.terminal !== undefined || mayHang();
+  const pipe = isByShell ? await pipes.take() : undefined;
+  const close = (): void => {
+    prepared.close();
+    if (pipe !== undefined) closeSync(pipe.theirs);
+  };
+  const ends = isByShell ? [...stdio, pipe?.theirs ?? ("pipe" as const)] : stdio;
+  const program = isByShell ? throughShell(launch) : launch;
+  const options = { limits, signal, close };
+  const forked = await (spawner.enabled
+    ? forkBySpawner(spawner, program, ends, options)
+    : forkDirectly(program, ends, options));
+  if (!("pid" in forked)) {
+    pipe?.ours.destroy();
+    return forked;
+  }
+  const ours = pipe?.ours ?? forked.sockets[MARK_DESCRIPTOR];
+  return { ...forked, mark: ours ? new Mark(ours) : undefined };
 }

@@ -2,8 +2,9 @@ import type { JobLimits } from "../limits.ts";
 import type { Outcome, StopCause } from "../outcome.ts";
 import { within } from "../within.ts";
 import type { Work } from "../work.ts";
-import type { Exit, Lost } from "./spawner.ts";
-import type { Refused } from "./start-process.ts";
+import type { Refused } from "./fork.ts";
+import type { Lost } from "./spawner-child.ts";
+import type { Exit } from "./spawner-messages.ts";
 
 /** A process, as far as its life goes. */
 interface Living {
@@ -13,10 +14,8 @@ interface Living {
 
 /** What is particular to a kind of process: all else about a process's life is the same. */
 export interface Life<P extends Living> {
-  /** Never rejects. */
-  start(): Promise<P | Refused | Lost>;
-  /** Why it could not be started, in words. */
-  explain(failed: unknown): Promise<string>;
+  /** Gives up when the signal aborts, where it can. Never rejects. */
+  start(signal: AbortSignal): Promise<P | Refused | Lost>;
   /** Asks for the end when its time has come; the returned function stops the watch. */
   watch(stop: (cause: StopCause) => void): () => void;
   /** Sends a signal to where this kind of process expects it; false where nothing is left of it. */
@@ -41,7 +40,12 @@ export function supervise<P extends Living>(
   const spawnedAt = performance.now();
   const sinceSpawn = (): number => performance.now() - spawnedAt;
   const stop = Promise.withResolvers<StopCause>();
-  const endWatch = life.watch(stop.resolve);
+  const giveUp = new AbortController();
+  const askForEnd = (cause: StopCause): void => {
+    stop.resolve(cause);
+    giveUp.abort();
+  };
+  const endWatch = life.watch(askForEnd);
   // What is sent before there is a process is kept for it, one of a kind, as the kernel does it.
   const early = new Set<NodeJS.Signals>();
   let sendSignal = (name: NodeJS.Signals): boolean => {
@@ -49,7 +53,7 @@ export function supervise<P extends Living>(
     return true;
   };
 
-  const started = life.start().then((process) => {
+  const started = life.start(giveUp.signal).then((process) => {
     if (!("pid" in process)) return process;
     sendSignal = (name) => life.signal(process, name);
     for (const name of early) sendSignal(name);
@@ -78,8 +82,10 @@ export function supervise<P extends Living>(
   const conclude = async (): Promise<Outcome> => {
     const process = await started;
     if ("failed" in process) {
-      const reason = await life.explain(process.failed);
-      return { kind: "failed_to_start", reason, durationMs: sinceSpawn() };
+      const durationMs = sinceSpawn();
+      if (!giveUp.signal.aborted) return { kind: "failed_to_start", reason: process.failed, durationMs };
+      const { kind, reason } = await stop.promise;
+      return { kind, reason: `${reason} ${process.failed}`, durationMs };
     }
     if ("lost" in process) return lost(undefined, process.lost);
     // All endings race here, and here alone: the first reason wins.
@@ -106,7 +112,7 @@ export function supervise<P extends Living>(
         return { kind: "unknown", reason, durationMs: sinceSpawn() };
       })
       .finally(endWatch),
-    stop: stop.resolve,
+    stop: askForEnd,
     signal: (name) => sendSignal(name),
   };
 }

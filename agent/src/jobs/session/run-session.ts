@@ -2,20 +2,13 @@ import { CmdopError } from "@cmdop/proto";
 import { workingDirectory } from "../exec/command.ts";
 import { type InputPiece, JobInput } from "../input.ts";
 import { JOB_ID_VARIABLE } from "../process/environment.ts";
+import type { Forked, Refused } from "../process/fork.ts";
 import { endSession, signalForeground } from "../process/process-group.ts";
-import { runAs } from "../process/run-as.ts";
-import type { Lost } from "../process/spawner.ts";
-import { anyFailure, programFailure, startFailure } from "../process/start-failure.ts";
-import {
-  notBegun,
-  type Program,
-  type Refused,
-  type Started,
-  startProcess,
-} from "../process/start-process.ts";
+import { sinceBootS } from "../process/process-table.ts";
+import type { Lost } from "../process/spawner-child.ts";
+import { type Prepared, startProcess } from "../process/start-process.ts";
 import { supervise } from "../process/supervise.ts";
 import { watchTime } from "../time-limit.ts";
-import { within } from "../within.ts";
 import type { JobContext, Work } from "../work.ts";
 import { IdleLimit } from "./idle-limit.ts";
 import { Keyboard } from "./keyboard.ts";
@@ -26,14 +19,7 @@ import { SessionTerminal } from "./terminal.ts";
 /** What a terminal can do, for programs that ask; a request may say otherwise. */
 const TERMINAL_ENVIRONMENT = { TERM: "xterm-256color", COLORTERM: "truecolor" } as const;
 
-/**
- * Makes the terminal ($0) that of its session, which takes no more than opening
- * it, and becomes the shell ("$@"). Without iutf8 a backspace would take a byte
- * rather than a character; where there is no stty, it does.
- */
-const TAKE_TERMINAL = 'exec 0<>"$0" 1>&0 2>&0; stty iutf8 2>/dev/null; exec "$@"';
-
-interface Session extends Started {
+interface Session extends Forked {
   readonly pty: Pty;
   readonly input: JobInput;
 }
@@ -44,6 +30,7 @@ export function runSession(request: SessionRequest, context: JobContext): Work {
   const env = { ...environment, ...TERMINAL_ENVIRONMENT, ...request.env, [JOB_ID_VARIABLE]: jobId };
   const cwd = workingDirectory(request.cwd, environment.HOME ?? "/");
   const shell = programOf(request, environment);
+  const mark = { jobId, sinceS: sinceBootS() };
   const idle = new IdleLimit(request.idleTimeoutMs, journal);
   let pty: Pty | undefined;
   const terminal = new SessionTerminal(journal, request.size, {
@@ -51,33 +38,28 @@ export function runSession(request: SessionRequest, context: JobContext): Work {
     asked: () => idle.used(),
   });
 
-  const start = async (): Promise<Session | Refused | Lost> => {
-    const look = user === undefined ? programFailure : anyFailure;
-    const failure = await within(limits.startWaitMs, look(shell[0], cwd, env));
-    if (failure === undefined) return notBegun(limits.startWaitMs);
-    if (failure !== null) return { failed: failure };
-    let opened: Pty;
+  const prepare = (): Prepared & { opened: Pty } => {
+    const [program, ...args] = shell;
+    const opened = new Pty(terminal.size, (bytes) => journal.append("stdout", bytes));
     try {
-      opened = new Pty(terminal.size, (bytes) => journal.append("stdout", bytes));
-    } catch (error) {
-      return { failed: error };
-    }
-    const args = ["-c", TAKE_TERMINAL, opened.path, ...shell];
-    let program: Program = { program: "/bin/sh", args, cwd, env };
-    try {
-      if (user !== undefined) {
-        program = runAs(user, program, environment);
-        opened.giveTo(user.uid);
-      }
+      if (user !== undefined) opened.giveTo(user.uid);
     } catch (error) {
       opened.close();
-      return { failed: error };
+      throw error;
     }
-    const started = await startProcess(program, ["ignore", "ignore", "ignore"], context);
-    if (!("pid" in started)) {
-      opened.close();
-      return started;
-    }
+    return {
+      launch: { program, args, cwd, env, user, trusted: environment, terminal: opened.path },
+      stdio: ["ignore", "ignore", "ignore"],
+      close: () => undefined,
+      drop: () => opened.close(),
+      opened,
+    };
+  };
+
+  const start = async (signal: AbortSignal): Promise<Session | Refused | Lost> => {
+    const started = await startProcess(async () => prepare(), context, signal);
+    if (!("pid" in started)) return started;
+    const { opened } = started.prepared;
     pty = opened;
     // It may have been resized while it was started.
     opened.resize(terminal.size);
@@ -92,7 +74,6 @@ export function runSession(request: SessionRequest, context: JobContext): Work {
   const { process, ...work } = supervise(
     {
       start,
-      explain: (failed) => startFailure(failed, shell[0], cwd, env),
       watch: (stop) => {
         const ends = [idle.watch(stop), watchTime(0, context.maxJobMs, stop)];
         return () => {
@@ -100,7 +81,7 @@ export function runSession(request: SessionRequest, context: JobContext): Work {
         };
       },
       signal: ({ pid }, name) => signalForeground(pid, name),
-      end: (session) => endSession(session?.pid, jobId, limits),
+      end: (session) => endSession(session?.pid, mark, limits),
       finish: async (session) => {
         session.input.close();
         await session.pty.drain(limits);

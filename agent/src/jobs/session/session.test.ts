@@ -174,7 +174,7 @@ test("where no shell is named it is the user's, as a login shell", async () => {
 });
 
 test("an idle session ends; input, viewers and questions keep it", async () => {
-  const jobs = newJobs();
+  const jobs = await spawnerJobs();
   const idle = { idleTimeoutMs: 300 };
   const watched = session(jobs, SH, idle);
   const typed = session(jobs, SH, idle);

@@ -1,11 +1,14 @@
 import type { Command } from "commander";
+import type { OwnerOptions } from "../../owner.ts";
+import { passphraseFdOption, relayOption } from "../../owner-options.ts";
 
 export function registerMachinesRelease(machines: Command): void {
   machines
     .command("release")
     .description("let a quarantined machine back in; needs the owner key")
     .argument("<machine>", "name or id of the machine")
-    .option("--relay <id@host:port>", "the relay, as it printed itself; remembered")
+    .addOption(relayOption())
+    .addOption(passphraseFdOption())
     .addHelpText(
       "after",
       `
@@ -21,9 +24,9 @@ that alternate are quarantined again; a thief who waits until the machine is off
 Where the key may be in wrong hands, remove the machine instead (cmdop machines remove), delete the
 agent's state there (cmdop agent uninstall --purge), and join it anew: it gets a key of its own.`,
     )
-    .action(async (machine: string, { relay }: { relay?: string }) => {
+    .action(async (machine: string, options: OwnerOptions) => {
       const { ownerClient } = await import("../../owner.ts");
-      await using client = await ownerClient(relay);
+      await using client = await ownerClient(options);
       await client.machines.release(machine);
       process.stdout.write(`${machine} is released\n`);
     });
