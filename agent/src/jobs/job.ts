@@ -81,7 +81,8 @@ export class Job {
     this.#record = record;
     this.#input = "kind" in doing ? Promise.resolve(undefined) : doing.input;
     const seen = "kind" in doing ? undefined : doing.terminal;
-    this.terminal = identity.kind === "session" ? (seen ?? new SessionTerminal(journal)) : undefined;
+    this.terminal =
+      identity.kind === "session" ? (seen ?? new SessionTerminal(journal, identity.keyId)) : undefined;
     if ("kind" in doing) {
       this.#state = { kind: "ended", outcome: doing };
       this.ended = Promise.resolve(doing);

@@ -14,9 +14,9 @@ export const JOB_LIMITS = {
   /** How long id and outcome are kept after that, so that a late retry never runs twice. */
   outcomeKeptMs: 24 * HOUR_MS,
   /** How often what has expired is forgotten. */
-  sweepMs: 5_000,
-  /** How many jobs at a time: each takes a write to the store and a directory to delete, and callers wait meanwhile. */
-  maxSweptJobs: 500,
+  sweepMs: 1_000,
+  /** How many jobs at a time: each takes a write to the store and a directory to delete, some 0.3 ms in which callers wait. */
+  maxSweptJobs: 100,
 
   /** Output of one job on disk. Half of it may be unread before the pipe blocks; the rest is what a lost connection may ask for again. */
   maxJournalBytes: 64 * MiB,

@@ -10,17 +10,26 @@ export function shortenOldOutput(
   messages: ModelMessage[],
   maxCharacters: number = LOOP_LIMITS.maxContextCharacters,
 ): number {
-  const before = messages.reduce((sum, message) => sum + JSON.stringify(message.content).length, 0);
+  const before = messages.reduce((sum, message) => sum + sizeOf(message), 0);
   let left = before;
   // The newest message is what the model is about to answer to.
   for (const [index, message] of messages.slice(0, -1).entries()) {
     if (left <= maxCharacters) break;
     if (message.role !== "tool") continue;
     const shortened = { ...message, content: message.content.map(shortPart) };
-    left -= JSON.stringify(message.content).length - JSON.stringify(shortened.content).length;
+    left -= sizeOf(message) - sizeOf(shortened);
     messages[index] = shortened;
   }
   return before - left;
+}
+
+/** Messages stay what they are, and a conversation has hundreds of them: each is measured once. */
+const sizes = new WeakMap<ModelMessage, number>();
+
+function sizeOf(message: ModelMessage): number {
+  const size = sizes.get(message) ?? JSON.stringify(message.content).length;
+  sizes.set(message, size);
+  return size;
 }
 
 type ToolPart = Extract<ModelMessage, { role: "tool" }>["content"][number];

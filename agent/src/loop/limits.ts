@@ -17,8 +17,8 @@ export const LOOP_LIMITS = {
   firstPauseMs: 1_000,
   /** No pause is longer, also where the provider asks for a longer one: then it is asked again too early, and once more. */
   maxPauseMs: 60_000,
-  /** Characters of one answer of the model, its thoughts included: a provider that never ends must not fill the memory. */
-  maxAnswerCharacters: 1_000_000,
+  /** Characters of one answer of the model, its thoughts included: a provider that never ends must not fill the memory, and each is written down as JSON. The largest of current models say some 128,000 tokens. */
+  maxAnswerCharacters: 500_000,
   /** Tools that run at once for one run. */
   maxParallelTools: 8,
 
@@ -72,8 +72,6 @@ export const LOOP_LIMITS = {
   maxSchemaDepth: 64,
   /** How long the thread for schemas may work on one question; other keys wait so long at most. Honest schemas take milliseconds. */
   schemaCheckMs: 2_000,
-  /** How long that thread may take to begin, on a machine that has a lot to do. */
-  schemaThreadStartMs: 30_000,
   /** How long it waits for another question before it ends: a run asks again with each answer. */
   schemaThreadIdleMs: 30_000,
   /** Heap of that thread: the largest answer, some ten times over. */

@@ -58,3 +58,9 @@ it("promise 9: the time for a text grows as the text does", () => {
     expect(performance.now() - beganAt).toBeLessThan(10_000);
   }
 });
+
+it("promise 9: where there is more to hide than there is time for, all of it is hidden", () => {
+  const secrets = Array.from({ length: 30_000 }, (_, index) => `-t s3cret${index}`);
+  expect(redacted(`run ${secrets.join(" ")} end`, "-t ")).toBe("run -t [redacted]");
+  expect(redacted(`${secrets.slice(0, 2).join(" ")} end`, "-t ")).toBe("-t [redacted] -t [redacted] end");
+});

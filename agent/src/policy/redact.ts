@@ -4,6 +4,12 @@ export type Redact = (text: string) => string;
 /** What stands in the place of what was left out. */
 const REDACTED = "[redacted]";
 
+/** Steps that one text is worth, each a mark that was found or a quote that was passed: some milliseconds of work. */
+const MAX_STEPS = 20_000;
+
+/** What ends a secret, or begins a part of it in which spaces do not. */
+const SPACE_OR_QUOTE = /[\s'"]/g;
+
 /** Part of a text, from its first character to behind its last. */
 interface Range {
   readonly from: number;
@@ -25,7 +31,9 @@ export function redactor(texts: readonly string[] | undefined): Redact {
   if (marks.length === 0) return (text) => text;
   return (text) => {
     const haystack = folded(text);
-    const hidden = marks.flatMap((mark) => [...behind(mark, haystack, text)]);
+    const steps = new Steps();
+    const hidden = marks.flatMap((mark) => [...behind(mark, haystack, text, steps)]);
+    if (steps.left === 0) return withoutRest(text, haystack, marks);
     return without(
       text,
       hidden.sort((a, b) => a.from - b.from),
@@ -33,11 +41,22 @@ export function redactor(texts: readonly string[] | undefined): Redact {
   };
 }
 
+/** How much work is left. */
+class Steps {
+  left = MAX_STEPS;
+
+  /** Whether one more may be taken. */
+  take(): boolean {
+    this.left = Math.max(0, this.left - 1);
+    return this.left > 0;
+  }
+}
+
 /** Where secrets follow a mark. */
-function* behind(mark: string, haystack: string, text: string): Generator<Range> {
-  for (let at = haystack.indexOf(mark); at !== -1; ) {
+function* behind(mark: string, haystack: string, text: string, steps: Steps): Generator<Range> {
+  for (let at = haystack.indexOf(mark); at !== -1 && steps.take(); ) {
     const from = at + mark.length;
-    const to = endOfSecret(text, from, text[at - 1]);
+    const to = endOfSecret(text, from, text[at - 1], steps);
     if (to > from) yield { from, to };
     // The next mark may begin inside of what is hidden, as long as something follows it.
     at = haystack.indexOf(mark, Math.max(at + 1, to + 1 - mark.length));
@@ -45,13 +64,17 @@ function* behind(mark: string, haystack: string, text: string): Generator<Range>
 }
 
 /** Where a secret ends: at the next space outside of quotes. `before`: the character before its mark; where that is a quote, all up to the closing one belongs together. */
-function endOfSecret(text: string, from: number, before: string | undefined): number {
+function endOfSecret(text: string, from: number, before: string | undefined, steps: Steps): number {
   let at = isQuote(before) ? behindQuote(text, before, from) : from;
-  for (;;) {
-    const character = text[at];
-    if (character === undefined || /\s/.test(character)) return at;
-    at = isQuote(character) ? behindQuote(text, character, at + 1) : at + 1;
+  while (steps.take()) {
+    SPACE_OR_QUOTE.lastIndex = at;
+    const found = SPACE_OR_QUOTE.exec(text);
+    if (found === null) break;
+    const [character] = found;
+    if (!isQuote(character)) return found.index;
+    at = behindQuote(text, character, found.index + 1);
   }
+  return text.length;
 }
 
 function behindQuote(text: string, quote: string, from: number): number {
@@ -61,6 +84,15 @@ function behindQuote(text: string, quote: string, from: number): number {
 
 function isQuote(character: string | undefined): character is "'" | '"' {
   return character === "'" || character === '"';
+}
+
+/** Where there is more to hide than there is time for, all behind the first mark is hidden. */
+function withoutRest(text: string, haystack: string, marks: readonly string[]): string {
+  const ends = marks.flatMap((mark) => {
+    const at = haystack.indexOf(mark);
+    return at === -1 ? [] : [at + mark.length];
+  });
+  return text.slice(0, Math.min(...ends)) + REDACTED;
 }
 
 /** `hidden`: sorted by where they begin; they may overlap. */

@@ -15,7 +15,8 @@ async function* typed(jobId: string, text: string) {
 
 /** Waits until the screen shows a line. */
 async function shows({ sessions }: Clients, sessionId: string, text: string): Promise<void> {
-  await expect.poll(async () => (await sessions.screen({ sessionId })).lines).toContain(text);
+  const lines = async () => (await sessions.screen({ sessionId })).lines;
+  await expect.poll(lines, { timeout: 20_000 }).toContain(text);
 }
 
 test("a session is created, typed to, resized, seen, listed and closed", async () => {

@@ -37,13 +37,13 @@ export function sessionsHandlers(jobs: Jobs): Handlers<typeof SessionsService, C
       return {};
     },
 
-    screen: async ({ sessionId }, { caller }) => {
-      const { lines, ...screen } = await terminalOf(requesterOf(caller), sessionId).screen();
+    screen: async ({ sessionId }, { caller, signal }) => {
+      const { lines, ...screen } = await terminalOf(requesterOf(caller), sessionId).screen(signal);
       return { ...screen, lines: [...lines] };
     },
 
-    history: ({ sessionId, maxLines }, { caller }) =>
-      terminalOf(requesterOf(caller), sessionId).history(maxLines),
+    history: ({ sessionId, maxLines }, { caller, signal }) =>
+      terminalOf(requesterOf(caller), sessionId).history(maxLines, signal),
   };
 }
 

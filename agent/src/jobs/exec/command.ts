@@ -83,10 +83,20 @@ export function requestHash({ run, cwd, env, timeoutMs, stdinOpen, stdin }: Comm
 
 /** The command as one line for people. */
 export function summary({ run }: Pick<Command, "run">): string {
-  const line = "shell" in run ? run.shell : run.argv.map(quoted).join(" ");
+  const line = "shell" in run ? run.shell : firstWords(run.argv);
   const short = line.length > SUMMARY_CHARACTERS ? `${line.slice(0, SUMMARY_CHARACTERS - 1)}…` : line;
   // Through a buffer, since a slice would keep the whole line alive.
   return Buffer.from(short.replace(/\s+/g, " ")).toString();
+}
+
+/** As many words as a list shows, and one more. */
+function firstWords(argv: readonly string[]): string {
+  let line = "";
+  for (const arg of argv) {
+    if (line.length > SUMMARY_CHARACTERS) break;
+    line += (line === "" ? "" : " ") + quoted(arg.slice(0, SUMMARY_CHARACTERS + 1));
+  }
+  return line;
 }
 
 /** The absolute directory that a command asked for. */

@@ -1,5 +1,8 @@
 import { Holdings } from "../../shares/holdings.ts";
 
+/** Outputs that are freed at once, each with a directory to delete, while callers wait: what is left goes with the next bytes that come. */
+const MAX_RECLAIMED = 16;
+
 /** What the journals of one key may take. */
 export interface OutputAccount {
   /** Whether all journals together take too much, and those of this key more than their part of it. */
@@ -37,6 +40,8 @@ export class OutputBudget {
 
   #count(keyId: string, bytes: number): void {
     this.#held.count(keyId, bytes);
-    while (bytes > 0 && this.#held.beyond(this.#maxBytes).some(this.#reclaim));
+    if (bytes <= 0) return;
+    for (let left = MAX_RECLAIMED; left > 0; left -= 1)
+      if (!this.#held.beyond(this.#maxBytes).some(this.#reclaim)) return;
   }
 }

@@ -14,9 +14,10 @@ function newJournal(maxMemoryJournalBytes: number = 64 * MiB): Journal {
 }
 
 /** A running session's terminal, without the session. */
-function terminalOf(journal: Journal): SessionTerminal {
+function terminalOf(journal: Journal, keyId = "key"): SessionTerminal {
   return new SessionTerminal(
     journal,
+    keyId,
     { cols: 40, rows: 5 },
     { resize: () => undefined, asked: () => undefined },
   );
@@ -116,7 +117,7 @@ test("many terminals can be asked at once, more than are kept, again and again",
 test("a question that fails is its asker's alone", async () => {
   const journal = newJournal();
   write(journal, "fine");
-  const failing = emulators.show(journal, [], () => {
+  const failing = emulators.show({ keyId: "key", journal, sizes: [] }, () => {
     throw new Error("mine");
   });
   await expect(failing).rejects.toThrow("mine");

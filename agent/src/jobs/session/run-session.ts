@@ -26,14 +26,14 @@ interface Session extends Forked {
 
 /** Runs a shell on a terminal of its own. Its output never waits for anybody: the journal drops the oldest. */
 export function runSession(request: SessionRequest, context: JobContext): Work {
-  const { jobId, journal, environment, user, limits } = context;
+  const { jobId, keyId, journal, environment, user, limits } = context;
   const env = { ...environment, ...TERMINAL_ENVIRONMENT, ...request.env, [JOB_ID_VARIABLE]: jobId };
   const cwd = workingDirectory(request.cwd, environment.HOME ?? "/");
   const shell = programOf(request, environment);
   const mark = { jobId, sinceS: sinceBootS() };
   const idle = new IdleLimit(request.idleTimeoutMs, journal);
   let pty: Pty | undefined;
-  const terminal = new SessionTerminal(journal, request.size, {
+  const terminal = new SessionTerminal(journal, keyId, request.size, {
     resize: (size) => pty?.resize(size),
     asked: () => idle.used(),
   });

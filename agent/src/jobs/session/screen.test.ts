@@ -119,7 +119,7 @@ test("after the end both are there as they were; only the size can't be changed"
 test("a session of which only the journal is known is seen at the usual size", async () => {
   const shell = session(newJobs(), script("seq 3"), { size: { cols: 30, rows: 3 } });
   await shell.job.ended;
-  const terminal = new SessionTerminal(shell.job.journal);
+  const terminal = new SessionTerminal(shell.job.journal, "key");
   expect((await terminal.screen()).size).toEqual({ cols: 80, rows: 24 });
   expect((await terminal.history(0)).text).toBe("1\n2\n3");
 });

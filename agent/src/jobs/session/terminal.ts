@@ -1,7 +1,7 @@
 import { CmdopError } from "@cmdop/proto";
 import type { Journal } from "../journal/journal.ts";
 import type { Screen, Text } from "./emulator.ts";
-import { emulators, type SizeChange } from "./emulators.ts";
+import { type AskedTerminal, emulators, type SizeChange } from "./emulators.ts";
 import { checkSize, DEFAULT_SIZE, type TerminalSize } from "./request.ts";
 
 /** What was shown, with the output of the journal up to an offset. */
@@ -20,12 +20,14 @@ interface Owner {
 /** A session's terminal as one sees it, also after its end: what it shows comes from the journal. */
 export class SessionTerminal {
   readonly #journal: Journal;
+  readonly #keyId: string;
   #sizes: SizeChange[];
   #owner: Owner | undefined;
 
-  /** Without an owner the session has ended. */
-  constructor(journal: Journal, size: TerminalSize = DEFAULT_SIZE, owner?: Owner) {
+  /** `keyId`: the key that the session belongs to. Without an owner the session has ended. */
+  constructor(journal: Journal, keyId: string, size: TerminalSize = DEFAULT_SIZE, owner?: Owner) {
     this.#journal = journal;
+    this.#keyId = keyId;
     this.#sizes = [{ offset: 0n, size }];
     this.#owner = owner;
   }
@@ -54,18 +56,22 @@ export class SessionTerminal {
     this.#sizes = [...earlier.slice(1 - MAX_SIZES), { offset, size }];
   }
 
-  /** What a person in front of it would see now. */
-  screen(): Promise<Shown<Screen>> {
+  /** What a person in front of it would see now. @throws CmdopError LimitExceeded, Canceled */
+  screen(signal?: AbortSignal): Promise<Shown<Screen>> {
     this.#owner?.asked();
-    return emulators.show(this.#journal, this.#sizes, (emulator) => emulator.screen());
+    return emulators.show(this.#asked(signal), (emulator, work) => emulator.screen(work));
   }
 
-  /** The last lines that scrolled by, and the screen; 0 lines means all that are kept. */
-  history(maxLines: number): Promise<Shown<Text>> {
+  /** The last lines that scrolled by, and the screen; 0 lines means all that are kept. @throws CmdopError LimitExceeded, Canceled */
+  history(maxLines: number, signal?: AbortSignal): Promise<Shown<Text>> {
     this.#owner?.asked();
-    return emulators.show(this.#journal, this.#sizes, (emulator, cut) => {
-      const { text, truncated } = emulator.text(maxLines);
+    return emulators.show(this.#asked(signal), async (emulator, work, cut) => {
+      const { text, truncated } = await emulator.text(work, maxLines);
       return { text, truncated: truncated || cut };
     });
+  }
+
+  #asked(signal: AbortSignal | undefined): AskedTerminal {
+    return { keyId: this.#keyId, journal: this.#journal, sizes: this.#sizes, signal };
   }
 }

@@ -1,7 +1,6 @@
 import { extname, join } from "node:path";
-import { Worker } from "node:worker_threads";
-import { CmdopError, onAbort } from "@cmdop/proto";
 import { Shares } from "../../shares/shares.ts";
+import { GaveUp, Thread } from "../../threads/thread.ts";
 import { LOOP_LIMITS } from "../limits.ts";
 import { type Answer, isAnswer, type Question } from "./messages.ts";
 import { type OutputSchema, unusableSchema } from "./output-schema.ts";
@@ -26,7 +25,7 @@ export class Schemas {
     what: "checks of output schemas",
     next: "Try again a little later.",
   });
-  #thread: Thread | undefined;
+  #thread: Thread<Answer> | undefined;
   #idle: NodeJS.Timeout | undefined;
 
   /** Resolves where answers can be checked against the schema. @throws CmdopError InvalidArgument, Canceled */
@@ -48,10 +47,10 @@ export class Schemas {
   async #ask(keyId: string, question: Question, signal: AbortSignal): Promise<Answer | GaveUp> {
     using _ = await this.#turns.enter(keyId, signal);
     clearTimeout(this.#idle);
-    const thread = this.#thread ?? new Thread();
+    const thread = this.#thread ?? new Thread({ entry: ENTRY, heapMiB: LOOP_LIMITS.schemaHeapMiB, isAnswer });
     this.#thread = thread;
     try {
-      return await thread.ask(question, signal);
+      return await thread.ask(question, LOOP_LIMITS.schemaCheckMs, signal);
     } catch (thrown) {
       this.#thread = undefined;
       await thread.end();
@@ -66,71 +65,5 @@ export class Schemas {
     const thread = this.#thread;
     this.#thread = undefined;
     void thread?.end();
-  }
-}
-
-/** Why a question has no answer: "took more than 2000 ms". */
-class GaveUp extends Error {}
-
-/** A thread that answers one question after the other. */
-class Thread {
-  readonly #worker: Worker;
-  readonly #ready: Promise<Answer>;
-  /** Why it has ended, once it has. */
-  #over: GaveUp | undefined;
-  /** Tells whoever waits for it. */
-  #tellEnd: (why: GaveUp) => void = () => undefined;
-  #waiting = Promise.withResolvers<Answer>();
-
-  constructor() {
-    this.#ready = this.#waiting.promise;
-    this.#worker = new Worker(ENTRY, {
-      env: {},
-      execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: LOOP_LIMITS.schemaHeapMiB },
-    });
-    this.#worker.on("message", (message: unknown) => {
-      if (isAnswer(message)) this.#waiting.resolve(message);
-    });
-    this.#worker.on("error", (error) => this.#ended(`failed: ${error.message}`));
-    this.#worker.on("exit", () => this.#ended("failed: its thread ended"));
-    // While nobody asks, it keeps the agent from nothing.
-    this.#worker.unref();
-  }
-
-  async ask(question: Question, signal: AbortSignal): Promise<Answer> {
-    this.#worker.ref();
-    try {
-      await this.#within(this.#ready, LOOP_LIMITS.schemaThreadStartMs, signal);
-      this.#waiting = Promise.withResolvers<Answer>();
-      this.#worker.postMessage(question);
-      return await this.#within(this.#waiting.promise, LOOP_LIMITS.schemaCheckMs, signal);
-    } finally {
-      this.#worker.unref();
-    }
-  }
-
-  #ended(why: string): void {
-    this.#over ??= new GaveUp(why);
-    this.#tellEnd(this.#over);
-  }
-
-  async end(): Promise<void> {
-    await this.#worker.terminate();
-  }
-
-  async #within(answer: Promise<Answer>, limitMs: number, signal: AbortSignal): Promise<Answer> {
-    if (this.#over !== undefined) throw this.#over;
-    const over = Promise.withResolvers<never>();
-    this.#tellEnd = over.reject;
-    const timer = setTimeout(() => over.reject(new GaveUp(`took more than ${limitMs} ms`)), limitMs);
-    const stopListening = onAbort(signal, () => over.reject(CmdopError.from(signal.reason)));
-    try {
-      return await Promise.race([answer, over.promise]);
-    } finally {
-      clearTimeout(timer);
-      stopListening();
-      this.#tellEnd = () => undefined;
-    }
   }
 }

@@ -43,7 +43,7 @@ export class OpenSession {
       cursorRow = 0,
       cursorCol = 0,
       title = "",
-    } = (await this.job.terminal?.screen()) ?? {};
+    } = (await this.job.terminal?.screen(signal)) ?? {};
     const { outcome } = this.job;
     const end = outcome === undefined ? [] : [`The session has ended: ${inWords(outcome)}.`];
     const missing = isThere === false ? [`${JSON.stringify(text)} has not come on the screen.`] : [];
@@ -62,7 +62,7 @@ export class OpenSession {
       const { outcome, journal } = this.job;
       if (seen !== journal.end) {
         seen = journal.end;
-        const screen = await this.job.terminal?.screen();
+        const screen = await this.job.terminal?.screen(signal);
         if (screen?.lines.some((line) => line.includes(text))) return true;
       } else if (outcome !== undefined) return false;
       if (performance.now() >= giveUpAtMs) return false;
