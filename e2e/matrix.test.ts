@@ -1,9 +1,10 @@
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { HEADERS, METHODS, type MethodRule } from "@cmdop/proto";
+import { agentStateDir, codec, Files, HEADERS, METHODS, type MethodRule } from "@cmdop/proto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Door } from "./support/doors.ts";
 import { everyKind, type KeyKind, type Standing } from "./support/key-kinds.ts";
+import { mounted } from "./support/mounted.ts";
 import { RawCaller } from "./support/raw-call.ts";
 import { TrustWorld, type WorldMachine } from "./support/trust-world.ts";
 import { FILE, VALID_REQUESTS } from "./support/valid-requests.ts";
@@ -15,11 +16,22 @@ const MACHINE = "web-1";
 const PLACES = ["inside", "outside", "inside/link-to-outside"] as const;
 type Place = (typeof PLACES)[number];
 
+/** What is the agent's own, or another process's: closed to every key, those that may write anywhere among them. */
+const OWN_PLACES = [
+  "state",
+  "mounted-state",
+  "inside/mounted-state",
+  "root of a process",
+  "program",
+] as const;
+type OwnPlace = (typeof OWN_PLACES)[number];
+
 let world: TrustWorld;
 let machine: WorldMachine;
 let kinds: KeyKind[];
 let doors: Record<Door, RawCaller>;
 let files: string;
+let mounts: AsyncDisposableStack;
 
 beforeAll(async () => {
   world = await TrustWorld.start();
@@ -30,6 +42,10 @@ beforeAll(async () => {
     await writeFile(path.join(files, place, FILE), "content");
   }
   await symlink("../outside", path.join(files, "inside/link-to-outside"));
+  mounts = new AsyncDisposableStack();
+  for (const place of ["mounted-state", "inside/mounted-state"]) {
+    mounts.use(await mounted(path.join(files, place), ["--bind", machine.home]));
+  }
   kinds = await everyKind(world, MACHINE, path.join(files, "inside"));
   doors = {
     relay: await RawCaller.connect(world.address),
@@ -38,6 +54,7 @@ beforeAll(async () => {
   await agentKnowsRevoked();
 });
 afterAll(async () => {
+  await mounts[Symbol.asyncDispose]();
   for (const door of Object.values(doors)) await door[Symbol.asyncDispose]();
   await world[Symbol.asyncDispose]();
 });
@@ -46,7 +63,13 @@ afterAll(async () => {
  * What a call must be answered with, found out by reading the table and nothing
  * of the code that enforces it: `allowed`, or the code of the refusal.
  */
-function expected(standing: Standing, door: Door, method: string, rule: MethodRule, place: Place): string {
+function expected(
+  standing: Standing,
+  door: Door,
+  method: string,
+  rule: MethodRule,
+  place: Place | OwnPlace,
+): string {
   const isRelays = method.startsWith("/cmdop.relay.");
   if (isRelays && door === "local") return "Unimplemented";
   if (standing.refused !== undefined) return standing.refused;
@@ -58,15 +81,28 @@ function expected(standing: Standing, door: Door, method: string, rule: MethodRu
   if (standing.bound && rule.paths !== undefined) {
     if (place === "outside") return "PermissionDenied";
     if (place === "inside/link-to-outside") return "PolicyDenied";
+    if (place !== "inside" && place !== "inside/mounted-state") return "PermissionDenied";
   }
-  return "allowed";
+  return isOwn(place) ? "PolicyDenied" : "allowed";
 }
 
-async function answered(kind: KeyKind, door: Door, method: string, place: Place): Promise<string> {
+function isOwn(place: string): place is OwnPlace {
+  return OWN_PLACES.some((own) => own === place);
+}
+
+/** Where a place is on this machine. */
+function directoryOf(place: Place | OwnPlace): string {
+  if (place === "state") return agentStateDir(machine.home);
+  if (place === "program") return path.join(import.meta.dirname, "../agent/src/files");
+  if (place === "root of a process") return path.join(`/proc/${process.ppid}/root`, files, "outside");
+  return path.join(files, place);
+}
+
+async function answered(kind: KeyKind, door: Door, method: string, place: Place | OwnPlace): Promise<string> {
   const request = VALID_REQUESTS[method];
   if (request === undefined) throw new Error(`${method} has no valid request: add one to VALID_REQUESTS`);
   const headers = await kind.headers(door, method.startsWith("/cmdop.relay.") ? null : MACHINE);
-  const message = await request.message({ world, machine, directory: path.join(files, place) });
+  const message = await request.message({ world, machine, directory: directoryOf(place) });
   const trailers = await doors[door].call(method, headers, message);
   const found = trailers["grpc-status"] === "0" ? "Ok" : codeOf(trailers);
   return request.answers.some((answer) => answer === found) ? "allowed" : found;
@@ -103,4 +139,62 @@ describe.each(["relay", "local"] as const)("promise 5: every kind of key at the 
     }
     expect(wrong).toEqual([]);
   });
+
+  it.each(Object.entries(METHODS).filter(([, { paths }]) => paths !== undefined))(
+    "%s reaches nothing of the agent's own, by whatever way",
+    async (method, rule) => {
+      const before = await readdir(agentStateDir(machine.home));
+      const wrong: string[] = [];
+      for (const kind of kinds) {
+        for (const place of OWN_PLACES) {
+          // The program is no secret.
+          if (place === "program" && rule.paths?.some(({ access }) => access === "files:read")) continue;
+          const must = expected(kind.standing(door), door, method, rule, place);
+          const found = await answered(kind, door, method, place);
+          if (found !== must) wrong.push(`${kind.name}, ${place}: must be ${must}, is ${found}`);
+        }
+      }
+      expect(wrong).toEqual([]);
+      expect(await readdir(agentStateDir(machine.home))).toEqual(before);
+    },
+  );
+
+  it("a key that is bound to a directory keeps it, and plants no link that leads out of it", async () => {
+    const inside = path.join(files, "inside");
+    const link = (target: string, name: string): [string, Uint8Array] => [
+      "/cmdop.v1.Files/Symlink",
+      codec(Files.method.symlink.input).serialize({ path: path.join(inside, name), target }),
+    ];
+    const attacks: [string, Uint8Array][] = [
+      [
+        "/cmdop.v1.Files/Delete",
+        codec(Files.method.delete.input).serialize({ path: inside, recursive: true }),
+      ],
+      [
+        "/cmdop.v1.Files/Move",
+        codec(Files.method.move.input).serialize({
+          source: inside,
+          destination: path.join(inside, "in-itself"),
+        }),
+      ],
+      link("../outside", `${door}-up`),
+      link(path.join(files, "outside"), `${door}-absolute`),
+    ];
+    for (const [method, message] of attacks) {
+      const headers = await kindNamed("bound to a directory").headers(door, MACHINE);
+      expect([method, codeOf(await doors[door].call(method, headers, message))]).toEqual([
+        method,
+        "PolicyDenied",
+      ]);
+    }
+    const [method, message] = link("../outside", `${door}-free`);
+    const free = await kindNamed("only files:write").headers(door, MACHINE);
+    expect((await doors[door].call(method, free, message))["grpc-status"]).toBe("0");
+  });
 });
+
+function kindNamed(name: string): KeyKind {
+  const kind = kinds.find((each) => each.name === name);
+  if (kind === undefined) throw new TypeError(`no key is called ${name}`);
+  return kind;
+}

@@ -79,8 +79,10 @@ export async function refuseOwnPlace(
   access: Access,
 ): Promise<void> {
   const location = await boundary.pinning.locationOf(directory);
-  const inside = posix.join(location.inside, Buffer.from(name).toString("latin1"));
-  refuseOwnLocation(boundary, { ...location, inside }, path, access);
+  const raw = Buffer.from(name).toString("latin1");
+  const inside = posix.join(location.inside, raw);
+  const layers = location.layers.map((layer) => posix.join(layer, raw));
+  refuseOwnLocation(boundary, { ...location, inside, layers }, path, access);
 }
 
 function refuseOwnLocation(

@@ -1,6 +1,6 @@
 import { readlink } from "node:fs/promises";
 import { CmdopError } from "@cmdop/proto";
-import { type Boundary, isConfined } from "./boundary.ts";
+import { type Boundary, isConfined, refuseOwn } from "./boundary.ts";
 import { unless } from "./errors.ts";
 import { shown } from "./path.ts";
 import { childOf, type Pin } from "./pin.ts";
@@ -24,13 +24,18 @@ export async function descend(boundary: Boundary, path: string): Promise<Pin> {
   let links = 0;
   using held = new Held(await pinning.pin("/"));
   for (let name = left.shift(); name !== undefined; name = left.shift()) {
-    const child = await pinPart(boundary, held.pin, name, left.length > 0);
+    const child = await pinPart(boundary, held.pin, name, left.length > 0).catch(async (thrown) => {
+      // What there is in the agent's state, and what not, is no more to be told than what it says.
+      await refuseOwn(boundary, held.pin, path, "read");
+      throw thrown;
+    });
     if (!child.stats.isSymbolicLink()) {
       held.replace(child);
       continue;
     }
     using link = child;
     const where = childPath(await pinning.locate(held.pin), name);
+    await refuseOwn(boundary, held.pin, where, "read");
     if (isConfined(boundary)) throw linkRefused(where);
     await refuseLink(boundary, held.pin, link, where);
     if (++links > MAX_LINKS) {

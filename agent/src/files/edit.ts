@@ -60,7 +60,7 @@ export function edit(
 
 /** A whole file of bounded size. */
 async function readSmall(boundary: Boundary, path: string): Promise<Buffer> {
-  using target = await openTarget(boundary, path);
+  using target = await openTarget(boundary, path, "write");
   await using file = await openRegular(target.pin, path);
   refuseLarge(target.pin.stats.size, path);
   const pieces: Buffer[] = [];

@@ -35,16 +35,13 @@ export async function landmark(path: string, pinning: Pinning = systemPinning): 
 }
 
 /** Whether something lies at a landmark or below it. */
-export function isPartOf({ device, inside }: Omit<Location, "type">, landmark: Landmark): boolean {
-  return device === landmark.device && isWithin(inside, landmark.inside);
+export function isPartOf({ device, inside, layers }: Location, landmark: Landmark): boolean {
+  if (device === landmark.device && isWithin(inside, landmark.inside)) return true;
+  return layers.some((layer) => isNamed(Buffer.from(layer, "latin1").toString(), landmark));
 }
 
 /** Whether a landmark lies in a directory, or is it: by what is mounted now, or by what the directory is. `path`: where the directory lies. */
-export function isHeldBy(
-  landmark: Landmark,
-  { device, inside }: Omit<Location, "type">,
-  path: string,
-): boolean {
+export function isHeldBy(landmark: Landmark, { device, inside }: Location, path: string): boolean {
   return isWithin(landmark.real, path) || (device === landmark.device && isWithin(landmark.inside, inside));
 }
 

@@ -10,10 +10,15 @@ export interface Mount {
   readonly point: string;
   /** The filesystem's type: "ext4", "proc". */
   readonly type: string;
+  /** The directories that an overlay shows as one; of other filesystems none. */
+  readonly layers: readonly string[];
 }
 
 /** Linux's flag for a descriptor that only names an object: opening a FIFO or a device with it does nothing to it. Node has no constant for it. */
 export const O_PATH = 0o10000000;
+
+/** A mount of which nothing is known. */
+const ALL: Mount = { device: "root", root: "/", point: "/", type: "", layers: [] };
 
 /** Nothing stays mounted on `/` above this process, so it is looked up once. */
 let rootMount: { readonly id: string; readonly mount: Mount } | undefined;
@@ -52,9 +57,20 @@ function mountWithId(id: string): Mount | undefined {
   const line = new RegExp(`^${id} .*$`, "m").exec(readFileSync("/proc/self/mountinfo", "latin1"))?.[0];
   if (line === undefined) return undefined;
   // Optional fields, as many as there are, end with a hyphen.
-  const [fields = "", type = ""] = line.split(" - ");
+  const [fields = "", filesystem = ""] = line.split(" - ");
   const [, , device = "", root = "", point = ""] = fields.split(" ");
-  return { device, root: unescaped(root), point: unescaped(point), type: type.split(" ")[0] ?? "" };
+  const [type = "", , options = ""] = filesystem.split(" ");
+  const layers = type === "overlay" ? layersIn(options) : [];
+  return { device, root: unescaped(root), point: unescaped(point), type, layers };
+}
+
+/** As they were named by whoever mounted it. */
+function layersIn(options: string): string[] {
+  const named = options.split(",").flatMap((option) => {
+    const [name, value = ""] = option.split("=");
+    return name === "lowerdir" || name === "upperdir" ? value.split(":") : [];
+  });
+  return named.map(unescaped).filter((layer) => layer.startsWith("/"));
 }
 
 function findRootMount(): { id: string; mount: Mount } {
@@ -62,7 +78,7 @@ function findRootMount(): { id: string; mount: Mount } {
   try {
     const id = mountIdOf(descriptor);
     // In a chroot below its mount point a mount is not told of; then paths are all that there is.
-    return { id, mount: mountWithId(id) ?? { device: "root", root: "/", point: "/", type: "" } };
+    return { id, mount: mountWithId(id) ?? ALL };
   } finally {
     closeSync(descriptor);
   }

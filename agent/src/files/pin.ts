@@ -1,5 +1,6 @@
 import { type BigIntStats, closeSync, constants, fstat, open, readlinkSync } from "node:fs";
 import { lstat, realpath, stat } from "node:fs/promises";
+import { posix } from "node:path";
 import { CmdopError } from "@cmdop/proto";
 import { insideOf, mountOf, O_PATH } from "./mounts.ts";
 import { shown } from "./path.ts";
@@ -18,6 +19,8 @@ export interface Location {
   readonly device: string;
   /** Its path in that filesystem, of bytes, a character each: names need not be UTF-8. */
   readonly inside: string;
+  /** Where the same would lie in the directories that an overlay is made of. */
+  readonly layers: readonly string[];
   /** The filesystem's type, as "ext4" or "proc"; empty where it is not known. */
   readonly type: string;
 }
@@ -98,7 +101,8 @@ export const procPinning: Pinning = {
     const mount = mountOf(Number(pin.at.slice(DESCRIPTORS.length)));
     const inside = mount === undefined ? undefined : insideOf(mount, path);
     if (mount === undefined || inside === undefined) throw mountedNowhere(path);
-    return { device: mount.device, inside, type: mount.type };
+    const layers = mount.layers.map((layer) => posix.join(layer, inside));
+    return { device: mount.device, inside, layers, type: mount.type };
   },
 };
 
@@ -111,7 +115,7 @@ export const plainPinning: Pinning = {
   },
   locate: (pin) => realpath(pin.at),
   async locationOf(pin) {
-    return { device: "", inside: await realpath(pin.at, { encoding: "latin1" }), type: "" };
+    return { device: "", inside: await realpath(pin.at, { encoding: "latin1" }), layers: [], type: "" };
   },
 };
 

@@ -37,14 +37,14 @@ export interface Place extends Disposable {
 /** Permission bits of missing directories that are made along the way, less the umask. */
 const PARENT_MODE = 0o755;
 
-/** Opens what a path names to look at it, through links unless the caller is confined. `path` is expanded. */
-export async function openTarget(boundary: Boundary, path: string): Promise<Target> {
-  refuseByName(boundary, path, "read");
+/** Opens what a path names, to look at it unless `access` says more; through links unless the caller is confined. `path` is expanded. */
+export async function openTarget(boundary: Boundary, path: string, access: Access = "read"): Promise<Target> {
+  refuseByName(boundary, path, access);
   using stack = new DisposableStack();
   const pin = stack.use(await pinPath(boundary, path));
   const where = await boundary.pinning.locate(pin);
   refuseOutside(boundary, where);
-  await refuseOwn(boundary, pin, where, "read");
+  await refuseOwn(boundary, pin, where, access);
   return { pin, path: where, ...owning(stack) };
 }
 

@@ -115,6 +115,16 @@ const ALIASES: Readonly<Record<string, Alias>> = {
     file: "tree/alias/machine.key",
     directory: "tree/alias",
   },
+  "an overlay of the directory": {
+    made: (scratch) => overlay(scratch, scratch.stateDir),
+    file: "tree/alias/machine.key",
+    directory: "tree/alias",
+  },
+  "an overlay of its parent, below others": {
+    made: (scratch) => overlay(scratch, `${scratch.at("upper")}:${scratch.home}`),
+    file: "tree/alias/.cmdop/machine.key",
+    directory: "tree/alias/.cmdop",
+  },
   "a bind mount of a file in it": {
     async made(scratch) {
       const alias = await scratch.file("tree/alias", "nothing");
@@ -131,6 +141,13 @@ const ALIASES: Readonly<Record<string, Alias>> = {
     file: "tree/alias",
   },
 };
+
+/** A filesystem that shows directories as they are, as one. */
+async function overlay(scratch: Scratch, lower: string): Promise<AsyncDisposable> {
+  for (const name of ["upper", "writes", "work"]) await mkdir(scratch.at(name));
+  const options = `lowerdir=${lower},upperdir=${scratch.at("writes")},workdir=${scratch.at("work")}`;
+  return mounted(scratch.at("tree/alias"), ["-t", "overlay", "-o", options, "overlay"]);
+}
 
 async function makeState(scratch: Scratch): Promise<void> {
   await mkdir(path.join(scratch.stateDir, "agent"));

@@ -106,7 +106,7 @@ describe("the agent's own program", () => {
     const own = await ownProgram();
     const isOwn = async (file: string): Promise<boolean> => {
       const { device, inside } = await landmark(file);
-      return own.some((part) => isPartOf({ device, inside }, part));
+      return own.some((part) => isPartOf({ device, inside, layers: [], type: "" }, part));
     };
     const sources = path.dirname(import.meta.dirname);
     for (const file of [
