@@ -41,6 +41,16 @@ function edit(chain: string, change: (lines: string[]) => string[]): void {
   }
 }
 
+/** Takes the first records of a chain away, as it goes when more comes than is kept. */
+function loseBeginning(chain: string, count: number): void {
+  const directory = path.join(world.relayDirectory, "audit", "relay");
+  const file = path.join(directory, readdirSync(directory).find((name) => name.endsWith(".chain")) ?? "");
+  const [header = "", ...lines] = readFileSync(file, "utf8").trimEnd().split("\n");
+  const previous = lines[count - 1]?.split(" ")[0];
+  const moved = JSON.stringify({ ...JSON.parse(header), chain, first: count + 1, previous });
+  writeFileSync(file, `${[moved, ...lines.slice(count)].join("\n")}\n`);
+}
+
 describe("query", () => {
   it("promise 8: a call is found in both chains, by machine and by key, with what was run", async () => {
     // The relay's copy of the machine's chain is a moment behind.
@@ -151,6 +161,30 @@ describe("verify", () => {
       expect(chainsOf(report, web.id)[0]?.problems).not.toEqual([]);
     },
   );
+
+  it("promise 8: records that are gone since the heads were kept are counted and told, though what is left holds", async () => {
+    const kept = await verify({ askMachines: false });
+    const own = kept.heads.find(({ machineId }) => machineId === null);
+    if (own === undefined) throw new TypeError("no chain of the relay's own");
+    expect(chainsOf(kept, null)).toMatchObject([{ gone: 0, warnings: [] }]);
+    await world.restartRelay(() => loseBeginning(own.chain, 4));
+    const report = await verify({ heads: kept.heads, askMachines: false });
+    expect(report.ok).toBe(true);
+    expect(chainsOf(report, null)).toMatchObject([
+      {
+        first: 5,
+        gone: 4,
+        problems: [],
+        warnings: [expect.stringMatching(/^4 records \(1 to 4\) .* are gone/)],
+      },
+    ]);
+    // From now on that is how it is, until more goes.
+    const later = await verify({ heads: report.heads, askMachines: false });
+    expect(chainsOf(later, null)).toMatchObject([{ gone: 0, warnings: [] }]);
+    // Heads that were kept before this was noted say nothing about it.
+    const old = kept.heads.map(({ chain, machineId, seq, hash }) => ({ chain, machineId, seq, hash }));
+    expect(chainsOf(await verify({ heads: old, askMachines: false }), null)).toMatchObject([{ gone: 0 }]);
+  });
 
   it("promise 8: a machine that deleted its chain and began another is noted, though both hold", async () => {
     expect((await verify()).notes).toEqual([]);

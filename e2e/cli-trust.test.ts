@@ -236,6 +236,20 @@ describe("audit", () => {
     expect(await verify()).toMatchObject({ exitCode: 1, stdout: expect.stringContaining("BROKEN") });
     // Nothing is kept of a verification that failed.
     expect(await readFile(heads, "utf8")).toBe(forged);
+
+    // Where more has come than is kept, what is left holds: an exit code of its own says that something is gone.
+    await writeFile(heads, kept);
+    await cluster.relay.stop();
+    const directory = path.join(cluster.directory, "relay", "relay", "audit", "relay");
+    const [chain = ""] = (await readdir(directory)).filter((name) => name.endsWith(".chain"));
+    const [header = "", ...stored] = (await readFile(path.join(directory, chain), "utf8")).split("\n");
+    const moved = { ...JSON.parse(header), first: 3, previous: stored[1]?.split(" ")[0] };
+    await writeFile(path.join(directory, chain), [JSON.stringify(moved), ...stored.slice(2)].join("\n"));
+    await cluster.restartRelay();
+    const gone = await verify();
+    expect(gone.stdout).toMatch(/^MOVED +relay .*\n +2 records \(1 to 2\) that were kept on .* are gone/);
+    expect(gone).toMatchObject({ exitCode: 3, stderr: expect.stringContaining("Verify more often") });
+    expect((await verify()).exitCode).toBe(0);
   });
 
   it("follows, and ends well with Ctrl-C", async () => {

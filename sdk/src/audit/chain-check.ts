@@ -34,6 +34,8 @@ export class ChainCheck {
   #hash: Uint8Array | undefined;
   first = 0;
   last = 0;
+  /** The oldest record that is kept; undefined before the first was read. */
+  firstRecord: Uint8Array | undefined;
 
   constructor(chain: string, marks: readonly Mark[]) {
     this.#chain = chain;
@@ -64,6 +66,7 @@ export class ChainCheck {
       return false;
     }
     if (!this.#begin(firstSeq, batch.previousHash)) return false;
+    this.firstRecord ??= records[0];
     for (const [index, record] of records.entries()) {
       const seq = firstSeq + index;
       const stored = hashes[index];

@@ -39,6 +39,10 @@ const headSchema = z.strictObject({
   seq: z.int().min(0),
   /** The hash of that record, base64url. */
   hash: z.string().length(43),
+  /** The number of the oldest record that was kept then; absent from heads of before this was noted. */
+  first: z.int().min(0).optional(),
+  /** When that was, in milliseconds since 1970. */
+  atMs: z.number().min(0).optional(),
 });
 
 /** Chains whose ends one file of heads holds: more machines than one relay serves. */
@@ -76,6 +80,10 @@ export interface AuditChainReport {
   readonly confirmed: boolean | null;
   /** What is wrong, in words; empty when nothing is. */
   readonly problems: readonly string[];
+  /** Records that were kept when the heads were, and had been verified, and are kept no longer. Where all holds it is 0, or the chain has moved on. */
+  readonly gone: number;
+  /** What is no proof of anything wrong, and yet somebody should know: that records are gone. In words; empty when there is nothing. */
+  readonly warnings: readonly string[];
 }
 
 /** What a verification found. */

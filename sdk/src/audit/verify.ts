@@ -5,6 +5,7 @@ import {
   CmdopError,
   mayHaveRun,
   type PublicKey,
+  readAuditRecord,
   thumbprint,
   verifyHead,
   visible,
@@ -28,6 +29,9 @@ const COPY_POLL_MS = 100;
 
 /** Times that one read of a chain goes on over a lost connection. */
 const MAX_READ_ATTEMPTS = 5;
+
+/** Of a chain that begins where it did. */
+const NOTHING_GONE = { gone: 0, warnings: [] } as const;
 
 /** What a verification works on. */
 export interface Verification {
@@ -123,6 +127,11 @@ async function verifyChain(
   for (const complaint of complaints) check.problem(complaint);
   await readChain(verification, id, check, saidSeq);
   check.finish();
+  const moved = movedSince(
+    heads.find(({ chain }) => chain === id),
+    check,
+    machineId,
+  );
   const name = machines.find((machine) => machine.id === machineId)?.name;
   return {
     chain: id,
@@ -133,6 +142,30 @@ async function verifyChain(
     hash: check.hash,
     confirmed: confirmed === true ? check.problems.length === 0 : confirmed,
     problems: check.problems,
+    ...moved,
+  };
+}
+
+/** What was kept, and had been verified, when the head was, and is kept no longer: more has come than is kept, or somebody has seen to it. */
+function movedSince(
+  head: AuditHeads[number] | undefined,
+  { first, last, firstRecord }: ChainCheck,
+  machineId: string | null,
+): Pick<AuditChainReport, "gone" | "warnings"> {
+  if (head?.first === undefined) return NOTHING_GONE;
+  const from = Math.max(1, head.first);
+  const next = first === 0 ? last + 1 : first;
+  const gone = Math.min(next - 1, head.seq) - from + 1;
+  if (gone <= 0) return NOTHING_GONE;
+  const record = firstRecord && readAuditRecord(firstRecord, machineId === null ? "relay" : "machine");
+  const since =
+    head.atMs === undefined ? "when its head was kept" : `on ${new Date(head.atMs).toISOString()}`;
+  const oldest = record === undefined ? "" : ` The oldest is now of ${new Date(record.at).toISOString()}.`;
+  return {
+    gone,
+    warnings: [
+      `${gone} records (${from} to ${from + gone - 1}) that were kept ${since} are gone: more came than is kept.${oldest}`,
+    ],
   };
 }
 
@@ -208,7 +241,7 @@ function* missingChains(
   answers: ReadonlyMap<string, MachineAnswer>,
 ): Generator<AuditChainReport> {
   const ids = new Set(kept.map(({ chain }) => chain?.id));
-  const nothing = { first: 0, last: 0, hash: "", confirmed: null };
+  const nothing = { first: 0, last: 0, hash: "", confirmed: null, ...NOTHING_GONE };
   for (const head of heads) {
     if (ids.has(head.chain) || (machineId !== undefined && head.machineId !== machineId)) continue;
     const problems = [`The relay keeps this chain no longer; it had ${head.seq} records.`];
@@ -224,8 +257,9 @@ function* missingChains(
 /** What held is the head from now on; what did not keeps its old one, so that the finding can be repeated. */
 function nextHeads(reports: readonly AuditChainReport[], heads: AuditHeads): AuditHeads {
   const next = new Map(heads.map((head) => [head.chain, head]));
-  for (const { chain, machineId, last, hash, problems } of reports) {
-    if (problems.length === 0) next.set(chain, { chain, machineId, seq: last, hash });
+  const atMs = Date.now();
+  for (const { chain, machineId, first, last, hash, problems } of reports) {
+    if (problems.length === 0) next.set(chain, { chain, machineId, seq: last, hash, first, atMs });
   }
   return [...next.values()];
 }

@@ -4,6 +4,9 @@ import { jsonLine } from "../../json-line.ts";
 import type { OwnerOptions } from "../../owner.ts";
 import { passphraseFdOption, relayOption } from "../../owner-options.ts";
 
+/** All that is kept holds, but records are gone that were there when the heads were kept. */
+const EXIT_MOVED = 3;
+
 interface VerifyCommandOptions extends OwnerOptions {
   heads?: string;
   machine?: string;
@@ -34,7 +37,11 @@ Examples:
 Finds records that were changed, removed, moved or cut off. Whoever holds the relay's disk can
 cut off its own chain's end and write it anew: keep the heads elsewhere, and verify regularly.
 
-Exit codes: 0 when all is well, 1 when it is not.`,
+A chain is bounded, and loses its oldest records where more come. With --heads it says how many
+have gone since the last time: verify more often than that, and ask who makes so many calls.
+
+Exit codes: 0 when all is well, 1 when it is not, 3 when all that is kept holds but records are gone
+that were there when the heads were kept. --json: "gone" and "warnings" of each chain.`,
     )
     // --machine and --json are of the parent, too, and are taken by whichever sees them first.
     .action(async (_own: VerifyCommandOptions, command: Command) => {
@@ -64,5 +71,10 @@ Exit codes: 0 when all is well, 1 when it is not.`,
         process.stderr.write(
           `${heads === undefined ? "heads are kept" : "heads agree, the new ones are kept"} in ${file}\n`,
         );
+      if (report.chains.every(({ gone }) => gone === 0)) return;
+      process.stderr.write(
+        "warning: records that were there when the heads were kept are gone; what is left holds.\nnext:    Verify more often, and look who makes so many calls: cmdop audit.\n",
+      );
+      throw new ExitWith(EXIT_MOVED);
     });
 }
