@@ -1,7 +1,7 @@
 import { visible } from "@cmdop/proto";
 
-/** What of a text patterns are applied to, in characters: more than any record shows. Each of 64 patterns looks at each of them. */
-const MAX_REDACTED_CHARACTERS = 16 * 1024;
+/** What of a text patterns are applied to, in characters: more than any record shows. */
+const MAX_REDACTED_CHARACTERS = 64 * 1024;
 
 /** How text goes into a record. */
 export interface RecordTextBounds {
