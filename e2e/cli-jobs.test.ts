@@ -149,7 +149,7 @@ it("what a machine says is one line that steers nothing, in a table and as JSON"
     const [line = "", ...others] = stdout.split("\n").filter((text) => text.includes("gnp."));
     expect(others).toEqual([]);
     expect(line).toMatch(/^[^\p{Cc}\p{Cf}]*$/u);
-    if (form.length > 0) expect(JSON.parse(line)).toMatchObject({ command: misleading });
+    if (form.length > 0) expect(JSON.parse(line)).toMatchObject({ command: misleading.replace("\n\r", " ") });
   }
 });
 

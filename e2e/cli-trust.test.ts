@@ -273,8 +273,11 @@ describe("machines and owners", () => {
     const key = await cluster.createKey({ name: "worker-2", scopes: ["terminal"], machines: ["web-1"] });
     const file = path.join(cluster.operatorHome, "owner", "owner.key");
     const old = await readFile(file);
-    const show = async () =>
-      rosterSchema.parse(JSON.parse((await operator("owner", "show", "--roster", "--json")).stdout));
+    const show = async () => {
+      const { stdout, stderr } = await operator("owner", "show", "--roster", "--json");
+      if (stdout === "") throw new Error(stderr);
+      return rosterSchema.parse(JSON.parse(stdout));
+    };
     const before = await show();
 
     const rotated = await operator("owner", "rotate");

@@ -30,6 +30,8 @@ afterAll(async () => {
   await cluster[Symbol.asyncDispose]();
 });
 
+const ownerFile = (): string => path.join(cluster.operatorHome, "owner", "owner.key");
+
 describe("on a terminal, a command that needs the owner asks", () => {
   /** A shell on a real terminal, as the operator has it. */
   async function shell(): Promise<Session> {
@@ -48,8 +50,9 @@ describe("on a terminal, a command that needs the owner asks", () => {
 
   /** The terminal's modes as the next program finds them. */
   async function expectRestored(session: Session): Promise<void> {
-    await session.sendInput("stty -a | tr ' ;' '\\n\\n' | grep -cxE 'echo|icanon|isig|opost'\n");
-    await session.waitFor(/^4\s*$/m);
+    const count = "stty -a | tr ' ;' '\\n\\n' | grep -cxE 'echo|icanon|isig|opost'";
+    await session.sendInput(`echo "modes: $(${count})"\n`);
+    await session.waitFor(/modes: 4/);
     await session.close();
   }
 
@@ -167,13 +170,31 @@ describe("a script", () => {
   });
 });
 
+describe("promise 6: what stays and is started with the passphrase in its environment", () => {
+  const environmentOf = async (started: CmdopProcess): Promise<string> =>
+    readFile(`/proc/${started.pid}/environ`, "latin1");
+
+  it("starts over without it: neither relay nor agent shows it in /proc", async () => {
+    const home = await mkdtemp(path.join(os.tmpdir(), "cmdop-stays-"));
+    const given = { CMDOP_HOME: home, CMDOP_OWNER_PASSPHRASE: OWNER_PASSPHRASE };
+    const { owner } = parseSealedKey(await readFile(ownerFile(), "utf8"), ownerFile());
+    const relay = await CmdopProcess.start(["relay", "--owner", owner, "--port", "0", "--json"], given);
+    expect(await environmentOf(relay.process)).toContain(home);
+    expect(await environmentOf(relay.process)).not.toContain(OWNER_PASSPHRASE);
+    await relay.process.stop();
+    const agent = await cluster.addMachine("web-2", { env: given });
+    expect(await environmentOf(agent.process)).toContain(agent.home);
+    expect(await environmentOf(agent.process)).not.toContain(OWNER_PASSPHRASE);
+    await rm(home, { recursive: true });
+  });
+});
+
 describe("an owner key that lies unsealed", () => {
   it.each([["join-token web-9"], ["keys list"], ["owner show"], ["owner rotate"], ["init"], ["up --port 0"]])(
     "promise 10: is refused by %s, with the way out",
     async (command) => {
       const home = await mkdtemp(path.join(os.tmpdir(), "cmdop-unsealed-"));
-      const file = path.join(cluster.operatorHome, "owner", "owner.key");
-      const sealed = parseSealedKey(await readFile(file, "utf8"), file);
+      const sealed = parseSealedKey(await readFile(ownerFile(), "utf8"), ownerFile());
       const key = await openOwnerKey(sealed, OWNER_PASSPHRASE);
       const unsealed = `${Buffer.from(key?.seed ?? []).toString("base64url")}\n`;
       await mkdir(path.join(home, "owner"), { mode: 0o700 });

@@ -35,7 +35,7 @@ Examples:
       const { owner: publicKey, recovery } = await requireOwner();
       const readRoster = async () => {
         await using client = await ownerClient(options);
-        return client.roster.get();
+        return await client.roster.get();
       };
       const roster = options.roster ? await readRoster() : undefined;
       const relay = await rememberedRelay();
