@@ -133,7 +133,7 @@ export class Agent {
     // Behind the store, which only one agent at a time can have open.
     const audit = this.#openAudit(stateDir, machineKey, store, onTrouble, () => policy.redact);
     const openCalls = new OpenCalls();
-    const startedJobs = new StartedJobs(openCalls);
+    const startedJobs = new StartedJobs(openCalls, (keyId) => void jobs.endLeftBehind(keyId));
     const onRunning = (job: Job): void => {
       startedJobs.add(job);
       audit.watch(job);

@@ -77,7 +77,7 @@ beforeEach(async () => {
       onRepair: () => undefined,
     }),
     openCalls,
-    startedJobs: new StartedJobs(openCalls),
+    startedJobs: new StartedJobs(openCalls, () => undefined),
     largeAnswers: new LargeAnswers(),
   };
   stopWatching = watchStandings(membership, [openCalls]);

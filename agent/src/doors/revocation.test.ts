@@ -13,6 +13,7 @@ import {
 } from "@cmdop/proto";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Job, Jobs } from "../jobs/index.ts";
+import { alive, firstLine, killAfterTest, until } from "../jobs/test-support.ts";
 import { Membership } from "../state/membership.ts";
 import { OpenCalls } from "./open-calls.ts";
 import { checkStanding, type Standing, type Statements } from "./standing.ts";
@@ -48,7 +49,7 @@ beforeEach(async () => {
   );
   membership = await Membership.open(stateDir, machine.id, { joinToken });
   calls = new OpenCalls();
-  startedJobs = new StartedJobs(calls);
+  startedJobs = new StartedJobs(calls, (keyId) => void jobs.endLeftBehind(keyId));
   jobs = new Jobs({ onRunning: (job) => startedJobs.add(job) });
   stopWatching = watchStandings(membership, [calls, startedJobs]);
 });
@@ -86,12 +87,12 @@ async function roster(statements: { owners?: KeyPair[]; revoked?: KeyPair[] }): 
 }
 
 /** A job that the key starts by a call, which is over then. */
-function start(key: KeyPair, right: Standing): Job {
+function start(key: KeyPair, right: Standing, line = "sleep 600"): Job {
   const call = calls.enter(key.id, right);
   startedJobs.renew(right);
   const requester = { keyId: key.id, admin: false };
   const command = {
-    run: { shell: "sleep 600" },
+    run: { shell: line },
     cwd: "",
     env: {},
     timeoutMs: 0,
@@ -202,6 +203,33 @@ describe("jobs whose starter has gone", () => {
     });
     expect(others.outcome).toBeUndefined();
   });
+
+  it.each([
+    ["nohup", "nohup sleep 600 >/dev/null 2>&1 & echo $!"],
+    ["setsid", "setsid sleep 600 >/dev/null 2>&1 & echo $!"],
+  ])(
+    "and what jobs that had ended before left running by %s, unless the grant lets it live",
+    async (_, line) => {
+      const [key, living, other] = [generateKeyPair(), generateKeyPair(), generateKeyPair()];
+      const left = await Promise.all(
+        [
+          [key, standing(key)] as const,
+          [living, standing(living, { jobs: "live" })] as const,
+          [other, standing(other)] as const,
+        ].map(async ([pair, right]) => {
+          const job = start(pair, right, line);
+          const pid = Number(await firstLine(job));
+          expect(await job.ended).toMatchObject({ kind: "exited", exitCode: 0 });
+          return pid;
+        }),
+      );
+      const [revoked = 0, ...others] = left;
+      for (const pid of others) killAfterTest(pid);
+      await roster({ revoked: [key, living] });
+      await until(async () => !(await alive(revoked)));
+      expect(await Promise.all(others.map(alive))).toEqual([true, true]);
+    },
+  );
 
   it("live on where the grant says so", async () => {
     const key = generateKeyPair();

@@ -16,6 +16,7 @@ import { baseEnvironment, type Environment } from "./process/environment.ts";
 import { HungStarts } from "./process/hung-starts.ts";
 import { mountsMayHang } from "./process/mounts.ts";
 import { PipePool } from "./process/pipe-pool.ts";
+import { endMarked } from "./process/process-group.ts";
 import { environmentOf, type JobUser } from "./process/run-as.ts";
 import { Spawner } from "./process/spawner.ts";
 import { Room } from "./room.ts";
@@ -268,6 +269,12 @@ export class Jobs {
       reason: `This machine knows no such job. Should its Start arrive within ${seconds} s, it will end canceled.`,
       durationMs: 0,
     };
+  }
+
+  /** Ends what jobs of this key have left running behind their own end. Not jobs that run: those are stopped. */
+  async endLeftBehind(keyId: string): Promise<void> {
+    const isMeant = (jobId: string): boolean => this.#table.find(keyId, jobId)?.outcome !== undefined;
+    await endMarked(isMeant, 0, this.#limits);
   }
 
   /** The newest jobs that the requester may see and wants, newest first. */

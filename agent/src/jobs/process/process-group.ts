@@ -2,7 +2,7 @@ import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CmdopError } from "@cmdop/proto";
 import type { JobLimits } from "../limits.ts";
-import { carriersOf, processes, statOf } from "./process-table.ts";
+import { processes, processesOfJobs, statOf } from "./process-table.ts";
 
 /** Between two looks at processes that were asked to end: soon at first, then doubling up to the longest. */
 const FIRST_POLL_MS = 5;
@@ -92,8 +92,20 @@ function foregroundGroup(leader: number): number | undefined {
 }
 
 /** Ends whatever still carries a job's id; true when nothing that can be seen is left. */
-export function endCarriers(mark: JobMark, limits: EndingLimits): Promise<boolean> {
-  return end({ look: () => carriers(mark), first: "SIGTERM", signal: sendAll, limits });
+export function endCarriers({ jobId, sinceS }: JobMark, limits: EndingLimits): Promise<boolean> {
+  return endMarked((id) => id === jobId, sinceS, limits);
+}
+
+/** Ends whatever carries the id of such a job; true when nothing that can be seen is left. Linux only: elsewhere only groups are known. */
+export async function endMarked(
+  isMeant: (jobId: string) => boolean,
+  sinceS: number,
+  limits: EndingLimits,
+): Promise<boolean> {
+  if (process.platform !== "linux") return true;
+  const look = async (): Promise<number[]> =>
+    [...(await processesOfJobs(sinceS))].flatMap(([jobId, pids]) => (isMeant(jobId) ? pids : []));
+  return end({ look, first: "SIGTERM", signal: sendAll, limits });
 }
 
 async function end({
@@ -135,11 +147,6 @@ async function living(kind: "group" | "session", id: number): Promise<number[]> 
   if (kind === "group" && !signalGroup(id, 0)) return [];
   const members = (await processes()).filter((entry) => entry[kind] === id);
   return members.flatMap(({ pid, state }) => (state === "Z" || state === "X" ? [] : [pid]));
-}
-
-/** The processes whose environment names the job. Linux only: elsewhere the group is all that is known. */
-async function carriers({ jobId, sinceS }: JobMark): Promise<number[]> {
-  return process.platform === "linux" ? carriersOf(jobId, sinceS) : [];
 }
 
 /** On systems without /proc, where only the leader is known, to its group. */

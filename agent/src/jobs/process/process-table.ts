@@ -83,11 +83,11 @@ export function statOf(pid: number): ProcessEntry | undefined {
 /** A look for jobs' processes, until it begins. */
 let comingMarks: { sinceS: number; readonly found: Promise<ReadonlyMap<string, number[]>> } | undefined;
 
-/** The processes whose environment names the job, of those that were started since then. */
-export async function carriersOf(jobId: string, sinceS: number): Promise<number[]> {
+/** Processes by the job that their environment names, of those that were started since then. */
+export async function processesOfJobs(sinceS: number): Promise<ReadonlyMap<string, readonly number[]>> {
   comingMarks ??= { sinceS, found: processes().then(lookForMarks) };
   comingMarks.sinceS = Math.min(comingMarks.sinceS, sinceS);
-  return (await comingMarks.found).get(jobId) ?? [];
+  return comingMarks.found;
 }
 
 async function lookForMarks(all: readonly ProcessEntry[]): Promise<ReadonlyMap<string, number[]>> {
