@@ -13,6 +13,7 @@ export {
   type ChainLogOptions,
 } from "./audit/chain-log.ts";
 export { type ChainHead, signHead, verifyHead } from "./audit/head.ts";
+export { RecordWriter, type WriteOptions } from "./audit/record-writer.ts";
 export {
   type AnyAuditRecord,
   type MachineAuditRecord,
@@ -90,6 +91,15 @@ export {
   selects,
 } from "./credentials/selectors.ts";
 export { statementSigner, statementText } from "./credentials/statement.ts";
+export {
+  databaseError,
+  diskError,
+  isDiskTrouble,
+  refusalOf,
+  removeDirectory,
+  removeFile,
+} from "./disk.ts";
+export { DiskTrouble, type Retry } from "./disk-trouble.ts";
 export { CmdopError, type CmdopErrorOptions } from "./errors/cmdop-error.ts";
 export { CODE_OF_BARE_STATUS, ERROR_TABLE, type ErrorCode, isErrorCode } from "./errors/table.ts";
 export { errorTrailers } from "./errors/wire.ts";

@@ -1,8 +1,13 @@
-import { type Arrival, type ErrorCode, MAX_AUDIT_RECORD_BYTES, type MachineAuditRecord } from "@cmdop/proto";
+import {
+  type Arrival,
+  type ErrorCode,
+  MAX_AUDIT_RECORD_BYTES,
+  type MachineAuditRecord,
+  type WriteOptions,
+} from "@cmdop/proto";
 import { z } from "zod";
 import type { Caller } from "../policy/caller.ts";
 import { describeWithin, jobIdOf } from "./describe.ts";
-import type { WriteOptions } from "./record-writer.ts";
 import type { RefusedRecord } from "./refusals.ts";
 
 /** What of a record may be the description of its call, in bytes: room is left for all else. */

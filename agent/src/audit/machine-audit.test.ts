@@ -12,6 +12,7 @@ import {
   generateKeyPair,
   HEADERS,
   MAX_AUDIT_RECORD_BYTES,
+  RecordWriter,
   readAuditRecord,
   type Scope,
   verifyHead,
@@ -20,7 +21,6 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Caller } from "../policy/caller.ts";
 import { auditFeed } from "./audit-feed.ts";
 import { MachineAudit } from "./machine-audit.ts";
-import { RecordWriter } from "./record-writer.ts";
 
 const START = "/cmdop.v1.Exec/Start";
 const machineKey = generateKeyPair();

@@ -1,12 +1,8 @@
-import { type ChainLog, CmdopError, type RelayRecord } from "@cmdop/proto";
-import { MAX_CALLS } from "../data/limits.ts";
+import { type ChainLog, CmdopError, isDiskTrouble, RecordWriter, type RelayRecord } from "@cmdop/proto";
 import type { CallEnding, ComingCall, RecordedCall, Recorder, RefusedCall } from "../data/recorder.ts";
 import type { Log } from "../log.ts";
 import type { AuditBounds } from "./bounds.ts";
 import { Refusals } from "./refusals.ts";
-
-/** Ends that wait in memory for a disk that takes no more: those of all calls that can be open. 200 bytes each. */
-const MAX_WAITING_ENDS = MAX_CALLS;
 
 /** What records call an owner, whose key has no name. */
 const OWNER_NAME = "owner";
@@ -19,28 +15,31 @@ export interface CallRecorderOptions {
   readonly chain: Pick<ChainLog, "append">;
   readonly bounds: AuditBounds;
   readonly log: Log;
+  /** Told of a disk that takes nothing. */
+  readonly onTrouble?: ((error: unknown) => void) | undefined;
 }
 
 /** Writes every call down in the relay's own chain: one begin before it goes on and one end after, or one refusal. */
 export class CallRecorder implements Recorder {
   readonly #options: CallRecorderOptions;
+  readonly #writer: RecordWriter;
   readonly #refusals: Refusals;
   readonly #open = new Set<RecordedCall>();
-  readonly #waitingEnds: string[] = [];
   #complainedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: CallRecorderOptions) {
     this.#options = options;
-    this.#refusals = new Refusals({ bounds: options.bounds, write: (record) => this.#try(record) });
+    this.#writer = new RecordWriter(options.chain, (thrown) => this.#complain(thrown));
+    this.#refusals = new Refusals({ bounds: options.bounds, write: (record) => this.#tryNow(record) });
   }
 
   /** Notes that the relay has begun to record: calls of before that have no end are unknown from now on. */
   started(version: string): void {
-    this.#try({ type: "started", at: Date.now(), version });
+    // Urgent: with a full disk the relay must come up all the same, for those who repair it.
+    this.#writer.writeOrKeep({ type: "started", at: Date.now(), version }, { urgent: true });
   }
 
   begin({ caller, address, method, machine }: ComingCall): RecordedCall {
-    this.#writeWaitingEnds();
     const id = crypto.randomUUID();
     const begun = performance.now();
     const record: RelayRecord = {
@@ -56,13 +55,14 @@ export class CallRecorder implements Recorder {
     };
     // Owners and admins come in to repair a disk that is full.
     const urgent = caller.grant === undefined || caller.scopes.includes("admin");
-    this.#options.chain.append(JSON.stringify(record), { urgent });
+    this.#writer.write(record, { urgent });
     const call: RecordedCall = {
       id,
       end: ({ code, bytesIn, bytesOut }) => {
         if (!this.#open.delete(call)) return;
         const ms = Math.round((performance.now() - begun) * 1_000) / 1_000;
-        this.#end({ type: "end", at: Date.now(), call: id, code, ms, bytesIn, bytesOut });
+        const end = { type: "end", at: Date.now(), call: id, code, ms, bytesIn, bytesOut } as const;
+        this.#writer.writeOrKeep(end, { urgent });
       },
     };
     this.#open.add(call);
@@ -73,43 +73,34 @@ export class CallRecorder implements Recorder {
     this.#refusals.note(call);
   }
 
+  /** Writes what waits; true where nothing does any more. */
+  retry(): boolean {
+    return this.#writer.retry();
+  }
+
   /** Ends what is still open: its callers saw their connections break. */
   close(): void {
     const lost: CallEnding = { code: "LinkLost", bytesIn: 0, bytesOut: 0 };
     for (const call of [...this.#open]) call.end(lost);
-    this.#writeWaitingEnds();
     this.#refusals.close();
+    this.#writer.close();
   }
 
-  #end(record: RelayRecord): void {
-    this.#writeWaitingEnds();
-    if (this.#waitingEnds.length === 0 && this.#try(record)) return;
-    if (this.#waitingEnds.length < MAX_WAITING_ENDS) this.#waitingEnds.push(JSON.stringify(record));
-    else this.#complain(`more than ${MAX_WAITING_ENDS} ends of calls wait; this one stays unknown`);
-  }
-
-  #writeWaitingEnds(): void {
-    while (this.#waitingEnds[0] !== undefined && this.#tryBody(this.#waitingEnds[0]))
-      this.#waitingEnds.shift();
-  }
-
-  #try(record: RelayRecord): boolean {
-    return this.#tryBody(JSON.stringify(record));
-  }
-
-  #tryBody(body: string): boolean {
+  #tryNow(record: RelayRecord): boolean {
     try {
-      this.#options.chain.append(body);
+      this.#writer.write(record);
       return true;
     } catch (thrown) {
-      this.#complain(CmdopError.from(thrown).message);
+      this.#complain(thrown);
       return false;
     }
   }
 
-  #complain(message: string): void {
+  #complain(thrown: unknown): void {
+    const { log, onTrouble } = this.#options;
+    if (isDiskTrouble(thrown)) onTrouble?.(thrown);
     if (performance.now() - this.#complainedAtMs < COMPLAIN_INTERVAL_MS) return;
     this.#complainedAtMs = performance.now();
-    this.#options.log.error("audit record not written", { message });
+    log.error("audit record not written", { message: CmdopError.from(thrown).message });
   }
 }
