@@ -5,6 +5,7 @@ import {
   type Admit,
   agentStateDir,
   CmdopError,
+  DiskTrouble,
   type KeyPair,
   LANES,
   type LaneName,
@@ -44,7 +45,6 @@ import { policyFile } from "./policy/policy-file.ts";
 import type { Redact } from "./policy/redact.ts";
 import type { MachineOptions } from "./services/machine.ts";
 import { addServices, type Core } from "./services/services.ts";
-import { DiskTrouble } from "./state/disk-trouble.ts";
 import { loadMachineKey } from "./state/machine-key.ts";
 import { Membership } from "./state/membership.ts";
 import { ownProgram } from "./state/own-program.ts";
@@ -125,10 +125,14 @@ export class Agent {
     });
     const [state, program] = await Promise.all([landmark(path.resolve(this.#options.home)), ownProgram()]);
     const machineKey = await loadMachineKey(stateDir);
-    const membership = await Membership.open(stateDir, machineKey.id, { joinToken, relayAddress });
-    const policy = await LivePolicy.open({ file: policyFile(this.#options.home), log });
-    const trouble = new DiskTrouble(log);
+    const trouble = new DiskTrouble(stateDir, log);
     const onTrouble = trouble.report.bind(trouble);
+    const membership = await Membership.open(stateDir, machineKey.id, {
+      joinToken,
+      relayAddress,
+      onTrouble: (error) => onTrouble("what the owner said", error),
+    });
+    const policy = await LivePolicy.open({ file: policyFile(this.#options.home), log });
     const store = new JobStore(path.join(stateDir, "jobs"), (error) => onTrouble("a job's identity", error));
     // Behind the store, which only one agent at a time can have open.
     const audit = this.#openAudit(stateDir, machineKey, store, onTrouble, () => policy.redact);
@@ -168,7 +172,7 @@ export class Agent {
           return policy.home;
         },
       },
-      machine: this.#describe(membership, policy),
+      machine: this.#describe(membership, policy, trouble),
       signHead: (nonce) => audit.signHead(audit.log.head, nonce),
     };
     const gate: Gate = {
@@ -184,12 +188,17 @@ export class Agent {
     const localDoor = await openLocalDoor(
       stateDir,
       (server) => addServices(server, admitThrough("local", gate), core),
-      { watch: (call) => heldCalls.watch("local", call) },
+      {
+        watch: (call) => heldCalls.watch("local", call),
+        onTrouble: (error) => onTrouble("the local socket", error),
+      },
     ).catch(async (thrown) => {
       await policy.close();
       await jobs.shutdown(async () => audit.close());
       throw thrown;
     });
+    // The store first: by it alone can the others know that no other agent is at work here.
+    for (const part of [store, audit, membership, localDoor]) trouble.add(() => part.retry());
     // Only now is it certain that no other agent is at work on it.
     const everywhere = { state, program, home: policy.home, roots: [], pinning: systemPinning };
     void unfinished.clean(everywhere, left, onTrouble);
@@ -200,6 +209,7 @@ export class Agent {
     const stopStandings = watchStandings(membership, [openCalls, startedJobs]);
     const stopWatching = (): void => {
       clearInterval(sweeping);
+      trouble.close();
       stopStandings();
       heldCalls.close();
     };
@@ -255,7 +265,7 @@ export class Agent {
     });
   }
 
-  #describe(membership: Membership, policy: LivePolicy): MachineOptions {
+  #describe(membership: Membership, policy: LivePolicy, trouble: DiskTrouble): MachineOptions {
     return {
       facts: () => ({
         ...membership.identity,
@@ -263,6 +273,7 @@ export class Agent {
         user: policy.user?.name ?? os.userInfo().username,
         home: policy.home,
         policyError: policy.error?.message ?? "",
+        diskError: trouble.current,
       }),
       explain: async (grant, method, paths) => {
         const identity = await granted(grant, membership).catch(CmdopError.from);
@@ -286,6 +297,7 @@ export class Agent {
         machineKey,
         version,
         redact,
+        blocked: () => store.blocked,
         onTrouble: (error) => onTrouble("an audit record", error),
         onRepair: (message) => log.error("audit chain", { message }),
       });

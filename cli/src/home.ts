@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
+import { diskError } from "@cmdop/proto";
 import { CmdopError, cmdopHome, profilePath } from "@cmdop/sdk";
 
 /** Where things are below CMDOP_HOME. */
@@ -14,11 +15,12 @@ export const homePaths = {
 /**
  * Replaces a file that only its owner can read, in a directory that only its
  * owner can enter: written aside, synced, renamed. A crash leaves the old or the new.
+ * @throws CmdopError that names the file
  */
 export async function writeSecretFile(file: string, content: string): Promise<void> {
-  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
   const aside = path.join(path.dirname(file), `.${path.basename(file)}.${randomBytes(6).toString("hex")}`);
   try {
+    await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
     const handle = await open(aside, "wx", 0o600);
     try {
       await handle.writeFile(content);
@@ -29,7 +31,7 @@ export async function writeSecretFile(file: string, content: string): Promise<vo
     await rename(aside, file);
   } catch (thrown) {
     await rm(aside, { force: true });
-    throw thrown;
+    throw diskError(thrown, "write", file);
   }
 }
 

@@ -25,6 +25,8 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   outputError ??= error;
   process.exitCode ||= 1;
 });
+// A log that can't be written (its disk is full, its reader gone) is no reason for an agent or a relay to end.
+process.stderr.on("error", () => undefined);
 
 const { runProgram } = await import("./program.ts");
 const exitCode = await runProgram(process.argv);

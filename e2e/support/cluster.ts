@@ -38,26 +38,29 @@ export class Cluster implements AsyncDisposable {
   readonly operatorEnv: Readonly<Record<string, string>>;
   /** The recovery key, as it was shown once. */
   readonly recoveryKey: string;
+  readonly relayHome: string;
   readonly #owner: string;
 
   private constructor(
     directory: string,
     { owner, recoveryKey }: { owner: string; recoveryKey: string },
     relay: CmdopProcess,
+    relayHome: string,
     ready: z.infer<typeof relayReadySchema>,
   ) {
     this.directory = directory;
     this.operatorHome = path.join(directory, "operator");
     this.operatorEnv = operatorEnvironment(this.operatorHome);
     this.recoveryKey = recoveryKey;
+    this.relayHome = relayHome;
     this.#owner = owner;
     this.relay = relay;
     this.relayAddress = ready.relay;
     this.relayId = ready.id;
   }
 
-  /** An operator and a relay; machines join with `addMachine`. */
-  static async start(): Promise<Cluster> {
+  /** An operator and a relay; machines join with `addMachine`. `relayHome`: where the relay's is to be, and stay, beyond the cluster's directory. */
+  static async start({ relayHome }: { relayHome?: string } = {}): Promise<Cluster> {
     const directory = await mkdtemp(path.join(os.tmpdir(), "cmdop-e2e-"));
     const { stdout, stderr } = await run(
       ["init", "--json"],
@@ -65,21 +68,25 @@ export class Cluster implements AsyncDisposable {
     );
     const { owner } = ownerSchema.parse(JSON.parse(stdout));
     const [, recoveryKey = ""] = /^recovery key: (\S+)$/m.exec(stderr) ?? [];
-    const started = await startRelay(directory, owner, "0");
+    const home = relayHome ?? path.join(directory, "relay");
+    const started = await startRelay(home, owner, "0");
     const ready = relayReadySchema.parse(started.ready);
-    return new Cluster(directory, { owner, recoveryKey }, started.process, ready);
+    return new Cluster(directory, { owner, recoveryKey }, started.process, home, ready);
   }
 
-  /** Joins a machine and waits until the relay has welcomed it; its agent dials `relay` where that is given, and has `env` in its environment. */
+  /** Joins a machine and waits until the relay has welcomed it; its agent dials `relay` where that is given, has `env` in its environment, and `home` as CMDOP_HOME. */
   async addMachine(
     name: string,
-    { relay, env = {} }: { relay?: string; env?: Readonly<Record<string, string>> } = {},
+    {
+      relay,
+      env = {},
+      home = path.join(this.directory, `machine-${this.machines.length}`),
+    }: { relay?: string; env?: Readonly<Record<string, string>>; home?: string } = {},
   ): Promise<ClusterMachine> {
     const target = `${this.relayId}@${this.relayAddress}`;
     const { token } = tokenSchema.parse(
       await runForJson(["join-token", name, "--relay", target, "--json"], this.operatorEnv),
     );
-    const home = path.join(this.directory, `machine-${this.machines.length}`);
     const started = await CmdopProcess.start(["agent", "--json"], {
       ...env,
       CMDOP_HOME: home,
@@ -120,13 +127,14 @@ export class Cluster implements AsyncDisposable {
   /** Starts the relay again, on the port that it had. */
   async restartRelay(): Promise<void> {
     const port = this.relayAddress.split(":").at(-1) ?? "0";
-    this.relay = (await startRelay(this.directory, this.#owner, port)).process;
+    this.relay = (await startRelay(this.relayHome, this.#owner, port)).process;
   }
 
-  /** Starts a machine's agent again; with `fullDisk` where nothing can be written any more. */
-  async restartAgent(machine: ClusterMachine, options: { fullDisk?: boolean } = {}): Promise<void> {
-    const env = { CMDOP_HOME: machine.home };
-    machine.process = (await CmdopProcess.start(["agent", "--json"], env, options)).process;
+  /** Starts a machine's agent again, with `env` in its environment. */
+  async restartAgent(machine: ClusterMachine, env: Readonly<Record<string, string>> = {}): Promise<void> {
+    machine.process = (
+      await CmdopProcess.start(["agent", "--json"], { ...env, CMDOP_HOME: machine.home })
+    ).process;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -139,9 +147,9 @@ export class Cluster implements AsyncDisposable {
   }
 }
 
-function startRelay(directory: string, owner: string, port: string) {
+function startRelay(home: string, owner: string, port: string) {
   return CmdopProcess.start(["relay", "--owner", owner, "--host", "127.0.0.1", "--port", port, "--json"], {
-    CMDOP_HOME: path.join(directory, "relay"),
+    CMDOP_HOME: home,
   });
 }
 

@@ -6,15 +6,6 @@ import readline from "node:readline";
 /** The real command, from source. */
 export const CMDOP_MAIN = path.resolve(import.meta.dirname, "../../cli/src/main.ts");
 
-/** The size that files have at most on what stands for a full disk: enough for an agent's start, not for one page of SQLite's log. */
-const FULL_DISK_BYTES = 4096;
-
-/** What `ulimit -f` counts in. */
-const ULIMIT_BLOCK_BYTES = 512;
-
-/** Writes beyond the limit fail instead of ending the process. */
-const LIMITED = 'ulimit -f "$0"; trap "" XFSZ; exec "$@"';
-
 /** How long a started process may take to say that it is ready, in milliseconds. */
 const READY_TIMEOUT_MS = 30_000;
 
@@ -39,19 +30,14 @@ export class CmdopProcess {
 
   /**
    * Starts it and resolves with the line of JSON that says it is ready.
-   * `fullDisk`: no file of it, nor of what it starts, can grow beyond
-   * FULL_DISK_BYTES, which is what a full disk does, and needs no privilege.
    * `noTerminal`: it has none, whoever runs the test.
    */
   static async start(
     args: readonly string[],
     env: Readonly<Record<string, string>>,
-    { fullDisk = false, noTerminal = false } = {},
+    { noTerminal = false } = {},
   ): Promise<{ process: CmdopProcess; ready: Record<string, unknown> }> {
-    const command = [process.execPath, CMDOP_MAIN, ...args];
-    const limited = ["/bin/sh", "-c", LIMITED, String(FULL_DISK_BYTES / ULIMIT_BLOCK_BYTES), ...command];
-    const [program = "", ...programArgs] = fullDisk ? limited : command;
-    const child = spawn(program, programArgs, {
+    const child = spawn(process.execPath, [CMDOP_MAIN, ...args], {
       env: cmdopEnvironment(env),
       stdio: ["ignore", "pipe", "pipe"],
       detached: noTerminal,

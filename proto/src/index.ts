@@ -15,6 +15,7 @@ export {
 export { type CallTotals, CountedCalls, type CountedEnd } from "./audit/counted-calls.ts";
 export { type ChainHead, signHead, verifyHead } from "./audit/head.ts";
 export { RecordShares, type ShareBounds } from "./audit/record-shares.ts";
+export { RecordWriter, type WriteOptions } from "./audit/record-writer.ts";
 export {
   type AnyAuditRecord,
   type MachineAuditRecord,
@@ -101,6 +102,15 @@ export {
   selects,
 } from "./credentials/selectors.ts";
 export { statementSigner, statementText } from "./credentials/statement.ts";
+export {
+  databaseError,
+  diskError,
+  isDiskTrouble,
+  refusalOf,
+  removeDirectory,
+  removeFile,
+} from "./disk.ts";
+export { DiskTrouble, type Retry } from "./disk-trouble.ts";
 export { CmdopError, type CmdopErrorOptions } from "./errors/cmdop-error.ts";
 export { CODE_OF_BARE_STATUS, ERROR_TABLE, type ErrorCode, isErrorCode } from "./errors/table.ts";
 export { errorTrailers } from "./errors/wire.ts";

@@ -1,5 +1,12 @@
 import { setImmediate } from "node:timers/promises";
-import { addressSchema, bytes32Schema, CmdopError, type PublicKey, splitAddress } from "@cmdop/proto";
+import {
+  addressSchema,
+  bytes32Schema,
+  CmdopError,
+  DiskTrouble,
+  type PublicKey,
+  splitAddress,
+} from "@cmdop/proto";
 import { RelayAudit } from "./audit/audit.ts";
 import type { AuditBounds } from "./audit/bounds.ts";
 import { auditHandlers } from "./audit/service.ts";
@@ -56,6 +63,7 @@ export interface RelayOptions {
 
 /** What runs while the relay listens. */
 interface Running {
+  readonly trouble: DiskTrouble;
   readonly identity: Identity;
   readonly store: SqliteStore;
   readonly keyUses: KeyUses;
@@ -133,7 +141,9 @@ export class Relay {
     await using undo = new AsyncDisposableStack();
 
     const identity = await this.#identity();
-    const store = new SqliteStore(this.#options.stateDir);
+    const trouble = new DiskTrouble(this.#options.stateDir, log);
+    undo.defer(() => trouble.close());
+    const store = new SqliteStore(this.#options.stateDir, (error) => trouble.report("the store", error));
     undo.defer(() => store.close());
     const keyUses = new KeyUses(store, log);
     undo.defer(() => keyUses.close());
@@ -153,8 +163,10 @@ export class Relay {
       bounds: this.#options.auditBounds,
       machineKey: (machineId) => trust.machine(machineId)?.publicKey,
       log,
+      onTrouble: (error) => trouble.report("an audit record", error),
     });
     undo.use(audit);
+    for (const part of [store, audit]) trouble.add(() => part.retry());
     const budget = new Budget(this.#options.bounds);
     undo.defer(() => budget.close());
     const authenticator = new Authenticator(trust, new FailedLogins(this.#options.loginBounds));
@@ -221,6 +233,7 @@ export class Relay {
         ? undefined
         : new Health(() => ({
             status: "ok",
+            disk: trouble.current === "" ? "ok" : "takes nothing",
             relay: identity.id,
             links: links.counts(),
             machines: trust.machines().length,
@@ -234,6 +247,7 @@ export class Relay {
     certificateTimer.unref();
     undo.move();
     this.#running = {
+      trouble,
       identity,
       store,
       keyUses,
@@ -258,6 +272,7 @@ export class Relay {
     if (running === undefined) return;
     this.#running = undefined;
     clearInterval(running.certificateTimer);
+    running.trouble.close();
     running.audit.chains.endFollowing();
     await running.frontDoor.drain(this.#times.shutdownDrainMs);
     running.links.close("the relay is shutting down");

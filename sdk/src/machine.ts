@@ -28,6 +28,8 @@ export interface MachineDescription {
   readonly scopes: readonly string[];
   /** Why the machine's policy file is not in force, where it is broken and the last good one is; else empty. */
   readonly policyError: string;
+  /** Why the machine's agent can't write its state (a full or read-only disk), where it goes on in memory; else empty. */
+  readonly diskError: string;
 }
 
 /** One machine: everything that can be done on it. */

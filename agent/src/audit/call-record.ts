@@ -8,12 +8,12 @@ import {
   type MachineAuditRecord,
   methodRule,
   type RecordShares,
+  type WriteOptions,
 } from "@cmdop/proto";
 import { z } from "zod";
 import type { Caller } from "../policy/caller.ts";
 import type { Redact } from "../policy/redact.ts";
 import { describeWithin, jobIdOf } from "./describe.ts";
-import type { WriteOptions } from "./record-writer.ts";
 import type { RefusedRecord } from "./refusals.ts";
 
 /** What of a record may be the description of its call, in bytes: room is left for all else. */

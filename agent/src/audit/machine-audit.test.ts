@@ -13,6 +13,7 @@ import {
   generateKeyPair,
   HEADERS,
   MAX_AUDIT_RECORD_BYTES,
+  RecordWriter,
   readAuditRecord,
   type Scope,
   verifyHead,
@@ -21,7 +22,6 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Caller } from "../policy/caller.ts";
 import { auditFeed } from "./audit-feed.ts";
 import { MachineAudit, type MachineAuditOptions } from "./machine-audit.ts";
-import { RecordWriter } from "./record-writer.ts";
 
 const START = "/cmdop.v1.Exec/Start";
 const machineKey = generateKeyPair();

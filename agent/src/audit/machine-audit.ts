@@ -3,11 +3,13 @@ import {
   type Arrival,
   ChainLog,
   type ChainLogOptions,
+  CmdopError,
   CountedCalls,
   HEADERS,
   type KeyPair,
   type MachineAuditRecord,
   RecordShares,
+  RecordWriter,
   type ShareBounds,
   signHead,
 } from "@cmdop/proto";
@@ -17,7 +19,6 @@ import type { Caller } from "../policy/caller.ts";
 import type { Redact } from "../policy/redact.ts";
 import { CallRecord, type CountedFacts, countedRecord } from "./call-record.ts";
 import { recordText } from "./record-text.ts";
-import { RecordWriter } from "./record-writer.ts";
 import { Refusals } from "./refusals.ts";
 
 /** What a record may say in free words about a job, an approval or a policy, in bytes. */
@@ -39,6 +40,8 @@ export interface MachineAuditOptions {
   readonly redact: () => Redact;
   /** Told of what can't be recorded. */
   readonly onTrouble: (error: unknown) => void;
+  /** Why nothing may be written now, where that is so: then another agent may be at work on the same chain. */
+  readonly blocked?: (() => CmdopError | undefined) | undefined;
   /** Told of what was repaired in the chain, or of what is left of its reserve. */
   readonly onRepair: (message: string) => void;
 }
@@ -62,10 +65,21 @@ export class MachineAudit {
 
   /** Opens the chain, or begins it, and records that the agent has started. */
   constructor(options: MachineAuditOptions) {
-    const { directory, limits, version, onTrouble, onRepair } = options;
+    const { directory, limits, version, onTrouble, onRepair, blocked = () => undefined } = options;
     this.#options = options;
     this.#log = ChainLog.open({ directory, limits, onTrouble: onRepair });
-    this.#writer = new RecordWriter(this.#log, onTrouble);
+    const append: ChainLog["append"] = (body, how) => {
+      const cause = blocked();
+      if (cause !== undefined) {
+        throw new CmdopError("AuditUnavailable", `No audit record can be written: ${cause.message}`, {
+          cause,
+        });
+      }
+      const end = this.#log.append(body, how);
+      if (this.#log.lacksReserve !== undefined) onTrouble(this.#log.lacksReserve);
+      return end;
+    };
+    this.#writer = new RecordWriter({ append }, onTrouble);
     this.#shares = new RecordShares(options.shares);
     this.#refusals = new Refusals(this.#shares, (record) => this.#writer.writeOrKeep(record));
     this.#counted = new CountedCalls({
@@ -146,6 +160,11 @@ export class MachineAudit {
       },
       machineKey,
     );
+  }
+
+  /** Writes what waits; whether all is written, and there is a reserve for the next time. */
+  retry(): boolean {
+    return this.#writer.retry() && this.#log.hasReserve;
   }
 
   /** Writes what waits. Nothing is recorded after. */

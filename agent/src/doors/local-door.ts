@@ -2,6 +2,8 @@ import { chmod, unlink } from "node:fs/promises";
 import net from "node:net";
 import {
   CmdopError,
+  diskError,
+  isDiskTrouble,
   LANE_WINDOWS,
   LEAVE_WITHIN_MS,
   localSocketPath,
@@ -18,6 +20,8 @@ const MAX_LOCAL_CONNECTIONS = 256;
 /** The unix socket on which callers of this machine reach the agent. */
 export interface LocalDoor {
   readonly socketPath: string;
+  /** Begins to make the socket where that was not possible; true where it is there. */
+  retry(): boolean;
   close(): Promise<void>;
 }
 
@@ -27,6 +31,8 @@ export interface LocalDoorOptions {
   readonly watch?: WatchCall | undefined;
   /** As LEAVE_WITHIN_MS. */
   readonly leaveWithinMs?: number | undefined;
+  /** Told of a disk on which no socket can be made now; see LocalDoor.retry. Without it that throws. */
+  readonly onTrouble?: ((error: unknown) => void) | undefined;
 }
 
 /**
@@ -36,7 +42,7 @@ export interface LocalDoorOptions {
 export async function openLocalDoor(
   stateDir: string,
   addServices: (server: RpcServer) => void,
-  { watch, leaveWithinMs = LEAVE_WITHIN_MS }: LocalDoorOptions = {},
+  { watch, leaveWithinMs = LEAVE_WITHIN_MS, onTrouble }: LocalDoorOptions = {},
 ): Promise<LocalDoor> {
   const socketPath = localSocketPath(stateDir);
   if (Buffer.byteLength(socketPath) > MAX_SOCKET_PATH_BYTES) {
@@ -44,7 +50,6 @@ export async function openLocalDoor(
       next: `Choose a shorter CMDOP_HOME: a socket's path has at most ${MAX_SOCKET_PATH_BYTES} bytes.`,
     });
   }
-  await removeDeadSocket(socketPath);
   const server = new RpcServer(watch);
   addServices(server);
   const sockets = new Set<net.Socket>();
@@ -55,14 +60,32 @@ export async function openLocalDoor(
     server.accept(socket, LANE_WINDOWS.upload.toMachine);
   });
   listener.maxConnections = MAX_LOCAL_CONNECTIONS;
-  await new Promise<void>((resolve, reject) => {
-    listener.once("error", reject);
-    listener.listen(socketPath, () => resolve());
-  });
-  await chmod(socketPath, 0o600);
+  let opening: Promise<void> | undefined;
+  let isClosing = false;
+  const open = async (): Promise<void> => {
+    try {
+      await listenOn(listener, socketPath);
+    } catch (thrown) {
+      if (!isDiskTrouble(thrown) || onTrouble === undefined) throw thrown;
+      onTrouble(thrown);
+    }
+  };
+  await open();
   return {
     socketPath,
+    retry() {
+      if (!listener.listening && !isClosing) {
+        opening ??= open()
+          .catch((thrown) => onTrouble?.(thrown))
+          .finally(() => {
+            opening = undefined;
+          });
+      }
+      return listener.listening;
+    },
     async close() {
+      isClosing = true;
+      await opening;
       const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
       server.drain();
       const throwOut = setTimeout(() => {
@@ -73,6 +96,23 @@ export async function openLocalDoor(
       clearTimeout(throwOut);
     },
   };
+}
+
+/** @throws CmdopError AlreadyExists where another agent listens, or what the disk says */
+async function listenOn(listener: net.Server, socketPath: string): Promise<void> {
+  await removeDeadSocket(socketPath);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      listener.once("error", reject);
+      listener.listen(socketPath, () => {
+        listener.off("error", reject);
+        resolve();
+      });
+    });
+    await chmod(socketPath, 0o600);
+  } catch (thrown) {
+    throw diskError(thrown, "make", socketPath);
+  }
 }
 
 async function removeDeadSocket(socketPath: string): Promise<void> {
@@ -87,7 +127,9 @@ async function removeDeadSocket(socketPath: string): Promise<void> {
   if (answer === "ENOENT") return;
   // Only a refusal says that nobody listens; anything else may be a live agent that is busy.
   if (answer === "ECONNREFUSED") {
-    await unlink(socketPath);
+    await unlink(socketPath).catch((thrown) => {
+      throw diskError(thrown, "replace", socketPath);
+    });
     return;
   }
   throw new CmdopError("AlreadyExists", `An agent is running already: ${socketPath} is in use (${answer}).`, {

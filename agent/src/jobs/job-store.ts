@@ -1,14 +1,12 @@
-import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync } from "node:fs";
-import { join } from "node:path";
-import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqlite";
-import { CmdopError } from "@cmdop/proto";
+import { existsSync, mkdirSync, readdirSync, renameSync, statfsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { SQLOutputValue } from "node:sqlite";
+import { CmdopError, diskError, isDiskTrouble, refusalOf, removeDirectory, removeFile } from "@cmdop/proto";
+import { DiskDatabase, type Prepare } from "@cmdop/proto/disk-database";
 import { z } from "zod";
 import type { JobIdentity } from "./job.ts";
 import type { FileFacts } from "./journal/journal-file.ts";
 import { type Outcome, outcomeSchema } from "./outcome.ts";
-
-/** How long a start waits for another agent on the same state to let go, in milliseconds. */
-const BUSY_TIMEOUT_MS = 1_000;
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS jobs (
@@ -19,6 +17,18 @@ const SCHEMA = `
     UNIQUE (key_id, id)
   ) STRICT;
 `;
+
+const INSERT =
+  "INSERT INTO jobs (key_id, id, kind, request_hash, summary, started_at_ms) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+
+const END =
+  "UPDATE jobs SET ended_at_ms = ?, outcome = ?, output_start = ?, output_end = ?, file_bytes = ? WHERE number = ?";
+
+const RELEASE = "UPDATE jobs SET output_start = output_end, file_bytes = 0 WHERE number = ?";
+
+const DELETE = "DELETE FROM jobs WHERE number = ?";
+
+const SELECT = "SELECT * FROM jobs ORDER BY number";
 
 const jobRow = z.object({
   number: z.int(),
@@ -61,14 +71,12 @@ export interface StoredJob {
 /**
  * Which jobs there were, on disk: what makes a job run at most once, also over a
  * crash of the agent. One SQLite file, and beside it a directory of output a job.
+ * On a disk that takes nothing it is only read; what is to be written waits.
  */
 export class JobStore {
+  readonly #directory: string;
   readonly #outputDirectory: string;
-  readonly #db: DatabaseSync;
-  readonly #insert: StatementSync;
-  readonly #end: StatementSync;
-  readonly #release: StatementSync;
-  readonly #delete: StatementSync;
+  readonly #database: DiskDatabase;
   readonly #onTrouble: (error: unknown) => void;
   /** What could not be written: at most one end, one release and one deletion a job. */
   #unwritten: (() => void)[] = [];
@@ -76,72 +84,102 @@ export class JobStore {
   /** `onTrouble` is told what can't be written, and why. @throws CmdopError InvalidArgument where the store can't be used */
   constructor(directory: string, onTrouble: (error: unknown) => void) {
     this.#onTrouble = onTrouble;
+    this.#directory = directory;
     this.#outputDirectory = join(directory, "output");
-    mkdirSync(this.#outputDirectory, { recursive: true, mode: 0o700 });
-    this.#db = openDatabase(join(directory, "jobs.db"), onTrouble);
-    this.#insert = this.#db.prepare(
-      "INSERT INTO jobs (key_id, id, kind, request_hash, summary, started_at_ms) VALUES (?, ?, ?, ?, ?, ?)",
-    );
-    this.#end = this.#db.prepare(
-      "UPDATE jobs SET ended_at_ms = ?, outcome = ?, output_start = ?, output_end = ?, file_bytes = ? WHERE number = ?",
-    );
-    this.#release = this.#db.prepare(
-      "UPDATE jobs SET output_start = output_end, file_bytes = 0 WHERE number = ?",
-    );
-    this.#delete = this.#db.prepare("DELETE FROM jobs WHERE number = ?");
+    this.#makeDirectories();
+    this.#database = openDatabase(join(directory, "jobs.db"), onTrouble);
   }
 
-  /** Writes a job down before it begins; undefined where that can't be done (a full disk). */
+  /** Why nothing can be written now; undefined where it can, and no other agent can have the store. */
+  get blocked(): CmdopError | undefined {
+    return this.#database.blocked;
+  }
+
+  /**
+   * Writes a job down before it begins; undefined where that can't be done (a full disk).
+   * @throws CmdopError JobConflict where it was begun in an earlier life of which nothing could be read
+   */
   begin({ keyId, id, kind, requestHash, summary }: JobIdentity, startedAtMs: number): JobRecord | undefined {
+    const values = [keyId, id, kind, requestHash, summary, startedAtMs];
+    const added = this.#tried(() => this.#database.write((prepare) => prepare(INSERT).run(...values)));
+    if (added === undefined) return undefined;
+    if (added.changes > 0) return this.#record(Number(added.lastInsertRowid));
+    throw new CmdopError(
+      "JobConflict",
+      `Job ${id} was started before; when this agent began, its disk did not let it read of that.`,
+      { next: "Restart the agent, and ask for the job by its id: it is not run twice." },
+    );
+  }
+
+  /** What of the file system the output may take, in bytes: a share of its size. */
+  capacityBytes(share: number): number {
+    const there = existsSync(this.#outputDirectory) ? this.#outputDirectory : dirname(this.#directory);
+    const { bsize, blocks } = statfsSync(there);
+    return Math.floor(bsize * blocks * share);
+  }
+
+  /** The jobs of earlier lives, the first to start first. What there is of jobs that nobody knows is deleted. */
+  restore(): StoredJob[] {
+    const rows = (this.#tried(() => this.#database.read(selectAll)) ?? []).map(parseRow);
+    this.#deleteAllBut(new Set(rows.map(({ number }) => String(number))));
+    return rows.map((row) => this.#storedJob(row));
+  }
+
+  /** Writes what could not be written before, as far as it can be now; true where nothing is left. */
+  retry(): boolean {
+    if (!this.#database.retry()) return false;
+    const unwritten = this.#unwritten;
+    this.#unwritten = [];
+    for (const act of unwritten) this.#write(act);
+    return this.#unwritten.length === 0;
+  }
+
+  /** Closes the store; once more does nothing. */
+  close(): void {
+    if (this.#database.isClosed) return;
+    this.retry();
+    this.#database.close();
+  }
+
+  #makeDirectories(): void {
     try {
-      const { lastInsertRowid } = this.#insert.run(keyId, id, kind, requestHash, summary, startedAtMs);
-      return this.#record(Number(lastInsertRowid));
+      mkdirSync(this.#outputDirectory, { recursive: true, mode: 0o700 });
+    } catch (thrown) {
+      // Node says ENOENT of a read-only disk here.
+      const error = diskError(refusalOf(dirname(this.#directory)) ?? thrown, "make", this.#outputDirectory);
+      if (!isDiskTrouble(error)) throw error;
+      this.#onTrouble(error);
+    }
+  }
+
+  /** Where nothing could be read, nothing is known to be nobody's. */
+  #deleteAllBut(known: ReadonlySet<string>): void {
+    if (this.#database.blocked !== undefined) return;
+    this.#tried(() => {
+      for (const name of readdirSync(this.#outputDirectory)) {
+        if (!known.has(name)) removeDirectory(join(this.#outputDirectory, name));
+      }
+    });
+  }
+
+  #tried<T>(act: () => T): T | undefined {
+    try {
+      return act();
     } catch (error) {
       this.#onTrouble(error);
       return undefined;
     }
   }
 
-  /** What of the file system the output may take, in bytes: a share of its size. */
-  capacityBytes(share: number): number {
-    const { bsize, blocks } = statfsSync(this.#outputDirectory);
-    return Math.floor(bsize * blocks * share);
-  }
-
-  /** The jobs of earlier lives, the first to start first. What there is of jobs that nobody knows is deleted. */
-  restore(): StoredJob[] {
-    const select = this.#db.prepare("SELECT * FROM jobs ORDER BY number");
-    select.setReadBigInts(true);
-    const rows = select.all().map(parseRow);
-    const known = new Set(rows.map(({ number }) => String(number)));
-    for (const name of readdirSync(this.#outputDirectory)) {
-      if (!known.has(name)) rmSync(join(this.#outputDirectory, name), { recursive: true, force: true });
-    }
-    return rows.map((row) => this.#storedJob(row));
-  }
-
-  /** Writes what could not be written before, as far as it can be now. */
-  retry(): void {
-    const unwritten = this.#unwritten;
-    this.#unwritten = [];
-    for (const act of unwritten) this.#write(act);
-  }
-
-  /** Closes the store; once more does nothing. */
-  close(): void {
-    if (!this.#db.isOpen) return;
-    this.retry();
-    this.#db.close();
-  }
-
   #record(number: number): JobRecord {
     return {
       directory: join(this.#outputDirectory, String(number)),
       ended: (endedAtMs, outcome, { start, end, bytes }) => {
-        this.#write(() => this.#end.run(endedAtMs, JSON.stringify(outcome), start, end, bytes, number));
+        const values = [endedAtMs, JSON.stringify(outcome), start, end, bytes, number];
+        this.#write(() => this.#database.write((prepare) => prepare(END).run(...values)));
       },
-      released: () => this.#write(() => this.#release.run(number)),
-      forget: () => this.#write(() => this.#delete.run(number)),
+      released: () => this.#write(() => this.#database.write((prepare) => prepare(RELEASE).run(number))),
+      forget: () => this.#write(() => this.#database.write((prepare) => prepare(DELETE).run(number))),
     };
   }
 
@@ -187,6 +225,12 @@ function parseRow(row: Record<string, SQLOutputValue>): z.infer<typeof jobRow> {
   });
 }
 
+function selectAll(prepare: Prepare): Record<string, SQLOutputValue>[] {
+  const select = prepare(SELECT);
+  select.setReadBigInts(true);
+  return select.all();
+}
+
 /** SQLite's codes for a file that is damaged, or none of its own. */
 const DAMAGED = new Set([11, 26]);
 
@@ -194,9 +238,11 @@ const DAMAGED = new Set([11, 26]);
  * Opens the database; one that is damaged is set aside, since a machine that
  * nobody can reach is worse than one that has forgotten what it did.
  */
-function openDatabase(file: string, onTrouble: (error: unknown) => void): DatabaseSync {
+function openDatabase(file: string, onTrouble: (error: unknown) => void): DiskDatabase {
+  // NORMAL survives the agent's death at any moment; after a power failure nothing of before runs anyway.
+  const options = { file, schema: SCHEMA, synchronous: "NORMAL", onTrouble } as const;
   try {
-    return openOnce(file);
+    return new DiskDatabase(options);
   } catch (thrown) {
     const isDamaged = thrown instanceof Error && "errcode" in thrown && DAMAGED.has(Number(thrown.errcode));
     if (!isDamaged) {
@@ -211,26 +257,12 @@ function openDatabase(file: string, onTrouble: (error: unknown) => void): Databa
     }
     const aside = `${file}.damaged`;
     renameSync(file, aside);
-    for (const suffix of ["-wal", "-shm"]) rmSync(file + suffix, { force: true });
+    for (const suffix of ["-wal", "-shm"]) removeFile(file + suffix);
     onTrouble(
       new Error(`${file} is damaged and was set aside as ${aside}: earlier jobs are forgotten`, {
         cause: thrown,
       }),
     );
-    return openOnce(file);
-  }
-}
-
-function openOnce(file: string): DatabaseSync {
-  const db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
-  try {
-    // NORMAL survives the agent's death at any moment; after a power failure nothing of before runs anyway.
-    db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
-    chmodSync(file, 0o600);
-    db.exec(SCHEMA);
-    return db;
-  } catch (error) {
-    db.close();
-    throw error;
+    return new DiskDatabase(options);
   }
 }

@@ -11,6 +11,8 @@ export interface MachineFacts extends MachineIdentity {
   readonly home: string;
   /** Why the policy file is not in force; empty where it is. */
   readonly policyError: string;
+  /** What the disk of the agent's state does not take; empty where it takes everything. */
+  readonly diskError: string;
 }
 
 /** What the service has to know. */
@@ -41,7 +43,7 @@ export function machineHandlers(
       return { head: await signHead(Buffer.from(nonce).toString("base64url")) };
     },
     async info(_request, call) {
-      const { id, name, labels, agentVersion, user, home, policyError } = options.facts();
+      const { id, name, labels, agentVersion, user, home, policyError, diskError } = options.facts();
       return {
         id,
         name,
@@ -58,6 +60,7 @@ export function machineHandlers(
         uptimeSeconds: os.uptime(),
         scopes: [...call.caller.scopes],
         policyError,
+        diskError,
       };
     },
   };

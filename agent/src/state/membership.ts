@@ -1,6 +1,7 @@
 import path from "node:path";
 import {
   CmdopError,
+  isDiskTrouble,
   type KeyId,
   type MachineIdentity,
   type MachineRecord,
@@ -27,6 +28,14 @@ const storedSchema = z.strictObject({
 });
 type Stored = z.infer<typeof storedSchema>;
 
+/** How a membership is opened. */
+export interface MembershipOptions {
+  readonly joinToken?: string | undefined;
+  /** `host:port` of the relay, where it is not the one in the join token. */
+  readonly relayAddress?: string | undefined;
+  readonly onTrouble?: ((error: unknown) => void) | undefined;
+}
+
 /**
  * What this machine knows of its owner: whom it trusts, what it is called,
  * where its relay is. Everything in it is a statement that an owner signed and
@@ -46,16 +55,22 @@ export class Membership {
   #revoked: ReadonlySet<KeyId> = new Set();
   readonly #listeners = new Set<() => void>();
   #saving: Promise<void> = Promise.resolve();
+  /** What is on disk. */
+  #saved: string | undefined;
   readonly #file: string;
+  readonly #onTrouble: (error: unknown) => void;
   readonly #firstOwner: PublicKey;
 
   private constructor(
     file: string,
-    stored: Stored,
+    { stored, saved }: { stored: Stored; saved: string | undefined },
     origin: { relay: RelayTarget; owner: PublicKey; identity: MachineIdentity },
+    onTrouble: (error: unknown) => void,
   ) {
     this.#file = file;
     this.#stored = stored;
+    this.#saved = saved;
+    this.#onTrouble = onTrouble;
     this.#firstOwner = origin.owner;
     this.#ownerIds = new Set([thumbprint(origin.owner)]);
     this.#identity = origin.identity;
@@ -65,14 +80,17 @@ export class Membership {
   /**
    * Loads what is stored, or takes a join token where nothing is. A token given
    * to a machine that has joined already is refused: it would change its owner.
+   * Writes nothing but a token that is new. `onTrouble`: told of what can't be
+   * written later on, and is tried again by `retry`.
    */
   static async open(
     stateDir: string,
     machineId: string,
-    { joinToken, relayAddress }: { joinToken?: string | undefined; relayAddress?: string | undefined },
+    { joinToken, relayAddress, onTrouble = () => undefined }: MembershipOptions,
   ): Promise<Membership> {
     const file = path.join(stateDir, "membership.json");
-    const found = await readStored(file);
+    const saved = await readPrivateFile(file);
+    const found = saved === undefined ? undefined : parseStored(saved, file);
     if (found?.joined && joinToken !== undefined && joinToken !== found.joinToken) {
       throw new CmdopError("LinkRefused", "This machine has joined already.", {
         next: "Start the agent without --join. To give the machine to another owner, delete its state directory first.",
@@ -88,7 +106,8 @@ export class Membership {
     const stored = found?.joined ? found : { joinToken: token, joined: false };
     const identity = { id: machineId, name: claims.name, labels: claims.labels };
     const relay = { id: claims.relay.id, address: relayAddress ?? claims.relay.address };
-    const membership = new Membership(file, stored, { relay, owner: claims.owner, identity });
+    const origin = { relay, owner: claims.owner, identity };
+    const membership = new Membership(file, { stored, saved }, origin, onTrouble);
     membership.clock.observeOwner(claims.iat);
     if (stored.roster !== undefined) membership.#adoptRoster(readRoster(stored.roster));
     if (stored.machineRecord !== undefined) membership.#adoptRecord(readMachineRecord(stored.machineRecord));
@@ -151,7 +170,18 @@ export class Membership {
       }
     }
     this.#stored.joined = true;
-    await this.#save();
+    await this.#save().catch((thrown) => {
+      if (!isDiskTrouble(thrown)) throw thrown;
+      this.#onTrouble(thrown);
+    });
+  }
+
+  /** Begins to write what could not be written; true where all is. */
+  retry(): boolean {
+    const isSaved = this.#saved === this.#text();
+    // Whoever asks again hears of it.
+    if (!isSaved) this.#save().catch(this.#onTrouble);
+    return isSaved;
   }
 
   /** A record that this machine has already need not be signed by an owner of today: one of then has. */
@@ -184,18 +214,24 @@ export class Membership {
     await Promise.allSettled([this.#saving]);
   }
 
-  /** Writes one after the other: two lanes may be welcomed at once, and the newer state must be the last on disk. */
+  /** Writes what has changed, one after the other: two lanes may be welcomed at once, and the newer state must be the last on disk. */
   #save(): Promise<void> {
-    const write = (): Promise<void> =>
-      writePrivateFile(this.#file, `${JSON.stringify(this.#stored, null, 2)}\n`);
+    const write = async (): Promise<void> => {
+      const text = this.#text();
+      if (text === this.#saved) return;
+      await writePrivateFile(this.#file, text);
+      this.#saved = text;
+    };
     this.#saving = this.#saving.then(write, write);
     return this.#saving;
   }
+
+  #text(): string {
+    return `${JSON.stringify(this.#stored, null, 2)}\n`;
+  }
 }
 
-async function readStored(file: string): Promise<Stored | undefined> {
-  const text = await readPrivateFile(file);
-  if (text === undefined) return undefined;
+function parseStored(text: string, file: string): Stored {
   try {
     return storedSchema.parse(JSON.parse(text));
   } catch (cause) {

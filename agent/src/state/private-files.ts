@@ -1,12 +1,16 @@
 import { randomBytes } from "node:crypto";
 import type { Stats } from "node:fs";
-import { chmod, mkdir, open, readdir, readFile, rename, stat, unlink } from "node:fs/promises";
+import { chmod, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
-import { CmdopError } from "@cmdop/proto";
+import { CmdopError, diskError } from "@cmdop/proto";
 
 /** Makes a directory that only its owner can enter, and refuses one that others can. */
 export async function makePrivateDirectory(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+  } catch (thrown) {
+    throw diskError(thrown, "make", directory);
+  }
   const found = await stat(directory);
   if (!found.isDirectory()) throw new CmdopError("NotADirectory", `${directory} is not a directory.`);
   const self = process.getuid?.();
@@ -51,21 +55,25 @@ export async function checkPrivateDirectory(
   }
 }
 
-/** Replaces a file that only its owner can read: written aside, synced, renamed. */
+/** Replaces a file that only its owner can read: written aside, synced, renamed. @throws CmdopError that names the file */
 export async function writePrivateFile(file: string, content: string): Promise<void> {
   const aside = path.join(path.dirname(file), `.${path.basename(file)}.${randomBytes(6).toString("hex")}`);
-  const handle = await open(aside, "wx", 0o600);
+  try {
+    await writeSynced(aside, content);
+    await rename(aside, file);
+  } catch (thrown) {
+    await rm(aside, { force: true });
+    throw diskError(thrown, "write", file);
+  }
+}
+
+async function writeSynced(file: string, content: string): Promise<void> {
+  const handle = await open(file, "wx", 0o600);
   try {
     await handle.writeFile(content);
     await handle.sync();
   } finally {
     await handle.close();
-  }
-  try {
-    await rename(aside, file);
-  } catch (error) {
-    await unlink(aside);
-    throw error;
   }
 }
 
@@ -75,7 +83,11 @@ export async function readPrivateFile(file: string): Promise<string | undefined>
   if (found === undefined) return undefined;
   const { mode } = found;
   if ((mode & 0o077) !== 0) throw readableByOthers(file, mode);
-  return readFile(file, "utf8");
+  try {
+    return await readFile(file, "utf8");
+  } catch (thrown) {
+    throw diskError(thrown, "read", file);
+  }
 }
 
 async function statIfThere(file: string): Promise<Stats | undefined> {
@@ -83,7 +95,7 @@ async function statIfThere(file: string): Promise<Stats | undefined> {
     return await stat(file);
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw error;
+    throw diskError(error, "look at", file);
   }
 }
 

@@ -1,5 +1,17 @@
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  writeSync,
+} from "node:fs";
+import { dirname } from "node:path";
 import { z } from "zod";
+import { diskError, isDiskTrouble, refusalOf } from "../disk.ts";
 import { CmdopError } from "../errors/cmdop-error.ts";
 import { CHAIN_HASH_BYTES, MAX_AUDIT_RECORD_BYTES } from "./chain.ts";
 
@@ -13,6 +25,8 @@ const MAX_LINE_BYTES = HASH_CHARACTERS + 1 + MAX_AUDIT_RECORD_BYTES + 1;
 const READ_BYTES = 256 * 1024;
 
 const NEWLINE = 0x0a;
+
+const FILE_NAME = /^(\d{16})\.chain$/;
 
 const headerSchema = z.strictObject({ chain: z.uuid(), first: z.int().min(1), previous: z.string() });
 
@@ -30,6 +44,25 @@ export interface ChainLine {
   readonly body: Buffer;
   /** What was written beside it; whether it is right is for a verification to say. */
   readonly hash: Buffer;
+}
+
+/** The names of a chain's files. Where there is no directory yet, and a disk that lets none be made, there are none: a chain can begin later. */
+export function chainFilesIn(directory: string): string[] {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (thrown) {
+    if (existsSync(directory)) throw diskError(thrown, "use", directory);
+    // Node says ENOENT of a read-only disk here.
+    const why = refusalOf(nearest(directory));
+    if (why === undefined || !isDiskTrouble(why)) throw diskError(thrown, "make", directory);
+    return [];
+  }
+  return readdirSync(directory).filter((name) => FILE_NAME.test(name));
+}
+
+/** The directory itself, or the nearest one above that there is. */
+function nearest(directory: string): string {
+  return existsSync(directory) ? directory : nearest(dirname(directory));
 }
 
 /** Makes a file with its header; mode 0600. */

@@ -1,21 +1,13 @@
 import { randomUUID } from "node:crypto";
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, renameSync } from "node:fs";
 import path from "node:path";
 import { onAbort } from "../abort.ts";
+import { diskError, isDiskTrouble, removeFile } from "../disk.ts";
 import { CmdopError } from "../errors/cmdop-error.ts";
 import { chainNext, chainStart, MAX_AUDIT_RECORD_BYTES } from "./chain.ts";
 import {
   type ChainLine,
+  chainFilesIn,
   createChainFile,
   readHeader,
   readRecords,
@@ -23,6 +15,7 @@ import {
   writeLine,
 } from "./chain-file.ts";
 import { type ChainEnd, type ChainFile, mark, startOf } from "./chain-marks.ts";
+import { Reserve } from "./reserve.ts";
 
 export type { ChainEnd } from "./chain-marks.ts";
 
@@ -30,11 +23,6 @@ const MiB = 1024 * 1024;
 
 /** Payload bytes of one batch that a reader is given. */
 const BATCH_BYTES = 256 * 1024;
-
-/** Pause between two attempts to set a spent reserve aside again, in milliseconds: each writes it whole. */
-const RESERVE_RETRY_MS = 1_000;
-
-const FILE_NAME = /^(\d{16})\.chain$/;
 
 /** The bounds of one chain on disk. */
 export interface ChainLimits {
@@ -83,15 +71,16 @@ export class ChainLog {
   readonly #waiting = new Set<() => void>();
   #end: ChainEnd;
   #fd: number | undefined;
-  /** When the reserve could not be set aside, or was spent: until there is another, what is not urgent leaves the rest alone. */
-  #reserveMissingMs: number | undefined;
+  /** While it is missing, what is not urgent leaves the rest of the disk alone. */
+  readonly #reserve: Reserve;
 
   private constructor({ directory, limits, onTrouble }: ChainLogOptions, chain?: string) {
     this.#directory = directory;
     this.#limits = { ...CHAIN_LIMITS, ...limits };
     this.#onTrouble = onTrouble ?? (() => undefined);
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const names = readdirSync(directory).filter((name) => FILE_NAME.test(name));
+    const reserve = { file: path.join(directory, "reserve"), bytes: this.#limits.reserveBytes };
+    this.#reserve = new Reserve({ ...reserve, onTrouble: this.#onTrouble });
+    const names = chainFilesIn(directory);
     const found = names.sort().flatMap((name) => this.#found(path.join(directory, name)));
     const known = found[0]?.chain;
     if (known !== undefined && found.some((file) => file.chain !== (chain ?? known))) {
@@ -102,7 +91,7 @@ export class ChainLog {
     this.#end = { seq: 0, hash: chainStart(this.chain) };
     const last = found.at(-1);
     if (last !== undefined) this.#end = this.#endOf(last);
-    this.#layReserve();
+    this.#reserve.lay();
   }
 
   /**
@@ -116,7 +105,11 @@ export class ChainLog {
     } catch (thrown) {
       if (!(thrown instanceof CmdopError) || thrown.code !== "AuditBroken") throw thrown;
       const aside = `${options.directory}.broken-${Date.now()}`;
-      renameSync(options.directory, aside);
+      try {
+        renameSync(options.directory, aside);
+      } catch (failed) {
+        throw diskError(failed, "set aside the broken audit chain in", options.directory);
+      }
       options.onTrouble?.(`${thrown.message} It was moved to ${aside}, and a new chain begun.`);
       return new ChainLog(options);
     }
@@ -135,6 +128,16 @@ export class ChainLog {
   /** The seq of the oldest record that is kept; one behind the head's where none is. */
   get first(): number {
     return this.#files[0]?.first ?? this.#end.seq + 1;
+  }
+
+  /** Whether there is room set aside for those who come to repair a full disk; tries to have it. */
+  get hasReserve(): boolean {
+    return this.#reserve.lay();
+  }
+
+  /** Why there is none, as it was last seen. */
+  get lacksReserve(): CmdopError | undefined {
+    return this.#reserve.missing;
   }
 
   /** Bytes on disk. */
@@ -156,10 +159,10 @@ export class ChainLog {
       );
     }
     try {
-      if (!urgent) this.#checkReserve();
+      if (!urgent) this.#reserve.check();
       this.#write(bytes, chainNext(this.#end.hash, bytes));
     } catch (thrown) {
-      if (!urgent || !this.#spendReserve()) throw unavailable(this.#directory, thrown);
+      if (!urgent || !this.#reserve.spend(thrown)) throw unavailable(this.#directory, thrown);
       try {
         this.#write(bytes, chainNext(this.#end.hash, bytes));
       } catch (again) {
@@ -242,18 +245,19 @@ export class ChainLog {
   }
 
   close(): void {
-    if (this.#fd !== undefined) closeSync(this.#fd);
-    this.#fd = undefined;
+    this.#closeFile();
     this.#wake();
   }
 
   #write(body: Uint8Array, hash: Uint8Array): void {
     let file = this.#files.at(-1);
     if (file === undefined || file.bytes >= this.#limits.fileBytes) file = this.#beginFile(this.#end);
-    this.#fd ??= openSync(file.path, "r+");
+    this.#fd ??= openAt(file);
     try {
       file.bytes = writeLine(this.#fd, file.bytes, hash, body);
     } catch (thrown) {
+      // A disk that failed may have kept a part of it: the next one opens the file anew, and cuts it off.
+      this.#closeFile();
       // Not a full disk but a limit on the size of files: the next one takes it, unless this one is empty.
       if (!isFileTooLarge(thrown) || file.last < file.first) throw thrown;
       this.#beginFile(this.#end);
@@ -268,11 +272,12 @@ export class ChainLog {
   #beginFile(after: ChainEnd): ChainFile {
     const first = after.seq + 1;
     const file = path.join(this.#directory, `${String(first).padStart(16, "0")}.chain`);
+    // It may not have been possible before.
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
     // What is left of an attempt that met a full disk.
-    rmSync(file, { force: true });
+    removeFile(file);
     createChainFile(file, { chain: this.chain, first, previous: after.hash });
-    if (this.#fd !== undefined) closeSync(this.#fd);
-    this.#fd = undefined;
+    this.#closeFile();
     const { bytes } = readHeader(file);
     const begun = {
       path: file,
@@ -285,7 +290,7 @@ export class ChainLog {
     };
     this.#files.push(begun);
     this.#drop();
-    this.#layReserve();
+    this.#reserve.lay();
     return begun;
   }
 
@@ -293,7 +298,7 @@ export class ChainLog {
   #drop(): void {
     while (this.bytes > this.#limits.keptBytes && this.#files.length > 1) {
       const [oldest] = this.#files.splice(0, 1);
-      if (oldest !== undefined) rmSync(oldest.path, { force: true });
+      if (oldest !== undefined) removeFile(oldest.path);
     }
   }
 
@@ -301,14 +306,13 @@ export class ChainLog {
     const { whole, bytes } = wholeLines(file);
     if (whole === 0) {
       // It was being begun when the disk was full or the process ended: no record can be in it.
-      rmSync(file);
+      this.#tried(() => removeFile(file));
       return [];
     }
     if (whole < bytes) {
-      // The end of a write that a crash cut off: its call never ran.
-      truncateSync(file, whole);
+      // The end of a write that a crash cut off: its call never ran. The next write cuts it off.
       this.#onTrouble(
-        `${bytes - whole} bytes of a record that was not written whole were cut off from ${file}`,
+        `${bytes - whole} bytes of a record that was not written whole are cut off from ${file}`,
       );
     }
     const { chain, first, previous, bytes: headerBytes } = readHeader(file);
@@ -332,35 +336,19 @@ export class ChainLog {
     return found;
   }
 
-  #reservePath(): string {
-    return path.join(this.#directory, "reserve");
-  }
-
-  #layReserve(): void {
-    if (this.#limits.reserveBytes === 0 || existsSync(this.#reservePath())) return;
+  /** Tidies up, where the disk lets it. */
+  #tried(act: () => void): void {
     try {
-      writeFileSync(this.#reservePath(), Buffer.alloc(this.#limits.reserveBytes), { mode: 0o600 });
-      this.#reserveMissingMs = undefined;
+      act();
     } catch (thrown) {
-      rmSync(this.#reservePath(), { force: true });
-      this.#reserveMissingMs = performance.now();
-      this.#onTrouble(`no reserve could be set aside in ${this.#directory}: ${String(thrown)}`);
+      if (!isDiskTrouble(thrown)) throw thrown;
+      this.#onTrouble(String(thrown));
     }
   }
 
-  /** Throws while there is no reserve, and no room for another: what is left is for those who come to repair. */
-  #checkReserve(): void {
-    if (this.#reserveMissingMs === undefined) return;
-    if (performance.now() - this.#reserveMissingMs > RESERVE_RETRY_MS) this.#layReserve();
-    if (this.#reserveMissingMs !== undefined) throw new Error("the disk is full, its reserve in use");
-  }
-
-  #spendReserve(): boolean {
-    if (!existsSync(this.#reservePath())) return false;
-    rmSync(this.#reservePath());
-    this.#reserveMissingMs = performance.now();
-    this.#onTrouble(`the disk of ${this.#directory} is full: the reserve for owners and admins is in use`);
-    return true;
+  #closeFile(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
   }
 
   #wake(): void {
@@ -369,6 +357,18 @@ export class ChainLog {
 }
 
 const empty = (): Uint8Array[] => [];
+
+/** Opens a file for writing behind its last record: what follows there was never written whole. */
+function openAt(file: ChainFile): number {
+  const fd = openSync(file.path, "r+");
+  try {
+    ftruncateSync(fd, file.bytes);
+    return fd;
+  } catch (thrown) {
+    closeSync(fd);
+    throw thrown;
+  }
+}
 
 function isFileTooLarge(thrown: unknown): boolean {
   return thrown instanceof Error && "code" in thrown && thrown.code === "EFBIG";
@@ -379,6 +379,7 @@ function same(one: Uint8Array, other: Uint8Array): boolean {
 }
 
 function unavailable(directory: string, cause: unknown): CmdopError {
+  if (cause instanceof CmdopError && cause.code === "AuditUnavailable") return cause;
   const why = cause instanceof Error ? cause.message : String(cause);
   return new CmdopError("AuditUnavailable", `No audit record can be written to ${directory}: ${why}.`, {
     cause,

@@ -14,6 +14,8 @@ export interface RelayAuditOptions {
   /** The public key of a machine that has joined. */
   readonly machineKey: (machineId: string) => PublicKey | undefined;
   readonly log: Log;
+  /** Told of a disk that takes nothing. */
+  readonly onTrouble: (error: unknown) => void;
 }
 
 /** The relay's audit: what it records itself, and what it fetches from the machines. */
@@ -24,7 +26,7 @@ export class RelayAudit implements AsyncDisposable {
   readonly puller: Puller;
 
   /** Opens the chains and notes the start. @throws CmdopError AuditUnavailable */
-  constructor({ stateDir, bounds, machineKey, log }: RelayAuditOptions) {
+  constructor({ stateDir, bounds, machineKey, log, onTrouble }: RelayAuditOptions) {
     this.bounds = { ...DEFAULT_AUDIT_BOUNDS, ...bounds };
     this.chains = new Chains({ directory: path.join(stateDir, "audit"), bounds: this.bounds, log });
     const { own } = this.chains;
@@ -32,15 +34,22 @@ export class RelayAudit implements AsyncDisposable {
       chain: {
         append: (body, options) => {
           const end = own.append(body, options);
+          if (own.lacksReserve !== undefined) onTrouble(own.lacksReserve);
           this.chains.changed();
           return end;
         },
       },
       bounds: this.bounds,
       log,
+      onTrouble,
     });
     this.puller = new Puller({ chains: this.chains, machineKey, log });
     this.recorder.started(VERSION);
+  }
+
+  /** Writes what waits; whether all is written, and there is a reserve for the next time. */
+  retry(): boolean {
+    return this.recorder.retry() && this.chains.own.hasReserve;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -3,19 +3,17 @@ import {
   type ChainLog,
   CmdopError,
   CountedCalls,
+  isDiskTrouble,
   type KeyId,
   methodRule,
   RecordShares,
+  RecordWriter,
   type RelayRecord,
 } from "@cmdop/proto";
-import { MAX_CALLS } from "../data/limits.ts";
 import type { CallEnding, ComingCall, RecordedCall, Recorder, RefusedCall } from "../data/recorder.ts";
 import type { Log } from "../log.ts";
 import type { AuditBounds } from "./bounds.ts";
 import { Refusals } from "./refusals.ts";
-
-/** Ends that wait in memory for a disk that takes no more: those of all calls that can be open. 200 bytes each. */
-const MAX_WAITING_ENDS = MAX_CALLS;
 
 /** What the end of a call takes in the chain, in bytes: it is charged with its begin. */
 const END_BYTES = 200;
@@ -38,6 +36,8 @@ export interface CallRecorderOptions {
   readonly chain: Pick<ChainLog, "append">;
   readonly bounds: AuditBounds;
   readonly log: Log;
+  /** Told of a disk that takes nothing. */
+  readonly onTrouble?: ((error: unknown) => void) | undefined;
 }
 
 /**
@@ -47,35 +47,36 @@ export interface CallRecorderOptions {
  */
 export class CallRecorder implements Recorder {
   readonly #options: CallRecorderOptions;
+  readonly #writer: RecordWriter;
   readonly #shares: RecordShares;
   readonly #counted: CountedCalls<CountedFacts>;
   readonly #refusals: Refusals;
   readonly #open = new Set<RecordedCall>();
-  readonly #waitingEnds: string[] = [];
   #complainedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: CallRecorderOptions) {
     this.#options = options;
     const { bounds } = options;
+    this.#writer = new RecordWriter(options.chain, (thrown) => this.#complain(thrown));
     this.#shares = new RecordShares(bounds.shares);
     this.#counted = new CountedCalls({
-      write: (facts, totals) => this.#try({ type: "counted", at: Date.now(), ...facts, ...totals }),
+      write: (facts, totals) => this.#tryNow({ type: "counted", at: Date.now(), ...facts, ...totals }),
       windowMs: bounds.countWindowMs,
     });
     this.#refusals = new Refusals({
       bounds,
       shares: this.#shares,
-      write: (record) => this.#try(record),
+      write: (record) => this.#tryNow(record),
     });
   }
 
   /** Notes that the relay has begun to record: calls of before that have no end are unknown from now on. */
   started(version: string): void {
-    this.#try({ type: "started", at: Date.now(), version });
+    // Urgent: with a full disk the relay must come up all the same, for those who repair it.
+    this.#writer.writeOrKeep({ type: "started", at: Date.now(), version }, { urgent: true });
   }
 
   begin({ caller, address, method, machine }: ComingCall): RecordedCall {
-    this.#writeWaitingEnds();
     const id = crypto.randomUUID();
     const begun = performance.now();
     const record: BeginRecord = {
@@ -91,16 +92,17 @@ export class CallRecorder implements Recorder {
     };
     // Owners and admins come in to repair a disk that is full.
     const urgent = caller.grant === undefined || caller.scopes.includes("admin");
-    const body = JSON.stringify(record);
-    const isWithinShare = this.#shares.take(caller.keyId, method, body.length + END_BYTES);
+    const bytes = JSON.stringify(record).length + END_BYTES;
+    const isWithinShare = this.#shares.take(caller.keyId, method, bytes);
     if (!isWithinShare && methodRule(method)?.countable) return this.#count(caller.keyId, record, urgent);
-    this.#options.chain.append(body, { urgent });
+    this.#writer.write(record, { urgent });
     const call: RecordedCall = {
       id,
       end: ({ code, bytesIn, bytesOut }) => {
         if (!this.#open.delete(call)) return;
         const ms = Math.round((performance.now() - begun) * 1_000) / 1_000;
-        this.#end({ type: "end", at: Date.now(), call: id, code, ms, bytesIn, bytesOut });
+        const end = { type: "end", at: Date.now(), call: id, code, ms, bytesIn, bytesOut } as const;
+        this.#writer.writeOrKeep(end, { urgent });
       },
     };
     this.#open.add(call);
@@ -109,7 +111,7 @@ export class CallRecorder implements Recorder {
 
   /** Notes that a machine is quarantined, or released. */
   quarantine(facts: Omit<Extract<RelayRecord, { type: "quarantine" }>, "type" | "at">): void {
-    this.#try({ type: "quarantine", at: Date.now(), ...facts });
+    this.#writer.writeOrKeep({ type: "quarantine", at: Date.now(), ...facts }, { urgent: true });
   }
 
   refused(call: RefusedCall): void {
@@ -125,7 +127,7 @@ export class CallRecorder implements Recorder {
     };
     const end = this.#counted.begin(keyId, names, (first, totals) => {
       const begun: CountedRecord = { type: "counted", at: record.at, ...first, ...totals };
-      this.#options.chain.append(JSON.stringify(begun), { urgent });
+      this.#writer.write(begun, { urgent });
     });
     let isOpen = true;
     return {
@@ -137,44 +139,35 @@ export class CallRecorder implements Recorder {
     };
   }
 
+  /** Writes what waits; true where nothing does any more. */
+  retry(): boolean {
+    return this.#writer.retry();
+  }
+
   /** Ends what is still open: its callers saw their connections break. */
   close(): void {
     const lost: CallEnding = { code: "LinkLost", bytesIn: 0, bytesOut: 0 };
     for (const call of [...this.#open]) call.end(lost);
-    this.#writeWaitingEnds();
     this.#counted.flush();
     this.#refusals.close();
+    this.#writer.close();
   }
 
-  #end(record: RelayRecord): void {
-    this.#writeWaitingEnds();
-    if (this.#waitingEnds.length === 0 && this.#try(record)) return;
-    if (this.#waitingEnds.length < MAX_WAITING_ENDS) this.#waitingEnds.push(JSON.stringify(record));
-    else this.#complain(`more than ${MAX_WAITING_ENDS} ends of calls wait; this one stays unknown`);
-  }
-
-  #writeWaitingEnds(): void {
-    while (this.#waitingEnds[0] !== undefined && this.#tryBody(this.#waitingEnds[0]))
-      this.#waitingEnds.shift();
-  }
-
-  #try(record: RelayRecord): boolean {
-    return this.#tryBody(JSON.stringify(record));
-  }
-
-  #tryBody(body: string): boolean {
+  #tryNow(record: RelayRecord): boolean {
     try {
-      this.#options.chain.append(body);
+      this.#writer.write(record);
       return true;
     } catch (thrown) {
-      this.#complain(CmdopError.from(thrown).message);
+      this.#complain(thrown);
       return false;
     }
   }
 
-  #complain(message: string): void {
+  #complain(thrown: unknown): void {
+    const { log, onTrouble } = this.#options;
+    if (isDiskTrouble(thrown)) onTrouble?.(thrown);
     if (performance.now() - this.#complainedAtMs < COMPLAIN_INTERVAL_MS) return;
     this.#complainedAtMs = performance.now();
-    this.#options.log.error("audit record not written", { message });
+    log.error("audit record not written", { message: CmdopError.from(thrown).message });
   }
 }

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { bytes32Schema, ChainLog, CmdopError, onAbort, type PublicKey } from "@cmdop/proto";
+import { bytes32Schema, ChainLog, CmdopError, diskError, onAbort, type PublicKey } from "@cmdop/proto";
 import { z } from "zod";
 import type { Log } from "../log.ts";
 import type { AuditBounds } from "./bounds.ts";
@@ -35,8 +35,7 @@ export class Chains {
         limits: bounds.relayChain,
         onTrouble: (message) => options.log.error("audit trouble", { message }),
       });
-      mkdirSync(this.#machines, { recursive: true, mode: 0o700 });
-      for (const machine of readdirSync(this.#machines).filter(isMachineId)) this.#find(machine);
+      for (const machine of this.#known()) this.#find(machine);
     } catch (thrown) {
       if (thrown instanceof CmdopError) throw thrown;
       throw new CmdopError(
@@ -81,7 +80,7 @@ export class Chains {
       );
     }
     const directory = path.join(this.#machines, machine, chain);
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(directory);
     const begun = KeptChain.begin(
       directory,
       { chain, machine, machineKey, sinceMs: Date.now() },
@@ -95,8 +94,13 @@ export class Chains {
   keepApart(machine: string, evidence: object): void {
     const directory = this.#nextApart(machine);
     if (directory === undefined) return;
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    writeFileSync(path.join(directory, "evidence.json"), JSON.stringify(evidence), { mode: 0o600 });
+    makeDirectory(directory);
+    const file = path.join(directory, "evidence.json");
+    try {
+      writeFileSync(file, JSON.stringify(evidence), { mode: 0o600 });
+    } catch (thrown) {
+      throw diskError(thrown, "write", file);
+    }
   }
 
   /** Sets a copy aside whose files on this disk are damaged; what the machine still has can be fetched anew. */
@@ -160,6 +164,11 @@ export class Chains {
     };
   }
 
+  /** The machines of which there are copies. */
+  #known(): string[] {
+    return existsSync(this.#machines) ? readdirSync(this.#machines).filter(isMachineId) : [];
+  }
+
   #find(machine: string): void {
     const home = path.join(this.#machines, machine);
     for (const chain of readdirSync(home).filter((name) => z.uuid().safeParse(name).success)) {
@@ -181,6 +190,14 @@ export class Chains {
     if (count < this.#options.bounds.apartPerMachine) return path.join(home, `apart-${count + 1}`);
     this.#options.log.error("no more evidence is kept of this machine", { machine, count });
     return undefined;
+  }
+}
+
+function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (thrown) {
+    throw diskError(thrown, "make", directory);
   }
 }
 

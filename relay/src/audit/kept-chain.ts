@@ -1,6 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { bytes32Schema, ChainLog, type ChainLogOptions, CmdopError } from "@cmdop/proto";
+import { bytes32Schema, ChainLog, type ChainLogOptions, CmdopError, diskError } from "@cmdop/proto";
 import { z } from "zod";
 
 const ORIGIN = "origin.json";
@@ -77,8 +77,12 @@ export class KeptChain {
 /** All of it or nothing, whenever this process ends. */
 function writeWhole(file: string, text: string): void {
   const temporary = `${file}.new`;
-  writeFileSync(temporary, text, { mode: 0o600 });
-  renameSync(temporary, file);
+  try {
+    writeFileSync(temporary, text, { mode: 0o600 });
+    renameSync(temporary, file);
+  } catch (thrown) {
+    throw diskError(thrown, "write", file);
+  }
 }
 
 function textOf(file: string): string | undefined {
@@ -86,7 +90,7 @@ function textOf(file: string): string | undefined {
     return readFileSync(file, "utf8");
   } catch (thrown) {
     if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return undefined;
-    throw thrown;
+    throw diskError(thrown, "read", file);
   }
 }
 

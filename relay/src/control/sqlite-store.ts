@@ -1,6 +1,5 @@
-import { chmodSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
+import type { SQLOutputValue } from "node:sqlite";
 import {
   bytes32Schema,
   CmdopError,
@@ -9,12 +8,10 @@ import {
   type MachineRecord,
   readMachineRecord,
 } from "@cmdop/proto";
+import { DiskDatabase, type Prepare } from "@cmdop/proto/disk-database";
 import { z } from "zod";
 import { checkPrivateFile } from "../identity/private-file.ts";
 import type { JoinUse, PastRoster, Store, StoredGrant, StoredMachine, StoredRoster } from "./store.ts";
-
-/** How long a start waits for another relay on the same state directory to let go, in milliseconds. */
-const BUSY_TIMEOUT_MS = 1_000;
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS machines (
@@ -63,19 +60,16 @@ const pastRosterRow = z.object({ statement: z.string(), hand_over: z.number() })
 
 const rosterRow = z.object({ statement: z.string(), trusted_owners: z.string() });
 
-/** The embedded store: one SQLite file in the state directory, for one relay at a time. */
+/** The embedded store: one SQLite file in the state directory, for one relay at a time. On a disk that takes nothing it can still be read. */
 export class SqliteStore implements Store {
-  readonly #db: DatabaseSync;
+  readonly #database: DiskDatabase;
 
-  constructor(stateDir: string) {
+  /** `onTrouble`: told of a disk that takes nothing; see `retry`. @throws CmdopError InvalidArgument where it can't be used */
+  constructor(stateDir: string, onTrouble: (error: unknown) => void = () => undefined) {
     const file = join(stateDir, "relay.db");
     checkPrivateFile(file, "who may write it can block keys and forget machines, though grant nothing.");
     try {
-      this.#db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
-      // Exclusive: a second relay on this directory would serve from a memory of its own.
-      this.#db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
-      chmodSync(file, 0o600);
-      this.#db.exec(SCHEMA);
+      this.#database = new DiskDatabase({ file, schema: SCHEMA, synchronous: "FULL", onTrouble });
     } catch (thrown) {
       throw new CmdopError(
         "InvalidArgument",
@@ -86,48 +80,60 @@ export class SqliteStore implements Store {
         },
       );
     }
+    // Serving with nothing would tell every machine that it is unknown.
+    if (!this.#database.isReadable && this.#database.blocked !== undefined) throw this.#database.blocked;
+  }
+
+  /** Opens it anew where nothing could be written; true where it can be. */
+  retry(): boolean {
+    return this.#database.retry();
   }
 
   async machines(): Promise<StoredMachine[]> {
-    return this.#db.prepare("SELECT * FROM machines").all().map(machineOf);
+    return this.#database.read((prepare) => prepare("SELECT * FROM machines").all().map(machineOf));
   }
 
   async join({ tokenId, uses, machine }: JoinUse): Promise<StoredMachine | undefined> {
-    return this.#transaction(() => {
-      const used = this.#db.prepare("SELECT machine_id FROM join_uses WHERE token_id = ?").all(tokenId);
+    return this.#database.transaction((prepare) => {
+      const used = prepare("SELECT machine_id FROM join_uses WHERE token_id = ?").all(tokenId);
       if (!used.some((use) => use.machine_id === machine.id)) {
         if (used.length >= uses) return undefined;
-        this.#db.prepare("INSERT INTO join_uses VALUES (?, ?)").run(tokenId, machine.id);
-        this.#db
-          .prepare(
-            `INSERT INTO machines (id, public_key, name, labels) VALUES (?, ?, ?, ?)
-             ON CONFLICT (id) DO UPDATE SET name = excluded.name, labels = excluded.labels WHERE record = ''`,
-          )
-          .run(machine.id, machine.publicKey, machine.name, JSON.stringify(machine.labels));
+        prepare("INSERT INTO join_uses VALUES (?, ?)").run(tokenId, machine.id);
+        prepare(
+          `INSERT INTO machines (id, public_key, name, labels) VALUES (?, ?, ?, ?)
+           ON CONFLICT (id) DO UPDATE SET name = excluded.name, labels = excluded.labels WHERE record = ''`,
+        ).run(machine.id, machine.publicKey, machine.name, JSON.stringify(machine.labels));
       }
-      return this.#machine(machine.id);
+      return machineIn(prepare, machine.id);
     });
   }
 
   async seen(machineId: string, atMs: number, agentVersion: string): Promise<void> {
-    this.#db
-      .prepare("UPDATE machines SET last_seen_ms = ?, agent_version = ? WHERE id = ?")
-      .run(Math.floor(atMs), agentVersion, machineId);
+    this.#database.write((prepare) =>
+      prepare("UPDATE machines SET last_seen_ms = ?, agent_version = ? WHERE id = ?").run(
+        Math.floor(atMs),
+        agentVersion,
+        machineId,
+      ),
+    );
   }
 
   async putRecord(record: MachineRecord, statement: string): Promise<StoredMachine | undefined> {
-    return this.#transaction(() => {
-      const kept = this.#machine(record.id);
+    return this.#database.transaction((prepare) => {
+      const kept = machineIn(prepare, record.id);
       if (kept === undefined || record.seq <= kept.recordSeq) return kept;
-      this.#db
-        .prepare("UPDATE machines SET name = ?, labels = ?, record = ? WHERE id = ?")
-        .run(record.name, JSON.stringify(record.labels), statement, record.id);
-      return this.#machine(record.id);
+      prepare("UPDATE machines SET name = ?, labels = ?, record = ? WHERE id = ?").run(
+        record.name,
+        JSON.stringify(record.labels),
+        statement,
+        record.id,
+      );
+      return machineIn(prepare, record.id);
     });
   }
 
   async quarantines(): Promise<Map<string, number>> {
-    const rows = this.#db.prepare("SELECT * FROM quarantines").all();
+    const rows = this.#database.read((prepare) => prepare("SELECT * FROM quarantines").all());
     return new Map(
       rows.map((row) => {
         const { machine_id, since_ms } = quarantineRow.parse(row);
@@ -137,66 +143,72 @@ export class SqliteStore implements Store {
   }
 
   async quarantine(machineId: string, sinceMs: number): Promise<void> {
-    this.#db
-      .prepare("INSERT INTO quarantines VALUES (?, ?) ON CONFLICT DO NOTHING")
-      .run(machineId, Math.floor(sinceMs));
+    this.#database.write((prepare) =>
+      prepare("INSERT INTO quarantines VALUES (?, ?) ON CONFLICT DO NOTHING").run(
+        machineId,
+        Math.floor(sinceMs),
+      ),
+    );
   }
 
   async release(machineId: string): Promise<void> {
-    this.#db.prepare("DELETE FROM quarantines WHERE machine_id = ?").run(machineId);
+    this.#database.write((prepare) => prepare("DELETE FROM quarantines WHERE machine_id = ?").run(machineId));
   }
 
   async removeMachine(machineId: string): Promise<void> {
-    this.#transaction(() => {
-      this.#db.prepare("DELETE FROM machines WHERE id = ?").run(machineId);
-      this.#db.prepare("DELETE FROM quarantines WHERE machine_id = ?").run(machineId);
+    this.#database.transaction((prepare) => {
+      prepare("DELETE FROM machines WHERE id = ?").run(machineId);
+      prepare("DELETE FROM quarantines WHERE machine_id = ?").run(machineId);
     });
   }
 
   async grant(keyId: KeyId): Promise<string | undefined> {
-    const row = this.#db.prepare("SELECT statement FROM grants WHERE key_id = ?").get(keyId);
+    const row = this.#database.read((prepare) =>
+      prepare("SELECT statement FROM grants WHERE key_id = ?").get(keyId),
+    );
     return typeof row?.statement === "string" ? row.statement : undefined;
   }
 
   async storedGrant(keyId: KeyId): Promise<StoredGrant[]> {
-    return this.#db.prepare(`${SELECT_GRANTS} WHERE grants.key_id = ?`).all(keyId).map(grantOf);
+    return this.#database.read((prepare) =>
+      prepare(`${SELECT_GRANTS} WHERE grants.key_id = ?`).all(keyId).map(grantOf),
+    );
   }
 
   async grants(after: KeyId, limit: number): Promise<StoredGrant[]> {
-    const behind = this.#db.prepare(
-      `${SELECT_GRANTS} WHERE grants.key_id > ? ORDER BY grants.key_id LIMIT ?`,
+    return this.#database.read((prepare) =>
+      prepare(`${SELECT_GRANTS} WHERE grants.key_id > ? ORDER BY grants.key_id LIMIT ?`)
+        .all(after, limit)
+        .map(grantOf),
     );
-    return behind.all(after, limit).map(grantOf);
   }
 
   async putGrant(keyId: KeyId, grant: string, replaces = grant): Promise<string> {
-    this.#db
-      .prepare(
+    this.#database.write((prepare) =>
+      prepare(
         `INSERT INTO grants VALUES (?, ?)
          ON CONFLICT DO UPDATE SET statement = excluded.statement WHERE grants.statement = ?`,
-      )
-      .run(keyId, grant, replaces);
+      ).run(keyId, grant, replaces),
+    );
     return (await this.grant(keyId)) ?? grant;
   }
 
   async blockedKeys(): Promise<KeyId[]> {
-    return this.#db
-      .prepare("SELECT key_id FROM blocked_keys")
-      .all()
-      .map((row) => keyRow.parse(row).key_id);
+    const rows = this.#database.read((prepare) => prepare("SELECT key_id FROM blocked_keys").all());
+    return rows.map((row) => keyRow.parse(row).key_id);
   }
 
   async block(keyId: KeyId): Promise<boolean> {
-    return this.#transaction(() => {
-      if (this.#db.prepare("SELECT 1 FROM grants WHERE key_id = ?").get(keyId) === undefined) return false;
-      this.#db.prepare("INSERT INTO blocked_keys VALUES (?) ON CONFLICT DO NOTHING").run(keyId);
+    return this.#database.transaction((prepare) => {
+      if (prepare("SELECT 1 FROM grants WHERE key_id = ?").get(keyId) === undefined) return false;
+      prepare("INSERT INTO blocked_keys VALUES (?) ON CONFLICT DO NOTHING").run(keyId);
       return true;
     });
   }
 
   async used(uses: ReadonlyMap<KeyId, number>): Promise<void> {
-    this.#transaction(() => {
-      const put = this.#db.prepare(
+    this.#database.transaction((prepare) => {
+      const put = prepare(
         "INSERT INTO key_uses VALUES (?, ?) ON CONFLICT DO UPDATE SET last_used_ms = excluded.last_used_ms",
       );
       for (const [keyId, atMs] of uses) put.run(keyId, Math.floor(atMs));
@@ -204,34 +216,32 @@ export class SqliteStore implements Store {
   }
 
   async roster(): Promise<StoredRoster | undefined> {
-    const row = this.#db.prepare("SELECT * FROM roster").get();
+    const row = this.#database.read((prepare) => prepare("SELECT * FROM roster").get());
     if (row === undefined) return undefined;
     const { statement, trusted_owners } = rosterRow.parse(row);
     return { statement, trustedOwners: z.array(bytes32Schema).parse(JSON.parse(trusted_owners)) };
   }
 
   async pastRosters(): Promise<PastRoster[]> {
-    return this.#db
-      .prepare("SELECT * FROM past_rosters ORDER BY position")
-      .all()
-      .map((row) => {
-        const { statement, hand_over } = pastRosterRow.parse(row);
-        return { statement, handOver: hand_over !== 0 };
-      });
+    const rows = this.#database.read((prepare) =>
+      prepare("SELECT * FROM past_rosters ORDER BY position").all(),
+    );
+    return rows.map((row) => {
+      const { statement, hand_over } = pastRosterRow.parse(row);
+      return { statement, handOver: hand_over !== 0 };
+    });
   }
 
   async putRoster(seq: number, roster: StoredRoster, past: readonly PastRoster[]): Promise<StoredRoster> {
-    this.#transaction(() => {
-      const { changes } = this.#db
-        .prepare(
-          `INSERT INTO roster VALUES (1, ?, ?, ?)
-           ON CONFLICT DO UPDATE SET seq = excluded.seq, statement = excluded.statement,
-             trusted_owners = excluded.trusted_owners WHERE excluded.seq > roster.seq`,
-        )
-        .run(seq, roster.statement, JSON.stringify(roster.trustedOwners));
+    this.#database.transaction((prepare) => {
+      const { changes } = prepare(
+        `INSERT INTO roster VALUES (1, ?, ?, ?)
+         ON CONFLICT DO UPDATE SET seq = excluded.seq, statement = excluded.statement,
+           trusted_owners = excluded.trusted_owners WHERE excluded.seq > roster.seq`,
+      ).run(seq, roster.statement, JSON.stringify(roster.trustedOwners));
       if (changes === 0) return;
-      this.#db.exec("DELETE FROM past_rosters");
-      const put = this.#db.prepare("INSERT INTO past_rosters VALUES (?, ?, ?)");
+      prepare("DELETE FROM past_rosters").run();
+      const put = prepare("INSERT INTO past_rosters VALUES (?, ?, ?)");
       for (const [position, { statement, handOver }] of past.entries()) {
         put.run(position, statement, handOver ? 1 : 0);
       }
@@ -240,25 +250,13 @@ export class SqliteStore implements Store {
   }
 
   async close(): Promise<void> {
-    this.#db.close();
+    this.#database.close();
   }
+}
 
-  #machine(id: string): StoredMachine | undefined {
-    const row = this.#db.prepare("SELECT * FROM machines WHERE id = ?").get(id);
-    return row === undefined ? undefined : machineOf(row);
-  }
-
-  #transaction<T>(work: () => T): T {
-    this.#db.exec("BEGIN IMMEDIATE");
-    try {
-      const result = work();
-      this.#db.exec("COMMIT");
-      return result;
-    } catch (thrown) {
-      this.#db.exec("ROLLBACK");
-      throw thrown;
-    }
-  }
+function machineIn(prepare: Prepare, id: string): StoredMachine | undefined {
+  const row = prepare("SELECT * FROM machines WHERE id = ?").get(id);
+  return row === undefined ? undefined : machineOf(row);
 }
 
 function machineOf(row: Record<string, SQLOutputValue>): StoredMachine {

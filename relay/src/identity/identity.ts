@@ -1,8 +1,8 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import { chmod, mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { chmod, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { SecureContextOptions } from "node:tls";
-import { CmdopError, relayIdOf, relayIdSchema } from "@cmdop/proto";
+import { CmdopError, diskError, relayIdOf, relayIdSchema } from "@cmdop/proto";
 import { type Credential, createCa, createLeaf } from "./certificates.ts";
 import { checkPrivateFile } from "./private-file.ts";
 
@@ -86,7 +86,7 @@ async function loadOrCreateCa(stateDir: string): Promise<Credential> {
   );
   const pem = await readFile(file, "utf8").catch((thrown) => {
     if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return undefined;
-    throw thrown;
+    throw diskError(thrown, "read", file);
   });
   if (pem !== undefined) return { privateKey: createPrivateKey(pem), certificate: new X509Certificate(pem) };
   const ca = createCa("cmdop relay CA", daysFromNow(-1), daysFromNow(CA_LIFETIME_DAYS));
@@ -96,22 +96,32 @@ async function loadOrCreateCa(stateDir: string): Promise<Credential> {
 
 /** Nobody else may even look in, whatever the directory's mode was. */
 async function makeStateDir(stateDir: string): Promise<void> {
-  await mkdir(stateDir, { recursive: true, mode: 0o700 });
-  await chmod(stateDir, 0o700);
+  try {
+    await mkdir(stateDir, { recursive: true, mode: 0o700 });
+    // A disk that takes nothing would not let it be said again.
+    if (((await stat(stateDir)).mode & 0o077) !== 0) await chmod(stateDir, 0o700);
+  } catch (thrown) {
+    throw diskError(thrown, "use", stateDir);
+  }
 }
 
 /** Key and certificate are one file, and it appears whole or not at all: half a CA would be another relay. */
 async function writeSecret(file: string, content: string): Promise<void> {
   const temporary = `${file}.${process.pid}.tmp`;
-  await rm(temporary, { force: true });
-  const handle = await open(temporary, "wx", 0o600);
   try {
-    await handle.writeFile(content);
-    await handle.sync();
-  } finally {
-    await handle.close();
+    await rm(temporary, { force: true });
+    const handle = await open(temporary, "wx", 0o600);
+    try {
+      await handle.writeFile(content);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+  } catch (thrown) {
+    await rm(temporary, { force: true });
+    throw diskError(thrown, "write", file);
   }
-  await rename(temporary, file);
 }
 
 function pemOf(key: KeyObject): string {

@@ -1,4 +1,5 @@
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
+import { removeDirectory } from "@cmdop/proto";
 import type { Channel } from "./journal-records.ts";
 import { HEADER_BYTES, Segment } from "./segment.ts";
 
@@ -118,7 +119,7 @@ export class JournalFile {
     this.seal();
     this.#found = [];
     this.#facts = { start: this.end, end: this.end, bytes: 0 };
-    rmSync(this.#directory, { recursive: true, force: true });
+    removeDirectory(this.#directory);
   }
 
   #open(): Segment {

@@ -9,6 +9,7 @@ import {
   writevSync,
 } from "node:fs";
 import { join } from "node:path";
+import { diskError, isDiskTrouble } from "@cmdop/proto";
 import type { Channel } from "./journal-records.ts";
 
 /** Before each record's bytes: the channel, one byte, and their count, four bytes, the largest first. */
@@ -90,12 +91,21 @@ export class Segment {
       }
       if (written < recordBytes) throw new Error(`only ${written} of ${recordBytes} bytes could be written`);
     } catch (error) {
-      ftruncateSync(this.#fd, this.#bytes);
-      throw error;
+      this.#takeBack(this.#fd);
+      throw diskError(error, "write", this.#path);
     }
     this.#note(place);
     this.#bytes += recordBytes;
     this.#payloadBytes += payload.length;
+  }
+
+  /** A disk that failed may not even give back what it took: what was cut off counts as far as it goes, as after a crash. */
+  #takeBack(fd: number): void {
+    try {
+      ftruncateSync(fd, this.#bytes);
+    } catch (error) {
+      if (!isDiskTrouble(error)) throw error;
+    }
   }
 
   /** Nothing more will be written. */

@@ -1,0 +1,121 @@
+import { randomBytes } from "node:crypto";
+import { closeSync, openSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { CmdopError } from "./errors/cmdop-error.ts";
+import type { ErrorCode } from "./errors/table.ts";
+
+/** What is written to see whether a disk takes anything, in bytes: a page, since less may fit where a file has one begun. */
+const PROBE_BYTES = 4096;
+
+/** SQLite's code for a disk that is full; its others say less than the disk does. */
+const SQLITE_FULL = 13;
+
+const MEANINGS: Readonly<Record<string, readonly [code: ErrorCode, cause: string, next: string]>> = {
+  ENOSPC: [
+    "NoSpace",
+    "the disk is full, or has no inode left",
+    "Free space on it (df -h and df -i show which is short).",
+  ],
+  EDQUOT: ["NoSpace", "the disk quota is used up", "Free space, or have the quota raised."],
+  EROFS: [
+    "AccessDenied",
+    "its disk is read-only",
+    "Mount it writable (mount -o remount,rw); where the system made it read-only, dmesg says why: check the disk first.",
+  ],
+  EIO: ["Internal", "its disk fails", "Look at the system's log (dmesg): the disk may have to be replaced."],
+};
+
+/** For files of cmdop's own that the system keeps from it. */
+const FORBIDDEN = {
+  EACCES: "this user may not do that",
+  EPERM: "the operating system does not permit it",
+};
+
+/**
+ * Whether something failed because a disk takes nothing now, which says nothing
+ * against going on in memory until it does. An error that was made of such a one
+ * counts as well.
+ */
+export function isDiskTrouble(thrown: unknown): boolean {
+  if (!(thrown instanceof Error)) return false;
+  const errno = errnoOf(thrown);
+  return (errno !== undefined && Object.hasOwn(MEANINGS, errno)) || isDiskTrouble(thrown.cause);
+}
+
+/** What a file of cmdop's own could not be used for, as an error that names it. `verb`: "write", as in "Can't write". */
+export function diskError(thrown: unknown, verb: string, file: string): CmdopError {
+  if (thrown instanceof CmdopError) return thrown;
+  const errno = thrown instanceof Error ? errnoOf(thrown) : undefined;
+  const known = errno === undefined ? undefined : MEANINGS[errno];
+  if (known !== undefined) {
+    const [code, cause, next] = known;
+    return new CmdopError(code, `Can't ${verb} ${file}: ${cause} (${errno}).`, { cause: thrown, next });
+  }
+  if (errno === "EACCES" || errno === "EPERM") {
+    return new CmdopError("AccessDenied", `Can't ${verb} ${file}: ${FORBIDDEN[errno]} (${errno}).`, {
+      cause: thrown,
+      next: "Check owner and mode of the file and of its directory: they must be those of the user that runs this.",
+    });
+  }
+  const words = thrown instanceof Error ? thrown.message : String(thrown);
+  return new CmdopError("Internal", `Can't ${verb} ${file}: ${words}.`, {
+    cause: thrown,
+    next: "Look at the file and at the system's log; if neither explains it, please report it.",
+  });
+}
+
+/**
+ * An error of SQLite, which names neither its file nor what the system said: the
+ * directory is asked anew. `file`: the database.
+ */
+export function databaseError(thrown: unknown, verb: string, file: string): CmdopError {
+  if (thrown instanceof CmdopError) return thrown;
+  return diskError(probed(path.dirname(file)) ?? thrown, verb, file);
+}
+
+/** What the disk of a directory says to a file that is written there, as an error that names the directory; undefined where it takes it. */
+export function refusalOf(directory: string): CmdopError | undefined {
+  const thrown = probed(directory);
+  return thrown === undefined ? undefined : diskError(thrown, "write to", directory);
+}
+
+function probed(directory: string): unknown {
+  const file = path.join(directory, `.probe-${randomBytes(6).toString("hex")}`);
+  try {
+    const descriptor = openSync(file, "wx", 0o600);
+    try {
+      writeFileSync(descriptor, Buffer.alloc(PROBE_BYTES));
+    } finally {
+      closeSync(descriptor);
+      unlinkSync(file);
+    }
+    return undefined;
+  } catch (thrown) {
+    return thrown;
+  }
+}
+
+/** Deletes a file, or finds it gone. Unlike Node's `rmSync`, whose errors have no code and no name of the file. */
+export function removeFile(file: string): void {
+  try {
+    unlinkSync(file);
+  } catch (thrown) {
+    if (!(thrown instanceof Error) || errnoOf(thrown) !== "ENOENT") throw thrown;
+  }
+}
+
+/** Deletes a directory with all that is in it, or finds it gone. @throws CmdopError that names it */
+export function removeDirectory(directory: string): void {
+  try {
+    rmSync(directory, { recursive: true, force: true });
+  } catch (thrown) {
+    // What it throws says neither.
+    throw diskError(probed(path.dirname(directory)) ?? thrown, "delete", directory);
+  }
+}
+
+/** What the system, or SQLite for it, said. */
+function errnoOf(error: Error): string | undefined {
+  if ("errcode" in error && error.errcode === SQLITE_FULL) return "ENOSPC";
+  return "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
