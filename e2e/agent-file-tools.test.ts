@@ -84,7 +84,7 @@ describe("search_files", () => {
       search(where, { content: "(" }),
     ]);
     const [lines, names, nothing, wrong] = toolCalls.map(({ output }) => output);
-    expect(lines).toMatch(/^1 result\n--- \w+: data from .* begins ---\n/);
+    expect(lines).toMatch(/^1 result\n<data-[\w-]+>\n/);
     expect(lines).toContain(`"${log}"-1- start\n"${log}":2: ERROR one\n"${log}"-3- end\n`);
     expect(lines).toMatch(/\[passed over: .*image\.bin.*\]/);
     expect(names).toContain(`file 20 "${log}"`);

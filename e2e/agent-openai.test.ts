@@ -52,7 +52,7 @@ it("OpenAI's responses, wherever the base URL says: tools, typed output, usage; 
   // The whole conversation, also what only OpenAI can read, and no reference to what was kept there.
   expect(second?.input).toContainEqual(expect.objectContaining({ encrypted_content: "c2VjcmV0" }));
   expect(second?.input.map(({ type }) => type)).not.toContain("item_reference");
-  expect(server.calls[1]?.said).toMatch(/function_call_output[\s\S]*data from the command begins[\s\S]*one/);
+  expect(server.calls[1]?.said).toMatch(/function_call_output[\s\S]*<data-[\s\S]*one/);
 });
 
 it("a refusal is told without the key that it quotes; one that passes is asked again", async () => {

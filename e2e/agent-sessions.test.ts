@@ -34,7 +34,7 @@ describe("a session of a run", () => {
     const [begun, asked, typed, missing, closed, gone] = toolCalls;
     expect(begun).toMatchObject({ ok: true, output: expect.stringContaining(`sessionId ${begun?.jobId}`) });
     expect(asked).toMatchObject({ ok: true, output: expect.stringContaining("name?") });
-    expect(typed?.output).toMatch(/data from the terminal begins ---\nhello, Ada\n--- \w+: data ends/);
+    expect(typed?.output).toMatch(/<data-[\w-]+>\nhello, Ada\n<\/data-/);
     expect(missing).toMatchObject({
       ok: false,
       output: expect.stringMatching(/^"good bye" has not come on the screen\.\n/),

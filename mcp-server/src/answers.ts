@@ -1,6 +1,8 @@
+import { asData, printable } from "@cmdop/proto";
 import { CmdopError } from "@cmdop/sdk";
 import type { CallToolResult } from "@modelcontextprotocol/server";
 import { MAX_ERROR_CHARS } from "./limits.ts";
+import { OwnError } from "./own-error.ts";
 import type { ToolAnswer } from "./tool.ts";
 
 /** What to do next in terms of tools, where the error's own advice speaks of the SDK or the command line. */
@@ -22,12 +24,21 @@ export function resultOf({ text, structured }: ToolAnswer<Record<string, unknown
   return { content: text.map((block) => ({ type: "text", text: block })), structuredContent: structured };
 }
 
-/** A failure as MCP carries it: a result that the model reads, with the next thing to do. */
+/**
+ * A failure as MCP carries it: a result that the model reads, with the next thing
+ * to do. What another than this server says is data, and so is its advice.
+ */
 export function failureOf(thrown: unknown): CallToolResult {
-  const error = CmdopError.from(thrown);
-  const what = bounded(`${error.code}: ${error.message}`);
-  const next = bounded(NEXT_BY_CODE[error.code] ?? error.next);
-  return { content: [{ type: "text", text: `${what}\n\nNext: ${next}` }], isError: true };
+  return { content: [{ type: "text", text: textOf(CmdopError.from(thrown)) }], isError: true };
+}
+
+function textOf(error: CmdopError): string {
+  const { code, message } = error;
+  const next = NEXT_BY_CODE[code] ?? (error instanceof OwnError ? error.next : undefined);
+  if (error instanceof OwnError) return `${code}: ${bounded(message)}\n\nNext: ${bounded(next ?? "")}`;
+  const said = bounded(printable(message));
+  if (next !== undefined) return `${code}:\n${asData(said)}\n\nNext: ${next}`;
+  return `${code}:\n${asData(`${said}\nNext: ${bounded(printable(error.next))}`)}`;
 }
 
 function bounded(text: string): string {

@@ -1,5 +1,5 @@
-import { CmdopError } from "@cmdop/sdk";
 import { DEFAULT_READ_BYTES, LINE_SCAN_CHUNK_BYTES, MAX_LINE_SCAN_BYTES } from "./limits.ts";
+import { OwnError } from "./own-error.ts";
 import { brokenEnd, brokenStart, MAX_BROKEN_BYTES, openCharacter, textOf } from "./utf8.ts";
 
 const NEWLINE = 0x0a;
@@ -63,7 +63,7 @@ async function findLine(readAt: ReadAt, path: string, wantedLine: number): Promi
   let offset = 0;
   while (line < wantedLine) {
     if (offset >= MAX_LINE_SCAN_BYTES) {
-      throw new CmdopError(
+      throw new OwnError(
         "LimitExceeded",
         `Line ${wantedLine} of ${path} lies behind the first ${MAX_LINE_SCAN_BYTES} bytes, which is as far as lines are counted.`,
         { next: "Read by offset, or use sed -n in terminal_execute." },
@@ -79,7 +79,7 @@ async function findLine(readAt: ReadAt, path: string, wantedLine: number): Promi
     }
     if (line === wantedLine) return offset + from;
     if (chunk.length < LINE_SCAN_CHUNK_BYTES) {
-      throw new CmdopError(
+      throw new OwnError(
         "InvalidArgument",
         `${path} has only ${line} lines: there is no line ${wantedLine}.`,
         {

@@ -1,5 +1,6 @@
-import { CmdopError, type ExecEnd, type ExecEvent } from "@cmdop/sdk";
+import type { ExecEnd, ExecEvent } from "@cmdop/sdk";
 import { Excerpt } from "./excerpt.ts";
+import { OwnError } from "./own-error.ts";
 
 /** A job that is being watched: what it has written so far, and its end. */
 export interface FollowedJob {
@@ -43,7 +44,7 @@ export function followJob(events: AsyncIterable<ExecEvent>, after = 0n): Followe
         latest.add(event.data);
       }
     }
-    throw new CmdopError("OutcomeUnknown", "The machine's report broke off before the command's end.");
+    throw new OwnError("OutcomeUnknown", "The machine's report broke off before the command's end.");
   };
 
   return {

@@ -7,6 +7,7 @@ import {
   type RunQuestion,
   type RunStreamEvent,
 } from "@cmdop/sdk";
+import { OwnError } from "./own-error.ts";
 
 /** How a run that has ended ended, and its output or why there is none. */
 export interface RunConclusion {
@@ -58,7 +59,7 @@ export function followRun(runId: string, events: AsyncIterable<RunStreamEvent>):
       hasStarted = true;
       last = describeRunEvent(event) ?? last;
     }
-    throw new CmdopError("OutcomeUnknown", "The machine's report broke off before the run's end.");
+    throw new OwnError("OutcomeUnknown", "The machine's report broke off before the run's end.");
   };
 
   return {

@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from "node:crypto";
-import { CmdopError } from "@cmdop/sdk";
 import {
   CLIENT_CAPABILITIES_META_KEY,
   type InputRequiredResult,
@@ -10,6 +9,7 @@ import {
 } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import { MAX_ASKS_OF_A_CALL, MAX_OPEN_ASKS, MAX_REASON_CHARS } from "./limits.ts";
+import { OwnError } from "./own-error.ts";
 import type { AskedUse, AskPerson, PersonsWord } from "./tool.ts";
 
 /** The one question of a round. */
@@ -85,7 +85,7 @@ export class OpenAsks {
     const ask = typeof mark === "string" ? this.#asks.get(mark) : undefined;
     if (typeof mark === "string") this.#asks.delete(mark);
     if (ask === undefined || ask.bound !== boundTo(call)) {
-      throw new CmdopError("ApprovalRefused", "This answer belongs to no question of this server.", {
+      throw new OwnError("ApprovalRefused", "This answer belongs to no question of this server.", {
         next: "Each question takes one answer, to the same call. agent_wait asks again what still waits.",
       });
     }

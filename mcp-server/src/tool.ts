@@ -1,9 +1,10 @@
-import { CmdopError, type AskedUse as RunUse } from "@cmdop/sdk";
+import type { AskedUse as RunUse } from "@cmdop/sdk";
 import { z } from "zod";
 import type { ToolClient } from "./client.ts";
 import type { FollowedJob } from "./follow-job.ts";
 import type { FollowedRun } from "./follow-run.ts";
 import type { NameMachine } from "./machine-argument.ts";
+import { OwnError } from "./own-error.ts";
 import type { WaitingJobs } from "./waiting-jobs.ts";
 
 /** What a handler knows besides its arguments. */
@@ -110,7 +111,7 @@ export function defineTool<Input extends z.ZodObject, Output extends z.ZodObject
     call: async (args, context) => {
       const parsed = data.input.safeParse(args);
       if (parsed.success) return handler(parsed.data, context);
-      throw new CmdopError(
+      throw new OwnError(
         "InvalidArgument",
         `${data.name} can't take these arguments:\n${z.prettifyError(parsed.error)}`,
         {

@@ -190,6 +190,7 @@ export {
   OUTPUT_CHUNK_BYTES,
 } from "./limits.ts";
 export { AGENT_UNIT, agentStateDir, localSocketPath } from "./local-socket.ts";
+export { asData, dataMarker, withoutMarks } from "./marked-data.ts";
 export {
   DEFAULT_MAX_REQUEST_BYTES,
   LINK_SERVICE_PREFIX,

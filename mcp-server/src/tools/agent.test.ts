@@ -1,3 +1,4 @@
+import { withoutMarks } from "@cmdop/proto";
 import { expect, test } from "vitest";
 import { RUN_APPROVAL_ID } from "../testing/scripted-agent.ts";
 import { scriptedClient } from "../testing/scripted-client.ts";
@@ -32,7 +33,7 @@ test("a run's answer is in both channels", async () => {
     durationMs: 7,
     machine: "web-1",
   });
-  expect(text[0]).toMatch(
+  expect(withoutMarks(text[0] ?? "")).toMatch(
     /^The run has completed\.\n\[machine web-1, run .+\]\n--- text ---\nanswer to look$/,
   );
 });
@@ -40,14 +41,14 @@ test("a run's answer is in both channels", async () => {
 test("a typed output takes the place of the text", async () => {
   const { structured, text } = await call("agent_run", { prompt: "look", schema: { type: "object" } });
   expect(structured).toMatchObject({ text: "", output: { disks: 2 } });
-  expect(text[0]).toContain('--- output ---\n{"disks":2}');
+  expect(withoutMarks(text[0] ?? "")).toContain('--- output ---\n{"disks":2}');
 });
 
 test("a run without its answer says why, with what it said so far", async () => {
   const { structured, text } = await call("agent_run", { prompt: "fail" });
   expect(structured).toMatchObject({ status: "done", outcome: "failed", text: "so far", output: null });
   expect(structured.reason).toBe("BudgetSpent: Too many steps. Next: Ask for less.");
-  expect(text[0]).toContain("has no answer (failed): BudgetSpent");
+  expect(withoutMarks(text[0] ?? "")).toContain("has no answer (failed):\nBudgetSpent");
 });
 
 test("a long text is cut in its middle, and says so", async () => {

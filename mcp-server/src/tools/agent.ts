@@ -1,11 +1,13 @@
 import { randomUUID } from "node:crypto";
-import { CmdopError, describeEnd, type WaitingForApproval } from "@cmdop/sdk";
+import { CmdopError, type WaitingForApproval } from "@cmdop/sdk";
 import { z } from "zod";
 import type { ToolMachine } from "../client.ts";
 import { followRun } from "../follow-run.ts";
 import { MAX_REASON_CHARS, MAX_RUN_STEPS, MAX_RUN_TIMEOUT_MS, WAIT_MS } from "../limits.ts";
 import { machineArgument, pickMachine } from "../machine-argument.ts";
+import { OwnError } from "../own-error.ts";
 import { defineTool, type PersonsWord, type Tool } from "../tool.ts";
+import { endText } from "./following.ts";
 import { answerRunning, runOutput, useOf } from "./running.ts";
 
 const runArgument = z.string().describe("runId of agent_run");
@@ -112,13 +114,9 @@ const approve = defineTool({
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
   handler: async ({ run_id: runId, call_id: callId, answer, reason, machine }, context) => {
     if (answer === "yes" && context.canAsk) {
-      throw new CmdopError(
-        "ApprovalRefused",
-        "This client has a person who can be asked: the yes is theirs.",
-        {
-          next: "agent_wait puts the question to them. agent_approve can say no.",
-        },
-      );
+      throw new OwnError("ApprovalRefused", "This client has a person who can be asked: the yes is theirs.", {
+        next: "agent_wait puts the question to them. agent_approve can say no.",
+      });
     }
     const { agent } = pickMachine(context.client, machine);
     await agent.approve(runId, useOf(callId), answer, reason).catch((thrown: unknown) => {
@@ -133,7 +131,7 @@ const approve = defineTool({
 
 function nothingWaits(callId: string, cause: unknown): CmdopError {
   const shown = JSON.stringify(callId.slice(0, 100));
-  return new CmdopError("ApprovalRefused", `Nothing of this run waits as ${shown}: answered, or too late.`, {
+  return new OwnError("ApprovalRefused", `Nothing of this run waits as ${shown}: answered, or too late.`, {
     cause,
     next: "agent_wait shows what waits now.",
   });
@@ -157,7 +155,7 @@ const cancel = defineTool({
     const isWithdrawn = waitingRun !== undefined && heard.outcome === "unknown";
     const { outcome, reason } = isWithdrawn ? WITHDRAWN : heard;
     return {
-      text: [`The run ${describeEnd({ outcome, reason, exitCode: null, signal: null })}.`],
+      text: [endText("run", { outcome, reason, exitCode: null, signal: null })],
       structured: { outcome, reason, runId },
     };
   },

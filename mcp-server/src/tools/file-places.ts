@@ -1,3 +1,4 @@
+import { printable } from "@cmdop/proto";
 import { z } from "zod";
 import { machineArgument, pickMachine } from "../machine-argument.ts";
 import { defineTool } from "../tool.ts";
@@ -21,7 +22,7 @@ export const remove = defineTool({
     await pickMachine(client, args.machine).files.delete(args.path, {
       recursive: args.recursive ?? false,
     });
-    return { text: [`deleted ${args.path}`], structured: { deleted: args.path } };
+    return { text: [`deleted ${printable(args.path)}`], structured: { deleted: args.path } };
   },
 });
 
@@ -43,7 +44,7 @@ export const copy = defineTool({
       recursive: args.recursive ?? false,
       overwrite: args.overwrite ?? false,
     });
-    return changed(`copied ${args.source} to ${entry.path}`, entry);
+    return changed(`copied ${printable(args.source)} to`, args.destination, entry);
   },
 });
 
@@ -58,7 +59,7 @@ export const move = defineTool({
     const entry = await pickMachine(client, args.machine).files.move(args.source, args.destination, {
       overwrite: args.overwrite ?? false,
     });
-    return changed(`moved ${args.source} to ${entry.path}`, entry);
+    return changed(`moved ${printable(args.source)} to`, args.destination, entry);
   },
 });
 
@@ -77,6 +78,6 @@ export const mkdir = defineTool({
     const entry = await pickMachine(client, args.machine).files.mkdir(args.path, {
       parents: args.parents,
     });
-    return changed(`made ${entry.path}`, entry);
+    return changed("made", args.path, entry);
   },
 });

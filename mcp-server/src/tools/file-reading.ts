@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { CmdopError, type FileInfo } from "@cmdop/sdk";
+import { asData, printable } from "@cmdop/proto";
+import type { FileInfo } from "@cmdop/sdk";
 import { z } from "zod";
 import { type FileWindow, readBytes, readLines } from "../file-window.ts";
 import { gather } from "../gather.ts";
@@ -11,6 +12,7 @@ import {
   MAX_TREE_DEPTH,
 } from "../limits.ts";
 import { machineArgument, pickMachine } from "../machine-argument.ts";
+import { OwnError } from "../own-error.ts";
 import { timeText } from "../time-text.ts";
 import { defineTool, type ToolContext } from "../tool.ts";
 import { arrow, entrySchema, kindAndSize, path, readOnly, tree } from "./file-schemas.ts";
@@ -48,16 +50,22 @@ export const list = defineTool({
   handler: async (args, context) => {
     const { entries, nextPage, cut } = await listed(args, context);
     const lines = entries.map((entry) => {
-      const unread = entry.unread === undefined ? "" : ` [not read: ${entry.unread}]`;
-      return `${kindAndSize(entry)} ${entry.name}${arrow(entry)}${unread}`;
+      const unread = entry.unread === undefined ? "" : ` [not read: ${printable(entry.unread)}]`;
+      return `${kindAndSize(entry)} ${printable(entry.name)}${arrow(entry)}${unread}`;
     });
-    const more = nextPage === undefined ? [] : [`[more entries follow: page ${JSON.stringify(nextPage)}]`];
+    const more = nextPage === undefined ? [] : [`[more entries follow: page ${pageText(nextPage)}]`];
+    const whole = lines.length === 0 ? "(no entries)" : asData(lines.join("\n"));
     return {
-      text: [lines.join("\n") || "(no entries)", ...more, ...(cut === undefined ? [] : [`[${cut}]`])],
+      text: [whole, ...more, ...(cut === undefined ? [] : [`[${cut}]`])],
       structured: { entries, nextPage: nextPage ?? null, ...(cut === undefined ? {} : { cut }) },
     };
   },
 });
+
+/** What names the next page, in the machine's words. */
+function pageText(page: string): string {
+  return /^[\w.+/=-]*$/.test(page) ? JSON.stringify(page) : `\n${asData(printable(page))}\n`;
+}
 
 type Listed = z.output<typeof listedSchema>;
 
@@ -77,7 +85,7 @@ async function listed(args: z.output<typeof listInput>, context: ToolContext): P
     return { entries: entries.map((entry) => listedEntry(entry, entry.name)), nextPage };
   }
   if (args.page) {
-    throw new CmdopError("InvalidArgument", "A tree has no pages.", {
+    throw new OwnError("InvalidArgument", "A tree has no pages.", {
       next: "Leave page out; list the directories in the tree one by one, or narrow it down by name.",
     });
   }
@@ -142,7 +150,7 @@ export const read = defineTool({
     const at = (offset: number, length: number) => files.read(args.path, { offset, length, signal: over });
     const byLines = args.start_line !== undefined || args.line_count !== undefined;
     if (byLines && (args.offset !== undefined || args.length !== undefined)) {
-      throw new CmdopError("InvalidArgument", "files_read takes a range of bytes or of lines, not both.", {
+      throw new OwnError("InvalidArgument", "files_read takes a range of bytes or of lines, not both.", {
         next: "Leave out offset and length, or start_line and line_count.",
       });
     }
@@ -159,7 +167,10 @@ export const read = defineTool({
       ...(sha256 === undefined ? [] : [`sha256 ${sha256}`]),
     ];
     return {
-      text: [window.content || "(empty)", ...(notes.length > 0 ? [`[${notes.join("; ")}]`] : [])],
+      text: [
+        window.content === "" ? "(empty)" : asData(window.content),
+        ...(notes.length > 0 ? [`[${notes.join("; ")}]`] : []),
+      ],
       structured: { ...window, ...(sha256 === undefined ? {} : { sha256 }) },
     };
   },
@@ -193,10 +204,10 @@ export const info = defineTool({
       `mode ${octal(mode)}`,
       `owner ${entry.uid}:${entry.gid}`,
       `changed ${timeText(entry.mtimeMs)}`,
-      ...(entry.sha256 === undefined ? [] : [`sha256 ${entry.sha256}`]),
+      ...(entry.sha256 === undefined ? [] : [`sha256 ${printable(entry.sha256)}`]),
     ];
     return {
-      text: [`${entry.path}${arrow(entry)}: ${facts.join(", ")}`],
+      text: [asData(`${printable(entry.path)}${arrow(entry)}: ${facts.join(", ")}`)],
       structured: { ...rest, mode: octal(mode) },
     };
   },

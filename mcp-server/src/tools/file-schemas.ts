@@ -1,3 +1,4 @@
+import { asData, printable } from "@cmdop/proto";
 import type { FileInfo } from "@cmdop/sdk";
 import { z } from "zod";
 import type { ToolAnswer } from "../tool.ts";
@@ -33,16 +34,24 @@ export const changedSchema = entrySchema.pick({ path: true, type: true, size: tr
 export const readOnly = { readOnlyHint: true, openWorldHint: false };
 export const changes = { readOnlyHint: false, openWorldHint: false };
 
-/** The answer of a change. */
+/** The answer of a change: `text` in words of ours and the call's; what the machine calls the file, where it differs, is data. */
 export function changed(
   text: string,
+  asked: string,
   { path, type, size, sha256 }: FileInfo,
 ): ToolAnswer<z.output<typeof changedSchema>> {
   const known = sha256 === undefined ? {} : { sha256 };
+  const hash = sha256 === undefined ? "" : `, sha256 ${hexText(sha256)}`;
+  const name = path === asked ? "" : `; it is\n${asData(printable(path))}`;
   return {
-    text: [sha256 === undefined ? text : `${text}, sha256 ${sha256}`],
+    text: [`${text} ${printable(asked)}${hash}${name}`],
     structured: { path, type, size, ...known },
   };
+}
+
+/** A hash as it may stand in a sentence of ours. */
+function hexText(hash: string): string {
+  return /^[0-9a-f]+$/.test(hash) ? hash : "unreadable";
 }
 
 export function kindAndSize(entry: Pick<FileInfo, "type" | "size">): string {
@@ -50,5 +59,5 @@ export function kindAndSize(entry: Pick<FileInfo, "type" | "size">): string {
 }
 
 export function arrow(entry: { readonly linkTarget?: string | undefined }): string {
-  return entry.linkTarget === undefined ? "" : ` -> ${entry.linkTarget}`;
+  return entry.linkTarget === undefined ? "" : ` -> ${printable(entry.linkTarget)}`;
 }

@@ -1,4 +1,5 @@
-import { CmdopError, type SearchMatch, type SkippedPath } from "@cmdop/sdk";
+import { asData, printable } from "@cmdop/proto";
+import type { SearchMatch, SkippedPath } from "@cmdop/sdk";
 import { z } from "zod";
 import { type Gathered, gather } from "../gather.ts";
 import {
@@ -10,6 +11,7 @@ import {
   MAX_SEARCH_RESULTS,
 } from "../limits.ts";
 import { machineArgument, pickMachine } from "../machine-argument.ts";
+import { OwnError } from "../own-error.ts";
 import { defineTool } from "../tool.ts";
 import { entrySchema, kindAndSize, path, readOnly, tree } from "./file-schemas.ts";
 
@@ -132,7 +134,7 @@ class Findings {
       morePassedOver: this.#morePassedOver,
     };
     return {
-      text: [structured.files.map(fileText).join("\n") || "(nothing found)", ...this.#notes(cut)],
+      text: [...this.#found(), ...this.#notes(cut)],
       structured,
     };
   }
@@ -145,11 +147,22 @@ class Findings {
     return true;
   }
 
+  /** All that is in the machine's words. */
+  #found(): string[] {
+    const passedOver = this.#passedOver.map(
+      ({ path, why }) => `passed over ${printable(path)}: ${printable(why)}`,
+    );
+    const lines = [...[...this.#files.values()].map(fileText), ...passedOver];
+    return [
+      ...(this.#files.size === 0 ? ["(nothing found)"] : []),
+      ...(lines.length === 0 ? [] : [asData(lines.join("\n"))]),
+    ];
+  }
+
   #notes(cut: string | null): string[] {
     const notes = [
       ...(cut === null ? [] : [cut]),
       ...(this.#binaryFiles === 0 ? [] : [`binary files passed over: ${this.#binaryFiles}`]),
-      ...this.#passedOver.map(({ path, why }) => `passed over ${path}: ${why}`),
       ...(this.#morePassedOver === 0 ? [] : [`passed over ${this.#morePassedOver} more`]),
     ];
     return notes.length === 0 ? [] : [`[${notes.join("\n")}]`];
@@ -162,7 +175,7 @@ function expression(source: string): RegExp {
     return new RegExp(source);
   } catch (thrown) {
     if (!(thrown instanceof SyntaxError)) throw thrown;
-    throw new CmdopError("InvalidArgument", `content is no regular expression: ${thrown.message}`, {
+    throw new OwnError("InvalidArgument", `content is no regular expression: ${thrown.message}`, {
       next: "Put a backslash before what is meant literally, as in \\\\( or \\\\[.",
     });
   }
@@ -187,16 +200,23 @@ function excerpt(text: string, at: number, isCutBefore: boolean): string {
 }
 
 function fileText({ path, type, size, matches }: Found): string {
-  if (matches === undefined) return `${kindAndSize({ type: type ?? "other", size: size ?? 0 })} ${path}`;
+  if (matches === undefined)
+    return `${kindAndSize({ type: type ?? "other", size: size ?? 0 })} ${printable(path)}`;
   // Lines around matches that lie close together are shown once, and a match as one.
   const lines = new Map<number, string>();
   for (const { line, before = [], after = [] } of matches) {
-    for (const [index, each] of before.entries()) lines.set(line - before.length + index, `- ${each}`);
-    for (const [index, each] of after.entries()) lines.set(line + 1 + index, `- ${each}`);
+    for (const [index, each] of before.entries())
+      lines.set(line - before.length + index, `- ${lineText(each)}`);
+    for (const [index, each] of after.entries()) lines.set(line + 1 + index, `- ${lineText(each)}`);
   }
-  for (const { line, text } of matches) lines.set(line, `: ${text}`);
+  for (const { line, text } of matches) lines.set(line, `: ${lineText(text)}`);
   const sorted = [...lines].sort(([a], [b]) => a - b);
-  return [path, ...sorted.map(([line, text]) => `${line}${text}`)].join("\n");
+  return [printable(path), ...sorted.map(([line, text]) => `${line}${text}`)].join("\n");
+}
+
+/** A line of a file: on one line, with its tabs. */
+function lineText(line: string): string {
+  return line.split("\t").map(printable).join("\t");
 }
 
 function cutOf(end: Gathered, isLimited: boolean, results: number): string | null {

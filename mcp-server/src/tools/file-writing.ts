@@ -1,7 +1,7 @@
-import { CmdopError } from "@cmdop/sdk";
 import { z } from "zod";
 import { MAX_WRITE_BYTES } from "../limits.ts";
 import { machineArgument, pickMachine } from "../machine-argument.ts";
+import { OwnError } from "../own-error.ts";
 import { defineTool } from "../tool.ts";
 import { changed, changedSchema, changes, ifMatch, parents, path } from "./file-schemas.ts";
 
@@ -32,7 +32,7 @@ export const write = defineTool({
       signal: over,
     });
     const did = args.append === true ? "appended" : "wrote";
-    return changed(`${did} ${content.length} bytes to ${entry.path}`, entry);
+    return changed(`${did} ${content.length} bytes to`, args.path, entry);
   },
 });
 
@@ -61,20 +61,20 @@ export const edit = defineTool({
     });
     const { replacements } = entry;
     const places = replacements === 1 ? "1 place" : `${replacements} places`;
-    const { text, structured } = changed(`replaced ${places} in ${entry.path}`, entry);
+    const { text, structured } = changed(`replaced ${places} in`, args.path, entry);
     return { text, structured: { ...structured, replacements } };
   },
 });
 
 function bytesOf(content: string, encoding: "utf8" | "base64"): Buffer {
   if (encoding === "base64" && !z.base64().safeParse(content).success) {
-    throw new CmdopError("InvalidArgument", "content is not base64 (the standard alphabet, with padding).", {
+    throw new OwnError("InvalidArgument", "content is not base64 (the standard alphabet, with padding).", {
       next: "Send plain text with encoding utf8, or correct the base64.",
     });
   }
   const bytes = Buffer.from(content, encoding);
   if (bytes.length <= MAX_WRITE_BYTES) return bytes;
-  throw new CmdopError(
+  throw new OwnError(
     "MessageTooLarge",
     `content has ${bytes.length} bytes; files_write takes ${MAX_WRITE_BYTES} at most.`,
     { next: "Write it in parts, the second and later ones with append, or use the SDK's files.upload." },

@@ -1,9 +1,11 @@
-import { onAbort } from "@cmdop/proto";
-import { CmdopError, describeEnd, type ExecEnd, type WaitingForApproval } from "@cmdop/sdk";
+import { dataMarker, onAbort, printable } from "@cmdop/proto";
+import { describeEnd, type ExecEnd, type WaitingForApproval } from "@cmdop/sdk";
 import { z } from "zod";
 import type { Excerpt } from "../excerpt.ts";
 import type { FollowedJob } from "../follow-job.ts";
 import { MAX_PROGRESS_LINE_CHARS } from "../limits.ts";
+import { OwnError } from "../own-error.ts";
+import { timeText } from "../time-text.ts";
 import type { ToolAnswer, ToolContext } from "../tool.ts";
 
 /** What is said of a command that is being followed. */
@@ -68,7 +70,7 @@ export async function answerFollowing(
 
 /** Why what was asked for has not begun. */
 export function waitingReason({ approvalId, expiresAtMs }: WaitingForApproval): string {
-  const until = new Date(expiresAtMs).toISOString();
+  const until = timeText(expiresAtMs);
   return `it waits for a person who may approve it (approval ${approvalId}), until ${until}`;
 }
 
@@ -107,7 +109,7 @@ export async function watched<End>(
   const state = withdraw
     ? `The ${noun} was withdrawn, but it may have begun: look before you repeat it.`
     : `The ${noun} may still go on: wait again later.`;
-  throw new CmdopError("OutcomeUnknown", `The machine did not answer within ${elapsedMs()} ms.`, {
+  throw new OwnError("OutcomeUnknown", `The machine did not answer within ${elapsedMs()} ms.`, {
     next: `${state} machines_list shows whether the machine is online.`,
   });
 }
@@ -136,22 +138,43 @@ function reportProgress(
   const timer = setInterval(() => {
     const seconds = elapsedMs() / 1000;
     const line = job.lastLine(MAX_PROGRESS_LINE_CHARS);
-    progress(seconds, `${Math.round(seconds)} s${line === "" ? "" : `: ${line}`}`);
+    progress(seconds, `${Math.round(seconds)} s${line === "" ? "" : `: ${printable(line)}`}`);
   }, timings.progressIntervalMs);
   return () => clearInterval(timer);
 }
 
 function textOf(answer: CommandOutput, job: FollowedJob, end: ExecEnd | undefined): string {
-  const verdict = end === undefined ? verdictSoFar(answer, job) : `The command ${describeEnd(end)}.`;
-  const where = answer.machine === null ? "" : `machine ${answer.machine}, `;
+  const mark = dataMarker();
+  const verdict = end === undefined ? verdictSoFar(answer, job) : endText("command", end, mark);
+  const where = answer.machine === null ? "" : `machine ${nameText(answer.machine)}, `;
   const dropped = job.droppedBytes > 0n ? [`[the machine dropped ${job.droppedBytes} bytes of output]`] : [];
   return [
     verdict,
     `[${where}job ${answer.jobId}, ${answer.durationMs} ms]`,
     ...dropped,
-    section("stdout", answer.stdout, job.stdout),
-    section("stderr", answer.stderr, job.stderr),
+    section("stdout", job.stdout, mark(answer.stdout)),
+    section("stderr", job.stderr, mark(answer.stderr)),
   ].join("\n");
+}
+
+/** The outcomes that say little without their reason. */
+const NEED_A_REASON: ReadonlySet<string> = new Set(["failed_to_start", "failed", "unknown"]);
+
+/** How something ended, in our words; why, in the machine's. */
+export function endText(
+  noun: string,
+  end: Parameters<typeof describeEnd>[0],
+  mark: (text: string) => string = dataMarker(),
+): string {
+  const { outcome, reason, signal } = end;
+  const how = describeEnd({ ...end, signal: signal === null ? null : printable(signal), reason: "" });
+  const why = NEED_A_REASON.has(outcome) && reason !== "" ? `\n${mark(printable(reason))}` : "";
+  return `The ${noun} ${how}.${why}`;
+}
+
+/** A machine's name within a sentence: one that could be read as more is quoted. */
+export function nameText(name: string): string {
+  return /^[\w.-]+$/.test(name) ? name : printable(JSON.stringify(name));
 }
 
 function verdictSoFar({ reason, after }: CommandOutput, { hasStarted }: FollowedJob): string {
@@ -160,8 +183,8 @@ function verdictSoFar({ reason, after }: CommandOutput, { hasStarted }: Followed
     : `The command has not begun: ${reason}. Do not start it again: terminal_wait looks again, terminal_cancel withdraws it.`;
 }
 
-function section(channel: string, text: string, { totalBytes, isBinary }: Excerpt): string {
+function section(channel: string, { totalBytes, isBinary }: Excerpt, marked: string): string {
   if (totalBytes === 0) return `--- ${channel}: empty ---`;
   const binary = isBinary ? ", not UTF-8: redirect it to a file and use files_read for its bytes" : "";
-  return `--- ${channel}: ${totalBytes} bytes${binary} ---\n${text}`;
+  return `--- ${channel}: ${totalBytes} bytes${binary} ---\n${marked}`;
 }

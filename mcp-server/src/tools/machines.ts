@@ -1,3 +1,4 @@
+import { asData, printable } from "@cmdop/proto";
 import type { MachineStatus } from "@cmdop/sdk";
 import { z } from "zod";
 import { MAX_LISTED_MACHINES } from "../limits.ts";
@@ -28,7 +29,10 @@ const list = defineTool({
     const omitted = all.length - listed.length;
     const rest = omitted > 0 ? [`[${omitted} more machines are not listed; they can be used by name]`] : [];
     return {
-      text: [listed.map(line).join("\n") || "(this key reaches no machine)", ...rest],
+      text: [
+        all.length === 0 ? "(this key reaches no machine)" : asData(listed.map(line).join("\n")),
+        ...rest,
+      ],
       structured: {
         machines: listed.map(({ name, id, online, lastSeenMs, labels }) => ({
           name,
@@ -54,5 +58,5 @@ function line(machine: MachineStatus): string {
       : machine.online
         ? "online"
         : `offline, ${seen}`;
-  return [machine.name, state, `id ${machine.id}`, ...labels].join("  ");
+  return [machine.name, state, `id ${machine.id}`, ...labels].map(printable).join("  ");
 }

@@ -1,3 +1,4 @@
+import { dataMarker, printable } from "@cmdop/proto";
 import {
   describeToolInput,
   type RunQuestion,
@@ -14,7 +15,7 @@ import {
 } from "../limits.ts";
 import { timeText } from "../time-text.ts";
 import type { AskPerson, ToolAnswer, ToolContext } from "../tool.ts";
-import { waitingReason, watched } from "./following.ts";
+import { nameText, waitingReason, watched } from "./following.ts";
 
 /** What is said of an agent's run. */
 export const runOutput = z.object({
@@ -93,8 +94,8 @@ function askPerson(
 ): AskPerson {
   const { callId, hash } = question;
   const { tool, what, until } = shownQuestion(question);
-  const where = machine === null ? "" : ` on ${machine}`;
-  const message = `The agent${where} wants to use ${tool}:\n\n${what}\n\nMay it? Silence until ${until} is a no.`;
+  const where = machine === null ? "" : ` on ${nameText(machine)}`;
+  const message = `The agent${where} wants to use ${printable(tool)}:\n\n${what}\n\nMay it? Silence until ${until} is a no.`;
   return { about: { runId, callId, hash }, message, withdraw };
 }
 
@@ -132,22 +133,25 @@ interface Telling {
 }
 
 function textOf(answer: RunOutput, { hasOutput, hasStarted, canAsk }: Telling): string {
-  const { status, reason, machine, runId, steps, toolCalls, durationMs } = answer;
-  const where = machine === null ? "" : `machine ${machine}, `;
+  const { status, machine, runId, steps, toolCalls, durationMs } = answer;
+  const mark = dataMarker();
+  const where = machine === null ? "" : `machine ${nameText(machine)}, `;
   const json = hasOutput ? (JSON.stringify(answer.output) ?? "") : undefined;
   const body = json === undefined ? answer.text : shortened(json, MAX_RUN_OUTPUT_CHARS);
   return [
-    status === "running" ? stateSoFar(reason, hasStarted) : "",
+    status === "running" ? stateSoFar(answer, hasStarted, mark) : "",
     status === "asking" ? asking(canAsk) : "",
-    status === "done" ? verdict(answer) : "",
+    status === "done" ? verdict(answer, mark) : "",
     `[${where}run ${runId}, ${steps} steps, ${toolCalls} tool calls, ${durationMs} ms]`,
-    ...answer.questions.map(
-      ({ callId, tool, what, until }) => `--- call_id ${callId}: ${tool}, until ${until} ---\n${what}`,
-    ),
-    ...(body === "" ? [] : [`--- ${json === undefined ? "text" : "output"} ---`, body]),
+    answer.questions.length > 0 ? mark(answer.questions.map(questionText).join("\n")) : "",
+    ...(body === "" ? [] : [`--- ${json === undefined ? "text" : "output"} ---`, mark(body)]),
   ]
     .filter((part) => part !== "")
     .join("\n");
+}
+
+function questionText({ callId, tool, what, until }: RunOutput["questions"][number]): string {
+  return `--- call_id ${printable(callId)}: ${printable(tool)}, until ${until} ---\n${what}`;
 }
 
 function asking(canAsk: boolean): string {
@@ -156,14 +160,19 @@ function asking(canAsk: boolean): string {
     : "The run waits for a word on what it is about to do, and silence is a no: agent_approve says yes or no.";
 }
 
-function verdict({ outcome, reason }: RunOutput): string {
-  return `The run ${outcome === "completed" ? "has completed." : `has no answer (${outcome}): ${reason}`}`;
+type Mark = (text: string) => string;
+
+function verdict({ outcome, reason }: RunOutput, mark: Mark): string {
+  if (outcome === "completed") return "The run has completed.";
+  return `The run has no answer (${outcome}):\n${mark(printable(reason))}`;
 }
 
-function stateSoFar(reason: string, hasStarted: boolean): string {
-  return hasStarted
-    ? `The run goes on without this call; last: ${reason}. agent_wait looks again, agent_cancel ends it.`
-    : `The run has not begun: ${reason}. Do not start it again: agent_wait looks again, agent_cancel withdraws it.`;
+function stateSoFar({ reason }: RunOutput, hasStarted: boolean, mark: Mark): string {
+  if (hasStarted) {
+    const last = reason === "" ? "" : ` Last it did:\n${mark(printable(reason))}`;
+    return `The run goes on without this call. agent_wait looks again, agent_cancel ends it.${last}`;
+  }
+  return `The run has not begun: ${reason}. Do not start it again: agent_wait looks again, agent_cancel withdraws it.`;
 }
 
 function shortened(text: string, maxChars: number): string {

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { describeEnd, type WaitingForApproval } from "@cmdop/sdk";
+import type { WaitingForApproval } from "@cmdop/sdk";
 import { z } from "zod";
 import { followJob } from "../follow-job.ts";
 import { HEAD_BYTES, MAX_TIMEOUT_MS, TAIL_BYTES, WAIT_MS } from "../limits.ts";
 import { machineArgument, pickMachine } from "../machine-argument.ts";
 import { defineTool, type Tool } from "../tool.ts";
-import { answerFollowing, commandOutput } from "./following.ts";
+import { answerFollowing, commandOutput, endText } from "./following.ts";
 
 const jobArgument = z.string().describe("jobId of terminal_execute");
 
@@ -91,7 +91,7 @@ const cancel = defineTool({
     const end = waitingJob !== undefined && heard.outcome === "unknown" ? { ...heard, ...WITHDRAWN } : heard;
     const { exitCode, outcome, signal, reason } = end;
     return {
-      text: [`The command ${describeEnd(end)}.`],
+      text: [endText("command", end)],
       structured: { exitCode, outcome, signal, reason, jobId },
     };
   },

@@ -1,3 +1,4 @@
+import { withoutMarks } from "@cmdop/proto";
 import type { RunStreamEvent } from "./types.ts";
 
 /** Characters of one value (arguments of a tool, its output, a report) in a line. */
@@ -15,7 +16,7 @@ export function describeRunEvent(event: RunStreamEvent): string | undefined {
     case "tool_call":
       return `> ${event.tool} ${quoted(JSON.stringify(event.input) ?? "")}`;
     case "tool_result":
-      return `< ${event.tool} ${event.ok ? "says" : "failed"}: ${quoted(unmarked(event.output))}`;
+      return `< ${event.tool} ${event.ok ? "says" : "failed"}: ${quoted(withoutMarks(event.output))}`;
     case "approval":
       return `${event.tool} waits for approval until ${timeText(event.expiresAtMs)}; whoever may says: cmdop approve ${event.approvalId}`;
     case "asked":
@@ -39,14 +40,6 @@ export function describeRunEvent(event: RunStreamEvent): string | undefined {
     default:
       return undefined;
   }
-}
-
-/** Without the lines that tell the model where data begin and end: they say nothing to a person. */
-function unmarked(output: string): string {
-  return output.replace(
-    /^--- ([0-9a-f]{12}): data from .* begins ---\n([\s\S]*)\n--- \1: data ends ---$/m,
-    "$2",
-  );
 }
 
 /** The beginning, on one line. */

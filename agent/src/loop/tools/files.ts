@@ -1,4 +1,4 @@
-import { Files } from "@cmdop/proto";
+import { asData, Files, printable } from "@cmdop/proto";
 import { z } from "zod";
 import type { Boundary } from "../../files/boundary.ts";
 import { list } from "../../files/list.ts";
@@ -6,7 +6,6 @@ import { readContent } from "../../files/read.ts";
 import { writeContent } from "../../files/write.ts";
 import type { Caller } from "../../policy/caller.ts";
 import { LOOP_LIMITS } from "../limits.ts";
-import { asData } from "./data.ts";
 import type { ToolGate } from "./tool-gate.ts";
 import type { ToolSpec } from "./tools.ts";
 
@@ -58,7 +57,7 @@ export function readFileTool(options: FileToolOptions): ToolSpec<z.infer<typeof 
       const next = offset + content.length;
       const rest = size > BigInt(next) ? `\n${size} bytes in all; go on with offset ${next}` : "";
       const text = new TextDecoder().decode(content);
-      return { ok: true, text: `${asData(path, text)}${rest}` };
+      return { ok: true, text: `${asData(text)}${rest}` };
     },
   };
 }
@@ -99,10 +98,10 @@ export function listFilesTool(options: FileToolOptions): ToolSpec<z.infer<typeof
         list(boundary(admitted), path, wanted),
       );
       const lines = entries.map(({ type, size, mtimeMs, name }) =>
-        [type, size, new Date(mtimeMs).toISOString(), JSON.stringify(name)].join(" "),
+        [type, size, new Date(mtimeMs).toISOString(), printable(JSON.stringify(name))].join(" "),
       );
       const more = nextPage === "" ? "" : `\nthere are more: page ${nextPage}`;
-      return { ok: true, text: `${asData(path, lines.join("\n") || "(empty)")}${more}` };
+      return { ok: true, text: `${asData(lines.join("\n") || "(empty)")}${more}` };
     },
   };
 }

@@ -1,8 +1,8 @@
-import { CmdopError } from "@cmdop/proto";
+import { asData, CmdopError, printable } from "@cmdop/proto";
 import type { Job, Outcome } from "../../jobs/index.ts";
 import { within } from "../../jobs/within.ts";
 import { LOOP_LIMITS } from "../limits.ts";
-import { asData, Ends } from "./data.ts";
+import { Ends } from "./data.ts";
 import type { ToolAnswer } from "./tools.ts";
 
 /** A command of a run, followed from its beginning: what it says is kept until the model reads it. */
@@ -27,7 +27,7 @@ export class OpenCommand {
     const output = String(this.#unread);
     this.#unread = new Ends();
     const state = this.#outcome === undefined ? this.#goesOn() : inWords(this.#outcome);
-    const text = output === "" ? `${state}; no output` : `${state}\n${asData("the command", output)}`;
+    const text = output === "" ? `${state}; no output` : `${state}\n${asData(output)}`;
     const failed = ended && !(this.#outcome?.kind === "exited" && this.#outcome.exitCode === 0);
     return { ok: !failed, text, ended };
   }
@@ -93,6 +93,8 @@ export function inWords(outcome: Outcome): string {
     case "signaled":
       return `ended by ${outcome.signal}`;
     default:
-      return "reason" in outcome ? `${outcome.kind}: ${outcome.reason.replace(/\.$/, "")}` : outcome.kind;
+      return "reason" in outcome
+        ? `${outcome.kind}: ${printable(outcome.reason).replace(/\.$/, "")}`
+        : outcome.kind;
   }
 }

@@ -1,9 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { CmdopError } from "@cmdop/proto";
+import { asData, CmdopError } from "@cmdop/proto";
 import type { Job } from "../../jobs/index.ts";
 import { LOOP_LIMITS } from "../limits.ts";
-import { asData } from "./data.ts";
 import { inWords } from "./open-commands.ts";
 import type { ToolAnswer } from "./tools.ts";
 
@@ -49,7 +48,7 @@ export class OpenSession {
     const missing = isThere === false ? [`${JSON.stringify(text)} has not come on the screen.`] : [];
     const place = `The cursor is in row ${cursorRow + 1}, column ${cursorCol + 1}.`;
     const titled = title === "" ? [] : [`[title: ${title}]`];
-    const shown = asData("the terminal", [...titled, ...lines].join("\n").trimEnd());
+    const shown = asData([...titled, ...lines].join("\n").trimEnd());
     const told = [...missing, ...end, place, shown].join("\n");
     return { ok: isThere !== false, text: told, ended: outcome !== undefined };
   }

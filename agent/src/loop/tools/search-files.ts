@@ -1,8 +1,8 @@
-import { Files } from "@cmdop/proto";
+import { asData, Files, printable } from "@cmdop/proto";
 import { z } from "zod";
 import { type SearchEvent, search } from "../../files/search/search.ts";
 import { LOOP_LIMITS } from "../limits.ts";
-import { asData, Ends } from "./data.ts";
+import { Ends } from "./data.ts";
 import { type FileToolOptions, filePath } from "./files.ts";
 import type { ToolSpec } from "./tools.ts";
 
@@ -52,7 +52,7 @@ export function searchFilesTool(options: FileToolOptions): ToolSpec<z.infer<type
           else found.add(`${lineOf(event)}\n`);
         }
         const text = String(found).trimEnd();
-        return { ok: true, text: text === "" ? end : `${end}\n${asData(path, text)}` };
+        return { ok: true, text: text === "" ? end : `${end}\n${asData(text)}` };
       });
     },
   };
@@ -61,13 +61,13 @@ export function searchFilesTool(options: FileToolOptions): ToolSpec<z.infer<type
 function lineOf(event: Exclude<SearchEvent, { kind: "ended" }>): string {
   switch (event.kind) {
     case "entry":
-      return `${event.entry.type} ${event.entry.size} ${JSON.stringify(event.entry.path)}`;
+      return `${event.entry.type} ${event.entry.size} ${printable(JSON.stringify(event.entry.path))}`;
     case "skipped":
-      return `[passed over: ${event.skipped.message}]`;
+      return `[passed over: ${printable(event.skipped.message)}]`;
     case "match": {
       const { line, text, before, after } = event.match;
       const first = line - before.length;
-      const path = JSON.stringify(event.path);
+      const path = printable(JSON.stringify(event.path));
       return [
         ...before.map((shown, index) => `${path}-${first + index}- ${shown}`),
         `${path}:${line}: ${text}`,

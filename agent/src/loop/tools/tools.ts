@@ -1,4 +1,4 @@
-import { CmdopError } from "@cmdop/proto";
+import { CmdopError, printable } from "@cmdop/proto";
 import type { ToolSet } from "ai";
 import type { z } from "zod";
 import type { Confirmations, ToolTouch } from "../confirmations.ts";
@@ -73,7 +73,7 @@ export function makeTool<I>(maker: ToolMaker, spec: ToolSpec<I>): RunTools {
     const answer = await confirmed(input, callId, { signal, onWaiting }).catch(
       (thrown: unknown): ToolAnswer => {
         const { code, message, next } = CmdopError.from(thrown);
-        return { ok: false, text: `${code}: ${message} ${next}` };
+        return { ok: false, text: printable(`${code}: ${message} ${next}`) };
       },
     );
     const { ok, text: output, jobId } = answer;
