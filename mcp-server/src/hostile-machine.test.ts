@@ -97,7 +97,12 @@ function hostileClient(isAsking: boolean): ToolClient {
   };
 }
 
-const scriptedMachine = () => ({ online: true, lastSeenMs: null, agentVersion: HOSTILE });
+const scriptedMachine = () => ({
+  online: true,
+  lastSeenMs: null,
+  quarantinedSinceMs: null,
+  agentVersion: HOSTILE,
+});
 
 const CALLS: readonly [tool: string, args: object, isRaw?: boolean][] = [
   ["terminal_execute", { command: "x" }, true],
