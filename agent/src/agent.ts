@@ -25,9 +25,8 @@ import { OpenCalls } from "./doors/open-calls.ts";
 import { StartedJobs } from "./doors/started-jobs.ts";
 import { toolDoor } from "./doors/tool-door.ts";
 import { watchStandings } from "./doors/watch-standings.ts";
-import { PARTIALS_SWEEP_MS } from "./files/limits.ts";
-import { systemPinning } from "./files/pin.ts";
-import { Unfinished } from "./files/unfinished.ts";
+import { UnfinishedLog } from "./files/unfinished-log.ts";
+import { FilesProcess } from "./files-process/files-process.ts";
 import type { Job } from "./jobs/job.ts";
 import { JobStore } from "./jobs/job-store.ts";
 import { Jobs } from "./jobs/jobs.ts";
@@ -70,7 +69,8 @@ interface Running {
   readonly jobs: Jobs;
   readonly openCalls: OpenCalls;
   readonly audit: MachineAudit;
-  readonly unfinished: Unfinished;
+  readonly files: FilesProcess;
+  readonly unfinished: UnfinishedLog;
   readonly stopWatching: () => void;
   readonly localDoor: LocalDoor;
   readonly links: Readonly<Record<LaneName, Link>>;
@@ -131,10 +131,22 @@ export class Agent {
       jobs.govern(policy.jobRules);
       audit.policy(change);
       openCalls.judge();
+      files.userMayHaveChanged();
     });
     jobs.restore();
-    const unfinished = new Unfinished(path.join(stateDir, "unfinished.log"));
-    const { left } = unfinished;
+    const unfinished = new UnfinishedLog(path.join(stateDir, "unfinished.log"));
+    const files = new FilesProcess({
+      notes: unfinished,
+      everywhere: () => ({
+        stateDir: this.#options.home,
+        home: policy.home,
+        roots: [],
+        agentPid: process.pid,
+      }),
+      user: () => policy.user,
+      onTrouble,
+      log,
+    });
     const approvals = new Approvals({
       onEvent: (event) => audit.approval(event),
       onTrouble: (error) => onTrouble("an audit record", error),
@@ -146,8 +158,8 @@ export class Agent {
       toolGate: toolDoor({ audit, ask, policy }),
       approvals,
       files: {
+        work: files,
         stateDir: this.#options.home,
-        unfinished,
         get home() {
           return policy.home;
         },
@@ -174,16 +186,10 @@ export class Agent {
       await jobs.shutdown(async () => audit.close());
       throw thrown;
     });
-    // Only now is it certain that no other agent is at work on it.
-    const everywhere = { stateDir: this.#options.home, home: policy.home, roots: [], pinning: systemPinning };
-    void unfinished.clean(everywhere, left, onTrouble);
-    const sweeping = setInterval(
-      () => void unfinished.sweep(everywhere, onTrouble),
-      PARTIALS_SWEEP_MS,
-    ).unref();
+    // Only now is it certain that no other agent is at work on what was left unfinished.
+    files.warm();
     const stopStandings = watchStandings(membership, [openCalls, startedJobs]);
     const stopWatching = (): void => {
-      clearInterval(sweeping);
       stopStandings();
       heldCalls.close();
     };
@@ -208,6 +214,7 @@ export class Agent {
       jobs,
       openCalls,
       audit,
+      files,
       unfinished,
       stopWatching,
       localDoor,
@@ -232,6 +239,7 @@ export class Agent {
       await running.localDoor.close();
       running.stopWatching();
       await running.openCalls.drained(CALLS_END_MS);
+      await running.files.close();
       running.unfinished.close();
       await running.membership.settled();
       running.audit.close();

@@ -15,6 +15,10 @@ export interface Boundary {
   /** Each list must have a directory that contains the path; no lists: anywhere. */
   readonly roots: readonly (readonly string[])[];
   readonly pinning: Pinning;
+  /** Whose call it is, for shares of what there is little of. */
+  readonly key?: string | undefined;
+  /** The agent, where its files are worked on by a process of its own. */
+  readonly agentPid?: number | undefined;
   /** Where it is written down what is being made; nowhere where it is absent. */
   readonly unfinished?: Unfinished | undefined;
 }
@@ -46,14 +50,14 @@ export async function refuseOwnState(boundary: Boundary, path: string): Promise<
   const { stats } = state;
   const same = stats !== undefined && chain.some((directory) => sameObject(directory, stats));
   if (same || isWithin(path, state.path) || isWithin(path, boundary.stateDir)) throw ownState(path);
-  refuseOwnProcess(path);
+  refuseOwnProcess(boundary, path);
 }
 
 /** The same for a directory that was come to from one that had been checked. `path` need not be exact. */
 export async function refuseOwnDirectory(boundary: Boundary, directory: Pin, path: string): Promise<void> {
   const { stats } = await stateOf(boundary);
   if (stats !== undefined && sameObject(stats, directory.stats)) throw ownState(path);
-  refuseOwnProcess(path);
+  refuseOwnProcess(boundary, path);
 }
 
 /** Whether the agent's state lies in this directory (or is it). */
@@ -75,9 +79,10 @@ export function ownState(path: string): CmdopError {
 }
 
 /** /proc shows the agent's environment and memory, keys included, also under the numbers of its threads. */
-function refuseOwnProcess(path: string): void {
+function refuseOwnProcess({ agentPid }: Boundary, path: string): void {
   const number = /^\/proc\/(\d+)(?:\/|$)/.exec(path)?.[1];
-  if (number === undefined || !existsSync(`/proc/self/task/${number}`)) return;
+  const ours = ["self", ...(agentPid === undefined ? [] : [agentPid])];
+  if (number === undefined || !ours.some((pid) => existsSync(`/proc/${pid}/task/${number}`))) return;
   throw new CmdopError("PolicyDenied", `${shown(path)} shows the inside of the agent's own process.`, {
     next: "Use a command for what /proc says of other processes.",
   });
@@ -85,7 +90,8 @@ function refuseOwnProcess(path: string): void {
 
 /** Where the state directory really lies, and what it is; without facts where there is none yet. */
 async function stateOf(boundary: Boundary): Promise<{ path: string; stats?: BigIntStats }> {
-  const pin = await unless(["ENOENT", "ENOTDIR"], boundary.pinning.pin(boundary.stateDir, true));
+  // EACCES: files are worked on as another user, to whom the system refuses the directory anyway.
+  const pin = await unless(["ENOENT", "ENOTDIR", "EACCES"], boundary.pinning.pin(boundary.stateDir, true));
   if (pin === undefined) return { path: boundary.stateDir };
   using held = pin;
   return { path: await boundary.pinning.locate(held), stats: held.stats };

@@ -1,5 +1,5 @@
 import { type AgentTypeName, CmdopError, onAbort } from "@cmdop/proto";
-import type { Boundary } from "../files/boundary.ts";
+import type { FileCalls } from "../files-process/file-calls.ts";
 import type { Job, Jobs, Outcome } from "../jobs/index.ts";
 import type { StopCause } from "../jobs/outcome.ts";
 import { watchTime } from "../jobs/time-limit.ts";
@@ -32,8 +32,8 @@ const WORK = { chat, terminal, command, router, planner } as const satisfies Rec
 export interface LoopCore {
   readonly jobs: Jobs;
   readonly gate: ToolGate;
-  /** What a caller may touch. */
-  readonly boundary: (caller: Caller) => Boundary;
+  /** The files that a caller may touch. */
+  readonly files: (caller: Caller) => FileCalls;
   /** One line about the machine, for the model. */
   readonly place: () => string;
 }
