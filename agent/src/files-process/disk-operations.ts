@@ -1,19 +1,17 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import fs, { readlinkSync } from "node:fs";
-import promises, { open } from "node:fs/promises";
+import fs, { closeSync, readlinkSync } from "node:fs";
+import promises from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { devNull } from "node:os";
 import { KeyPlaces } from "./key-places.ts";
-import { DISK_THREADS_PER_KEY } from "./limits.ts";
+import { DISK_THREADS, DISK_THREADS_PER_KEY, PROBE_THREADS } from "./limits.ts";
 
 /** For whom operations are. */
 export interface Account {
   /** Whose share of the threads they take. */
   readonly key: string;
-  /** It finds out whether a mount answers: it is not refused. */
+  /** It finds out whether a mount answers: it is not refused, and has threads of its own. */
   readonly isProbe?: boolean;
-  /** Told when one of its operations is stuck; the operation itself can't be ended. */
-  readonly onStuck?: (error: Error) => void;
 }
 
 /** An operation that a thread is at work on. */
@@ -22,58 +20,45 @@ export interface Operation {
   /** What it works on; not free of links where nobody has looked at them yet. Undefined where it does not say. */
   path(): string | undefined;
   readonly begunAtMs: number;
-  /** It is not waited for any more, and takes nothing of its key's share. */
-  isStuck: boolean;
+  /** Whether it changes something when it is carried out after all. */
+  readonly isChange: boolean;
+  /** Whoever waited for it waits no more; its thread is at work still. */
+  readonly isStuck: boolean;
 }
 
-/** Functions whose first argument is a path (and sometimes the second: the first that hangs is named). */
-const FUNCTIONS = [
-  "access",
-  "chmod",
-  "lchown",
-  "link",
-  "lstat",
-  "lutimes",
-  "mkdir",
-  "open",
-  "opendir",
-  "readlink",
-  "realpath",
-  "rename",
-  "rmdir",
-  "stat",
-  "statfs",
-  "symlink",
-  "unlink",
-  "utimes",
+interface Running extends Operation {
+  path: Operation["path"];
+  isStuck: boolean;
+  readonly reject: (error: Error) => void;
+}
+
+/** Functions whose first argument is a path (and sometimes the second: the first is where they hang as a rule). */
+const READING = ["access", "lstat", "open", "opendir", "readlink", "realpath", "stat", "statfs"] as const;
+const CHANGING = [
+  ...["chmod", "lchown", "link", "lutimes", "mkdir"],
+  ...["rename", "rmdir", "symlink", "unlink", "utimes"],
 ] as const;
 
-const HANDLE_METHODS = [
-  "chmod",
-  "chown",
-  "datasync",
-  "read",
-  "stat",
-  "sync",
-  "truncate",
-  "utimes",
-  "write",
-] as const;
+/** Methods of an open file. */
+const HANDLE_READING = ["read", "stat"] as const;
+const HANDLE_CHANGING = ["chmod", "chown", "datasync", "sync", "truncate", "utimes", "write"] as const;
 
-/** The agent's own: what belongs to no call. */
-const OWN: Account = { key: "" };
+/** What belongs to no call. */
+const NOBODY: Account = { key: "" };
 
 /**
  * All that this process asks of disks. From `install` on every function of
  * `node:fs` that takes a thread goes through here, whoever calls it: nothing in
  * the files core can forget to. So it is known what each thread is at work on and
- * for whom, no key has more than its share of them, and what would only hang is
- * refused before it takes one.
+ * for whom, no key has more than its share of them, what would only hang is
+ * refused before it takes one, and what hangs can be given up.
  */
 export class DiskOperations {
   readonly #accounts = new AsyncLocalStorage<Account>();
-  readonly #running = new Set<Operation>();
+  readonly #running = new Set<Running>();
   readonly #shares = new KeyPlaces(DISK_THREADS_PER_KEY);
+  /** What has begun has a thread: what is given up can't begin later, on a descriptor that is another file's by then. */
+  readonly #threads = new KeyPlaces(DISK_THREADS - PROBE_THREADS);
   /** Throws for a path that is not to be touched; undefined while there is none. */
   refuse: ((path: string) => void) | undefined;
 
@@ -86,44 +71,54 @@ export class DiskOperations {
     return this.#accounts.run(account, work);
   }
 
-  /** An operation that does not come back is nobody's any more: its key may begin others. */
-  giveUp(operation: Operation, error: Error): void {
-    if (operation.isStuck) return;
-    operation.isStuck = true;
-    this.#shares.leave(operation.account.key);
-    operation.account.onStuck?.(error);
+  /** Gives up the operations of which that says with what error: whoever waits for one gets the error, and its key may begin others. */
+  giveUp(errorOf: (operation: Operation) => Error | undefined): void {
+    for (const operation of this.#running) {
+      const error = operation.isStuck ? undefined : errorOf(operation);
+      if (error === undefined) continue;
+      operation.isStuck = true;
+      // Whoever waited may close what it is known by.
+      const path = operation.path();
+      operation.path = () => path;
+      this.#shares.leave(operation.account.key);
+      operation.reject(error);
+    }
   }
 
   /** For the whole process, and once: it changes `node:fs`. */
   async install(): Promise<void> {
-    for (const name of FUNCTIONS) this.#watch(promises, name, pathOf);
-    this.#watchCallbacks("open", pathOf);
-    this.#watchCallbacks("fstat", pathOfDescriptor);
+    for (const name of READING) this.#watch(promises, name, { pathOf });
+    for (const name of CHANGING) this.#watch(promises, name, { pathOf, isChange: true });
+    this.#watchCallbacks("open", { pathOf });
+    this.#watchCallbacks("fstat", { pathOf: pathOfDescriptor });
     const directory = await promises.opendir("/");
-    this.#watch(Object.getPrototypeOf(directory), "read", pathOfDirectory);
+    this.#watch(Object.getPrototypeOf(directory), "read", { pathOf: pathOfDirectory });
     await directory.close();
-    const handle = await open(devNull);
-    for (const name of HANDLE_METHODS) this.#watch(Object.getPrototypeOf(handle), name, pathOfHandle);
+    const handle = await promises.open(devNull);
+    const methods = Object.getPrototypeOf(handle);
+    for (const name of HANDLE_READING) this.#watch(methods, name, { pathOf: pathOfHandle });
+    for (const name of HANDLE_CHANGING) this.#watch(methods, name, { pathOf: pathOfHandle, isChange: true });
     await handle.close();
     syncBuiltinESMExports();
   }
 
   /** Puts a function in the place of one that gives a promise. */
-  #watch(owner: object, name: string, pathOf: PathOf): void {
+  #watch(owner: object, name: string, kind: Kind): void {
     const original: unknown = Reflect.get(owner, name);
     if (typeof original !== "function") throw new TypeError(`node:fs has no ${name}`);
     const watched = new Proxy(original, {
-      apply: (_, self, args: unknown[]) =>
-        this.#operate(
-          () => pathOf(self, args),
-          () => Reflect.apply(original, self, args),
-        ),
+      apply: async (_, self, args: unknown[]) => {
+        const value = await this.#operate(kind, self, args, async () => Reflect.apply(original, self, args));
+        // An open file closes by a function of its own.
+        if (owner === promises && name === "open" && isObject(value)) this.#watch(value, "close", CLOSING);
+        return value;
+      },
     });
     Reflect.set(owner, name, watched);
   }
 
   /** The same for one that calls its last argument back. */
-  #watchCallbacks(name: "open" | "fstat", pathOf: PathOf): void {
+  #watchCallbacks(name: "open" | "fstat", kind: Kind): void {
     const original: unknown = Reflect.get(fs, name);
     if (typeof original !== "function") throw new TypeError(`node:fs has no ${name}`);
     const watched = new Proxy(original, {
@@ -136,7 +131,7 @@ export class DiskOperations {
               error === null ? resolve(value) : reject(error);
             Reflect.apply(original, self, [...args.slice(0, -1), done]);
           });
-        this.#operate(() => pathOf(self, args), work).then(
+        this.#operate(kind, self, args, work).then(
           (value) => Reflect.apply(callback, undefined, [null, value]),
           (error: unknown) => Reflect.apply(callback, undefined, [error]),
         );
@@ -145,20 +140,70 @@ export class DiskOperations {
     Reflect.set(fs, name, watched);
   }
 
-  async #operate(path: Operation["path"], work: () => Promise<unknown>): Promise<unknown> {
-    const account = this.#accounts.getStore() ?? OWN;
-    const turn = this.#shares.enter(account.key);
-    if (turn !== undefined) await turn;
-    const operation: Operation = { account, path, begunAtMs: performance.now(), isStuck: false };
+  async #operate(
+    { pathOf, isChange = false, isClosing = false }: Kind,
+    self: unknown,
+    args: readonly unknown[],
+    work: () => Promise<unknown>,
+  ): Promise<unknown> {
+    const account = this.#accounts.getStore() ?? NOBODY;
+    // A file that is being closed soon has no descriptor to ask.
+    const closed = isClosing ? pathOf(self, args) : undefined;
+    const path = (): string | undefined => (isClosing ? closed : pathOf(self, args));
+    if (account.isProbe === true) return work();
+    const share = this.#shares.enter(account.key);
+    if (share !== undefined) await share;
+    const thread = this.#threads.enter("");
+    if (thread !== undefined) await thread;
+    const { promise, reject } = Promise.withResolvers<never>();
+    const operation: Running = {
+      ...{ account, path, isChange, reject },
+      begunAtMs: performance.now(),
+      isStuck: false,
+    };
     this.#running.add(operation);
     try {
-      if (this.refuse !== undefined && account.isProbe !== true) this.refuse(path() ?? "");
-      return await work();
-    } finally {
-      this.#running.delete(operation);
-      if (!operation.isStuck) this.#shares.leave(account.key);
+      if (!isClosing && this.refuse !== undefined) this.refuse(path() ?? "");
+    } catch (thrown) {
+      this.#end(operation);
+      throw thrown;
     }
+    const worked = work();
+    worked.then(
+      (value) => {
+        if (operation.isStuck) letGo(value);
+        this.#end(operation);
+      },
+      () => this.#end(operation),
+    );
+    return Promise.race([worked, promise]);
   }
+
+  #end(operation: Running): void {
+    this.#running.delete(operation);
+    this.#threads.leave("");
+    if (!operation.isStuck) this.#shares.leave(operation.account.key);
+  }
+}
+
+/** What an operation that nobody waits for has opened. */
+function letGo(value: unknown): void {
+  if (typeof value === "number") closeSync(value);
+  else if (isObject(value) && "close" in value && typeof value.close === "function") {
+    void Promise.allSettled([Reflect.apply(value.close, value, [])]);
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+/** What is known of a function. */
+interface Kind {
+  readonly pathOf: PathOf;
+  readonly isChange?: boolean;
+  /** Never refused: a file on a mount that does not answer is to be closed all the same. */
+  readonly isClosing?: boolean;
 }
 
 /** What an operation works on, from the object and the arguments that it is called with. */
@@ -194,3 +239,5 @@ function locate(descriptor: string): string {
     throw thrown;
   }
 }
+
+const CLOSING: Kind = { pathOf: pathOfHandle, isClosing: true };

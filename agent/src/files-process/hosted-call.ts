@@ -15,7 +15,6 @@ export class HostedCall {
   readonly #requests: MessageQueue;
   readonly #window = new SendWindow(ANSWERS_AHEAD);
   readonly #over = new AbortController();
-  #isComplete = false;
   #isOver = false;
 
   /** `recycles`: a request is its reader's only until it asks for the next. */
@@ -33,11 +32,6 @@ export class HostedCall {
     return this.#over.signal;
   }
 
-  /** All requests are here. */
-  get isComplete(): boolean {
-    return this.#isComplete;
-  }
-
   room(bytes: number): Buffer {
     return this.#requests.room(bytes);
   }
@@ -46,10 +40,8 @@ export class HostedCall {
   take(kind: number, payload: Buffer): boolean {
     if (kind === FRAME.message) this.#requests.push(payload);
     else if (kind === FRAME.consumed) this.#window.give();
-    else if (kind === FRAME.end) {
-      this.#isComplete = true;
-      this.#requests.end();
-    } else if (kind === FRAME.cancel) this.#leave();
+    else if (kind === FRAME.end) this.#requests.end();
+    else if (kind === FRAME.cancel) this.#leave();
     else return false;
     return true;
   }

@@ -5,7 +5,10 @@ import { MAX_MESSAGE_BYTES } from "@cmdop/proto";
 /** Threads for file operations: an operation on a mount that does not answer keeps one until the process is replaced. With 64, each some 20 KB of memory, all that was measured went on. */
 export const DISK_THREADS = 64;
 
-/** Of those, threads that one key has at once: a list describes 16 names at a time, and three other keys find room. */
+/** Of those, threads for finding out whether mounts answer, which must not wait for any. */
+export const PROBE_THREADS = 16;
+
+/** Of the others, threads that one key has at once: a list describes 16 names at a time, and two other keys find room. */
 export const DISK_THREADS_PER_KEY = 16;
 
 /** Calls of one key under way at once; the others wait in the agent, in the order of asking. The SDK has up to 16. */
@@ -23,8 +26,11 @@ export const MOUNT_ANSWER_MS = 2_000;
 /** An operation on a mount that does answer is looked into again after this time, in milliseconds. */
 export const LOOK_AGAIN_MS = 10_000;
 
-/** Mounts that are known to be stalled, at most: each costs a thread, which waits for its answer. */
-export const MAX_STALLED_MOUNTS = 16;
+/** Mounts that are known to be stalled, at most: each costs a thread for probes, which waits for its answer; two are left to find others. */
+export const MAX_STALLED_MOUNTS = 14;
+
+/** A mount that answers again is opened when no operation hangs in it any more; what hangs for so long all the same, in milliseconds, takes the process with it. */
+export const LATE_OPERATION_MS = 5_000;
 
 /** Threads that may be stuck in stalled mounts before the process is replaced: a quarter of all. The probes of these mounts are not among them. */
 export const MAX_STUCK_THREADS = 16;

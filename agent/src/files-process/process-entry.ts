@@ -68,16 +68,15 @@ async function greet({ user, everywhere, begun, stalled, hasPredecessor }: Hello
   if (user !== undefined) becomeUser(user);
   const notes = new ToldNotes(begun, tell);
   const unfinished = new Unfinished(notes);
-  const stalls: Stalls = new Stalls(
+  const stalls = new Stalls(
     disk,
     { stalled, hasPredecessor },
     {
       onChange: (mounts) => tell({ kind: "stalled", mounts }),
-      onStalled: (mount) => host.giveUp(mount, (path) => stalls.stalledAt(path)?.id === mount.id),
       onTooMany: (reason) => tell({ kind: "replace", reason }),
     },
   );
-  const host: Host = new Host({
+  const host = new Host({
     pipe,
     handlers: filesHandlers(),
     disk,

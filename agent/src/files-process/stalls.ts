@@ -1,9 +1,10 @@
 import { statfs } from "node:fs/promises";
-import { CmdopError } from "@cmdop/proto";
+import { CmdopError, ERROR_TABLE } from "@cmdop/proto";
 import { isWithin, shown } from "../files/path.ts";
 import type { DiskOperations, Operation } from "./disk-operations.ts";
 import { type FoundStall, findStall } from "./find-stall.ts";
 import {
+  LATE_OPERATION_MS,
   LOOK_AGAIN_MS,
   MAX_STALLED_MOUNTS,
   MAX_STUCK_THREADS,
@@ -18,8 +19,6 @@ import type { StalledMount } from "./told.ts";
 export interface StallListener {
   /** The stalled mounts are others now. */
   onChange(mounts: readonly StalledMount[]): void;
-  /** A mount has just been found to be stalled: what waits for it waits in vain. */
-  onStalled(mount: StalledMount): void;
   /** Too many threads hang: only the end of the process frees them. */
   onTooMany(reason: string): void;
 }
@@ -42,7 +41,8 @@ export class Stalls {
   #checkedAtMs = Number.NEGATIVE_INFINITY;
   /** A process before this one hangs in the stalled mounts: their answer alone does not open them. */
   #hasPredecessor: boolean;
-  #answered = new Set<number>();
+  /** Mounts that have answered, and when: they are opened when nothing hangs in them any more. */
+  readonly #answered = new Map<number, number>();
 
   constructor(
     disk: DiskOperations,
@@ -80,11 +80,12 @@ export class Stalls {
   /** The process before is gone: mounts that have answered are open. */
   predecessorGone(): void {
     this.#hasPredecessor = false;
-    for (const id of this.#answered) this.#open(id);
+    this.#openAnswered();
   }
 
   async #check(): Promise<void> {
     this.#forgetGone();
+    this.#openAnswered();
     if (this.#isLooking) return;
     this.#isLooking = true;
     try {
@@ -129,23 +130,34 @@ export class Stalls {
 
   /** What hangs in the mount holds a thread for good, and nobody any more. */
   #giveUp(mount: StalledMount): void {
-    for (const operation of this.#disk.running) {
+    this.#disk.giveUp((operation) => {
       const path = operation.path() ?? "";
-      if (operation.account.isProbe === true || this.stalledAt(path)?.id !== mount.id) continue;
-      this.#disk.giveUp(operation, stuck(mount, path));
-    }
-    this.#listener.onStalled(mount);
+      return this.stalledAt(path)?.id === mount.id ? stuck(mount, path, operation) : undefined;
+    });
     const threads = [...this.#disk.running].filter(({ isStuck }) => isStuck).length;
     if (threads < MAX_STUCK_THREADS) return;
     this.#listener.onTooMany(`${threads} of its threads hang in mounts that do not answer`);
   }
 
-  /** Opens a mount at its answer. */
   #await({ id }: StalledMount, answer: Promise<unknown>): void {
     void answer.then(() => {
-      this.#answered.add(id);
-      if (!this.#hasPredecessor) this.#open(id);
+      this.#answered.set(id, performance.now());
+      this.#openAnswered();
     });
+  }
+
+  /** Opens the mounts that answer again. What still hangs in one may be carried out at any moment: until then nobody else changes anything there. */
+  #openAnswered(): void {
+    if (this.#hasPredecessor) return;
+    for (const [id, atMs] of this.#answered) {
+      const hangs = [...this.#disk.running].some(
+        ({ isStuck, path }) => isStuck && this.stalledAt(path() ?? "")?.id === id,
+      );
+      if (!hangs) this.#open(id);
+      else if (performance.now() - atMs > LATE_OPERATION_MS) {
+        this.#listener.onTooMany("an operation hangs in a mount that answers");
+      }
+    }
   }
 
   #open(id: number): void {
@@ -174,18 +186,19 @@ export class Stalls {
   }
 }
 
-/** Nothing was done. */
-export function refused({ point }: StalledMount, path: string): CmdopError {
+/** Nothing was begun. */
+function refused({ point }: StalledMount, path: string): CmdopError {
   return new CmdopError(
     "MountStalled",
-    `${shown(path)} lies on the mount ${shown(point)}, which does not answer: nothing was done.`,
+    `${shown(path)} lies on the mount ${shown(point)}, which does not answer.`,
   );
 }
 
-/** It hangs. */
-function stuck({ point }: StalledMount, path: string): CmdopError {
-  return new CmdopError(
-    "MountStalled",
-    `The mount ${shown(point)} does not answer: what was to be done to ${shown(path)} hangs, and was given up.`,
-  );
+/** It hangs, and may be carried out when the mount comes back. */
+function stuck({ point }: StalledMount, path: string, { isChange }: Operation): CmdopError {
+  const what = `The mount ${shown(point)} does not answer, and what was being done to ${shown(path)} hangs`;
+  if (!isChange) return new CmdopError("MountStalled", `${what}: it was given up.`);
+  return new CmdopError("OutcomeUnknown", `${what}: it may happen when the mount comes back.`, {
+    next: ERROR_TABLE.MountStalled.next,
+  });
 }
