@@ -13,6 +13,7 @@ import {
   LONGEST_PAUSE_MS,
   MAX_FILE_CALLS_PER_KEY,
   SETTLED_MS,
+  START_ATTEMPTS,
 } from "./limits.ts";
 import type { ProcessUser, Report, Scope, StalledMount } from "./told.ts";
 import type { WorkCall } from "./work-call.ts";
@@ -121,13 +122,24 @@ export class FilesProcess implements FileWork {
   async #connected(): Promise<Connection> {
     for (;;) {
       if (this.#isClosed) throw new CmdopError("LinkLost", "The agent ends.");
-      this.#ready ??= this.#start();
+      this.#ready ??= this.#startPatiently();
       const starting = this.#ready;
       try {
         const connection = await starting;
         if (!connection.isEnded) return connection;
       } finally {
         if (this.#ready === starting && this.#current === undefined) this.#ready = undefined;
+      }
+    }
+  }
+
+  /** One that dies before it is ready may have been unlucky; several say that something is wrong. */
+  async #startPatiently(): Promise<Connection> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#start();
+      } catch (thrown) {
+        if (attempt === START_ATTEMPTS || this.#isClosed) throw thrown;
       }
     }
   }

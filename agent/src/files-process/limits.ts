@@ -45,6 +45,9 @@ export const GONE_WITHIN_MS = 5_000;
 export const FIRST_PAUSE_MS = 50;
 export const LONGEST_PAUSE_MS = 5_000;
 
+/** Processes that are started one after the other for a call that waits, before it is told that none can be. */
+export const START_ATTEMPTS = 3;
+
 /** Lived for so long, in milliseconds, a process did not die of how it was started. */
 export const SETTLED_MS = 10_000;
 

@@ -56,6 +56,7 @@ export class Pipe {
 
   /** An idle pipe keeps nobody from exiting. */
   holdOpen(isBusy: boolean): void {
+    if (this.#socket.destroyed) return;
     if (isBusy) this.#socket.ref();
     else this.#socket.unref();
   }
