@@ -27,9 +27,8 @@ import { StartedJobs } from "./doors/started-jobs.ts";
 import { toolDoor } from "./doors/tool-door.ts";
 import { watchStandings } from "./doors/watch-standings.ts";
 import { landmark } from "./files/landmark.ts";
-import { PARTIALS_SWEEP_MS } from "./files/limits.ts";
-import { systemPinning } from "./files/pin.ts";
-import { Unfinished } from "./files/unfinished.ts";
+import { UnfinishedLog } from "./files/unfinished-log.ts";
+import { FilesProcess } from "./files-process/files-process.ts";
 import type { Job } from "./jobs/job.ts";
 import { JobStore } from "./jobs/job-store.ts";
 import { Jobs } from "./jobs/jobs.ts";
@@ -81,7 +80,8 @@ interface Running {
   readonly jobs: Jobs;
   readonly openCalls: OpenCalls;
   readonly audit: MachineAudit;
-  readonly unfinished: Unfinished;
+  readonly files: FilesProcess;
+  readonly unfinished: UnfinishedLog;
   readonly stopWatching: () => void;
   readonly localDoor: LocalDoor;
   readonly links: Readonly<Record<LaneName, Link>>;
@@ -149,10 +149,17 @@ export class Agent {
       jobs.govern(policy.jobRules);
       audit.policy(change);
       openCalls.judge();
+      files.userMayHaveChanged();
     });
     jobs.restore();
-    const unfinished = new Unfinished(path.join(stateDir, "unfinished.log"));
-    const { left } = unfinished;
+    const unfinished = new UnfinishedLog(path.join(stateDir, "unfinished.log"));
+    const files = new FilesProcess({
+      notes: unfinished,
+      everywhere: () => ({ state, program, home: policy.home, roots: [] }),
+      user: () => policy.user,
+      onTrouble,
+      log,
+    });
     const approvals = new Approvals({
       onEvent: (event) => audit.approval(event),
       onTrouble: (error) => onTrouble("an audit record", error),
@@ -165,9 +172,9 @@ export class Agent {
       schemas: new Schemas(),
       approvals,
       files: {
+        work: files,
         state,
         program,
-        unfinished,
         get home() {
           return policy.home;
         },
@@ -199,16 +206,10 @@ export class Agent {
     });
     // The store first: by it alone can the others know that no other agent is at work here.
     for (const part of [store, audit, membership, localDoor]) trouble.add(() => part.retry());
-    // Only now is it certain that no other agent is at work on it.
-    const everywhere = { state, program, home: policy.home, roots: [], pinning: systemPinning };
-    void unfinished.clean(everywhere, left, onTrouble);
-    const sweeping = setInterval(
-      () => void unfinished.sweep(everywhere, onTrouble),
-      PARTIALS_SWEEP_MS,
-    ).unref();
+    // Only now is it certain that no other agent is at work on what was left unfinished.
+    files.warm();
     const stopStandings = watchStandings(membership, [openCalls, startedJobs]);
     const stopWatching = (): void => {
-      clearInterval(sweeping);
       trouble.close();
       stopStandings();
       heldCalls.close();
@@ -234,6 +235,7 @@ export class Agent {
       jobs,
       openCalls,
       audit,
+      files,
       unfinished,
       stopWatching,
       localDoor,
@@ -259,6 +261,7 @@ export class Agent {
       await running.localDoor.close();
       running.stopWatching();
       await running.openCalls.drained(CALLS_END_MS);
+      await running.files.close();
       running.unfinished.close();
       await running.membership.settled();
       running.audit.close();

@@ -21,6 +21,8 @@ export interface Boundary {
   /** Each list must have a directory that contains the path; no lists: anywhere. */
   readonly roots: readonly (readonly string[])[];
   readonly pinning: Pinning;
+  /** Whose call it is, for shares of what there is little of. */
+  readonly key?: string | undefined;
   /** Where it is written down what is being made; nowhere where it is absent. */
   readonly unfinished?: Unfinished | undefined;
 }

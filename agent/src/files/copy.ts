@@ -75,7 +75,7 @@ export async function copyAndPublish(
   const { directory } = place;
   const name = temporaryName();
   await using cleanup = new AsyncDisposableStack();
-  const note = walk.boundary.unfinished?.note(posix.dirname(place.path), name);
+  const note = await walk.boundary.unfinished?.note(posix.dirname(place.path), name);
   if (note !== undefined) cleanup.use(note);
   cleanup.defer(() => removeLeftover(walk, directory, name));
   await copyPinned(walk, { path: origin.path, depth: 0 }, origin, pin, { directory, name });

@@ -19,6 +19,20 @@ function run(scratch: Scratch, path: string, { old, new: substitute, ...rest }: 
 }
 
 describe("edit", () => {
+  it("several at once with a text that repeats itself take no longer than others of that size", async () => {
+    await using scratch = await makeScratch();
+    const file = await scratch.file("f", "a".repeat(1024 * 1024));
+    const timed = async (old: string): Promise<number> => {
+      const begin = performance.now();
+      const edits = Array.from({ length: 4 }, () => refusal(run(scratch, file, { old, new: "x" })));
+      for (const { message } of await Promise.all(edits)) expect(message).toContain("does not occur");
+      return performance.now() - begin;
+    };
+    const harmless = await timed(`b${"c".repeat(24_575)}`);
+    // Some thousand times as long, were it as many steps as both have bytes, multiplied.
+    expect((await timed(`ab${"a".repeat(24_574)}`)) / harmless).toBeLessThan(100);
+  });
+
   it("replaces the one match, and keeps mode and everything around it", async () => {
     await using scratch = await makeScratch();
     const file = await scratch.file("f", "port = 80\r\nhost = a\r\n");

@@ -2,8 +2,9 @@ import { CmdopError } from "@cmdop/proto";
 import type { Boundary } from "./boundary.ts";
 import { checkedHash, hashOf, notMatching } from "./content-hash.ts";
 import type { Entry } from "./entry.ts";
-import { attempt } from "./errors.ts";
-import { MAX_EDIT_BYTES, MAX_EDITS_AT_ONCE } from "./limits.ts";
+import { attempt, stopIfCanceled } from "./errors.ts";
+import { MAX_EDIT_BYTES, MAX_EDITS_AT_ONCE, MAX_EDITS_PER_KEY } from "./limits.ts";
+import { occurrences } from "./occurrences.ts";
 import { expandPath, shown } from "./path.ts";
 import { openRegular, readRange } from "./read.ts";
 import { Replacement } from "./replacement.ts";
@@ -21,7 +22,7 @@ export interface EditOptions {
   readonly ifMatch?: Uint8Array | undefined;
 }
 
-const slots = new Slots(MAX_EDITS_AT_ONCE);
+const slots = new Slots(MAX_EDITS_AT_ONCE, MAX_EDITS_PER_KEY);
 
 /**
  * Replaces exact bytes in a file, atomically. Where they match not at all, or
@@ -42,13 +43,13 @@ export function edit(
         next: "Give the exact text that stands in the file; to make or overwrite a file, write it.",
       });
     }
-    using _ = await slots.enter(signal, "edit", asked);
+    using _ = await slots.enter(boundary.key, signal, "edit", asked);
     const before = await readSmall(boundary, asked);
     const hash = hashOf(before);
     if (expected !== undefined && !hash.equals(expected)) {
       throw notMatching(asked, "does not have the expected content");
     }
-    const { after, replacements } = replaced(before, options, asked);
+    const { after, replacements } = await replaced(before, options, asked, signal);
     await using replacement = await Replacement.open(boundary, asked, {
       parents: false,
       ifMatch: hash,
@@ -83,27 +84,31 @@ function refuseLarge(bytes: bigint | number, path: string): void {
   );
 }
 
-function replaced(
+/** The new content. The old one is gone through twice, so that nothing is kept of the matches but their number. */
+async function replaced(
   before: Buffer,
   { old, new: substitute, all }: EditOptions,
   path: string,
-): { after: Buffer; replacements: number } {
-  const starts: number[] = [];
+  signal: AbortSignal,
+): Promise<{ after: Buffer; replacements: number }> {
   let count = 0;
-  for (let at = before.indexOf(old); at !== -1; at = before.indexOf(old, at + old.length)) {
-    count += 1;
-    if (all || count === 1) starts.push(at);
-  }
+  for await (const _ of occurrences(before, old, signal)) count += 1;
+  stopIfCanceled(signal, "edit", path);
   if (count === 0 || (count > 1 && !all)) throw ambiguous(count, path);
-  refuseLarge(before.length + count * (substitute.length - old.length), path);
-  const pieces: Uint8Array[] = [];
+  const length = before.length + count * (substitute.length - old.length);
+  refuseLarge(length, path);
+  const after = Buffer.allocUnsafe(length);
   let from = 0;
-  for (const start of starts) {
-    pieces.push(before.subarray(from, start), substitute);
+  let to = 0;
+  for await (const start of occurrences(before, old, signal)) {
+    to += before.copy(after, to, from, start);
+    after.set(substitute, to);
+    to += substitute.length;
     from = start + old.length;
   }
-  pieces.push(before.subarray(from));
-  return { after: Buffer.concat(pieces), replacements: starts.length };
+  stopIfCanceled(signal, "edit", path);
+  before.copy(after, to, from);
+  return { after, replacements: count };
 }
 
 function ambiguous(count: number, path: string): CmdopError {

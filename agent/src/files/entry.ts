@@ -1,5 +1,6 @@
 import type { BigIntStats } from "node:fs";
 import { lstat, readlink } from "node:fs/promises";
+import { CmdopError } from "@cmdop/proto";
 import { unless } from "./errors.ts";
 import { decodeName } from "./names.ts";
 import { childOf, type Pin } from "./pin.ts";
@@ -68,6 +69,23 @@ export async function describe(directory: Pin, raw: string | Buffer, path: strin
     // EINVAL: no link any more.
     const target = await unless(look < MAX_LOOKS ? ["EINVAL"] : [], readlink(at));
     if (target !== undefined) return { ...entry, linkTarget: target };
+  }
+}
+
+/** The same of one of many: undefined where it is gone by now; a mount that does not answer is told of as what can't be looked into. */
+export async function describeOne(
+  directory: Pin,
+  raw: string | Buffer,
+  path: string,
+): Promise<Entry | undefined> {
+  try {
+    return await unless(["ENOENT"], describe(directory, raw, path));
+  } catch (thrown) {
+    if (!(thrown instanceof CmdopError) || thrown.code !== "MountStalled") throw thrown;
+    const { text } = typeof raw === "string" ? { text: raw } : decodeName(raw);
+    const nothing = { size: 0n, mtimeMs: 0, mode: 0, uid: 0, gid: 0 };
+    const unread = { path, reason: "unreadable", message: thrown.message } as const;
+    return { name: text, path, type: "directory", ...nothing, unread };
   }
 }
 

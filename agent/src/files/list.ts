@@ -1,8 +1,8 @@
 import { posix } from "node:path";
 import { CmdopError } from "@cmdop/proto";
 import type { Boundary } from "./boundary.ts";
-import { describe, type Entry } from "./entry.ts";
-import { attempt, unless } from "./errors.ts";
+import { describeOne, type Entry } from "./entry.ts";
+import { attempt } from "./errors.ts";
 import {
   DEFAULT_PAGE_ENTRIES,
   DESCRIPTIONS_IN_FLIGHT,
@@ -91,9 +91,7 @@ async function describeAll(
   for (let from = 0; from < names.length; from += DESCRIPTIONS_IN_FLIGHT) {
     const batch = names.slice(from, from + DESCRIPTIONS_IN_FLIGHT);
     const described = await Promise.all(
-      batch.map((raw) =>
-        unless(["ENOENT"], describe(directory, raw, posix.join(path, decodeName(raw).text))),
-      ),
+      batch.map((raw) => describeOne(directory, raw, posix.join(path, decodeName(raw).text))),
     );
     for (const [index, entry] of described.entries()) {
       if (entry !== undefined) {

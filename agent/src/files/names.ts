@@ -11,7 +11,14 @@ export async function openNames(directory: Pin): Promise<Names> {
   // latin1 maps each byte to one character and back: nothing is lost.
   const entries = await opendir(directory.at, { encoding: "latin1", bufferSize: DIRECTORY_BATCH_NAMES });
   return (async function* () {
-    for await (const { name } of entries) yield Buffer.from(name, "latin1");
+    try {
+      // Dir's own iterator is a way around `read`, by which the files process knows what its threads do.
+      for (let entry = await entries.read(); entry !== null; entry = await entries.read()) {
+        yield Buffer.from(entry.name, "latin1");
+      }
+    } finally {
+      await entries.close();
+    }
   })();
 }
 

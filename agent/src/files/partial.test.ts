@@ -7,6 +7,7 @@ import { MAX_PARTIAL_AGE_MS } from "./limits.ts";
 import { makeSymlink } from "./symlink.ts";
 import { makeScratch, refusalCode, type Scratch } from "./test-support.ts";
 import { Unfinished } from "./unfinished.ts";
+import { UnfinishedLog } from "./unfinished-log.ts";
 import { findPartial, receiveContent, type UploadPiece } from "./upload.ts";
 
 const UPLOAD = Buffer.from("01234567");
@@ -18,7 +19,7 @@ let boundary: Boundary;
 let unfinished: Unfinished;
 beforeEach(async () => {
   scratch = await makeScratch();
-  unfinished = new Unfinished(scratch.at("unfinished.log"));
+  unfinished = new Unfinished(new UnfinishedLog(scratch.at("unfinished.log")));
   boundary = { ...scratch.boundary(), unfinished };
   await scratch.file("dir/target", "old");
 });
@@ -157,7 +158,7 @@ describe("an upload that can be resumed", () => {
 
   it("waits a day for its writer, over a restart too, and no longer", async () => {
     await refusalCode(upload({}, data("hel")));
-    const next = new Unfinished(scratch.at("unfinished.log"));
+    const next = new Unfinished(new UnfinishedLog(scratch.at("unfinished.log")));
     const trouble = (what: string, error: unknown) => expect.fail(`${what}: ${String(error)}`);
     await next.clean(boundary, next.left, trouble);
     await next.sweep(boundary, trouble);

@@ -115,7 +115,7 @@ export class Replacement implements AsyncDisposable {
     const temporary = partial ?? temporaryName();
     const at = childOf(place.directory, temporary);
     await refuseMissing(boundary, place, partial, offset);
-    const note = boundary.unfinished?.note(posix.dirname(place.path), temporary, partial !== undefined);
+    const note = await boundary.unfinished?.note(posix.dirname(place.path), temporary, partial !== undefined);
     try {
       const flags = offset > 0n ? RESUME : CREATE;
       const file = await unless(

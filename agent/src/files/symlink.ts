@@ -56,7 +56,7 @@ async function makeLink({ directory, name, path }: Place, target: string): Promi
 async function replaceLink(boundary: Boundary, place: Place, target: string): Promise<void> {
   const { directory, name, path } = place;
   const temporary = temporaryName();
-  using _ = boundary.unfinished?.note(posix.dirname(path), temporary);
+  using _ = await boundary.unfinished?.note(posix.dirname(path), temporary);
   const aside = childOf(directory, temporary);
   await symlink(target, aside);
   try {

@@ -31,6 +31,16 @@ type Line = z.infer<typeof lineSchema>;
 /** Something that was begun under a temporary name. */
 export type Begun = NonNullable<Line["begun"]>;
 
+/** Where it is written down what is unfinished. */
+export interface Notes {
+  /** By temporary name. */
+  readonly begun: ReadonlyMap<string, Begun>;
+  /** Writes down what begins, and resolves when that is done. Throws where it can't be. */
+  begin(name: string, begun: Begun): Promise<void> | void;
+  /** Writes down that it is over. */
+  end(name: string): void;
+}
+
 /** Bytes of the file beyond which it is written anew, with what is still unfinished alone. */
 const MAX_LOG_BYTES = 1024 * 1024;
 
@@ -42,7 +52,7 @@ const FULL = ["ENOSPC", "EDQUOT", "EROFS"];
  * of its own for each would cost more than the file that is made: ext4 without a
  * journal looks at every file that went away lately before it makes the next.
  */
-export class UnfinishedLog {
+export class UnfinishedLog implements Notes {
   readonly #file: string;
   readonly #begun: Map<string, Begun>;
   #descriptor: number | undefined;

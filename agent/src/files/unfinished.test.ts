@@ -5,6 +5,7 @@ import { copy } from "./copy.ts";
 import { MAX_UNFINISHED_AGE_MS } from "./limits.ts";
 import { leftovers, makeScratch, NEVER, refusalCode, type Scratch, snapshot } from "./test-support.ts";
 import { Unfinished } from "./unfinished.ts";
+import { UnfinishedLog } from "./unfinished-log.ts";
 import { writeContent } from "./write.ts";
 
 const NAME = ".cmdop-tmp-0123456789abcdef";
@@ -12,7 +13,7 @@ const NAME = ".cmdop-tmp-0123456789abcdef";
 afterEach(() => void vi.useRealTimers());
 
 async function prepared(scratch: Scratch): Promise<{ unfinished: Unfinished; boundary: Boundary }> {
-  const unfinished = new Unfinished(scratch.at("state/unfinished.log"));
+  const unfinished = new Unfinished(new UnfinishedLog(scratch.at("state/unfinished.log")));
   return { unfinished, boundary: { ...scratch.boundary(), unfinished } };
 }
 
@@ -46,13 +47,13 @@ it("cleans up a file, a tree, and what is gone already", async () => {
   await using scratch = await makeScratch();
   const { unfinished } = await prepared(scratch);
   await scratch.file(`d/${NAME}`);
-  unfinished.note(scratch.at("d"), NAME);
+  await unfinished.note(scratch.at("d"), NAME);
   const tree = NAME.replace("0", "1");
   await scratch.file(`d/${tree}/sub/f`);
   await scratch.file("kept/f");
   await symlink(scratch.at("kept"), scratch.at(`d/${tree}/link`));
-  unfinished.note(scratch.at("d"), tree);
-  unfinished.note(scratch.at("d"), NAME.replace("0", "2"));
+  await unfinished.note(scratch.at("d"), tree);
+  await unfinished.note(scratch.at("d"), NAME.replace("0", "2"));
   await clean(scratch, unfinished);
   expect(unfinished.left).toEqual([]);
   expect(await snapshot(scratch.at("d"))).toEqual({});
@@ -63,14 +64,14 @@ it("remembers what lies on a disk that is away, but not for ever", async () => {
   await using scratch = await makeScratch();
   const { unfinished } = await prepared(scratch);
   await scratch.file(`disk/${NAME}`);
-  unfinished.note(scratch.at("disk"), NAME);
+  await unfinished.note(scratch.at("disk"), NAME);
   await rename(scratch.at("disk"), scratch.at("away"));
   await clean(scratch, unfinished);
   expect(unfinished.left).toEqual([NAME]);
   await rename(scratch.at("away"), scratch.at("disk"));
   await clean(scratch, unfinished);
   expect([unfinished.left, await snapshot(scratch.at("disk"))]).toEqual([[], {}]);
-  unfinished.note(scratch.at("away"), NAME);
+  await unfinished.note(scratch.at("away"), NAME);
   vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + MAX_UNFINISHED_AGE_MS + 1 });
   await clean(scratch, unfinished);
   expect(unfinished.left).toEqual([]);
@@ -82,8 +83,8 @@ it("removes nothing that has not the name of a temporary, and follows no link to
   await scratch.file("d/precious");
   await scratch.file(`elsewhere/${NAME}`);
   await symlink(scratch.at("elsewhere"), scratch.at("link"));
-  unfinished.note(scratch.at("d"), "precious");
-  unfinished.note(scratch.at("link"), NAME);
+  await unfinished.note(scratch.at("d"), "precious");
+  await unfinished.note(scratch.at("link"), NAME);
   await clean(scratch, unfinished);
   expect(await snapshot(scratch.at("d"))).toEqual({ precious: "d/precious" });
   expect(await leftovers(scratch.at("elsewhere"))).toEqual([NAME]);

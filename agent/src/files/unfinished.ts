@@ -5,57 +5,51 @@ import { Partials } from "./partials.ts";
 import { childOf } from "./pin.ts";
 import { removePinned } from "./remove.ts";
 import { TEMPORARY_NAME } from "./temporary.ts";
-import { type Begun, UnfinishedLog } from "./unfinished-log.ts";
+import type { Begun, Notes } from "./unfinished-log.ts";
 
 /**
  * What is being made under a temporary name, written down in the agent's state:
  * so that after a crash the next agent knows where to clean up.
  */
 export class Unfinished {
-  readonly #log: UnfinishedLog;
+  readonly #notes: Notes;
   /** The uploads among it. */
   readonly partials = new Partials();
 
-  /** `file`: for the log; made when it is needed. */
-  constructor(file: string) {
-    this.#log = new UnfinishedLog(file);
+  constructor(notes: Notes) {
+    this.#notes = notes;
   }
 
   /** Writes down, before it is made, what will be made; disposed when it has its own name or is gone. */
-  note(directory: string, name: string, upload = false): Disposable {
-    this.#log.begin(name, { directory, upload, atMs: Date.now() });
+  async note(directory: string, name: string, upload = false): Promise<Disposable> {
+    await this.#notes.begin(name, { directory, upload, atMs: Date.now() });
     return { [Symbol.dispose]: () => this.forget(name) };
-  }
-
-  /** Writes nothing down any more: the next agent may begin. */
-  close(): void {
-    this.#log.close();
   }
 
   /** Forgets what is gone. */
   forget(name: string): void {
-    this.#log.end(name);
+    this.#notes.end(name);
   }
 
   /** Whether an upload of this name was begun in this directory. */
   isUpload(directory: string, name: string): boolean {
-    const begun = this.#log.begun.get(name);
+    const begun = this.#notes.begun.get(name);
     return begun?.upload === true && begun.directory === directory;
   }
 
   /** Whether there is so much unfinished that an upload should not be kept. */
   get isCrowded(): boolean {
-    return this.#log.begun.size >= MAX_UNFINISHED;
+    return this.#notes.begun.size >= MAX_UNFINISHED;
   }
 
   /** The temporary names of what is unfinished: before this agent begins anything, what earlier ones have left. */
   get left(): readonly string[] {
-    return [...this.#log.begun.keys()];
+    return [...this.#notes.begun.keys()];
   }
 
   /** Removes the uploads that nobody has resumed in time. */
   async sweep(boundary: Boundary, onTrouble: (what: string, error: unknown) => void): Promise<void> {
-    const uploads = [...this.#log.begun].filter(([_, { upload }]) => upload);
+    const uploads = [...this.#notes.begun].filter(([_, { upload }]) => upload);
     await this.clean(
       boundary,
       uploads.map(([name]) => name),
@@ -71,7 +65,7 @@ export class Unfinished {
   ): Promise<void> {
     for (const name of left) {
       try {
-        const begun = this.#log.begun.get(name);
+        const begun = this.#notes.begun.get(name);
         if (begun !== undefined && (await this.#isCleaned(boundary, name, begun))) this.forget(name);
       } catch (thrown) {
         onTrouble("a file that was left unfinished", thrown);

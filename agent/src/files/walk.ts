@@ -1,8 +1,8 @@
 import { posix } from "node:path";
 import { CmdopError } from "@cmdop/proto";
 import { type Boundary, refuseOwn } from "./boundary.ts";
-import { describe, type Entry } from "./entry.ts";
-import { fileError, stopIfCanceled, unless } from "./errors.ts";
+import { describeOne, type Entry } from "./entry.ts";
+import { fileError, stopIfCanceled } from "./errors.ts";
 import { Globs } from "./glob.ts";
 import { DESCRIPTIONS_IN_FLIGHT, MAX_TREE_DEPTH } from "./limits.ts";
 import { decodeName, type Names, openNames } from "./names.ts";
@@ -109,7 +109,7 @@ async function* visitNames(walk: Walk, directory: Pin, names: Names, spot: Spot)
     const described = await Promise.all(
       wanted.map(async (each) => ({
         ...each,
-        entry: await unless(["ENOENT"], describe(directory, each.raw, each.path)),
+        entry: await describeOne(directory, each.raw, each.path),
       })),
     );
     for (const { entry, raw, ...below } of described) {

@@ -17,6 +17,7 @@ import {
   whyNoMount,
 } from "./test-support.ts";
 import { Unfinished } from "./unfinished.ts";
+import { UnfinishedLog } from "./unfinished-log.ts";
 import { receiveContent, type UploadPiece } from "./upload.ts";
 import { writeContent } from "./write.ts";
 
@@ -222,7 +223,8 @@ describe("upload", () => {
       import { receiveContent } from ${JSON.stringify(import.meta.resolve("./upload.ts"))};
       import { systemPinning } from ${JSON.stringify(import.meta.resolve("./pin.ts"))};
       import { Unfinished } from ${JSON.stringify(import.meta.resolve("./unfinished.ts"))};
-      const unfinished = new Unfinished(${JSON.stringify(scratch.at("unfinished.log"))});
+      import { UnfinishedLog } from ${JSON.stringify(import.meta.resolve("./unfinished-log.ts"))};
+      const unfinished = new Unfinished(new UnfinishedLog(${JSON.stringify(scratch.at("unfinished.log"))}));
       const boundary = { ...${JSON.stringify(scratch.boundary())}, pinning: systemPinning, unfinished };
       const pieces = async function* () {
         yield { data: Buffer.alloc(1_000_000) };
@@ -240,7 +242,7 @@ describe("upload", () => {
     expect(temporaries).toHaveLength(1);
     expect(await readFile(file, "utf8")).toBe(OLD);
     const troubles: unknown[] = [];
-    const unfinished = new Unfinished(scratch.at("unfinished.log"));
+    const unfinished = new Unfinished(new UnfinishedLog(scratch.at("unfinished.log")));
     const { left } = unfinished;
     await unfinished.clean(scratch.boundary(), left, (_, error) => troubles.push(error));
     expect([left, unfinished.left, troubles]).toEqual([temporaries, [], []]);

@@ -1,5 +1,5 @@
 import { type AgentTypeName, CmdopError, onAbort } from "@cmdop/proto";
-import type { Boundary } from "../files/boundary.ts";
+import type { FileCalls } from "../files-process/file-calls.ts";
 import type { Job, Jobs, Outcome } from "../jobs/index.ts";
 import type { StopCause } from "../jobs/outcome.ts";
 import { watchTime } from "../jobs/time-limit.ts";
@@ -35,8 +35,8 @@ export interface LoopCore {
   readonly gate: ToolGate;
   /** Checks answers against schemas. */
   readonly schemas: Schemas;
-  /** What a caller may touch. */
-  readonly boundary: (caller: Caller) => Boundary;
+  /** The files that a caller may touch. */
+  readonly files: (caller: Caller) => FileCalls;
   /** One line about the machine, for the model. */
   readonly place: () => string;
 }

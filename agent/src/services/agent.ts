@@ -16,7 +16,7 @@ import { loadModelSettings, type ModelSettings } from "../loop/settings.ts";
 import { EXECUTE_METHOD } from "../loop/tools/execute.ts";
 import { mayEver } from "../loop/tools/tool-gate.ts";
 import type { Caller } from "../policy/caller.ts";
-import { boundaries } from "./files.ts";
+import { filesOf } from "./forwarded-files.ts";
 import { follow, requesterOf, wireEvent, wireOutcome } from "./job-events.ts";
 import type { Core } from "./services.ts";
 
@@ -27,7 +27,7 @@ export function agentHandlers(core: Core): Handlers<typeof Agent, Caller> {
     jobs,
     gate: core.toolGate,
     schemas: core.schemas,
-    boundary: boundaries(core.files),
+    files: filesOf(core.files),
     place: () => placeOf(core),
   };
   /** Where the callers of runs answer; forgotten with the runs. */

@@ -16,22 +16,26 @@ import { listenOn } from "@cmdop/proto/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { landmark } from "../files/landmark.ts";
 import { collected, makeScratch, type Scratch } from "../files/test-support.ts";
+import type { FilesProcess } from "../files-process/files-process.ts";
+import { startFilesProcess } from "../files-process/test-support.ts";
 import type { Caller } from "../policy/caller.ts";
-import { filesHandlers } from "./files.ts";
+import { forwardedFiles } from "./forwarded-files.ts";
 
 let scratch: Scratch;
+let work: FilesProcess;
 let listener: AsyncDisposable;
 let session: ClientHttp2Session;
 
 beforeEach(async () => {
   scratch = await makeScratch();
+  work = startFilesProcess(scratch);
   const server = new RpcServer();
   const caller: Caller = { door: "local", keyId: "local", keyName: "local", scopes: new Set(), roots: [] };
   serve(
     server,
     Files,
     async () => ({ caller }),
-    filesHandlers({ state: await landmark(scratch.stateDir), program: [], home: scratch.home }),
+    forwardedFiles({ work, state: await landmark(scratch.stateDir), program: [], home: scratch.home }),
   );
   const socketPath = scratch.at("socket");
   listener = await listenOn(server, socketPath);
@@ -41,6 +45,7 @@ beforeEach(async () => {
 afterEach(async () => {
   session.destroy();
   await listener[Symbol.asyncDispose]();
+  await work.close();
   await scratch[Symbol.asyncDispose]();
 });
 
@@ -141,9 +146,9 @@ describe("Files", () => {
     const file = await scratch.file("home/large");
     await truncate(file, FILE_CHUNK_BYTES * 400);
     const holders = async () => {
-      const descriptors = await readdir("/proc/self/fd");
+      const descriptors = await readdir(`/proc/${work.pid}/fd`);
       const paths = await Promise.all(
-        descriptors.map((each) => readlink(`/proc/self/fd/${each}`).catch(() => undefined)),
+        descriptors.map((each) => readlink(`/proc/${work.pid}/fd/${each}`).catch(() => undefined)),
       );
       return paths.filter((path) => path === file).length;
     };

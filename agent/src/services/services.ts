@@ -18,7 +18,7 @@ import type { Caller } from "../policy/caller.ts";
 import { agentHandlers } from "./agent.ts";
 import { approvalsHandlers } from "./approvals.ts";
 import { execHandlers } from "./exec.ts";
-import { type FilesOptions, filesHandlers } from "./files.ts";
+import { type FilesOptions, forwardedFiles } from "./forwarded-files.ts";
 import { jobsHandlers } from "./jobs.ts";
 import { type MachineOptions, machineHandlers } from "./machine.ts";
 import { sessionsHandlers } from "./sessions.ts";
@@ -45,7 +45,7 @@ export function addServices(server: RpcServer, admit: Admit<Caller>, core: Core)
   serve(server, JobsService, admit, jobsHandlers(core.jobs));
   serve(server, Sessions, admit, sessionsHandlers(core.jobs));
   serve(server, AgentService, admit, agentHandlers(core));
-  serve(server, Files, admit, filesHandlers(core.files));
+  serve(server, Files, admit, forwardedFiles(core.files));
   serve(server, Machine, admit, machineHandlers(core.machine, core.signHead));
   serve(server, ApprovalsService, admit, approvalsHandlers(core.approvals));
 }

@@ -110,6 +110,10 @@ export const ERROR_TABLE = {
     next: "Only regular files can be read and written; read devices and FIFOs with a command.",
   },
   NoSpace: { status: STATUS.RESOURCE_EXHAUSTED, next: "Free space on the machine's disk." },
+  MountStalled: {
+    status: STATUS.FAILED_PRECONDITION,
+    next: "A disk of the machine does not answer: bring back what it needs (a network, a server), or unmount it (umount -l). It is tried again all the time.",
+  },
   FileChanged: {
     status: STATUS.ABORTED,
     next: "The content did not arrive as it was announced; nothing was changed: send it again.",

@@ -3,7 +3,7 @@ import { appendFile, mkdir, symlink, truncate, writeFile } from "node:fs/promise
 import path from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { MAX_SEARCHES_AT_ONCE } from "../limits.ts";
+import { MAX_SEARCHES_AT_ONCE, MAX_SEARCHES_PER_KEY } from "../limits.ts";
 import {
   collected,
   makeScratch,
@@ -139,17 +139,19 @@ describe("search", () => {
     expect(await refusalCode(canceled)).toBe("Canceled");
   });
 
-  it("only so many at once; the others are told", async () => {
+  it("only so many of one key at once, whoever reads them; other keys go on, and it is told", async () => {
     await using scratch = await makeScratch();
     await scratch.file("d/f", "x");
-    const open = Array.from({ length: MAX_SEARCHES_AT_ONCE + 1 }, () =>
-      search(scratch.boundary(), scratch.at("d"), { ...ALL, content: "x" }, NEVER),
-    );
-    const results = await Promise.allSettled(open.map((each) => each.next()));
+    const begin = (key: string) =>
+      search({ ...scratch.boundary(), key }, scratch.at("d"), { ...ALL, content: "x" }, NEVER);
+    const unread = Array.from({ length: MAX_SEARCHES_AT_ONCE + 1 }, () => begin("greedy"));
+    const results = await Promise.allSettled(unread.map((each) => each.next()));
     const refused = results.filter(({ status }) => status === "rejected");
-    expect(refused).toMatchObject([{ reason: { code: "LimitExceeded" } }]);
-    for (const each of open) await each.return(undefined);
-    expect(await grep(scratch, scratch.at("d"), { content: "x" })).toEqual(["1 files, 1 results", "d/f:1:x"]);
+    expect(refused).toHaveLength(MAX_SEARCHES_AT_ONCE + 1 - MAX_SEARCHES_PER_KEY);
+    expect(refused[0]).toMatchObject({ reason: { code: "LimitExceeded" } });
+    expect((await collected(begin("other"))).at(-1)).toMatchObject({ kind: "ended", results: 1n });
+    for (const each of unread) await each.return(undefined);
+    expect((await collected(begin("greedy"))).at(-1)).toMatchObject({ kind: "ended", results: 1n });
   });
 
   it.each<[string, Partial<SearchOptions>]>([

@@ -8,6 +8,7 @@ import {
   MAX_CONTEXT_LINES,
   MAX_SEARCH_RESULTS,
   MAX_SEARCHES_AT_ONCE,
+  MAX_SEARCHES_PER_KEY,
 } from "../limits.ts";
 import { expandPath } from "../path.ts";
 import { childOf, type Pin } from "../pin.ts";
@@ -39,7 +40,7 @@ export type SearchEvent =
   | { readonly kind: "skipped"; readonly skipped: Skipped }
   | { readonly kind: "ended"; readonly files: bigint; readonly results: bigint; readonly limited: boolean };
 
-const slots = new Slots(MAX_SEARCHES_AT_ONCE);
+const slots = new Slots(MAX_SEARCHES_AT_ONCE, MAX_SEARCHES_PER_KEY);
 
 /**
  * Searches a directory's tree, or one file. Nothing is silently passed over: a
@@ -54,7 +55,7 @@ export async function* search(
 ): AsyncGenerator<SearchEvent> {
   try {
     const asked = expandPath(path, boundary.home);
-    using _ = enter();
+    using _ = enter(boundary.key);
     await using stack = new AsyncDisposableStack();
     const walk = walkOf(boundary, "search", options, signal);
     const files = await searchOf(options, walk, stack);
@@ -75,12 +76,14 @@ export async function* search(
   }
 }
 
-function enter(): Disposable {
-  const place = slots.tryEnter();
+function enter(key: string | undefined): Disposable {
+  const place = slots.tryEnter(key);
   if (place !== undefined) return place;
-  throw new CmdopError("LimitExceeded", `${MAX_SEARCHES_AT_ONCE} searches are under way on this machine.`, {
-    next: "Try again when one of them is over.",
-  });
+  throw new CmdopError(
+    "LimitExceeded",
+    `Too many searches are under way: ${MAX_SEARCHES_PER_KEY} of one key, ${MAX_SEARCHES_AT_ONCE} on this machine.`,
+    { next: "Try again when one of them is over; read those that are begun to their ends, or leave them." },
+  );
 }
 
 /** How contents are searched, where they are. */

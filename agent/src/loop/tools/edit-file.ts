@@ -1,6 +1,5 @@
 import { Files } from "@cmdop/proto";
 import { z } from "zod";
-import { edit } from "../../files/edit.ts";
 import { type FileToolOptions, filePath } from "./files.ts";
 import type { ToolSpec } from "./tools.ts";
 
@@ -19,7 +18,7 @@ const input = z.object({
 export const EDIT_METHOD = "/cmdop.v1.Files/Edit";
 
 /** Replaces exact text in a file, atomically, or changes nothing; what somebody else writes meanwhile stays. */
-export function editFileTool({ caller, gate, boundary }: FileToolOptions): ToolSpec<z.infer<typeof input>> {
+export function editFileTool({ caller, gate, files }: FileToolOptions): ToolSpec<z.infer<typeof input>> {
   return {
     name: "edit_file",
     touches: "writes",
@@ -29,7 +28,7 @@ export function editFileTool({ caller, gate, boundary }: FileToolOptions): ToolS
       const wanted = { old: Buffer.from(old), new: Buffer.from(substitute), all };
       const call = { caller, path: EDIT_METHOD, type: Files.method.edit.input, use };
       const { replacements } = await gate({ ...call, request: { path, ...wanted } }, (admitted) =>
-        edit(boundary(admitted), path, wanted, use.signal),
+        files(admitted).edit({ path, ...wanted }, { signal: use.signal }),
       );
       return {
         ok: true,

@@ -1,13 +1,17 @@
-import { asData, Files, printable } from "@cmdop/proto";
+import { asData, Files, FileType, printable } from "@cmdop/proto";
 import { z } from "zod";
-import type { Boundary } from "../../files/boundary.ts";
-import { list } from "../../files/list.ts";
-import { readContent } from "../../files/read.ts";
-import { writeContent } from "../../files/write.ts";
+import type { FileCalls } from "../../files-process/file-calls.ts";
 import type { Caller } from "../../policy/caller.ts";
 import { LOOP_LIMITS } from "../limits.ts";
 import type { ToolGate } from "./tool-gate.ts";
 import type { ToolSpec } from "./tools.ts";
+
+/** What kinds of things are called; everything else is "other". */
+const TYPE_NAMES: Readonly<Partial<Record<FileType, string>>> = {
+  [FileType.FILE]: "file",
+  [FileType.DIRECTORY]: "directory",
+  [FileType.SYMLINK]: "symlink",
+};
 
 /** Bytes that are looked at for whether a file is text. */
 const PROBE_BYTES = 1_024;
@@ -25,12 +29,17 @@ const listInput = z.object({
   page: z.string().optional().describe("Where to go on: what the page before named."),
 });
 
+/** A kind of thing, as models read it. */
+export function fileTypeName(type: FileType): string {
+  return TYPE_NAMES[type] ?? "other";
+}
+
 /** What the tools work with. */
 export interface FileToolOptions {
   readonly caller: Caller;
   readonly gate: ToolGate;
-  /** What a caller may touch. */
-  readonly boundary: (caller: Caller) => Boundary;
+  /** The files that a caller may touch. */
+  readonly files: (caller: Caller) => FileCalls;
 }
 
 export const READ_METHOD = "/cmdop.v1.Files/Read";
@@ -39,7 +48,7 @@ export const LIST_METHOD = "/cmdop.v1.Files/List";
 
 /** Reads text, a piece of bounded size at a time. */
 export function readFileTool(options: FileToolOptions): ToolSpec<z.infer<typeof readInput>> {
-  const { caller, gate, boundary } = options;
+  const { caller, gate, files } = options;
   return {
     name: "read_file",
     touches: "reads",
@@ -49,7 +58,7 @@ export function readFileTool(options: FileToolOptions): ToolSpec<z.infer<typeof 
       const range = { offset: BigInt(offset), length: BigInt(LOOP_LIMITS.maxToolCharacters) };
       const call = { caller, path: READ_METHOD, type: Files.method.read.input, use };
       const { content, size } = await gate({ ...call, request: { path, ...range } }, (admitted) =>
-        readContent(boundary(admitted), path, range),
+        files(admitted).read({ path, ...range }, { signal: use.signal }),
       );
       if (content.subarray(0, PROBE_BYTES).includes(0)) {
         return { ok: false, text: `${path} is no text: it has ${size} bytes, a NUL among the first.` };
@@ -64,7 +73,7 @@ export function readFileTool(options: FileToolOptions): ToolSpec<z.infer<typeof 
 
 /** Replaces a whole file, atomically. */
 export function writeFileTool(options: FileToolOptions): ToolSpec<z.infer<typeof writeInput>> {
-  const { caller, gate, boundary } = options;
+  const { caller, gate, files } = options;
   return {
     name: "write_file",
     touches: "writes",
@@ -73,19 +82,17 @@ export function writeFileTool(options: FileToolOptions): ToolSpec<z.infer<typeof
     input: writeInput,
     run: async ({ path, content: text }, use) => {
       const content = Buffer.from(text);
-      const options = { parents: true };
       const call = { caller, path: WRITE_METHOD, type: Files.method.write.input, use };
-      const { size } = await gate({ ...call, request: { path, content, ...options } }, (admitted) =>
-        writeContent(boundary(admitted), path, content, options),
-      );
-      return { ok: true, text: `wrote ${size} bytes to ${path}` };
+      const request = { path, content, parents: true };
+      await gate({ ...call, request }, (admitted) => files(admitted).write(request, { signal: use.signal }));
+      return { ok: true, text: `wrote ${content.length} bytes to ${path}` };
     },
   };
 }
 
 /** Lists a directory, a page of bounded size at a time. */
 export function listFilesTool(options: FileToolOptions): ToolSpec<z.infer<typeof listInput>> {
-  const { caller, gate, boundary } = options;
+  const { caller, gate, files } = options;
   return {
     name: "list_files",
     touches: "reads",
@@ -95,10 +102,12 @@ export function listFilesTool(options: FileToolOptions): ToolSpec<z.infer<typeof
       const wanted = { pageSize: LOOP_LIMITS.maxListedEntries, page, includeHidden: true };
       const call = { caller, path: LIST_METHOD, type: Files.method.list.input, use };
       const { entries, nextPage } = await gate({ ...call, request: { path, ...wanted } }, (admitted) =>
-        list(boundary(admitted), path, wanted),
+        files(admitted).list({ path, ...wanted }, { signal: use.signal }),
       );
       const lines = entries.map(({ type, size, mtimeMs, name }) =>
-        [type, size, new Date(mtimeMs).toISOString(), printable(JSON.stringify(name))].join(" "),
+        [fileTypeName(type), size, new Date(mtimeMs).toISOString(), printable(JSON.stringify(name))].join(
+          " ",
+        ),
       );
       const more = nextPage === "" ? "" : `\nthere are more: page ${nextPage}`;
       return { ok: true, text: `${asData(lines.join("\n") || "(empty)")}${more}` };

@@ -1,9 +1,8 @@
-import { asData, Files, printable } from "@cmdop/proto";
+import { asData, type FileEntry, Files, type FilesMatch, type FilesSkipped, printable } from "@cmdop/proto";
 import { z } from "zod";
-import { type SearchEvent, search } from "../../files/search/search.ts";
 import { LOOP_LIMITS } from "../limits.ts";
 import { Ends } from "./data.ts";
-import { type FileToolOptions, filePath } from "./files.ts";
+import { type FileToolOptions, filePath, fileTypeName } from "./files.ts";
 import type { ToolSpec } from "./tools.ts";
 
 const globs = z.array(z.string());
@@ -25,7 +24,7 @@ export const SEARCH_METHOD = "/cmdop.v1.Files/Search";
 
 /** Looks for names and lines, up to a bounded number of results; what was passed over is told. */
 export function searchFilesTool(options: FileToolOptions): ToolSpec<z.infer<typeof input>> {
-  const { caller, gate, boundary } = options;
+  const { caller, gate, files } = options;
   return {
     name: "search_files",
     touches: "reads",
@@ -47,9 +46,11 @@ export function searchFilesTool(options: FileToolOptions): ToolSpec<z.infer<type
       return gate({ ...call, request: { path, ...wanted } }, async (admitted) => {
         const found = new Ends();
         let end = "";
-        for await (const event of search(boundary(admitted), path, wanted, use.signal)) {
-          if (event.kind === "ended") end = summaryOf(event);
-          else found.add(`${lineOf(event)}\n`);
+        const answers = files(admitted).search({ path, ...wanted }, { signal: use.signal });
+        for await (const { entries, matches, skipped, summary } of answers) {
+          const lines = [...entries.map(entryLine), ...matches.map(matchLines), ...skipped.map(skippedLine)];
+          for (const line of lines) found.add(`${line}\n`);
+          if (summary !== undefined) end = summaryOf(summary);
         }
         const text = String(found).trimEnd();
         return { ok: true, text: text === "" ? end : `${end}\n${asData(text)}` };
@@ -58,26 +59,26 @@ export function searchFilesTool(options: FileToolOptions): ToolSpec<z.infer<type
   };
 }
 
-function lineOf(event: Exclude<SearchEvent, { kind: "ended" }>): string {
-  switch (event.kind) {
-    case "entry":
-      return `${event.entry.type} ${event.entry.size} ${printable(JSON.stringify(event.entry.path))}`;
-    case "skipped":
-      return `[passed over: ${printable(event.skipped.message)}]`;
-    case "match": {
-      const { line, text, before, after } = event.match;
-      const first = line - before.length;
-      const path = printable(JSON.stringify(event.path));
-      return [
-        ...before.map((shown, index) => `${path}-${first + index}- ${shown}`),
-        `${path}:${line}: ${text}`,
-        ...after.map((shown, index) => `${path}-${line + 1 + index}- ${shown}`),
-      ].join("\n");
-    }
-  }
+function entryLine({ type, size, path }: FileEntry): string {
+  return `${fileTypeName(type)} ${size} ${printable(JSON.stringify(path))}`;
 }
 
-function summaryOf({ results, limited }: Extract<SearchEvent, { kind: "ended" }>): string {
+function skippedLine({ message }: FilesSkipped): string {
+  return `[passed over: ${printable(message)}]`;
+}
+
+function matchLines({ path, line, text, before, after }: FilesMatch): string {
+  const number = Number(line);
+  const first = number - before.length;
+  const name = printable(JSON.stringify(path));
+  return [
+    ...before.map((shown, index) => `${name}-${first + index}- ${shown}`),
+    `${name}:${number}: ${text}`,
+    ...after.map((shown, index) => `${name}-${number + 1 + index}- ${shown}`),
+  ].join("\n");
+}
+
+function summaryOf({ results, limited }: { readonly results: bigint; readonly limited: boolean }): string {
   if (limited) return `the first ${results} results; there may be more: search for something narrower`;
   return results === 0n ? "nothing was found" : `${results} ${results === 1n ? "result" : "results"}`;
 }

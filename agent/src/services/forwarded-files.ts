@@ -1,0 +1,54 @@
+import type { Files, Handlers } from "@cmdop/proto";
+import type { Landmark } from "../files/landmark.ts";
+import type { FileCalls } from "../files-process/file-calls.ts";
+import type { FileWork } from "../files-process/files-process.ts";
+import type { Scope } from "../files-process/told.ts";
+import type { Caller } from "../policy/caller.ts";
+
+/** What the files service has to know of its machine. */
+export interface FilesOptions {
+  readonly work: FileWork;
+  /** The agent's own state: refused to every caller. */
+  readonly state: Landmark;
+  /** The agent's own program and what starts it: changed by no caller. */
+  readonly program: readonly Landmark[];
+  /** What `~` stands for: the home of the user that jobs run as. */
+  readonly home: string;
+}
+
+/** What a caller may touch, at this moment: a changed policy may let jobs run as another user. */
+export function scopeOf(
+  { state, program, home }: Omit<FilesOptions, "work">,
+  { keyId, roots }: Caller,
+): Scope {
+  return { home, state, program, roots, key: keyId };
+}
+
+/** The files that a caller may touch. */
+export function filesOf(options: FilesOptions): (caller: Caller) => FileCalls {
+  return (caller) => options.work.within(scopeOf(options, caller));
+}
+
+/** The handlers of `Files` in the agent: what has passed the gate is carried out by the files process. */
+export function forwardedFiles(options: FilesOptions): Handlers<typeof Files, Caller> {
+  const files = filesOf(options);
+  return {
+    list: (request, { caller, signal }) => files(caller).list(request, { signal }),
+    walk: (request, { caller, signal }) => files(caller).walk(request, { signal, recycles: true }),
+    search: (request, { caller, signal }) => files(caller).search(request, { signal, recycles: true }),
+    read: (request, { caller, signal }) => files(caller).read(request, { signal }),
+    write: (request, { caller, signal }) => files(caller).write(request, { signal }),
+    append: (request, { caller, signal }) => files(caller).append(request, { signal }),
+    edit: (request, { caller, signal }) => files(caller).edit(request, { signal }),
+    delete: (request, { caller, signal }) => files(caller).delete(request, { signal }),
+    copy: (request, { caller, signal }) => files(caller).copy(request, { signal }),
+    move: (request, { caller, signal }) => files(caller).move(request, { signal }),
+    mkdir: (request, { caller, signal }) => files(caller).mkdir(request, { signal }),
+    info: (request, { caller, signal }) => files(caller).info(request, { signal }),
+    readStream: (request, { caller, signal }) =>
+      files(caller).readStream(request, { signal, recycles: true }),
+    writeStream: (requests, { caller, signal }) => files(caller).writeStream(requests, { signal }),
+    partial: (request, { caller, signal }) => files(caller).partial(request, { signal }),
+    symlink: (request, { caller, signal }) => files(caller).symlink(request, { signal }),
+  };
+}
