@@ -13,6 +13,7 @@ const MAX_LINE_BYTES = HASH_CHARACTERS + 1 + MAX_AUDIT_RECORD_BYTES + 1;
 const READ_BYTES = 256 * 1024;
 
 const NEWLINE = 0x0a;
+const LINE_END = Buffer.of(NEWLINE);
 
 const headerSchema = z.strictObject({ chain: z.uuid(), first: z.int().min(1), previous: z.string() });
 
@@ -43,14 +44,25 @@ export function createChainFile(path: string, { chain, first, previous }: ChainF
   }
 }
 
-/** Appends a record at `position` bytes, all of it or nothing; answers where the next one goes. */
-export function writeLine(fd: number, position: number, hash: Uint8Array, body: Uint8Array): number {
-  const line = Buffer.concat([
+/** A record to be written, and its hash. */
+export interface HashedRecord {
+  readonly hash: Uint8Array;
+  readonly body: Uint8Array;
+}
+
+/** Appends records at `position` bytes, all of them or nothing, in one write; answers where the next one goes. */
+export function writeLines(fd: number, position: number, records: readonly HashedRecord[]): number {
+  const parts = records.flatMap(({ hash, body }) => [
     Buffer.from(`${Buffer.from(hash).toString("base64url")} `),
     body,
-    Buffer.of(NEWLINE),
+    LINE_END,
   ]);
-  return writeWhole(fd, line, position);
+  return writeWhole(fd, Buffer.concat(parts), position);
+}
+
+/** Bytes of a record in a file. */
+export function lineBytes(body: Uint8Array): number {
+  return HASH_CHARACTERS + 1 + body.length + 1;
 }
 
 /** A write that a full disk cuts off leaves nothing: half a line would be the next one's beginning. */

@@ -17,10 +17,12 @@ import { chainNext, chainStart, MAX_AUDIT_RECORD_BYTES } from "./chain.ts";
 import {
   type ChainLine,
   createChainFile,
+  type HashedRecord,
+  lineBytes,
   readHeader,
   readRecords,
   wholeLines,
-  writeLine,
+  writeLines,
 } from "./chain-file.ts";
 import { type ChainEnd, type ChainFile, mark, startOf } from "./chain-marks.ts";
 
@@ -30,6 +32,9 @@ const MiB = 1024 * 1024;
 
 /** Payload bytes of one batch that a reader is given. */
 const BATCH_BYTES = 256 * 1024;
+
+/** Records of one batch: tiny ones would make far more of them than a batch has bytes, and each costs whoever checks it a hash. */
+const BATCH_RECORDS = 2_048;
 
 /** Pause between two attempts to set a spent reserve aside again, in milliseconds: each writes it whole. */
 const RESERVE_RETRY_MS = 1_000;
@@ -190,7 +195,7 @@ export class ChainLog {
         this.#beginFile({ seq: firstSeq - 1, hash: previousHash });
         this.#end = { seq: firstSeq - 1, hash: previousHash };
       }
-      for (const body of records) this.#write(body, chainNext(this.#end.hash, body));
+      this.#writeAll(records);
     } catch (thrown) {
       throw unavailable(this.#directory, thrown);
     } finally {
@@ -208,15 +213,19 @@ export class ChainLog {
       let previous = start.hash;
       let batch = { firstSeq: seq, previousHash: previous, records: empty(), hashes: empty() };
       let batchBytes = 0;
+      let position = start.bytes;
       for (const { body, hash } of readRecords(file.path, start.bytes, file.bytes)) {
         if (seq > until) break;
+        position += lineBytes(body);
+        // A file of before this start has no places to begin at yet: whoever reads on from here need not begin anew.
+        mark({ ...file, bytes: position }, { seq, hash });
         if (seq > after) {
           if (batch.records.length === 0)
             batch = { firstSeq: seq, previousHash: previous, records: [], hashes: [] };
           batch.records.push(body);
           batch.hashes.push(hash);
           batchBytes += body.length;
-          if (batchBytes >= BATCH_BYTES) {
+          if (batchBytes >= BATCH_BYTES || batch.records.length >= BATCH_RECORDS) {
             yield batch;
             batch = { firstSeq: seq + 1, previousHash: hash, records: [], hashes: [] };
             batchBytes = 0;
@@ -247,12 +256,49 @@ export class ChainLog {
     this.#wake();
   }
 
-  #write(body: Uint8Array, hash: Uint8Array): void {
+  /** Writes records with a call to the system for each file, not for each of them. */
+  #writeAll(records: readonly Uint8Array[]): void {
+    for (let from = 0; from < records.length; ) {
+      const { file, fd } = this.#current();
+      const some: HashedRecord[] = [];
+      let { hash } = this.#end;
+      let { bytes } = file;
+      for (const body of records.slice(from)) {
+        // A file takes a record at least, and no more once it is full.
+        if (some.length > 0 && bytes >= this.#limits.fileBytes) break;
+        hash = chainNext(hash, body);
+        some.push({ hash, body });
+        bytes += lineBytes(body);
+      }
+      from += some.length;
+      let written: number;
+      try {
+        written = writeLines(fd, file.bytes, some);
+      } catch (thrown) {
+        // Nothing of it was written. One by one, the next file takes what is too much for this one.
+        if (!isFileTooLarge(thrown)) throw thrown;
+        for (const one of some) this.#write(one.body, one.hash);
+        continue;
+      }
+      file.bytes = written;
+      file.last += some.length;
+      this.#end = { seq: file.last, hash };
+      mark(file, this.#end);
+    }
+  }
+
+  /** The file that takes the next record, open for it. */
+  #current(): { file: ChainFile; fd: number } {
     let file = this.#files.at(-1);
     if (file === undefined || file.bytes >= this.#limits.fileBytes) file = this.#beginFile(this.#end);
     this.#fd ??= openSync(file.path, "r+");
+    return { file, fd: this.#fd };
+  }
+
+  #write(body: Uint8Array, hash: Uint8Array): void {
+    const { file, fd } = this.#current();
     try {
-      file.bytes = writeLine(this.#fd, file.bytes, hash, body);
+      file.bytes = writeLines(fd, file.bytes, [{ hash, body }]);
     } catch (thrown) {
       // Not a full disk but a limit on the size of files: the next one takes it, unless this one is empty.
       if (!isFileTooLarge(thrown) || file.last < file.first) throw thrown;
