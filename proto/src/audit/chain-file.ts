@@ -25,6 +25,7 @@ const MAX_LINE_BYTES = HASH_CHARACTERS + 1 + MAX_AUDIT_RECORD_BYTES + 1;
 const READ_BYTES = 256 * 1024;
 
 const NEWLINE = 0x0a;
+const LINE_END = Buffer.of(NEWLINE);
 
 const FILE_NAME = /^(\d{16})\.chain$/;
 
@@ -76,14 +77,25 @@ export function createChainFile(path: string, { chain, first, previous }: ChainF
   }
 }
 
-/** Appends a record at `position` bytes, all of it or nothing; answers where the next one goes. */
-export function writeLine(fd: number, position: number, hash: Uint8Array, body: Uint8Array): number {
-  const line = Buffer.concat([
+/** A record to be written, and its hash. */
+export interface HashedRecord {
+  readonly hash: Uint8Array;
+  readonly body: Uint8Array;
+}
+
+/** Appends records at `position` bytes, all of them or nothing, in one write; answers where the next one goes. */
+export function writeLines(fd: number, position: number, records: readonly HashedRecord[]): number {
+  const parts = records.flatMap(({ hash, body }) => [
     Buffer.from(`${Buffer.from(hash).toString("base64url")} `),
     body,
-    Buffer.of(NEWLINE),
+    LINE_END,
   ]);
-  return writeWhole(fd, line, position);
+  return writeWhole(fd, Buffer.concat(parts), position);
+}
+
+/** Bytes of a record in a file. */
+export function lineBytes(body: Uint8Array): number {
+  return HASH_CHARACTERS + 1 + body.length + 1;
 }
 
 /** A write that a full disk cuts off leaves nothing: half a line would be the next one's beginning. */
@@ -175,4 +187,21 @@ function parsed(line: Buffer): unknown {
     if (thrown instanceof SyntaxError) return undefined;
     throw thrown;
   }
+}
+
+/** Opens a file for writing behind its last record: what follows there was never written whole. */
+export function openChainFile(file: { readonly path: string; readonly bytes: number }): number {
+  const fd = openSync(file.path, "r+");
+  try {
+    ftruncateSync(fd, file.bytes);
+    return fd;
+  } catch (thrown) {
+    closeSync(fd);
+    throw thrown;
+  }
+}
+
+/** Whether a write met a limit on the size of files, which is no full disk: another file takes it. */
+export function isFileTooLarge(thrown: unknown): boolean {
+  return thrown instanceof Error && "code" in thrown && thrown.code === "EFBIG";
 }

@@ -241,6 +241,49 @@ describe("a copy of a chain", () => {
     );
   });
 
+  it("takes a batch over many files as it takes its records one by one; readers go on from anywhere", () => {
+    const log = opened();
+    for (let index = 1; index <= 5_000; index += 1) log.append(record(index));
+    const limits = { fileBytes: 16 * 1024, reserveBytes: 0 };
+    const directories = ["at-once", "one-by-one"].map((name) => path.join(directory, name));
+    const [atOnce, oneByOne] = directories.map((copy) => {
+      const opening = ChainLog.openCopy({ directory: copy, chain: log.chain, limits });
+      open.push(opening);
+      return opening;
+    });
+    for (const { firstSeq, previousHash, records, hashes } of log.read(0)) {
+      atOnce?.appendCopy({ firstSeq, previousHash, records });
+      for (const [at, body] of records.entries()) {
+        const previous = hashes[at - 1] ?? previousHash;
+        oneByOne?.appendCopy({ firstSeq: firstSeq + at, previousHash: previous, records: [body] });
+      }
+    }
+    const [some = "", other = ""] = directories.map((copy) =>
+      readdirSync(copy)
+        .sort()
+        .map((name) => `${name}\n${readFileSync(path.join(copy, name), "utf8")}`)
+        .join("\n"),
+    );
+    expect(some.split(".chain").length).toBeGreaterThan(20);
+    expect(some === other).toBe(true);
+    atOnce?.close();
+    const again = ChainLog.openCopy({ directory: directories[0] ?? "", chain: log.chain, limits });
+    open.push(again);
+    for (const after of [0, 2_500, 2_501, 1, 4_999, 2_500]) {
+      expect(bodies(again, after)[0]).toBe(record(after + 1));
+      expect(bodies(again, after)).toHaveLength(5_000 - after);
+    }
+  });
+
+  it("promise 9: a batch has a bounded number of records, however small they are", () => {
+    const log = opened();
+    for (let index = 0; index < 5_000; index += 1) log.append("{}");
+    const sizes = [...log.read(0)].map(({ records }) => records.length);
+    expect(Math.max(...sizes)).toBe(2_048);
+    expect(bodies(log)).toHaveLength(5_000);
+    expect(holds(log)).toBe(true);
+  });
+
   it("refuses what does not follow, and stays as it was", () => {
     const log = opened();
     for (const body of ["one", "two", "three"]) log.append(body);

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, renameSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, renameSync } from "node:fs";
 import path from "node:path";
 import { onAbort } from "../abort.ts";
 import { diskError, isDiskTrouble, removeFile } from "../disk.ts";
@@ -9,41 +9,27 @@ import {
   type ChainLine,
   chainFilesIn,
   createChainFile,
+  type HashedRecord,
+  isFileTooLarge,
+  lineBytes,
+  openChainFile,
   readHeader,
   readRecords,
   wholeLines,
-  writeLine,
+  writeLines,
 } from "./chain-file.ts";
+import { CHAIN_LIMITS, type ChainLimits, type ChainLogOptions } from "./chain-log-options.ts";
 import { type ChainEnd, type ChainFile, mark, startOf } from "./chain-marks.ts";
 import { Reserve } from "./reserve.ts";
 
+export type { ChainLimits, ChainLogOptions } from "./chain-log-options.ts";
 export type { ChainEnd } from "./chain-marks.ts";
-
-const MiB = 1024 * 1024;
 
 /** Payload bytes of one batch that a reader is given. */
 const BATCH_BYTES = 256 * 1024;
 
-/** The bounds of one chain on disk. */
-export interface ChainLimits {
-  /** A file that has this many bytes is closed and another begun. */
-  readonly fileBytes: number;
-  /** All files together; beyond it the oldest file goes. Two million calls at some 250 bytes. */
-  readonly keptBytes: number;
-  /** Set aside for those who come to repair a full disk: some 4,000 records. */
-  readonly reserveBytes: number;
-}
-
-const CHAIN_LIMITS: ChainLimits = { fileBytes: 8 * MiB, keptBytes: 512 * MiB, reserveBytes: 1 * MiB };
-
-/** How a log is opened. */
-export interface ChainLogOptions {
-  /** Made with mode 0700 where it is missing. */
-  readonly directory: string;
-  readonly limits?: Partial<ChainLimits> | undefined;
-  /** Told of what was repaired, or could not be done and does not stop the recording. */
-  readonly onTrouble?: ((message: string) => void) | undefined;
-}
+/** Records of one batch: tiny ones would make far more of them than a batch has bytes, and each costs whoever checks it a hash. */
+const BATCH_RECORDS = 2_048;
 
 /** Records in the order of the chain. */
 export interface ChainBatch {
@@ -193,7 +179,7 @@ export class ChainLog {
         this.#beginFile({ seq: firstSeq - 1, hash: previousHash });
         this.#end = { seq: firstSeq - 1, hash: previousHash };
       }
-      for (const body of records) this.#write(body, chainNext(this.#end.hash, body));
+      this.#writeAll(records);
     } catch (thrown) {
       throw unavailable(this.#directory, thrown);
     } finally {
@@ -211,15 +197,19 @@ export class ChainLog {
       let previous = start.hash;
       let batch = { firstSeq: seq, previousHash: previous, records: empty(), hashes: empty() };
       let batchBytes = 0;
+      let position = start.bytes;
       for (const { body, hash } of readRecords(file.path, start.bytes, file.bytes)) {
         if (seq > until) break;
+        position += lineBytes(body);
+        // A file of before this start has no places to begin at yet: whoever reads on from here need not begin anew.
+        mark({ ...file, bytes: position }, { seq, hash });
         if (seq > after) {
           if (batch.records.length === 0)
             batch = { firstSeq: seq, previousHash: previous, records: [], hashes: [] };
           batch.records.push(body);
           batch.hashes.push(hash);
           batchBytes += body.length;
-          if (batchBytes >= BATCH_BYTES) {
+          if (batchBytes >= BATCH_BYTES || batch.records.length >= BATCH_RECORDS) {
             yield batch;
             batch = { firstSeq: seq + 1, previousHash: hash, records: [], hashes: [] };
             batchBytes = 0;
@@ -249,12 +239,51 @@ export class ChainLog {
     this.#wake();
   }
 
-  #write(body: Uint8Array, hash: Uint8Array): void {
+  /** Writes records with a call to the system for each file, not for each of them. */
+  #writeAll(records: readonly Uint8Array[]): void {
+    for (let from = 0; from < records.length; ) {
+      const { file, fd } = this.#current();
+      const some: HashedRecord[] = [];
+      let { hash } = this.#end;
+      let { bytes } = file;
+      for (const body of records.slice(from)) {
+        // A file takes a record at least, and no more once it is full.
+        if (some.length > 0 && bytes >= this.#limits.fileBytes) break;
+        hash = chainNext(hash, body);
+        some.push({ hash, body });
+        bytes += lineBytes(body);
+      }
+      from += some.length;
+      let written: number;
+      try {
+        written = writeLines(fd, file.bytes, some);
+      } catch (thrown) {
+        // A disk that failed may have kept a part of it: whoever writes next opens the file anew, and cuts it off.
+        this.#closeFile();
+        // One by one, the next file takes what is too much for this one.
+        if (!isFileTooLarge(thrown)) throw thrown;
+        for (const one of some) this.#write(one.body, one.hash);
+        continue;
+      }
+      file.bytes = written;
+      file.last += some.length;
+      this.#end = { seq: file.last, hash };
+      mark(file, this.#end);
+    }
+  }
+
+  /** The file that takes the next record, open for it. */
+  #current(): { file: ChainFile; fd: number } {
     let file = this.#files.at(-1);
     if (file === undefined || file.bytes >= this.#limits.fileBytes) file = this.#beginFile(this.#end);
-    this.#fd ??= openAt(file);
+    this.#fd ??= openChainFile(file);
+    return { file, fd: this.#fd };
+  }
+
+  #write(body: Uint8Array, hash: Uint8Array): void {
+    const { file, fd } = this.#current();
     try {
-      file.bytes = writeLine(this.#fd, file.bytes, hash, body);
+      file.bytes = writeLines(fd, file.bytes, [{ hash, body }]);
     } catch (thrown) {
       // A disk that failed may have kept a part of it: the next one opens the file anew, and cuts it off.
       this.#closeFile();
@@ -357,22 +386,6 @@ export class ChainLog {
 }
 
 const empty = (): Uint8Array[] => [];
-
-/** Opens a file for writing behind its last record: what follows there was never written whole. */
-function openAt(file: ChainFile): number {
-  const fd = openSync(file.path, "r+");
-  try {
-    ftruncateSync(fd, file.bytes);
-    return fd;
-  } catch (thrown) {
-    closeSync(fd);
-    throw thrown;
-  }
-}
-
-function isFileTooLarge(thrown: unknown): boolean {
-  return thrown instanceof Error && "code" in thrown && thrown.code === "EFBIG";
-}
 
 function same(one: Uint8Array, other: Uint8Array): boolean {
   return Buffer.compare(one, other) === 0;

@@ -10,8 +10,8 @@ import {
 } from "@cmdop/proto";
 import { z } from "zod";
 
-/** Records in one batch: empty ones could make far more of them than a batch has bytes. */
-const MAX_BATCH_RECORDS = 16 * 1024;
+/** Records in one batch: empty ones could make far more of them than a batch has bytes, and each costs a hash. An agent's own bound is half of it. */
+const MAX_BATCH_RECORDS = 4 * 1024;
 
 /** A newline: in a file of a chain it ends a record. */
 const NEWLINE = 0x0a;

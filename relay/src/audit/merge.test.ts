@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import type { Directory } from "../data/directory.ts";
 import { Cursor, merged } from "./merge.ts";
 import { RecordFilter } from "./record-filter.ts";
+import { Turns } from "./turns.ts";
 import { View } from "./view.ts";
 
 const directory: Directory = {
@@ -53,7 +54,7 @@ it("whatever the clocks said: each chain's records in its own order, all of them
         return new Cursor({ chain: String(at), machineId: undefined, log: () => log, filter });
       });
       const order: { chain: number; seq: number }[] = [];
-      for await (const { source, seq } of merged(cursors, async () => undefined)) {
+      for await (const { source, seq } of merged(cursors, async () => undefined, new Turns())) {
         order.push({ chain: Number(source.chain), seq });
       }
       for (const [chain, times] of clocks.entries()) {

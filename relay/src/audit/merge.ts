@@ -1,12 +1,12 @@
-import { setImmediate } from "node:timers/promises";
 import { type ChainLog, CmdopError, readAuditRecord } from "@cmdop/proto";
 import type { RecordFilter } from "./record-filter.ts";
+import type { Turns } from "./turns.ts";
 
 /** What one merge holds of all its chains together, in bytes. */
 export const MERGE_BYTES = 8 * 1024 * 1024;
 
-/** What it holds of one chain, in bytes: at most what pays, at least the longest record. */
-const MAX_SHARE_BYTES = 512 * 1024;
+/** What it looks at of one chain at a time, and so holds of it, in bytes: at most some milliseconds of the relay's thread, at least the longest record. */
+const MAX_SHARE_BYTES = 64 * 1024;
 const MIN_SHARE_BYTES = 16 * 1024;
 
 /** Which chain is read. */
@@ -80,11 +80,13 @@ export class Cursor {
 /**
  * The records of many chains that match, up to where the chains end now, the
  * oldest first. A chain whose files are damaged ends there; the others come
- * first, then that is thrown. `pause` runs now and then and may throw.
+ * first, then that is thrown. `pause` runs now and then and may throw; chains are
+ * looked at in turns with whoever reads them too.
  */
 export async function* merged(
   cursors: readonly Cursor[],
   pause: () => Promise<void>,
+  turns: Turns,
 ): AsyncGenerator<MergedRecord> {
   const share = Math.min(
     MAX_SHARE_BYTES,
@@ -105,13 +107,11 @@ export async function* merged(
     for (const cursor of going) {
       while (cursor.next === undefined && cursor.isBehind && going.has(cursor)) {
         try {
-          cursor.fill(share);
+          await turns.take(() => cursor.fill(share));
         } catch (thrown) {
           broken = CmdopError.from(thrown);
           going.delete(cursor);
         }
-        // Others have their turn between two reads.
-        await setImmediate();
         await pause();
       }
       const next = cursor.next;

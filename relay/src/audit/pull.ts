@@ -14,6 +14,9 @@ const RETRY_MS = 10_000;
 /** Between two batches of one machine, in milliseconds: each costs a signature's check, and a machine may be in wrong hands. 12 MB/s is left. */
 const BATCH_INTERVAL_MS = 20;
 
+/** The same in the time that the batch before it took: no machine has more than a quarter of the relay's thread. */
+const REST_PER_WORK = 3;
+
 /** The largest message that is read, in bytes: a batch of records, the last of which may be a long one, and its head. */
 const MAX_BATCH_BYTES = 512 * 1024;
 
@@ -115,8 +118,10 @@ export class Puller {
         throw new CmdopError("LinkRefused", "The machine sends batches of its audit chain without records.");
       }
       isFirst = false;
+      const beganAt = performance.now();
       await this.#take(message, source);
-      await pause(BATCH_INTERVAL_MS, signal);
+      const restMs = REST_PER_WORK * (performance.now() - beganAt);
+      await pause(Math.max(BATCH_INTERVAL_MS, restMs), signal);
     }
   }
 

@@ -4,6 +4,7 @@ import type { Chains } from "./chains.ts";
 import { Cursor, type MergedRecord, merged } from "./merge.ts";
 import { pause } from "./pause.ts";
 import { type Condition, RecordFilter } from "./record-filter.ts";
+import type { Turns } from "./turns.ts";
 import { View, type Viewer } from "./view.ts";
 
 /** Pause between two looks whether a long query may go on, in milliseconds: a revoked key's ends within two seconds. */
@@ -16,6 +17,8 @@ const FOLLOW_INTERVAL_MS = 50;
 export interface QueryOptions {
   readonly chains: Chains;
   readonly directory: Directory;
+  /** All queries of the relay take turns. */
+  readonly turns: Turns;
   /** Who asks, as it stands now; throws when it may not ask any more. */
   readonly viewer: () => Promise<Viewer>;
   readonly condition: Condition;
@@ -29,7 +32,7 @@ export interface QueryOptions {
  * @throws CmdopError AuditBroken after all else, where files are damaged; RelayUnreachable to followers when the relay ends; what `viewer` throws
  */
 export async function* query(options: QueryOptions): AsyncGenerator<MergedRecord> {
-  const { chains, directory, condition, signal } = options;
+  const { chains, directory, turns, condition, signal } = options;
   let view = new View(directory, await options.viewer());
   let checkedAtMs = performance.now();
   const checkAgain = async (): Promise<void> => {
@@ -56,8 +59,8 @@ export async function* query(options: QueryOptions): AsyncGenerator<MergedRecord
   };
   for (;;) {
     const { version } = chains;
-    lookForChains();
-    for await (const record of merged([...cursors.values()], checkAgain)) {
+    await turns.take(lookForChains);
+    for await (const record of merged([...cursors.values()], checkAgain, turns)) {
       if (signal.aborted) return;
       yield record;
     }

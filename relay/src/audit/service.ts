@@ -4,6 +4,7 @@ import type { AuditBounds } from "./bounds.ts";
 import type { Chains } from "./chains.ts";
 import type { KeptChain } from "./kept-chain.ts";
 import { query } from "./query.ts";
+import { Turns } from "./turns.ts";
 import { View, type Viewer } from "./view.ts";
 
 /** What the service needs. */
@@ -19,6 +20,7 @@ export interface AuditServiceOptions {
 export function auditHandlers(options: AuditServiceOptions): Handlers<typeof Audit, Viewer> {
   const { chains, trust, checkKey, bounds } = options;
   const readers = new Map<KeyId, number>();
+  const turns = new Turns();
 
   /** Counts a stream, for as long as it lasts. */
   const reader = (keyId: KeyId): Disposable => {
@@ -60,6 +62,7 @@ export function auditHandlers(options: AuditServiceOptions): Handlers<typeof Aud
       const records = query({
         chains,
         directory: trust,
+        turns,
         viewer: () => viewerNow(caller.keyId),
         condition: {
           machineId: machineId === "" ? undefined : machineId,

@@ -4,6 +4,8 @@ import type { StoredMachine } from "./store.ts";
 export class KnownMachines {
   readonly #byId = new Map<string, StoredMachine>();
   readonly #byName = new Map<string, Map<string, StoredMachine>>();
+  /** Sorted by name; undefined after a name has come or gone. Every call that lists machines asks for it. */
+  #sorted: readonly string[] | undefined;
 
   get(id: string): StoredMachine | undefined {
     return this.#byId.get(id);
@@ -11,7 +13,10 @@ export class KnownMachines {
 
   /** All of them, sorted by name. */
   all(): readonly StoredMachine[] {
-    return [...this.#byId.values()].sort((a, b) => a.name.localeCompare(b.name) || (a.id < b.id ? -1 : 1));
+    this.#sorted ??= [...this.#byId.values()]
+      .sort((a, b) => a.name.localeCompare(b.name) || (a.id < b.id ? -1 : 1))
+      .map(({ id }) => id);
+    return this.#sorted.flatMap((id) => this.#byId.get(id) ?? []);
   }
 
   /** The one with this id, or those with this name. */
@@ -21,7 +26,10 @@ export class KnownMachines {
   }
 
   keep(machine: StoredMachine): void {
+    const before = this.#byId.get(machine.id);
+    const sorted = before?.name === machine.name ? this.#sorted : undefined;
     this.forget(machine.id);
+    this.#sorted = sorted;
     this.#byId.set(machine.id, machine);
     const namesakes = this.#byName.get(machine.name) ?? new Map<string, StoredMachine>();
     this.#byName.set(machine.name, namesakes.set(machine.id, machine));
@@ -31,6 +39,7 @@ export class KnownMachines {
     const machine = this.#byId.get(id);
     if (machine === undefined) return;
     this.#byId.delete(id);
+    this.#sorted = undefined;
     const namesakes = this.#byName.get(machine.name);
     namesakes?.delete(id);
     if (namesakes?.size === 0) this.#byName.delete(machine.name);

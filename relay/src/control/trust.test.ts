@@ -58,6 +58,30 @@ it("does not remember a grant that it verified under owners who have left meanwh
     for (const { id } of keys) expect(await refusal(trust.grantOf(id))).toBe("GrantRefused");
   }));
 
+it("promise 9: a machine that dials again and again has the disk written once a minute, and another version at once", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "cmdop-trust-"));
+  const store = new SqliteStore(dir);
+  try {
+    const trust = await Trust.open({ store, relayId: first.id, firstOwner: first.publicKey });
+    const machine = { id: second.id, publicKey: second.publicKey, name: "web-1", labels: {} };
+    await trust.join({ tokenId: "token", uses: 1, machine });
+    let written = 0;
+    const { seen } = store;
+    store.seen = (...facts) => {
+      written += 1;
+      return seen.apply(store, facts);
+    };
+    for (let link = 0; link < 1_000; link += 1) await trust.seen(machine.id, "1");
+    expect(written).toBe(1);
+    await trust.seen(machine.id, "2");
+    expect(written).toBe(2);
+    expect((await store.machines())[0]).toMatchObject({ agentVersion: "2" });
+  } finally {
+    await store.close();
+    await rm(dir, { recursive: true });
+  }
+});
+
 it("takes one roster after the other: an owner whom one leaves out can't sign the next", () =>
   twoOwners(async (trust) => {
     const [without, back] = [

@@ -23,6 +23,9 @@ import type { JoinUse, Store, StoredGrant, StoredMachine } from "./store.ts";
 /** Verified grants kept in memory: some 2 KiB each, so 20 MiB at most. */
 const MAX_CACHED_GRANTS = 10_000;
 
+/** How often it is written down when a machine was seen, in milliseconds: each time waits for the disk, and a machine may dial as often as it likes. */
+const SEEN_WRITE_INTERVAL_MS = 60_000;
+
 /** What a relay's trust begins with. */
 export interface TrustOptions {
   readonly store: Store;
@@ -41,6 +44,8 @@ export class Trust implements Directory {
   readonly #machines = new KnownMachines();
   readonly #blocked: Set<KeyId>;
   readonly #quarantines = new Map<string, number>();
+  /** When it was written down that a machine was seen, by a clock that never goes back. */
+  readonly #seenWrittenAtMs = new Map<string, number>();
   readonly #uses: KeyUses;
   #roster: { readonly statement: string; readonly claims: RosterClaims } | undefined;
   #past = new PastRosters([]);
@@ -282,6 +287,7 @@ export class Trust implements Directory {
   async removeMachine(id: string): Promise<void> {
     this.#machines.forget(id);
     this.#quarantines.delete(id);
+    this.#seenWrittenAtMs.delete(id);
     await this.#store.removeMachine(id);
   }
 
@@ -292,11 +298,17 @@ export class Trust implements Directory {
     return machine;
   }
 
+  /** Takes note that a machine's link is up, or was until now. After a crash the store may be a minute behind. */
   async seen(machineId: string, agentVersion: string): Promise<void> {
     const machine = this.#machines.get(machineId);
     if (machine === undefined) return;
     const lastSeenMs = Date.now();
     this.#machines.keep({ ...machine, lastSeenMs, agentVersion });
+    const nowMs = performance.now();
+    const writtenAtMs = this.#seenWrittenAtMs.get(machineId) ?? Number.NEGATIVE_INFINITY;
+    const isSame = machine.agentVersion === agentVersion;
+    if (isSame && nowMs - writtenAtMs < SEEN_WRITE_INTERVAL_MS) return;
+    this.#seenWrittenAtMs.set(machineId, nowMs);
     await this.#store.seen(machineId, lastSeenMs, agentVersion);
   }
 
