@@ -1,5 +1,5 @@
-import { createRequire } from "node:module";
 import { z } from "zod";
+import { addonFile, loadAddon } from "./addon.ts";
 import type { TerminalSize } from "./request.ts";
 
 /** A PTY as the system gives it: two descriptors without FD_CLOEXEC, both non-blocking. */
@@ -18,7 +18,6 @@ export interface NativePty {
 
 const isFunction = (value: unknown): value is (...args: unknown[]) => unknown => typeof value === "function";
 const functionSchema = z.custom<(...args: unknown[]) => unknown>(isFunction);
-const loaderSchema = z.object({ requireBinary: functionSchema });
 const bindingSchema = z.object({ open: functionSchema, resize: functionSchema });
 const pairSchema = z.object({
   master: z.int().min(0),
@@ -28,26 +27,14 @@ const pairSchema = z.object({
 
 let loaded: NativePty | undefined;
 
-/** Loads it at the first session. Throws where it is missing for this system. */
+/** Loads it at the first session. @throws CmdopError where it is missing for this system, or is not what it was */
 export function nativePty(): NativePty {
   loaded ??= load();
   return loaded;
 }
 
 function load(): NativePty {
-  // The module of the package that finds its compiled part.
-  const loader: unknown = createRequire(import.meta.url)("node-pty/requireBinary.js");
-  const { requireBinary } = loaderSchema.parse(loader);
-  let module: unknown;
-  try {
-    module = requireBinary("pty.node");
-  } catch (cause) {
-    throw new Error(
-      `the part of cmdop that opens terminals is not installed for ${process.platform}-${process.arch}; install cmdop again on this machine, with its optional dependencies`,
-      { cause },
-    );
-  }
-  const binding = bindingSchema.parse(module);
+  const binding = bindingSchema.parse(loadAddon(addonFile()));
   return {
     open: ({ cols, rows }) => {
       const { master, slave, pty } = pairSchema.parse(binding.open(cols, rows));
