@@ -111,8 +111,11 @@ export class Cluster implements AsyncDisposable {
     this.relay = (await startRelay(this.directory, this.#owner, port)).process;
   }
 
-  /** Starts a machine's agent again; with `fullDisk` where nothing can be written any more. */
-  async restartAgent(machine: ClusterMachine, options: { fullDisk?: boolean } = {}): Promise<void> {
+  /** Starts a machine's agent again; with `fullDisk` where nothing can be written any more, with `shellLine` by a shell that has done this. */
+  async restartAgent(
+    machine: ClusterMachine,
+    options: { fullDisk?: boolean; shellLine?: string } = {},
+  ): Promise<void> {
     const env = { CMDOP_HOME: machine.home };
     machine.process = (await CmdopProcess.start(["agent", "--json"], env, options)).process;
   }

@@ -15,6 +15,9 @@ const ULIMIT_BLOCK_BYTES = 512;
 /** Writes beyond the limit fail instead of ending the process. */
 const LIMITED = 'ulimit -f "$0"; trap "" XFSZ; exec "$@"';
 
+/** As a shell on a terminal starts a command, and hands on its end. */
+const AS_CHILD = '"$@" & trap "kill $!" TERM; wait $!; wait $!';
+
 /** How long a started process may take to say that it is ready, in milliseconds. */
 const READY_TIMEOUT_MS = 30_000;
 
@@ -39,17 +42,18 @@ export class CmdopProcess {
 
   /**
    * Starts it and resolves with the line of JSON that says it is ready.
-   * `fullDisk`: no file of it, nor of what it starts, can grow beyond
+   * `shellLine`: what the shell does that starts it. `fullDisk`: no file of it, nor of what it starts, can grow beyond
    * FULL_DISK_BYTES, which is what a full disk does, and needs no privilege.
    */
   static async start(
     args: readonly string[],
     env: Readonly<Record<string, string>>,
-    { fullDisk = false } = {},
+    { fullDisk = false, shellLine }: { fullDisk?: boolean; shellLine?: string } = {},
   ): Promise<{ process: CmdopProcess; ready: Record<string, unknown> }> {
     const command = [process.execPath, CMDOP_MAIN, ...args];
     const limited = ["/bin/sh", "-c", LIMITED, String(FULL_DISK_BYTES / ULIMIT_BLOCK_BYTES), ...command];
-    const [program = "", ...programArgs] = fullDisk ? limited : command;
+    const prepared = ["/bin/bash", "-c", `${shellLine}; ${AS_CHILD}`, "bash", ...command];
+    const [program = "", ...programArgs] = fullDisk ? limited : shellLine !== undefined ? prepared : command;
     const child = spawn(program, programArgs, {
       env: cmdopEnvironment(env),
       stdio: ["ignore", "pipe", "pipe"],
