@@ -130,10 +130,14 @@ export class Cluster implements AsyncDisposable {
     this.relay = (await startRelay(this.relayHome, this.#owner, port)).process;
   }
 
-  /** Starts a machine's agent again, with `env` in its environment. */
-  async restartAgent(machine: ClusterMachine, env: Readonly<Record<string, string>> = {}): Promise<void> {
+  /** Starts a machine's agent again, with `env` in its environment, and by a shell that has done `shellLine` where that is given. */
+  async restartAgent(
+    machine: ClusterMachine,
+    env: Readonly<Record<string, string>> = {},
+    options: { shellLine?: string } = {},
+  ): Promise<void> {
     machine.process = (
-      await CmdopProcess.start(["agent", "--json"], { ...env, CMDOP_HOME: machine.home })
+      await CmdopProcess.start(["agent", "--json"], { ...env, CMDOP_HOME: machine.home }, options)
     ).process;
   }
 

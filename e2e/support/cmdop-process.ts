@@ -6,6 +6,9 @@ import readline from "node:readline";
 /** The real command, from source. */
 export const CMDOP_MAIN = path.resolve(import.meta.dirname, "../../cli/src/main.ts");
 
+/** As a shell on a terminal starts a command, and hands on its end. */
+const AS_CHILD = '"$@" & trap "kill $!" TERM; wait $!; wait $!';
+
 /** How long a started process may take to say that it is ready, in milliseconds. */
 const READY_TIMEOUT_MS = 30_000;
 
@@ -30,14 +33,17 @@ export class CmdopProcess {
 
   /**
    * Starts it and resolves with the line of JSON that says it is ready.
-   * `noTerminal`: it has none, whoever runs the test.
+   * `shellLine`: what the shell does that starts it. `noTerminal`: it has no terminal, whoever runs the test.
    */
   static async start(
     args: readonly string[],
     env: Readonly<Record<string, string>>,
-    { noTerminal = false } = {},
+    { noTerminal = false, shellLine }: { noTerminal?: boolean; shellLine?: string } = {},
   ): Promise<{ process: CmdopProcess; ready: Record<string, unknown> }> {
-    const child = spawn(process.execPath, [CMDOP_MAIN, ...args], {
+    const command = [process.execPath, CMDOP_MAIN, ...args];
+    const prepared = ["/bin/bash", "-c", `${shellLine}; ${AS_CHILD}`, "bash", ...command];
+    const [program = "", ...programArgs] = shellLine !== undefined ? prepared : command;
+    const child = spawn(program, programArgs, {
       env: cmdopEnvironment(env),
       stdio: ["ignore", "pipe", "pipe"],
       detached: noTerminal,

@@ -1,5 +1,4 @@
 import { CmdopError } from "@cmdop/proto";
-import { Shares } from "../shares/shares.ts";
 import { CancelMarks } from "./cancel-marks.ts";
 import { type Command, checkCommand, requestHash, summary } from "./exec/command.ts";
 import { HeldPipes } from "./exec/held-pipes.ts";
@@ -13,12 +12,9 @@ import { OutputBudget } from "./journal/output-budget.ts";
 import { JOB_LIMITS, type JobLimits } from "./limits.ts";
 import type { Outcome } from "./outcome.ts";
 import { baseEnvironment, type Environment } from "./process/environment.ts";
-import { HungStarts } from "./process/hung-starts.ts";
-import { mountsMayHang } from "./process/mounts.ts";
-import { PipePool } from "./process/pipe-pool.ts";
 import { endMarked } from "./process/process-group.ts";
 import { environmentOf, type JobUser } from "./process/run-as.ts";
-import { Spawner } from "./process/spawner.ts";
+import { Starter, type StarterOptions } from "./process/starter.ts";
 import { Room } from "./room.ts";
 import { checkSession, type SessionRequest, sessionHash, sessionSummary } from "./session/request.ts";
 import { runSession } from "./session/run-session.ts";
@@ -34,7 +30,7 @@ export interface Requester {
 }
 
 /** Limits that differ from JOB_LIMITS, and what jobs inherit. */
-export interface JobsOptions extends Partial<JobLimits> {
+export interface JobsOptions extends Partial<JobLimits>, StarterOptions {
   /** The environment that jobs begin with; by default the allow-listed part of this process's own. */
   readonly environment?: Environment;
   /** Where jobs are written down, so that they outlive the agent; without, memory is all there is. It is closed by `shutdown`. */
@@ -43,10 +39,6 @@ export interface JobsOptions extends Partial<JobLimits> {
   readonly onTrouble?: ((what: string, error: unknown) => void) | undefined;
   /** Told of each job that runs from now on, before anything is known of its end. */
   readonly onRunning?: ((job: Job) => void) | undefined;
-  /** Whether a small helper process starts the commands (Linux only), so that the agent's own memory does not slow each start. By default it does. */
-  readonly spawner?: boolean;
-  /** Whether a file system of this machine may keep waiting whoever touches it; by default its mounts tell. */
-  readonly mayHang?: () => boolean;
 }
 
 /** What the machine's policy says of jobs; whatever is absent is as it was made. It may change while jobs run. */
@@ -77,12 +69,6 @@ interface Task extends Omit<JobIdentity, "id" | "keyId"> {
 /** A run as its caller asked for it. What it does is not for this core to know. */
 export type RunTask = Omit<Task, "kind">;
 
-/**
- * Starts that are in the spawner's hands at once, shared among the keys: enough to keep it busy while the agent does
- * other things, and few enough that a key's first start waits for no more than some milliseconds of others'.
- */
-const STARTS_AT_ONCE = 8;
-
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** All jobs of the machine. The constructor starts nothing; `shutdown` ends every job that runs. */
@@ -100,11 +86,7 @@ export class Jobs {
   readonly #onRunning: (job: Job) => void;
   readonly #memory: OutputBudget;
   readonly #disk: OutputBudget;
-  readonly #spawner: Spawner;
-  readonly #pipes: PipePool;
-  readonly #hungStarts = new HungStarts();
-  readonly #starts = new Shares({ capacity: STARTS_AT_ONCE, what: "starts", next: "Try again in a moment." });
-  readonly #mayHang: () => boolean;
+  readonly #starter: Starter;
   readonly #heldPipes: HeldPipes;
   #sweeper: NodeJS.Timeout | undefined;
   #shuttingDown = false;
@@ -112,8 +94,8 @@ export class Jobs {
   constructor(options: JobsOptions = {}) {
     const {
       environment = baseEnvironment(),
-      spawner = true,
-      mayHang = mountsMayHang,
+      spawner,
+      mayHang,
       store,
       onTrouble = () => undefined,
       onRunning = () => undefined,
@@ -136,16 +118,13 @@ export class Jobs {
     this.#disk = new OutputBudget(Math.min(maxOutputBytes, share), (keyId) =>
       this.#table.releaseOldest(keyId, ({ journal }) => journal.fileBytes > 0),
     );
-    this.#mayHang = mayHang;
     this.#heldPipes = new HeldPipes(this.#limits.maxHeldPipes);
-    this.#spawner = new Spawner({ enabled: spawner });
-    this.#pipes = new PipePool(this.#spawner);
+    this.#starter = new Starter({ spawner, mayHang });
   }
 
   /** Makes ready what the first job would otherwise have to do without; jobs can be started before, too. */
   async warm(): Promise<void> {
-    await this.#spawner.warm();
-    await this.#pipes.warm();
+    await this.#starter.warm();
   }
 
   /** Sets what the policy says; for jobs that begin from now on, and for how long all are remembered. */
@@ -291,8 +270,7 @@ export class Jobs {
     const reason = "The machine's agent was shut down.";
     await Promise.all(running.map((job) => job.stop({ kind: "canceled", reason })));
     this.#heldPipes.closeAll();
-    await this.#spawner.close();
-    await this.#pipes.close();
+    await this.#starter.close();
     await last().finally(() => this.#store?.close());
   }
 
@@ -320,16 +298,11 @@ export class Jobs {
         ? workWithout({ kind: "canceled", reason: "Canceled before it was started.", durationMs: 0 })
         : begin({
             jobId,
-            keyId,
+            ...this.#starter.contextOf(keyId),
             journal,
             environment: environmentOf(this.#rules.user, this.#environment),
             user: this.#rules.user,
             maxJobMs: this.#rules.maxJobMs,
-            pipes: this.#pipes,
-            spawner: this.#spawner,
-            hungStarts: this.#hungStarts,
-            turn: (signal) => this.#starts.enter(keyId, signal),
-            mayHang: this.#mayHang,
             heldPipes: this.#heldPipes,
             limits: this.#limits,
           });

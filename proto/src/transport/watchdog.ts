@@ -61,6 +61,7 @@ export function watchdog(options: WatchdogOptions): Watchdog {
   // Counted in ticks, not read off a clock: after a stall of our own, what the peer sent meanwhile is still unread.
   let silentMs = 0;
   let sincePingMs = 0;
+  let judging: NodeJS.Immediate | undefined;
   const ping = (): void => {
     sincePingMs = 0;
     // The answer matters only as inbound bytes; a ping that fails shows as silence.
@@ -72,6 +73,12 @@ export function watchdog(options: WatchdogOptions): Watchdog {
     socket.destroy();
     onDead();
   };
+  /** After a stall of our own, what the peer sent meanwhile lies unread: the loop looks at it before the judgement. */
+  const endUnlessHeard = (readBytes: number): void => {
+    judging = setImmediate(() => {
+      if (socket.bytesRead === readBytes || socket.destroyed) end();
+    });
+  };
   const tick = (passedMs: number): void => {
     silentMs += passedMs;
     sincePingMs += passedMs;
@@ -80,7 +87,7 @@ export function watchdog(options: WatchdogOptions): Watchdog {
     const isSending = socket.bytesWritten - sentBytes >= MUCH_SENT_BYTES;
     sentBytes = socket.bytesWritten;
     const patienceMs = deadAfterMs * (isSending ? PATIENCE_WHILE_SENDING : 1);
-    if (silentMs >= patienceMs || socket.destroyed) end();
+    if (silentMs >= patienceMs || socket.destroyed) endUnlessHeard(seenBytes);
     else if (sincePingMs >= pingIntervalMs) ping();
   };
   const timer = setInterval(() => tick(tickMs), tickMs);
@@ -97,6 +104,7 @@ export function watchdog(options: WatchdogOptions): Watchdog {
     clearInterval(timer);
     clearInterval(lostWriteTimer);
     clearTimeout(proof);
+    clearImmediate(judging);
   };
   return {
     suspect() {
@@ -104,7 +112,7 @@ export function watchdog(options: WatchdogOptions): Watchdog {
       ping();
       const judge = (): void => {
         proof = undefined;
-        if (socket.bytesRead === before.read || socket.destroyed) end();
+        if (socket.bytesRead === before.read || socket.destroyed) endUnlessHeard(before.read);
       };
       // Behind much that is on its way, a proof takes longer.
       const look = (): void => {
