@@ -20,6 +20,7 @@ const env = { NODE_COMPILE_CACHE: path.join(import.meta.dirname, "node_modules",
 
 export default defineConfig({
   test: {
+    reporters: ["default", "./scripts/slowest-tests.ts"],
     projects: [
       {
         test: {

@@ -1,7 +1,11 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import os from "node:os";
 import path from "node:path";
+import { generateKeyPair } from "@cmdop/proto";
 import type { CMDOPClient } from "@cmdop/sdk";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Cluster } from "./support/cluster.ts";
+import { runShell } from "./support/cmdop-process.ts";
 import { SmallDisk } from "./support/small-disk.ts";
 import { waitUntil } from "./support/wait.ts";
 
@@ -141,4 +145,15 @@ describe("a disk that fails under a relay that runs", () => {
     await restarted(world);
     expect(await admin.terminal.execute("exit 4")).toMatchObject({ exitCode: 4 });
   });
+});
+
+it("a relay whose log can't be written goes on, and ends as it should", async () => {
+  const directory = await mkdtemp(path.join(os.tmpdir(), "cmdop-log-"));
+  const { publicKey } = generateKeyPair();
+  const line = `"$NODE" "$MAIN" relay --owner ${publicKey} --host 127.0.0.1 --port 0 --json > "$OUT" 2> /dev/full &
+until [ -s "$OUT" ] || ! kill -0 $!; do sleep 0.1; done
+kill $!; wait $!`;
+  const env = { CMDOP_HOME: directory, OUT: path.join(directory, "out") };
+  expect(await runShell(line, env)).toMatchObject({ exitCode: 0 });
+  await rm(directory, { recursive: true });
 });
