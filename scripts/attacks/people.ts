@@ -34,7 +34,7 @@ export const PEOPLE: Attacks = {
       test: "a key that has filled its share has its reads counted, never its commands; another key's are written as ever",
     },
     {
-      attack: "have reads counted that no disk says anything of",
+      attack: "have reads counted without a word on disk",
       file: "agent/src/audit/machine-audit.test.ts",
       test: "that calls are counted is on disk before the first of them runs; a full disk refuses it",
     },
