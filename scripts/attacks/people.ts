@@ -92,17 +92,17 @@ export const PEOPLE: Attacks = {
     },
     {
       attack: "use a yes for another call, over the wire",
-      file: "e2e/policy.test.ts",
+      file: "e2e/approvals.test.ts",
       test: "is bound to a hash of exactly that call: a yes to another is none",
     },
     {
       attack: "change policy or request between question and start",
-      file: "e2e/policy.test.ts",
+      file: "e2e/approvals.test.ts",
       test: "is not carried out where anything of it is different by then",
     },
     {
       attack: "scroll the end of what is written out of sight",
-      file: "e2e/policy.test.ts",
+      file: "e2e/approvals.test.ts",
       test: "shows content by both ends, size and hash, and never scrolls its end out of sight",
     },
     {
