@@ -22,8 +22,7 @@ export class Connection {
   #lastId = 0;
   #heardAtMs = performance.now();
   #isEnded = false;
-  /** It has said a first word. */
-  #isHeard = false;
+  #isStarting = true;
   #diedItself = false;
   #user: ProcessUser | undefined;
 
@@ -66,11 +65,7 @@ export class Connection {
   take(kind: number, id: number, payload: Buffer, onReport: OnReport): void {
     this.#heardAtMs = performance.now();
     if (this.#isEnded) return;
-    if (kind === FRAME.told) {
-      this.#isHeard = true;
-      this.#holdOpen();
-      onReport(this, readReport(payload));
-    }
+    if (kind === FRAME.told) onReport(this, readReport(payload));
     // Of a call that is over some frames may still come.
     else this.#calls.get(id)?.take(kind, payload);
   }
@@ -110,6 +105,12 @@ export class Connection {
     this.tell({ kind: "hello", ...hello });
   }
 
+  /** It is ready, or never will be: from now on only calls hold it open. */
+  started(): void {
+    this.#isStarting = false;
+    this.#holdOpen();
+  }
+
   /** Whom the process belongs to; undefined: to our own user. */
   get user(): ProcessUser | undefined {
     return this.#user;
@@ -146,7 +147,11 @@ export class Connection {
     else this.tell({ kind: "ping" });
   }
 
+  /** An idle process keeps nobody from exiting; one that is being started or has something to do does. */
   #holdOpen(): void {
-    this.#pipe.holdOpen(!this.#isHeard || this.#calls.size > 0);
+    const isBusy = this.#isStarting || this.#calls.size > 0;
+    this.#pipe.holdOpen(isBusy);
+    if (isBusy) this.#child.ref();
+    else this.#child.unref();
   }
 }

@@ -107,11 +107,14 @@ export class DiskOperations {
     const original: unknown = Reflect.get(owner, name);
     if (typeof original !== "function") throw new TypeError(`node:fs has no ${name}`);
     const watched = new Proxy(original, {
-      apply: async (_, self, args: unknown[]) => {
-        const value = await this.#operate(kind, self, args, async () => Reflect.apply(original, self, args));
+      apply: (_, self, args: unknown[]) => {
+        const done = this.#operate(kind, self, args, () => Reflect.apply(original, self, args));
+        if (owner !== promises || name !== "open") return done;
         // An open file closes by a function of its own.
-        if (owner === promises && name === "open" && isObject(value)) this.#watch(value, "close", CLOSING);
-        return value;
+        return done.then((handle) => {
+          if (isObject(handle)) this.#watch(handle, "close", CLOSING);
+          return handle;
+        });
       },
     });
     Reflect.set(owner, name, watched);
@@ -140,43 +143,45 @@ export class DiskOperations {
     Reflect.set(fs, name, watched);
   }
 
-  async #operate(
+  /** Begins an operation as soon as its key and the process have a thread for it. */
+  #operate(kind: Kind, self: unknown, args: readonly unknown[], work: () => unknown): Promise<unknown> {
+    const account = this.#accounts.getStore() ?? NOBODY;
+    if (account.isProbe === true) return Promise.resolve(work());
+    const begin = (): Promise<unknown> => this.#begin(account, kind, self, args, work);
+    const thread = (): Promise<unknown> => this.#threads.enter("")?.then(begin) ?? begin();
+    return this.#shares.enter(account.key)?.then(thread) ?? thread();
+  }
+
+  #begin(
+    account: Account,
     { pathOf, isChange = false, isClosing = false }: Kind,
     self: unknown,
     args: readonly unknown[],
-    work: () => Promise<unknown>,
+    work: () => unknown,
   ): Promise<unknown> {
-    const account = this.#accounts.getStore() ?? NOBODY;
     // A file that is being closed soon has no descriptor to ask.
     const closed = isClosing ? pathOf(self, args) : undefined;
     const path = (): string | undefined => (isClosing ? closed : pathOf(self, args));
-    if (account.isProbe === true) return work();
-    const share = this.#shares.enter(account.key);
-    if (share !== undefined) await share;
-    const thread = this.#threads.enter("");
-    if (thread !== undefined) await thread;
-    const { promise, reject } = Promise.withResolvers<never>();
-    const operation: Running = {
-      ...{ account, path, isChange, reject },
-      begunAtMs: performance.now(),
-      isStuck: false,
-    };
-    this.#running.add(operation);
-    try {
-      if (!isClosing && this.refuse !== undefined) this.refuse(path() ?? "");
-    } catch (thrown) {
-      this.#end(operation);
-      throw thrown;
-    }
-    const worked = work();
-    worked.then(
-      (value) => {
-        if (operation.isStuck) letGo(value);
+    return new Promise((resolve, reject) => {
+      const begunAtMs = performance.now();
+      const operation: Running = { account, path, isChange, reject, begunAtMs, isStuck: false };
+      this.#running.add(operation);
+      const succeeded = (value: unknown): void => {
         this.#end(operation);
-      },
-      () => this.#end(operation),
-    );
-    return Promise.race([worked, promise]);
+        if (operation.isStuck) letGo(value);
+        resolve(value);
+      };
+      const failed = (thrown: unknown): void => {
+        this.#end(operation);
+        reject(thrown);
+      };
+      try {
+        if (!isClosing) this.refuse?.(path() ?? "");
+        Promise.resolve(work()).then(succeeded, failed);
+      } catch (thrown) {
+        failed(thrown);
+      }
+    });
   }
 
   #end(operation: Running): void {

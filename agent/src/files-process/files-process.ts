@@ -65,7 +65,9 @@ export class FilesProcess implements FileWork {
   /** Starts the process where there is none, so that the first call need not wait for it. */
   warm(): void {
     if (this.#isClosed) return;
-    this.#connected().catch((thrown: unknown) => this.#options.onTrouble("the process for files", thrown));
+    this.#connected().catch((thrown: unknown) => {
+      if (!this.#isClosed) this.#options.onTrouble("the process for files", thrown);
+    });
   }
 
   within(scope: Scope): FileCalls {
@@ -159,7 +161,7 @@ export class FilesProcess implements FileWork {
       // Ended by us it is no failure: whoever waits for it waits for the next.
       if (connection.diedItself) greeted.reject(unable(how));
       else greeted.resolve();
-      this.#left(connection, performance.now() - startedAtMs);
+      this.#left(connection, how, performance.now() - startedAtMs);
     });
     if (this.#isClosed) connection.end("the agent ends");
     const { notes, everywhere } = this.#options;
@@ -171,18 +173,20 @@ export class FilesProcess implements FileWork {
       this.#pauseMs = longer(this.#pauseMs);
       connection.end("it did not begin");
       throw thrown;
+    } finally {
+      connection.started();
     }
     return connection;
   }
 
   /** Notes that a process is gone. One that died of itself is followed by another, after a pause where it had not lived long. */
-  #left(connection: Connection, livedMs: number): void {
+  #left(connection: Connection, how: string, livedMs: number): void {
     this.#living.delete(connection);
     if (this.#living.size === 1) this.#current?.tell({ kind: "predecessor gone" });
     if (livedMs > SETTLED_MS) this.#pauseMs = 0;
     if (!connection.diedItself || this.#isClosed) return;
     this.#pauseMs = longer(this.#pauseMs);
-    this.#options.log.warn("the process for files ended", { livedMs: Math.round(livedMs) });
+    this.#options.log.warn("the process for files ended", { how, livedMs: Math.round(livedMs) });
     this.warm();
   }
 

@@ -40,7 +40,6 @@ export async function launch(onread: OnReadOpts): Promise<Launched> {
       child.once("error", (error) => resolve(error.message));
       child.once("exit", (code, signal) => resolve(signal ?? `code ${code}`));
     });
-    child.unref();
     return { child, socket: ours, gone };
   } catch (thrown) {
     ours.destroy();
