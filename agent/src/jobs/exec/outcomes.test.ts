@@ -98,6 +98,20 @@ describe.each(WAYS)("started %s", (_way, ready) => {
     expect(stdout.toString()).toBe(args.map((arg) => `[${arg}]`).join(""));
   });
 
+  test("the environment is what was asked for and no more, whatever its names", async () => {
+    const jobs = await ready({ environment: { PATH: "/usr/bin:/bin", HOME: "/" } });
+    const env = { "a.b": "c d", PLAIN: "$x 'y'\n", id: "kept" };
+    const { stdout } = await run(jobs, argv(["/usr/bin/env", "-0"], { env }));
+    const variables = Object.fromEntries(
+      stdout
+        .toString()
+        .split("\0")
+        .filter((line) => line !== "")
+        .map((line) => line.split(/=(.*)/s, 2)),
+    );
+    expect(variables).toEqual({ PATH: "/usr/bin:/bin", HOME: "/", ...env, CMDOP_JOB_ID: expect.any(String) });
+  });
+
   test("the duration is that of the process", async () => {
     const job = begin(await ready(), shell("true"));
     const { outcome } = await collect(follow(job));
