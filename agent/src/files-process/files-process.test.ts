@@ -176,7 +176,8 @@ describe("a files process that is killed", () => {
     await using scratch = await makeScratch();
     const program = `
       import { startFilesProcess, scopeIn } from ${JSON.stringify(import.meta.resolve("./test-support.ts"))};
-      const scratch = { ...${JSON.stringify({ home: scratch.home, stateDir: scratch.stateDir })}, at: (name) => ${JSON.stringify(scratch.dir)} + "/" + name };
+      const boundary = ${JSON.stringify({ ...scratch.boundary(), pinning: undefined })};
+      const scratch = { boundary: () => boundary, at: (name) => ${JSON.stringify(scratch.dir)} + "/" + name };
       const work = startFilesProcess(scratch);
       const upload = async function* () {
         yield { header: { path: "~/f" }, data: Buffer.alloc(${FILE_CHUNK_BYTES}) };

@@ -278,7 +278,7 @@ describe("a call through the relay", () => {
     expect(await rawAnswer(call)).toMatchObject({ bytes: 200_000, trailers: { "grpc-status": "0" } });
   });
 
-  it("does not take a machine's resets for the caller's cancels", async () => {
+  it("does not take a machine's resets for the caller's cancels", { timeout: 120_000 }, async () => {
     await using world = await World.start();
     const { call } = await rawPair(world, (stream, { "x-how": how }) => {
       if (how === "answer") stream.respond({ ":status": 200, "grpc-status": "0" }, { endStream: true });
@@ -291,7 +291,7 @@ describe("a call through the relay", () => {
     expect(errorOf(await rawAnswer(call(READ, { "x-how": "answer" }).end()))).toBe("status 0");
   });
 
-  it("counts as the caller's cancels what it leaves open when it goes", async () => {
+  it("counts as the caller's cancels what it leaves open when it goes", { timeout: 120_000 }, async () => {
     await using world = await World.start();
     await world.agent("web-1");
     const headers = await world.caller(await world.key()).headers("web-1");
