@@ -156,6 +156,8 @@ describe("a files process that is killed", () => {
         }
       };
       const ends = texts.map(write);
+      // The first of them begins it, or the next one.
+      await expect.poll(() => work.pid, PATIENT).toBeDefined();
       await Promise.race([Promise.all(ends), sleep(10 * round)]);
       process.kill(pidOf(work), "SIGKILL");
       // Those that were broken off don't know; they ask again, and the condition tells.
