@@ -12,9 +12,14 @@ import { makeTrusted, whyDistrusted } from "./trusted-home.ts";
 const home = process.env.CMDOP_HOME ?? path.join(os.homedir(), ".cmdop");
 if (whyDistrusted(home) === undefined && existsSync(home)) {
   const cache = path.join(home, "cache");
-  const distrust = makeTrusted(cache);
-  if (distrust === undefined) enableCompileCache(cache);
-  else process.stderr.write(`warning: ${distrust.reason} It is left alone; rm -r ${cache}\n`);
+  try {
+    const distrust = makeTrusted(cache);
+    if (distrust === undefined) enableCompileCache(cache);
+    else process.stderr.write(`warning: ${distrust.reason} It is left alone; rm -r ${cache}\n`);
+  } catch (thrown) {
+    // On a disk that takes nothing it can't be made, and cmdop starts more slowly.
+    process.stderr.write(`warning: starting without a compile cache: ${String(thrown)}\n`);
+  }
 }
 
 collectYoungBuffers();
