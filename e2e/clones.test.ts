@@ -20,7 +20,7 @@ afterAll(async () => {
   await cluster[Symbol.asyncDispose]();
 });
 
-const operator = (...args: readonly string[]) => runCmdop(args, { CMDOP_HOME: cluster.operatorHome });
+const operator = (...args: readonly string[]) => runCmdop(args, cluster.operatorEnv);
 
 async function isQuarantined(): Promise<boolean> {
   const [status] = await client.machines.list();

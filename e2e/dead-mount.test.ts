@@ -1,7 +1,7 @@
-import { appendFile, symlink } from "node:fs/promises";
+import { appendFile, mkdir, rmdir, symlink } from "node:fs/promises";
 import path from "node:path";
 import type { CMDOPClient } from "@cmdop/sdk";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { Cluster } from "./support/cluster.ts";
 import { DeadMount } from "./support/dead-mount.ts";
 import { waitUntil } from "./support/wait.ts";
@@ -68,14 +68,18 @@ it("a link that leads to it is found out, and so is a mount that goes away", asy
   await cluster.addMachine("web-1");
   await using client = await cluster.client();
   const link = path.join(cluster.directory, "link");
+  let directory: string;
   {
     await using mount = await DeadMount.mount();
-    await symlink(mount.directory, link);
+    ({ directory } = mount);
+    await symlink(directory, link);
     const through = client.files.list(link);
     await expect(through).rejects.toMatchObject({ message: expect.stringContaining(mount.directory) });
     await expect(client.files.list(link)).rejects.toMatchObject({ code: "MountStalled" });
     expect((await client.files.list(cluster.directory)).entries.length).toBeGreaterThan(0);
   }
+  await mkdir(directory);
+  onTestFinished(() => rmdir(directory));
   await waitUntil(async () => (await failures([client.files.list(link)]))[0] === "fulfilled");
 });
 

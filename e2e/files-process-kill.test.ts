@@ -9,9 +9,13 @@ import { isAlive, waitUntil } from "./support/wait.ts";
 const MiB = 1024 * 1024;
 const SIZE = 96 * MiB;
 
-/** Kills the process that works on files for a machine. */
+/** Kills the process that works on files for a machine, as soon as there is one. */
 async function killFilesProcess(agentPid: number): Promise<number> {
-  const pid = await filesProcessOf(agentPid);
+  let pid: number | undefined;
+  await waitUntil(async () => {
+    pid = await filesProcessOf(agentPid);
+    return pid !== undefined;
+  });
   if (pid === undefined) throw new Error("there is no process for files");
   process.kill(pid, "SIGKILL");
   return pid;
@@ -24,21 +28,21 @@ it("an upload and a download go on when the process that works on files is kille
   const at = (name: string): string => path.join(cluster.directory, name);
   const content = randomBytes(SIZE);
   await writeFile(at("from"), content);
-  const killed = new Set<number>();
+  const kills: Promise<number>[] = [];
   /** Kills once so much has passed, twice for each transfer. */
   const onProgress = () => {
-    let kills = 0;
+    let count = 0;
     return ({ bytes }: { bytes: number }): void => {
-      if (bytes < ((kills + 1) * SIZE) / 3 || kills === 2) return;
-      kills += 1;
-      void killFilesProcess(machine.process.pid).then((pid) => killed.add(pid));
+      if (bytes < ((count + 1) * SIZE) / 3 || count === 2) return;
+      count += 1;
+      kills.push(killFilesProcess(machine.process.pid));
     };
   };
   await client.files.upload(at("from"), at("up"), { onProgress: onProgress() });
   expect((await readFile(at("up"))).equals(content)).toBe(true);
   await client.files.download(at("up"), at("down"), { onProgress: onProgress() });
   expect((await readFile(at("down"))).equals(content)).toBe(true);
-  expect(killed.size).toBeGreaterThanOrEqual(3);
+  expect(new Set(await Promise.all(kills)).size).toBeGreaterThanOrEqual(3);
   await waitUntil(
     async () => !(await readdir(cluster.directory)).some((name) => name.startsWith(".cmdop-tmp-")),
   );
