@@ -11,9 +11,16 @@ const UNIT_TIMEOUT_MS = 30_000;
 const E2E_TIMEOUT_MS = 120_000;
 
 /** These load the machine to its limits, or count what it holds: one file at a time, after all others. */
-const ALONE = ["many", "viewers", "cuts", "cut-processes", "audit-crash"].map(
-  (name) => `e2e/${name}.test.ts`,
-);
+const ALONE = [
+  "many",
+  "viewers",
+  "cuts",
+  "cut-processes",
+  "audit-crash",
+  "held-uploads",
+  "burst",
+  "stalls",
+].map((name) => `e2e/${name}.test.ts`);
 
 /** Compiled sources of the many processes that are started: each then takes half the time to begin. */
 const env = { NODE_COMPILE_CACHE: path.join(import.meta.dirname, "node_modules", ".cache", "compiled") };
