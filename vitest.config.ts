@@ -25,6 +25,11 @@ const ALONE = [
 /** Compiled sources of the many processes that are started: each then takes half the time to begin. */
 const env = { NODE_COMPILE_CACHE: path.join(import.meta.dirname, "node_modules", ".cache", "compiled") };
 
+/** What is polled for comes at once on a quiet machine, and may take a while on a busy one. */
+const POLL_TIMEOUT_MS = 10_000;
+
+const expect = { poll: { timeout: POLL_TIMEOUT_MS } };
+
 export default defineConfig({
   test: {
     reporters: ["default", "./scripts/slowest-tests.ts"],
@@ -33,6 +38,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["*/src/**/*.test.ts", "scripts/**/*.test.ts"],
+          expect,
           testTimeout: UNIT_TIMEOUT_MS,
           hookTimeout: UNIT_TIMEOUT_MS,
           maxWorkers: WORKERS,
@@ -46,6 +52,7 @@ export default defineConfig({
           env,
           include: ["e2e/**/*.test.ts", "examples/**/*.test.ts"],
           exclude: [...configDefaults.exclude, ...ALONE],
+          expect,
           testTimeout: E2E_TIMEOUT_MS,
           hookTimeout: E2E_TIMEOUT_MS,
           maxWorkers: WORKERS,
@@ -57,6 +64,7 @@ export default defineConfig({
           name: "e2e alone",
           env,
           include: ALONE,
+          expect,
           testTimeout: E2E_TIMEOUT_MS,
           hookTimeout: E2E_TIMEOUT_MS,
           fileParallelism: false,
