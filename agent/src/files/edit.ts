@@ -1,15 +1,15 @@
 import { CmdopError } from "@cmdop/proto";
+import { Shares } from "../shares/shares.ts";
 import type { Boundary } from "./boundary.ts";
 import { checkedHash, hashOf, notMatching } from "./content-hash.ts";
 import type { Entry } from "./entry.ts";
 import { attempt, stopIfCanceled } from "./errors.ts";
-import { MAX_EDIT_BYTES, MAX_EDITS_AT_ONCE, MAX_EDITS_PER_KEY } from "./limits.ts";
+import { MAX_EDIT_BYTES, MAX_EDITS_AT_ONCE } from "./limits.ts";
 import { occurrences } from "./occurrences.ts";
 import { expandPath, shown } from "./path.ts";
 import { openRegular, readRange } from "./read.ts";
 import { Replacement } from "./replacement.ts";
 import { openTarget } from "./resolve.ts";
-import { Slots } from "./slots.ts";
 
 /** What to replace by what. */
 export interface EditOptions {
@@ -22,7 +22,11 @@ export interface EditOptions {
   readonly ifMatch?: Uint8Array | undefined;
 }
 
-const slots = new Slots(MAX_EDITS_AT_ONCE, MAX_EDITS_PER_KEY);
+const edits = new Shares({
+  capacity: MAX_EDITS_AT_ONCE,
+  what: "edits",
+  next: "Try again when one of them is over.",
+});
 
 /**
  * Replaces exact bytes in a file, atomically. Where they match not at all, or
@@ -43,7 +47,7 @@ export function edit(
         next: "Give the exact text that stands in the file; to make or overwrite a file, write it.",
       });
     }
-    using _ = await slots.enter(boundary.key, signal, "edit", asked);
+    using _ = await edits.enter(boundary.key ?? "", signal);
     const before = await readSmall(boundary, asked);
     const hash = hashOf(before);
     if (expected !== undefined && !hash.equals(expected)) {

@@ -35,9 +35,8 @@ export const UNSIZED_READ_BYTES = 64 * 1024;
 /** A file that is edited, before and after: it is held whole, twice over. Sources and settings are far smaller. */
 export const MAX_EDIT_BYTES = 16 * 1024 * 1024;
 
-/** Edits under way at once, and those of one key among them; the others wait. */
+/** Edits under way at once, shared among keys; the others wait. */
 export const MAX_EDITS_AT_ONCE = 4;
-export const MAX_EDITS_PER_KEY = 2;
 
 /** Globs of one call, and their size: what a hostile one can cost a path is their product. */
 export const MAX_GLOBS = 16;
@@ -46,9 +45,8 @@ export const MAX_GLOB_BYTES = 256;
 /** Patterns that the braces of all globs of one kind give. */
 export const MAX_GLOB_ALTERNATIVES = 64;
 
-/** Searches under way at once: each may keep a processor busy. Those of one key among them: one that nobody reads keeps its place. */
+/** Searches under way at once, shared among keys: each may keep a processor busy. */
 export const MAX_SEARCHES_AT_ONCE = 8;
-export const MAX_SEARCHES_PER_KEY = 3;
 
 /** A regular expression: larger ones are not written by people. */
 export const MAX_PATTERN_BYTES = 4 * 1024;

@@ -1,4 +1,5 @@
 import { CmdopError } from "@cmdop/proto";
+import { Shares } from "../../shares/shares.ts";
 import { type Boundary, refuseOwn } from "../boundary.ts";
 import type { Entry, Skipped } from "../entry.ts";
 import { errnoOf, fileError, stopIfCanceled } from "../errors.ts";
@@ -8,12 +9,10 @@ import {
   MAX_CONTEXT_LINES,
   MAX_SEARCH_RESULTS,
   MAX_SEARCHES_AT_ONCE,
-  MAX_SEARCHES_PER_KEY,
 } from "../limits.ts";
 import { expandPath } from "../path.ts";
 import { childOf, type Pin } from "../pin.ts";
 import { openTarget } from "../resolve.ts";
-import { Slots } from "../slots.ts";
 import { visit, type Walk, type WalkOptions, walkOf } from "../walk.ts";
 import { contentMatches, type FileSearch } from "./file-search.ts";
 import type { LineMatch } from "./line-matcher.ts";
@@ -40,7 +39,12 @@ export type SearchEvent =
   | { readonly kind: "skipped"; readonly skipped: Skipped }
   | { readonly kind: "ended"; readonly files: bigint; readonly results: bigint; readonly limited: boolean };
 
-const slots = new Slots(MAX_SEARCHES_AT_ONCE, MAX_SEARCHES_PER_KEY);
+/** Those that nobody reads hold their places too. */
+const searches = new Shares({
+  capacity: MAX_SEARCHES_AT_ONCE,
+  what: "searches",
+  next: "Try again when one of them is over; read those that are begun to their ends, or leave them.",
+});
 
 /**
  * Searches a directory's tree, or one file. Nothing is silently passed over: a
@@ -55,7 +59,7 @@ export async function* search(
 ): AsyncGenerator<SearchEvent> {
   try {
     const asked = expandPath(path, boundary.home);
-    using _ = enter(boundary.key);
+    using _ = searches.take(boundary.key ?? "");
     await using stack = new AsyncDisposableStack();
     const walk = walkOf(boundary, "search", options, signal);
     const files = await searchOf(options, walk, stack);
@@ -74,16 +78,6 @@ export async function* search(
   } catch (thrown) {
     throw fileError(thrown, "search", path);
   }
-}
-
-function enter(key: string | undefined): Disposable {
-  const place = slots.tryEnter(key);
-  if (place !== undefined) return place;
-  throw new CmdopError(
-    "LimitExceeded",
-    `Too many searches are under way: ${MAX_SEARCHES_PER_KEY} of one key, ${MAX_SEARCHES_AT_ONCE} on this machine.`,
-    { next: "Try again when one of them is over; read those that are begun to their ends, or leave them." },
-  );
 }
 
 /** How contents are searched, where they are. */
