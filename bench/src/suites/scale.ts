@@ -7,7 +7,7 @@ import { waitUntil } from "../../../e2e/support/wait.ts";
 import type { Row, Suite } from "../suite.ts";
 
 /** Sessions, and as many execs, at once on one agent. */
-const AT_ONCE = 200;
+const AT_ONCE = 128;
 
 /** After this, in milliseconds, a process is as quiet as it gets. */
 const SETTLE_MS = 2_000;
