@@ -66,7 +66,7 @@ export type {
 } from "./files/types.ts";
 export type { MachineClient, MachineDescription } from "./machine.ts";
 export { cmdopHome, type LocalOptions, type Profile, profilePath, type RemoteOptions } from "./options.ts";
-export type { OwnerOptions } from "./owner-key.ts";
+export { type OwnerOptions, parseRelayTarget } from "./owner-key.ts";
 export type {
   CreatedKey,
   CreateKeyOptions,

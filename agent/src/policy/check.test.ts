@@ -100,8 +100,11 @@ it("a policy that withholds terminal binds everybody", async () => {
 
 it.runIf(process.geteuid?.() === 0)("says whether jobs of another user are bound", async () => {
   const nobody = await checked({ user: "nobody" });
-  expect(nobody).toMatchObject({ bindsTerminal: true, why: expect.stringContaining("Jobs run as nobody") });
-  expect(nobody.lines.join("\n")).toContain("files calls are the agent's own");
+  expect(nobody).toMatchObject({
+    bindsTerminal: true,
+    why: expect.stringContaining("Jobs and files calls run as nobody"),
+  });
+  expect(nobody.lines.join("\n")).toContain("Commands, sessions and files calls run as nobody");
   expect(await checked({ user: "root" })).toMatchObject({
     bindsTerminal: false,
     why: expect.stringContaining("which is root"),

@@ -107,7 +107,7 @@ async function binding(
   }
   return {
     bindsTerminal: true,
-    why: `Jobs run as ${user.name}, who can't write this policy nor read the agent's state. (Unless sudo or another program of this machine makes ${user.name} root: that can't be seen here.)`,
+    why: `Jobs and files calls run as ${user.name}, who can't write this policy nor read the agent's state. (Unless sudo or another program of this machine makes ${user.name} root: that can't be seen here.)`,
   };
 }
 
@@ -148,7 +148,7 @@ function summary(policy: Policy, user: JobUser | undefined): string[] {
   }
   if (user !== undefined) {
     lines.push(
-      `Commands and sessions run as ${user.name} (uid ${user.uid}); files calls are the agent's own, with all that root can do: bind them with roots.`,
+      `Commands, sessions and files calls run as ${user.name} (uid ${user.uid}), with that user's groups.`,
     );
   }
   if (ask !== undefined && ask.length > 0) {
