@@ -9,7 +9,7 @@ export const APPROVAL_LIMITS = {
   maxWaiting: 32,
   /** Streams that wait for the same answer: a caller's retries, while those before are not known to be over. */
   maxCallers: 16,
-  /** What is shown of what will run, in bytes of UTF-8: 32 of it must fit into one message. */
+  /** The longest text of what will run, in bytes of UTF-8: 32 of it must fit into one message. */
   maxTextBytes: 32 * 1024,
 } as const;
 
@@ -26,9 +26,9 @@ export interface Question {
   /** The id of the call, for the audit. */
   readonly call: string;
   readonly method: string;
-  /** What tells this call from every other (boundHash): an answer is for this one, never for whatever comes next. */
+  /** The hash that tells this call from every other (boundHash): an answer is for this one, never for whatever comes next. */
   readonly requestHash: string;
-  /** What will run (questionText). */
+  /** The text of what will run (questionText). */
   readonly what: string;
   /** How long silence is waited for, in milliseconds. */
   readonly timeoutMs: number;
@@ -241,7 +241,7 @@ export class Approvals {
     return entry;
   }
 
-  /** What builds it keeps a bound of its own; a list of what waits must fit into a message whatever it does. */
+  /** The text is bounded where it is built; this makes sure that a list of all that waits fits into one message. */
   #checkText(what: string): void {
     const { maxTextBytes } = this.#limits;
     const bytes = Buffer.byteLength(what);
