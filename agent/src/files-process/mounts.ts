@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { isWithin } from "../files/path.ts";
+import { isWithin } from "../files/place/path.ts";
 
 /** A mounted filesystem. */
 export interface Mount {
