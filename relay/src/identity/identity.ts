@@ -2,6 +2,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { chmod, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { SecureContextOptions } from "node:tls";
+import { isErrno } from "@cmdop/kit";
 import { CmdopError, diskError, relayIdOf, relayIdSchema } from "@cmdop/proto";
 import { type Credential, createCa, createLeaf } from "./certificates.ts";
 import { checkPrivateFile } from "./private-file.ts";
@@ -85,7 +86,7 @@ async function loadOrCreateCa(stateDir: string): Promise<Credential> {
     "who has read it can pose as this relay; deleting it makes another relay of this one.",
   );
   const pem = await readFile(file, "utf8").catch((thrown) => {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return undefined;
+    if (isErrno(thrown, "ENOENT")) return undefined;
     throw diskError(thrown, "read", file);
   });
   if (pem !== undefined) return { privateKey: createPrivateKey(pem), certificate: new X509Certificate(pem) };

@@ -1,9 +1,10 @@
 import { lstat } from "node:fs/promises";
 import { posix } from "node:path";
+import { unless } from "@cmdop/kit";
 import { CmdopError } from "@cmdop/proto";
 import type { Boundary } from "../place/boundary.ts";
 import { describe, type Entry } from "../place/entry.ts";
-import { attempt, unless } from "../place/errors.ts";
+import { attempt } from "../place/errors.ts";
 import { isHeldBy } from "../place/landmark.ts";
 import { expandPath, selfAndAncestors, shown } from "../place/path.ts";
 import { childOf, type Pin, sameObject } from "../place/pin.ts";

@@ -1,6 +1,7 @@
+import { unless } from "@cmdop/kit";
 import type { Boundary } from "../place/boundary.ts";
 import { describe, type Entry } from "../place/entry.ts";
-import { attempt, unless } from "../place/errors.ts";
+import { attempt } from "../place/errors.ts";
 import { expandPath } from "../place/path.ts";
 import { childOf } from "../place/pin.ts";
 import { openPlace } from "../place/resolve.ts";

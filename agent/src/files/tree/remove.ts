@@ -1,7 +1,8 @@
 import { realpath, rmdir, unlink } from "node:fs/promises";
+import { unless } from "@cmdop/kit";
 import { CmdopError } from "@cmdop/proto";
 import { type Boundary, holds, ownIn } from "../place/boundary.ts";
-import { attempt, unless } from "../place/errors.ts";
+import { attempt } from "../place/errors.ts";
 import { MAX_EMPTYING_ROUNDS } from "../place/limits.ts";
 import { rawNames } from "../place/names.ts";
 import { expandPath, shown } from "../place/path.ts";

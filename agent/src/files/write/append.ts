@@ -1,8 +1,9 @@
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
+import { unless } from "@cmdop/kit";
 import { type Boundary, refuseOwn } from "../place/boundary.ts";
 import { type Entry, entryOf } from "../place/entry.ts";
-import { attempt, unless } from "../place/errors.ts";
+import { attempt } from "../place/errors.ts";
 import { checkedMode } from "../place/mode.ts";
 import { expandPath } from "../place/path.ts";
 import { childOf } from "../place/pin.ts";

@@ -1,10 +1,11 @@
 import { timingSafeEqual } from "node:crypto";
 import { lstat, unlink } from "node:fs/promises";
 import { posix } from "node:path";
-import { CmdopError, onAbort } from "@cmdop/proto";
+import { onAbort, unless } from "@cmdop/kit";
+import { CmdopError } from "@cmdop/proto";
 import type { Boundary } from "../place/boundary.ts";
 import type { Entry } from "../place/entry.ts";
-import { attempt, unless } from "../place/errors.ts";
+import { attempt } from "../place/errors.ts";
 import { MAX_UNFINISHED } from "../place/limits.ts";
 import { expandPath, shown } from "../place/path.ts";
 import { childOf } from "../place/pin.ts";
