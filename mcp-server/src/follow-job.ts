@@ -8,6 +8,8 @@ export interface FollowedJob {
   readonly stderr: Excerpt;
   /** Whether the machine has said that the job runs. */
   readonly hasStarted: boolean;
+  /** The shell that runs the command's line, where it is not sh. */
+  readonly shell: string | null;
   /** Bytes that the machine itself had dropped before they could be read. */
   readonly droppedBytes: bigint;
   /** The offset behind what has been read. */
@@ -27,6 +29,7 @@ export function followJob(events: AsyncIterable<ExecEvent>, after = 0n): Followe
   const stderr = new Excerpt();
   let latest = stdout;
   let hasStarted = false;
+  let shell: string | null = null;
   let droppedBytes = 0n;
   let readTo = after;
 
@@ -35,6 +38,7 @@ export function followJob(events: AsyncIterable<ExecEvent>, after = 0n): Followe
       const event = next.value;
       if (event.type === "ended") return event;
       hasStarted = true;
+      if (event.type === "started") shell = event.shell;
       if (event.type === "dropped") {
         droppedBytes += event.bytes;
         readTo += event.bytes;
@@ -53,6 +57,9 @@ export function followJob(events: AsyncIterable<ExecEvent>, after = 0n): Followe
     end: readToEnd(),
     get hasStarted() {
       return hasStarted;
+    },
+    get shell() {
+      return shell;
     },
     get droppedBytes() {
       return droppedBytes;

@@ -118,7 +118,10 @@ export interface RunEnd {
  * meets the next one. The last is `ended`.
  */
 export type RunStreamEvent =
-  | ({ readonly type: "started"; readonly runId: string; readonly after: bigint } & Omit<JobStarted, "pid">)
+  | ({ readonly type: "started"; readonly runId: string; readonly after: bigint } & Omit<
+      JobStarted,
+      "pid" | "shell"
+    >)
   | (RunEvent & { readonly after: bigint })
   /** Events that a bound of the machine dropped before they could be read. */
   | { readonly type: "dropped"; readonly bytes: bigint; readonly after: bigint }

@@ -28,9 +28,12 @@ export function execEvent(jobId: string, { offset, kind }: JobEvent): ExecEvent 
   }
 }
 
+/** The machine's word that a job runs, on the wire. */
+type WireStarted = Extract<JobEvent["kind"], { case: "started" }>["value"];
+
 /** The machine's word that a job runs, as the SDK gives it. */
-export function jobStarted({ pid, attached, outputEnd, inMemory }: JobStarted): JobStarted {
-  return { pid, attached, outputEnd, inMemory };
+export function jobStarted({ pid, attached, outputEnd, inMemory, shell }: WireStarted): JobStarted {
+  return { pid, attached, outputEnd, inMemory, shell: shell || null };
 }
 
 /** An outcome of the wire as the SDK gives it: anything incomplete is `unknown`, never a success. */

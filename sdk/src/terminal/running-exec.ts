@@ -47,6 +47,7 @@ export function runningExec(options: RunningExecOptions): RunningExec {
   return {
     status: "running",
     jobId,
+    shell: collected.shell,
     after: collected.after,
     ...collected.output(),
     async result() {
