@@ -143,7 +143,7 @@ function summary(policy: Policy, user: JobUser | undefined): string[] {
   }
   if (shells !== undefined) {
     lines.push(
-      `Callers may start ${listed(shells)} only (shells): sessions, programs and, by /bin/sh, shell lines; with no variables but those of language, time zone and terminal.`,
+      `Callers may start ${listed(shells)} only (shells): sessions, programs, and lines by the user's own shell where it is listed, else by /bin/sh where that is; with no variables but those of language, time zone and terminal.`,
       "What such a program starts in turn is not bound: with a shell among them, anything can be run.",
     );
   }
