@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import os from "node:os";
 import path from "node:path";
 import {
   type Admit,
@@ -26,8 +25,8 @@ import { OpenCalls } from "./doors/open-calls.ts";
 import { StartedJobs } from "./doors/started-jobs.ts";
 import { toolDoor } from "./doors/tool-door.ts";
 import { watchStandings } from "./doors/watch-standings.ts";
-import { landmark } from "./files/landmark.ts";
-import { UnfinishedLog } from "./files/unfinished-log.ts";
+import { landmark } from "./files/place/landmark.ts";
+import { UnfinishedLog } from "./files/unfinished/unfinished-log.ts";
 import { FilesProcess } from "./files-process/files-process.ts";
 import type { Job } from "./jobs/job.ts";
 import { JobStore } from "./jobs/job-store.ts";
@@ -273,7 +272,7 @@ export class Agent {
       facts: () => ({
         ...membership.identity,
         agentVersion: this.#options.version,
-        user: policy.user?.name ?? os.userInfo().username,
+        user: policy.userName,
         home: policy.home,
         policyError: policy.error?.message ?? "",
         diskError: trouble.current,

@@ -1,6 +1,6 @@
-import type { CopyProgress } from "../files/copy-tree.ts";
-import type { Entry } from "../files/entry.ts";
-import { within } from "./batched.ts";
+import { within } from "@cmdop/kit";
+import type { Entry } from "../files/place/entry.ts";
+import type { CopyProgress } from "../files/tree/copy-tree.ts";
 import { toMessage } from "./files-messages.ts";
 
 /** How often a copy says how far it is, in milliseconds. */
