@@ -58,11 +58,11 @@ export async function answerFollowing(
     reason: approval === undefined ? (end?.reason ?? "") : waitingReason(approval),
     stdout: job.stdout.text(),
     stderr: job.stderr.text(),
-    truncated: job.stdout.isCut || job.stderr.isCut || job.droppedBytes > 0n,
+    truncated: job.stdout.isCut || job.stderr.isCut || job.droppedBytes > 0,
     binary: job.stdout.isBinary || job.stderr.isBinary,
     durationMs: Math.round(end?.durationMs ?? elapsedMs()),
     jobId,
-    after: Number(job.after),
+    after: job.after,
     machine: await named,
   };
   return { text: [textOf(structured, job, end)], structured };
@@ -147,7 +147,7 @@ function textOf(answer: CommandOutput, job: FollowedJob, end: ExecEnd | undefine
   const mark = dataMarker();
   const verdict = end === undefined ? verdictSoFar(answer, job) : endText("command", end, mark);
   const where = answer.machine === null ? "" : `machine ${nameText(answer.machine)}, `;
-  const dropped = job.droppedBytes > 0n ? [`[the machine dropped ${job.droppedBytes} bytes of output]`] : [];
+  const dropped = job.droppedBytes > 0 ? [`[the machine dropped ${job.droppedBytes} bytes of output]`] : [];
   return [
     verdict,
     `[${where}job ${answer.jobId}, ${answer.durationMs} ms]`,

@@ -1,4 +1,4 @@
-import { type CmdopError, onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/proto";
 import type { ReconnectPauses } from "../connection/reconnect.ts";
 
 /** Timers can't be longer, in milliseconds: 24 days. */
@@ -34,14 +34,4 @@ export class Pauses {
   reset(): void {
     this.#nextMs = this.#bounds.firstPauseMs;
   }
-}
-
-/** Whether an error says only that the way is closed for now, and nothing of the job. */
-export function isPassing(error: CmdopError): boolean {
-  return (
-    error.code === "LinkLost" ||
-    error.code === "RelayUnreachable" ||
-    error.code === "MachineOffline" ||
-    error.code === "LimitExceeded"
-  );
 }
