@@ -1,4 +1,3 @@
-export { onAbort } from "./abort.ts";
 export {
   CHAIN_HASH_BYTES,
   chainNext,
@@ -204,6 +203,7 @@ export {
   SCOPES,
   type Scope,
 } from "./methods.ts";
+export { readPrivateFile, refuseShared, writePrivateFile } from "./private-file.ts";
 export { alternatingBuffers, readAhead } from "./read-ahead.ts";
 export { mayHaveRun } from "./rpc/broken-call.ts";
 export { type RpcChannel, sessionChannel } from "./rpc/channel.ts";

@@ -1,3 +1,4 @@
+import { BoundedMap } from "@cmdop/kit";
 import { type ApiKey, CALL_TOKEN_LIFETIME_S, signCallToken } from "@cmdop/proto";
 
 /** A token is replaced this long before its end, in milliseconds, so that it outlives the way to the machine. */
@@ -20,7 +21,7 @@ interface KeptToken {
 /** Signs call tokens and reuses each until shortly before its end, or until the clock that it was signed by has jumped. */
 export class CallTokens {
   readonly #apiKey: ApiKey;
-  readonly #kept = new Map<string | null, KeptToken>();
+  readonly #kept = new BoundedMap<string | null, KeptToken>(MAX_KEPT_TOKENS);
 
   constructor(apiKey: ApiKey) {
     this.#apiKey = apiKey;
@@ -34,7 +35,6 @@ export class CallTokens {
     const kept = this.#kept.get(machine);
     const isOfThisTime = kept !== undefined && Math.abs(clockAheadMs - kept.clockAheadMs) < CLOCK_JUMP_MS;
     if (isOfThisTime && nowMs < kept.renewAtMs) return kept.token;
-    if (this.#kept.size >= MAX_KEPT_TOKENS) this.#kept.clear();
     const { key, relay } = this.#apiKey;
     const token = signCallToken({ relayId: relay.id, machine }, key, wallMs / 1000);
     const renewAtMs = nowMs + CALL_TOKEN_LIFETIME_S * 1000 - RENEW_BEFORE_END_MS;

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { pause } from "@cmdop/kit";
 import {
   type CallOptions,
   type ChannelOf,
@@ -128,7 +128,7 @@ class Attempts {
     if (!isOnItsWay && !this.#isBusyRelay(error)) return false;
     const longestMs = Math.min(FIRST_RETRY_PAUSE_MS * 2 ** this.#count, MAX_RETRY_PAUSE_MS);
     // Between half and all of it: many who were refused at once are not to come back at once.
-    await pause(longestMs * (0.5 + Math.random() / 2), this.#signal);
+    await pause(longestMs * (0.5 + Math.random() / 2), { signal: this.#signal });
     return true;
   }
 
@@ -179,13 +179,6 @@ export function saysThatNothingRan({ code }: CmdopError): boolean {
 /** Of such a call it does not matter whether it was carried out. */
 function changesNothing(rule: MethodRule | undefined): boolean {
   return rule?.countable === true && rule.retry === "safe";
-}
-
-/** Waits, but not beyond the signal: the next attempt finds that it has aborted. */
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch((thrown: unknown) => {
-    if (signal?.aborted !== true) throw thrown;
-  });
 }
 
 function outcomeUnknown(

@@ -1,9 +1,9 @@
-import { type CallOptions, CmdopError, Exec, type JobEvent, Jobs, mayHaveRun, onAbort } from "@cmdop/proto";
+import { Backoff, onAbort } from "@cmdop/kit";
+import { type CallOptions, CmdopError, Exec, type JobEvent, Jobs, mayHaveRun } from "@cmdop/proto";
 import { isPassing, type MachineCaller, saysThatNothingRan, TokenRenewal } from "../connection/caller.ts";
 import { clientClosed } from "../connection/channel.ts";
 import type { OnWaiting } from "../connection/waiting.ts";
 import { Outage } from "./outage.ts";
-import { Pauses } from "./pause.ts";
 import type { StartRequest } from "./start-request.ts";
 import type { LinkListeners } from "./types.ts";
 
@@ -88,7 +88,7 @@ export async function* follow(
   const { closed, reconnect } = caller.transport;
   const over = new AbortController();
   const stopListening = [leave, closed].map((signal) => onAbort(signal, () => over.abort()));
-  const pauses = new Pauses(reconnect);
+  const pauses = new Backoff(reconnect);
   const outage = new Outage(reconnectWindowMs, { onLink, onOffline });
   const renewal = new TokenRenewal(caller.transport);
   // What the caller's own listener threw: it ended the call, and is the caller's to see whatever was sent before.
@@ -160,7 +160,7 @@ export async function* follow(
             `the connection broke and ${window}: ${error.message} The job ${jobId} may still run`,
           );
         }
-        await pauses.wait(over.signal);
+        await pauses.wait({ signal: over.signal });
       }
     }
   } finally {

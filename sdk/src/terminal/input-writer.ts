@@ -1,8 +1,8 @@
-import { CmdopError, Jobs, onAbort } from "@cmdop/proto";
+import { Backoff, onAbort } from "@cmdop/kit";
+import { CmdopError, Jobs } from "@cmdop/proto";
 import { isPassing, type MachineCaller, TokenRenewal } from "../connection/caller.ts";
 import { clientClosed } from "../connection/channel.ts";
 import { type InputPiece, InputQueue } from "./input-queue.ts";
-import { Pauses } from "./pause.ts";
 
 /** How long input is sent again over a lost connection, in milliseconds, unless the caller says otherwise: whoever types waits for it. */
 const INPUT_WINDOW_MS = 60_000;
@@ -95,7 +95,7 @@ export class InputWriter {
     const { closed, reconnect } = this.#caller.transport;
     const over = new AbortController();
     const stopListening = [closed, this.#options.over].map((signal) => onAbort(signal, () => over.abort()));
-    const pauses = new Pauses(reconnect);
+    const pauses = new Backoff(reconnect);
     const renewal = new TokenRenewal(this.#caller.transport);
     let lostAtMs: number | undefined;
     while (!this.#queue.isEmpty) {
@@ -114,7 +114,7 @@ export class InputWriter {
         const { reconnectWindowMs = INPUT_WINDOW_MS } = this.#options;
         const isTooLate = performance.now() - lostAtMs >= reconnectWindowMs;
         if (!isPassing(error) || isTooLate) this.#queue.fail(error);
-        else await pauses.wait(over.signal);
+        else await pauses.wait({ signal: over.signal });
       }
     }
     for (const stop of stopListening) stop();

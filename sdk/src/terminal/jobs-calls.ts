@@ -1,7 +1,7 @@
+import { Backoff } from "@cmdop/kit";
 import { CmdopError, JobKind, Jobs, type JobsListResponse_Job } from "@cmdop/proto";
 import { isPassing, type MachineCaller } from "../connection/caller.ts";
 import { execEnd, jobEnd } from "./events.ts";
-import { Pauses } from "./pause.ts";
 import type { JobInfo, JobsOptions } from "./session-types.ts";
 import type { ExecEnd } from "./types.ts";
 
@@ -32,7 +32,7 @@ export async function cancelUntilHeard(
   cancel: () => Promise<unknown>,
   over: AbortSignal,
 ): Promise<void> {
-  const pauses = new Pauses(caller.transport.reconnect);
+  const pauses = new Backoff(caller.transport.reconnect);
   while (!over.aborted) {
     try {
       await cancel();
@@ -41,7 +41,7 @@ export async function cancelUntilHeard(
       const error = CmdopError.from(thrown);
       if (!isPassing(error) && error.code !== "OutcomeUnknown") throw error;
     }
-    await pauses.wait(over);
+    await pauses.wait({ signal: over });
   }
 }
 

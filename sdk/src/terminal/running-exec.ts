@@ -1,5 +1,5 @@
+import { LONGEST_TIMER_MS } from "@cmdop/kit";
 import type { Collected } from "./collect.ts";
-import { LONGEST_TIMER_MS } from "./pause.ts";
 import type { ExecEnd, ExecEvent, ExecResult, LinkLoss, RunningExec } from "./types.ts";
 
 /** Pause between two looks whether the connection is lost, in milliseconds, once patience is over: most losses last no longer. */

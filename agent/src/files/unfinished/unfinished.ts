@@ -1,5 +1,5 @@
+import { unless } from "@cmdop/kit";
 import type { Boundary } from "../place/boundary.ts";
-import { unless } from "../place/errors.ts";
 import { MAX_PARTIAL_AGE_MS, MAX_UNFINISHED, MAX_UNFINISHED_AGE_MS } from "../place/limits.ts";
 import { childOf } from "../place/pin.ts";
 import { removePinned } from "../tree/remove.ts";

@@ -11,7 +11,7 @@ import type { ToolSpec } from "./tools.ts";
 export const EXECUTE_METHOD = "/cmdop.v1.Exec/Start";
 
 const input = z.object({
-  command: z.string().min(1).describe("One line for /bin/sh -c. Nobody can answer its questions."),
+  command: z.string().min(1).describe("One line for the user's shell. Nobody can answer its questions."),
   cwd: z.string().optional().describe("Working directory; the home directory unless given."),
   stdin: z.string().optional().describe("Standard input; empty unless given."),
   timeoutMs: z
