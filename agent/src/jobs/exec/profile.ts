@@ -25,11 +25,16 @@ const END = "\0end\0";
 const SHELLS_OWN = /^(?:PWD|OLDPWD|SHLVL|_|CMDOP_.*)$/;
 
 /**
- * What the profile prints, on whatever channel, goes to standard error, and the environment to standard output: a
- * profile can't reach that by accident. It finds itself at home, as after a login.
+ * What the profile prints, on whatever channel, goes to standard error, and the environment to standard output, which it
+ * can't reach by accident: meanwhile that is descriptor 0, since a bash closes 3 to 19 at a login. So there is nothing to
+ * be read from it: who asks a question finds no answer. The profile begins at home, as after a login.
  */
-const ASIDE = 'cd -- "$HOME" 2>/dev/null; exec "$@" 9>&1 1>&2';
-const TELL = `/usr/bin/env -0 >&9 && printf 'end\\0' >&9`;
+const ASIDE = 'cd -- "$HOME" 2>/dev/null; exec "$@" 0>&1 1>&2';
+const TELL = `/usr/bin/env -0 1>&0 && printf 'end\\0' 1>&0`;
+
+/** What shells say of themselves where an interactive one has no terminal. */
+const WITHOUT_TERMINAL =
+  /^.*(?:cannot set terminal process group|no job control in this shell|job control turned off|find tty fd|won't have full job control).*\n?/gm;
 
 /** Who reads the profile, and what with. */
 export interface ProfileOptions {
@@ -134,7 +139,7 @@ class Noise {
 
   /** As a sentence of its own. */
   said(): string {
-    const text = this.#text.trim();
+    const text = this.#text.replace(WITHOUT_TERMINAL, "").trim();
     return text === "" ? "" : ` What it printed last: ${text}`;
   }
 }
