@@ -11,9 +11,9 @@ export interface FollowedJob {
   /** The shell that runs the command's line, where it is not sh. */
   readonly shell: string | null;
   /** Bytes that the machine itself had dropped before they could be read. */
-  readonly droppedBytes: bigint;
+  readonly droppedBytes: number;
   /** The offset behind what has been read. */
-  readonly after: bigint;
+  readonly after: number;
   /** The last line of whichever channel wrote last. */
   lastLine(maxChars: number): string;
   /** The job's end; rejects with what the stream threw. */
@@ -22,20 +22,18 @@ export interface FollowedJob {
   leave(): Promise<void>;
 }
 
-/** Reads a job's events from now on, in bounded memory. `after`: the offset that they begin at. */
-export function followJob(events: AsyncIterable<ExecEvent>, after = 0n): FollowedJob {
-  const iterator = events[Symbol.asyncIterator]();
+/** Reads a job's events from now on, in bounded memory, and lets go of them at their end. `after`: the offset that they begin at. */
+export function followJob(events: AsyncGenerator<ExecEvent, void, void>, after = 0): FollowedJob {
   const stdout = new Excerpt();
   const stderr = new Excerpt();
   let latest = stdout;
   let hasStarted = false;
   let shell: string | null = null;
-  let droppedBytes = 0n;
+  let droppedBytes = 0;
   let readTo = after;
 
   const readToEnd = async (): Promise<ExecEnd> => {
-    for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
-      const event = next.value;
+    for await (const event of events) {
       if (event.type === "ended") return event;
       hasStarted = true;
       if (event.type === "started") shell = event.shell;
@@ -43,7 +41,7 @@ export function followJob(events: AsyncIterable<ExecEvent>, after = 0n): Followe
         droppedBytes += event.bytes;
         readTo += event.bytes;
       } else if (event.type !== "started") {
-        readTo = event.offset + BigInt(event.data.length);
+        readTo = event.offset + event.data.length;
         latest = event.type === "stdout" ? stdout : stderr;
         latest.add(event.data);
       }
@@ -69,7 +67,7 @@ export function followJob(events: AsyncIterable<ExecEvent>, after = 0n): Followe
     },
     lastLine: (maxChars) => latest.lastLine(maxChars),
     leave: async () => {
-      await iterator.return?.();
+      await events.return();
     },
   };
 }

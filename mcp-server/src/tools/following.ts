@@ -61,12 +61,12 @@ export async function answerFollowing(
     reason: approval === undefined ? (end?.reason ?? "") : waitingReason(approval),
     stdout: job.stdout.text(),
     stderr: job.stderr.text(),
-    truncated: job.stdout.isCut || job.stderr.isCut || job.droppedBytes > 0n,
+    truncated: job.stdout.isCut || job.stderr.isCut || job.droppedBytes > 0,
     binary: job.stdout.isBinary || job.stderr.isBinary,
     durationMs: Math.round(end?.durationMs ?? elapsedMs()),
     shell: job.shell,
     jobId,
-    after: Number(job.after),
+    after: job.after,
     machine: await named,
   };
   return { text: [textOf(structured, job, end)], structured };
@@ -152,7 +152,7 @@ function textOf(answer: CommandOutput, job: FollowedJob, end: ExecEnd | undefine
   const verdict = end === undefined ? verdictSoFar(answer, job) : endText("command", end, mark);
   const where = answer.machine === null ? "" : `machine ${nameText(answer.machine)}, `;
   const shell = answer.shell === null ? "" : `, ran by ${printable(answer.shell)}`;
-  const dropped = job.droppedBytes > 0n ? [`[the machine dropped ${job.droppedBytes} bytes of output]`] : [];
+  const dropped = job.droppedBytes > 0 ? [`[the machine dropped ${job.droppedBytes} bytes of output]`] : [];
   return [
     verdict,
     `[${where}job ${answer.jobId}${shell}, ${answer.durationMs} ms]`,

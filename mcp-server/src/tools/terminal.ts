@@ -73,7 +73,7 @@ const wait = defineTool({
     const waitingJob = context.waitingJobs.take(jobId, context.report);
     if (waitingJob !== undefined) return answerFollowing({ jobId, machine, ...waitingJob }, context);
     const { terminal } = pickMachine(context.client, machine);
-    const job = followJob(terminal.resumeStream(jobId, { after: BigInt(after) }), BigInt(after));
+    const job = followJob(terminal.resumeStream(jobId, { after }), after);
     return answerFollowing({ jobId, job, machine }, context);
   },
 });

@@ -6,7 +6,7 @@ export const DEFAULT_MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 /** What a job's events come to, as far as they have been read. */
 export class Collected {
   /** The offset behind the output that is in here. */
-  after: bigint;
+  after: number;
   #end: ExecEnd | undefined;
   /** The shell that runs the line, where the machine has named one. */
   shell: string | null = null;
@@ -18,7 +18,7 @@ export class Collected {
     stderr: [],
   };
 
-  constructor(maxOutputBytes: number = DEFAULT_MAX_OUTPUT_BYTES, after = 0n) {
+  constructor(maxOutputBytes: number = DEFAULT_MAX_OUTPUT_BYTES, after = 0) {
     this.#room = maxOutputBytes;
     this.after = after;
   }
@@ -73,11 +73,11 @@ export class Collected {
         if (data.length > 0) this.#kept[event.type].push(data);
         this.#room -= data.length;
         this.#overLimitBytes += event.data.length - data.length;
-        this.after = event.offset + BigInt(event.data.length);
+        this.after = event.offset + event.data.length;
         return;
       }
       case "dropped":
-        this.#droppedByMachineBytes += Number(event.bytes);
+        this.#droppedByMachineBytes += event.bytes;
         this.after = event.offset + event.bytes;
         return;
       case "ended": {
