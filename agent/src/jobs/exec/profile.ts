@@ -18,8 +18,9 @@ const MAX_ENVIRONMENT_BYTES = 1024 * 1024;
 /** The end of what a profile has printed, in characters, where it must be told why it failed. */
 const MAX_NOISE_CHARACTERS = 1_000;
 
-/** What is behind the last variable: without it something is missing. */
-const END = "\0end\0";
+/** The last variable: without it something is missing. */
+const LAST = "CMDOP_PROFILE_END=";
+const END = `${LAST}\0`;
 
 /** What belongs to the shell that was asked, and not to what it leaves. */
 const SHELLS_OWN = /^(?:PWD|OLDPWD|SHLVL|_|CMDOP_.*)$/;
@@ -30,7 +31,7 @@ const SHELLS_OWN = /^(?:PWD|OLDPWD|SHLVL|_|CMDOP_.*)$/;
  * be read from it: who asks a question finds no answer. The profile begins at home, as after a login.
  */
 const ASIDE = 'cd -- "$HOME" 2>/dev/null; exec "$@" 0>&1 1>&2';
-const TELL = `/usr/bin/env -0 1>&0 && printf 'end\\0' 1>&0`;
+const TELL = 'exec "$@" 1>&0';
 
 /** What shells say of themselves where an interactive one has no terminal. */
 const WITHOUT_TERMINAL =
@@ -54,7 +55,8 @@ export async function readProfile(
   context: JobContext,
   signal: AbortSignal,
 ): Promise<{ readonly variables: Environment } | Refused | Lost> {
-  const reader = [shell, "-i", "-l", "-c", 'exec "$@"', "cmdop", "/bin/sh", "-c", TELL];
+  // By env(1) itself: a shell in between would drop what another has exported, functions for one.
+  const reader = [shell, "-i", "-l", "-c", TELL, "cmdop", "/usr/bin/env", "-0", LAST];
   const args = ["-c", ASIDE, "cmdop", ...reader];
   const input = { stdin: new Uint8Array(), stdinOpen: false };
   const start = { program: "/bin/sh", args, cwd: "/", env: environment, trusted, input };
