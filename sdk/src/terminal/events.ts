@@ -2,7 +2,7 @@ import { Channel, type JobEvent, type Outcome, OutcomeKind } from "@cmdop/proto"
 import type { ExecEnd, ExecEvent, JobEnd, JobStarted, OutcomeName } from "./types.ts";
 
 /** The machine's word that a job runs, as it comes over the wire. */
-type WireStarted = Omit<JobStarted, "outputEnd"> & { readonly outputEnd: bigint };
+type WireStarted = Extract<JobEvent["kind"], { case: "started" }>["value"];
 
 const OUTCOME_NAMES: Readonly<Partial<Record<OutcomeKind, OutcomeName>>> = {
   [OutcomeKind.EXITED]: "exited",
@@ -30,9 +30,6 @@ export function execEvent(jobId: string, { offset, kind }: JobEvent): ExecEvent 
       return undefined;
   }
 }
-
-/** The machine's word that a job runs, on the wire. */
-type WireStarted = Extract<JobEvent["kind"], { case: "started" }>["value"];
 
 /** The machine's word that a job runs, as the SDK gives it. */
 export function jobStarted({ pid, attached, outputEnd, inMemory, shell }: WireStarted): JobStarted {
