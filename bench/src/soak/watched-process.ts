@@ -1,4 +1,4 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { lstat, readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
@@ -20,6 +20,9 @@ export interface WatchedProcess {
 }
 
 const MIB = 1024 * 1024;
+
+/** What a file's blocks are counted in. */
+const BLOCK_BYTES = 512;
 
 /** A process that collects its garbage takes a while on a busy machine, in milliseconds. */
 const ANSWER_MS = 10_000;
@@ -78,19 +81,25 @@ async function answer(file: string): Promise<z.infer<typeof answerSchema> | unde
   }
 }
 
+/** What goes meanwhile counts nothing: jobs' output comes and goes all the time. */
 async function diskBytes(directory: string): Promise<number> {
-  const names = await readdir(directory, { recursive: true });
-  const sizes = await Promise.all(
-    names.map(async (name) => {
-      try {
-        return (await stat(path.join(directory, name))).blocks * 512;
-      } catch (thrown) {
-        if (isMissing(thrown)) return 0;
-        throw thrown;
-      }
-    }),
-  );
-  return sizes.reduce((sum, bytes) => sum + bytes, 0);
+  const entries = await unlessMissing(readdir(directory, { withFileTypes: true }));
+  let bytes = 0;
+  for (const entry of entries ?? []) {
+    const file = path.join(directory, entry.name);
+    if (entry.isDirectory()) bytes += await diskBytes(file);
+    else bytes += ((await unlessMissing(lstat(file)))?.blocks ?? 0) * BLOCK_BYTES;
+  }
+  return bytes;
+}
+
+async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (thrown) {
+    if (isMissing(thrown)) return undefined;
+    throw thrown;
+  }
 }
 
 function isMissing(thrown: unknown): boolean {
