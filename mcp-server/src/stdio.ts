@@ -1,5 +1,5 @@
 import type { Readable, Writable } from "node:stream";
-import { onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
 import { StdioServerTransport, serveStdio } from "@modelcontextprotocol/server/stdio";
 import { type AdapterOptions, createAdapter } from "./adapter.ts";
 import { MAX_REPORT_CHARS, SHUTDOWN_GRACE_MS } from "./limits.ts";

@@ -300,12 +300,12 @@ export const CALLERS: Attacks = {
     },
     {
       attack: "search for a text that nearly repeats itself",
-      file: "agent/src/files/occurrences.test.ts",
+      file: "agent/src/files/write/occurrences.test.ts",
       test: "looks at each byte a few times, however the needle repeats itself: %s",
     },
     {
       attack: "make several such edits at once",
-      file: "agent/src/files/edit.test.ts",
+      file: "agent/src/files/write/edit.test.ts",
       test: "several at once with a text that repeats itself take no longer than others of that size",
     },
     {

@@ -10,10 +10,10 @@ import {
   methodRule,
   requestPaths,
 } from "@cmdop/proto";
-import type { Boundary } from "../files/boundary.ts";
-import { expandPath } from "../files/path.ts";
-import { systemPinning } from "../files/pin.ts";
-import type { Unfinished } from "../files/unfinished.ts";
+import type { Boundary } from "../files/place/boundary.ts";
+import { expandPath } from "../files/place/path.ts";
+import { systemPinning } from "../files/place/pin.ts";
+import type { Unfinished } from "../files/unfinished/unfinished.ts";
 import type { DiskOperations } from "./disk-operations.ts";
 import { HostedCall } from "./hosted-call.ts";
 import type { Pipe } from "./pipe.ts";

@@ -9,10 +9,10 @@
 import { flushCompileCache } from "node:module";
 import { Socket } from "node:net";
 import { CmdopError, collectYoungBuffers } from "@cmdop/proto";
-import type { Boundary } from "../files/boundary.ts";
-import { PARTIALS_SWEEP_MS } from "../files/limits.ts";
-import { systemPinning } from "../files/pin.ts";
-import { Unfinished } from "../files/unfinished.ts";
+import type { Boundary } from "../files/place/boundary.ts";
+import { PARTIALS_SWEEP_MS } from "../files/place/limits.ts";
+import { systemPinning } from "../files/place/pin.ts";
+import { Unfinished } from "../files/unfinished/unfinished.ts";
 import { filesHandlers } from "../services/files.ts";
 import { becomeUser } from "./become-user.ts";
 import { DiskOperations } from "./disk-operations.ts";

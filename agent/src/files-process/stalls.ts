@@ -1,6 +1,6 @@
 import { statfs } from "node:fs/promises";
 import { CmdopError, ERROR_TABLE } from "@cmdop/proto";
-import { isWithin, shown } from "../files/path.ts";
+import { isWithin, shown } from "../files/place/path.ts";
 import type { DiskOperations, Operation } from "./disk-operations.ts";
 import { type FoundStall, findStall } from "./find-stall.ts";
 import {

@@ -1,5 +1,5 @@
-import type { Scratch } from "../files/test-support.ts";
-import { UnfinishedLog } from "../files/unfinished-log.ts";
+import type { Scratch } from "../files/place/test-support.ts";
+import { UnfinishedLog } from "../files/unfinished/unfinished-log.ts";
 import { FilesProcess, type FilesProcessOptions } from "./files-process.ts";
 import type { Scope } from "./told.ts";
 

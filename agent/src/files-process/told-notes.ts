@@ -1,5 +1,5 @@
 import { CmdopError } from "@cmdop/proto";
-import type { Begun, Notes } from "../files/unfinished-log.ts";
+import type { Begun, Notes } from "../files/unfinished/unfinished-log.ts";
 import type { Report } from "./told.ts";
 
 /** What is unfinished, as the process knows it: the agent writes it down, in its state, which the process may not enter. */

@@ -1,6 +1,6 @@
 import { deserialize, serialize } from "node:v8";
-import type { Boundary } from "../files/boundary.ts";
-import type { Begun } from "../files/unfinished-log.ts";
+import type { Boundary } from "../files/place/boundary.ts";
+import type { Begun } from "../files/unfinished/unfinished-log.ts";
 
 /** What one call may touch, as the agent says it with each: all of a Boundary but what a process has of its own. */
 export type Scope = Omit<Boundary, "pinning" | "unfinished">;

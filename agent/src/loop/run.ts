@@ -1,4 +1,5 @@
-import { type AgentTypeName, CmdopError, onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
+import { type AgentTypeName, CmdopError } from "@cmdop/proto";
 import type { FileCalls } from "../files-process/file-calls.ts";
 import type { Job, Jobs, Outcome } from "../jobs/index.ts";
 import type { StopCause } from "../jobs/outcome.ts";

@@ -1,5 +1,5 @@
 import { CmdopError, type KeyId, methodRule, type PathScope, type Scope } from "@cmdop/proto";
-import { expandPath, isWithin, shown } from "../files/path.ts";
+import { expandPath, isWithin, shown } from "../files/place/path.ts";
 import { askedBy } from "./ask.ts";
 import type { Caller } from "./caller.ts";
 import { type Policy, withheldBy } from "./policy.ts";

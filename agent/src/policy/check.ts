@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import os from "node:os";
+import { isErrno } from "@cmdop/kit";
 import { agentStateDir, CmdopError, SCOPES } from "@cmdop/proto";
 import type { JobUser } from "../jobs/process/run-as.ts";
 import { askedBy } from "./ask.ts";
@@ -118,7 +119,7 @@ async function agentUser(home: string): Promise<string> {
     const owner = (await stat(agentStateDir(home))).uid;
     return owner === uid ? username : `user ${owner}`;
   } catch (thrown) {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return username;
+    if (isErrno(thrown, "ENOENT")) return username;
     throw thrown;
   }
 }

@@ -1,5 +1,5 @@
 import { CmdopError, methodRule, RELAY_SERVICES_PREFIX } from "@cmdop/proto";
-import { shown } from "../files/path.ts";
+import { shown } from "../files/place/path.ts";
 import { authorize, type Identity, STARTING_METHODS } from "./authorize.ts";
 import type { Policy } from "./policy.ts";
 

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { access, constants, realpath } from "node:fs/promises";
 import os from "node:os";
 import { promisify } from "node:util";
+import { isErrno } from "@cmdop/kit";
 import type { JobUser } from "../jobs/process/run-as.ts";
 
 /** Where the system's programs lie: never looked for by way of a PATH, which is somebody's to set. */
@@ -52,7 +53,7 @@ export async function realHome(home: string): Promise<string> {
     return await realpath(home);
   } catch (error) {
     // A service user may have none: then `~` leads nowhere, and says so when it is used.
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return home;
+    if (isErrno(error, "ENOENT")) return home;
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CmdopError } from "@cmdop/proto";
-import { fileError } from "../files/errors.ts";
+import { fileError } from "../files/place/errors.ts";
 import type { JobRules } from "../jobs/jobs.ts";
 import { baseEnvironment } from "../jobs/process/environment.ts";
 import type { JobUser } from "../jobs/process/run-as.ts";

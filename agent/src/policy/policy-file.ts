@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import path from "node:path";
 import { agentStateDir, CmdopError } from "@cmdop/proto";
-import { fileError } from "../files/errors.ts";
+import { fileError } from "../files/place/errors.ts";
 import type { JobUser } from "../jobs/process/run-as.ts";
 import { findUser } from "./job-user.ts";
 import { brokenPolicy, type Policy, parsePolicy } from "./policy.ts";

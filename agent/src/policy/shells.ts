@@ -1,5 +1,5 @@
 import { CmdopError } from "@cmdop/proto";
-import { shown } from "../files/path.ts";
+import { shown } from "../files/place/path.ts";
 
 /** What a call starts, as far as its request names it. */
 export interface Starts {

@@ -1,5 +1,5 @@
-import type { CopyProgress } from "../files/copy-tree.ts";
-import type { Entry } from "../files/entry.ts";
+import type { Entry } from "../files/place/entry.ts";
+import type { CopyProgress } from "../files/tree/copy-tree.ts";
 import { within } from "./batched.ts";
 import { toMessage } from "./files-messages.ts";
 

@@ -1,5 +1,5 @@
 import { FilesSkipped_Reason, FileType } from "@cmdop/proto";
-import type { Entry, EntryType, Skipped } from "../files/entry.ts";
+import type { Entry, EntryType, Skipped } from "../files/place/entry.ts";
 import type { SearchEvent } from "../files/search/search.ts";
 
 const FILE_TYPES: Readonly<Record<EntryType, FileType>> = {

@@ -14,8 +14,8 @@ import {
 } from "@cmdop/proto";
 import { listenOn } from "@cmdop/proto/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { landmark } from "../files/landmark.ts";
-import { collected, makeScratch, type Scratch } from "../files/test-support.ts";
+import { landmark } from "../files/place/landmark.ts";
+import { collected, makeScratch, type Scratch } from "../files/place/test-support.ts";
 import type { FilesProcess } from "../files-process/files-process.ts";
 import { startFilesProcess } from "../files-process/test-support.ts";
 import type { Caller } from "../policy/caller.ts";

@@ -1,5 +1,5 @@
 import type { Files, Handlers } from "@cmdop/proto";
-import type { Landmark } from "../files/landmark.ts";
+import type { Landmark } from "../files/place/landmark.ts";
 import type { FileCalls } from "../files-process/file-calls.ts";
 import type { FileWork } from "../files-process/files-process.ts";
 import type { Scope } from "../files-process/told.ts";

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Stats } from "node:fs";
 import { chmod, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
+import { isErrno } from "@cmdop/kit";
 import { CmdopError, diskError } from "@cmdop/proto";
 
 /** Makes a directory that only its owner can enter, and refuses one that others can. */
@@ -94,7 +95,7 @@ async function statIfThere(file: string): Promise<Stats | undefined> {
   try {
     return await stat(file);
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (isErrno(error, "ENOENT")) return undefined;
     throw diskError(error, "look at", file);
   }
 }

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { isErrno } from "@cmdop/kit";
 import { type AuditHeads, auditHeadsSchema, CmdopError } from "@cmdop/sdk";
 import { writeSecretFile } from "../home.ts";
 
@@ -8,7 +9,7 @@ export async function readHeads(file: string): Promise<AuditHeads | undefined> {
   try {
     text = await readFile(file, "utf8");
   } catch (thrown) {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return undefined;
+    if (isErrno(thrown, "ENOENT")) return undefined;
     throw thrown;
   }
   const parsed = auditHeadsSchema.safeParse(jsonOf(text));

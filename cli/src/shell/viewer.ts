@@ -1,4 +1,4 @@
-import { onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
 import type { ExecEnd, Session } from "@cmdop/sdk";
 import { EXIT_OK } from "../exit.ts";
 import { EXIT_PIPE_CLOSED, exitCodeOfSignal } from "../exit-codes.ts";

@@ -1,4 +1,4 @@
-import { onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
 import { CmdopError, type RunEnd, type RunOptions, type RunStreamEvent } from "@cmdop/sdk";
 import type { ToolMachine } from "../client.ts";
 

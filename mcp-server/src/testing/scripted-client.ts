@@ -1,5 +1,5 @@
 import { setImmediate, setTimeout } from "node:timers/promises";
-import { onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
 import { CmdopError, type ExecEnd, type ExecEvent, type ExecOptions, type MachineStatus } from "@cmdop/sdk";
 import type { ToolClient, ToolMachine } from "../client.ts";
 import { scriptedAgent } from "./scripted-agent.ts";

@@ -1,4 +1,5 @@
-import { dataMarker, onAbort, printable } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
+import { dataMarker, printable } from "@cmdop/proto";
 import { describeEnd, type ExecEnd, type WaitingForApproval } from "@cmdop/sdk";
 import { z } from "zod";
 import type { Excerpt } from "../excerpt.ts";

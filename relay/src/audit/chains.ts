@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { bytes32Schema, ChainLog, CmdopError, diskError, onAbort, type PublicKey } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
+import { bytes32Schema, ChainLog, CmdopError, diskError, type PublicKey } from "@cmdop/proto";
 import { z } from "zod";
 import type { Log } from "../log.ts";
 import type { AuditBounds } from "./bounds.ts";

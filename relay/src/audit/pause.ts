@@ -1,4 +1,4 @@
-import { onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
 
 /** Resolves after a time, or when the signal aborts. */
 export async function pause(timeMs: number, signal: AbortSignal): Promise<void> {

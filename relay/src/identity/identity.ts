@@ -1,7 +1,8 @@
 import { createHash, createPrivateKey, type KeyObject, randomBytes, X509Certificate } from "node:crypto";
-import { chmod, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { chmod, mkdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { SecureContextOptions } from "node:tls";
+import { isErrno, replacePrivateFile } from "@cmdop/kit";
 import { CmdopError, diskError, isPinnedRelayId, relayIdOf, relayIdSchema } from "@cmdop/proto";
 import { type Credential, createCa, createLeaf } from "./certificates.ts";
 import { checkPrivateFile } from "./private-file.ts";
@@ -156,7 +157,7 @@ function damagedCa(file: string, cause: unknown): CmdopError {
 
 async function readSecret(file: string): Promise<string | undefined> {
   return readFile(file, "utf8").catch((thrown) => {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return undefined;
+    if (isErrno(thrown, "ENOENT")) return undefined;
     throw diskError(thrown, "read", file);
   });
 }
@@ -178,19 +179,9 @@ export async function makeStateDir(stateDir: string): Promise<void> {
 
 /** Key and certificate are one file, and it appears whole or not at all: half a CA would be another relay. */
 async function writeSecret(file: string, content: string): Promise<void> {
-  const temporary = `${file}.${process.pid}.tmp`;
   try {
-    await rm(temporary, { force: true });
-    const handle = await open(temporary, "wx", 0o600);
-    try {
-      await handle.writeFile(content);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
+    await replacePrivateFile(file, content);
   } catch (thrown) {
-    await rm(temporary, { force: true });
     throw diskError(thrown, "write", file);
   }
 }

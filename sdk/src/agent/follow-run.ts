@@ -1,4 +1,5 @@
-import { Agent as AgentService, type JobEvent, onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
+import { Agent as AgentService, type JobEvent } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
 import type { OnWaiting } from "../connection/waiting.ts";
 import { jobEnd, jobStarted, unknownEnd } from "../terminal/events.ts";

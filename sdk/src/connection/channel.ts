@@ -2,7 +2,8 @@ import type { ClientHttp2Stream, OutgoingHttpHeaders } from "node:http2";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
-import { CmdopError, type LaneName, onAbort, type RpcChannel } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
+import { CmdopError, type LaneName, type RpcChannel } from "@cmdop/proto";
 import { Connection } from "./connection.ts";
 import type { ReconnectPauses } from "./reconnect.ts";
 

@@ -1,4 +1,4 @@
-import { onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
 import type { MachineCaller } from "../connection/caller.ts";
 import type { OnWaiting } from "../connection/waiting.ts";
 import { execEvent, unknownEnd } from "./events.ts";

@@ -1,3 +1,4 @@
+import { onAbort } from "@cmdop/kit";
 import {
   type CallOptions,
   CmdopError,
@@ -6,7 +7,6 @@ import {
   type JobEvent,
   Jobs,
   mayHaveRun,
-  onAbort,
 } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
 import { clientClosed } from "../connection/channel.ts";

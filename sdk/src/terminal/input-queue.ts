@@ -1,4 +1,5 @@
-import { CmdopError, INPUT_CHUNK_BYTES, onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
+import { CmdopError, INPUT_CHUNK_BYTES } from "@cmdop/proto";
 
 /** Input that has not been accepted by the job yet, what a lost connection may have lost: in bytes, and in pieces. */
 const MAX_UNACCEPTED_BYTES = 1024 * 1024;

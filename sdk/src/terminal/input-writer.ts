@@ -1,4 +1,5 @@
-import { CmdopError, Jobs, onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
+import { CmdopError, Jobs } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
 import { clientClosed } from "../connection/channel.ts";
 import { RECONNECT_WINDOW_MS } from "./follow.ts";

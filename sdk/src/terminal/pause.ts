@@ -1,4 +1,5 @@
-import { type CmdopError, onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
+import type { CmdopError } from "@cmdop/proto";
 import type { ReconnectPauses } from "../connection/reconnect.ts";
 
 /** Timers can't be longer, in milliseconds: 24 days. */

@@ -1,4 +1,5 @@
-import { CmdopError, onAbort, Sessions } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
+import { CmdopError, Sessions } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
 import { execEnd, jobStarted, unknownEnd } from "./events.ts";
 import { bytesOf } from "./feed-input.ts";

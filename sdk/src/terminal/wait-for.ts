@@ -1,4 +1,5 @@
-import { CmdopError, onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
+import { CmdopError } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
 import { type FollowedJob, follow } from "./follow.ts";
 import { LONGEST_TIMER_MS } from "./pause.ts";

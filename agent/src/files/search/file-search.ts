@@ -1,8 +1,8 @@
-import type { Skipped } from "../entry.ts";
+import type { Skipped } from "../place/entry.ts";
 
-import { shown } from "../path.ts";
-import type { Pin } from "../pin.ts";
-import { openRegular, readRange } from "../read.ts";
+import { shown } from "../place/path.ts";
+import type { Pin } from "../place/pin.ts";
+import { openRegular, readRange } from "../read/read.ts";
 import type { LineMatch } from "./line-matcher.ts";
 import type { Matcher } from "./matcher.ts";
 import { MAX_LINE_BYTES } from "./thread-limits.ts";

@@ -3,7 +3,7 @@ import { appendFile, mkdir, symlink, truncate, writeFile } from "node:fs/promise
 import path from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { MAX_SEARCHES_AT_ONCE } from "../limits.ts";
+import { MAX_SEARCHES_AT_ONCE } from "../place/limits.ts";
 import {
   collected,
   makeScratch,
@@ -12,7 +12,7 @@ import {
   refusalCode,
   type Scratch,
   STATE_SECRET,
-} from "../test-support.ts";
+} from "../place/test-support.ts";
 import { type LineMatch, LineMatcher } from "./line-matcher.ts";
 import { type SearchOptions, search } from "./search.ts";
 import { MAX_LINE_BYTES } from "./thread-limits.ts";

@@ -1,19 +1,20 @@
+import { errnoOf } from "@cmdop/kit";
 import { CmdopError } from "@cmdop/proto";
 import { Shares } from "../../shares/shares.ts";
-import { type Boundary, refuseOwn } from "../boundary.ts";
-import type { Entry, Skipped } from "../entry.ts";
-import { errnoOf, fileError, stopIfCanceled } from "../errors.ts";
+import { type Boundary, refuseOwn } from "../place/boundary.ts";
+import type { Entry, Skipped } from "../place/entry.ts";
+import { fileError, stopIfCanceled } from "../place/errors.ts";
 import {
   DEFAULT_SEARCH_RESULTS,
   DEFAULT_SEARCHED_FILE_BYTES,
   MAX_CONTEXT_LINES,
   MAX_SEARCH_RESULTS,
   MAX_SEARCHES_AT_ONCE,
-} from "../limits.ts";
-import { expandPath } from "../path.ts";
-import { childOf, type Pin } from "../pin.ts";
-import { openTarget } from "../resolve.ts";
-import { visit, type Walk, type WalkOptions, walkOf } from "../walk.ts";
+} from "../place/limits.ts";
+import { expandPath } from "../place/path.ts";
+import { childOf, type Pin } from "../place/pin.ts";
+import { openTarget } from "../place/resolve.ts";
+import { visit, type Walk, type WalkOptions, walkOf } from "../tree/walk.ts";
 import { contentMatches, type FileSearch } from "./file-search.ts";
 import type { LineMatch } from "./line-matcher.ts";
 import { Matcher } from "./matcher.ts";
