@@ -34,6 +34,9 @@ import { type Log, SILENT_LOG } from "./log.ts";
 /** How often the certificate is looked at, in milliseconds: a leaf near its end is replaced, changed files are read. */
 const CERTIFICATE_CHECK_MS = 60 * 60 * 1000;
 
+const CLOCK_JUMP =
+  "the system clock has moved against the time that has passed; what is open is ended by it only when it has stood by that for a minute";
+
 /** What a relay is started with. */
 export interface RelayOptions {
   /** Where the CA and the store live; made with mode 0700 when it is missing. */
@@ -170,10 +173,14 @@ export class Relay {
     });
     undo.use(audit);
     for (const part of [store, audit]) trouble.add(() => part.retry());
+    trust.clock.onJump((jump) => {
+      log.warn(CLOCK_JUMP, { ...jump });
+      audit.recorder.clock(jump);
+    });
     const budget = new Budget(this.#options.bounds);
     undo.defer(() => budget.close());
     const authenticator = new Authenticator(trust, new FailedLogins(this.#options.loginBounds));
-    const keyWatch = new KeyWatch({ authenticator, budget, times, log });
+    const keyWatch = new KeyWatch({ directory: trust, authenticator, budget, times, log });
     undo.defer(() => keyWatch.close());
     const bootIds = new BootIds();
     const receipts = new Receipts(identity.secret);

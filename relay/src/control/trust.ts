@@ -84,6 +84,10 @@ export class Trust implements Directory {
     return this.clock.nowS();
   }
 
+  steadyS(): number {
+    return this.clock.steadyS();
+  }
+
   rosterSeq(): number {
     return this.#roster?.claims.seq ?? 0;
   }
