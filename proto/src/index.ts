@@ -31,7 +31,7 @@ export {
   signCallToken,
   verifyCallToken,
 } from "./credentials/call-token.ts";
-export { TrustedClock } from "./credentials/clock.ts";
+export { type ClockJump, TrustedClock } from "./credentials/clock.ts";
 export {
   ED25519_BYTES,
   generateKeyPair,

@@ -65,7 +65,15 @@ export type {
   WriteOptions,
 } from "./files/types.ts";
 export type { MachineClient, MachineDescription } from "./machine.ts";
-export { cmdopHome, type LocalOptions, type Profile, profilePath, type RemoteOptions } from "./options.ts";
+export {
+  cmdopHome,
+  type LocalOptions,
+  type OnSigned,
+  type Profile,
+  profilePath,
+  type RemoteOptions,
+  type SignedStatement,
+} from "./options.ts";
 export { type OwnerOptions, parseRelayTarget } from "./owner-key.ts";
 export type {
   CreatedKey,
