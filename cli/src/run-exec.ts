@@ -40,7 +40,7 @@ export async function runExec(
       ...options,
       stdin,
       signal,
-      onLink: linkMessages(),
+      ...linkMessages(machine, "command"),
       onWaiting: waitingMessage(),
     });
     const end = await writeAll(events, output);
