@@ -10,6 +10,8 @@ export interface FollowedJob {
   readonly hasStarted: boolean;
   /** What is known of the connection, where it is lost. */
   readonly loss: LinkLoss | undefined;
+  /** The shell that runs the command's line, where it is not sh. */
+  readonly shell: string | null;
   /** Bytes that the machine itself had dropped before they could be read. */
   readonly droppedBytes: number;
   /** The offset behind what has been read. */
@@ -39,6 +41,7 @@ export function followJob(
   const stderr = new Excerpt();
   let latest = stdout;
   let hasStarted = false;
+  let shell: string | null = null;
   let droppedBytes = 0;
   let readTo = after;
 
@@ -46,6 +49,7 @@ export function followJob(
     for await (const event of events) {
       if (event.type === "ended") return event;
       hasStarted = true;
+      if (event.type === "started") shell = event.shell;
       if (event.type === "dropped") {
         droppedBytes += event.bytes;
         readTo += event.bytes;
@@ -67,6 +71,9 @@ export function followJob(
     },
     get loss() {
       return link.loss;
+    },
+    get shell() {
+      return shell;
     },
     get droppedBytes() {
       return droppedBytes;

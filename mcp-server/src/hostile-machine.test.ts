@@ -34,7 +34,15 @@ const end: ExecEnd = {
 };
 
 async function* command() {
-  yield { type: "started", jobId: RUN_ID, pid: 1, attached: false, outputEnd: 0, inMemory: false } as const;
+  yield {
+    type: "started",
+    jobId: RUN_ID,
+    pid: 1,
+    attached: false,
+    outputEnd: 0,
+    inMemory: false,
+    shell: null,
+  } as const;
   for (const type of ["stdout", "stderr"] as const) yield { type, data: Buffer.from(HOSTILE), offset: 0 };
   yield { ...end, type: "ended" } as const;
 }

@@ -21,6 +21,7 @@ export {
   type RelayRecord,
   readAuditRecord,
 } from "./audit/records.ts";
+export { CommandOutput } from "./command-output/command-output.ts";
 export { type ApiKey, formatApiKey, parseApiKey, type RelayTarget } from "./credentials/api-key.ts";
 export {
   type CallToken,

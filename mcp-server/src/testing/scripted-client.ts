@@ -125,7 +125,15 @@ async function* events(
   }
   let isOver = false;
   try {
-    yield { type: "started", jobId: job, pid: 1, attached: false, outputEnd: 0, inMemory: false };
+    yield {
+      type: "started",
+      jobId: job,
+      pid: 1,
+      attached: false,
+      outputEnd: 0,
+      inMemory: false,
+      shell: null,
+    };
     tell({ job, what: "started" });
     switch (word) {
       case "echo":

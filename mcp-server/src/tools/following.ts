@@ -23,6 +23,8 @@ export const commandOutput = z.object({
   truncated: z.boolean(),
   binary: z.boolean(),
   durationMs: z.int(),
+  /** What ran the line, where it was not sh. */
+  shell: z.string().nullable(),
   jobId: z.string(),
   /** Offset behind the output in this answer: where terminal_wait goes on. */
   after: z.int(),
@@ -70,6 +72,7 @@ export async function answerFollowing(
     truncated: job.stdout.isCut || job.stderr.isCut || job.droppedBytes > 0,
     binary: job.stdout.isBinary || job.stderr.isBinary,
     durationMs: Math.round(end?.durationMs ?? elapsedMs()),
+    shell: job.shell,
     jobId,
     after: job.after,
     machine: name,
@@ -171,10 +174,11 @@ function textOf(answer: CommandOutput, job: FollowedJob, end: ExecEnd | undefine
   const mark = dataMarker();
   const verdict = end === undefined ? verdictSoFar(answer, job) : endText("command", end, mark);
   const where = answer.machine === null ? "" : `machine ${nameText(answer.machine)}, `;
+  const shell = answer.shell === null ? "" : `, ran by ${printable(answer.shell)}`;
   const dropped = job.droppedBytes > 0 ? [`[the machine dropped ${job.droppedBytes} bytes of output]`] : [];
   return [
     verdict,
-    `[${where}job ${answer.jobId}, ${answer.durationMs} ms]`,
+    `[${where}job ${answer.jobId}${shell}, ${answer.durationMs} ms]`,
     ...dropped,
     section("stdout", job.stdout, mark(answer.stdout)),
     section("stderr", job.stderr, mark(answer.stderr)),

@@ -94,7 +94,7 @@ function* streamEvents(
 ): Generator<RunStreamEvent> {
   switch (kind.case) {
     case "started": {
-      const { pid: _pid, ...started } = jobStarted(kind.value);
+      const { pid: _pid, shell: _shell, ...started } = jobStarted(kind.value);
       yield { type: "started", runId, after: position, ...started };
       return;
     }

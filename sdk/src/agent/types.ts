@@ -116,7 +116,10 @@ export interface RunEnd {
  * meets the next one. The last is `ended`.
  */
 export type RunStreamEvent =
-  | ({ readonly type: "started"; readonly runId: string; readonly after: number } & Omit<JobStarted, "pid">)
+  | ({ readonly type: "started"; readonly runId: string; readonly after: number } & Omit<
+      JobStarted,
+      "pid" | "shell"
+    >)
   | (RunEvent & { readonly after: number })
   /** Events that a bound of the machine dropped before they could be read. */
   | { readonly type: "dropped"; readonly bytes: number; readonly after: number }

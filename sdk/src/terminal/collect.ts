@@ -8,6 +8,8 @@ export class Collected {
   /** The offset behind the output that is in here. */
   after: number;
   #end: ExecEnd | undefined;
+  /** The shell that runs the line, where the machine has named one. */
+  shell: string | null = null;
   #room: number;
   #overLimitBytes = 0;
   #droppedByMachineBytes = 0;
@@ -29,6 +31,7 @@ export class Collected {
   /** The same once more, to be continued on its own. */
   copy(): Collected {
     const copy = new Collected(this.#room, this.after);
+    copy.shell = this.shell;
     copy.#overLimitBytes = this.#overLimitBytes;
     copy.#droppedByMachineBytes = this.#droppedByMachineBytes;
     copy.#kept.stdout = [...this.#kept.stdout];
@@ -59,7 +62,7 @@ export class Collected {
   /** The whole result, once the end has been read. */
   result(): ExecResult {
     if (this.#end === undefined) throw new TypeError("the events of a job ended without its end");
-    return { status: "done", ...this.#end, ...this.output() };
+    return { status: "done", ...this.#end, shell: this.shell, ...this.output() };
   }
 
   #add(event: ExecEvent): void {
@@ -83,6 +86,7 @@ export class Collected {
         return;
       }
       case "started":
+        this.shell = event.shell;
     }
   }
 }

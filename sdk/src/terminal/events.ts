@@ -2,7 +2,7 @@ import { Channel, type JobEvent, type Outcome, OutcomeKind } from "@cmdop/proto"
 import type { ExecEnd, ExecEvent, JobEnd, JobStarted, OutcomeName } from "./types.ts";
 
 /** The machine's word that a job runs, as it comes over the wire. */
-type WireStarted = Omit<JobStarted, "outputEnd"> & { readonly outputEnd: bigint };
+type WireStarted = Extract<JobEvent["kind"], { case: "started" }>["value"];
 
 const OUTCOME_NAMES: Readonly<Partial<Record<OutcomeKind, OutcomeName>>> = {
   [OutcomeKind.EXITED]: "exited",
@@ -32,8 +32,8 @@ export function execEvent(jobId: string, { offset, kind }: JobEvent): ExecEvent 
 }
 
 /** The machine's word that a job runs, as the SDK gives it. */
-export function jobStarted({ pid, attached, outputEnd, inMemory }: WireStarted): JobStarted {
-  return { pid, attached, outputEnd: Number(outputEnd), inMemory };
+export function jobStarted({ pid, attached, outputEnd, inMemory, shell }: WireStarted): JobStarted {
+  return { pid, attached, outputEnd: Number(outputEnd), inMemory, shell: shell || null };
 }
 
 /** An outcome of the wire as the SDK gives it: anything incomplete is `unknown`, never a success. */

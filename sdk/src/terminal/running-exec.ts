@@ -56,6 +56,7 @@ export function runningExec(options: RunningExecOptions): RunningExec {
     status: loss === undefined ? "running" : "unreachable",
     loss: loss ?? null,
     jobId,
+    shell: collected.shell,
     after: collected.after,
     ...collected.output(),
     async result() {

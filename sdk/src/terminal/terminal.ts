@@ -45,8 +45,8 @@ export class Terminal {
   }
 
   /**
-   * Runs a command to its end: a string as `/bin/sh -c`, an array as argv with
-   * no shell in between. A command that fails is a result, not an exception,
+   * Runs a command to its end: a string as a line of the user's shell (see
+   * `shell`), an array as argv with no shell in between. A command that fails is a result, not an exception,
    * unless `check: true`. With `waitMs` a command that takes longer is answered
    * with a handle. Throws a CmdopError when the command could not be handed
    * over (RelayUnreachable, MachineOffline, PermissionDenied …).

@@ -34,7 +34,17 @@ export interface LinkListeners {
 export interface ExecOptions extends LinkListeners {
   /** Working directory on the machine; the home of the user that jobs run as unless given. `~` expands. */
   readonly cwd?: string | undefined;
-  /** Added to the machine's allow-listed environment. */
+  /**
+   * The shell of a line: an absolute path, or one of the names sh, bash, zsh, ksh, dash, ash; only with a string. The
+   * login shell of the user that jobs run as unless given, where it is one of these, else /bin/sh.
+   */
+  readonly shell?: string | undefined;
+  /**
+   * True: the environment is what an interactive login shell leaves when it has read its profile (what nvm, pyenv or
+   * cargo add to PATH, say); a profile that fails is `failed_to_start`. The machine's policy says it unless given.
+   */
+  readonly login?: boolean | undefined;
+  /** Added to the environment that the machine gives its jobs; what it sets wins. */
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** Standard input; end of file at once unless given. */
   readonly stdin?: string | Uint8Array | AsyncIterable<string | Uint8Array> | undefined;
@@ -130,6 +140,8 @@ export interface ExecOutput {
 /** A finished command. */
 export interface ExecResult extends ExecEnd, ExecOutput {
   readonly status: "done";
+  /** As in JobStarted. */
+  readonly shell: string | null;
 }
 
 /** A command that had not ended when `waitMs` was over, with its output so far. */
@@ -139,6 +151,8 @@ export interface RunningExec extends ExecOutput {
   /** What is known of the loss; null while the connection is up. */
   readonly loss: LinkLoss | null;
   readonly jobId: string;
+  /** As in JobStarted. */
+  readonly shell: string | null;
   /** The offset behind the output so far: for `terminal.resume(jobId, { after })`. */
   readonly after: number;
   /**
@@ -160,6 +174,8 @@ export interface JobStarted {
   readonly outputEnd: number;
   /** True where the machine could not write the job down (its disk is full, say): a restart of the agent forgets it. */
   readonly inMemory: boolean;
+  /** The shell that runs the line, where it is not sh; null where it is, where there is no line, and where the machine's agent has been restarted since. */
+  readonly shell: string | null;
 }
 
 /** One event of a running command. Offsets count the bytes of both channels, in the order in which they came; they are exact up to 2^53. */
