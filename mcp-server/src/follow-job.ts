@@ -1,4 +1,4 @@
-import type { ExecEnd, ExecEvent } from "@cmdop/sdk";
+import { type ExecEnd, type ExecEvent, type LinkLoss, LinkWatch } from "@cmdop/sdk";
 import { Excerpt } from "./excerpt.ts";
 import { OwnError } from "./own-error.ts";
 
@@ -8,6 +8,8 @@ export interface FollowedJob {
   readonly stderr: Excerpt;
   /** Whether the machine has said that the job runs. */
   readonly hasStarted: boolean;
+  /** What is known of the connection, where it is lost. */
+  readonly loss: LinkLoss | undefined;
   /** The shell that runs the command's line, where it is not sh. */
   readonly shell: string | null;
   /** Bytes that the machine itself had dropped before they could be read. */
@@ -22,8 +24,19 @@ export interface FollowedJob {
   leave(): Promise<void>;
 }
 
-/** Reads a job's events from now on, in bounded memory, and lets go of them at their end. `after`: the offset that they begin at. */
-export function followJob(events: AsyncGenerator<ExecEvent, void, void>, after = 0): FollowedJob {
+/** From where a job is followed, and who knows of its connection. */
+export interface FollowJobOptions {
+  /** The offset that the events begin at. */
+  readonly after?: number;
+  /** Told by the stream itself. */
+  readonly link?: LinkWatch;
+}
+
+/** Reads a job's events from now on, in bounded memory, and lets go of them at their end. */
+export function followJob(
+  events: AsyncGenerator<ExecEvent, void, void>,
+  { after = 0, link = new LinkWatch() }: FollowJobOptions = {},
+): FollowedJob {
   const stdout = new Excerpt();
   const stderr = new Excerpt();
   let latest = stdout;
@@ -55,6 +68,9 @@ export function followJob(events: AsyncGenerator<ExecEvent, void, void>, after =
     end: readToEnd(),
     get hasStarted() {
       return hasStarted;
+    },
+    get loss() {
+      return link.loss;
     },
     get shell() {
       return shell;

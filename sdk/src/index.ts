@@ -94,6 +94,7 @@ export type {
 export type { Roster } from "./relay/roster.ts";
 export type { OwnerRotation, RosterContent, RosterInfo, RotateOwnerOptions } from "./relay/roster-types.ts";
 export { describeEnd, ExecError } from "./terminal/exec-error.ts";
+export { LinkWatch } from "./terminal/outage.ts";
 export type { Session } from "./terminal/session.ts";
 export type {
   AttachOptions,
@@ -104,6 +105,7 @@ export type {
   Screen,
   SendOptions,
   SessionChunk,
+  SessionHistory,
   WaitOptions,
   WaitResult,
 } from "./terminal/session-types.ts";
@@ -118,6 +120,8 @@ export type {
   JobEnd,
   JobOutcomeName,
   JobStarted,
+  LinkListeners,
+  LinkLoss,
   OnLink,
   OutcomeName,
   PatientExecuteOptions,

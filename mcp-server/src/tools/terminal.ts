@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { WaitingForApproval } from "@cmdop/sdk";
+import { LinkWatch, type WaitingForApproval } from "@cmdop/sdk";
 import { z } from "zod";
 import { followJob } from "../follow-job.ts";
 import { HEAD_BYTES, MAX_TIMEOUT_MS, TAIL_BYTES, WAIT_MS } from "../limits.ts";
@@ -40,6 +40,8 @@ const execute = defineTool({
     const withdraw = new AbortController();
     let approval: WaitingForApproval | undefined;
     const { terminal } = pickMachine(context.client, machine);
+    const link = new LinkWatch();
+    const { onLink, onOffline } = link;
     const events = terminal.stream(args === undefined ? command : [command, ...args], {
       jobId,
       ...rest,
@@ -48,9 +50,11 @@ const execute = defineTool({
       onWaiting: (waiting) => {
         approval = waiting;
       },
+      onLink,
+      onOffline,
       signal: AbortSignal.any([context.canceled, withdraw.signal]),
     });
-    const job = followJob(events);
+    const job = followJob(events, { link });
     return answerFollowing(
       { jobId, job, machine, waiting: () => approval, withdraw: () => withdraw.abort() },
       context,
@@ -73,7 +77,9 @@ const wait = defineTool({
     const waitingJob = context.waitingJobs.take(jobId, context.report);
     if (waitingJob !== undefined) return answerFollowing({ jobId, machine, ...waitingJob }, context);
     const { terminal } = pickMachine(context.client, machine);
-    const job = followJob(terminal.resumeStream(jobId, { after }), after);
+    const link = new LinkWatch();
+    const { onLink, onOffline } = link;
+    const job = followJob(terminal.resumeStream(jobId, { after, onLink, onOffline }), { after, link });
     return answerFollowing({ jobId, job, machine }, context);
   },
 });
@@ -96,7 +102,8 @@ const cancel = defineTool({
     const end = waitingJob !== undefined && heard.outcome === "unknown" ? { ...heard, ...WITHDRAWN } : heard;
     const { exitCode, outcome, signal, reason } = end;
     return {
-      text: [endText("command", end)],
+      // Whoever canceled it knows why.
+      text: [endText("command", outcome === "canceled" ? { ...end, reason: "" } : end)],
       structured: { exitCode, outcome, signal, reason, jobId },
     };
   },
