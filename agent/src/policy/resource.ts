@@ -4,6 +4,7 @@ import {
   type MessageOf,
   type MessageType,
   type MethodRule,
+  pathBytes,
   requestPaths,
   Sessions,
 } from "@cmdop/proto";
@@ -20,9 +21,11 @@ export function resourceOf(
 ): Resource {
   const paths = rule === undefined ? [] : requestPaths(rule, request);
   if (isMessageOf(Exec.method.start.input, request)) {
-    const { command, env } = request;
-    const program = command.case === "argv" ? command.value.args[0] : LINE_SHELL;
-    return { paths, starts: { program: program ?? "", variables: Object.keys(env) } };
+    const { command, env, escaped } = request;
+    const program = (command.case === "argv" ? command.value.args[0] : LINE_SHELL) ?? "";
+    // No shell that is allowed has a name that is not UTF-8: what it is taken for then is none.
+    const named = escaped ? pathBytes(program).toString() : program;
+    return { paths, starts: { program: named, variables: Object.keys(env) } };
   }
   if (isMessageOf(Sessions.method.create.input, request)) {
     const { shell, env } = request;

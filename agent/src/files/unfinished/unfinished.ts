@@ -1,3 +1,4 @@
+import { systemPath } from "@cmdop/proto";
 import type { Boundary } from "../place/boundary.ts";
 import { unless } from "../place/errors.ts";
 import { MAX_PARTIAL_AGE_MS, MAX_UNFINISHED, MAX_UNFINISHED_AGE_MS } from "../place/limits.ts";
@@ -78,7 +79,7 @@ export class Unfinished {
     if (!TEMPORARY_NAME.test(name)) return true;
     const ageMs = Date.now() - atMs;
     if (upload && (ageMs < MAX_PARTIAL_AGE_MS || this.partials.isActive(name))) return false;
-    const found = await unless(["ENOENT", "ENOTDIR"], boundary.pinning.pin(directory));
+    const found = await unless(["ENOENT", "ENOTDIR"], boundary.pinning.pin(systemPath(directory)));
     // It may lie on a disk that is not there now.
     if (found === undefined) return ageMs > MAX_UNFINISHED_AGE_MS;
     using parent = found;

@@ -1,13 +1,22 @@
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
-import { CmdopError, MAX_COMMAND_BYTES, MAX_INLINE_STDIN_BYTES, MAX_PATH_BYTES } from "@cmdop/proto";
+import {
+  CmdopError,
+  MAX_COMMAND_BYTES,
+  MAX_INLINE_STDIN_BYTES,
+  MAX_PATH_BYTES,
+  pathBytes,
+  pathText,
+} from "@cmdop/proto";
 import type { Environment } from "../process/environment.ts";
 
 /** One command, as its caller asked for it. */
 export interface Command {
   /** A line for `/bin/sh -c`, or a program with its arguments. */
   readonly run: { readonly shell: string } | { readonly argv: readonly string[] };
-  /** Empty means the home directory; `~` expands; relative to the home directory. */
+  /** True where the line or an argument has bytes that are not UTF-8: then they are written as names are (`pathText`). */
+  readonly escaped?: true;
+  /** Written as names are. Empty means the home directory; `~` expands; relative to the home directory. */
   readonly cwd: string;
   /** Added to the allow-listed environment. */
   readonly env: Environment;
@@ -62,7 +71,7 @@ export function checkCommand({ run, cwd, env, timeoutMs, stdin }: Command): void
     MAX_COMMAND_BYTES,
     "Put the data into a file or standard input.",
   );
-  tooLarge("The working directory", Buffer.byteLength(cwd), MAX_PATH_BYTES, "Use a shorter path.");
+  tooLarge("The working directory", pathBytes(cwd).length, MAX_PATH_BYTES, "Use a shorter path.");
   tooLarge(
     "Standard input in the request",
     stdin.length,
@@ -72,10 +81,10 @@ export function checkCommand({ run, cwd, env, timeoutMs, stdin }: Command): void
 }
 
 /** What makes two requests the same: everything but the offset to stream from. */
-export function requestHash({ run, cwd, env, timeoutMs, stdinOpen, stdin }: Command): string {
+export function requestHash({ run, escaped, cwd, env, timeoutMs, stdinOpen, stdin }: Command): string {
   const variables = Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1));
   return createHash("sha256")
-    .update(JSON.stringify([run, cwd, variables, timeoutMs, stdinOpen]))
+    .update(JSON.stringify([run, cwd, variables, timeoutMs, stdinOpen, escaped]))
     .update("\n")
     .update(stdin)
     .digest("base64url");
@@ -99,9 +108,9 @@ function firstWords(argv: readonly string[]): string {
   return line;
 }
 
-/** The absolute directory that a command asked for. */
+/** The absolute directory that a command asked for, written as names are. `home`: as the system has it. */
 export function workingDirectory(cwd: string, home: string): string {
-  return resolve(home, cwd === "~" ? "" : cwd.replace(/^~\//, ""));
+  return resolve(pathText(home), cwd === "~" ? "" : cwd.replace(/^~\//, ""));
 }
 
 function quoted(arg: string): string {

@@ -88,7 +88,7 @@ async function prepare(
     throw error;
   }
   return {
-    launch: { program, args, cwd, env, user, trusted: environment },
+    launch: { program, args, cwd, escaped: command.escaped, env, user, trusted: environment },
     stdio: [stdin, output?.stdout.theirs ?? "pipe", output?.stderr.theirs ?? "pipe"],
     close,
     drop,

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file cmdop/v1/exec.proto.
  */
 export const file_cmdop_v1_exec: GenFile = /*@__PURE__*/
-  fileDesc("ChNjbWRvcC92MS9leGVjLnByb3RvEghjbWRvcC52MSK2AgoQRXhlY1N0YXJ0UmVxdWVzdBIOCgZqb2JfaWQYASABKAkSDwoFc2hlbGwYAiABKAlIABIvCgRhcmd2GAMgASgLMh8uY21kb3AudjEuRXhlY1N0YXJ0UmVxdWVzdC5Bcmd2SAASCwoDY3dkGAQgASgJEjAKA2VudhgFIAMoCzIjLmNtZG9wLnYxLkV4ZWNTdGFydFJlcXVlc3QuRW52RW50cnkSEgoKdGltZW91dF9tcxgGIAEoDRISCgpzdGRpbl9vcGVuGAcgASgIEg0KBXN0ZGluGAggASgMEg0KBWFmdGVyGAkgASgEGioKCEVudkVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaFAoEQXJndhIMCgRhcmdzGAEgAygJQgkKB2NvbW1hbmQiNgoRRXhlY1N0YXJ0UmVzcG9uc2USIQoFZXZlbnQYASABKAsyEi5jbWRvcC52MS5Kb2JFdmVudDJKCgRFeGVjEkIKBVN0YXJ0EhouY21kb3AudjEuRXhlY1N0YXJ0UmVxdWVzdBobLmNtZG9wLnYxLkV4ZWNTdGFydFJlc3BvbnNlMAFiBnByb3RvMw", [file_cmdop_v1_job]);
+  fileDesc("ChNjbWRvcC92MS9leGVjLnByb3RvEghjbWRvcC52MSLHAgoQRXhlY1N0YXJ0UmVxdWVzdBIOCgZqb2JfaWQYASABKAkSDwoFc2hlbGwYAiABKAlIABIvCgRhcmd2GAMgASgLMh8uY21kb3AudjEuRXhlY1N0YXJ0UmVxdWVzdC5Bcmd2SAASCwoDY3dkGAQgASgJEjAKA2VudhgFIAMoCzIjLmNtZG9wLnYxLkV4ZWNTdGFydFJlcXVlc3QuRW52RW50cnkSEgoKdGltZW91dF9tcxgGIAEoDRISCgpzdGRpbl9vcGVuGAcgASgIEg0KBXN0ZGluGAggASgMEg0KBWFmdGVyGAkgASgEEg8KB2VzY2FwZWQYDyABKAgaKgoIRW52RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoUCgRBcmd2EgwKBGFyZ3MYASADKAlCCQoHY29tbWFuZCI2ChFFeGVjU3RhcnRSZXNwb25zZRIhCgVldmVudBgBIAEoCzISLmNtZG9wLnYxLkpvYkV2ZW50MkoKBEV4ZWMSQgoFU3RhcnQSGi5jbWRvcC52MS5FeGVjU3RhcnRSZXF1ZXN0GhsuY21kb3AudjEuRXhlY1N0YXJ0UmVzcG9uc2UwAWIGcHJvdG8z", [file_cmdop_v1_job]);
 
 /**
  * One command.
@@ -51,7 +51,8 @@ export type ExecStartRequest = Message<"cmdop.v1.ExecStartRequest"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * Working directory; empty means the home of the user that jobs run as. `~` expands.
+   * Working directory, written as the names of files are; empty means the home of
+   * the user that jobs run as. `~` expands.
    *
    * @generated from field: string cwd = 4;
    */
@@ -92,6 +93,15 @@ export type ExecStartRequest = Message<"cmdop.v1.ExecStartRequest"> & {
    * @generated from field: uint64 after = 9;
    */
   after: bigint;
+
+  /**
+   * True: line and arguments are written as the names of files are, so that they
+   * can hold bytes that are not UTF-8. Otherwise they are taken as they stand:
+   * `\xE9` in them means what their reader takes it for.
+   *
+   * @generated from field: bool escaped = 15;
+   */
+  escaped: boolean;
 };
 
 /**
