@@ -6,6 +6,13 @@ export type OutcomeName = "exited" | "signaled" | "timed_out" | "canceled" | "fa
 /** How a job of whatever kind ended: an agent's run is `completed` with its answer, or has `failed` to come to one. */
 export type JobOutcomeName = OutcomeName | "completed" | "failed";
 
+/**
+ * What to run: a line for a shell, or a program with its arguments. Strings are
+ * taken as they stand; bytes are for what is not UTF-8, as `pathBytes` of a name
+ * that `files.list` gave.
+ */
+export type ExecCommand = string | Uint8Array | readonly (string | Uint8Array)[];
+
 /** Options of a command. */
 export interface ExecOptions {
   /** Working directory on the machine; the home of the user that jobs run as unless given. `~` expands. */

@@ -44,10 +44,14 @@ describe("a name that is not UTF-8", () => {
     const { boundary, dir, file } = await withByteNames(scratch);
     const { entries } = await list(boundary, dir, ALL);
     expect(entries.map(({ name, path }) => [name, path])).toEqual([["caf\\xE9.txt", file]]);
-    const walked = await collected(walk(boundary, scratch.dir, { ...TREE, names: ["d*", "caf*"], exclude: ["home"] }, NEVER));
+    const walked = await collected(
+      walk(boundary, scratch.dir, { ...TREE, names: ["d*", "caf*"], exclude: ["home"] }, NEVER),
+    );
     expect(walked.map(({ path }) => path).sort()).toEqual([dir, file]);
     for (const glob of ["caf?.txt", "caf\\xE9.txt", "*[\\xE0-\\xEF].txt", "d\\xE9/*"]) {
-      const found = await collected(walk(boundary, scratch.dir, { ...TREE, names: [glob], exclude: ["home"] }, NEVER));
+      const found = await collected(
+        walk(boundary, scratch.dir, { ...TREE, names: [glob], exclude: ["home"] }, NEVER),
+      );
       expect([glob, ...found.map(({ path }) => path)]).toEqual([glob, file]);
     }
     const matches = await collected(search(boundary, dir, { ...SEARCH, content: "ol" }, NEVER));
