@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { CmdopError } from "./errors/cmdop-error.ts";
+import { utf8Pieces } from "./text/utf8-pieces.ts";
 
 /*
  * The one way in which names are written as text, on the wire and for people.
@@ -28,8 +29,9 @@ export function pathText(bytes: Uint8Array | string): string {
   if (typeof bytes === "string") return unambiguous(bytes);
   if (isUtf8(bytes)) return unambiguous(bufferOf(bytes).toString());
   let text = "";
-  for (const { valid, byte } of pieces(bufferOf(bytes)))
-    text += byte === undefined ? unambiguous(valid) : escaped(byte);
+  for (const piece of utf8Pieces(bufferOf(bytes))) {
+    text += piece.byte === undefined ? unambiguous(piece.text) : byteEscape(piece.byte);
+  }
   return text;
 }
 
@@ -71,9 +73,9 @@ export function systemPath(text: string): string | Buffer {
 export function pathCharacters(text: string): string[] {
   if (!ESCAPE.test(text)) return [...text];
   const characters: string[] = [];
-  for (const { valid, byte } of pieces(pathBytes(text))) {
-    if (byte === undefined) for (const character of valid) characters.push(character);
-    else characters.push(String.fromCharCode(LONE_BYTE + byte));
+  for (const piece of utf8Pieces(pathBytes(text))) {
+    if (piece.byte === undefined) for (const character of piece.text) characters.push(character);
+    else characters.push(String.fromCharCode(LONE_BYTE + piece.byte));
   }
   return characters;
 }
@@ -94,36 +96,12 @@ export function patternCharacters(pattern: string): string[] {
   ];
 }
 
-/** The longest runs of UTF-8, and between them each byte that belongs to none. */
-function* pieces(bytes: Buffer): Generator<{ readonly valid: string; readonly byte?: number }> {
-  let from = 0;
-  for (let at = 0; at < bytes.length; ) {
-    const length = characterLength(bytes, at);
-    if (length > 0) {
-      at += length;
-      continue;
-    }
-    if (at > from) yield { valid: bytes.toString("utf8", from, at) };
-    yield { valid: "", byte: bytes[at] ?? 0 };
-    at += 1;
-    from = at;
-  }
-  if (bytes.length > from) yield { valid: bytes.toString("utf8", from) };
-}
-
-/** How many bytes the character has that begins here; 0 where none does. */
-function characterLength(bytes: Buffer, at: number): number {
-  const first = bytes[at] ?? 0;
-  const length =
-    first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
-  return isUtf8(bytes.subarray(at, at + length)) && at + length <= bytes.length ? length : 0;
-}
-
 function unambiguous(text: string): string {
   return text.includes("\\x") ? text.replace(AMBIGUOUS, "\\x5C") : text;
 }
 
-function escaped(byte: number): string {
+/** `\xE9`: how a byte is shown that is no text. */
+export function byteEscape(byte: number): string {
   return `\\x${byte.toString(16).toUpperCase().padStart(2, "0")}`;
 }
 
