@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { isErrno } from "@cmdop/kit";
 import { pathText } from "@cmdop/proto";
 import { isWithin } from "../files/place/path.ts";
 
@@ -20,7 +21,7 @@ export function readMounts(): Mount[] {
     text = readFileSync(MOUNT_INFO, "latin1");
   } catch (thrown) {
     // Not Linux.
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return [];
+    if (isErrno(thrown, "ENOENT")) return [];
     throw thrown;
   }
   return parseMounts(text);

@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import os from "node:os";
+import { isErrno } from "@cmdop/kit";
 import { agentStateDir, CmdopError, SCOPES } from "@cmdop/proto";
 import type { JobUser } from "../jobs/process/run-as.ts";
 import { askedBy } from "./ask.ts";
@@ -118,7 +119,7 @@ async function agentUser(home: string): Promise<string> {
     const owner = (await stat(agentStateDir(home))).uid;
     return owner === uid ? username : `user ${owner}`;
   } catch (thrown) {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return username;
+    if (isErrno(thrown, "ENOENT")) return username;
     throw thrown;
   }
 }
@@ -142,7 +143,7 @@ function summary(policy: Policy, user: JobUser | undefined): string[] {
   }
   if (shells !== undefined) {
     lines.push(
-      `Callers may start ${listed(shells)} only (shells): sessions, programs and, by /bin/sh, shell lines; with no variables but those of language, time zone and terminal.`,
+      `Callers may start ${listed(shells)} only (shells): sessions, programs, and lines by the user's own shell where it is listed, else by /bin/sh where that is; with no variables but those of language, time zone and terminal.`,
       "What such a program starts in turn is not bound: with a shell among them, anything can be run.",
     );
   }

@@ -1,15 +1,14 @@
 import { type FSWatcher, watch } from "node:fs";
 import { stat } from "node:fs/promises";
-import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CmdopError } from "@cmdop/proto";
 import { fileError } from "../files/place/errors.ts";
 import type { JobRules } from "../jobs/jobs.ts";
-import { baseEnvironment } from "../jobs/process/environment.ts";
 import type { JobUser } from "../jobs/process/run-as.ts";
 import type { Log } from "../log.ts";
-import { realHome } from "./job-user.ts";
+import type { ShellRules } from "../login/line-shell.ts";
+import { Logins } from "../login/logins.ts";
 import type { Policy } from "./policy.ts";
 import { type LoadedPolicy, loadPolicy } from "./policy-file.ts";
 import { type Redact, redactor } from "./redact.ts";
@@ -44,8 +43,7 @@ const MISSING = "NotFound";
 
 /** What is in force, with all that follows from it. */
 interface InForce extends LoadedPolicy {
-  readonly home: string;
-  readonly loginShell: string;
+  readonly logins: Logins;
   readonly redact: Redact;
 }
 
@@ -76,6 +74,7 @@ export class LivePolicy {
     // Looked at before it is read, so that a change in between is found.
     const seen = await look(options.file);
     const live = new LivePolicy(options, seen, await completed(await loadPolicy(options.file)));
+    live.#sayProblems();
     live.#watch();
     return live;
   }
@@ -99,20 +98,25 @@ export class LivePolicy {
     return this.#inForce.user;
   }
 
-  /** What a session runs that names no program. */
-  get loginShell(): string {
-    return this.#inForce.loginShell;
+  /** Which shells there are for jobs. */
+  get shells(): ShellRules {
+    return this.#inForce.logins.shells;
+  }
+
+  /** The name of the user that jobs run as. */
+  get userName(): string {
+    return this.#inForce.logins.account.name;
   }
 
   /** What it says of jobs. */
   get jobRules(): JobRules {
-    const { user, policy } = this.#inForce;
-    return { user, ...policy.limits, ...policy.jobs };
+    const { user, policy, logins } = this.#inForce;
+    return { user, login: () => logins.current(), ...policy.limits, ...policy.jobs };
   }
 
   /** The home of the user that jobs run as: what `~` stands for. */
   get home(): string {
-    return this.#inForce.home;
+    return this.#inForce.logins.home;
   }
 
   /** What the audit hides. */
@@ -184,7 +188,9 @@ export class LivePolicy {
     const changed = loaded.hash !== this.#inForce.hash || this.#error !== undefined;
     this.#error = undefined;
     this.#inForce = loaded;
-    if (changed) this.#accept(loaded);
+    if (!changed) return;
+    this.#sayProblems();
+    this.#accept(loaded);
   }
 
   #accept({ hash }: InForce): void {
@@ -195,6 +201,11 @@ export class LivePolicy {
       log.info("policy in force", { file, hash });
     }
     this.#tell({ hash });
+  }
+
+  /** A file that can't be read keeps no policy from its force: a machine that nobody can reach can't be repaired. */
+  #sayProblems(): void {
+    for (const problem of this.#inForce.logins.problems) this.#options.log.error("environment", { problem });
   }
 
   #refuse(error: CmdopError): void {
@@ -212,10 +223,9 @@ export class LivePolicy {
 }
 
 async function completed(loaded: LoadedPolicy): Promise<InForce> {
-  const home = await realHome(loaded.user?.home ?? os.userInfo().homedir);
-  // As jobs have it in their environment.
-  const loginShell = loaded.user?.shell ?? baseEnvironment().SHELL ?? "/bin/sh";
-  return { ...loaded, home, loginShell, redact: redactor(loaded.policy.redact) };
+  const { user, policy } = loaded;
+  const logins = await Logins.open({ user, rules: policy.environment ?? {}, allowedShells: policy.shells });
+  return { ...loaded, logins, redact: redactor(policy.redact) };
 }
 
 /** What changes whenever the file is written, replaced, or given other rights. */

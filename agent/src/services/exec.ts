@@ -16,7 +16,7 @@ export function execHandlers(jobs: Jobs): Handlers<typeof Exec, Caller> {
   };
 }
 
-function commandOf({ command, cwd, env, timeoutMs, stdinOpen, stdin, escaped }: ExecStartRequest): Command {
+function commandOf({ command, lineShell, login, escaped, ...request }: ExecStartRequest): Command {
   if (command.case === undefined) {
     throw new CmdopError("InvalidArgument", "The request names no command.", {
       next: "Give a shell line, or a program and its arguments.",
@@ -25,8 +25,9 @@ function commandOf({ command, cwd, env, timeoutMs, stdinOpen, stdin, escaped }: 
   const words = command.case === "shell" ? [command.value] : command.value.args;
   const plain = escaped ? words.map(systemPath).filter((word) => typeof word === "string") : words;
   const hasBytes = plain.length < words.length;
-  const [line = "", ...rest] = hasBytes ? words : plain;
-  const run =
-    command.case === "shell" ? { shell: line } : { argv: words.length === 0 ? [] : [line, ...rest] };
-  return { run, cwd, env, timeoutMs, stdinOpen, stdin, ...(hasBytes ? { escaped: true } : {}) };
+  const given = hasBytes ? words : plain;
+  const run = command.case === "shell" ? { shell: given[0] ?? "" } : { argv: given };
+  const { cwd, env, timeoutMs, stdinOpen, stdin } = request;
+  const rest = { cwd, env, timeoutMs, stdinOpen, stdin, ...(hasBytes ? { escaped: hasBytes } : {}) };
+  return { run, shell: lineShell, login, ...rest };
 }

@@ -22,6 +22,9 @@ export interface TextWindow extends ByteWindow, Readable {
 /** Bytes before an offset that tell whether it lies inside a character. */
 const LOOK_BACK_BYTES = 256;
 
+/** The longest character of all encodings. */
+const MAX_CHARACTER_BYTES = 4;
+
 /** A share of strays beyond which a part is no text, whatever the file begins with. */
 const MAX_STRAYS = 0.3;
 
@@ -49,21 +52,21 @@ export class OpenedText {
   }
 
   /**
-   * The part from `offset` on, `length` bytes at most. A text is cut between
-   * characters, so that parts read one after the other make the file whole.
+   * The part from `offset` on, `length` bytes at most, or the first character
+   * where that is longer. A text is cut between characters, so that parts read one after the other make the file whole.
    */
   async window(offset: number, length: number): Promise<ByteWindow> {
+    const most = Math.max(length, MAX_CHARACTER_BYTES);
     const before = Math.min(offset, LOOK_BACK_BYTES);
-    const bytes = await this.read(offset - before, before + length + 1);
+    const bytes = await this.read(offset - before, before + MAX_CHARACTER_BYTES + most + 1);
     const { detected } = this;
     const start =
       detected.kind === "text" ? boundary(bytes, before, offset - before, detected.encoding) : before;
-    const within = bytes.subarray(Math.min(start, before + length), before + length);
-    const more = bytes.length > before + length;
+    const within = bytes.subarray(start, start + most);
+    const more = bytes.length > start + most;
     const cut = more && detected.kind === "text" ? cutBytes(within, detected.encoding) : 0;
-    // A part within one character must still get the reader further.
-    const end = cut === within.length ? within.length : within.length - cut;
-    const from = offset + Math.min(start - before, length);
+    const from = offset - before + start;
+    const end = within.length - cut;
     return { bytes: within.subarray(0, end), offset: from, nextOffset: more ? from + end : null };
   }
 

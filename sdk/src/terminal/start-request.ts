@@ -20,7 +20,7 @@ export interface StreamedStdin {
   readonly eof: boolean;
 }
 
-/** Turns a command and its options into a Start request: a string is for /bin/sh -c, an array is argv. */
+/** Turns a command and its options into a Start request: a string is a line for a shell, an array is argv. */
 export function prepareStart(command: ExecCommand, options: ExecOptions): PreparedStart {
   const jobId = options.jobId ?? randomUUID();
   const { timeoutMs = 0 } = options;
@@ -34,6 +34,8 @@ export function prepareStart(command: ExecCommand, options: ExecOptions): Prepar
       jobId,
       command: line === undefined ? { case: "argv", value: { args } } : { case: "shell", value: line },
       escaped,
+      lineShell: options.shell ?? "",
+      ...(options.login === undefined ? {} : { login: options.login }),
       cwd: options.cwd ?? "",
       env: { ...options.env },
       timeoutMs,

@@ -1,7 +1,7 @@
 import type { BigIntStats } from "node:fs";
 import { lstat, readlink } from "node:fs/promises";
+import { unless } from "@cmdop/kit";
 import { CmdopError, pathText } from "@cmdop/proto";
-import { unless } from "./errors.ts";
 import { childOf, type Pin } from "./pin.ts";
 
 /** What kind of thing a path names. */

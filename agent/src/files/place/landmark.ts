@@ -1,6 +1,6 @@
 import { posix } from "node:path";
+import { unless } from "@cmdop/kit";
 import { pathBytes, pathText, systemPath } from "@cmdop/proto";
-import { unless } from "./errors.ts";
 import { isWithin } from "./path.ts";
 import { type Location, type Pinning, systemPinning } from "./pin.ts";
 

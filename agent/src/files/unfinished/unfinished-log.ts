@@ -9,8 +9,8 @@ import {
   writeSync,
 } from "node:fs";
 import path from "node:path";
+import { errnoOf } from "@cmdop/kit";
 import { z } from "zod";
-import { errnoOf } from "../place/errors.ts";
 
 const lineSchema = z.strictObject({
   name: z.string(),

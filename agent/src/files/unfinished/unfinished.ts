@@ -1,6 +1,6 @@
+import { unless } from "@cmdop/kit";
 import { systemPath } from "@cmdop/proto";
 import type { Boundary } from "../place/boundary.ts";
-import { unless } from "../place/errors.ts";
 import { MAX_PARTIAL_AGE_MS, MAX_UNFINISHED, MAX_UNFINISHED_AGE_MS } from "../place/limits.ts";
 import { childOf } from "../place/pin.ts";
 import { removePinned } from "../tree/remove.ts";

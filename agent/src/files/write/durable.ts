@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
+import { unless } from "@cmdop/kit";
 import { CmdopError } from "@cmdop/proto";
-import { unless } from "../place/errors.ts";
 import { shown } from "../place/path.ts";
 import type { Pin } from "../place/pin.ts";
 

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file cmdop/v1/exec.proto.
  */
 export const file_cmdop_v1_exec: GenFile = /*@__PURE__*/
-  fileDesc("ChNjbWRvcC92MS9leGVjLnByb3RvEghjbWRvcC52MSLHAgoQRXhlY1N0YXJ0UmVxdWVzdBIOCgZqb2JfaWQYASABKAkSDwoFc2hlbGwYAiABKAlIABIvCgRhcmd2GAMgASgLMh8uY21kb3AudjEuRXhlY1N0YXJ0UmVxdWVzdC5Bcmd2SAASCwoDY3dkGAQgASgJEjAKA2VudhgFIAMoCzIjLmNtZG9wLnYxLkV4ZWNTdGFydFJlcXVlc3QuRW52RW50cnkSEgoKdGltZW91dF9tcxgGIAEoDRISCgpzdGRpbl9vcGVuGAcgASgIEg0KBXN0ZGluGAggASgMEg0KBWFmdGVyGAkgASgEEg8KB2VzY2FwZWQYDyABKAgaKgoIRW52RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoUCgRBcmd2EgwKBGFyZ3MYASADKAlCCQoHY29tbWFuZCI2ChFFeGVjU3RhcnRSZXNwb25zZRIhCgVldmVudBgBIAEoCzISLmNtZG9wLnYxLkpvYkV2ZW50MkoKBEV4ZWMSQgoFU3RhcnQSGi5jbWRvcC52MS5FeGVjU3RhcnRSZXF1ZXN0GhsuY21kb3AudjEuRXhlY1N0YXJ0UmVzcG9uc2UwAWIGcHJvdG8z", [file_cmdop_v1_job]);
+  fileDesc("ChNjbWRvcC92MS9leGVjLnByb3RvEghjbWRvcC52MSL5AgoQRXhlY1N0YXJ0UmVxdWVzdBIOCgZqb2JfaWQYASABKAkSDwoFc2hlbGwYAiABKAlIABIvCgRhcmd2GAMgASgLMh8uY21kb3AudjEuRXhlY1N0YXJ0UmVxdWVzdC5Bcmd2SAASCwoDY3dkGAQgASgJEjAKA2VudhgFIAMoCzIjLmNtZG9wLnYxLkV4ZWNTdGFydFJlcXVlc3QuRW52RW50cnkSEgoKdGltZW91dF9tcxgGIAEoDRISCgpzdGRpbl9vcGVuGAcgASgIEg0KBXN0ZGluGAggASgMEg0KBWFmdGVyGAkgASgEEhIKCmxpbmVfc2hlbGwYCiABKAkSEgoFbG9naW4YCyABKAhIAYgBARIPCgdlc2NhcGVkGA8gASgIGioKCEVudkVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaFAoEQXJndhIMCgRhcmdzGAEgAygJQgkKB2NvbW1hbmRCCAoGX2xvZ2luIjYKEUV4ZWNTdGFydFJlc3BvbnNlEiEKBWV2ZW50GAEgASgLMhIuY21kb3AudjEuSm9iRXZlbnQySgoERXhlYxJCCgVTdGFydBIaLmNtZG9wLnYxLkV4ZWNTdGFydFJlcXVlc3QaGy5jbWRvcC52MS5FeGVjU3RhcnRSZXNwb25zZTABYgZwcm90bzM", [file_cmdop_v1_job]);
 
 /**
  * One command.
@@ -34,7 +34,7 @@ export type ExecStartRequest = Message<"cmdop.v1.ExecStartRequest"> & {
    */
   command: {
     /**
-     * One line for /bin/sh -c.
+     * One line for a shell; line_shell says for which.
      *
      * @generated from field: string shell = 2;
      */
@@ -59,7 +59,7 @@ export type ExecStartRequest = Message<"cmdop.v1.ExecStartRequest"> & {
   cwd: string;
 
   /**
-   * Added to the allow-listed environment of the machine.
+   * Added to the environment that the machine gives its jobs; what it sets wins, over a profile too.
    *
    * @generated from field: map<string, string> env = 5;
    */
@@ -93,6 +93,22 @@ export type ExecStartRequest = Message<"cmdop.v1.ExecStartRequest"> & {
    * @generated from field: uint64 after = 9;
    */
   after: bigint;
+
+  /**
+   * The shell that runs the line: its absolute path, or one of the names sh, bash, zsh, ksh, dash, ash. Empty means the
+   * login shell of the user that jobs run as where it is such a one, else /bin/sh. Only with a line.
+   *
+   * @generated from field: string line_shell = 10;
+   */
+  lineShell: string;
+
+  /**
+   * True: the environment is what an interactive login shell leaves when it has read its profile. Absent means what the
+   * machine's policy says (environment.login), else false.
+   *
+   * @generated from field: optional bool login = 11;
+   */
+  login?: boolean | undefined;
 
   /**
    * True: line and arguments are written as the names of files are, so that they
