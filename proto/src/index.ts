@@ -204,6 +204,14 @@ export {
   SCOPES,
   type Scope,
 } from "./methods.ts";
+export {
+  canonicalPath,
+  pathBytes,
+  pathCharacters,
+  pathText,
+  patternCharacters,
+  systemPath,
+} from "./path-text.ts";
 export { readPrivateFile, refuseShared, writePrivateFile } from "./private-file.ts";
 export { alternatingBuffers, readAhead } from "./read-ahead.ts";
 export { mayHaveRun } from "./rpc/broken-call.ts";

@@ -1,4 +1,12 @@
-export { CmdopError, type ErrorCode, type MachineSelector, type Scope } from "@cmdop/proto";
+export {
+  CmdopError,
+  type ErrorCode,
+  type MachineSelector,
+  pathBytes,
+  pathText,
+  type Scope,
+  systemPath,
+} from "@cmdop/proto";
 export { collectYoungBuffers } from "@cmdop/proto/young-buffers";
 export type { Agent } from "./agent/agent.ts";
 export { CollectedRun } from "./agent/collect-run.ts";
@@ -111,6 +119,7 @@ export type {
 } from "./terminal/session-types.ts";
 export type { Terminal } from "./terminal/terminal.ts";
 export type {
+  ExecCommand,
   ExecEnd,
   ExecEvent,
   ExecOptions,
