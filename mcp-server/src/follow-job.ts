@@ -1,11 +1,12 @@
+import { TerminalText } from "@cmdop/proto";
 import type { ExecEnd, ExecEvent } from "@cmdop/sdk";
-import { Excerpt } from "./excerpt.ts";
+import { MAX_OUTPUT_CHARS } from "./limits.ts";
 import { OwnError } from "./own-error.ts";
 
 /** A job that is being watched: what it has written so far, and its end. */
 export interface FollowedJob {
-  readonly stdout: Excerpt;
-  readonly stderr: Excerpt;
+  readonly stdout: TerminalText;
+  readonly stderr: TerminalText;
   /** Whether the machine has said that the job runs. */
   readonly hasStarted: boolean;
   /** Bytes that the machine itself had dropped before they could be read. */
@@ -21,10 +22,12 @@ export interface FollowedJob {
 }
 
 /** Reads a job's events from now on, in bounded memory. `after`: the offset that they begin at. */
-export function followJob(events: AsyncIterable<ExecEvent>, after = 0n): FollowedJob {
+export function followJob(jobId: string, events: AsyncIterable<ExecEvent>, after = 0n): FollowedJob {
   const iterator = events[Symbol.asyncIterator]();
-  const stdout = new Excerpt();
-  const stderr = new Excerpt();
+  const advice = (offset: number): string =>
+    `terminal_wait with job_id ${jobId} and after ${offset} shows it`;
+  const stdout = new TerminalText({ maxCharacters: MAX_OUTPUT_CHARS, advice });
+  const stderr = new TerminalText({ maxCharacters: MAX_OUTPUT_CHARS, advice });
   let latest = stdout;
   let hasStarted = false;
   let droppedBytes = 0n;
@@ -41,7 +44,7 @@ export function followJob(events: AsyncIterable<ExecEvent>, after = 0n): Followe
       } else if (event.type !== "started") {
         readTo = event.offset + BigInt(event.data.length);
         latest = event.type === "stdout" ? stdout : stderr;
-        latest.add(event.data);
+        latest.add(event.data, { offset: Number(event.offset) });
       }
     }
     throw new OwnError("OutcomeUnknown", "The machine's report broke off before the command's end.");
