@@ -52,6 +52,7 @@ export type {
   FileInfo,
   FileKind,
   FileList,
+  FileWritten,
   InfoOptions,
   ListOptions,
   MkdirOptions,
