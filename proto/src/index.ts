@@ -21,6 +21,7 @@ export {
   type RelayRecord,
   readAuditRecord,
 } from "./audit/records.ts";
+export { CommandOutput } from "./command-output/command-output.ts";
 export { type ApiKey, formatApiKey, parseApiKey, type RelayTarget } from "./credentials/api-key.ts";
 export {
   type CallToken,
@@ -30,7 +31,7 @@ export {
   signCallToken,
   verifyCallToken,
 } from "./credentials/call-token.ts";
-export { TrustedClock } from "./credentials/clock.ts";
+export { type ClockJump, TrustedClock } from "./credentials/clock.ts";
 export {
   ED25519_BYTES,
   generateKeyPair,
@@ -204,6 +205,15 @@ export {
   SCOPES,
   type Scope,
 } from "./methods.ts";
+export {
+  canonicalPath,
+  pathBytes,
+  pathCharacters,
+  pathText,
+  patternCharacters,
+  systemPath,
+} from "./path-text.ts";
+export { readPrivateFile, refuseShared, writePrivateFile } from "./private-file.ts";
 export { alternatingBuffers, readAhead } from "./read-ahead.ts";
 export { mayHaveRun } from "./rpc/broken-call.ts";
 export { type RpcChannel, sessionChannel } from "./rpc/channel.ts";
