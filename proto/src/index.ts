@@ -137,6 +137,7 @@ export {
   type FilesSkipped,
   FilesSkipped_Reason,
   type FilesWriteStreamRequest,
+  type FilesWritten,
   FileType,
 } from "./gen/cmdop/v1/files_pb.ts";
 export {

@@ -60,6 +60,7 @@ export type {
   FileInfo,
   FileKind,
   FileList,
+  FileWritten,
   InfoOptions,
   ListOptions,
   MkdirOptions,
