@@ -27,6 +27,7 @@ import {
 import { type ChainEnd, type ChainFile, mark, startOf } from "./chain-marks.ts";
 import { Reserve } from "./reserve.ts";
 import { mendEnd, mendHeader } from "./torn-end.ts";
+import { unavailable } from "./unavailable.ts";
 
 export type { ChainBatch, ChainLimits, ChainLogOptions } from "./chain-log-options.ts";
 export type { ChainEnd } from "./chain-marks.ts";
@@ -396,12 +397,4 @@ const empty = (): Uint8Array[] => [];
 
 function same(one: Uint8Array, other: Uint8Array): boolean {
   return Buffer.compare(one, other) === 0;
-}
-
-function unavailable(directory: string, cause: unknown): CmdopError {
-  if (cause instanceof CmdopError && cause.code === "AuditUnavailable") return cause;
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new CmdopError("AuditUnavailable", `No audit record can be written to ${directory}: ${why}.`, {
-    cause,
-  });
 }
