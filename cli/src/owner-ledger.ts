@@ -1,7 +1,7 @@
 import path from "node:path";
-import { readGrant, readRoster, thumbprint } from "@cmdop/proto";
+import { readGrant, readPrivateFile, readRoster, thumbprint } from "@cmdop/proto";
 import { type CMDOPClient, CmdopError, type SignedStatement } from "@cmdop/sdk";
-import { homePaths, readSecretFile, writeSecretFile } from "./home.ts";
+import { homePaths, writeHomeFile } from "./home.ts";
 
 /** The longest ledger that is read, in bytes: tens of thousands of grants, and the rosters of a long life. */
 const MAX_LEDGER_BYTES = 64 * 1024 * 1024;
@@ -54,7 +54,7 @@ export class OwnerLedger {
       if (!list.includes(statement)) list.push(statement);
     }
     this.#tidy();
-    if (this.#text() !== before) await writeSecretFile(this.#file, this.#text());
+    if (this.#text() !== before) await writeHomeFile(this.#file, this.#text());
   }
 
   /** Teaches the relay its roster, where that is older than the one that is known here, and then its grants too; `all`: the grants anyway. */
@@ -116,7 +116,7 @@ export class OwnerLedger {
 }
 
 async function load(file: string): Promise<Signed> {
-  const text = await readSecretFile(file, MAX_LEDGER_BYTES);
+  const text = readPrivateFile(file, { maxBytes: MAX_LEDGER_BYTES });
   if (text === undefined) return { rosters: [], grants: [] };
   try {
     const { rosters, grants } = JSON.parse(text);

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { onAbort } from "@cmdop/kit";
+import { within } from "@cmdop/kit";
 import { bytes32Schema, ChainLog, CmdopError, diskError, type PublicKey } from "@cmdop/proto";
 import { z } from "zod";
 import type { Log } from "../log.ts";
@@ -140,13 +140,9 @@ export class Chains {
   async waitForChange(version: number, timeoutMs: number, signal: AbortSignal): Promise<void> {
     if (this.#version !== version || signal.aborted) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, timeoutMs);
-    const stopListening = onAbort(signal, resolve);
     this.#waiting.add(resolve);
-    await promise;
+    await within(promise, timeoutMs, { signal });
     this.#waiting.delete(resolve);
-    stopListening();
-    clearTimeout(timer);
   }
 
   close(): void {

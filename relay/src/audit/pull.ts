@@ -1,5 +1,5 @@
 import type { ClientHttp2Session } from "node:http2";
-import { within } from "@cmdop/kit";
+import { pause, within } from "@cmdop/kit";
 import {
   CmdopError,
   isDiskTrouble,
@@ -13,7 +13,6 @@ import type { Log } from "../log.ts";
 import type { Chains } from "./chains.ts";
 import { type CheckedBatch, checkBatch } from "./check-batch.ts";
 import type { KeptChain } from "./kept-chain.ts";
-import { pause } from "./pause.ts";
 
 /** Pause before a pull that broke off on a link that is still up is tried again, in milliseconds. */
 const RETRY_MS = 10_000;
@@ -143,7 +142,7 @@ export class Puller {
       const beganAt = performance.now();
       await this.#take(message, source);
       const restMs = REST_PER_WORK * (performance.now() - beganAt);
-      await pause(Math.max(BATCH_INTERVAL_MS, restMs), signal);
+      await pause(Math.max(BATCH_INTERVAL_MS, restMs), { signal });
     }
   }
 

@@ -8,10 +8,10 @@ import {
   labelsSchema,
   type MachineRecord,
   readMachineRecord,
+  refuseShared,
 } from "@cmdop/proto";
 import { DiskDatabase, type Prepare } from "@cmdop/proto/disk-database";
 import { z } from "zod";
-import { checkPrivateFile } from "../identity/private-file.ts";
 import type { JoinUse, PastRoster, Store, StoredGrant, StoredMachine, StoredRoster } from "./store.ts";
 
 const SCHEMA = `
@@ -74,9 +74,14 @@ export class SqliteStore implements Store {
   /** `onTrouble`: told of a disk that takes nothing; see `retry`. @throws CmdopError InvalidArgument where it can't be used */
   constructor(stateDir: string, onTrouble: (error: unknown) => void = () => undefined) {
     const file = join(stateDir, "relay.db");
-    checkPrivateFile(file, "who may write it can block keys and forget machines, though grant nothing.");
+    const found = statSync(file, { throwIfNoEntry: false });
+    refuseShared(
+      file,
+      found?.mode ?? 0,
+      "who may write it can block keys and forget machines, though grant nothing.",
+    );
     // SQLite takes an empty file for a new one.
-    this.isNew = (statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0;
+    this.isNew = (found?.size ?? 0) === 0;
     try {
       this.#database = new DiskDatabase({ file, schema: SCHEMA, synchronous: "FULL", onTrouble });
     } catch (thrown) {

@@ -2,10 +2,17 @@ import { createHash, createPrivateKey, type KeyObject, randomBytes, X509Certific
 import { chmod, mkdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { SecureContextOptions } from "node:tls";
-import { isErrno, replacePrivateFile } from "@cmdop/kit";
-import { CmdopError, diskError, isPinnedRelayId, relayIdOf, relayIdSchema } from "@cmdop/proto";
+import { isOpenToOthers } from "@cmdop/kit";
+import {
+  CmdopError,
+  diskError,
+  isPinnedRelayId,
+  readPrivateFile,
+  relayIdOf,
+  relayIdSchema,
+  writePrivateFile,
+} from "@cmdop/proto";
 import { type Credential, createCa, createLeaf } from "./certificates.ts";
-import { checkPrivateFile } from "./private-file.ts";
 
 /** Life of the CA, in days: its key is the relay's id, and no client ever looks at its end. */
 const CA_LIFETIME_DAYS = 30 * 365;
@@ -87,10 +94,11 @@ export async function filesIdentity(stateDir: string, certFile: string, keyFile:
     );
   }
   const file = join(stateDir, "secret.key");
-  checkPrivateFile(file, "who has read it can take machines in that were never let in.");
-  const known = await readSecret(file);
+  const known = readPrivateFile(file, {
+    danger: "who has read it can take machines in that were never let in.",
+  });
   const made = known ?? randomBytes(SECRET_BYTES).toString("base64url");
-  if (known === undefined) await writeSecret(file, made);
+  if (known === undefined) await writePrivateFile(file, made);
   return { id, isKnown: known !== undefined, secret: secretOf(made), secureContext: read };
 }
 
@@ -108,11 +116,9 @@ async function loadOrCreateCa(
 ): Promise<{ ca: Credential; isKnown: boolean }> {
   await makeStateDir(stateDir);
   const file = join(stateDir, "ca.pem");
-  checkPrivateFile(
-    file,
-    "who has read it can pose as this relay; deleting it makes another relay of this one.",
-  );
-  const pem = await readSecret(file);
+  const pem = readPrivateFile(file, {
+    danger: "who has read it can pose as this relay; deleting it makes another relay of this one.",
+  });
   if (pem !== undefined) {
     const ca = readCa(pem, file);
     const id = relayIdOf(ca.certificate);
@@ -133,7 +139,8 @@ async function loadOrCreateCa(
     );
   }
   const ca = createCa("cmdop relay CA", daysFromNow(-1), daysFromNow(CA_LIFETIME_DAYS));
-  await writeSecret(file, pemOf(ca.privateKey) + ca.certificate.toString());
+  // Key and certificate are one file, and it appears whole or not at all: half a CA would be another relay.
+  await writePrivateFile(file, pemOf(ca.privateKey) + ca.certificate.toString());
   return { ca, isKnown: false };
 }
 
@@ -155,13 +162,6 @@ function damagedCa(file: string, cause: unknown): CmdopError {
   });
 }
 
-async function readSecret(file: string): Promise<string | undefined> {
-  return readFile(file, "utf8").catch((thrown) => {
-    if (isErrno(thrown, "ENOENT")) return undefined;
-    throw diskError(thrown, "read", file);
-  });
-}
-
 function secretOf(source: string | Uint8Array): Uint8Array {
   return createHash("sha256").update("cmdop relay secret v1\0").update(source).digest();
 }
@@ -171,18 +171,9 @@ export async function makeStateDir(stateDir: string): Promise<void> {
   try {
     await mkdir(stateDir, { recursive: true, mode: 0o700 });
     // A disk that takes nothing would not let it be said again.
-    if (((await stat(stateDir)).mode & 0o077) !== 0) await chmod(stateDir, 0o700);
+    if (isOpenToOthers((await stat(stateDir)).mode)) await chmod(stateDir, 0o700);
   } catch (thrown) {
     throw diskError(thrown, "use", stateDir);
-  }
-}
-
-/** Key and certificate are one file, and it appears whole or not at all: half a CA would be another relay. */
-async function writeSecret(file: string, content: string): Promise<void> {
-  try {
-    await replacePrivateFile(file, content);
-  } catch (thrown) {
-    throw diskError(thrown, "write", file);
   }
 }
 
