@@ -1,7 +1,6 @@
 import path from "node:path";
 import { readGrant, readPrivateFile, readRoster, thumbprint } from "@cmdop/proto";
 import { type CMDOPClient, CmdopError, type SignedStatement } from "@cmdop/sdk";
-import { z } from "zod";
 import { homePaths, writeHomeFile } from "./home.ts";
 
 /** The longest ledger that is read, in bytes: tens of thousands of grants, and the rosters of a long life. */
@@ -10,8 +9,11 @@ const MAX_LEDGER_BYTES = 64 * 1024 * 1024;
 /** Rosters that are kept, the newest: one that names other owners comes once in years. */
 const MAX_ROSTERS = 64;
 
-const ledgerSchema = z.strictObject({ rosters: z.array(z.string()), grants: z.array(z.string()) });
-type Signed = z.infer<typeof ledgerSchema>;
+/** Statements as they were signed. */
+interface Signed {
+  rosters: string[];
+  grants: string[];
+}
 
 /** What a relay was taught. */
 export interface Taught {
@@ -39,13 +41,13 @@ export class OwnerLedger {
   /** `relayId`: whose memory it is. @throws CmdopError InvalidArgument where the file is damaged */
   static async open(relayId: string): Promise<OwnerLedger> {
     const file = path.join(homePaths.owner(), "relays", `${relayId}.json`);
-    return new OwnerLedger(file, await read(file));
+    return new OwnerLedger(file, await load(file));
   }
 
   /** Keeps what was signed; at once on disk. */
   async keep(signed: readonly SignedStatement[]): Promise<void> {
     // Another command of this owner may have kept something meanwhile.
-    this.#signed = await read(this.#file);
+    this.#signed = await load(this.#file);
     const before = this.#text();
     for (const { kind, statement } of signed) {
       const list = kind === "roster" ? this.#signed.rosters : this.#signed.grants;
@@ -113,18 +115,25 @@ export class OwnerLedger {
   }
 }
 
-async function read(file: string): Promise<Signed> {
+async function load(file: string): Promise<Signed> {
   const text = readPrivateFile(file, { maxBytes: MAX_LEDGER_BYTES });
   if (text === undefined) return { rosters: [], grants: [] };
   try {
-    const signed = ledgerSchema.parse(JSON.parse(text));
-    for (const roster of signed.rosters) readRoster(roster);
-    for (const grant of signed.grants) readGrant(grant);
-    return signed;
+    const { rosters, grants } = JSON.parse(text);
+    return { rosters: read(rosters, readRoster), grants: read(grants, readGrant) };
   } catch (cause) {
     throw new CmdopError("InvalidArgument", `${file} is damaged.`, {
       next: "Restore it from a backup, or move it away: cmdop owner teach makes it anew of what the relay has.",
       cause,
     });
   }
+}
+
+/** Those of a list; throws where one of them can't be read. */
+function read(list: unknown, readOne: (statement: string) => unknown): string[] {
+  if (!Array.isArray(list)) throw new TypeError("not a list");
+  return list.map((statement: unknown) => {
+    readOne(String(statement));
+    return String(statement);
+  });
 }

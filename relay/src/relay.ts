@@ -217,6 +217,7 @@ export class Relay {
           chains: audit.chains,
           trust,
           checkKey: (keyId) => authenticator.checkKey(keyId),
+          behind: (machineId) => audit.puller.behindOf(machineId),
           bounds: audit.bounds,
         }),
         onBlocked: () => keyWatch.check(),

@@ -83,14 +83,23 @@ export class Roster {
     const newest = (await this.statements()).at(-1);
     let seq = newest === undefined ? 0 : readRoster(newest).seq;
     const newer = statements.filter((statement) => readRoster(statement).seq > seq);
+    let refusal: CmdopError | undefined;
     for (const statement of newer.toSorted((a, b) => readRoster(a).seq - readRoster(b).seq)) {
       if (readRoster(statement).seq <= seq) continue;
       const service = this.#relay.client(RosterService);
-      await this.#relay.invoke("/cmdop.relay.v1.Roster/Put", (call) =>
-        service.put({ roster: statement }, call),
-      );
-      ({ seq } = readRoster(statement));
+      try {
+        await this.#relay.invoke("/cmdop.relay.v1.Roster/Put", (call) =>
+          service.put({ roster: statement }, call),
+        );
+        ({ seq } = readRoster(statement));
+        refusal = undefined;
+      } catch (thrown) {
+        // An older one may be of an owner whom this relay has never known.
+        refusal = CmdopError.from(thrown);
+        if (refusal.code !== "GrantRefused") throw refusal;
+      }
     }
+    if (refusal !== undefined) throw refusal;
     return newer.length > 0;
   }
 
