@@ -29,12 +29,12 @@ const execute = defineTool({
   }),
   output: commandOutput,
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
-  handler: async ({ command, args, cwd, env, stdin, timeout_ms: timeoutMs, machine }, context) => {
+  handler: async ({ command, args = [], cwd, env, stdin, timeout_ms: timeoutMs, machine }, context) => {
     const jobId = randomUUID();
     const withdraw = new AbortController();
     let approval: WaitingForApproval | undefined;
     const { terminal } = pickMachine(context.client, machine);
-    const events = terminal.stream(args === undefined ? command : [command, ...args], {
+    const events = terminal.stream(args.length === 0 ? command : [command, ...args], {
       jobId,
       cwd,
       env,
