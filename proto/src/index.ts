@@ -259,6 +259,7 @@ export {
 } from "./run-events.ts";
 export { parseStrictJson } from "./strict-json.ts";
 export { TerminalText } from "./terminal-text/terminal-text.ts";
+export { argumentReader } from "./tool-arguments.ts";
 export { DrainingDuplex } from "./transport/draining-duplex.ts";
 export { fitWindow, windowFor } from "./transport/fit-window.ts";
 export { applyWindows, LANE_WINDOWS, LANES, type LaneName, type Windows } from "./transport/lanes.ts";

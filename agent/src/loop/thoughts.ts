@@ -58,15 +58,14 @@ const BLANK = /^[\s\ufeff]+/;
  * Takes the thoughts out of what a model says, piece by piece. Where they stand
  * decides: a thought is at the head of an answer, or behind another thought. The
  * same tag further on is text, an answer about such tags for one; an end without
- * a beginning counts only where no writer would put it (`isLoneEnd`).
+ * a beginning counts only where no writer would put it (isLoneEnd).
  */
 export class ThoughtSplitter {
   #state: "head" | "answer" | "held" | Section;
   #buffer = "";
   #hasThought = false;
-  /** The line that the answer is in, as far as it was given out, and the code fences before it. */
-  #line = "";
-  #fences = 0;
+  /** The answer as far as it was given out; undefined once it can't turn out to be a thought. */
+  #given: string | undefined = "";
 
   /** `isHeldBack`: the model is known for ends without beginnings, so its text waits for one. */
   constructor(isHeldBack = false) {
@@ -146,25 +145,24 @@ export class ThoughtSplitter {
   }
 
   #readAnswer(pieces: Piece[]): boolean {
-    const end = this.#hasThought ? undefined : firstOf(this.#buffer, LONE_CLOSES);
-    if (end === undefined) {
-      const text = this.#hasThought ? this.#buffer : this.#takeSure(LONE_CLOSES);
-      if (this.#hasThought) this.#buffer = "";
-      this.#note(text);
+    if (this.#hasThought) this.#given = undefined;
+    const given = this.#given;
+    const end = given === undefined ? undefined : firstOf(this.#buffer, LONE_CLOSES);
+    if (given === undefined || end === undefined) {
+      const text = given === undefined ? this.#buffer : this.#takeSure(LONE_CLOSES);
+      if (given === undefined) this.#buffer = "";
+      else this.#given = given + text;
       pieces.push({ kind: "text", text });
       return false;
     }
-    const before = this.#buffer.slice(0, end.at);
-    this.#note(before);
-    pieces.push({ kind: "text", text: before });
+    const text = this.#buffer.slice(0, end.at);
+    pieces.push({ kind: "text", text });
     this.#buffer = this.#buffer.slice(end.at);
-    if (this.#isLoneEnd()) {
+    // The first end decides.
+    this.#given = undefined;
+    if (isLoneEnd(given + text)) {
       pieces.push({ kind: "revoked", text: "" });
       this.#leaveThought(end.close);
-    } else {
-      this.#note(end.close);
-      pieces.push({ kind: "text", text: this.#buffer.slice(0, end.close.length) });
-      this.#buffer = this.#buffer.slice(end.close.length);
     }
     return true;
   }
@@ -186,22 +184,6 @@ export class ThoughtSplitter {
     this.#state = "head";
   }
 
-  /**
-   * An end of a thought stands at the beginning of a line, or right behind a word
-   * or a full stop. Who writes about the tag puts a space or a quotation mark
-   * before it, or has it in a code block.
-   */
-  #isLoneEnd(): boolean {
-    if (this.#fences % 2 === 1) return false;
-    return this.#line.trim() === "" || /[\p{L}\p{N}.!?…:;,)\]}]$/u.test(this.#line);
-  }
-
-  #note(text: string): void {
-    const newline = text.lastIndexOf("\n");
-    this.#line = newline === -1 ? this.#line + text : text.slice(newline + 1);
-    this.#fences += text.split("```").length - 1;
-  }
-
   /** All but what may be the beginning of an end. */
   #takeSure(closes: readonly string[]): string {
     const longest = Math.max(...closes.map(({ length }) => length));
@@ -214,6 +196,17 @@ export class ThoughtSplitter {
     this.#buffer = this.#buffer.slice(sure.length);
     return sure;
   }
+}
+
+/**
+ * Whether a thought ends behind this text, which has not begun as one. Such an
+ * end stands at the beginning of a line, or right behind a word or a full stop.
+ * Who writes about the tag has its beginning before it, puts a space or a
+ * quotation mark there, or has it in a code block.
+ */
+function isLoneEnd(text: string): boolean {
+  if (/[<[]think/i.test(text) || text.split("```").length % 2 === 0) return false;
+  return /(?:^|\n)[ \t]*$|[\p{L}\p{N}.!?…:;,)\]}]$/u.test(text);
 }
 
 /** A whole answer without its thoughts. */

@@ -35,14 +35,14 @@ const execute = defineTool({
   }),
   output: commandOutput,
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
-  handler: async ({ command, args, stdin, timeout_ms: timeoutMs, machine, ...rest }, context) => {
+  handler: async ({ command, args = [], stdin, timeout_ms: timeoutMs, machine, ...rest }, context) => {
     const jobId = randomUUID();
     const withdraw = new AbortController();
     let approval: WaitingForApproval | undefined;
     const { terminal } = pickMachine(context.client, machine);
     const link = new LinkWatch();
     const { onLink, onOffline } = link;
-    const events = terminal.stream(args === undefined ? command : [command, ...args], {
+    const events = terminal.stream(args.length === 0 ? command : [command, ...args], {
       jobId,
       ...rest,
       stdin,
