@@ -50,7 +50,6 @@ test("a command that waits can be withdrawn", async () => {
   expect(end).toMatchObject({ outcome: "canceled" });
 });
 
-<<<<<<< HEAD
 test("a command whose machine goes offline in its middle is never answered as running", async () => {
   const { briefly } = waitingContext();
   const { structured, text } = await call("terminal_execute", { command: "offline" }, briefly);
@@ -69,7 +68,8 @@ test("a command whose machine goes offline in its middle is never answered as ru
   expect(again).toMatchObject({
     content: [{ text: expect.stringContaining("What was left running there may still run.") }],
   });
-=======
+});
+
 test("arguments come as clients send them: null and nothing are absent, an empty list of args is none", async () => {
   const { context } = waitingContext();
   const given = {
@@ -87,5 +87,4 @@ test("arguments come as clients send them: null and nothing are absent, an empty
   }
   const { structured } = await call("terminal_execute", { command: "echo hi", args: "" }, context);
   expect(structured).toMatchObject({ stdout: "hi\n" });
->>>>>>> w-f
 });
