@@ -16,7 +16,7 @@ import type { RunContext } from "./run-context.ts";
 import { RunEvents } from "./run-events.ts";
 import type { OutputSchema } from "./schema/output-schema.ts";
 import type { Schemas } from "./schema/schemas.ts";
-import type { ModelSettings } from "./settings.ts";
+import { type ModelSettings, secretOf } from "./settings.ts";
 import { oneCommandTool, runTools } from "./tools/run-tools.ts";
 import type { ToolGate } from "./tools/tool-gate.ts";
 import { CallIds } from "./tools/tools.ts";
@@ -64,7 +64,7 @@ const TIMED_OUT = {
 export function beginRun(core: LoopCore, run: PreparedRun, { journal, maxJobMs }: RunJob): Work {
   const { request, settings } = run;
   const beganAt = performance.now();
-  const events = new RunEvents(journal, settings.apiKey);
+  const events = new RunEvents(journal, secretOf(settings));
   const budget = new Budget(request);
   const over = new AbortController();
   const started = new Set<Job>();

@@ -105,9 +105,7 @@ export function listFilesTool(options: FileToolOptions): ToolSpec<z.infer<typeof
         files(admitted).list({ path, ...wanted }, { signal: use.signal }),
       );
       const lines = entries.map(({ type, size, mtimeMs, name }) =>
-        [fileTypeName(type), size, new Date(mtimeMs).toISOString(), printable(JSON.stringify(name))].join(
-          " ",
-        ),
+        [fileTypeName(type), size, new Date(mtimeMs).toISOString(), printable(name)].join(" "),
       );
       const more = nextPage === "" ? "" : `\nthere are more: page ${nextPage}`;
       return { ok: true, text: `${asData(lines.join("\n") || "(empty)")}${more}` };
