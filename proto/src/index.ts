@@ -30,7 +30,7 @@ export {
   signCallToken,
   verifyCallToken,
 } from "./credentials/call-token.ts";
-export { TrustedClock } from "./credentials/clock.ts";
+export { type ClockJump, TrustedClock } from "./credentials/clock.ts";
 export {
   ED25519_BYTES,
   generateKeyPair,
@@ -137,6 +137,7 @@ export {
   type FilesSkipped,
   FilesSkipped_Reason,
   type FilesWriteStreamRequest,
+  type FilesWritten,
   FileType,
 } from "./gen/cmdop/v1/files_pb.ts";
 export {
@@ -203,6 +204,14 @@ export {
   SCOPES,
   type Scope,
 } from "./methods.ts";
+export {
+  canonicalPath,
+  pathBytes,
+  pathCharacters,
+  pathText,
+  patternCharacters,
+  systemPath,
+} from "./path-text.ts";
 export { readPrivateFile, refuseShared, writePrivateFile } from "./private-file.ts";
 export { alternatingBuffers, readAhead } from "./read-ahead.ts";
 export { mayHaveRun } from "./rpc/broken-call.ts";

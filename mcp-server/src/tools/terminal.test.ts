@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { failureOf } from "../answers.ts";
 import { APPROVAL_ID, scriptedClient } from "../testing/scripted-client.ts";
 import { toolContext } from "../testing/tool-context.ts";
 import type { ToolContext } from "../tool.ts";
@@ -66,4 +67,24 @@ test("arguments come as clients send them: null and nothing are absent, an empty
   }
   const { structured } = await call("terminal_execute", { command: "echo hi", args: "" }, context);
   expect(structured).toMatchObject({ stdout: "hi\n" });
+});
+
+test("a command whose machine goes offline in its middle is never answered as running", async () => {
+  const { briefly } = waitingContext();
+  const { structured, text } = await call("terminal_execute", { command: "offline" }, briefly);
+  expect(structured).toMatchObject({
+    status: "unreachable",
+    outcome: null,
+    exitCode: null,
+    stdout: "begun\n",
+  });
+  const said = "web-1 went offline at 2026-09-21T14:13:20.000Z; the command may still run there";
+  expect(structured.reason).toBe(said);
+  expect(text[0]).toContain(`${said}. Do not start it again`);
+  const again = await call("terminal_wait", { job_id: structured.jobId, machine: "web-2" }, briefly).catch(
+    failureOf,
+  );
+  expect(again).toMatchObject({
+    content: [{ text: expect.stringContaining("What was left running there may still run.") }],
+  });
 });

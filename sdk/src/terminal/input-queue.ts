@@ -1,4 +1,4 @@
-import { onAbort } from "@cmdop/kit";
+import { onAbort, within } from "@cmdop/kit";
 import { CmdopError, INPUT_CHUNK_BYTES } from "@cmdop/proto";
 
 /** Input that has not been accepted by the job yet, what a lost connection may have lost: in bytes, and in pieces. */
@@ -145,13 +145,8 @@ export class InputQueue {
   }
 
   async #changesWithin(durationMs: number): Promise<boolean> {
-    const timeout = Promise.withResolvers<boolean>();
-    const timer = setTimeout(timeout.resolve, durationMs, false);
-    try {
-      return await Promise.race([this.#changed.promise.then(() => true), timeout.promise]);
-    } finally {
-      clearTimeout(timer);
-    }
+    const changed = this.#changed.promise.then(() => true);
+    return (await within(changed, durationMs, { ref: false })) === true;
   }
 
   #notify(): void {
