@@ -1,4 +1,5 @@
-import type { ExecResult, JobEnd, OutcomeName, Truncation } from "./types.ts";
+import { commandText } from "./start-request.ts";
+import type { ExecCommand, ExecResult, JobEnd, OutcomeName, Truncation } from "./types.ts";
 
 /** Characters of stderr that an ExecError quotes. */
 const QUOTED_STDERR_CHARS = 500;
@@ -19,7 +20,7 @@ export class ExecError extends Error implements ExecResult {
   readonly stderrBytes: Uint8Array;
   readonly truncated: false | Truncation;
 
-  constructor(command: string | readonly string[], result: ExecResult) {
+  constructor(command: ExecCommand, result: ExecResult) {
     super(describe(command, result));
     this.name = "ExecError";
     this.jobId = result.jobId;
@@ -60,8 +61,8 @@ export function describeEnd(end: Pick<JobEnd, "outcome" | "exitCode" | "signal" 
   }
 }
 
-function describe(command: string | readonly string[], result: ExecResult): string {
-  const line = typeof command === "string" ? command : command.join(" ");
+function describe(command: ExecCommand, result: ExecResult): string {
+  const line = commandText(command);
   const stderr = result.stderr.trimEnd().slice(-QUOTED_STDERR_CHARS);
   return `${JSON.stringify(line)} ${describeEnd(result)}${stderr === "" ? "" : `\n${stderr}`}`;
 }
