@@ -18,7 +18,12 @@ const reportSchema = z.discriminatedUnion("kind", [
     kind: z.literal("begin"),
     id,
     name: text,
-    begun: z.strictObject({ directory: text.startsWith("/"), upload: z.boolean(), atMs: z.number() }),
+    begun: z.strictObject({
+      directory: text.startsWith("/"),
+      upload: z.boolean(),
+      keepMs: z.number().optional(),
+      atMs: z.number(),
+    }),
   }),
   z.strictObject({ kind: z.literal("over"), name: text }),
   z.strictObject({

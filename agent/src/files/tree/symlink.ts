@@ -1,9 +1,10 @@
-import { lstat, rename, symlink, unlink } from "node:fs/promises";
+import { lstat, lutimes, rename, symlink, unlink } from "node:fs/promises";
 import { posix } from "node:path";
-import { CmdopError, MAX_PATH_BYTES } from "@cmdop/proto";
+import { CmdopError, MAX_PATH_BYTES, utimesArgument } from "@cmdop/proto";
 import type { Boundary } from "../place/boundary.ts";
 import { describe, type Entry } from "../place/entry.ts";
 import { attempt, unless } from "../place/errors.ts";
+import { checkedTime } from "../place/mode.ts";
 import { expandPath, shown } from "../place/path.ts";
 import { childOf } from "../place/pin.ts";
 import { openPlace, type Place } from "../place/resolve.ts";
@@ -21,10 +22,11 @@ export function makeSymlink(
   boundary: Boundary,
   path: string,
   target: string,
-  { overwrite }: { readonly overwrite: boolean },
+  { overwrite, ...times }: { readonly overwrite: boolean; readonly mtimeMs?: number | undefined },
 ): Promise<Entry> {
   return attempt("make the link", path, async () => {
     const asked = expandPath(path, boundary.home);
+    const mtimeMs = checkedTime(times);
     if (target === "" || target.includes("\0") || Buffer.byteLength(target) >= MAX_PATH_BYTES) {
       throw new CmdopError(
         "InvalidArgument",
@@ -41,6 +43,9 @@ export function makeSymlink(
           : makeLink(place, target),
       ),
     );
+    if (mtimeMs !== undefined) {
+      await lutimes(childOf(place.directory, place.name), new Date(), utimesArgument(mtimeMs));
+    }
     return await describe(place.directory, place.name, place.path);
   });
 }

@@ -2,12 +2,12 @@ import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { access, type FileHandle, open, rename, unlink } from "node:fs/promises";
 import { posix } from "node:path";
-import { CmdopError, WriteBehind } from "@cmdop/proto";
+import { CmdopError, utimesArgument, WriteBehind } from "@cmdop/proto";
 import { type Boundary, isConfined } from "../place/boundary.ts";
 import { linkRefused } from "../place/descend.ts";
 import { type Entry, entryOf } from "../place/entry.ts";
 import { errnoOf, unless } from "../place/errors.ts";
-import { checkedMode, PERMISSION_BITS } from "../place/mode.ts";
+import { type Attributes, checkedMode, checkedTime, PERMISSION_BITS } from "../place/mode.ts";
 import { shown } from "../place/path.ts";
 import { childOf, type Pin } from "../place/pin.ts";
 import { openPlace, openTarget, type Place } from "../place/resolve.ts";
@@ -21,9 +21,7 @@ import { publish } from "./publish.ts";
 import { inTurn } from "./turns.ts";
 
 /** How a file is written. */
-export interface WriteOptions {
-  /** Permission bits of a new file; absent means 0o644 less the umask. An existing file keeps its own. */
-  readonly mode?: number | undefined;
+export interface WriteOptions extends Attributes {
   /** Whether missing directories are made. */
   readonly parents: boolean;
   /** SHA-256 that the file's content must have: compare and swap. */
@@ -32,6 +30,8 @@ export interface WriteOptions {
   readonly ifAbsent?: boolean | undefined;
   /** The name under which what has arrived is kept, so that the upload can be resumed. */
   readonly partial?: string | undefined;
+  /** How long that waits to be resumed, in milliseconds; a day unless given. */
+  readonly keepMs?: number | undefined;
   /** Bytes that are there already. */
   readonly offset?: bigint | undefined;
   /** What is remembered of those. */
@@ -68,6 +68,7 @@ export class Replacement implements AsyncDisposable {
   readonly #behind: WriteBehind;
   readonly #temporary: string;
   readonly #mode: number | undefined;
+  readonly #mtimeMs: number | undefined;
   readonly #condition: Condition;
   readonly #note: Disposable | undefined;
   #hash = createHash("sha256");
@@ -80,7 +81,7 @@ export class Replacement implements AsyncDisposable {
     place: Place,
     file: FileHandle,
     temporary: string,
-    mode: number | undefined,
+    { mode, mtimeMs }: Attributes,
     condition: Condition,
     note: Disposable | undefined,
   ) {
@@ -89,13 +90,15 @@ export class Replacement implements AsyncDisposable {
     this.#behind = new WriteBehind(file);
     this.#temporary = temporary;
     this.#mode = mode;
+    this.#mtimeMs = mtimeMs;
     this.#condition = condition;
     this.#note = note;
   }
 
   /** Begins to replace (or make) the file at an expanded path. A condition that fails already is told before any content. */
   static async open(boundary: Boundary, path: string, options: WriteOptions): Promise<Replacement> {
-    const asked = checkedMode(options.mode);
+    const asked = checkedMode(options);
+    const mtimeMs = checkedTime(options);
     const condition = checkedCondition(boundary, options);
     using stack = new DisposableStack();
     // Where a content is to match there must be a file: nothing is made before that is known.
@@ -111,11 +114,15 @@ export class Replacement implements AsyncDisposable {
     // Whoever goes on where the stream before it stopped was asked then, and is asked again at the end.
     using _ =
       kept === undefined || offset === 0n ? await matching(condition, place, options.signal) : undefined;
-    const mode = leaf === undefined ? asked : Number(leaf.mode) & PERMISSION_BITS;
+    const isGiven = leaf === undefined || (asked !== undefined && options.modeUse === "always");
+    const mode = isGiven ? asked : Number(leaf.mode) & PERMISSION_BITS;
     const temporary = partial ?? temporaryName();
     const at = childOf(place.directory, temporary);
     await refuseMissing(boundary, place, partial, offset);
-    const note = await boundary.unfinished?.note(posix.dirname(place.path), temporary, partial !== undefined);
+    const note = await boundary.unfinished?.note(posix.dirname(place.path), temporary, {
+      upload: partial !== undefined,
+      keepMs: options.keepMs,
+    });
     try {
       const flags = offset > 0n ? RESUME : CREATE;
       const file = await unless(
@@ -123,7 +130,7 @@ export class Replacement implements AsyncDisposable {
         open(at, flags, mode === undefined ? FILE_MODE : PRIVATE_MODE),
       );
       if (file === undefined) throw noNewFiles(place.path);
-      const replacement = new Replacement(place, file, temporary, mode, condition, note);
+      const replacement = new Replacement(place, file, temporary, { mode, mtimeMs }, condition, note);
       stack.move();
       if (offset > 0n) await replacement.#takeUp(offset, kept);
       return replacement;
@@ -190,6 +197,7 @@ export class Replacement implements AsyncDisposable {
     const { directory, name, path, leaf } = this.#place;
     if (leaf !== undefined) await this.#keepOwner(leaf);
     if (this.#mode !== undefined) await this.#file.chmod(this.#mode);
+    if (this.#mtimeMs !== undefined) await this.#file.utimes(new Date(), utimesArgument(this.#mtimeMs));
     await this.#behind.finish();
     const stats = await this.#file.stat({ bigint: true });
     await inTurn(this.#place, async () => {
