@@ -32,6 +32,7 @@ export class ProgressView implements Disposable {
   #movedAtMs: number;
   #rate: { atMs: number; bytes: number; bytesPerS: number };
   #isDrawn = false;
+  #isStopped = false;
 
   constructor(output: ProgressOutput, quiet: boolean, now: () => number = () => performance.now()) {
     this.#output = output;
@@ -54,7 +55,7 @@ export class ProgressView implements Disposable {
     else this.#away.delete(machine);
     this.#movedAtMs = this.#now();
     if (this.#isShown) this.draw();
-    else if (!this.#quiet) this.#output.write(`cmdop: ${linkText(state, machine)}\n`);
+    else if (!this.#quiet && !this.#isStopped) this.#output.write(`cmdop: ${linkText(state, machine)}\n`);
   }
 
   /** Says something on a line of its own. */
@@ -88,6 +89,13 @@ export class ProgressView implements Disposable {
     return { done: this.#last.files, total: this.#last.totalFiles ?? 1 };
   }
 
+  /** Draws no more: what comes now is no progress. */
+  stop(): void {
+    clearInterval(this.#timer);
+    this.clear();
+    this.#isStopped = true;
+  }
+
   /** Takes the bar away. */
   clear(): void {
     if (this.#isDrawn) this.#output.write("\r\u001b[K");
@@ -95,12 +103,11 @@ export class ProgressView implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    clearInterval(this.#timer);
-    this.clear();
+    this.stop();
   }
 
   get #isShown(): boolean {
-    return this.#output.isTTY === true && !this.#quiet;
+    return this.#output.isTTY === true && !this.#quiet && !this.#isStopped;
   }
 
   /** The rate and the time left; or why there is none. */

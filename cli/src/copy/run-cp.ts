@@ -144,6 +144,7 @@ class Copy {
 
   /** Says that the end may take a moment, where it does. */
   #ending(): void {
+    this.#view.stop();
     const timer = setTimeout(
       () => this.#view.say("cmdop: removing what has not arrived whole; Ctrl-C again leaves at once"),
       ENDING_IS_LONG_MS,

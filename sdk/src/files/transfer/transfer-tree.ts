@@ -105,8 +105,8 @@ class TreeTransfer {
     if (mode === undefined) return;
     const depth = path === "" ? 0 : path.split("/").length;
     const finish = (attributes: DirectoryAttributes): void => {
-      this.#unfinished[depth] ??= [];
-      this.#unfinished[depth].push({ path, attributes });
+      while (this.#unfinished.length <= depth) this.#unfinished.push([]);
+      this.#unfinished[depth]?.push({ path, attributes });
     };
     if (this.#settings.preserve) finish({ mode, ...(mtimeMs === undefined ? {} : { mtimeMs }) });
     // It was made so that it can be written into.
