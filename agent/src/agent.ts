@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import os from "node:os";
 import path from "node:path";
 import {
   type Admit,
@@ -273,7 +272,7 @@ export class Agent {
       facts: () => ({
         ...membership.identity,
         agentVersion: this.#options.version,
-        user: policy.user?.name ?? os.userInfo().username,
+        user: policy.userName,
         home: policy.home,
         policyError: policy.error?.message ?? "",
         diskError: trouble.current,

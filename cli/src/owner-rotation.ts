@@ -1,5 +1,6 @@
 import { link, rename, rm } from "node:fs/promises";
 import path from "node:path";
+import { isErrno } from "@cmdop/kit";
 import {
   CmdopError,
   generateKeyPair,
@@ -80,7 +81,7 @@ async function takePlace(): Promise<void> {
     await link(ownerFile(), oldOwnerFile());
   } catch (thrown) {
     // A recovery in a home that had no owner.
-    if (!(thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT")) throw thrown;
+    if (!isErrno(thrown, "ENOENT")) throw thrown;
   }
   await rename(newOwnerFile(), ownerFile());
   await keepOld();
@@ -92,6 +93,6 @@ async function keepOld(): Promise<void> {
   try {
     await rename(oldOwnerFile(), `${oldOwnerFile()}-${wentAt}`);
   } catch (thrown) {
-    if (!(thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT")) throw thrown;
+    if (!isErrno(thrown, "ENOENT")) throw thrown;
   }
 }

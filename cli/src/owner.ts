@@ -9,11 +9,12 @@ import {
   type PublicKey,
   parseSealedKey,
   type RelayTarget,
+  readPrivateFile,
   type SealedOwnerKey,
   sealOwnerKey,
 } from "@cmdop/proto";
 import { CMDOPClient, CmdopError } from "@cmdop/sdk";
-import { homePaths, readSecretFile, writeSecretFile } from "./home.ts";
+import { homePaths, writeHomeFile } from "./home.ts";
 import { ownersRelay, rememberRelay } from "./owner-relay.ts";
 import { Passphrase } from "./passphrase/passphrase.ts";
 import { showRecoveryKey } from "./recovery-key.ts";
@@ -38,13 +39,13 @@ export const newOwnerFile = (): string => path.join(homePaths.owner(), "owner.ke
 
 /** Reads a sealed key; undefined where there is none. */
 export async function readSealedFile(file: string): Promise<SealedOwnerKey | undefined> {
-  const text = await readSecretFile(file, MAX_SEALED_KEY_BYTES);
+  const text = readPrivateFile(file, { maxBytes: MAX_SEALED_KEY_BYTES });
   return text === undefined ? undefined : parseSealedKey(text, file);
 }
 
 /** Writes a sealed key to a file of its own. */
 export async function writeSealedFile(file: string, sealed: SealedOwnerKey): Promise<void> {
-  await writeSecretFile(file, formatSealedKey(sealed));
+  await writeHomeFile(file, formatSealedKey(sealed));
 }
 
 /** Who the owner of this home is, without the private half; undefined before `cmdop init`. */

@@ -8,10 +8,12 @@ export interface FollowedJob {
   readonly stderr: Excerpt;
   /** Whether the machine has said that the job runs. */
   readonly hasStarted: boolean;
+  /** The shell that runs the command's line, where it is not sh. */
+  readonly shell: string | null;
   /** Bytes that the machine itself had dropped before they could be read. */
-  readonly droppedBytes: bigint;
+  readonly droppedBytes: number;
   /** The offset behind what has been read. */
-  readonly after: bigint;
+  readonly after: number;
   /** The last line of whichever channel wrote last. */
   lastLine(maxChars: number): string;
   /** The job's end; rejects with what the stream threw. */
@@ -20,26 +22,26 @@ export interface FollowedJob {
   leave(): Promise<void>;
 }
 
-/** Reads a job's events from now on, in bounded memory. `after`: the offset that they begin at. */
-export function followJob(events: AsyncIterable<ExecEvent>, after = 0n): FollowedJob {
-  const iterator = events[Symbol.asyncIterator]();
+/** Reads a job's events from now on, in bounded memory, and lets go of them at their end. `after`: the offset that they begin at. */
+export function followJob(events: AsyncGenerator<ExecEvent, void, void>, after = 0): FollowedJob {
   const stdout = new Excerpt();
   const stderr = new Excerpt();
   let latest = stdout;
   let hasStarted = false;
-  let droppedBytes = 0n;
+  let shell: string | null = null;
+  let droppedBytes = 0;
   let readTo = after;
 
   const readToEnd = async (): Promise<ExecEnd> => {
-    for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
-      const event = next.value;
+    for await (const event of events) {
       if (event.type === "ended") return event;
       hasStarted = true;
+      if (event.type === "started") shell = event.shell;
       if (event.type === "dropped") {
         droppedBytes += event.bytes;
         readTo += event.bytes;
       } else if (event.type !== "started") {
-        readTo = event.offset + BigInt(event.data.length);
+        readTo = event.offset + event.data.length;
         latest = event.type === "stdout" ? stdout : stderr;
         latest.add(event.data);
       }
@@ -54,6 +56,9 @@ export function followJob(events: AsyncIterable<ExecEvent>, after = 0n): Followe
     get hasStarted() {
       return hasStarted;
     },
+    get shell() {
+      return shell;
+    },
     get droppedBytes() {
       return droppedBytes;
     },
@@ -62,7 +67,7 @@ export function followJob(events: AsyncIterable<ExecEvent>, after = 0n): Followe
     },
     lastLine: (maxChars) => latest.lastLine(maxChars),
     leave: async () => {
-      await iterator.return?.();
+      await events.return();
     },
   };
 }

@@ -35,21 +35,19 @@ export interface FollowedRun {
   leave(): Promise<void>;
 }
 
-/** Reads a run's events from its beginning on. */
-export function followRun(runId: string, events: AsyncIterable<RunStreamEvent>): FollowedRun {
-  const iterator = events[Symbol.asyncIterator]();
+/** Reads a run's events from its beginning on, and lets go of them at their end. */
+export function followRun(runId: string, events: AsyncGenerator<RunStreamEvent, void, void>): FollowedRun {
   const collected = new CollectedRun(runId);
   const open = new OpenQuestions();
   const asked = Promise.withResolvers<void>();
   let hasStarted = false;
   let last = "";
   /** Where the journal ended when it was opened: a question before it may have been answered since. */
-  let pastEnd = 0n;
+  let pastEnd = 0;
   let isPast = true;
 
   const readToEnd = async (): Promise<RunConclusion> => {
-    for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
-      const event = next.value;
+    for await (const event of events) {
       collected.add(event);
       open.add(event);
       if (event.type === "started") pastEnd = event.outputEnd;
@@ -72,7 +70,7 @@ export function followRun(runId: string, events: AsyncIterable<RunStreamEvent>):
     asked: asked.promise,
     lastLine: (maxChars) => last.slice(0, maxChars),
     leave: async () => {
-      await iterator.return?.();
+      await events.return();
     },
   };
 }

@@ -1,4 +1,3 @@
-export { onAbort } from "./abort.ts";
 export {
   CHAIN_HASH_BYTES,
   chainNext,
@@ -22,6 +21,7 @@ export {
   type RelayRecord,
   readAuditRecord,
 } from "./audit/records.ts";
+export { CommandOutput } from "./command-output/command-output.ts";
 export { type ApiKey, formatApiKey, parseApiKey, type RelayTarget } from "./credentials/api-key.ts";
 export {
   type CallToken,
@@ -206,6 +206,7 @@ export {
   SCOPES,
   type Scope,
 } from "./methods.ts";
+export { readPrivateFile, refuseShared, writePrivateFile } from "./private-file.ts";
 export { alternatingBuffers, readAhead } from "./read-ahead.ts";
 export { mayHaveRun } from "./rpc/broken-call.ts";
 export { type RpcChannel, sessionChannel } from "./rpc/channel.ts";

@@ -1,9 +1,8 @@
 import os from "node:os";
 import path from "node:path";
-import { type ApiKey, addressSchema, CmdopError, parseApiKey } from "@cmdop/proto";
+import { type ApiKey, addressSchema, CmdopError, parseApiKey, readPrivateFile } from "@cmdop/proto";
 import { z } from "zod";
 import { type ReconnectOptions, type ReconnectPauses, reconnectPauses } from "./connection/reconnect.ts";
-import { readPrivateFile } from "./private-file.ts";
 
 /** How `CMDOPClient.remote` is made. */
 export interface RemoteOptions {
@@ -79,13 +78,9 @@ export function resolveProfile(overrides: RemoteOptions): ResolvedRemote {
 }
 
 function readProfile(file: string): Profile {
-  let text: string;
-  try {
-    text = readPrivateFile(file);
-  } catch (cause) {
-    if (cause instanceof CmdopError) throw cause;
-    throw new CmdopError("Unauthenticated", `There is no profile: ${file} can't be read.`, {
-      cause,
+  const text = readPrivateFile(file);
+  if (text === undefined) {
+    throw new CmdopError("Unauthenticated", `There is no profile ${file}.`, {
       next: "Run cmdop up on this machine, or set CMDOP_API_KEY.",
     });
   }

@@ -6,10 +6,10 @@ import {
   openOwnerKey,
   parseSealedKey,
   type RelayTarget,
+  readPrivateFile,
   relayIdSchema,
 } from "@cmdop/proto";
 import type { ReconnectOptions } from "./connection/reconnect.ts";
-import { readPrivateFile } from "./private-file.ts";
 
 /** How `CMDOPClient.owner` is made. */
 export interface OwnerOptions {
@@ -50,15 +50,11 @@ export async function readOwnerKey(
 }
 
 function readKeyFile(file: string): string {
-  try {
-    return readPrivateFile(file, MAX_SEALED_KEY_BYTES);
-  } catch (cause) {
-    if (cause instanceof CmdopError) throw cause;
-    throw new CmdopError("InvalidArgument", `The owner key in ${file} can't be read.`, {
-      next: "Name the file that cmdop init made: owner/owner.key in the operator's CMDOP_HOME.",
-      cause,
-    });
-  }
+  const text = readPrivateFile(file, { maxBytes: MAX_SEALED_KEY_BYTES });
+  if (text !== undefined) return text;
+  throw new CmdopError("InvalidArgument", `There is no owner key ${file}.`, {
+    next: "Name the file that cmdop init made: owner/owner.key in the operator's CMDOP_HOME.",
+  });
 }
 
 /** Reads `ID@HOST:PORT`. @throws CmdopError InvalidArgument */

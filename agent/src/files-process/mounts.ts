@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { isErrno } from "@cmdop/kit";
 import { isWithin } from "../files/place/path.ts";
 
 /** A mounted filesystem. */
@@ -19,7 +20,7 @@ export function readMounts(): Mount[] {
     text = readFileSync(MOUNT_INFO, "utf8");
   } catch (thrown) {
     // Not Linux.
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return [];
+    if (isErrno(thrown, "ENOENT")) return [];
     throw thrown;
   }
   return parseMounts(text);

@@ -1,6 +1,7 @@
 import { CmdopError, isErrorCode } from "@cmdop/proto";
 import { z } from "zod";
 
+import { OVER_FIELDS } from "../files/unfinished/unfinished-log.ts";
 import { MAX_STALLED_MOUNTS } from "./limits.ts";
 import type { Report } from "./told.ts";
 
@@ -23,6 +24,7 @@ const reportSchema = z.discriminatedUnion("kind", [
       upload: z.boolean(),
       keepMs: z.number().optional(),
       atMs: z.number(),
+      over: z.strictObject(OVER_FIELDS).optional(),
     }),
   }),
   z.strictObject({ kind: z.literal("over"), name: text }),

@@ -1,4 +1,5 @@
-import { CmdopError, onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
+import { CmdopError } from "@cmdop/proto";
 import type { InputPiece, JobInput } from "./input.ts";
 import type { JobRecord } from "./job-store.ts";
 import type { Journal, JournalItem } from "./journal/journal.ts";
@@ -32,6 +33,8 @@ export type JobEvent =
       /** The journal's end when the reader came. */
       readonly outputEnd: bigint;
       readonly inMemory: boolean;
+      /** The shell that runs the line, where it is not sh; undefined where there is none, and for a job of an earlier life. */
+      readonly shell: string | undefined;
     }
   | JournalItem
   | { readonly kind: "ended"; readonly offset: bigint; readonly outcome: Outcome };
@@ -70,6 +73,7 @@ export class Job {
   readonly #record: JobRecord | undefined;
   /** Kept after the end, too: it knows what it has accepted. */
   readonly #input: Promise<JobInput | undefined>;
+  readonly #shell: Promise<string | undefined>;
   #state:
     | { readonly kind: "running"; readonly work: Work }
     | { readonly kind: "ended"; readonly outcome: Outcome };
@@ -80,6 +84,7 @@ export class Job {
     this.journal = journal;
     this.#record = record;
     this.#input = "kind" in doing ? Promise.resolve(undefined) : doing.input;
+    this.#shell = ("kind" in doing ? undefined : doing.shell) ?? Promise.resolve(undefined);
     const seen = "kind" in doing ? undefined : doing.terminal;
     this.terminal =
       identity.kind === "session" ? (seen ?? new SessionTerminal(journal, identity.keyId)) : undefined;
@@ -155,7 +160,9 @@ export class Job {
     const pid = await unlessAborted(this.pid, signal);
     if (pid === undefined) return;
     const { startedAtMs, inMemory } = this;
-    yield { kind: "started", offset: after, jobId, attached, pid, startedAtMs, outputEnd, inMemory };
+    // Known when the process is, and before.
+    const shell = await this.#shell;
+    yield { kind: "started", offset: after, jobId, attached, pid, startedAtMs, outputEnd, inMemory, shell };
     for (let item = await reader.next(signal); item !== undefined; item = await reader.next(signal))
       yield item;
     if (signal?.aborted) return;

@@ -1,4 +1,5 @@
 import { CmdopError } from "@cmdop/proto";
+import { type Login, plainLogin } from "../login/login.ts";
 import { CancelMarks } from "./cancel-marks.ts";
 import { type Command, checkCommand, requestHash, summary } from "./exec/command.ts";
 import { HeldPipes } from "./exec/held-pipes.ts";
@@ -31,7 +32,7 @@ export interface Requester {
 
 /** Limits that differ from JOB_LIMITS, and what jobs inherit. */
 export interface JobsOptions extends Partial<JobLimits>, StarterOptions {
-  /** The environment that jobs begin with; by default the allow-listed part of this process's own. */
+  /** The environment that jobs begin with where no policy says more; by default the allow-listed part of this process's own. */
   readonly environment?: Environment;
   /** Where jobs are written down, so that they outlive the agent; without, memory is all there is. It is closed by `shutdown`. */
   readonly store?: JobStore | undefined;
@@ -45,6 +46,8 @@ export interface JobsOptions extends Partial<JobLimits>, StarterOptions {
 export interface JobRules extends Partial<Pick<JobLimits, "outputKeptMs" | "outcomeKeptMs">> {
   /** Who jobs run as, where it is not the agent's own user. */
   readonly user?: JobUser | undefined;
+  /** What a job that is started now begins with. Never rejects. */
+  readonly login?: (() => Promise<Login>) | undefined;
   /** Jobs that run at once, and sessions among them; the agent's own limits stay above. */
   readonly maxRunningJobs?: number | undefined;
   readonly maxSessions?: number | undefined;
@@ -77,7 +80,7 @@ export class Jobs {
   /** In force: the same object for as long as this lives, since others hold it too. */
   readonly #limits: { -readonly [K in keyof JobLimits]: number };
   #rules: JobRules = {};
-  readonly #environment: Environment;
+  readonly #environment: Environment | undefined;
   readonly #room: Room;
   readonly #table: JobTable;
   readonly #marks: CancelMarks;
@@ -93,7 +96,7 @@ export class Jobs {
 
   constructor(options: JobsOptions = {}) {
     const {
-      environment = baseEnvironment(),
+      environment,
       spawner,
       mayHang,
       store,
@@ -300,7 +303,7 @@ export class Jobs {
             jobId,
             ...this.#starter.contextOf(keyId),
             journal,
-            environment: environmentOf(this.#rules.user, this.#environment),
+            login: this.#rules.login ?? this.#plainLogin(this.#rules.user),
             user: this.#rules.user,
             maxJobMs: this.#rules.maxJobMs,
             heldPipes: this.#heldPipes,
@@ -312,6 +315,10 @@ export class Jobs {
     const places = taken.move();
     job.ended.then(() => places.dispose());
     return { job, attached: false };
+  }
+
+  #plainLogin(user: JobUser | undefined): () => Promise<Login> {
+    return async () => plainLogin(environmentOf(user, this.#environment ?? baseEnvironment()));
   }
 
   #addRunning(job: Job): void {

@@ -1,9 +1,9 @@
-import { type AgentTypeName, CmdopError, onAbort } from "@cmdop/proto";
+import { onAbort, within } from "@cmdop/kit";
+import { type AgentTypeName, CmdopError } from "@cmdop/proto";
 import type { FileCalls } from "../files-process/file-calls.ts";
 import type { Job, Jobs, Outcome } from "../jobs/index.ts";
 import type { StopCause } from "../jobs/outcome.ts";
 import { watchTime } from "../jobs/time-limit.ts";
-import { within } from "../jobs/within.ts";
 import type { JobContext, Work } from "../jobs/work.ts";
 import type { Caller } from "../policy/caller.ts";
 import { Budget } from "./budget.ts";
@@ -122,7 +122,7 @@ export function beginRun(core: LoopCore, run: PreparedRun, { journal, maxJobMs }
     const stopped = cause;
     over.abort(new CmdopError("Canceled", "The run has ended."));
     await Promise.all([...started].map((job) => job.ended));
-    await within(LOOP_LIMITS.lastWordsMs, Promise.all(running));
+    await within(Promise.all(running), LOOP_LIMITS.lastWordsMs);
 
     const summary = { steps: budget.steps, toolCalls: budget.toolCalls, usage: budget.usage };
     const durationMs = performance.now() - beganAt;

@@ -1,7 +1,6 @@
 import path from "node:path";
-import { CmdopError } from "@cmdop/proto";
+import { CmdopError, readPrivateFile } from "@cmdop/proto";
 import { z } from "zod";
-import { readPrivateFile } from "../state/private-files.ts";
 import { modelEnvironment, PROVIDERS } from "./model-environment.ts";
 import { goesUnread } from "./model-fetch.ts";
 
@@ -50,7 +49,7 @@ export async function loadModelSettings(
 ): Promise<ModelSettings> {
   const { CMDOP_MODEL: model, CMDOP_MODEL_BASE_URL: baseUrl, CMDOP_MODEL_API_KEY: apiKey } = env;
   if (model) return settings({ model, baseUrl, apiKey, quietMs: DEFAULT_QUIET_MS }, env, "CMDOP_MODEL");
-  const text = await readPrivateFile(path.join(stateDir, "model.json"));
+  const text = readPrivateFile(path.join(stateDir, "model.json"));
   if (text === undefined) throw missing("This machine has no model, and an agent can't think without one.");
   const parsed = fileSchema.safeParse(parseJson(text));
   // Neither the file's text nor a parser's quotation of it may reach a message: it holds a key.

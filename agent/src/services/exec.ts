@@ -16,12 +16,13 @@ export function execHandlers(jobs: Jobs): Handlers<typeof Exec, Caller> {
   };
 }
 
-function commandOf({ command, cwd, env, timeoutMs, stdinOpen, stdin }: ExecStartRequest): Command {
+function commandOf({ command, lineShell, login, ...rest }: ExecStartRequest): Command {
   if (command.case === undefined) {
     throw new CmdopError("InvalidArgument", "The request names no command.", {
       next: "Give a shell line, or a program and its arguments.",
     });
   }
   const run = command.case === "shell" ? { shell: command.value } : { argv: command.value.args };
-  return { run, cwd, env, timeoutMs, stdinOpen, stdin };
+  const { cwd, env, timeoutMs, stdinOpen, stdin } = rest;
+  return { run, shell: lineShell, login, cwd, env, timeoutMs, stdinOpen, stdin };
 }

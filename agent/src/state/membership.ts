@@ -10,14 +10,15 @@ import {
   type RelayTarget,
   type RosterClaims,
   readMachineRecord,
+  readPrivateFile,
   readRoster,
   TrustedClock,
   thumbprint,
   verifyMachineRecord,
   verifyRoster,
+  writePrivateFile,
 } from "@cmdop/proto";
 import { z } from "zod";
-import { readPrivateFile, writePrivateFile } from "./private-files.ts";
 
 const storedSchema = z.strictObject({
   joinToken: z.string(),
@@ -89,7 +90,7 @@ export class Membership {
     { joinToken, relayAddress, onTrouble = () => undefined }: MembershipOptions,
   ): Promise<Membership> {
     const file = path.join(stateDir, "membership.json");
-    const saved = await readPrivateFile(file);
+    const saved = readPrivateFile(file);
     const found = saved === undefined ? undefined : parseStored(saved, file);
     if (found?.joined && joinToken !== undefined && joinToken !== found.joinToken) {
       throw new CmdopError("LinkRefused", "This machine has joined already.", {

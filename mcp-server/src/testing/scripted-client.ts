@@ -1,5 +1,5 @@
 import { setImmediate, setTimeout } from "node:timers/promises";
-import { onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
 import { CmdopError, type ExecEnd, type ExecEvent, type ExecOptions, type MachineStatus } from "@cmdop/sdk";
 import type { ToolClient, ToolMachine } from "../client.ts";
 import { scriptedAgent } from "./scripted-agent.ts";
@@ -64,7 +64,7 @@ function scriptedTerminal(tell: Tell, approval: AbortSignal): ToolMachine["termi
       const line = typeof command === "string" ? command : command.join(" ");
       return events(line, { ...options, tell, approval, jobId: options.jobId ?? "unnamed" });
     },
-    resumeStream: (jobId, { after = 0n } = {}) => events(`echo behind ${after}`, { tell, approval, jobId }),
+    resumeStream: (jobId, { after = 0 } = {}) => events(`echo behind ${after}`, { tell, approval, jobId }),
     cancel: async (jobId) => ({
       jobId,
       outcome: "canceled",
@@ -87,7 +87,7 @@ async function* events(
   line: string,
   { tell, jobId: job, stdin = "", signal, onWaiting, approval }: Script,
 ): AsyncGenerator<ExecEvent> {
-  const out = (text: string): ExecEvent => ({ type: "stdout", data: Buffer.from(text), offset: 0n });
+  const out = (text: string): ExecEvent => ({ type: "stdout", data: Buffer.from(text), offset: 0 });
   const ended = (end: Partial<ExecEnd>): ExecEvent => ({
     type: "ended",
     jobId: job,
@@ -110,7 +110,15 @@ async function* events(
   }
   let isOver = false;
   try {
-    yield { type: "started", jobId: job, pid: 1, attached: false, outputEnd: 0n, inMemory: false };
+    yield {
+      type: "started",
+      jobId: job,
+      pid: 1,
+      attached: false,
+      outputEnd: 0,
+      inMemory: false,
+      shell: null,
+    };
     tell({ job, what: "started" });
     switch (word) {
       case "echo":
@@ -120,7 +128,7 @@ async function* events(
         yield out(String(stdin));
         break;
       case "fail":
-        yield { type: "stderr", data: Buffer.from("it broke\n"), offset: 0n };
+        yield { type: "stderr", data: Buffer.from("it broke\n"), offset: 0 };
         isOver = true;
         yield ended({ exitCode: 3 });
         return;

@@ -1,4 +1,5 @@
-import { dataMarker, onAbort, printable } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
+import { dataMarker, printable } from "@cmdop/proto";
 import { describeEnd, type ExecEnd, type WaitingForApproval } from "@cmdop/sdk";
 import { z } from "zod";
 import type { Excerpt } from "../excerpt.ts";
@@ -20,6 +21,8 @@ export const commandOutput = z.object({
   truncated: z.boolean(),
   binary: z.boolean(),
   durationMs: z.int(),
+  /** What ran the line, where it was not sh. */
+  shell: z.string().nullable(),
   jobId: z.string(),
   /** Offset behind the output in this answer: where terminal_wait goes on. */
   after: z.int(),
@@ -58,11 +61,12 @@ export async function answerFollowing(
     reason: approval === undefined ? (end?.reason ?? "") : waitingReason(approval),
     stdout: job.stdout.text(),
     stderr: job.stderr.text(),
-    truncated: job.stdout.isCut || job.stderr.isCut || job.droppedBytes > 0n,
+    truncated: job.stdout.isCut || job.stderr.isCut || job.droppedBytes > 0,
     binary: job.stdout.isBinary || job.stderr.isBinary,
     durationMs: Math.round(end?.durationMs ?? elapsedMs()),
+    shell: job.shell,
     jobId,
-    after: Number(job.after),
+    after: job.after,
     machine: await named,
   };
   return { text: [textOf(structured, job, end)], structured };
@@ -147,10 +151,11 @@ function textOf(answer: CommandOutput, job: FollowedJob, end: ExecEnd | undefine
   const mark = dataMarker();
   const verdict = end === undefined ? verdictSoFar(answer, job) : endText("command", end, mark);
   const where = answer.machine === null ? "" : `machine ${nameText(answer.machine)}, `;
-  const dropped = job.droppedBytes > 0n ? [`[the machine dropped ${job.droppedBytes} bytes of output]`] : [];
+  const shell = answer.shell === null ? "" : `, ran by ${printable(answer.shell)}`;
+  const dropped = job.droppedBytes > 0 ? [`[the machine dropped ${job.droppedBytes} bytes of output]`] : [];
   return [
     verdict,
-    `[${where}job ${answer.jobId}, ${answer.durationMs} ms]`,
+    `[${where}job ${answer.jobId}${shell}, ${answer.durationMs} ms]`,
     ...dropped,
     section("stdout", job.stdout, mark(answer.stdout)),
     section("stderr", job.stderr, mark(answer.stderr)),

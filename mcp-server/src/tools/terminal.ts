@@ -19,8 +19,14 @@ const execute = defineTool({
     `Of stdout and stderr the first ${HEAD_BYTES / 1024} and last ${TAIL_BYTES / 1024} KiB are kept each; for more, redirect to a file and use files_read.`,
   ].join(" "),
   input: z.strictObject({
-    command: z.string().describe("A line for /bin/sh -c; with args, a program run without a shell"),
+    command: z
+      .string()
+      .describe(
+        "A line for the user's login shell (bash, zsh …; else sh); with args, a program run without one",
+      ),
     args: z.array(z.string()).optional(),
+    shell: z.string().optional().describe("Another shell for the line: a path, or sh, bash, zsh …"),
+    login: z.boolean().optional().describe("True: with what the user's profile sets (nvm, pyenv, cargo)"),
     cwd: z.string().optional(),
     env: z.record(z.string(), z.string()).optional(),
     stdin: z.string().optional(),
@@ -29,15 +35,14 @@ const execute = defineTool({
   }),
   output: commandOutput,
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
-  handler: async ({ command, args, cwd, env, stdin, timeout_ms: timeoutMs, machine }, context) => {
+  handler: async ({ command, args, stdin, timeout_ms: timeoutMs, machine, ...rest }, context) => {
     const jobId = randomUUID();
     const withdraw = new AbortController();
     let approval: WaitingForApproval | undefined;
     const { terminal } = pickMachine(context.client, machine);
     const events = terminal.stream(args === undefined ? command : [command, ...args], {
       jobId,
-      cwd,
-      env,
+      ...rest,
       stdin,
       timeoutMs,
       onWaiting: (waiting) => {
@@ -68,7 +73,7 @@ const wait = defineTool({
     const waitingJob = context.waitingJobs.take(jobId, context.report);
     if (waitingJob !== undefined) return answerFollowing({ jobId, machine, ...waitingJob }, context);
     const { terminal } = pickMachine(context.client, machine);
-    const job = followJob(terminal.resumeStream(jobId, { after: BigInt(after) }), BigInt(after));
+    const job = followJob(terminal.resumeStream(jobId, { after }), after);
     return answerFollowing({ jobId, job, machine }, context);
   },
 });

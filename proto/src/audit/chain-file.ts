@@ -10,6 +10,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
+import { isErrno } from "@cmdop/kit";
 import { z } from "zod";
 import { diskError, isDiskTrouble, refusalOf } from "../disk.ts";
 import { CmdopError } from "../errors/cmdop-error.ts";
@@ -203,5 +204,5 @@ export function openChainFile(file: { readonly path: string; readonly bytes: num
 
 /** Whether a write met a limit on the size of files, which is no full disk: another file takes it. */
 export function isFileTooLarge(thrown: unknown): boolean {
-  return thrown instanceof Error && "code" in thrown && thrown.code === "EFBIG";
+  return isErrno(thrown, "EFBIG");
 }

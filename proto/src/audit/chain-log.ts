@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { closeSync, existsSync, mkdirSync, renameSync } from "node:fs";
 import path from "node:path";
-import { onAbort } from "../abort.ts";
+import { onAbort } from "@cmdop/kit";
 import { diskError, isDiskTrouble, removeFile } from "../disk.ts";
 import { CmdopError } from "../errors/cmdop-error.ts";
 import { chainNext, chainStart, MAX_AUDIT_RECORD_BYTES } from "./chain.ts";

@@ -1,5 +1,5 @@
 import { type ClientHttp2Stream, constants, type OutgoingHttpHeaders } from "node:http2";
-import { onAbort } from "../abort.ts";
+import { onAbort } from "@cmdop/kit";
 import { CmdopError } from "../errors/cmdop-error.ts";
 import { STATUS } from "../errors/status.ts";
 import { errorOfTrailers, type ReceivedHeaders, statusIn } from "../errors/wire.ts";

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { bytes32Schema, ChainLog, CmdopError, diskError, onAbort, type PublicKey } from "@cmdop/proto";
+import { within } from "@cmdop/kit";
+import { bytes32Schema, ChainLog, CmdopError, diskError, type PublicKey } from "@cmdop/proto";
 import { z } from "zod";
 import type { Log } from "../log.ts";
 import type { AuditBounds } from "./bounds.ts";
@@ -137,13 +138,9 @@ export class Chains {
   async waitForChange(version: number, timeoutMs: number, signal: AbortSignal): Promise<void> {
     if (this.#version !== version || signal.aborted) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, timeoutMs);
-    const stopListening = onAbort(signal, resolve);
     this.#waiting.add(resolve);
-    await promise;
+    await within(promise, timeoutMs, { signal });
     this.#waiting.delete(resolve);
-    stopListening();
-    clearTimeout(timer);
   }
 
   close(): void {

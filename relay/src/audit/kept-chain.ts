@@ -1,5 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { isErrno } from "@cmdop/kit";
 import { bytes32Schema, ChainLog, type ChainLogOptions, CmdopError, diskError } from "@cmdop/proto";
 import { z } from "zod";
 
@@ -89,7 +90,7 @@ function textOf(file: string): string | undefined {
   try {
     return readFileSync(file, "utf8");
   } catch (thrown) {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return undefined;
+    if (isErrno(thrown, "ENOENT")) return undefined;
     throw diskError(thrown, "read", file);
   }
 }

@@ -1,4 +1,5 @@
 import type { ClientHttp2Session } from "node:http2";
+import { pause } from "@cmdop/kit";
 import { CmdopError, type Link as LinkService, type MessageOf, type PublicKey } from "@cmdop/proto";
 import { linkClient } from "../control/link-client.ts";
 import type { Link } from "../data/link.ts";
@@ -6,7 +7,6 @@ import type { Log } from "../log.ts";
 import type { Chains } from "./chains.ts";
 import { type CheckedBatch, checkBatch } from "./check-batch.ts";
 import type { KeptChain } from "./kept-chain.ts";
-import { pause } from "./pause.ts";
 
 /** Pause before a pull that broke off on a link that is still up is tried again, in milliseconds. */
 const RETRY_MS = 10_000;
@@ -102,7 +102,7 @@ export class Puller {
         // What a machine did wrong it would do again; a disk or a connection may recover.
         if (["AuditBroken", "LimitExceeded", "LinkRefused", "MessageTooLarge"].includes(error.code)) return;
       }
-      await pause(retryMs, signal);
+      await pause(retryMs, { signal });
     }
   }
 
@@ -121,7 +121,7 @@ export class Puller {
       const beganAt = performance.now();
       await this.#take(message, source);
       const restMs = REST_PER_WORK * (performance.now() - beganAt);
-      await pause(Math.max(BATCH_INTERVAL_MS, restMs), signal);
+      await pause(Math.max(BATCH_INTERVAL_MS, restMs), { signal });
     }
   }
 

@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import { within } from "@cmdop/kit";
 import { CmdopError } from "@cmdop/proto";
 import type { Link } from "../data/link.ts";
 import type { Links } from "../data/links.ts";
@@ -26,18 +27,19 @@ export class Announcer {
   }
 
   /** Tells every agent the roster in force, and once more where it changes meanwhile. Resolves when they have heard, or have had the time to. */
-  announce(): Promise<void> {
+  async announce(): Promise<void> {
     this.#telling ??= this.#tellAll().catch((thrown) =>
       this.#log.error("roster not announced", { message: String(thrown) }),
     );
-    return within(this.#telling);
+    await within(this.#telling, HEARD_WITHIN_MS);
   }
 
   /** Tells one machine's agent what its owner says of it now. Resolves as `announce` does. */
   async announceRecord(machineId: string): Promise<void> {
     // A link whose greeting has just ended is in the table after this.
     await setImmediate();
-    await within(Promise.all(this.#linksOf(machineId).map((link) => this.#tell(link))));
+    const links = this.#linksOf(machineId);
+    await within(Promise.all(links.map((link) => this.#tell(link))), HEARD_WITHIN_MS);
   }
 
   /** Ends the links of a machine that is not to be here any more. `reason`: as its calls are told. */
@@ -80,11 +82,4 @@ export class Announcer {
       this.#log.warn("agent did not take its statements", { code, message });
     }
   }
-}
-
-/** Waits for something, for a bounded time. */
-async function within(heard: Promise<unknown>): Promise<void> {
-  const { promise: limit, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, HEARD_WITHIN_MS);
-  await Promise.race([heard, limit]).finally(() => clearTimeout(timer));
 }

@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { SQLOutputValue } from "node:sqlite";
 import {
@@ -7,10 +8,10 @@ import {
   labelsSchema,
   type MachineRecord,
   readMachineRecord,
+  refuseShared,
 } from "@cmdop/proto";
 import { DiskDatabase, type Prepare } from "@cmdop/proto/disk-database";
 import { z } from "zod";
-import { checkPrivateFile } from "../identity/private-file.ts";
 import type { JoinUse, PastRoster, Store, StoredGrant, StoredMachine, StoredRoster } from "./store.ts";
 
 const SCHEMA = `
@@ -67,7 +68,8 @@ export class SqliteStore implements Store {
   /** `onTrouble`: told of a disk that takes nothing; see `retry`. @throws CmdopError InvalidArgument where it can't be used */
   constructor(stateDir: string, onTrouble: (error: unknown) => void = () => undefined) {
     const file = join(stateDir, "relay.db");
-    checkPrivateFile(file, "who may write it can block keys and forget machines, though grant nothing.");
+    const mode = statSync(file, { throwIfNoEntry: false })?.mode ?? 0;
+    refuseShared(file, mode, "who may write it can block keys and forget machines, though grant nothing.");
     try {
       this.#database = new DiskDatabase({ file, schema: SCHEMA, synchronous: "FULL", onTrouble });
     } catch (thrown) {

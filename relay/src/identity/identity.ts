@@ -1,10 +1,17 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import { chmod, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { chmod, mkdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { SecureContextOptions } from "node:tls";
-import { CmdopError, diskError, relayIdOf, relayIdSchema } from "@cmdop/proto";
+import { isOpenToOthers } from "@cmdop/kit";
+import {
+  CmdopError,
+  diskError,
+  readPrivateFile,
+  relayIdOf,
+  relayIdSchema,
+  writePrivateFile,
+} from "@cmdop/proto";
 import { type Credential, createCa, createLeaf } from "./certificates.ts";
-import { checkPrivateFile } from "./private-file.ts";
 
 /** Life of the CA, in days: its key is the relay's id, and no client ever looks at its end. */
 const CA_LIFETIME_DAYS = 30 * 365;
@@ -80,17 +87,13 @@ function dnsNames(certificate: X509Certificate): string[] {
 async function loadOrCreateCa(stateDir: string): Promise<Credential> {
   await makeStateDir(stateDir);
   const file = join(stateDir, "ca.pem");
-  checkPrivateFile(
-    file,
-    "who has read it can pose as this relay; deleting it makes another relay of this one.",
-  );
-  const pem = await readFile(file, "utf8").catch((thrown) => {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return undefined;
-    throw diskError(thrown, "read", file);
+  const pem = readPrivateFile(file, {
+    danger: "who has read it can pose as this relay; deleting it makes another relay of this one.",
   });
   if (pem !== undefined) return { privateKey: createPrivateKey(pem), certificate: new X509Certificate(pem) };
   const ca = createCa("cmdop relay CA", daysFromNow(-1), daysFromNow(CA_LIFETIME_DAYS));
-  await writeSecret(file, pemOf(ca.privateKey) + ca.certificate.toString());
+  // Key and certificate are one file, and it appears whole or not at all: half a CA would be another relay.
+  await writePrivateFile(file, pemOf(ca.privateKey) + ca.certificate.toString());
   return ca;
 }
 
@@ -99,28 +102,9 @@ async function makeStateDir(stateDir: string): Promise<void> {
   try {
     await mkdir(stateDir, { recursive: true, mode: 0o700 });
     // A disk that takes nothing would not let it be said again.
-    if (((await stat(stateDir)).mode & 0o077) !== 0) await chmod(stateDir, 0o700);
+    if (isOpenToOthers((await stat(stateDir)).mode)) await chmod(stateDir, 0o700);
   } catch (thrown) {
     throw diskError(thrown, "use", stateDir);
-  }
-}
-
-/** Key and certificate are one file, and it appears whole or not at all: half a CA would be another relay. */
-async function writeSecret(file: string, content: string): Promise<void> {
-  const temporary = `${file}.${process.pid}.tmp`;
-  try {
-    await rm(temporary, { force: true });
-    const handle = await open(temporary, "wx", 0o600);
-    try {
-      await handle.writeFile(content);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
-  } catch (thrown) {
-    await rm(temporary, { force: true });
-    throw diskError(thrown, "write", file);
   }
 }
 

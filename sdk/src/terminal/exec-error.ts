@@ -12,6 +12,7 @@ export class ExecError extends Error implements ExecResult {
   readonly signal: string | null;
   readonly reason: string;
   readonly durationMs: number;
+  readonly shell: string | null;
   readonly stdout: string;
   readonly stderr: string;
   readonly stdoutBytes: Uint8Array;
@@ -27,6 +28,7 @@ export class ExecError extends Error implements ExecResult {
     this.signal = result.signal;
     this.reason = result.reason;
     this.durationMs = result.durationMs;
+    this.shell = result.shell;
     this.stdout = result.stdout;
     this.stderr = result.stderr;
     this.stdoutBytes = result.stdoutBytes;

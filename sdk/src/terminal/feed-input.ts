@@ -1,5 +1,6 @@
 import { CmdopError } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
+import { RECONNECT_WINDOW_MS } from "./follow.ts";
 import { InputWriter } from "./input-writer.ts";
 
 /** What a job reads as its standard input. */
@@ -19,7 +20,8 @@ export interface FedInput {
  * ended; throws what the source throws.
  */
 export async function feedInput(caller: MachineCaller, input: FedInput): Promise<void> {
-  const { jobId, source, eof, reconnectWindowMs, over } = input;
+  // As patient as whoever follows the job: without its input it could not end.
+  const { jobId, source, eof, reconnectWindowMs = RECONNECT_WINDOW_MS, over } = input;
   // Every caller of a job sends the same input, so the job's id will do: a second Start of the job feeds nothing twice.
   const writer = new InputWriter(caller, { jobId, writerId: jobId, reconnectWindowMs, over });
   for await (const piece of source) {

@@ -1,4 +1,5 @@
-import { CmdopError, onAbort, Sessions } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
+import { CmdopError, Sessions } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
 import { execEnd, jobStarted, unknownEnd } from "./events.ts";
 import { bytesOf } from "./feed-input.ts";
@@ -6,6 +7,7 @@ import { follow, OutOfSight } from "./follow.ts";
 import { cancelJob, signalJob } from "./jobs-calls.ts";
 import type { Keyboards } from "./keyboards.ts";
 import { leavable } from "./leavable.ts";
+import { wireOffset } from "./offset.ts";
 import type {
   AttachOptions,
   HistoryOptions,
@@ -71,8 +73,10 @@ export class Session implements AsyncDisposable {
   /** Changes the size, in characters; the programs are told. */
   async resize(cols: number, rows: number): Promise<void> {
     const request = { sessionId: this.sessionId, size: { cols, rows } };
-    await this.#caller.invoke("/cmdop.v1.Sessions/Resize", (call) =>
-      this.#caller.client(Sessions).resize(request, call),
+    await this.#caller.invoke(
+      "/cmdop.v1.Sessions/Resize",
+      (call) => this.#caller.client(Sessions).resize(request, call),
+      { jobId: this.sessionId },
     );
   }
 
@@ -142,16 +146,16 @@ export class Session implements AsyncDisposable {
   }
 
   async *#chunks(
-    { after = 0n, signal, reconnectWindowMs, onLink, onStarted }: AttachOptions,
+    { after, signal, reconnectWindowMs, onLink, onOffline, onStarted }: AttachOptions,
     leave: AbortController,
   ): AsyncGenerator<SessionChunk, void, void> {
     const stopListening = onAbort(signal, () => leave.abort());
-    const job = { jobId: this.sessionId, after };
+    const job = { jobId: this.sessionId, after: wireOffset(after) };
     try {
-      const options = { reconnectWindowMs, onLink, leave: leave.signal };
+      const options = { reconnectWindowMs, onLink, onOffline, leave: leave.signal };
       for await (const { offset, kind } of follow(this.#caller, job, options)) {
         if (kind.case === "started") onStarted?.(jobStarted(kind.value));
-        if (kind.case === "output") yield { offset, data: kind.value.data };
+        if (kind.case === "output") yield { offset: Number(offset), data: kind.value.data };
       }
     } finally {
       stopListening();

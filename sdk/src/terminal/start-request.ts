@@ -20,7 +20,7 @@ export interface StreamedStdin {
   readonly eof: boolean;
 }
 
-/** Turns a command and its options into a Start request: a string is for /bin/sh -c, an array is argv. */
+/** Turns a command and its options into a Start request: a string is a line for a shell, an array is argv. */
 export function prepareStart(command: string | readonly string[], options: ExecOptions): PreparedStart {
   const jobId = options.jobId ?? randomUUID();
   const { timeoutMs = 0 } = options;
@@ -35,6 +35,8 @@ export function prepareStart(command: string | readonly string[], options: ExecO
         typeof command === "string"
           ? { case: "shell", value: command }
           : { case: "argv", value: { args: [...command] } },
+      lineShell: options.shell ?? "",
+      ...(options.login === undefined ? {} : { login: options.login }),
       cwd: options.cwd ?? "",
       env: { ...options.env },
       timeoutMs,

@@ -1,9 +1,9 @@
 import type { BigIntStats } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { posix } from "node:path";
+import { unless } from "@cmdop/kit";
 import { CmdopError } from "@cmdop/proto";
 import type { Unfinished } from "../unfinished/unfinished.ts";
-import { unless } from "./errors.ts";
 import { isHeldBy, isNamed, isPartOf, type Landmark } from "./landmark.ts";
 import { isWithin, selfAndAncestors, shown } from "./path.ts";
 import { type Location, type Pin, type Pinning, sameObject } from "./pin.ts";

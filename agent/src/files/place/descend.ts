@@ -1,7 +1,7 @@
 import { readlink } from "node:fs/promises";
+import { unless } from "@cmdop/kit";
 import { CmdopError } from "@cmdop/proto";
 import { type Boundary, isConfined, refuseOwn } from "./boundary.ts";
-import { unless } from "./errors.ts";
 import { shown } from "./path.ts";
 import { childOf, type Pin } from "./pin.ts";
 import { PROCFS } from "./procfs.ts";

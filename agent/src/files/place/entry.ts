@@ -1,7 +1,7 @@
 import type { BigIntStats } from "node:fs";
 import { lstat, readlink } from "node:fs/promises";
+import { unless } from "@cmdop/kit";
 import { CmdopError } from "@cmdop/proto";
-import { unless } from "./errors.ts";
 import { decodeName } from "./names.ts";
 import { childOf, type Pin } from "./pin.ts";
 
@@ -13,6 +13,16 @@ export interface Skipped {
   readonly path: string;
   readonly reason: "unreadable" | "binary" | "too_large" | "long_line";
   /** Why, in words. */
+  readonly message: string;
+}
+
+/** How a file was written, where that was not as usual. */
+export interface Written {
+  /** False: in place. Who read it meanwhile may have seen some of the old and some of the new. */
+  readonly atomic: boolean;
+  /** Whether its other names (hard links) keep the old content. */
+  readonly linkSplit: boolean;
+  /** The same in words, and why. */
   readonly message: string;
 }
 
@@ -34,6 +44,8 @@ export interface Entry {
   readonly rawName?: Uint8Array;
   /** SHA-256 of the content, where it is known. */
   readonly sha256?: Uint8Array;
+  /** Of a file that was written otherwise than by replacing it at once: how, and why. */
+  readonly written?: Written;
   /** Of a directory in a walk: why what lies in it is missing. */
   readonly unread?: Skipped;
 }

@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import { unless } from "./errors.ts";
+import { unless } from "@cmdop/kit";
 import { isWithin } from "./path.ts";
 import { type Location, type Pinning, systemPinning } from "./pin.ts";
 

@@ -1,6 +1,7 @@
 import type { BigIntStats } from "node:fs";
 import { lstat, mkdir } from "node:fs/promises";
 import { posix } from "node:path";
+import { errnoOf, unless } from "@cmdop/kit";
 import { CmdopError } from "@cmdop/proto";
 import {
   type Access,
@@ -12,7 +13,6 @@ import {
   refuseOwnPlace,
 } from "./boundary.ts";
 import { descend } from "./descend.ts";
-import { errnoOf, unless } from "./errors.ts";
 import { shown } from "./path.ts";
 import { childOf, type Pin } from "./pin.ts";
 

@@ -10,9 +10,10 @@ import {
   symlink,
   utimes,
 } from "node:fs/promises";
+import { unless } from "@cmdop/kit";
 import { CmdopError, FILE_CHUNK_BYTES } from "@cmdop/proto";
 import { refuseOwn } from "../place/boundary.ts";
-import { attempt, unless } from "../place/errors.ts";
+import { attempt } from "../place/errors.ts";
 import { MAX_READ_ATTEMPTS } from "../place/limits.ts";
 import { PERMISSION_BITS } from "../place/mode.ts";
 import { rawNames } from "../place/names.ts";

@@ -1,7 +1,7 @@
 import { lstat, readlink } from "node:fs/promises";
+import { unless } from "@cmdop/kit";
 import { CmdopError } from "@cmdop/proto";
 import { type Boundary, isConfined, refuseOutside, refuseOwnName } from "../place/boundary.ts";
-import { unless } from "../place/errors.ts";
 import { rawNames } from "../place/names.ts";
 import { shown } from "../place/path.ts";
 import { childOf, type Pin } from "../place/pin.ts";

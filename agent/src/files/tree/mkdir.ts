@@ -1,8 +1,9 @@
 import { chmod, mkdir, utimes } from "node:fs/promises";
+import { unless } from "@cmdop/kit";
 import { CmdopError, utimesArgument } from "@cmdop/proto";
 import type { Boundary } from "../place/boundary.ts";
 import { describe, type Entry } from "../place/entry.ts";
-import { attempt, unless } from "../place/errors.ts";
+import { attempt } from "../place/errors.ts";
 import { type Attributes, checkedMode, checkedTime } from "../place/mode.ts";
 import { expandPath, shown } from "../place/path.ts";
 import { childOf, type Pin } from "../place/pin.ts";

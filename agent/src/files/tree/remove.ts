@@ -1,8 +1,10 @@
 import { realpath, rmdir, unlink } from "node:fs/promises";
+import { unless } from "@cmdop/kit";
 import { CmdopError } from "@cmdop/proto";
 import { type Boundary, holds, ownIn } from "../place/boundary.ts";
-import { attempt, unless } from "../place/errors.ts";
+import { attempt } from "../place/errors.ts";
 import { MAX_EMPTYING_ROUNDS } from "../place/limits.ts";
+import { refuseNoDirectory } from "../place/named-directory.ts";
 import { rawNames } from "../place/names.ts";
 import { expandPath, shown } from "../place/path.ts";
 import { childOf, type Pin } from "../place/pin.ts";
@@ -30,6 +32,7 @@ export function remove(
     const asked = expandPath(path, boundary.home);
     using place = await openPlace(boundary, asked);
     using pin = await boundary.pinning.pin(childOf(place.directory, place.name));
+    refuseNoDirectory(path, pin.stats, "deleted");
     await refuseVital(boundary, place, pin, "delete");
     const walk = { boundary, verb: "delete", signal };
     await removePinned(walk, { path: asked, depth: 0 }, place.directory, place.name, pin, options.recursive);

@@ -1,10 +1,12 @@
 import { lstat, lutimes, rename, symlink, unlink } from "node:fs/promises";
 import { posix } from "node:path";
+import { unless } from "@cmdop/kit";
 import { CmdopError, MAX_PATH_BYTES, utimesArgument } from "@cmdop/proto";
 import type { Boundary } from "../place/boundary.ts";
 import { describe, type Entry } from "../place/entry.ts";
-import { attempt, unless } from "../place/errors.ts";
+import { attempt } from "../place/errors.ts";
 import { checkedTime } from "../place/mode.ts";
+import { refuseNoDirectory } from "../place/named-directory.ts";
 import { expandPath, shown } from "../place/path.ts";
 import { childOf } from "../place/pin.ts";
 import { openPlace, type Place } from "../place/resolve.ts";
@@ -34,6 +36,7 @@ export function makeSymlink(
       );
     }
     using place = await openPlace(boundary, asked);
+    refuseNoDirectory(path, place.leaf, "made");
     refuseLeadingOut(boundary, target, place.path);
     if (boundary.roots.flat().includes(place.path)) throw inPlaceOfRoot(place.path);
     await inTurn(place, () =>

@@ -4,6 +4,7 @@ import type { Boundary } from "../place/boundary.ts";
 import type { Entry } from "../place/entry.ts";
 import { attempt, stopIfCanceled } from "../place/errors.ts";
 import { MAX_EDIT_BYTES, MAX_EDITS_AT_ONCE } from "../place/limits.ts";
+import { refuseDirectoryName } from "../place/named-directory.ts";
 import { expandPath, shown } from "../place/path.ts";
 import { openTarget } from "../place/resolve.ts";
 import { checkedHash, hashOf, notMatching } from "../read/content-hash.ts";
@@ -47,6 +48,7 @@ export function edit(
         next: "Give the exact text that stands in the file; to make or overwrite a file, write it.",
       });
     }
+    await refuseDirectoryName(boundary, path);
     using _ = await edits.enter(boundary.key ?? "", signal);
     const before = await readSmall(boundary, asked);
     const hash = hashOf(before);

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, readdirSync, readlinkSync } from "node:fs";
+import { isErrno } from "@cmdop/kit";
 import { expect, onTestFinished, test } from "vitest";
 import { PipePool } from "./pipe-pool.ts";
 
@@ -18,7 +19,7 @@ function openFifos(): string[] {
       return target.includes("cmdop-pipes-") ? [target] : [];
     } catch (error) {
       // The descriptor of the listing itself is gone by now.
-      if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+      if (isErrno(error, "ENOENT")) return [];
       throw error;
     }
   });

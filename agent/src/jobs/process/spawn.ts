@@ -24,8 +24,19 @@ export interface Process {
 export interface SpawnContext extends StartContext {
   /** Who commands run as, where it is not the agent's own user. */
   readonly user: JobUser | undefined;
-  /** What the agent itself puts into a job's environment. */
-  readonly environment: Environment;
+}
+
+/** What is started. */
+export interface Start {
+  readonly program: string;
+  readonly args: readonly string[];
+  /** An absolute path. */
+  readonly cwd: string;
+  readonly env: Environment;
+  /** What of the environment the agent itself has made. */
+  readonly trusted: Environment;
+  /** The first bytes of standard input, and whether it stays open for more. */
+  readonly input: Pick<Command, "stdin" | "stdinOpen">;
 }
 
 /** Where a command writes to. */
@@ -34,23 +45,13 @@ interface Output {
   readonly stderr: Pipe;
 }
 
-/** The program that runs a command. */
-export function programOf({ run }: Command): readonly [program: string, ...args: string[]] {
-  // After `--` a line that begins with a dash is still a command.
-  if ("shell" in run) return ["/bin/sh", "-c", "--", run.shell];
-  const [program = "", ...args] = run.argv;
-  return [program, ...args];
-}
-
 /** Starts a command in a session and process group of its own, on pipes; see `startProcess`. Never rejects. */
 export async function spawnCommand(
-  command: Command,
-  cwd: string,
-  env: Environment,
+  start: Start,
   context: SpawnContext,
   signal: AbortSignal,
 ): Promise<Process | Refused | Lost> {
-  const started = await startProcess(() => prepare(command, cwd, env, context), context, signal);
+  const started = await startProcess(() => prepare(start, context), context, signal);
   if (!("pid" in started)) return started;
   const { pid, exit, sockets, prepared } = started;
   const [stdin = null, out, err] = sockets;
@@ -61,18 +62,15 @@ export async function spawnCommand(
 }
 
 async function prepare(
-  command: Command,
-  cwd: string,
-  env: Environment,
-  { user, environment, pipes }: SpawnContext,
+  { program, args, cwd, env, trusted, input }: Start,
+  { user, pipes }: SpawnContext,
 ): Promise<Prepared & { output: Output | undefined }> {
-  const [program, ...args] = programOf(command);
   const output = await openOutput(pipes);
   const drop = (): void => {
     output?.stdout.ours.destroy();
     output?.stderr.ours.destroy();
   };
-  const stdin = inputOf(command);
+  const stdin = inputOf(input);
   const descriptors = [stdin, output?.stdout.theirs, output?.stderr.theirs].filter(
     (end) => typeof end === "number",
   );
@@ -88,7 +86,7 @@ async function prepare(
     throw error;
   }
   return {
-    launch: { program, args, cwd, env, user, trusted: environment },
+    launch: { program, args, cwd, env, user, trusted },
     stdio: [stdin, output?.stdout.theirs ?? "pipe", output?.stderr.theirs ?? "pipe"],
     close,
     drop,
@@ -108,7 +106,7 @@ async function openOutput(pipes: PipePool): Promise<Output | undefined> {
 }
 
 /** What the process reads from: nothing, a file that has it all, or a pipe that stays open. */
-function inputOf({ stdin, stdinOpen }: Command): End {
+function inputOf({ stdin, stdinOpen }: Start["input"]): End {
   if (stdinOpen) return "pipe";
   if (stdin.length === 0) return "ignore";
   return stdinFile(stdin) ?? "pipe";

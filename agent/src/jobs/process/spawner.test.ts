@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isErrno } from "@cmdop/kit";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Jobs } from "../jobs.ts";
 import { JOB_LIMITS } from "../limits.ts";
@@ -238,7 +239,7 @@ describe.skipIf(process.platform !== "linux")("the spawner", () => {
     try {
       return (await readdir(directory, { recursive: true })).length;
     } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === "ENOENT") return 0;
+      if (isErrno(error, "ENOENT")) return 0;
       throw error;
     }
   }

@@ -1,6 +1,6 @@
 import { closeSync } from "node:fs";
+import { within } from "@cmdop/kit";
 import type { JobLimits } from "../limits.ts";
-import { within } from "../within.ts";
 import { type End, type Forked, forkBySpawner, forkDirectly, type Refused } from "./fork.ts";
 import type { HungStarts } from "./hung-starts.ts";
 import { type Launch, MARK_DESCRIPTOR, throughShell } from "./launch.ts";
@@ -86,7 +86,7 @@ async function launch(
   if (!("pid" in launched) || launched.mark === undefined) return launched;
 
   const { mark, exit, pid } = launched;
-  const said = await within(limits.startWaitMs, mark.said, signal);
+  const said = await within(mark.said, limits.startWaitMs, { signal });
   mark.close();
   if (said === "") return launched;
   if (said === undefined) {
@@ -96,7 +96,7 @@ async function launch(
     return { failed: startHung(prepared.launch, performance.now() - launchedAtMs) };
   }
   // Its own end, which follows at once.
-  await within(limits.killWaitMs, exit);
+  await within(exit, limits.killWaitMs);
   return { failed: launchFailure(said, program, cwd) };
 }
 

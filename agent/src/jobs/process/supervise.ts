@@ -1,6 +1,6 @@
+import { within } from "@cmdop/kit";
 import type { JobLimits } from "../limits.ts";
 import type { Outcome, StopCause } from "../outcome.ts";
-import { within } from "../within.ts";
 import type { Work } from "../work.ts";
 import type { Refused } from "./fork.ts";
 import type { Lost } from "./spawner-child.ts";
@@ -74,7 +74,7 @@ export function supervise<P extends Living>(
     const gone = await life.end(process);
     if (!gone) return { kind: "unknown", reason: `${reason} ${remains(limits)}`, durationMs: sinceSpawn() };
     // Nothing of it runs any more; how its leader ended is told at once, if anybody is left to tell.
-    const end = await within(limits.killWaitMs, process.exit);
+    const end = await within(process.exit, limits.killWaitMs);
     const signal = end !== undefined && "signal" in end ? (end.signal ?? undefined) : undefined;
     return { kind, reason, signal, durationMs: sinceSpawn() };
   };

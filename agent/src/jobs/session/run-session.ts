@@ -26,10 +26,7 @@ interface Session extends Forked {
 
 /** Runs a shell on a terminal of its own. Its output never waits for anybody: the journal drops the oldest. */
 export function runSession(request: SessionRequest, context: JobContext): Work {
-  const { jobId, keyId, journal, environment, user, limits } = context;
-  const env = { ...environment, ...TERMINAL_ENVIRONMENT, ...request.env, [JOB_ID_VARIABLE]: jobId };
-  const cwd = workingDirectory(request.cwd, environment.HOME ?? "/");
-  const shell = programOf(request, environment);
+  const { jobId, keyId, journal, user, limits } = context;
   const mark = { jobId, sinceS: sinceBootS() };
   const idle = new IdleLimit(request.idleTimeoutMs, journal);
   let pty: Pty | undefined;
@@ -38,8 +35,11 @@ export function runSession(request: SessionRequest, context: JobContext): Work {
     asked: () => idle.used(),
   });
 
-  const prepare = (): Prepared & { opened: Pty } => {
-    const [program, ...args] = shell;
+  const prepare = async (): Promise<Prepared & { opened: Pty }> => {
+    const { environment, trusted, shell } = await context.login();
+    const env = { ...environment, ...TERMINAL_ENVIRONMENT, ...request.env, [JOB_ID_VARIABLE]: jobId };
+    const cwd = workingDirectory(request.cwd, environment.HOME ?? "/");
+    const [program, ...args] = programOf(request, shell);
     const opened = new Pty(terminal.size, (bytes) => journal.append("stdout", bytes));
     try {
       if (user !== undefined) opened.giveTo(user.uid);
@@ -48,7 +48,7 @@ export function runSession(request: SessionRequest, context: JobContext): Work {
       throw error;
     }
     return {
-      launch: { program, args, cwd, env, user, trusted: environment, terminal: opened.path },
+      launch: { program, args, cwd, env, user, trusted, terminal: opened.path },
       stdio: ["ignore", "ignore", "ignore"],
       close: () => undefined,
       drop: () => opened.close(),
@@ -57,7 +57,7 @@ export function runSession(request: SessionRequest, context: JobContext): Work {
   };
 
   const start = async (signal: AbortSignal): Promise<Session | Refused | Lost> => {
-    const started = await startProcess(async () => prepare(), context, signal);
+    const started = await startProcess(prepare, context, signal);
     if (!("pid" in started)) return started;
     const { opened } = started.prepared;
     pty = opened;

@@ -1,6 +1,6 @@
+import { within } from "@cmdop/kit";
 import { asData, CmdopError, printable } from "@cmdop/proto";
 import type { Job, Outcome } from "../../jobs/index.ts";
-import { within } from "../../jobs/within.ts";
 import { LOOP_LIMITS } from "../limits.ts";
 import { Ends } from "./data.ts";
 import type { ToolAnswer } from "./tools.ts";
@@ -22,7 +22,7 @@ export class OpenCommand {
 
   /** Waits for its end, for `waitMs` at most (for as long as it takes unless given), and says what it has said since the last look. */
   async look(waitMs?: number): Promise<ToolAnswer & { readonly ended: boolean }> {
-    await (waitMs === undefined ? this.#read : within(waitMs, this.#read));
+    await (waitMs === undefined ? this.#read : within(this.#read, waitMs));
     const ended = this.#outcome !== undefined;
     const output = String(this.#unread);
     this.#unread = new Ends();

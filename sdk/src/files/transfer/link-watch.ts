@@ -5,20 +5,28 @@ export class LinkWatch {
   readonly #onLink: OnTransferLink | undefined;
   readonly #end: "source" | "destination";
   #isLost = false;
+  #wasReached = false;
 
   constructor(end: "source" | "destination", onLink: OnTransferLink | undefined) {
     this.#end = end;
     this.#onLink = onLink;
   }
 
-  /** A call was cut off or not taken. */
-  lost(): void {
+  /** Whether anything has gone there. */
+  get wasReached(): boolean {
+    return this.#wasReached;
+  }
+
+  /** A call was not taken, or broken off on its way. */
+  lost(isBroken: boolean): void {
+    this.#wasReached ||= isBroken;
     if (!this.#isLost) this.#onLink?.("lost", this.#end);
     this.#isLost = true;
   }
 
   /** The machine has answered. */
   back(): void {
+    this.#wasReached = true;
     if (this.#isLost) this.#onLink?.("back", this.#end);
     this.#isLost = false;
   }

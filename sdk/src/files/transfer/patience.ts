@@ -1,12 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CmdopError, type ErrorCode, mayHaveRun } from "@cmdop/proto";
 import type { Transport } from "../../connection/transport.ts";
+import { RECONNECT_WINDOW_MS } from "../../terminal/follow.ts";
 import type { Turn } from "./line.ts";
 import type { LinkWatch } from "./link-watch.ts";
 import type { Machine } from "./machine.ts";
 
-/** How long a transfer tries to go on without a single byte of progress, in milliseconds: a relay or an agent that restarts is back by then. */
-const RESUME_WINDOW_MS = 60_000;
+/** How long a transfer goes on without a single byte of progress, in milliseconds: as long as a job is followed. A machine that is started anew is back by then. */
+const RESUME_WINDOW_MS = RECONNECT_WINDOW_MS;
+
+/** The same while the machine has not been reached at all: nothing is under way that would be worth the wait. */
+const FIRST_WINDOW_MS = 60_000;
 
 /** What passes, besides the break of a call that was under way. */
 const PASSING: readonly ErrorCode[] = ["RelayUnreachable", "MachineOffline"];
@@ -40,10 +44,12 @@ export class Patience {
   async after(thrown: unknown): Promise<void> {
     this.#signal?.throwIfAborted();
     const error = CmdopError.from(thrown);
-    const isOver = performance.now() - this.#movedAtMs > RESUME_WINDOW_MS;
-    const passes = PASSING.includes(error.code) || mayHaveRun(error);
+    const isBroken = mayHaveRun(error);
+    const windowMs = isBroken || this.#link.wasReached ? RESUME_WINDOW_MS : FIRST_WINDOW_MS;
+    const isOver = performance.now() - this.#movedAtMs > windowMs;
+    const passes = PASSING.includes(error.code) || isBroken;
     if (!passes || isOver || this.#transport.closed.aborted) throw error;
-    this.#link.lost();
+    this.#link.lost(isBroken);
     this.#turn?.lost();
     await sleep(this.#pauseMs, undefined, { signal: this.#signal });
     this.#pauseMs = Math.min(this.#pauseMs * 2, this.#transport.reconnect.maxPauseMs);

@@ -1,11 +1,11 @@
 import { createHash, randomBytes } from "node:crypto";
+import { within } from "@cmdop/kit";
 import {
   CmdopError,
   FILE_CHUNK_BYTES,
   type FileEntry,
   FilesModeUse,
   mayHaveRun,
-  onAbort,
   visible,
 } from "@cmdop/proto";
 import { methodOf } from "../method-of.ts";
@@ -185,17 +185,16 @@ export class Upload {
   /** Removes what will not be resumed, where that can be said now; else the machine does it when its time is over. */
   async #discard(): Promise<void> {
     const limit = AbortSignal.timeout(DISCARD_WAIT_MS);
-    const { promise: late, reject } = Promise.withResolvers<never>();
-    const stopListening = onAbort(limit, () => reject(limit.reason));
-    try {
-      const patience = new Patience(this.#machine, limit);
-      await Promise.race([late, patience.until(() => this.#partial(true, limit))]);
-    } catch {
-      // The reason does not matter beside the one that the upload itself failed with: the caller is told that it is left.
-      if (this.#hasSent) this.#options.left();
-    } finally {
-      stopListening();
-    }
+    const patience = new Patience(this.#machine, limit);
+    const discarded = patience
+      .until(() => this.#partial(true, limit))
+      .then(
+        () => true,
+        // The reason does not matter beside the one that the upload itself failed with: the caller is told that something is left.
+        () => false,
+      );
+    const isDiscarded = await within(discarded, DISCARD_WAIT_MS);
+    if (isDiscarded !== true && this.#hasSent) this.#options.left();
   }
 
   #unknown(): CmdopError {

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file cmdop/v1/exec.proto.
  */
 export const file_cmdop_v1_exec: GenFile = /*@__PURE__*/
-  fileDesc("ChNjbWRvcC92MS9leGVjLnByb3RvEghjbWRvcC52MSK2AgoQRXhlY1N0YXJ0UmVxdWVzdBIOCgZqb2JfaWQYASABKAkSDwoFc2hlbGwYAiABKAlIABIvCgRhcmd2GAMgASgLMh8uY21kb3AudjEuRXhlY1N0YXJ0UmVxdWVzdC5Bcmd2SAASCwoDY3dkGAQgASgJEjAKA2VudhgFIAMoCzIjLmNtZG9wLnYxLkV4ZWNTdGFydFJlcXVlc3QuRW52RW50cnkSEgoKdGltZW91dF9tcxgGIAEoDRISCgpzdGRpbl9vcGVuGAcgASgIEg0KBXN0ZGluGAggASgMEg0KBWFmdGVyGAkgASgEGioKCEVudkVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaFAoEQXJndhIMCgRhcmdzGAEgAygJQgkKB2NvbW1hbmQiNgoRRXhlY1N0YXJ0UmVzcG9uc2USIQoFZXZlbnQYASABKAsyEi5jbWRvcC52MS5Kb2JFdmVudDJKCgRFeGVjEkIKBVN0YXJ0EhouY21kb3AudjEuRXhlY1N0YXJ0UmVxdWVzdBobLmNtZG9wLnYxLkV4ZWNTdGFydFJlc3BvbnNlMAFiBnByb3RvMw", [file_cmdop_v1_job]);
+  fileDesc("ChNjbWRvcC92MS9leGVjLnByb3RvEghjbWRvcC52MSLoAgoQRXhlY1N0YXJ0UmVxdWVzdBIOCgZqb2JfaWQYASABKAkSDwoFc2hlbGwYAiABKAlIABIvCgRhcmd2GAMgASgLMh8uY21kb3AudjEuRXhlY1N0YXJ0UmVxdWVzdC5Bcmd2SAASCwoDY3dkGAQgASgJEjAKA2VudhgFIAMoCzIjLmNtZG9wLnYxLkV4ZWNTdGFydFJlcXVlc3QuRW52RW50cnkSEgoKdGltZW91dF9tcxgGIAEoDRISCgpzdGRpbl9vcGVuGAcgASgIEg0KBXN0ZGluGAggASgMEg0KBWFmdGVyGAkgASgEEhIKCmxpbmVfc2hlbGwYCiABKAkSEgoFbG9naW4YCyABKAhIAYgBARoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGhQKBEFyZ3YSDAoEYXJncxgBIAMoCUIJCgdjb21tYW5kQggKBl9sb2dpbiI2ChFFeGVjU3RhcnRSZXNwb25zZRIhCgVldmVudBgBIAEoCzISLmNtZG9wLnYxLkpvYkV2ZW50MkoKBEV4ZWMSQgoFU3RhcnQSGi5jbWRvcC52MS5FeGVjU3RhcnRSZXF1ZXN0GhsuY21kb3AudjEuRXhlY1N0YXJ0UmVzcG9uc2UwAWIGcHJvdG8z", [file_cmdop_v1_job]);
 
 /**
  * One command.
@@ -34,7 +34,7 @@ export type ExecStartRequest = Message<"cmdop.v1.ExecStartRequest"> & {
    */
   command: {
     /**
-     * One line for /bin/sh -c.
+     * One line for a shell; line_shell says for which.
      *
      * @generated from field: string shell = 2;
      */
@@ -58,7 +58,7 @@ export type ExecStartRequest = Message<"cmdop.v1.ExecStartRequest"> & {
   cwd: string;
 
   /**
-   * Added to the allow-listed environment of the machine.
+   * Added to the environment that the machine gives its jobs; what it sets wins, over a profile too.
    *
    * @generated from field: map<string, string> env = 5;
    */
@@ -92,6 +92,22 @@ export type ExecStartRequest = Message<"cmdop.v1.ExecStartRequest"> & {
    * @generated from field: uint64 after = 9;
    */
   after: bigint;
+
+  /**
+   * The shell that runs the line: its absolute path, or one of the names sh, bash, zsh, ksh, dash, ash. Empty means the
+   * login shell of the user that jobs run as where it is such a one, else /bin/sh. Only with a line.
+   *
+   * @generated from field: string line_shell = 10;
+   */
+  lineShell: string;
+
+  /**
+   * True: the environment is what an interactive login shell leaves when it has read its profile. Absent means what the
+   * machine's policy says (environment.login), else false.
+   *
+   * @generated from field: optional bool login = 11;
+   */
+  login?: boolean | undefined;
 };
 
 /**
