@@ -10,7 +10,7 @@ import type { Machine } from "./machine.ts";
 const RESUME_WINDOW_MS = RECONNECT_WINDOW_MS;
 
 /** The same while the machine has not been reached at all: nothing is under way that would be worth the wait. */
-const FIRST_WINDOW_MS = 60_000;
+const FIRST_WINDOW_MS = 10_000;
 
 /** What passes, besides the break of a call that was under way. */
 const PASSING: readonly ErrorCode[] = ["RelayUnreachable", "MachineOffline"];
