@@ -36,10 +36,10 @@ export interface FileWritten {
   readonly message: string;
 }
 
-/** Something that a walk or a search passed over. */
+/** Something that a walk, a search or a transfer passed over; `failed` is of transfers alone. */
 export interface SkippedPath {
   readonly path: string;
-  readonly reason: "unreadable" | "binary" | "too_large" | "long_line";
+  readonly reason: "unreadable" | "failed" | "binary" | "too_large" | "long_line";
   /** Why, in words. */
   readonly message: string;
 }
