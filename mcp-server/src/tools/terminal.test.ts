@@ -50,6 +50,16 @@ test("a command that waits can be withdrawn", async () => {
   expect(end).toMatchObject({ outcome: "canceled" });
 });
 
+test("the answer says which shell ran the line, where it was not sh", async () => {
+  const context = toolContext(scriptedClient(() => undefined));
+  const { structured, text } = await call("terminal_execute", { command: "zsh" }, context);
+  expect(structured).toMatchObject({ shell: "/bin/zsh" });
+  expect(text[0]).toMatch(/\[job \S+, ran by \/bin\/zsh, \d+ ms\]/);
+  const plain = await call("terminal_execute", { command: "echo 1" }, context);
+  expect(plain.structured).toMatchObject({ shell: null });
+  expect(plain.text[0]).not.toContain("ran by");
+});
+
 test("arguments come as clients send them: null and nothing are absent, an empty list of args is none", async () => {
   const { context } = waitingContext();
   const given = {
