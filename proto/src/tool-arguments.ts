@@ -41,7 +41,8 @@ function objectIn(given: unknown, depth = 0): object | undefined {
   if (typeof given === "object") return given;
   if (typeof given !== "string") return undefined;
   if (given.trim() === "") return {};
-  return depth < MAX_STRING_DEPTH ? objectIn(json(given) ?? 0, depth + 1) : undefined;
+  const value = depth < MAX_STRING_DEPTH ? json(given) : undefined;
+  return value === undefined ? undefined : objectIn(value, depth + 1);
 }
 
 /** A text where another type is wanted. */
