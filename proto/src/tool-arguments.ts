@@ -3,9 +3,9 @@ import { z } from "zod";
 /** JSON in a string of JSON, and that once more: deeper is no mistake any more. */
 const MAX_STRING_DEPTH = 2;
 
-/** What is looked at of a tool's JSON Schema: the properties of its arguments, one level of them. */
+/** What is looked at of a tool's JSON Schema: its arguments that have one type. */
 const argumentsSchema = z.object({
-  properties: z.record(z.string(), z.object({ type: z.string().optional() })).default({}),
+  properties: z.record(z.string(), z.object({ type: z.string().optional().catch(undefined) })).default({}),
   required: z.array(z.string()).default([]),
 });
 

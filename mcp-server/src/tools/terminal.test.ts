@@ -60,6 +60,25 @@ test("the answer says which shell ran the line, where it was not sh", async () =
   expect(plain.text[0]).not.toContain("ran by");
 });
 
+test("arguments come as clients send them: null and nothing are absent, an empty list of args is none", async () => {
+  const { context } = waitingContext();
+  const given = {
+    command: "echo hi",
+    args: [],
+    cwd: null,
+    env: null,
+    stdin: null,
+    timeout_ms: "5000",
+    machine: null,
+  };
+  for (const args of [given, JSON.stringify(given)]) {
+    const { structured } = await call("terminal_execute", args, context);
+    expect(structured).toMatchObject({ status: "done", stdout: "hi\n" });
+  }
+  const { structured } = await call("terminal_execute", { command: "echo hi", args: "" }, context);
+  expect(structured).toMatchObject({ stdout: "hi\n" });
+});
+
 test("a command whose machine goes offline in its middle is never answered as running", async () => {
   const { briefly } = waitingContext();
   const { structured, text } = await call("terminal_execute", { command: "offline" }, briefly);
@@ -78,23 +97,4 @@ test("a command whose machine goes offline in its middle is never answered as ru
   expect(again).toMatchObject({
     content: [{ text: expect.stringContaining("What was left running there may still run.") }],
   });
-});
-
-test("arguments come as clients send them: null and nothing are absent, an empty list of args is none", async () => {
-  const { context } = waitingContext();
-  const given = {
-    command: "echo hi",
-    args: [],
-    cwd: null,
-    env: null,
-    stdin: null,
-    timeout_ms: "5000",
-    machine: null,
-  };
-  for (const args of [given, JSON.stringify(given)]) {
-    const { structured } = await call("terminal_execute", args, context);
-    expect(structured).toMatchObject({ status: "done", stdout: "hi\n" });
-  }
-  const { structured } = await call("terminal_execute", { command: "echo hi", args: "" }, context);
-  expect(structured).toMatchObject({ stdout: "hi\n" });
 });
