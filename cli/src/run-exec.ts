@@ -3,6 +3,7 @@ import {
   CMDOPClient,
   CmdopError,
   describeEnd,
+  type ExecCommand,
   type ExecEnd,
   type ExecEvent,
   type ExecOptions,
@@ -29,7 +30,7 @@ export interface ExecStreams {
 /** Runs a command on a machine with this process's standard streams; the exit code to end with. */
 export async function runExec(
   machine: string,
-  command: string | readonly string[],
+  command: ExecCommand,
   options: ExecOptions,
   { passStdin, json }: ExecStreams,
 ): Promise<number> {
@@ -46,7 +47,13 @@ export async function runExec(
     }
     await using client = CMDOPClient.fromProfile();
     const stdin = passStdin && !process.stdin.isTTY ? process.stdin : undefined;
-    const all = { ...options, stdin, signal, onLink: linkMessages(), onWaiting: waitingMessage() };
+    const all = {
+      ...options,
+      stdin,
+      signal,
+      ...linkMessages(machine, "command"),
+      onWaiting: waitingMessage(),
+    };
     const terminal = terminalOf(client, machine);
     const end = json
       ? await printResult(await terminal.execute(command, all), output)
@@ -64,7 +71,7 @@ export async function runExec(
 /** Starts a command, prints its job id and leaves it running; the exit code to end with. */
 export async function runDetached(
   machine: string,
-  command: string | readonly string[],
+  command: ExecCommand,
   options: ExecOptions,
 ): Promise<number> {
   try {

@@ -21,7 +21,6 @@ export {
   type RelayRecord,
   readAuditRecord,
 } from "./audit/records.ts";
-export { CommandOutput } from "./command-output/command-output.ts";
 export { type ApiKey, formatApiKey, parseApiKey, type RelayTarget } from "./credentials/api-key.ts";
 export {
   type CallToken,
@@ -31,7 +30,7 @@ export {
   signCallToken,
   verifyCallToken,
 } from "./credentials/call-token.ts";
-export { TrustedClock } from "./credentials/clock.ts";
+export { type ClockJump, TrustedClock } from "./credentials/clock.ts";
 export {
   ED25519_BYTES,
   generateKeyPair,
@@ -140,6 +139,7 @@ export {
   type FilesSkipped,
   FilesSkipped_Reason,
   type FilesWriteStreamRequest,
+  type FilesWritten,
   FileType,
 } from "./gen/cmdop/v1/files_pb.ts";
 export {
@@ -206,6 +206,14 @@ export {
   SCOPES,
   type Scope,
 } from "./methods.ts";
+export {
+  canonicalPath,
+  pathBytes,
+  pathCharacters,
+  pathText,
+  patternCharacters,
+  systemPath,
+} from "./path-text.ts";
 export { readPrivateFile, refuseShared, writePrivateFile } from "./private-file.ts";
 export { alternatingBuffers, readAhead } from "./read-ahead.ts";
 export { mayHaveRun } from "./rpc/broken-call.ts";
@@ -252,6 +260,8 @@ export {
   WIRE_RUN_APPROVES,
 } from "./run-events.ts";
 export { parseStrictJson } from "./strict-json.ts";
+export { TerminalText } from "./terminal-text/terminal-text.ts";
+export { argumentReader } from "./tool-arguments.ts";
 export { DrainingDuplex } from "./transport/draining-duplex.ts";
 export { fitWindow, windowFor } from "./transport/fit-window.ts";
 export { applyWindows, LANE_WINDOWS, LANES, type LaneName, type Windows } from "./transport/lanes.ts";

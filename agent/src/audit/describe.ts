@@ -43,9 +43,10 @@ function said(path: string, request: MessageOf<MessageType>): string {
 
 const DESCRIBERS: ReadonlyMap<string, Describer> = new Map([
   on("/cmdop.v1.Exec/Start", Exec.method.start.input, (request) => {
-    const { command, lineShell, login, cwd, env, timeoutMs, stdinOpen, stdin } = request;
+    const { command, escaped, lineShell, login, cwd, env, timeoutMs, stdinOpen, stdin } = request;
     return fields(
       command.case === "shell" ? `shell ${quoted(command.value)}` : `argv ${words(command.value?.args)}`,
+      escaped && "bytes as \\xE9",
       lineShell !== "" && `by ${quoted(lineShell)}`,
       login !== undefined && (login ? "with the profile" : "without the profile"),
       cwd !== "" && `cwd ${quoted(cwd)}`,

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { isErrno } from "@cmdop/kit";
+import { pathText } from "@cmdop/proto";
 import { isWithin } from "../files/place/path.ts";
 
 /** A mounted filesystem. */
@@ -17,7 +18,7 @@ const MOUNT_INFO = "/proc/self/mountinfo";
 export function readMounts(): Mount[] {
   let text: string;
   try {
-    text = readFileSync(MOUNT_INFO, "utf8");
+    text = readFileSync(MOUNT_INFO, "latin1");
   } catch (thrown) {
     // Not Linux.
     if (isErrno(thrown, "ENOENT")) return [];
@@ -26,7 +27,7 @@ export function readMounts(): Mount[] {
   return parseMounts(text);
 }
 
-/** The lines of mountinfo: `id parent device root point …`. */
+/** The lines of mountinfo, of bytes, a character each: `id parent device root point …`. */
 export function parseMounts(text: string): Mount[] {
   return text.split("\n").flatMap((line) => {
     const [id, , , , point] = line.split(" ");
@@ -46,5 +47,6 @@ export function mountOf(mounts: readonly Mount[], path: string): Mount | undefin
 
 /** The kernel writes a space, a tab, a newline and a backslash as `\040`: their code in octal. */
 function unescaped(point: string): string {
-  return point.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)));
+  const raw = point.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)));
+  return pathText(Buffer.from(raw, "latin1"));
 }

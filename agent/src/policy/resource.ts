@@ -4,6 +4,7 @@ import {
   type MessageOf,
   type MessageType,
   type MethodRule,
+  pathBytes,
   requestPaths,
   Sessions,
 } from "@cmdop/proto";
@@ -18,9 +19,11 @@ export function resourceOf(
 ): Resource {
   const paths = rule === undefined ? [] : requestPaths(rule, request);
   if (isMessageOf(Exec.method.start.input, request)) {
-    const { command, env, lineShell, login = shells.readsProfile } = request;
+    const { command, env, escaped, lineShell, login = shells.readsProfile } = request;
     const shell = shellNamed(lineShell, shells) ?? STANDARD_SHELL;
-    const program = command.case === "argv" ? (command.value.args[0] ?? "") : shell;
+    const named = command.case === "argv" ? (command.value.args[0] ?? "") : shell;
+    // No program that is allowed has a name that is not UTF-8: what stands for it then is none.
+    const program = escaped && command.case === "argv" ? pathBytes(named).toString() : named;
     // A profile is read by a shell, whatever comes behind it.
     const programs = login && program !== shell ? [program, shell] : [program];
     return { paths, starts: { programs, variables: Object.keys(env) } };

@@ -1,7 +1,9 @@
+import type { ExecCommand } from "@cmdop/sdk";
 import type { Command } from "commander";
 import { collectPairs, splitAtDashes } from "../arguments.ts";
 import { parseDuration } from "../duration.ts";
 import { ExitWith, usageError } from "../exit.ts";
+import { pathOf, wordOf } from "../raw-arguments.ts";
 
 interface ExecCommandOptions {
   cwd?: string;
@@ -59,7 +61,7 @@ cmdop itself failed or the outcome is unknown.`,
           "Leave one out.",
         );
       const timeoutMs = timeout === undefined ? undefined : timeout * 1000;
-      const execOptions = { cwd, env, timeoutMs, shell, login };
+      const execOptions = { cwd: cwd === undefined ? undefined : pathOf(cwd), env, timeoutMs, shell, login };
       throw new ExitWith(
         detach
           ? await runDetached(machine, command, execOptions)
@@ -72,7 +74,7 @@ cmdop itself failed or the outcome is unknown.`,
 function target(
   words: readonly string[],
   argv: readonly string[],
-): { machine: string; command: string | string[] } {
+): { machine: string; command: ExecCommand } {
   const { before, behind: program } = splitAtDashes(words, argv);
   const own = process.env.CMDOP_MACHINE;
   const isNamed = before.length === (program === undefined ? 2 : 1);
@@ -90,7 +92,7 @@ function target(
       'Say cmdop exec MACHINE "line", or set CMDOP_MACHINE.',
     );
   }
-  if (program !== undefined && program.length > 0) return { machine, command: program };
+  if (program !== undefined && program.length > 0) return { machine, command: program.map(wordOf) };
   if (line === undefined) throw usageError("the command is missing.", 'Say cmdop exec MACHINE "line".');
-  return { machine, command: line };
+  return { machine, command: wordOf(line) };
 }

@@ -17,11 +17,13 @@ import type {
   JobsOptions,
   Screen,
   SessionChunk,
+  SessionHistory,
   WaitOptions,
   WaitResult,
 } from "./session-types.ts";
 import { prepareStart } from "./start-request.ts";
 import type {
+  ExecCommand,
   ExecEnd,
   ExecEvent,
   ExecOptions,
@@ -50,13 +52,10 @@ export class Terminal {
    * with a handle. Throws a CmdopError when the command could not be handed
    * over (RelayUnreachable, MachineOffline, PermissionDenied …).
    */
-  execute(
-    command: string | readonly string[],
-    options: PatientExecuteOptions,
-  ): Promise<ExecResult | RunningExec>;
-  execute(command: string | readonly string[], options?: ExecuteOptions): Promise<ExecResult>;
+  execute(command: ExecCommand, options: PatientExecuteOptions): Promise<ExecResult | RunningExec>;
+  execute(command: ExecCommand, options?: ExecuteOptions): Promise<ExecResult>;
   async execute(
-    command: string | readonly string[],
+    command: ExecCommand,
     options: ExecuteOptions & Partial<PatientExecuteOptions> = {},
   ): Promise<ExecResult | RunningExec> {
     const { waitMs, maxOutputBytes, check } = options;
@@ -86,10 +85,7 @@ export class Terminal {
    * the command running: only its end, its `timeoutMs`, the `signal` or `cancel`
    * end it.
    */
-  stream(
-    command: string | readonly string[],
-    options: ExecOptions = {},
-  ): AsyncGenerator<ExecEvent, void, void> {
+  stream(command: ExecCommand, options: ExecOptions = {}): AsyncGenerator<ExecEvent, void, void> {
     const { jobId, request, streamedStdin } = prepareStart(command, options);
     const run = new ExecRun(this.#caller, { ...options, jobId, stdin: streamedStdin });
     return run.events({ start: request, after: 0n });
@@ -169,6 +165,11 @@ export class Terminal {
     return this.session(sessionId).getHistory(options);
   }
 
+  /** As Session.history. */
+  history(sessionId: string, options: HistoryOptions = {}): Promise<SessionHistory> {
+    return this.session(sessionId).history(options);
+  }
+
   /** As Session.screen. */
   screen(sessionId: string): Promise<Screen> {
     return this.session(sessionId).screen();
@@ -195,11 +196,7 @@ export class Terminal {
   }
 }
 
-function checkedExec(
-  command: string | readonly string[],
-  result: ExecResult,
-  check: boolean | undefined,
-): ExecResult {
+function checkedExec(command: ExecCommand, result: ExecResult, check: boolean | undefined): ExecResult {
   if (check && result.exitCode !== 0) throw new ExecError(command, result);
   return result;
 }

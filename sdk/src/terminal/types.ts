@@ -7,6 +7,13 @@ export type OutcomeName = "exited" | "signaled" | "timed_out" | "canceled" | "fa
 /** How a job of whatever kind ended: an agent's run is `completed` with its answer, or has `failed` to come to one. */
 export type JobOutcomeName = OutcomeName | "completed" | "failed";
 
+/**
+ * What to run: a line for a shell, or a program with its arguments. Strings are
+ * taken as they stand; bytes are for what is not UTF-8, as `pathBytes` of a name
+ * that `files.list` gave.
+ */
+export type ExecCommand = string | Uint8Array | readonly (string | Uint8Array)[];
+
 /** What is known of a connection that was lost while a job was followed. */
 export interface LinkLoss {
   /** `MachineOffline` where the relay says that the machine is away; else what broke, and why it is not back: `LinkLost`, `RelayUnreachable` … */

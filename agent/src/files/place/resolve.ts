@@ -2,7 +2,7 @@ import type { BigIntStats } from "node:fs";
 import { lstat, mkdir } from "node:fs/promises";
 import { posix } from "node:path";
 import { errnoOf, unless } from "@cmdop/kit";
-import { CmdopError } from "@cmdop/proto";
+import { CmdopError, systemPath } from "@cmdop/proto";
 import {
   type Access,
   type Boundary,
@@ -104,7 +104,7 @@ async function pinPath(boundary: Boundary, path: string): Promise<Pin> {
 
 /** The quick way, in one step: for what lies just where its path says, so that no link was gone through. */
 async function pinDirectly({ pinning }: Boundary, path: string): Promise<Pin | undefined> {
-  const found = await pinning.pin(path).catch(errnoOnly);
+  const found = await pinning.pin(systemPath(path)).catch(errnoOnly);
   if (found === undefined) return undefined;
   using stack = new DisposableStack();
   const pin = stack.use(found);

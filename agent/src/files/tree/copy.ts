@@ -1,7 +1,7 @@
 import { lstat } from "node:fs/promises";
 import { posix } from "node:path";
 import { unless } from "@cmdop/kit";
-import { CmdopError } from "@cmdop/proto";
+import { CmdopError, systemPath } from "@cmdop/proto";
 import type { Boundary } from "../place/boundary.ts";
 import { describe, type Entry } from "../place/entry.ts";
 import { attempt } from "../place/errors.ts";
@@ -90,7 +90,7 @@ export async function copyAndPublish(
 export async function refuseInside(source: Pin, place: Place): Promise<void> {
   if (!source.stats.isDirectory()) return;
   const around = selfAndAncestors(place.path).slice(1);
-  const found = await Promise.all(around.map((each) => lstat(each, { bigint: true })));
+  const found = await Promise.all(around.map((each) => lstat(systemPath(each), { bigint: true })));
   if (!found.some((directory) => sameObject(directory, source.stats))) return;
   throw new CmdopError("InvalidArgument", `${shown(place.path)} lies inside of the source itself.`, {
     next: "Choose a destination outside of the source.",

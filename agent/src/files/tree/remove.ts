@@ -1,6 +1,6 @@
 import { realpath, rmdir, unlink } from "node:fs/promises";
 import { unless } from "@cmdop/kit";
-import { CmdopError } from "@cmdop/proto";
+import { CmdopError, pathText } from "@cmdop/proto";
 import { type Boundary, holds, ownIn } from "../place/boundary.ts";
 import { attempt } from "../place/errors.ts";
 import { MAX_EMPTYING_ROUNDS } from "../place/limits.ts";
@@ -55,8 +55,8 @@ export async function refuseVital(
 
 async function vitalName(boundary: Boundary, path: string, pin: Pin): Promise<string | undefined> {
   if (path === "/") return "the root of the filesystem";
-  const home = await unless(["ENOENT"], realpath(boundary.home));
-  if (home !== undefined && (await holds(pin, home))) return "the home directory, or holds it";
+  const home = await unless(["ENOENT"], realpath(boundary.home, { encoding: "buffer" }));
+  if (home !== undefined && (await holds(pin, pathText(home)))) return "the home directory, or holds it";
   for (const root of boundary.roots.flat()) {
     if (await holds(pin, root)) return "a directory that this caller is bound to, or holds it";
   }

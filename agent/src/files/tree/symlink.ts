@@ -1,7 +1,7 @@
 import { lstat, lutimes, rename, symlink, unlink } from "node:fs/promises";
 import { posix } from "node:path";
 import { unless } from "@cmdop/kit";
-import { CmdopError, MAX_PATH_BYTES, utimesArgument } from "@cmdop/proto";
+import { CmdopError, MAX_PATH_BYTES, pathBytes, utimesArgument } from "@cmdop/proto";
 import type { Boundary } from "../place/boundary.ts";
 import { describe, type Entry } from "../place/entry.ts";
 import { attempt } from "../place/errors.ts";
@@ -29,7 +29,8 @@ export function makeSymlink(
   return attempt("make the link", path, async () => {
     const asked = expandPath(path, boundary.home);
     const mtimeMs = checkedTime(times);
-    if (target === "" || target.includes("\0") || Buffer.byteLength(target) >= MAX_PATH_BYTES) {
+    const raw = pathBytes(target);
+    if (target === "" || raw.includes(0) || raw.length >= MAX_PATH_BYTES) {
       throw new CmdopError(
         "InvalidArgument",
         `What a link says has 1 to ${MAX_PATH_BYTES - 1} bytes and no NUL.`,
@@ -42,8 +43,8 @@ export function makeSymlink(
     await inTurn(place, () =>
       changeDurably(place.directory, place.path, () =>
         overwrite && place.leaf?.isSymbolicLink() === true
-          ? replaceLink(boundary, place, target)
-          : makeLink(place, target),
+          ? replaceLink(boundary, place, raw)
+          : makeLink(place, raw),
       ),
     );
     if (mtimeMs !== undefined) {
@@ -53,7 +54,7 @@ export function makeSymlink(
   });
 }
 
-async function makeLink({ directory, name, path }: Place, target: string): Promise<void> {
+async function makeLink({ directory, name, path }: Place, target: Buffer): Promise<void> {
   const made = await unless(
     ["EEXIST"],
     symlink(target, childOf(directory, name)).then(() => true),
@@ -61,7 +62,7 @@ async function makeLink({ directory, name, path }: Place, target: string): Promi
   if (made === undefined) throw occupied(path);
 }
 
-async function replaceLink(boundary: Boundary, place: Place, target: string): Promise<void> {
+async function replaceLink(boundary: Boundary, place: Place, target: Buffer): Promise<void> {
   const { directory, name, path } = place;
   const temporary = temporaryName();
   using _ = await boundary.unfinished?.note(posix.dirname(path), temporary);

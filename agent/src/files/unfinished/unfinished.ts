@@ -1,4 +1,5 @@
 import { unless } from "@cmdop/kit";
+import { systemPath } from "@cmdop/proto";
 import type { Boundary } from "../place/boundary.ts";
 import { MAX_PARTIAL_AGE_MS, MAX_UNFINISHED, MAX_UNFINISHED_AGE_MS } from "../place/limits.ts";
 import { childOf } from "../place/pin.ts";
@@ -114,7 +115,7 @@ export class Unfinished {
     const { directory, atMs, over } = begun;
     const ageMs = Date.now() - atMs;
     if (ageMs < MAX_UNFINISHED_AGE_MS && (over !== undefined || this.#isNeeded(name))) return false;
-    const found = await unless(["ENOENT", "ENOTDIR"], boundary.pinning.pin(directory));
+    const found = await unless(["ENOENT", "ENOTDIR"], boundary.pinning.pin(systemPath(directory)));
     // It may lie on a disk that is not there now.
     if (found === undefined) return ageMs > MAX_UNFINISHED_AGE_MS;
     using parent = found;

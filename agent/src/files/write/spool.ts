@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open, unlink } from "node:fs/promises";
 import { posix } from "node:path";
 import { isErrno, unless } from "@cmdop/kit";
-import { CmdopError } from "@cmdop/proto";
+import { CmdopError, systemPath } from "@cmdop/proto";
 import type { Boundary } from "../place/boundary.ts";
 import { shown } from "../place/path.ts";
 import { childOf, type Pin } from "../place/pin.ts";
@@ -122,7 +122,7 @@ async function openElsewhere(boundary: Boundary, mode: number | undefined, throw
     using stack = new DisposableStack();
     const found = await unless(
       ["ENOENT", "ENOTDIR", "EACCES"],
-      boundary.pinning.pin(path, { follow: true, directory: true }),
+      boundary.pinning.pin(systemPath(path), { follow: true, directory: true }),
     );
     if (found === undefined) continue;
     const directory = stack.use(found);

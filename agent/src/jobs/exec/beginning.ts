@@ -46,6 +46,7 @@ export async function beginningOf(
   return {
     program,
     args,
+    escaped: command.escaped,
     cwd: workingDirectory(command.cwd, environment.HOME ?? "/"),
     env: environment,
     trusted: login.trusted,

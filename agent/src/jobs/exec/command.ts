@@ -1,6 +1,13 @@
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
-import { CmdopError, MAX_COMMAND_BYTES, MAX_INLINE_STDIN_BYTES, MAX_PATH_BYTES } from "@cmdop/proto";
+import {
+  CmdopError,
+  MAX_COMMAND_BYTES,
+  MAX_INLINE_STDIN_BYTES,
+  MAX_PATH_BYTES,
+  pathBytes,
+  pathText,
+} from "@cmdop/proto";
 import { SHELL_NAMES } from "../../login/line-shell.ts";
 import type { Environment } from "../process/environment.ts";
 
@@ -8,11 +15,13 @@ import type { Environment } from "../process/environment.ts";
 export interface Command {
   /** A line for a shell, or a program with its arguments. */
   readonly run: { readonly shell: string } | { readonly argv: readonly string[] };
+  /** True where the line or an argument has bytes that are not UTF-8: then they are written as names are (`pathText`). */
+  readonly escaped?: true;
   /** The shell of a line: an absolute path or one of SHELL_NAMES. Empty, or absent, means what the machine has for lines. */
   readonly shell?: string | undefined;
   /** Whether the environment is what the user's profile leaves; absent means what the policy says. */
   readonly login?: boolean | undefined;
-  /** Empty means the home directory; `~` expands; relative to the home directory. */
+  /** Written as names are. Empty means the home directory; `~` expands; relative to the home directory. */
   readonly cwd: string;
   /** Added to the environment; what it sets wins. */
   readonly env: Environment;
@@ -69,7 +78,7 @@ export function checkCommand(command: Command): void {
     MAX_COMMAND_BYTES,
     "Put the data into a file or standard input.",
   );
-  tooLarge("The working directory", Buffer.byteLength(cwd), MAX_PATH_BYTES, "Use a shorter path.");
+  tooLarge("The working directory", pathBytes(cwd).length, MAX_PATH_BYTES, "Use a shorter path.");
   tooLarge(
     "Standard input in the request",
     stdin.length,
@@ -94,6 +103,7 @@ function checkShell({ run, shell = "" }: Command): void {
 /** What makes two requests the same: everything but the offset to stream from. */
 export function requestHash({
   run,
+  escaped,
   shell = "",
   login,
   cwd,
@@ -104,7 +114,7 @@ export function requestHash({
 }: Command): string {
   const variables = Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1));
   return createHash("sha256")
-    .update(JSON.stringify([run, shell, login ?? null, cwd, variables, timeoutMs, stdinOpen]))
+    .update(JSON.stringify([run, shell, login ?? null, cwd, variables, timeoutMs, stdinOpen, escaped]))
     .update("\n")
     .update(stdin)
     .digest("base64url");
@@ -128,9 +138,9 @@ function firstWords(argv: readonly string[]): string {
   return line;
 }
 
-/** The absolute directory that a command asked for. */
+/** The absolute directory that a command asked for, written as names are. `home`: as the system has it. */
 export function workingDirectory(cwd: string, home: string): string {
-  return resolve(home, cwd === "~" ? "" : cwd.replace(/^~\//, ""));
+  return resolve(pathText(home), cwd === "~" ? "" : cwd.replace(/^~\//, ""));
 }
 
 function quoted(arg: string): string {

@@ -30,8 +30,10 @@ export interface SpawnContext extends StartContext {
 export interface Start {
   readonly program: string;
   readonly args: readonly string[];
-  /** An absolute path. */
+  /** An absolute path, written as names are. */
   readonly cwd: string;
+  /** As in Launch. */
+  readonly escaped?: boolean | undefined;
   readonly env: Environment;
   /** What of the environment the agent itself has made. */
   readonly trusted: Environment;
@@ -62,7 +64,7 @@ export async function spawnCommand(
 }
 
 async function prepare(
-  { program, args, cwd, env, trusted, input }: Start,
+  { program, args, cwd, escaped, env, trusted, input }: Start,
   { user, pipes }: SpawnContext,
 ): Promise<Prepared & { output: Output | undefined }> {
   const output = await openOutput(pipes);
@@ -86,7 +88,7 @@ async function prepare(
     throw error;
   }
   return {
-    launch: { program, args, cwd, env, user, trusted },
+    launch: { program, args, cwd, escaped, env, user, trusted },
     stdio: [stdin, output?.stdout.theirs ?? "pipe", output?.stderr.theirs ?? "pipe"],
     close,
     drop,

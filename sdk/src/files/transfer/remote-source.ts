@@ -162,7 +162,11 @@ class RemoteContent implements Content {
         const next = await stream.next();
         if (next.done === true) throw new CmdopError("LinkLost", "The stream ended before its hash.");
         this.#sha256 = next.value.sha256;
-        if (this.#sha256 !== undefined) return;
+        if (this.#sha256 !== undefined) {
+          // The stream listens to the caller's signal until it is let go of.
+          await stream.return?.();
+          return;
+        }
         data = next.value.data;
       } catch (thrown) {
         stream = undefined;

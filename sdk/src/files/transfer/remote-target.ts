@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { posix } from "node:path";
-import { CmdopError, FILE_CHUNK_BYTES, FilesModeUse } from "@cmdop/proto";
+import { CmdopError, FILE_CHUNK_BYTES, FilesModeUse, mayHaveRun } from "@cmdop/proto";
 import { methodOf } from "../method-of.ts";
 import type { Machine } from "./machine.ts";
 import { sameHash } from "./names.ts";
@@ -82,7 +82,8 @@ async function putSmall(
   } catch (thrown) {
     await new Patience(machine, signal, turn).after(thrown);
     stretch.broke(bytes.length, 0);
-    return new Upload(machine, path, content, options, stretch).run();
+    const mayBeThere = mayHaveRun(CmdopError.from(thrown));
+    return new Upload(machine, path, content, options, stretch, mayBeThere).run();
   }
   passed(bytes.length);
   return sha256;

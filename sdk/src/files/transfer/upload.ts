@@ -38,8 +38,19 @@ export class Upload {
   /** Some of it may be on the machine. */
   #hasSent = false;
   #reader: Reader | undefined;
+  /** Whether an attempt that was broken off may have put the whole in its place. */
+  #mayBeThere: boolean;
 
-  constructor(machine: Machine, path: string, content: Content, options: PutOptions, stretch: Stretch) {
+  /** `mayBeThere`: whether an earlier attempt, by another call, may have written it. */
+  constructor(
+    machine: Machine,
+    path: string,
+    content: Content,
+    options: PutOptions,
+    stretch: Stretch,
+    mayBeThere = false,
+  ) {
+    this.#mayBeThere = mayBeThere;
     this.#machine = machine;
     this.#path = path;
     this.#content = content;
@@ -57,7 +68,8 @@ export class Upload {
       return this.#sha256;
     } catch (thrown) {
       if (!this.#options.resume) await this.#discard();
-      throw thrown;
+      const isKnown = !this.#mayBeThere || this.#options.signal?.aborted === true;
+      throw isKnown || CmdopError.from(thrown).code === "OutcomeUnknown" ? thrown : this.#unknown(thrown);
     } finally {
       this.#reader?.close();
     }
@@ -89,6 +101,7 @@ export class Upload {
         continue;
       } catch (thrown) {
         const error = CmdopError.from(thrown);
+        if (mayHaveRun(error) && this.#sha256 !== undefined) this.#mayBeThere = true;
         const differs = error.code === "FileChanged" && offset > 0 && this.#sha256 === undefined;
         if (differs) disagreements += 1;
         if (!differs || disagreements > MAX_DISAGREEMENTS) await patience.after(thrown);
@@ -197,11 +210,15 @@ export class Upload {
     if (isDiscarded !== true && this.#hasSent) this.#options.left();
   }
 
-  #unknown(): CmdopError {
+  #unknown(then?: unknown): CmdopError {
+    const why = then === undefined ? "the machine does not remember." : CmdopError.from(then).message;
     return new CmdopError(
       "OutcomeUnknown",
-      `Whether ${visible(this.#path)} was written is not known: the answer was lost, and the machine does not remember.`,
-      { next: "Look at the file (info with hash): it has the new content, or what it had before." },
+      `Whether ${visible(this.#path)} was written is not known: the answer was lost, and then: ${why}`,
+      {
+        cause: then,
+        next: "Look at the file (info with hash): it has the new content, or what it had before.",
+      },
     );
   }
 }

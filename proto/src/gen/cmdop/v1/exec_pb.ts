@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file cmdop/v1/exec.proto.
  */
 export const file_cmdop_v1_exec: GenFile = /*@__PURE__*/
-  fileDesc("ChNjbWRvcC92MS9leGVjLnByb3RvEghjbWRvcC52MSLoAgoQRXhlY1N0YXJ0UmVxdWVzdBIOCgZqb2JfaWQYASABKAkSDwoFc2hlbGwYAiABKAlIABIvCgRhcmd2GAMgASgLMh8uY21kb3AudjEuRXhlY1N0YXJ0UmVxdWVzdC5Bcmd2SAASCwoDY3dkGAQgASgJEjAKA2VudhgFIAMoCzIjLmNtZG9wLnYxLkV4ZWNTdGFydFJlcXVlc3QuRW52RW50cnkSEgoKdGltZW91dF9tcxgGIAEoDRISCgpzdGRpbl9vcGVuGAcgASgIEg0KBXN0ZGluGAggASgMEg0KBWFmdGVyGAkgASgEEhIKCmxpbmVfc2hlbGwYCiABKAkSEgoFbG9naW4YCyABKAhIAYgBARoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGhQKBEFyZ3YSDAoEYXJncxgBIAMoCUIJCgdjb21tYW5kQggKBl9sb2dpbiI2ChFFeGVjU3RhcnRSZXNwb25zZRIhCgVldmVudBgBIAEoCzISLmNtZG9wLnYxLkpvYkV2ZW50MkoKBEV4ZWMSQgoFU3RhcnQSGi5jbWRvcC52MS5FeGVjU3RhcnRSZXF1ZXN0GhsuY21kb3AudjEuRXhlY1N0YXJ0UmVzcG9uc2UwAWIGcHJvdG8z", [file_cmdop_v1_job]);
+  fileDesc("ChNjbWRvcC92MS9leGVjLnByb3RvEghjbWRvcC52MSL5AgoQRXhlY1N0YXJ0UmVxdWVzdBIOCgZqb2JfaWQYASABKAkSDwoFc2hlbGwYAiABKAlIABIvCgRhcmd2GAMgASgLMh8uY21kb3AudjEuRXhlY1N0YXJ0UmVxdWVzdC5Bcmd2SAASCwoDY3dkGAQgASgJEjAKA2VudhgFIAMoCzIjLmNtZG9wLnYxLkV4ZWNTdGFydFJlcXVlc3QuRW52RW50cnkSEgoKdGltZW91dF9tcxgGIAEoDRISCgpzdGRpbl9vcGVuGAcgASgIEg0KBXN0ZGluGAggASgMEg0KBWFmdGVyGAkgASgEEhIKCmxpbmVfc2hlbGwYCiABKAkSEgoFbG9naW4YCyABKAhIAYgBARIPCgdlc2NhcGVkGA8gASgIGioKCEVudkVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaFAoEQXJndhIMCgRhcmdzGAEgAygJQgkKB2NvbW1hbmRCCAoGX2xvZ2luIjYKEUV4ZWNTdGFydFJlc3BvbnNlEiEKBWV2ZW50GAEgASgLMhIuY21kb3AudjEuSm9iRXZlbnQySgoERXhlYxJCCgVTdGFydBIaLmNtZG9wLnYxLkV4ZWNTdGFydFJlcXVlc3QaGy5jbWRvcC52MS5FeGVjU3RhcnRSZXNwb25zZTABYgZwcm90bzM", [file_cmdop_v1_job]);
 
 /**
  * One command.
@@ -51,7 +51,8 @@ export type ExecStartRequest = Message<"cmdop.v1.ExecStartRequest"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * Working directory; empty means the home of the user that jobs run as. `~` expands.
+   * Working directory, written as the names of files are; empty means the home of
+   * the user that jobs run as. `~` expands.
    *
    * @generated from field: string cwd = 4;
    */
@@ -108,6 +109,15 @@ export type ExecStartRequest = Message<"cmdop.v1.ExecStartRequest"> & {
    * @generated from field: optional bool login = 11;
    */
   login?: boolean | undefined;
+
+  /**
+   * True: line and arguments are written as the names of files are, so that they
+   * can hold bytes that are not UTF-8. Otherwise they are taken as they stand:
+   * `\xE9` in them means what their reader takes it for.
+   *
+   * @generated from field: bool escaped = 15;
+   */
+  escaped: boolean;
 };
 
 /**
