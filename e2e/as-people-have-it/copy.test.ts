@@ -16,12 +16,15 @@ import {
 } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { Cluster, type ClusterMachine } from "../support/cluster.ts";
 import { CMDOP_MAIN, cmdopEnvironment, runCmdop } from "../support/cmdop-process.ts";
 
 /** Takes seconds to copy: long enough to be interrupted. */
 const LARGE_BYTES = 2 * 1024 * 1024 * 1024;
+
+/** A busy machine takes its time to start a program and to move the first bytes, in milliseconds. */
+const START_TIMEOUT_MS = 60_000;
 
 let cluster: Cluster;
 let machine: ClusterMachine;
@@ -174,6 +177,7 @@ async function longCopy() {
   const env = cmdopEnvironment({ CMDOP_API_KEY: apiKey });
   const child = spawn(process.execPath, args, { env, stdio: ["ignore", "ignore", "pipe"] });
   const ended = once(child, "exit");
+  onTestFinished(() => void child.kill("SIGKILL"));
   const said: string[] = [];
   child.stderr.setEncoding("utf8").on("data", (piece: string) => said.push(piece));
   const arrived = async () => {
@@ -182,7 +186,7 @@ async function longCopy() {
     );
     return Math.max(0, ...sizes);
   };
-  await expect.poll(arrived).toBeGreaterThan(1_000_000);
+  await expect.poll(arrived, { timeout: START_TIMEOUT_MS }).toBeGreaterThan(1_000_000);
   return { child, ended, said: () => said.join(""), arrived };
 }
 

@@ -1,8 +1,6 @@
 import { createHash } from "node:crypto";
 import { posix } from "node:path";
-
 import { CmdopError, FILE_CHUNK_BYTES, FilesModeUse, mayHaveRun } from "@cmdop/proto";
-
 import { methodOf } from "../method-of.ts";
 import type { Machine } from "./machine.ts";
 import { sameHash } from "./names.ts";
