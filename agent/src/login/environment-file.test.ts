@@ -35,7 +35,7 @@ it("a file of the operator's may come from elsewhere: carriage returns are no pa
 });
 
 it("pam_env.conf: defaults, overrides and what they expand, as pam_env has it", () => {
-  const account = { name: "bob", uid: 1, gid: 1, home: "/home/bob", shell: "/bin/zsh" };
+  const account = { name: "bob", uid: 1, gid: 1, home: "/home/user", shell: "/bin/zsh" };
   // With % for $, which would begin a template of this language.
   const text = String.raw`# P0 DEFAULT=comment
 P1 DEFAULT=bar
@@ -49,7 +49,7 @@ P9	DEFAULT=tab	OVERRIDE=`.replaceAll("%", "$");
   expect(parsePamEnvironment(text, account, { A1: "plain" })).toEqual({
     P1: "bar",
     P2: "barx",
-    P3: "/home/bob/x",
+    P3: "/home/user/x",
     P4: "$".concat("{P1}"),
     P5: "plain",
     P6: "plainz/bin/zshbob",

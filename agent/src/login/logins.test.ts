@@ -17,7 +17,7 @@ test("a user is found by name and by id, and one that is not there is none", asy
   expect(root).toMatchObject({ name: "root", uid: 0, home: "/root" });
   expect(await lookUpAccount(0)).toEqual(root);
   expect(await lookUpAccount("cmdop-nobody-here")).toBeUndefined();
-  expect(accountIn("bob:x:7:8:Bob:/home/bob:\n", "bob")).toMatchObject({ shell: "/bin/sh" });
+  expect(accountIn("bob:x:7:8:Bob:/home/user:\n", "bob")).toMatchObject({ shell: "/bin/sh" });
   expect(() => accountIn("eve:x:7:8::/:/bin/sh", "bob")).toThrow("makes no sense");
   expect(accountOfEnvironment({ HOME: "/data" }, 12345, 0)).toMatchObject({ name: "12345", home: "/data" });
 });
