@@ -7,6 +7,8 @@ const LF_END = Buffer.from("\n");
 const CRLF_END = Buffer.from("\r\n");
 const CR_END = Buffer.from("\r");
 
+const NO_ENDS: readonly Uint8Array[] = [];
+
 /** One place where a text stands. */
 export interface Match {
   /** In the bytes as they are. */
@@ -91,16 +93,20 @@ export async function* lineMatches(
 ): AsyncGenerator<Match> {
   const isMac = endsWithCr(bytes);
   const needle = folded(old, isMac);
+  const isOfLines = needle.includes(LF);
   const way = new WayBack(bytes, isMac);
   for await (const at of occurrences(folded(bytes, isMac), needle, signal)) {
     const start = way.goTo(at);
     const end = way.goTo(at + needle.length);
-    const own = linesOf(bytes.subarray(start, end), isMac).flatMap((line) =>
-      line.end.length === 0 ? [] : [line.end],
-    );
+    const own = isOfLines ? endsOf(bytes.subarray(start, end), isMac) : NO_ENDS;
     const last = own.at(-1) ?? way.lineEnd();
     yield { start, end, lineEnd: (nth) => own[nth] ?? last };
   }
+}
+
+/** The ends of line in a text. */
+function endsOf(bytes: Uint8Array, isMac: boolean): Uint8Array[] {
+  return linesOf(bytes, isMac).flatMap(({ end }) => (end.length === 0 ? [] : [end]));
 }
 
 /** The way from folded text back to the bytes that it was; only forward, so that all of it is gone through once. */
