@@ -7,6 +7,8 @@ const LF_END = Buffer.from("\n");
 const CRLF_END = Buffer.from("\r\n");
 const CR_END = Buffer.from("\r");
 
+const NO_ENDS: readonly Uint8Array[] = [];
+
 /** One place where a text stands. */
 export interface Match {
   /** In the bytes as they are. */
@@ -39,13 +41,17 @@ export function hasLoneCr(bytes: Uint8Array): boolean {
 export function folded(bytes: Uint8Array, isMac: boolean): Uint8Array {
   if (!bytes.includes(CR)) return bytes;
   const text = Buffer.allocUnsafe(bytes.length);
+  let from = 0;
   let length = 0;
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = bytes.indexOf(CR); at !== -1; at = bytes.indexOf(CR, from)) {
     const end = endAt(bytes, at, isMac);
-    text[length++] = end === undefined ? (bytes[at] ?? 0) : LF;
-    at += end?.length ?? 1;
+    text.set(bytes.subarray(from, at), length);
+    length += at - from;
+    text[length++] = end === undefined ? CR : LF;
+    from = at + (end?.length ?? 1);
   }
-  return text.subarray(0, length);
+  text.set(bytes.subarray(from), length);
+  return text.subarray(0, length + bytes.length - from);
 }
 
 /** The lines of a text, one more than it has ends of line. */
@@ -87,14 +93,20 @@ export async function* lineMatches(
 ): AsyncGenerator<Match> {
   const isMac = endsWithCr(bytes);
   const needle = folded(old, isMac);
+  const isOfLines = needle.includes(LF);
   const way = new WayBack(bytes, isMac);
   for await (const at of occurrences(folded(bytes, isMac), needle, signal)) {
     const start = way.goTo(at);
-    const own: Uint8Array[] = [];
-    const end = way.goTo(at + needle.length, own);
+    const end = way.goTo(at + needle.length);
+    const own = isOfLines ? endsOf(bytes.subarray(start, end), isMac) : NO_ENDS;
     const last = own.at(-1) ?? way.lineEnd();
     yield { start, end, lineEnd: (nth) => own[nth] ?? last };
   }
+}
+
+/** The ends of line in a text. */
+function endsOf(bytes: Uint8Array, isMac: boolean): Uint8Array[] {
+  return linesOf(bytes, isMac).flatMap(({ end }) => (end.length === 0 ? [] : [end]));
 }
 
 /** The way from folded text back to the bytes that it was; only forward, so that all of it is gone through once. */
@@ -103,41 +115,42 @@ class WayBack {
   readonly #isMac: boolean;
   #at = 0;
   #folded = 0;
-  #last: Uint8Array | undefined;
-  /** The first end behind where it was looked for last. */
-  #next: { readonly at: number; readonly end: Uint8Array | undefined } | undefined;
+  /** The first end of line behind where it was looked for last, or else the last of all. */
+  #end: { readonly at: number; readonly bytes: Uint8Array | undefined } | undefined;
 
   constructor(bytes: Uint8Array, isMac: boolean) {
     this.#bytes = bytes;
     this.#isMac = isMac;
   }
 
-  /** Where a byte of the folded text was; the ends of line on the way are put into `passed`. */
-  goTo(folded: number, passed?: Uint8Array[]): number {
+  /** Where a byte of the folded text was. */
+  goTo(folded: number): number {
     while (this.#folded < folded) {
-      const end = endAt(this.#bytes, this.#at, this.#isMac);
-      if (end !== undefined) {
-        this.#last = end;
-        passed?.push(end);
-      }
-      this.#at += end?.length ?? 1;
+      const cr = this.#bytes.indexOf(CR, this.#at);
+      const plain = cr === -1 ? folded - this.#folded : Math.min(cr - this.#at, folded - this.#folded);
+      this.#at += plain;
+      this.#folded += plain;
+      if (this.#folded === folded) break;
+      this.#at += endAt(this.#bytes, this.#at, this.#isMac)?.length ?? 1;
       this.#folded += 1;
     }
     return this.#at;
   }
 
-  /** What ends the line that the way has come to; of the last line, which nothing ends, the line before. */
+  /** What ends the line that the way has come to; of a last line that nothing ends, the line before. */
   lineEnd(): Uint8Array | undefined {
-    if (this.#next === undefined || this.#next.at < this.#at) this.#next = this.#find();
-    return this.#next.end ?? this.#last;
+    if (this.#end === undefined || this.#end.at < this.#at) this.#end = this.#find();
+    return this.#end.bytes;
   }
 
-  #find(): { at: number; end: Uint8Array | undefined } {
-    for (let at = this.#at; at < this.#bytes.length; at++) {
-      const end = endAt(this.#bytes, at, this.#isMac);
-      if (end !== undefined) return { at, end };
-    }
-    return { at: this.#bytes.length, end: undefined };
+  #find(): { at: number; bytes: Uint8Array | undefined } {
+    const mark = this.#isMac ? CR : LF;
+    const next = this.#bytes.indexOf(mark, this.#at);
+    const found = next === -1 ? this.#bytes.lastIndexOf(mark) : next;
+    const at = next === -1 ? Number.POSITIVE_INFINITY : next;
+    if (found === -1) return { at, bytes: undefined };
+    if (this.#isMac) return { at, bytes: CR_END };
+    return { at, bytes: this.#bytes[found - 1] === CR ? CRLF_END : LF_END };
   }
 }
 
