@@ -258,6 +258,10 @@ export {
   WIRE_RUN_APPROVES,
 } from "./run-events.ts";
 export { parseStrictJson } from "./strict-json.ts";
+export { DETECT_BYTES, type Detected, detectText } from "./text/detect.ts";
+export { characterBytes, decodeStrictly, encodeText, type TextEncodingName } from "./text/encodings.ts";
+export { nextLine, type Readable, readable, type Stray, textNotes } from "./text/readable.ts";
+export { type ByteWindow, OpenedText, type ReadAt, type TextWindow } from "./text/window.ts";
 export { DrainingDuplex } from "./transport/draining-duplex.ts";
 export { fitWindow, windowFor } from "./transport/fit-window.ts";
 export { applyWindows, LANE_WINDOWS, LANES, type LaneName, type Windows } from "./transport/lanes.ts";

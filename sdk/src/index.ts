@@ -6,6 +6,7 @@ export {
   pathText,
   type Scope,
   systemPath,
+  type TextEncodingName,
 } from "@cmdop/proto";
 export { collectYoungBuffers } from "@cmdop/proto/young-buffers";
 export type { Agent } from "./agent/agent.ts";
@@ -65,6 +66,7 @@ export type {
   MkdirOptions,
   MoveOptions,
   ReadOptions,
+  ReadTextOptions,
   SearchEvent,
   SearchMatch,
   SearchOptions,

@@ -1,5 +1,11 @@
 import type { Writable } from "node:stream";
-import { type CallOptions, CmdopError, Files as FilesService, type ServiceClient } from "@cmdop/proto";
+import {
+  type CallOptions,
+  CmdopError,
+  detectText,
+  Files as FilesService,
+  type ServiceClient,
+} from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
 import { lastEntry } from "./copy-progress.ts";
 import { fileInfo } from "./file-info.ts";
@@ -25,6 +31,7 @@ import type {
   MkdirOptions,
   MoveOptions,
   ReadOptions,
+  ReadTextOptions,
   SearchEvent,
   SearchOptions,
   SignalOption,
@@ -95,9 +102,15 @@ export class Files {
     return Buffer.concat(pieces);
   }
 
-  /** A file as UTF-8; invalid bytes become U+FFFD. */
-  async readText(path: string, options: ReadOptions = {}): Promise<string> {
-    return new TextDecoder().decode(await this.read(path, options));
+  /**
+   * A text file: UTF-8, or decoded from UTF-16, Windows-1252, Shift JIS, EUC-JP, GBK, Big5 or EUC-KR where it is that
+   * for certain, by a mark or by what it is made of; `encoding` says it. Of what is no text in it, each byte becomes
+   * U+FFFD; a mark at the beginning is left out.
+   */
+  async readText(path: string, { encoding, ...options }: ReadTextOptions = {}): Promise<string> {
+    const bytes = await this.read(path, options);
+    const detected = encoding === undefined ? detectText(bytes) : { kind: "text" as const, encoding };
+    return new TextDecoder(detected.kind === "text" ? detected.encoding : "utf-8").decode(bytes);
   }
 
   /** A file of any size, piece by piece; throws LinkLost when the connection breaks in the middle. */

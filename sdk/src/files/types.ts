@@ -1,3 +1,4 @@
+import type { TextEncodingName } from "@cmdop/proto";
 /** What a path names. */
 export type FileKind = "file" | "directory" | "symlink" | "other";
 
@@ -147,6 +148,12 @@ export interface ReadOptions extends SignalOption {
   readonly offset?: number | undefined;
   /** Bytes at most; to the end unless given. */
   readonly length?: number | undefined;
+}
+
+/** How a text is read. */
+export interface ReadTextOptions extends ReadOptions {
+  /** Its encoding; found out by its content unless given. */
+  readonly encoding?: TextEncodingName | undefined;
 }
 
 /** Options of `write`. */
