@@ -71,6 +71,10 @@ const KEY_IN_ENVIRONMENT =
 const KEY_NEXT =
   "Let jobs run as another user (user in policy.json), and put the key into model.json (0600) in the state directory.";
 
+/** As a machine looks that has slept, too. */
+const CLOCK_JUMP =
+  "the system clock has moved against the time that has passed; what runs is ended by it only when it has stood by that for a minute";
+
 /** What exists while the agent runs. */
 interface Running {
   readonly membership: Membership;
@@ -135,6 +139,10 @@ export class Agent {
     const store = new JobStore(path.join(stateDir, "jobs"), (error) => onTrouble("a job's identity", error));
     // Behind the store, which only one agent at a time can have open.
     const audit = this.#openAudit(stateDir, machineKey, store, onTrouble, () => policy.redact);
+    membership.clock.onJump((jump) => {
+      log.warn(CLOCK_JUMP, { ...jump });
+      audit.clock(jump);
+    });
     const openCalls = new OpenCalls();
     const startedJobs = new StartedJobs(openCalls, (keyId) => void jobs.endLeftBehind(keyId));
     const onRunning = (job: Job): void => {

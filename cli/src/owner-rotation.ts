@@ -12,6 +12,7 @@ import {
 import type { OwnerRotation, RosterInfo } from "@cmdop/sdk";
 import { homePaths } from "./home.ts";
 import { clientAs, newOwnerFile, ownerFile, readSealedFile, writeSealedFile } from "./owner.ts";
+import { OwnerLedger } from "./owner-ledger.ts";
 import type { Passphrase } from "./passphrase/passphrase.ts";
 
 /** The old owner's key, while the new one takes its place. */
@@ -54,9 +55,15 @@ async function makeNewOwner({ passphrase, recovery }: HandOver): Promise<KeyPair
 }
 
 async function rotate({ relay, signer, remove, recovery }: HandOver, key: KeyPair): Promise<OwnerRotation> {
+  const ledger = await OwnerLedger.open(relay.id);
   await using client = clientAs(signer, relay);
+  await ledger.teach(client);
   await client.roster.ensure([signer.publicKey, remove, ...(recovery === undefined ? [] : [recovery])]);
-  return await client.roster.rotateOwner({ newOwner: key.publicKey, remove, resignWith: key });
+  const rotated = await client.roster.rotateOwner({ newOwner: key.publicKey, remove, resignWith: key });
+  // Both the hand-over and the grants that were signed anew; the one that signed may be none any more.
+  await using asNew = clientAs(key, relay);
+  await ledger.learn(asNew);
+  return rotated;
 }
 
 /** Whether an earlier attempt came as far as the relay: the new owner is one, and the old one is none any more. */

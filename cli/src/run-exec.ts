@@ -47,7 +47,13 @@ export async function runExec(
     }
     await using client = CMDOPClient.fromProfile();
     const stdin = passStdin && !process.stdin.isTTY ? process.stdin : undefined;
-    const all = { ...options, stdin, signal, onLink: linkMessages(), onWaiting: waitingMessage() };
+    const all = {
+      ...options,
+      stdin,
+      signal,
+      ...linkMessages(machine, "command"),
+      onWaiting: waitingMessage(),
+    };
     const terminal = terminalOf(client, machine);
     const end = json
       ? await printResult(await terminal.execute(command, all), output)

@@ -31,10 +31,10 @@ export async function runLogs(
     const { jobId, isRun } = await findJobOfAnyKind(terminal, job);
     if (isRun) {
       const agent = agentOf(client, machine);
-      const events = agent.resumeStream(jobId, { after, onLink: linkMessages() });
+      const events = agent.resumeStream(jobId, { after, ...linkMessages(machine, "run") });
       return await writeRun(events, output, { runId: jobId, follow, only });
     }
-    const events = terminal.resumeStream(jobId, { after, onLink: linkMessages() });
+    const events = terminal.resumeStream(jobId, { after, ...linkMessages(machine, "job") });
     const part = readable(events, output.unwritable, follow ? undefined : after, only);
     const end = await writeAll(part, output);
     const exitCode = output.exitCodeIfUnread("The job goes on.");

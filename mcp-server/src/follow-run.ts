@@ -2,6 +2,8 @@ import {
   CmdopError,
   CollectedRun,
   describeRunEvent,
+  type LinkLoss,
+  LinkWatch,
   OpenQuestions,
   type RunFacts,
   type RunQuestion,
@@ -21,6 +23,8 @@ export interface RunConclusion {
 export interface FollowedRun {
   /** Whether the machine has said that the run is there. */
   readonly hasStarted: boolean;
+  /** What is known of the connection, where it is lost. */
+  readonly loss: LinkLoss | undefined;
   /** What is known so far. */
   facts(): RunFacts;
   /** What it did last, on one line. */
@@ -35,8 +39,12 @@ export interface FollowedRun {
   leave(): Promise<void>;
 }
 
-/** Reads a run's events from its beginning on, and lets go of them at their end. */
-export function followRun(runId: string, events: AsyncGenerator<RunStreamEvent, void, void>): FollowedRun {
+/** Reads a run's events from its beginning on, and lets go of them at their end. `link` is told by the stream itself. */
+export function followRun(
+  runId: string,
+  events: AsyncGenerator<RunStreamEvent, void, void>,
+  link: LinkWatch = new LinkWatch(),
+): FollowedRun {
   const collected = new CollectedRun(runId);
   const open = new OpenQuestions();
   const asked = Promise.withResolvers<void>();
@@ -64,6 +72,9 @@ export function followRun(runId: string, events: AsyncGenerator<RunStreamEvent, 
     end: readToEnd(),
     get hasStarted() {
       return hasStarted;
+    },
+    get loss() {
+      return link.loss;
     },
     facts: () => collected.facts(),
     questions: () => (isPast ? [] : open.open),

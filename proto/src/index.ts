@@ -21,7 +21,6 @@ export {
   type RelayRecord,
   readAuditRecord,
 } from "./audit/records.ts";
-export { CommandOutput } from "./command-output/command-output.ts";
 export { type ApiKey, formatApiKey, parseApiKey, type RelayTarget } from "./credentials/api-key.ts";
 export {
   type CallToken,
@@ -31,7 +30,7 @@ export {
   signCallToken,
   verifyCallToken,
 } from "./credentials/call-token.ts";
-export { TrustedClock } from "./credentials/clock.ts";
+export { type ClockJump, TrustedClock } from "./credentials/clock.ts";
 export {
   ED25519_BYTES,
   generateKeyPair,
@@ -138,6 +137,7 @@ export {
   type FilesSkipped,
   FilesSkipped_Reason,
   type FilesWriteStreamRequest,
+  type FilesWritten,
   FileType,
 } from "./gen/cmdop/v1/files_pb.ts";
 export {
@@ -258,10 +258,12 @@ export {
   WIRE_RUN_APPROVES,
 } from "./run-events.ts";
 export { parseStrictJson } from "./strict-json.ts";
+export { TerminalText } from "./terminal-text/terminal-text.ts";
 export { DETECT_BYTES, type Detected, detectText } from "./text/detect.ts";
 export { characterBytes, decodeStrictly, encodeText, type TextEncodingName } from "./text/encodings.ts";
 export { nextLine, type Readable, readable, type Stray, textNotes } from "./text/readable.ts";
 export { type ByteWindow, OpenedText, type ReadAt, type TextWindow } from "./text/window.ts";
+export { argumentReader } from "./tool-arguments.ts";
 export { DrainingDuplex } from "./transport/draining-duplex.ts";
 export { fitWindow, windowFor } from "./transport/fit-window.ts";
 export { applyWindows, LANE_WINDOWS, LANES, type LaneName, type Windows } from "./transport/lanes.ts";

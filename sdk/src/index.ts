@@ -61,6 +61,7 @@ export type {
   FileInfo,
   FileKind,
   FileList,
+  FileWritten,
   InfoOptions,
   ListOptions,
   MkdirOptions,
@@ -75,7 +76,15 @@ export type {
   WriteOptions,
 } from "./files/types.ts";
 export type { MachineClient, MachineDescription } from "./machine.ts";
-export { cmdopHome, type LocalOptions, type Profile, profilePath, type RemoteOptions } from "./options.ts";
+export {
+  cmdopHome,
+  type LocalOptions,
+  type OnSigned,
+  type Profile,
+  profilePath,
+  type RemoteOptions,
+  type SignedStatement,
+} from "./options.ts";
 export { type OwnerOptions, parseRelayTarget } from "./owner-key.ts";
 export type {
   CreatedKey,
@@ -96,6 +105,7 @@ export type {
 export type { Roster } from "./relay/roster.ts";
 export type { OwnerRotation, RosterContent, RosterInfo, RotateOwnerOptions } from "./relay/roster-types.ts";
 export { describeEnd, ExecError } from "./terminal/exec-error.ts";
+export { LinkWatch } from "./terminal/outage.ts";
 export type { Session } from "./terminal/session.ts";
 export type {
   AttachOptions,
@@ -106,6 +116,7 @@ export type {
   Screen,
   SendOptions,
   SessionChunk,
+  SessionHistory,
   WaitOptions,
   WaitResult,
 } from "./terminal/session-types.ts";
@@ -121,6 +132,8 @@ export type {
   JobEnd,
   JobOutcomeName,
   JobStarted,
+  LinkListeners,
+  LinkLoss,
   OnLink,
   OutcomeName,
   PatientExecuteOptions,

@@ -14,7 +14,22 @@ export interface RemoteOptions {
   readonly machine?: string | undefined;
   /** Pauses between attempts over a lost connection. Tests of cut lines make them short. */
   readonly reconnect?: ReconnectOptions | undefined;
+  /**
+   * Told of each statement that this client has signed with its owner's key and
+   * that the relay has taken: whoever keeps them can teach a relay that has lost
+   * them (`roster.bring`, `keys.bring`). The call waits for it.
+   */
+  readonly onSigned?: OnSigned | undefined;
 }
+
+/** A statement that an owner has signed, as a compact JWS. */
+export interface SignedStatement {
+  readonly kind: "roster" | "grant";
+  readonly statement: string;
+}
+
+/** Told of statements that were signed and taken. */
+export type OnSigned = (signed: SignedStatement) => void | Promise<void>;
 
 /** How `CMDOPClient.local` is made. */
 export interface LocalOptions {
@@ -29,6 +44,7 @@ export interface ResolvedRemote {
   readonly apiKey: ApiKey;
   readonly machine: string | undefined;
   readonly reconnect: ReconnectPauses;
+  readonly onSigned: OnSigned;
 }
 
 /** The profile in CMDOP_HOME: what a program or MCP client on this machine uses when it is told nothing else. */
@@ -63,6 +79,7 @@ export function resolveRemote(options: RemoteOptions): ResolvedRemote {
     apiKey: address ? withAddress(apiKey, address) : apiKey,
     machine: machine === "" ? undefined : machine,
     reconnect: reconnectPauses(options.reconnect),
+    onSigned: options.onSigned ?? (() => undefined),
   };
 }
 

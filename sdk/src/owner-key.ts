@@ -10,6 +10,7 @@ import {
   relayIdSchema,
 } from "@cmdop/proto";
 import type { ReconnectOptions } from "./connection/reconnect.ts";
+import type { OnSigned } from "./options.ts";
 
 /** How `CMDOPClient.owner` is made. */
 export interface OwnerOptions {
@@ -21,6 +22,8 @@ export interface OwnerOptions {
   readonly passphrase?: string | undefined;
   /** Pauses between attempts over a lost connection. */
   readonly reconnect?: ReconnectOptions | undefined;
+  /** Told of each statement that is signed and taken; see RemoteOptions. */
+  readonly onSigned?: OnSigned | undefined;
 }
 
 /**

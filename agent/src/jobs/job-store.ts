@@ -13,16 +13,20 @@ const SCHEMA = `
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     key_id TEXT NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL, request_hash TEXT NOT NULL, summary TEXT NOT NULL,
     started_at_ms REAL NOT NULL,
-    ended_at_ms REAL, outcome TEXT, output_start INTEGER, output_end INTEGER, file_bytes INTEGER,
+    ended_lived_ms REAL, outcome TEXT, output_start INTEGER, output_end INTEGER, file_bytes INTEGER,
     UNIQUE (key_id, id)
   ) STRICT;
+  CREATE TABLE IF NOT EXISTS lived (one INTEGER PRIMARY KEY CHECK (one = 1), ms REAL NOT NULL) STRICT;
 `;
+
+/** How often it is written down how long the agent has lived, in milliseconds: a crash forgets so much of it. */
+const LIVED_WRITE_INTERVAL_MS = 60_000;
 
 const INSERT =
   "INSERT INTO jobs (key_id, id, kind, request_hash, summary, started_at_ms) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
 
 const END =
-  "UPDATE jobs SET ended_at_ms = ?, outcome = ?, output_start = ?, output_end = ?, file_bytes = ? WHERE number = ?";
+  "UPDATE jobs SET ended_lived_ms = ?, outcome = ?, output_start = ?, output_end = ?, file_bytes = ? WHERE number = ?";
 
 const RELEASE = "UPDATE jobs SET output_start = output_end, file_bytes = 0 WHERE number = ?";
 
@@ -38,19 +42,21 @@ const jobRow = z.object({
   request_hash: z.string(),
   summary: z.string(),
   started_at_ms: z.number(),
-  ended_at_ms: z.number().nullable(),
+  ended_lived_ms: z.number().nullable(),
   outcome: z.string().nullable(),
   output_start: z.bigint().nullable(),
   output_end: z.bigint().nullable(),
   file_bytes: z.int().nullable(),
 });
 
+const livedRow = z.object({ ms: z.number() });
+
 /** A job's place in the store. What can't be written is tried again (see `retry`); nothing throws. */
 export interface JobRecord {
   /** Where its output goes. */
   readonly directory: string;
-  /** Writes down how and when it ended, and what there is of its output. */
-  ended(endedAtMs: number, outcome: Outcome, facts: FileFacts): void;
+  /** Writes down how it ended, that it did so now, and what there is of its output. */
+  ended(outcome: Outcome, facts: FileFacts): void;
   /** Writes down that its output is gone. */
   released(): void;
   /** Forgets the job: its id could run again. */
@@ -64,7 +70,12 @@ export interface StoredJob {
   readonly record: JobRecord;
   /** Undefined where the agent ended before the job did. */
   readonly end:
-    | { readonly endedAtMs: number; readonly outcome: Outcome; readonly facts: FileFacts }
+    | {
+        /** How long ago it ended, in milliseconds: only time counts in which an agent ran, since a clock of days may be wrong. */
+        readonly agoMs: number;
+        readonly outcome: Outcome;
+        readonly facts: FileFacts;
+      }
     | undefined;
 }
 
@@ -80,6 +91,10 @@ export class JobStore {
   readonly #onTrouble: (error: unknown) => void;
   /** What could not be written: at most one end, one release and one deletion a job. */
   #unwritten: (() => void)[] = [];
+  /** How long the agent lived before this life, in milliseconds, as far as it is known. */
+  #livedBeforeMs = 0;
+  readonly #bornAtMs = performance.now();
+  #livedWrittenAtMs = Number.NEGATIVE_INFINITY;
 
   /** `onTrouble` is told what can't be written, and why. @throws CmdopError InvalidArgument where the store can't be used */
   constructor(directory: string, onTrouble: (error: unknown) => void) {
@@ -121,8 +136,37 @@ export class JobStore {
   /** The jobs of earlier lives, the first to start first. What there is of jobs that nobody knows is deleted. */
   restore(): StoredJob[] {
     const rows = (this.#tried(() => this.#database.read(selectAll)) ?? []).map(parseRow);
+    const ends = rows.map(({ ended_lived_ms }) => ended_lived_ms ?? 0);
+    this.#livedBeforeMs = ends.reduce(
+      (one, other) => Math.max(one, other),
+      this.#tried(() => this.#readLived()) ?? 0,
+    );
     this.#deleteAllBut(new Set(rows.map(({ number }) => String(number))));
     return rows.map((row) => this.#storedJob(row));
+  }
+
+  /** Writes down, once a minute, how long the agent has lived: what is kept for some time is kept for so much of that. */
+  noteLived(): void {
+    const now = performance.now();
+    if (now - this.#livedWrittenAtMs < LIVED_WRITE_INTERVAL_MS || this.#database.blocked !== undefined)
+      return;
+    this.#livedWrittenAtMs = now;
+    const { livedMs } = this;
+    this.#tried(() =>
+      this.#database.write((prepare) =>
+        prepare("INSERT INTO lived VALUES (1, ?) ON CONFLICT DO UPDATE SET ms = excluded.ms").run(livedMs),
+      ),
+    );
+  }
+
+  /** How long this agent has lived, with its earlier lives, in milliseconds. */
+  get livedMs(): number {
+    return this.#livedBeforeMs + performance.now() - this.#bornAtMs;
+  }
+
+  #readLived(): number {
+    const row = this.#database.read((prepare) => prepare("SELECT ms FROM lived").get());
+    return row === undefined ? 0 : livedRow.parse(row).ms;
   }
 
   /** Writes what could not be written before, as far as it can be now; true where nothing is left. */
@@ -138,6 +182,8 @@ export class JobStore {
   close(): void {
     if (this.#database.isClosed) return;
     this.retry();
+    this.#livedWrittenAtMs = Number.NEGATIVE_INFINITY;
+    this.noteLived();
     this.#database.close();
   }
 
@@ -174,8 +220,8 @@ export class JobStore {
   #record(number: number): JobRecord {
     return {
       directory: join(this.#outputDirectory, String(number)),
-      ended: (endedAtMs, outcome, { start, end, bytes }) => {
-        const values = [endedAtMs, JSON.stringify(outcome), start, end, bytes, number];
+      ended: (outcome, { start, end, bytes }) => {
+        const values = [this.livedMs, JSON.stringify(outcome), start, end, bytes, number];
         this.#write(() => this.#database.write((prepare) => prepare(END).run(...values)));
       },
       released: () => this.#write(() => this.#database.write((prepare) => prepare(RELEASE).run(number))),
@@ -193,7 +239,7 @@ export class JobStore {
   }
 
   #storedJob(row: z.infer<typeof jobRow>): StoredJob {
-    const { ended_at_ms: endedAtMs, outcome, output_start, output_end, file_bytes } = row;
+    const { ended_lived_ms: endedMs, outcome, output_start, output_end, file_bytes } = row;
     return {
       identity: {
         kind: row.kind,
@@ -205,10 +251,10 @@ export class JobStore {
       startedAtMs: row.started_at_ms,
       record: this.#record(row.number),
       end:
-        endedAtMs === null || outcome === null
+        endedMs === null || outcome === null
           ? undefined
           : {
-              endedAtMs,
+              agoMs: Math.max(0, this.livedMs - endedMs),
               outcome: outcomeSchema.parse(JSON.parse(outcome)),
               facts: { start: output_start ?? 0n, end: output_end ?? 0n, bytes: file_bytes ?? 0 },
             },

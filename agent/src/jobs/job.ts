@@ -96,7 +96,7 @@ export class Job {
       this.ended = doing.outcome.then((outcome) => {
         this.#state = { kind: "ended", outcome };
         journal.close();
-        record?.ended(Date.now(), outcome, journal.facts);
+        record?.ended(outcome, journal.facts);
         return outcome;
       });
     }

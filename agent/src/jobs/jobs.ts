@@ -170,16 +170,14 @@ export class Jobs {
    */
   restore(): void {
     const stored = this.#store?.restore() ?? [];
-    const nowMs = Date.now();
     const ended = stored.flatMap((job) => (job.end === undefined ? [] : [{ ...job, end: job.end }]));
-    for (const { end, record, ...rest } of ended.sort((a, b) => a.end.endedAtMs - b.end.endedAtMs)) {
+    for (const { end, record, ...rest } of ended.sort((a, b) => b.end.agoMs - a.end.agoMs)) {
       const journal = Journal.found(
         { ...this.#journalOptions(rest.identity, record), directory: record.directory },
         end.facts,
       );
-      // From the clock of days to that of this process, which nobody sets back or forward.
-      const endedAtMs = performance.now() - Math.max(0, nowMs - end.endedAtMs);
-      this.#table.addEnded(Job.ended({ ...rest, record, journal }, end.outcome), endedAtMs);
+      const ended = Job.ended({ ...rest, record, journal }, end.outcome);
+      this.#table.addEnded(ended, performance.now() - end.agoMs);
     }
     for (const { end, record, ...rest } of stored) {
       if (end !== undefined) continue;
@@ -356,6 +354,7 @@ export class Jobs {
 
   #sweep(): void {
     this.#store?.retry();
+    this.#store?.noteLived();
     this.#table.sweep();
     this.#marks.sweep();
   }

@@ -32,10 +32,17 @@ export const environmentRules = z.strictObject({
   /** Variables and their values. They win over all others but the caller's. */
   set: z
     .record(
-      name,
+      z.string(),
       z.string().refine((text) => isVariable("V", text), "no value may hold a NUL or have 128 KiB"),
     )
-    .refine((set) => Object.keys(set).length <= MAX_VARIABLES, `at most ${MAX_VARIABLES} variables`)
+    .superRefine((set, context) => {
+      const names = Object.keys(set);
+      if (names.length > MAX_VARIABLES) context.addIssue(`at most ${MAX_VARIABLES} variables`);
+      // As issues of a key they would lose their words.
+      for (const each of names)
+        for (const { message } of name.safeParse(each).error?.issues ?? [])
+          context.addIssue({ code: "custom", path: [each], message });
+    })
     .optional(),
   /** Files of KEY=VALUE lines, as /etc/environment, by absolute path; of two that name a variable the later wins. */
   files: z

@@ -42,6 +42,8 @@ export interface LoginsOptions {
   readonly allowedShells: readonly string[] | undefined;
   /** The agent's own environment. */
   readonly own?: NodeJS.ProcessEnv;
+  /** Told of what can't be found out, or read, and why: once, until it is another trouble. */
+  readonly onProblem: (problem: string) => void;
 }
 
 /** What was found out, piece by piece. */
@@ -52,8 +54,6 @@ interface Found {
   readonly isShellUsable: boolean;
   readonly system: Readonly<Record<string, string>>;
   readonly files: Readonly<Record<string, string>>;
-  /** What of the policy's files can't be used, and why. */
-  readonly problems: readonly string[];
 }
 
 /**
@@ -65,6 +65,7 @@ export class Logins {
   readonly #options: LoginsOptions;
   readonly #own: NodeJS.ProcessEnv;
   #found: Found;
+  #problems: readonly string[] = [];
   #seen = "";
   #readAtMs = 0;
   #reading: Promise<void> | undefined;
@@ -75,7 +76,7 @@ export class Logins {
     this.#options = options;
     this.#own = own;
     const account = user ?? accountOfEnvironment(own, process.geteuid?.() ?? -1, process.getegid?.() ?? -1);
-    this.#found = { account, home: account.home, isShellUsable: true, system: {}, files: {}, problems: [] };
+    this.#found = { account, home: account.home, isShellUsable: true, system: {}, files: {} };
   }
 
   /** Looks at everything; what does not answer is as if it were not there, and is asked again later. */
@@ -105,11 +106,6 @@ export class Logins {
       allowedShells,
       readsProfile: rules.login === true,
     };
-  }
-
-  /** What of the policy's files can't be used, and why. */
-  get problems(): readonly string[] {
-    return this.#found.problems;
   }
 
   /** The same as it is now: what may have changed is looked at first, for a second at most. */
@@ -166,9 +162,11 @@ export class Logins {
         return {};
       });
     }
-    this.#found = { ...this.#found, files, problems };
+    this.#found = { ...this.#found, files };
     // Last, since homes are what lies on mounts.
-    await this.#try([], async () => ({ home: await realHome(account.home) }));
+    await this.#try(problems, async () => ({ home: await realHome(account.home) }));
+    for (const problem of problems) if (!this.#problems.includes(problem)) this.#options.onProblem(problem);
+    this.#problems = problems;
   }
 
   async #account(): Promise<Account> {
@@ -201,7 +199,7 @@ function watched(): string {
 /** Whether a shell exists and may be executed. @throws Error where its file system does not answer */
 async function isUsable(shell: string): Promise<boolean> {
   const script = 'if [ -f "$1" ] && [ -x "$1" ]; then echo yes; else echo no; fi';
-  return (await outputOf("/bin/sh", ["-c", script, "cmdop", shell], { timeoutMs: LOOK_MS })) === "yes\n";
+  return (await looked(script, shell)) === "yes\n";
 }
 
 /**
@@ -210,12 +208,20 @@ async function isUsable(shell: string): Promise<boolean> {
  */
 async function realHome(home: string): Promise<string> {
   const script = 'readlink -f -- "$1" || printf "%s\\n" "$1"';
-  const found = await outputOf("/bin/sh", ["-c", script, "cmdop", home], { timeoutMs: LOOK_MS });
-  return found.replace(/\n$/, "");
+  return (await looked(script, home)).replace(/\n$/, "");
 }
 
-/** @throws Error that says why a file of the policy's can't be read */
-async function textOf(file: string): Promise<string> {
+/** What a script prints of a path. @throws Error where its file system does not answer */
+async function looked(script: string, path: string): Promise<string> {
+  try {
+    return await outputOf("/bin/sh", ["-c", script, "cmdop", path], { timeoutMs: LOOK_MS });
+  } catch (thrown) {
+    throw new Error(`${path} can't be looked at: ${whyNot(thrown)}`, { cause: thrown });
+  }
+}
+
+/** The text of a file that a policy names. @throws Error that says why it can't be read */
+export async function textOf(file: string): Promise<string> {
   try {
     const bounds = { timeoutMs: LOOK_MS, maxBytes: MAX_ENVIRONMENT_FILE_BYTES };
     return await outputOf("/bin/cat", ["--", file], bounds);

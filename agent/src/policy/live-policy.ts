@@ -73,8 +73,7 @@ export class LivePolicy {
   static async open(options: LivePolicyOptions): Promise<LivePolicy> {
     // Looked at before it is read, so that a change in between is found.
     const seen = await look(options.file);
-    const live = new LivePolicy(options, seen, await completed(await loadPolicy(options.file)));
-    live.#sayProblems();
+    const live = new LivePolicy(options, seen, await completed(await loadPolicy(options.file), options.log));
     live.#watch();
     return live;
   }
@@ -178,7 +177,7 @@ export class LivePolicy {
     }
     let loaded: InForce;
     try {
-      loaded = await completed(await loadPolicy(file));
+      loaded = await completed(await loadPolicy(file), this.#options.log);
     } catch (thrown) {
       this.#seen = seen;
       this.#refuse(CmdopError.from(thrown));
@@ -188,9 +187,7 @@ export class LivePolicy {
     const changed = loaded.hash !== this.#inForce.hash || this.#error !== undefined;
     this.#error = undefined;
     this.#inForce = loaded;
-    if (!changed) return;
-    this.#sayProblems();
-    this.#accept(loaded);
+    if (changed) this.#accept(loaded);
   }
 
   #accept({ hash }: InForce): void {
@@ -201,11 +198,6 @@ export class LivePolicy {
       log.info("policy in force", { file, hash });
     }
     this.#tell({ hash });
-  }
-
-  /** A file that can't be read keeps no policy from its force: a machine that nobody can reach can't be repaired. */
-  #sayProblems(): void {
-    for (const problem of this.#inForce.logins.problems) this.#options.log.error("environment", { problem });
   }
 
   #refuse(error: CmdopError): void {
@@ -222,9 +214,15 @@ export class LivePolicy {
   }
 }
 
-async function completed(loaded: LoadedPolicy): Promise<InForce> {
+async function completed(loaded: LoadedPolicy, log: Log): Promise<InForce> {
   const { user, policy } = loaded;
-  const logins = await Logins.open({ user, rules: policy.environment ?? {}, allowedShells: policy.shells });
+  const logins = await Logins.open({
+    user,
+    rules: policy.environment ?? {},
+    allowedShells: policy.shells,
+    // It keeps no policy from its force: a machine that nobody can reach can't be repaired.
+    onProblem: (problem) => log.error("what jobs begin with", { problem }),
+  });
   return { ...loaded, logins, redact: redactor(policy.redact) };
 }
 

@@ -145,9 +145,16 @@ export function brokenPolicy(file: string, reasons: readonly string[], cause?: u
   });
 }
 
+/** Which fields there are, where that is worth a sentence. */
+function knownFields(at: readonly PropertyKey[]): string {
+  if (at.length === 0) return `; a policy has ${Object.keys(policySchema.shape).join(", ")}`;
+  if (at[0] === "environment") return `; it has ${Object.keys(environmentRules.shape).join(", ")}`;
+  return "";
+}
+
 function explain(issue: z.core.$ZodIssue): string {
   const where = issue.path.length === 0 ? "" : `${issue.path.join(".")}: `;
   if (issue.code !== "unrecognized_keys") return where + issue.message;
-  const known = issue.path.length === 0 ? `; a policy has ${Object.keys(policySchema.shape).join(", ")}` : "";
+  const known = knownFields(issue.path);
   return `${where}unknown field ${issue.keys.map((key) => JSON.stringify(key)).join(", ")}${known}`;
 }

@@ -1,6 +1,13 @@
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { onAbort } from "@cmdop/kit";
-import { CmdopError, type ExecEnd, type ExecEvent, type ExecOptions, type MachineStatus } from "@cmdop/sdk";
+import {
+  CmdopError,
+  type ExecEnd,
+  type ExecEvent,
+  type ExecOptions,
+  type LinkLoss,
+  type MachineStatus,
+} from "@cmdop/sdk";
 import type { ToolClient, ToolMachine } from "../client.ts";
 import { scriptedAgent } from "./scripted-agent.ts";
 import { scriptedFiles } from "./scripted-files.ts";
@@ -13,6 +20,14 @@ const CLING_MS = 100;
 
 /** What a command that begins with `ask` waits for. */
 export const APPROVAL_ID = "3f0c1f52-9d5b-4b57-8f0e-0d2c7a1f4b11";
+
+/** How the machine of the command `offline` is lost. */
+const LOSS: LinkLoss = {
+  code: "MachineOffline",
+  message: "The machine is not connected to this relay.",
+  sinceMs: 1_790_000_000_000,
+  reconnectWindowMs: 900_000,
+};
 
 const MACHINES: readonly MachineStatus[] = [
   {
@@ -76,7 +91,7 @@ function scriptedTerminal(tell: Tell, approval: AbortSignal): ToolMachine["termi
   };
 }
 
-interface Script extends Pick<ExecOptions, "stdin" | "signal" | "onWaiting"> {
+interface Script extends Pick<ExecOptions, "stdin" | "signal" | "onWaiting" | "onLink" | "onOffline"> {
   /** Aborts when a person has said yes. */
   readonly approval: AbortSignal;
   readonly tell: Tell;
@@ -85,7 +100,7 @@ interface Script extends Pick<ExecOptions, "stdin" | "signal" | "onWaiting"> {
 
 async function* events(
   line: string,
-  { tell, jobId: job, stdin = "", signal, onWaiting, approval }: Script,
+  { tell, jobId: job, stdin = "", signal, onWaiting, onLink, onOffline, approval }: Script,
 ): AsyncGenerator<ExecEvent> {
   const out = (text: string): ExecEvent => ({ type: "stdout", data: Buffer.from(text), offset: 0 });
   const ended = (end: Partial<ExecEnd>): ExecEvent => ({
@@ -145,6 +160,12 @@ async function* events(
       case "break":
         isOver = true;
         throw new CmdopError("LinkLost", "The link broke.");
+      case "offline":
+        yield out("begun\n");
+        onLink?.("lost", { ...LOSS, code: "LinkLost" });
+        onOffline?.(LOSS);
+        await new Promise<void>((resolve) => onAbort(signal, resolve));
+        break;
       case "hang":
         await new Promise<void>((resolve) => onAbort(signal, resolve));
         break;

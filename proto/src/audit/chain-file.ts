@@ -143,13 +143,15 @@ export function wholeLines(path: string): { whole: number; bytes: number } {
 }
 
 function recordOf(line: Buffer, path: string): ChainLine {
+  const record = lineOf(line);
+  if (record !== undefined) return record;
+  throw new CmdopError("AuditBroken", `${path} has a line that is no record: somebody has written into it.`);
+}
+
+/** The record of a line without its newline; undefined for what is none. */
+export function lineOf(line: Buffer): ChainLine | undefined {
   const hash = Buffer.from(line.subarray(0, HASH_CHARACTERS).toString("latin1"), "base64url");
-  if (hash.length !== CHAIN_HASH_BYTES || line[HASH_CHARACTERS] !== 0x20) {
-    throw new CmdopError(
-      "AuditBroken",
-      `${path} has a line that is no record: somebody has written into it.`,
-    );
-  }
+  if (hash.length !== CHAIN_HASH_BYTES || line[HASH_CHARACTERS] !== 0x20) return undefined;
   return { hash, body: line.subarray(HASH_CHARACTERS + 1) };
 }
 
@@ -176,6 +178,21 @@ function* linesOf(path: string, start: number, end = Number.MAX_SAFE_INTEGER): G
         );
       }
     }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Whether a line is a file's first. */
+export function isHeader(line: Buffer): boolean {
+  return line.length <= MAX_LINE_BYTES && headerSchema.safeParse(parsed(line)).success;
+}
+
+/** Writes the newline that a file's last line lacks; answers with how many bytes the file then has. */
+export function endLine(path: string, bytes: number): number {
+  const fd = openSync(path, "r+");
+  try {
+    return writeWhole(fd, LINE_END, bytes);
   } finally {
     closeSync(fd);
   }

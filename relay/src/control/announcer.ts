@@ -4,8 +4,7 @@ import { CmdopError } from "@cmdop/proto";
 import type { Link } from "../data/link.ts";
 import type { Links } from "../data/links.ts";
 import type { Log } from "../log.ts";
-import { bringStatements } from "./bring-statements.ts";
-import type { Trust } from "./trust.ts";
+import { type Bringer, bringStatements } from "./bring-statements.ts";
 
 /** Agents that are told at once: a roster may have 1 MiB, and each copy waits in the relay until it is sent. */
 const TOLD_AT_ONCE = 16;
@@ -15,13 +14,13 @@ const HEARD_WITHIN_MS = 1_000;
 
 /** Brings new statements to the agents that are connected; those that come later get them with their welcome. */
 export class Announcer {
-  readonly #trust: Trust;
+  readonly #bringer: Bringer;
   readonly #links: Links;
   readonly #log: Log;
   #telling: Promise<void> | undefined;
 
-  constructor(trust: Trust, links: Links, log: Log) {
-    this.#trust = trust;
+  constructor(bringer: Bringer, links: Links, log: Log) {
+    this.#bringer = bringer;
     this.#links = links;
     this.#log = log;
   }
@@ -61,13 +60,13 @@ export class Announcer {
       do {
         // A link whose greeting has just ended is in the table after this.
         await setImmediate();
-        told = this.#trust.roster();
+        told = this.#bringer.trust.roster();
         const waiting = [...this.#links.up()];
         const worker = async (): Promise<void> => {
           for (let link = waiting.pop(); link !== undefined; link = waiting.pop()) await this.#tell(link);
         };
         await Promise.all(Array.from({ length: TOLD_AT_ONCE }, worker));
-      } while (this.#trust.roster() !== told);
+      } while (this.#bringer.trust.roster() !== told);
     } finally {
       this.#telling = undefined;
     }
@@ -75,7 +74,7 @@ export class Announcer {
 
   async #tell(link: Link): Promise<void> {
     try {
-      await link.tell((session, { machineId }) => bringStatements(session, this.#trust, machineId));
+      await link.tell((session, { machineId }) => bringStatements(session, this.#bringer, machineId));
     } catch (thrown) {
       // It is told with its next welcome.
       const { code, message } = CmdopError.from(thrown);

@@ -22,7 +22,7 @@ const MAX_ATTEMPTS = 4;
 const FIRST_RETRY_PAUSE_MS = 50;
 
 /** How long a call to the relay itself is tried while this key has too many of them open, in milliseconds: each is answered within moments. */
-const BUSY_RELAY_WINDOW_MS = 10_000;
+const BUSY_RELAY_WINDOW_MS = 20_000;
 
 /** The longest pause between two attempts, in milliseconds. */
 const MAX_RETRY_PAUSE_MS = 1_000;

@@ -4,6 +4,7 @@ import type { TLSSocket } from "node:tls";
 import { pause, within } from "@cmdop/kit";
 import { CmdopError, type LaneName, type RpcChannel } from "@cmdop/proto";
 import { Connection } from "./connection.ts";
+import { keepRunning } from "./keep-running.ts";
 import type { ReconnectPauses } from "./reconnect.ts";
 
 /** How long a call waits for a connection before it fails, in milliseconds; nothing has been sent by then. */
@@ -28,6 +29,7 @@ export class Channel implements RpcChannel {
   readonly #closing = new AbortController();
   /** All that are not closed yet: one that takes no more calls still carries its last ones. */
   readonly #connections = new Set<Connection>();
+  readonly hold = keepRunning;
   #state: ChannelState = { kind: "idle" };
   #failures = 0;
 

@@ -87,6 +87,10 @@ describe("ExecError", () => {
   it.each([
     [{ outcome: "signaled", signal: "SIGKILL" }, "was ended by SIGKILL"],
     [{ outcome: "failed_to_start", reason: "no such program" }, "failed to start: no such program"],
+    [
+      { outcome: "canceled", reason: "The machine's agent was shut down." },
+      "was canceled: The machine's agent was shut down",
+    ],
     [{ outcome: "unknown", reason: "the line broke" }, "has an unknown outcome: the line broke"],
   ] as const)("describes %j", (part, text) => {
     expect(describeEnd({ exitCode: null, signal: null, reason: "", ...part })).toBe(text);

@@ -49,7 +49,7 @@ export function describeEnd(end: Pick<JobEnd, "outcome" | "exitCode" | "signal" 
     case "timed_out":
       return "ran into its time limit";
     case "canceled":
-      return "was canceled";
+      return `was canceled${reason}`;
     case "failed_to_start":
       return `failed to start${reason}`;
     case "completed":

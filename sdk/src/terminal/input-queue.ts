@@ -145,12 +145,8 @@ export class InputQueue {
   }
 
   async #changesWithin(durationMs: number): Promise<boolean> {
-    return (
-      (await within(
-        this.#changed.promise.then(() => true),
-        durationMs,
-      )) === true
-    );
+    const changed = this.#changed.promise.then(() => true);
+    return (await within(changed, durationMs, { ref: false })) === true;
   }
 
   #notify(): void {

@@ -2,6 +2,7 @@ import { Backoff, onAbort } from "@cmdop/kit";
 import { CmdopError, Jobs } from "@cmdop/proto";
 import { isPassing, type MachineCaller, TokenRenewal } from "../connection/caller.ts";
 import { clientClosed } from "../connection/channel.ts";
+import { keepRunning } from "../connection/keep-running.ts";
 import { type InputPiece, InputQueue } from "./input-queue.ts";
 
 /** How long input is sent again over a lost connection, in milliseconds, unless the caller says otherwise: whoever types waits for it. */
@@ -59,6 +60,15 @@ export class InputWriter {
    * @throws CmdopError OutcomeUnknown where it may have arrived or not; JobEnded, JobUnknown …
    */
   async write(data: Uint8Array, eof = false): Promise<bigint> {
+    const letGo = keepRunning();
+    try {
+      return await this.#write(data, eof);
+    } finally {
+      letGo();
+    }
+  }
+
+  async #write(data: Uint8Array, eof: boolean): Promise<bigint> {
     const pieces = await this.queue(data, eof);
     let outputEnd = 0n;
     try {
@@ -122,7 +132,8 @@ export class InputWriter {
 
   /** One stream, to its end; whether it was we who ended it. */
   async #sendOnce(over: AbortSignal, onAccepted: () => void): Promise<boolean> {
-    const options = await this.#caller.options(INPUT, { signal: over });
+    // Between two words nobody waits for the stream; whoever writes holds the program himself.
+    const options = { ...(await this.#caller.options(INPUT, { signal: over })), background: true };
     const streamOver = new AbortController();
     let wasFinished = false;
     const messages = async function* (queue: InputQueue, ids: { jobId: string; writerId: string }) {

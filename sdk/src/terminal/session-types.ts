@@ -96,6 +96,14 @@ export interface HistoryOptions {
   readonly maxLines?: number | undefined;
 }
 
+/** What scrolled by in a session, and its screen. */
+export interface SessionHistory {
+  /** Lines, without escapes. */
+  readonly text: string;
+  /** True where lines before the first are gone, of those that were asked for: a bound of the machine dropped them. */
+  readonly truncated: boolean;
+}
+
 /** What a person in front of the terminal would see. */
 export interface Screen {
   /** The lines in one, without trailing blanks. */

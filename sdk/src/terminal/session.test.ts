@@ -186,7 +186,7 @@ describe("attach", () => {
       [0, "one"],
       [10, "two"],
     ]);
-    expect(told).toEqual([{ pid: 7, attached: false, outputEnd: 3, inMemory: false }]);
+    expect(told).toEqual([{ pid: 7, attached: false, outputEnd: 3, inMemory: false, shell: null }]);
   });
 
   it("promise 1: a session that can't be seen any more has not ended: it throws", async () => {

@@ -14,11 +14,15 @@ import type {
   Screen,
   SendOptions,
   SessionChunk,
+  SessionHistory,
   WaitOptions,
   WaitResult,
 } from "./session-types.ts";
 import type { ExecEnd } from "./types.ts";
 import { waitForText } from "./wait-for.ts";
+
+/** The first line of a history whose beginning the machine has not kept. */
+const BEGINNING_IS_GONE = "[earlier lines are gone: the machine keeps only the last ones]";
 
 /**
  * A terminal on a machine: a shell that lives on when everyone has left. The
@@ -44,13 +48,25 @@ export class Session implements AsyncDisposable {
     await this.#keyboards.of(this.sessionId).type(bytesOf(data), { reconnectWindowMs });
   }
 
-  /** Everything that scrolled by and the screen, as text without escapes. */
-  async getHistory({ maxLines = 0 }: HistoryOptions = {}): Promise<string> {
+  /**
+   * Everything that scrolled by and the screen, as text without escapes. Where the
+   * machine has not kept all that was asked for, the first line says so, in
+   * brackets; `history` says it without a line of its own.
+   */
+  async getHistory(options: HistoryOptions = {}): Promise<string> {
+    const { text, truncated } = await this.history(options);
+    return truncated ? `${BEGINNING_IS_GONE}\n${text}` : text;
+  }
+
+  /** The same text, and whether its beginning is missing. */
+  async history({ maxLines = 0 }: HistoryOptions = {}): Promise<SessionHistory> {
     const request = { sessionId: this.sessionId, maxLines };
-    const { text } = await this.#caller.invoke("/cmdop.v1.Sessions/History", (call) =>
+    const { text, truncated } = await this.#caller.invoke("/cmdop.v1.Sessions/History", (call) =>
       this.#caller.client(Sessions).history(request, call),
     );
-    return text;
+    // Who asked for the last lines and got them misses nothing.
+    const isAllThatWasAskedFor = maxLines > 0 && text.split("\n").length >= maxLines;
+    return { text, truncated: truncated && !isAllThatWasAskedFor };
   }
 
   /** What a person in front of the terminal would see now. */

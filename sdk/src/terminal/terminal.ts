@@ -17,6 +17,7 @@ import type {
   JobsOptions,
   Screen,
   SessionChunk,
+  SessionHistory,
   WaitOptions,
   WaitResult,
 } from "./session-types.ts";
@@ -162,6 +163,11 @@ export class Terminal {
   /** As Session.getHistory. */
   getHistory(sessionId: string, options: HistoryOptions = {}): Promise<string> {
     return this.session(sessionId).getHistory(options);
+  }
+
+  /** As Session.history. */
+  history(sessionId: string, options: HistoryOptions = {}): Promise<SessionHistory> {
+    return this.session(sessionId).history(options);
   }
 
   /** As Session.screen. */

@@ -15,6 +15,16 @@ export interface Skipped {
   readonly message: string;
 }
 
+/** How a file was written, where that was not as usual. */
+export interface Written {
+  /** False: in place. Who read it meanwhile may have seen some of the old and some of the new. */
+  readonly atomic: boolean;
+  /** Whether its other names (hard links) keep the old content. */
+  readonly linkSplit: boolean;
+  /** The same in words, and why. */
+  readonly message: string;
+}
+
 /** One file, directory or link, as callers see it: names are text as `pathText` gives it. */
 export interface Entry {
   readonly name: string;
@@ -31,6 +41,8 @@ export interface Entry {
   readonly linkTarget?: string;
   /** SHA-256 of the content, where it is known. */
   readonly sha256?: Uint8Array;
+  /** Of a file that was written otherwise than by replacing it at once: how, and why. */
+  readonly written?: Written;
   /** Of a directory in a walk: why what lies in it is missing. */
   readonly unread?: Skipped;
 }

@@ -63,6 +63,11 @@ export function sameObject(
 /** Where the kernel has a process's own descriptors. */
 const DESCRIPTORS = "/proc/self/fd/";
 
+/** The descriptor that holds something, to be handed to a child; undefined where none does. */
+export function descriptorOf({ at }: Pin): number | undefined {
+  return at.startsWith(DESCRIPTORS) ? Number(at.slice(DESCRIPTORS.length)) : undefined;
+}
+
 /**
  * Linux: a descriptor holds the object, and /proc/self/fd/N/name is openat(2)
  * by another name. Closing and reading the link in /proc touch no disk, so they

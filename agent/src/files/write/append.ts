@@ -12,7 +12,8 @@ import type { Place } from "../place/resolve.ts";
 import { notMatching } from "../read/content-hash.ts";
 import { refuseIrregular } from "../read/read.ts";
 import { changeDurably } from "./durable.ts";
-import { FILE_MODE, openDestination } from "./replacement.ts";
+import { openDestination } from "./replacement.ts";
+import { FILE_MODE } from "./spool.ts";
 import { inTurn } from "./turns.ts";
 import { refuseLargeContent } from "./write.ts";
 

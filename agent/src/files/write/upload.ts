@@ -76,7 +76,7 @@ export function receiveContent(
         return { entry };
       }
       if (keep !== true) continue;
-      if (writing === undefined) throw notKept(upload, asked);
+      if (writing === undefined || !replacement.canBeKept) throw notKept(upload, asked);
       writing.leave(await replacement.keep());
       return { kept: replacement.size };
     }
@@ -111,7 +111,7 @@ async function nextOf(
       `The upload to ${shown(path)} ended after ${replacement.size} bytes without its finish; the file is unchanged.`,
     );
   } catch (thrown) {
-    if (replacement.size > 0n) writing?.leave(await replacement.keep());
+    if (replacement.size > 0n && replacement.canBeKept) writing?.leave(await replacement.keep());
     throw thrown;
   }
 }

@@ -18,18 +18,24 @@ const MAX_ENVIRONMENT_BYTES = 1024 * 1024;
 /** The end of what a profile has printed, in characters, where it must be told why it failed. */
 const MAX_NOISE_CHARACTERS = 1_000;
 
-/** What is behind the last variable: without it something is missing. */
-const END = "\0end\0";
+/** The last variable: without it something is missing. */
+const LAST = "CMDOP_PROFILE_END=";
+const END = `${LAST}\0`;
 
 /** What belongs to the shell that was asked, and not to what it leaves. */
 const SHELLS_OWN = /^(?:PWD|OLDPWD|SHLVL|_|CMDOP_.*)$/;
 
 /**
- * What the profile prints, on whatever channel, goes to standard error, and the environment to standard output: a
- * profile can't reach that by accident. It finds itself at home, as after a login.
+ * What the profile prints, on whatever channel, goes to standard error, and the environment to standard output, which it
+ * can't reach by accident: meanwhile that is descriptor 0, since a bash closes 3 to 19 at a login. So there is nothing to
+ * be read from it: who asks a question finds no answer. The profile begins at home, as after a login.
  */
-const ASIDE = 'cd -- "$HOME" 2>/dev/null; exec "$@" 9>&1 1>&2';
-const TELL = `/usr/bin/env -0 >&9 && printf 'end\\0' >&9`;
+const ASIDE = 'cd -- "$HOME" 2>/dev/null; exec "$@" 0>&1 1>&2';
+const TELL = 'exec "$@" 1>&0';
+
+/** What shells say of themselves where an interactive one has no terminal. */
+const WITHOUT_TERMINAL =
+  /^.*(?:cannot set terminal process group|no job control in this shell|job control turned off|find tty fd|won't have full job control).*\n?/gm;
 
 /** Who reads the profile, and what with. */
 export interface ProfileOptions {
@@ -49,7 +55,8 @@ export async function readProfile(
   context: JobContext,
   signal: AbortSignal,
 ): Promise<{ readonly variables: Environment } | Refused | Lost> {
-  const reader = [shell, "-i", "-l", "-c", 'exec "$@"', "cmdop", "/bin/sh", "-c", TELL];
+  // By env(1) itself: a shell in between would drop what another has exported, functions for one.
+  const reader = [shell, "-i", "-l", "-c", TELL, "cmdop", "/usr/bin/env", "-0", LAST];
   const args = ["-c", ASIDE, "cmdop", ...reader];
   const input = { stdin: new Uint8Array(), stdinOpen: false };
   const start = { program: "/bin/sh", args, cwd: "/", env: environment, trusted, input };
@@ -134,7 +141,7 @@ class Noise {
 
   /** As a sentence of its own. */
   said(): string {
-    const text = this.#text.trim();
+    const text = this.#text.replace(WITHOUT_TERMINAL, "").trim();
     return text === "" ? "" : ` What it printed last: ${text}`;
   }
 }

@@ -1,7 +1,7 @@
 import { closeSync, constants, mkdtempSync, openSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { SCRATCH_DIRECTORY } from "../../scratch.ts";
 import { JOB_LIMITS } from "../limits.ts";
 import { forkBySpawner, forkDirectly } from "./fork.ts";
 import type { Spawner } from "./spawner.ts";
@@ -128,7 +128,7 @@ function unlessTemporary(error: unknown): void {
 }
 
 function newDirectory(): string {
-  return mkdtempSync(join(tmpdir(), "cmdop-pipes-"));
+  return mkdtempSync(join(SCRATCH_DIRECTORY, "cmdop-pipes-"));
 }
 
 function names(directory: string, count: number): string[] {
