@@ -1684,7 +1684,7 @@ export const FileTypeSchema: GenEnum<FileType> = /*@__PURE__*/
  * Names are bytes to the machine, and text here. A byte that is not part of UTF-8
  * is written `\xE9`; a backslash that stands before what would be read so is
  * written `\x5C`, and every other backslash is itself. So each name has one text,
- * and what is answered can be given back. (docs/decisions/0022)
+ * and what is answered can be given back. (docs/decisions/0023)
  *
  * @generated from service cmdop.v1.Files
  */
