@@ -114,6 +114,7 @@ export { CmdopError, type CmdopErrorOptions } from "./errors/cmdop-error.ts";
 export { CODE_OF_BARE_STATUS, ERROR_TABLE, type ErrorCode, isErrorCode } from "./errors/table.ts";
 export { errorTrailers } from "./errors/wire.ts";
 export { counted, type Excerpt, excerpt } from "./excerpt.ts";
+export { utimesArgument } from "./file-times.ts";
 export {
   Audit,
   type AuditChainsResponse_Kept,
@@ -132,6 +133,7 @@ export {
   FileEntrySchema,
   Files,
   type FilesMatch,
+  FilesModeUse,
   type FilesProgress,
   type FilesReadStreamResponse,
   type FilesSkipped,

@@ -1,4 +1,7 @@
 import type { TextEncodingName } from "@cmdop/proto";
+/** A path on this computer, as Node takes it: a string, or bytes where it is not UTF-8. */
+export type LocalPath = string | Uint8Array;
+
 /** What a path names. */
 export type FileKind = "file" | "directory" | "symlink" | "other";
 
@@ -37,10 +40,10 @@ export interface FileWritten {
   readonly message: string;
 }
 
-/** Something that a walk or a search passed over. */
+/** Something that a walk, a search or a transfer passed over; `failed` is of transfers alone. */
 export interface SkippedPath {
   readonly path: string;
-  readonly reason: "unreadable" | "binary" | "too_large" | "long_line";
+  readonly reason: "unreadable" | "failed" | "binary" | "too_large" | "long_line";
   /** Why, in words. */
   readonly message: string;
 }

@@ -42,6 +42,8 @@ export interface SpoolOptions {
   readonly mode: number | undefined;
   /** The name under which it is kept, so that the upload can be resumed. */
   readonly partial?: string | undefined;
+  /** How long that waits to be resumed, in milliseconds; a day unless given. */
+  readonly keepMs?: number | undefined;
   /** Bytes that are there already. */
   readonly offset: bigint;
 }
@@ -136,10 +138,13 @@ async function openElsewhere(boundary: Boundary, mode: number | undefined, throw
 async function openIn(
   boundary: Boundary,
   where: Where,
-  { mode, partial, offset }: SpoolOptions,
+  { mode, partial, keepMs, offset }: SpoolOptions,
 ): Promise<Spool> {
   const name = partial ?? temporaryName();
-  const note = await boundary.unfinished?.note(where.path, name, partial !== undefined);
+  const note = await boundary.unfinished?.note(where.path, name, {
+    upload: partial !== undefined,
+    keepMs,
+  });
   try {
     const flags = offset > 0n ? RESUME : CREATE;
     const file = await open(
