@@ -142,7 +142,13 @@ describe.each(CLIENT_KINDS)("a %s client", (kind) => {
       bytes: 4,
       nextOffset: 8,
     });
-    expect((await mcp.call("files_read", { path: "/d/b" })).structuredContent).toMatchObject({
+    const binary = await mcp.call("files_read", { path: "/d/b" });
+    expect(binary.structuredContent).toMatchObject({ encoding: "binary", content: "" });
+    expect(binary.content.map(({ text }) => text).join()).toContain(
+      "[binary, of no type that is known here, 4 bytes",
+    );
+    const asked = await mcp.call("files_read", { path: "/d/b", encoding: "base64" });
+    expect(asked.structuredContent).toMatchObject({
       encoding: "base64",
       content: bytes.toString("base64"),
       nextOffset: null,

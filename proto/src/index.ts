@@ -261,6 +261,10 @@ export {
 } from "./run-events.ts";
 export { parseStrictJson } from "./strict-json.ts";
 export { TerminalText } from "./terminal-text/terminal-text.ts";
+export { DETECT_BYTES, type Detected, detectText } from "./text/detect.ts";
+export { characterBytes, decodeStrictly, encodeText, type TextEncodingName } from "./text/encodings.ts";
+export { nextLine, type Readable, readable, type Stray, textNotes } from "./text/readable.ts";
+export { type ByteWindow, OpenedText, type ReadAt, type TextWindow } from "./text/window.ts";
 export { argumentReader } from "./tool-arguments.ts";
 export { DrainingDuplex } from "./transport/draining-duplex.ts";
 export { fitWindow, windowFor } from "./transport/fit-window.ts";

@@ -6,6 +6,7 @@ export {
   pathText,
   type Scope,
   systemPath,
+  type TextEncodingName,
 } from "@cmdop/proto";
 export { collectYoungBuffers } from "@cmdop/proto/young-buffers";
 export type { Agent } from "./agent/agent.ts";
@@ -67,9 +68,11 @@ export type {
   FileWritten,
   InfoOptions,
   ListOptions,
+  LocalPath,
   MkdirOptions,
   MoveOptions,
   ReadOptions,
+  ReadTextOptions,
   SearchEvent,
   SearchMatch,
   SearchOptions,

@@ -1,17 +1,20 @@
+import { pathText } from "@cmdop/proto/path-text";
 import { usageError } from "../exit.ts";
+import { pathOf, wordOf } from "../raw-arguments.ts";
 
 /** One end of a copy: a path here, or one on a machine. */
 export interface CopyEnd {
   readonly machine: string | undefined;
+  /** Written as names are; here, too. */
   readonly path: string;
 }
 
 /** Tells `MACHINE:PATH` from a path here: a slash before the first colon makes it one. Throws usageError. */
 export function copyEnd(text: string): CopyEnd {
   const [, machine, path] = /^([^/:]+):(.*)$/s.exec(text) ?? [];
-  if (machine !== undefined && path !== undefined) return { machine, path: fromHome(path, machine) };
+  if (machine !== undefined && path !== undefined) return { machine, path: fromHome(pathOf(path), machine) };
   if (text === "") throw usageError("a path is empty.", "Name a file, or . for this directory.");
-  return { machine: undefined, path: text };
+  return { machine: undefined, path: pathText(wordOf(text)) };
 }
 
 /** A path on a machine as ssh's users expect it: from the home, unless it is absolute. */

@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import path from "node:path";
-import { CmdopError, type Files, namesDirectory, sourceName } from "@cmdop/sdk";
+import { CmdopError, type Files, namesDirectory, sourceName, systemPath } from "@cmdop/sdk";
 import { printable } from "../printable.ts";
 
 /** Where sources go: under which path, and whether that is a directory which takes them by their names. */
@@ -39,7 +39,7 @@ type Kind = "directory" | "other" | "unknown";
 
 async function kindHere(at: string): Promise<Kind> {
   try {
-    return (await stat(at)).isDirectory() ? "directory" : "other";
+    return (await stat(systemPath(at))).isDirectory() ? "directory" : "other";
   } catch (thrown) {
     const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
     if (code === "ENOENT" || code === "ENOTDIR") return "other";

@@ -4,6 +4,7 @@ import {
   type Files,
   KEPT_TEXT,
   type SkippedPath,
+  systemPath,
   type TransferResult,
   type UploadOptions,
 } from "@cmdop/sdk";
@@ -137,8 +138,13 @@ class Copy {
       },
     };
     if (from !== undefined && to !== undefined) return from.transfer(source, to, destination, settings);
-    if (from !== undefined) return from.download(source, destination, settings);
-    if (to !== undefined) return to.upload(source, destination, settings);
+    if (from !== undefined) return from.download(source, systemPath(destination), settings);
+    if (to !== undefined)
+      return to.upload(
+        typeof source === "string" ? systemPath(source) : source.map(systemPath),
+        destination,
+        settings,
+      );
     throw new CmdopError("InvalidArgument", "Both paths are here.");
   }
 

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { asData, printable } from "@cmdop/proto";
 import type { FileInfo } from "@cmdop/sdk";
 import { z } from "zod";
+import { asBase64, asBinary, asText } from "../file-answer.ts";
 import { type FileWindow, readBytes, readLines } from "../file-window.ts";
 import { gather } from "../gather.ts";
 import {
@@ -127,21 +128,23 @@ function listedEntry({ type, size, mtimeMs, linkTarget, unread }: FileInfo, name
 export const read = defineTool({
   name: "files_read",
   title: "files.read",
-  description: `Read a file or a part of it: by bytes (offset, length) or by lines (start_line, line_count). Text comes as utf8, anything else as base64. Returns ${DEFAULT_READ_BYTES / 1024} KiB at once unless length says more; nextOffset is where to go on, null at the end. A file read whole comes with its sha256.`,
+  description: `Read a file or a part of it: by bytes (offset, length) or by lines (start_line, line_count). Text of other encodings is decoded, and bytes that are no text are shown as \\xE9; what is binary is only named, encoding base64 gives its bytes. Returns ${DEFAULT_READ_BYTES / 1024} KiB at once unless length says more; nextOffset is where to go on, null at the end. A file read whole comes with its sha256.`,
   input: z.strictObject({
     path,
     offset: z.int().min(0).optional().describe("First byte"),
     length: z.int().min(1).max(MAX_READ_BYTES).optional().describe("Bytes at most"),
     start_line: z.int().min(1).optional().describe("First line, from 1"),
     line_count: z.int().min(1).optional(),
+    encoding: z.enum(["text", "base64"]).optional().describe("Of the answer; default text"),
     machine: machineArgument,
   }),
   output: z.object({
-    encoding: z.enum(["utf8", "base64"]),
+    encoding: z.string(),
     content: z.string(),
     offset: z.int(),
     bytes: z.int(),
     nextOffset: z.int().nullable(),
+    notes: z.array(z.string()).optional(),
     sha256: z.string().optional(),
   }),
   annotations: readOnly,
@@ -154,32 +157,40 @@ export const read = defineTool({
         next: "Leave out offset and length, or start_line and line_count.",
       });
     }
-    const window = byLines
+    const read = byLines
       ? await readLines(at, args.path, { startLine: args.start_line ?? 1, lineCount: args.line_count })
       : await readBytes(at, { offset: args.offset ?? 0, length: args.length ?? DEFAULT_READ_BYTES });
-    const end = window.offset + window.bytes;
-    const sha256 = hashOfWhole(window);
-    const notes = [
-      ...(window.encoding === "base64" ? ["base64, since the bytes are not UTF-8 text"] : []),
-      ...(window.nextOffset === null
+    const size = async () => (await files.info(args.path, { signal: over })).size;
+    const answer =
+      args.encoding === "base64" ? asBase64(read) : (asText(read) ?? (await asBinary(read, size)));
+    const { content, notes, offset, bytes, nextOffset } = answer;
+    const sha256 = hashOfWhole(read);
+    const told = [
+      ...notes,
+      ...(nextOffset === null || answer.encoding === "binary"
         ? []
-        : [`bytes ${window.offset} to ${end}; more follows: offset ${window.nextOffset}`]),
+        : [`bytes ${offset} to ${offset + bytes}; more follows: offset ${nextOffset}`]),
       ...(sha256 === undefined ? [] : [`sha256 ${sha256}`]),
     ];
+    const { notes: _, ...facts } = answer;
     return {
       text: [
-        window.content === "" ? "(empty)" : asData(window.content),
-        ...(notes.length > 0 ? [`[${notes.join("; ")}]`] : []),
+        ...(answer.encoding === "binary" ? [] : [content === "" ? "(empty)" : asData(content)]),
+        ...(told.length > 0 ? [`[${told.join("; ")}]`] : []),
       ],
-      structured: { ...window, ...(sha256 === undefined ? {} : { sha256 }) },
+      structured: {
+        ...facts,
+        ...(notes.length === 0 ? {} : { notes: [...notes] }),
+        ...(sha256 === undefined ? {} : { sha256 }),
+      },
     };
   },
 });
 
 /** The hash to give as if_match, where the bytes that make it are all here: it costs no second look at the file. */
-function hashOfWhole({ content, encoding, offset, nextOffset }: FileWindow): string | undefined {
+function hashOfWhole({ window: { bytes, offset, nextOffset } }: FileWindow): string | undefined {
   if (offset !== 0 || nextOffset !== null) return undefined;
-  return createHash("sha256").update(Buffer.from(content, encoding)).digest("hex");
+  return createHash("sha256").update(bytes).digest("hex");
 }
 
 export const info = defineTool({

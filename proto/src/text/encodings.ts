@@ -53,15 +53,20 @@ export function encodeText(text: string, encoding: TextEncodingName): Buffer {
   if (encoding === "utf-16le") return Buffer.from(text, "utf16le");
   if (encoding === "utf-16be") return Buffer.from(text, "utf16le").swap16();
   const table = encoderOf(encoding);
-  const bytes: number[] = [];
+  const bytes = Buffer.allocUnsafe(2 * text.length);
+  let length = 0;
   for (const character of text) {
     const code = character.charCodeAt(0);
     const known = code < 0x80 ? code : table.get(character);
     if (known === undefined) throw notIn(JSON.stringify(character), encoding);
-    if (known > 0xff) bytes.push(known >> 8);
-    bytes.push(known & 0xff);
+    if (known > 0xff) {
+      bytes[length] = known >> 8;
+      length += 1;
+    }
+    bytes[length] = known & 0xff;
+    length += 1;
   }
-  return Buffer.from(bytes);
+  return bytes.subarray(0, length);
 }
 
 /** The text of bytes that are all of this encoding; undefined where they are not. A mark at the beginning stays, as U+FEFF. */

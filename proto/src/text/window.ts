@@ -56,18 +56,18 @@ export class OpenedText {
    * where that is longer. A text is cut between characters, so that parts read one after the other make the file whole.
    */
   async window(offset: number, length: number): Promise<ByteWindow> {
-    const most = Math.max(length, MAX_CHARACTER_BYTES);
     const before = Math.min(offset, LOOK_BACK_BYTES);
-    const bytes = await this.read(offset - before, before + MAX_CHARACTER_BYTES + most + 1);
-    const { detected } = this;
-    const start =
-      detected.kind === "text" ? boundary(bytes, before, offset - before, detected.encoding) : before;
-    const within = bytes.subarray(start, start + most);
-    const more = bytes.length > start + most;
-    const cut = more && detected.kind === "text" ? cutBytes(within, detected.encoding) : 0;
+    const bytes = await this.read(offset - before, before + length + 2 * MAX_CHARACTER_BYTES);
+    const encoding = this.detected.kind === "text" ? this.detected.encoding : undefined;
+    const start = encoding === undefined ? before : boundary(bytes, before, offset - before, encoding);
+    const within = bytes.subarray(start, start + length);
+    const isLast = bytes.length <= start + length;
+    const cut = isLast || encoding === undefined ? 0 : cutBytes(within, encoding);
+    const first = encoding === undefined ? 0 : characterBytes(bytes, start, encoding);
+    const taken = bytes.subarray(start, start + (cut < within.length ? within.length - cut : first));
     const from = offset - before + start;
-    const end = within.length - cut;
-    return { bytes: within.subarray(0, end), offset: from, nextOffset: more ? from + end : null };
+    const isEnd = bytes.length <= start + taken.length;
+    return { bytes: taken, offset: from, nextOffset: isEnd ? null : from + taken.length };
   }
 
   /** A part as text; undefined where it is none. */

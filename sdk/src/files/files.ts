@@ -1,5 +1,11 @@
 import type { Writable } from "node:stream";
-import { type CallOptions, CmdopError, Files as FilesService, type ServiceClient } from "@cmdop/proto";
+import {
+  type CallOptions,
+  CmdopError,
+  detectText,
+  Files as FilesService,
+  type ServiceClient,
+} from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
 import { lastEntry } from "./copy-progress.ts";
 import { fileInfo } from "./file-info.ts";
@@ -32,9 +38,11 @@ import type {
   FileList,
   InfoOptions,
   ListOptions,
+  LocalPath,
   MkdirOptions,
   MoveOptions,
   ReadOptions,
+  ReadTextOptions,
   SearchEvent,
   SearchOptions,
   SignalOption,
@@ -116,9 +124,15 @@ export class Files {
     return Buffer.concat(pieces);
   }
 
-  /** A file as UTF-8; invalid bytes become U+FFFD. */
-  async readText(path: string, options: ReadOptions = {}): Promise<string> {
-    return new TextDecoder().decode(await this.read(path, options));
+  /**
+   * A text file: UTF-8, or decoded from UTF-16, Windows-1252, Shift JIS, EUC-JP, GBK, Big5 or EUC-KR where it is that
+   * for certain, by a mark or by what it is made of; `encoding` says it. Of what is no text in it, each byte becomes
+   * U+FFFD; a mark at the beginning is left out.
+   */
+  async readText(path: string, { encoding, ...options }: ReadTextOptions = {}): Promise<string> {
+    const bytes = await this.read(path, options);
+    const detected = encoding === undefined ? detectText(bytes) : { kind: "text" as const, encoding };
+    return new TextDecoder(detected.kind === "text" ? detected.encoding : "utf-8").decode(bytes);
   }
 
   /** A file of any size, piece by piece; throws LinkLost when the connection breaks in the middle. */
@@ -194,7 +208,7 @@ export class Files {
    * source itself, which is followed; owners are not kept.
    */
   upload(
-    source: string | readonly string[] | AsyncIterable<Uint8Array>,
+    source: LocalPath | readonly LocalPath[] | AsyncIterable<Uint8Array>,
     remotePath: string,
     options: UploadOptions = {},
   ): Promise<TransferResult> {
@@ -210,10 +224,10 @@ export class Files {
    */
   download(
     remotePath: string | readonly string[],
-    destination: string | Writable,
+    destination: LocalPath | Writable,
     options: TransferOptions = {},
   ): Promise<TransferResult> {
-    const isPath = typeof destination === "string";
+    const isPath = typeof destination === "string" || destination instanceof Uint8Array;
     const source = this.#source(remotePath, options, !isPath);
     return transfer(source, isPath ? localTarget(destination) : streamTarget(destination), options);
   }
@@ -250,17 +264,21 @@ export class Files {
 }
 
 function isStream(
-  source: string | readonly string[] | AsyncIterable<Uint8Array>,
+  source: LocalPath | readonly LocalPath[] | AsyncIterable<Uint8Array>,
 ): source is AsyncIterable<Uint8Array> {
   return typeof source === "object" && Symbol.asyncIterator in source;
 }
 
-function sourceOf(
-  path: string | readonly string[],
-  open: (path: string) => Source,
+function isSeveral<P extends LocalPath>(path: P | readonly P[]): path is readonly P[] {
+  return Array.isArray(path);
+}
+
+function sourceOf<P extends LocalPath>(
+  path: P | readonly P[],
+  open: (path: P) => Source,
   { recursive = false }: TransferOptions,
 ): Source {
-  return typeof path === "string" ? open(path) : severalSources(path.map(open), recursive);
+  return isSeveral(path) ? severalSources(path.map(open), recursive) : open(path);
 }
 
 function refuseLarge(path: string, bytes: number): void {

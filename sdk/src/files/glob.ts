@@ -90,7 +90,7 @@ function literal(path: string): string {
 /** A segment as the machine's globs say it: those know braces, too, and take a backslash before everything for an escape. */
 function machineGlob(segment: string): string {
   return segment.replaceAll(
-    /\\[*?[\]\\]|(\[[!^]?\]?[^\]]*\])|[{}[\\]/g,
+    /\\x(?:[89A-F][0-9A-F]|5C)|\\[*?[\]\\]|(\[[!^]?\]?[^\]]*\])|[{}[\\]/gi,
     (part: string, set: string | undefined) => (set !== undefined || part.length > 1 ? part : `\\${part}`),
   );
 }

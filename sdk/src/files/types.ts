@@ -1,3 +1,7 @@
+import type { TextEncodingName } from "@cmdop/proto";
+/** A path on this computer, as Node takes it: a string, or bytes where it is not UTF-8. */
+export type LocalPath = string | Uint8Array;
+
 /** What a path names. */
 export type FileKind = "file" | "directory" | "symlink" | "other";
 
@@ -159,6 +163,12 @@ export interface ReadOptions extends SignalOption {
   readonly offset?: number | undefined;
   /** Bytes at most; to the end unless given. */
   readonly length?: number | undefined;
+}
+
+/** How a text is read. */
+export interface ReadTextOptions extends ReadOptions {
+  /** Its encoding; found out by its content unless given. */
+  readonly encoding?: TextEncodingName | undefined;
 }
 
 /** Options of `write`. */

@@ -38,7 +38,7 @@ export async function* contentMatches(search: FileSearch, pin: Pin, path: string
       answer = await search.matcher.more();
     }
     longLine ||= answer.longLine;
-    if (answer.binary) return yield skipped(path, "binary", "has a NUL byte: it is no text");
+    if (answer.binary) return yield skipped(path, "binary", "is binary, no text");
   }
   if (longLine)
     yield skipped(

@@ -1,3 +1,6 @@
+import { isUtf8 } from "node:buffer";
+import { TextDecoder } from "node:util";
+import { DETECT_BYTES, detectText, readable } from "@cmdop/proto/text";
 import { MAX_LINE_BYTES, MAX_SHOWN_LINE_UNITS } from "./thread-limits.ts";
 
 /** A line that matches. */
@@ -16,13 +19,16 @@ export interface LineMatch {
 }
 
 const NEWLINE = 0x0a;
-const NUL = 0;
 
 /** Finds the matching lines of one text that arrives in pieces. */
 export class LineMatcher {
   readonly #pattern: RegExp;
   readonly #contextLines: number;
-  readonly #decoder = new TextDecoder();
+  /** Undefined for UTF-8, and until the first piece is there. */
+  #decoder: TextDecoder | undefined;
+  #begun = false;
+  /** What has come until it is known what it is. */
+  #head: Uint8Array = new Uint8Array();
   /** The beginning of a line whose end has not come yet. */
   #tail: Uint8Array = new Uint8Array();
   /** The rest of a line that was too long. */
@@ -40,7 +46,7 @@ export class LineMatcher {
     this.#contextLines = contextLines;
   }
 
-  /** A NUL was met: it is no text, and nothing more is matched. */
+  /** It is no text, as soon as a piece shows it: nothing more is matched. */
   get binary(): boolean {
     return this.#binary;
   }
@@ -52,11 +58,36 @@ export class LineMatcher {
 
   /** The matches that the next piece completes, in their order. Must be read to the end before the next piece. */
   *feed(piece: Uint8Array, last: boolean): Generator<LineMatch> {
-    if (!this.#binary && piece.includes(NUL)) this.#binary = true;
-    if (!this.#binary) yield* this.#lines(piece, last);
+    const text = this.#textIn(piece, last);
+    if (text === undefined) this.#binary = true;
+    else yield* this.#lines(text, last);
     if (!this.#binary && !last) return;
     yield* this.#unfinished;
     this.#unfinished = [];
+  }
+
+  /** A piece as UTF-8, whatever the text's encoding; undefined where it is no text. */
+  #textIn(piece: Uint8Array, last: boolean): Uint8Array | undefined {
+    if (this.#binary) return undefined;
+    if (!this.#begun) {
+      // Only from enough of its beginning can be told what a text is.
+      this.#head = Buffer.concat([this.#head, piece]);
+      if (this.#head.length < DETECT_BYTES && !last) return new Uint8Array();
+      return this.#decoded(this.#head, last);
+    }
+    return this.#decoded(piece, last);
+  }
+
+  #decoded(piece: Uint8Array, last: boolean): Uint8Array | undefined {
+    if (this.#decoder === undefined && (!this.#begun || piece.includes(0))) {
+      const detected = detectText(piece);
+      if (detected.kind === "binary") return undefined;
+      const { encoding } = detected;
+      if (!this.#begun && encoding !== "utf-8") this.#decoder = new TextDecoder(encoding);
+    }
+    this.#begun = true;
+    this.#head = new Uint8Array();
+    return this.#decoder === undefined ? piece : Buffer.from(this.#decoder.decode(piece, { stream: !last }));
   }
 
   *#lines(piece: Uint8Array, last: boolean): Generator<LineMatch> {
@@ -76,12 +107,12 @@ export class LineMatcher {
     this.#skipping = true;
     const beginning = this.#tail.subarray(0, MAX_LINE_BYTES);
     this.#tail = new Uint8Array();
-    yield* this.#match(this.#decoder.decode(beginning));
+    yield* this.#match(textOf(beginning));
   }
 
   /** Whole lines; only the last of a text may lack its end. */
   *#complete(bytes: Uint8Array): Generator<LineMatch> {
-    const text = this.#decoder.decode(bytes);
+    const text = textOf(bytes);
     for (let from = 0; from < text.length; ) {
       const found = text.indexOf("\n", from);
       const end = found === -1 ? text.length : found;
@@ -96,7 +127,7 @@ export class LineMatcher {
     // A UTF-16 unit has three bytes of UTF-8 at most.
     if (line.length <= MAX_LINE_BYTES / 3 || Buffer.byteLength(line) <= MAX_LINE_BYTES) return line;
     this.#longLine = true;
-    return this.#decoder.decode(Buffer.from(line).subarray(0, MAX_LINE_BYTES));
+    return textOf(Buffer.from(line).subarray(0, MAX_LINE_BYTES));
   }
 
   *#match(line: string): Generator<LineMatch> {
@@ -126,4 +157,11 @@ export class LineMatcher {
     const text = line.slice(textStart, textStart + MAX_SHOWN_LINE_UNITS).toWellFormed();
     return { line: this.#line, column, length, text, textStart, before: [...this.#before], after: [] };
   }
+}
+
+/** UTF-8; what is none is matched as it is shown, `\xE9`. A mark at the beginning is left out. */
+function textOf(bytes: Uint8Array): string {
+  return isUtf8(bytes) && !bytes.includes(0)
+    ? new TextDecoder().decode(bytes)
+    : readable(bytes, "utf-8").text;
 }

@@ -236,3 +236,44 @@ describe("lines in pieces", () => {
     expect(match).toMatchObject({ column: 5_000, length: 6 });
   });
 });
+
+describe("texts as people have them", () => {
+  it.each([
+    [
+      "a byte that is no UTF-8",
+      Buffer.from(`${"a line of the log\n".repeat(800)}caf\xe9 is here\n`, "latin1"),
+      "caf.* here",
+      801,
+      "caf\\xE9 is here",
+    ],
+    [
+      "Windows-1252",
+      Buffer.from("eins\nGr\xfc\xdfe aus M\xfcnchen\nKl\xf6\xdfe\n", "latin1"),
+      "^Grüße",
+      2,
+      "Grüße aus München",
+    ],
+    ["UTF-16 with a mark", Buffer.from("\ufeffone\r\ntwo näh\r\n", "utf16le"), "näh$", 2, "two näh"],
+    [
+      "UTF-16 without one",
+      Buffer.from("one line\r\ntwo of them\r\n", "utf16le").swap16(),
+      "^two of",
+      2,
+      "two of them",
+    ],
+    [
+      "some NULs from a crash",
+      Buffer.from(`${"before it\n".repeat(300)}\0\0\0after it\n`),
+      "after",
+      301,
+      "\\x00\\x00\\x00after it",
+    ],
+  ])("finds lines in %s", async (_, bytes, content, line, text) => {
+    await using scratch = await makeScratch();
+    await scratch.file("d/f", "");
+    await writeFile(scratch.at("d/f"), bytes);
+    const options = { ...ALL, content };
+    const events = await collected(search(scratch.boundary(), scratch.at("d"), options, NEVER));
+    expect(events).toMatchObject([{ kind: "match", match: { line, text } }, { kind: "ended" }]);
+  });
+});

@@ -9,6 +9,7 @@ import { expandPath } from "../place/path.ts";
 import { openTarget } from "../place/resolve.ts";
 import { checkedHash, hashOf, notMatching } from "../read/content-hash.ts";
 import { openRegular, readRange } from "../read/read.ts";
+import { asText } from "./as-text.ts";
 import { Replacement } from "./replacement.ts";
 import { refuseLarge, substituted } from "./substitute.ts";
 
@@ -55,12 +56,14 @@ export function edit(
     if (expected !== undefined && !hash.equals(expected)) {
       throw notMatching(asked, "does not have the expected content");
     }
-    const { after, replacements } = await substituted(before, { ...options, path: asked }, signal);
+    const written = asText(before, { ...options, path: asked });
+    const wanted = { path: asked, old: written.old, new: written.new, all: options.all };
+    const { after, replacements } = await substituted(written.before, wanted, signal);
     await using replacement = await Replacement.open(boundary, asked, {
       parents: false,
       ifMatch: hash,
     });
-    await replacement.write(after);
+    await replacement.write(written.encoded(after));
     return { entry: await replacement.commit(), replacements };
   });
 }

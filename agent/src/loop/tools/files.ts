@@ -1,4 +1,4 @@
-import { asData, type FileEntry, Files, FileType, printable } from "@cmdop/proto";
+import { asData, type FileEntry, Files, FileType, OpenedText, printable, textNotes } from "@cmdop/proto";
 import { z } from "zod";
 import type { FileCalls } from "../../files-process/file-calls.ts";
 import type { Caller } from "../../policy/caller.ts";
@@ -12,9 +12,6 @@ const TYPE_NAMES: Readonly<Partial<Record<FileType, string>>> = {
   [FileType.DIRECTORY]: "directory",
   [FileType.SYMLINK]: "symlink",
 };
-
-/** Bytes that are looked at for whether a file is text. */
-const PROBE_BYTES = 1_024;
 
 /** Where a file is, as models name it. */
 export const filePath = z.string().min(1).describe("Absolute, or beginning with ~/.");
@@ -60,18 +57,28 @@ export function readFileTool(options: FileToolOptions): ToolSpec<z.infer<typeof 
     description: "Reads a text file of this machine.",
     input: readInput,
     run: async ({ path, offset = 0 }, use) => {
-      const range = { offset: BigInt(offset), length: BigInt(LOOP_LIMITS.maxToolCharacters) };
-      const call = { caller, path: READ_METHOD, type: Files.method.read.input, use };
-      const { content, size } = await gate({ ...call, request: { path, ...range } }, (admitted) =>
-        files(admitted).read({ path, ...range }, { signal: use.signal }),
-      );
-      if (content.subarray(0, PROBE_BYTES).includes(0)) {
-        return { ok: false, text: `${path} is no text: it has ${size} bytes, a NUL among the first.` };
+      let size = 0n;
+      const readAt = async (from: number, length: number): Promise<Uint8Array> => {
+        const request = { path, offset: BigInt(from), length: BigInt(length) };
+        const call = { caller, path: READ_METHOD, type: Files.method.read.input, use };
+        const answer = await gate({ ...call, request }, (admitted) =>
+          files(admitted).read(request, { signal: use.signal }),
+        );
+        size = answer.size;
+        return answer.content;
+      };
+      const opened = await OpenedText.open(readAt);
+      const window = await opened.window(offset, LOOP_LIMITS.maxToolCharacters);
+      const text = opened.text(window);
+      if (text === undefined) {
+        const { detected } = opened;
+        const type = detected.kind === "binary" && detected.type !== undefined ? `: ${detected.type}` : "";
+        return { ok: false, text: `${path} is no text (binary${type}): it has ${size} bytes.` };
       }
-      const next = offset + content.length;
-      const rest = size > BigInt(next) ? `\n${size} bytes in all; go on with offset ${next}` : "";
-      const text = new TextDecoder().decode(content);
-      return { ok: true, text: `${asData(text)}${rest}` };
+      const notes = textNotes(text, text.encoding, (stray) => `byte ${window.offset + stray.offset}`);
+      if (window.nextOffset !== null)
+        notes.push(`${size} bytes in all; go on with offset ${window.nextOffset}`);
+      return { ok: true, text: [asData(text.text), ...notes].join("\n") };
     },
   };
 }

@@ -1,7 +1,15 @@
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, lstat, open, readdir, readlink, stat } from "node:fs/promises";
 import path from "node:path";
-import { alternatingBuffers, CmdopError, FILE_CHUNK_BYTES, readAhead, visible } from "@cmdop/proto";
+import {
+  alternatingBuffers,
+  CmdopError,
+  FILE_CHUNK_BYTES,
+  pathText,
+  printable,
+  readAhead,
+  systemPath,
+} from "@cmdop/proto";
 import type { FileKind, SkippedPath } from "../types.ts";
 import { localError } from "./local-error.ts";
 import { namesDirectory } from "./names.ts";
@@ -11,15 +19,16 @@ import type { Content, Source, Tree, TreeEntry } from "./types.ts";
 /** Permission bits that travel. */
 const PERMISSION_BITS = 0o777;
 
-/** A file or directory of this computer. */
-export function localSource(root: string): Source {
+/** A file or directory of this computer, as Node takes its path, or by its bytes. Within a transfer all names are text as `pathText` gives it. */
+export function localSource(given: string | Uint8Array): Source {
+  const root = pathText(given);
   return {
     path: root,
     isSeveral: false,
     facts: () =>
       localError(root, async () => {
         // The system itself refuses a slash behind what is no directory.
-        const { type, size, mode, mtimeMs } = factsFrom(await stat(root));
+        const { type, size, mode, mtimeMs } = factsFrom(await stat(systemPath(root)));
         if (type !== "directory" && namesDirectory(root)) throw noDirectory(root);
         return { type, size, mode, mtimeMs };
       }),
@@ -32,7 +41,7 @@ export function localSource(root: string): Source {
 }
 
 async function treeOf(root: string, skipped: (what: SkippedPath) => void): Promise<Tree> {
-  const { mode, mtimeMs } = factsFrom(await stat(root));
+  const { mode, mtimeMs } = factsFrom(await stat(systemPath(root)));
   const entries: TreeEntry[] = [];
   // What can't be read is told, and the rest goes on.
   const unless = async <T>(at: string, work: () => Promise<T>): Promise<T | undefined> => {
@@ -47,15 +56,11 @@ async function treeOf(root: string, skipped: (what: SkippedPath) => void): Promi
   // Grows while it is read: level after level.
   const directories = [""];
   for (const directory of directories) {
-    const read = () => readdir(path.join(root, directory), { encoding: "buffer" });
+    const read = () => readdir(systemPath(path.join(root, directory)), { encoding: "buffer" });
     const names = directory === "" ? await read() : ((await unless(directory, read)) ?? []);
     for (const raw of names) {
-      const name = raw.toString();
+      const name = pathText(raw);
       const at = directory === "" ? name : `${directory}/${name}`;
-      if (!raw.equals(Buffer.from(name))) {
-        skipped({ path: at, reason: "unreadable", message: "Its name is not UTF-8." });
-        continue;
-      }
       const entry = await unless(at, () => entryOf(root, at));
       if (entry === undefined) continue;
       addEntry(entries, entry);
@@ -67,8 +72,11 @@ async function treeOf(root: string, skipped: (what: SkippedPath) => void): Promi
 
 async function entryOf(root: string, below: string): Promise<TreeEntry> {
   const at = path.join(root, below);
-  const facts = factsFrom(await lstat(at));
-  const linkTarget = facts.type === "symlink" ? { linkTarget: await readlink(at) } : {};
+  const facts = factsFrom(await lstat(systemPath(at)));
+  const linkTarget =
+    facts.type === "symlink"
+      ? { linkTarget: pathText(await readlink(systemPath(at), { encoding: "buffer" })) }
+      : {};
   return { path: below, ...facts, ...linkTarget };
 }
 
@@ -84,7 +92,7 @@ function factsFrom(stats: Stats): Omit<TreeEntry, "path" | "linkTarget"> {
 }
 
 function noDirectory(at: string): CmdopError {
-  return new CmdopError("NotADirectory", `${visible(at)} names a directory, and is none.`);
+  return new CmdopError("NotADirectory", `${printable(at)} names a directory, and is none.`);
 }
 
 class LocalContent implements Content {
@@ -107,11 +115,11 @@ class LocalContent implements Content {
   static async open(at: string, follow: boolean): Promise<LocalContent> {
     // A FIFO must not hold us up before it is refused.
     const flags = constants.O_RDONLY | constants.O_NONBLOCK | (follow ? 0 : constants.O_NOFOLLOW);
-    const file = await open(at, flags);
+    const file = await open(systemPath(at), flags);
     try {
       const facts = await factsOf(file);
       if (facts === undefined)
-        throw new CmdopError("NotAFile", `${visible(at)} is no regular file.`, {
+        throw new CmdopError("NotAFile", `${printable(at)} is no regular file.`, {
           next: "Only regular files are transferred; for a directory say recursive.",
         });
       return new LocalContent(file, at, facts);
@@ -144,7 +152,7 @@ class LocalContent implements Content {
   }
 
   #changed(): CmdopError {
-    return new CmdopError("FileChanged", `${visible(this.path)} changed while it was being read.`, {
+    return new CmdopError("FileChanged", `${printable(this.path)} changed while it was being read.`, {
       next: "Transfer it again when nobody writes to it.",
     });
   }

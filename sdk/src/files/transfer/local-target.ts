@@ -16,7 +16,15 @@ import {
   utimes,
 } from "node:fs/promises";
 import path from "node:path";
-import { CmdopError, FILE_CHUNK_BYTES, utimesArgument, visible, WriteBehind } from "@cmdop/proto";
+import {
+  CmdopError,
+  FILE_CHUNK_BYTES,
+  pathText,
+  printable,
+  systemPath,
+  utimesArgument,
+  WriteBehind,
+} from "@cmdop/proto";
 import { localError } from "./local-error.ts";
 import { resumeName, sameHash } from "./names.ts";
 import { OWNER_BITS } from "./tree.ts";
@@ -33,35 +41,36 @@ const DIRECTORY_MODE = 0o777;
 const PERMISSION_BITS = 0o777;
 
 /** A place on this computer. */
-export function localTarget(root: string): Target {
+export function localTarget(given: string | Uint8Array): Target {
+  const root = pathText(given);
   const at = (below: string): string => path.join(root, below);
   return {
     path: root,
     directory: (below, mode = DIRECTORY_MODE) =>
       localError(at(below), async () => {
-        const made = await mkdir(at(below), { mode: mode | OWNER_BITS }).then(
+        const made = await mkdir(systemPath(at(below)), { mode: mode | OWNER_BITS }).then(
           () => true,
           (error: NodeJS.ErrnoException) => {
             if (error.code === "EEXIST") return false;
             throw error;
           },
         );
-        const stats = await lstat(at(below));
+        const stats = await lstat(systemPath(at(below)));
         if (made) return stats.mode & PERMISSION_BITS;
         // The root may be a link: that was the user's word. Below it, no link is followed.
         if (stats.isDirectory() || (below === "" && stats.isSymbolicLink())) return undefined;
-        throw new CmdopError("AlreadyExists", `${visible(at(below))} exists already and is no directory.`);
+        throw new CmdopError("AlreadyExists", `${printable(at(below))} exists already and is no directory.`);
       }),
     finishDirectory: (below, { mode, mtimeMs }) =>
       localError(at(below), async () => {
-        if (mode !== undefined) await chmod(at(below), mode);
-        if (mtimeMs !== undefined) await utimes(at(below), new Date(), utimesArgument(mtimeMs));
+        if (mode !== undefined) await chmod(systemPath(at(below)), mode);
+        if (mtimeMs !== undefined) await utimes(systemPath(at(below)), new Date(), utimesArgument(mtimeMs));
       }),
     file: (below, content, options) => localError(at(below), () => putFile(at(below), content, options)),
     link: (below, linkTarget, mtimeMs) =>
       localError(at(below), async () => {
         await putLink(at(below), linkTarget);
-        if (mtimeMs !== undefined) await lutimes(at(below), new Date(), utimesArgument(mtimeMs));
+        if (mtimeMs !== undefined) await lutimes(systemPath(at(below)), new Date(), utimesArgument(mtimeMs));
       }),
   };
 }
@@ -69,23 +78,23 @@ export function localTarget(root: string): Target {
 async function putFile(asked: string, content: Content, options: PutOptions): Promise<Uint8Array> {
   const destination = options.follow ? await followed(asked) : asked;
   const { resume, overwrite, preserve } = options;
-  const taken = await lstat(destination).catch(absent);
+  const taken = await lstat(systemPath(destination)).catch(absent);
   if (taken !== undefined && !overwrite) throw occupied(destination);
   if (taken?.isDirectory() === true) {
-    throw new CmdopError("IsADirectory", `${visible(destination)} is a directory.`);
+    throw new CmdopError("IsADirectory", `${printable(destination)} is a directory.`);
   }
   // A device that is replaced by a file is a broken computer.
   if (taken !== undefined && !taken.isFile() && !taken.isSymbolicLink()) {
-    throw new CmdopError("NotAFile", `${visible(destination)} is a device, FIFO or socket.`, {
+    throw new CmdopError("NotAFile", `${printable(destination)} is a device, FIFO or socket.`, {
       next: "Name a file; to write into it, download to a stream.",
     });
   }
   // A rename asks only the directory; a file that may not be written shall not be replaced either.
-  if (taken?.isFile() === true) await access(destination, constants.W_OK);
+  if (taken?.isFile() === true) await access(systemPath(destination), constants.W_OK);
   const name = resume ? resumeName(content, destination) : randomBytes(8);
   const part = path.join(path.dirname(destination), PART_PREFIX + Buffer.from(name).toString("hex"));
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
-  const file = await open(part, resume ? flags : flags | constants.O_EXCL, PART_MODE);
+  const file = await open(systemPath(part), resume ? flags : flags | constants.O_EXCL, PART_MODE);
   let isArrived = false;
   const behind = new WriteBehind(file);
   try {
@@ -96,14 +105,14 @@ async function putFile(asked: string, content: Content, options: PutOptions): Pr
       await file.utimes(new Date(), utimesArgument(content.mtimeMs));
     }
     await behind.finish();
-    if (overwrite) await rename(part, destination);
-    else await link(part, destination);
+    if (overwrite) await rename(systemPath(part), systemPath(destination));
+    else await link(systemPath(part), systemPath(destination));
     return sha256;
   } finally {
     const [{ status }] = await Promise.allSettled([behind.settled()]);
     await file.close();
     // Renamed, it is gone already; what can't be right, or may not be on disk, will not be gone on with.
-    if (!resume || isArrived || status === "rejected") await rm(part, { force: true });
+    if (!resume || isArrived || status === "rejected") await rm(systemPath(part), { force: true });
   }
 }
 
@@ -151,29 +160,31 @@ async function receive(
   if (told === undefined || sameHash(told, sha256)) return sha256;
   // What is there is of no use for going on either.
   await file.truncate(0);
-  throw new CmdopError("FileChanged", `${visible(content.path)} did not arrive as it was sent.`, {
+  throw new CmdopError("FileChanged", `${printable(content.path)} did not arrive as it was sent.`, {
     next: "Transfer it again.",
   });
 }
 
 async function putLink(at: string, linkTarget: string): Promise<void> {
-  const taken = await lstat(at).catch(absent);
-  if (taken === undefined) return symlink(linkTarget, at);
+  const taken = await lstat(systemPath(at)).catch(absent);
+  if (taken === undefined) return symlink(systemPath(linkTarget), systemPath(at));
   if (!taken.isSymbolicLink()) throw occupied(at);
   const aside = path.join(path.dirname(at), PART_PREFIX + randomBytes(8).toString("hex"));
-  await symlink(linkTarget, aside);
+  await symlink(systemPath(linkTarget), systemPath(aside));
   try {
-    await rename(aside, at);
+    await rename(systemPath(aside), systemPath(at));
   } catch (thrown) {
-    await rm(aside, { force: true });
+    await rm(systemPath(aside), { force: true });
     throw thrown;
   }
 }
 
 /** The file behind a link. */
 async function followed(at: string): Promise<string> {
-  const found = await lstat(at).catch(absent);
-  return found?.isSymbolicLink() === true ? realpath(at) : at;
+  const found = await lstat(systemPath(at)).catch(absent);
+  return found?.isSymbolicLink() === true
+    ? pathText(await realpath(systemPath(at), { encoding: "buffer" }))
+    : at;
 }
 
 function absent(error: NodeJS.ErrnoException): undefined {
@@ -181,7 +192,7 @@ function absent(error: NodeJS.ErrnoException): undefined {
 }
 
 function occupied(at: string): CmdopError {
-  return new CmdopError("AlreadyExists", `${visible(at)} exists already.`, {
+  return new CmdopError("AlreadyExists", `${printable(at)} exists already.`, {
     next: "Choose another destination, or say overwrite.",
   });
 }

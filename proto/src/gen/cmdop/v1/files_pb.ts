@@ -204,7 +204,7 @@ export const FilesSkipped_Reason = {
   UNREADABLE: 1,
 
   /**
-   * It has a NUL byte, so it is no text.
+   * It is no text: its beginning shows it, or a lot of NULs.
    *
    * @generated from enum value: REASON_BINARY = 2;
    */
