@@ -38,6 +38,7 @@ const TIME_OF_DAY: Readonly<Record<string, string>> = {
   "sdk/src/relay/keys.ts": "when a grant was signed",
   "sdk/src/relay/machines.ts": "when a join token was signed",
   "sdk/src/relay/roster.ts": "when a roster was signed",
+  "sdk/src/terminal/outage.ts": "since when a machine is away, as it is shown",
   "sdk/src/relay/rotate-owner.ts": "whether a grant has ended",
 };
 
