@@ -6,7 +6,10 @@ export const LINK_LOST = "cmdop: the link is lost, reconnecting";
 export const LINK_BACK = "cmdop: the link is back";
 
 /** A loss that has lasted this long, in milliseconds, is explained: most are over sooner. */
-const EXPLAINED_AFTER_MS = 5_000;
+const EXPLAINED_AFTER_MS = 10_000;
+
+/** The same of a machine that is known to be offline, in milliseconds: an agent that was only cut off is back sooner. */
+const OFFLINE_EXPLAINED_AFTER_MS = 3_000;
 
 /** Says on stderr when the link is lost and when it is back, where there is no screen to keep whole. */
 export function sayLink(state: "lost" | "back"): void {
@@ -20,15 +23,20 @@ export function linkMessages(machine: string | undefined, noun: "command" | "job
   const explain = (): void => {
     if (latest !== undefined) process.stderr.write(`cmdop: ${explanation(machine, noun, latest)}\n`);
   };
+  const explainIn = (ms: number): void => {
+    clearTimeout(timer);
+    timer = setTimeout(explain, ms).unref();
+  };
   return {
     onLink(state, loss) {
       sayLink(state);
       latest = loss;
-      clearTimeout(timer);
-      if (state === "lost") timer = setTimeout(explain, EXPLAINED_AFTER_MS).unref();
+      if (state === "lost") explainIn(EXPLAINED_AFTER_MS);
+      else clearTimeout(timer);
     },
     onOffline(loss) {
       latest = loss;
+      explainIn(OFFLINE_EXPLAINED_AFTER_MS);
     },
   };
 }

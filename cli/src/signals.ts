@@ -1,9 +1,12 @@
-/** The first SIGINT, SIGTERM or SIGHUP: aborts, so that the command ends cleanly. A second one ends the process at once. */
-export function terminationSignal(): AbortSignal {
+/** The first SIGINT, SIGTERM or SIGHUP: aborts, so that the command ends cleanly. A second one ends the process at once; `onSecond` has the last word. */
+export function terminationSignal(onSecond: () => void = () => undefined): AbortSignal {
   const controller = new AbortController();
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(name, () => {
-      if (controller.signal.aborted) process.exit(130);
+      if (controller.signal.aborted) {
+        onSecond();
+        process.exit(130);
+      }
       controller.abort(name);
     });
   }

@@ -1,11 +1,12 @@
+import { TerminalText } from "@cmdop/proto";
 import { type ExecEnd, type ExecEvent, type LinkLoss, LinkWatch } from "@cmdop/sdk";
-import { Excerpt } from "./excerpt.ts";
+import { MAX_OUTPUT_CHARS } from "./limits.ts";
 import { OwnError } from "./own-error.ts";
 
 /** A job that is being watched: what it has written so far, and its end. */
 export interface FollowedJob {
-  readonly stdout: Excerpt;
-  readonly stderr: Excerpt;
+  readonly stdout: TerminalText;
+  readonly stderr: TerminalText;
   /** Whether the machine has said that the job runs. */
   readonly hasStarted: boolean;
   /** What is known of the connection, where it is lost. */
@@ -34,11 +35,14 @@ export interface FollowJobOptions {
 
 /** Reads a job's events from now on, in bounded memory, and lets go of them at their end. */
 export function followJob(
+  jobId: string,
   events: AsyncGenerator<ExecEvent, void, void>,
   { after = 0, link = new LinkWatch() }: FollowJobOptions = {},
 ): FollowedJob {
-  const stdout = new Excerpt();
-  const stderr = new Excerpt();
+  const advice = (offset: number): string =>
+    `terminal_wait with job_id ${jobId} and after ${offset} shows it`;
+  const stdout = new TerminalText({ maxCharacters: MAX_OUTPUT_CHARS, advice });
+  const stderr = new TerminalText({ maxCharacters: MAX_OUTPUT_CHARS, advice });
   let latest = stdout;
   let hasStarted = false;
   let shell: string | null = null;
@@ -56,7 +60,7 @@ export function followJob(
       } else if (event.type !== "started") {
         readTo = event.offset + event.data.length;
         latest = event.type === "stdout" ? stdout : stderr;
-        latest.add(event.data);
+        latest.add(event.data, { offset: event.offset });
       }
     }
     throw new OwnError("OutcomeUnknown", "The machine's report broke off before the command's end.");

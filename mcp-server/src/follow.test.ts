@@ -25,7 +25,7 @@ test("a command and a run that have ended are let go of: what their streams hold
   const run: RunStreamEvent = {
     ...{ type: "ended", after: 0, runId: ID, outcome: "completed", reason: "", durationMs: 1 },
   };
-  await followJob(events(job, letGo)).end;
+  await followJob(ID, events(job, letGo)).end;
   await followRun(ID, events(run, letGo)).end;
   expect(held).toBe(0);
 });

@@ -21,7 +21,6 @@ export {
   type RelayRecord,
   readAuditRecord,
 } from "./audit/records.ts";
-export { CommandOutput } from "./command-output/command-output.ts";
 export { type ApiKey, formatApiKey, parseApiKey, type RelayTarget } from "./credentials/api-key.ts";
 export {
   type CallToken,
@@ -115,6 +114,7 @@ export { CmdopError, type CmdopErrorOptions } from "./errors/cmdop-error.ts";
 export { CODE_OF_BARE_STATUS, ERROR_TABLE, type ErrorCode, isErrorCode } from "./errors/table.ts";
 export { errorTrailers } from "./errors/wire.ts";
 export { counted, type Excerpt, excerpt } from "./excerpt.ts";
+export { utimesArgument } from "./file-times.ts";
 export {
   Audit,
   type AuditChainsResponse_Kept,
@@ -133,11 +133,13 @@ export {
   FileEntrySchema,
   Files,
   type FilesMatch,
+  FilesModeUse,
   type FilesProgress,
   type FilesReadStreamResponse,
   type FilesSkipped,
   FilesSkipped_Reason,
   type FilesWriteStreamRequest,
+  type FilesWritten,
   FileType,
 } from "./gen/cmdop/v1/files_pb.ts";
 export {
@@ -258,6 +260,8 @@ export {
   WIRE_RUN_APPROVES,
 } from "./run-events.ts";
 export { parseStrictJson } from "./strict-json.ts";
+export { TerminalText } from "./terminal-text/terminal-text.ts";
+export { argumentReader } from "./tool-arguments.ts";
 export { DrainingDuplex } from "./transport/draining-duplex.ts";
 export { fitWindow, windowFor } from "./transport/fit-window.ts";
 export { applyWindows, LANE_WINDOWS, LANES, type LaneName, type Windows } from "./transport/lanes.ts";

@@ -44,7 +44,11 @@ export type { ReconnectOptions } from "./connection/reconnect.ts";
 export type { OnWaiting, WaitingForApproval } from "./connection/waiting.ts";
 export type { ExplainOptions, Explanation } from "./explain.ts";
 export type { Files } from "./files/files.ts";
+export { namesDirectory, sourceName } from "./files/transfer/names.ts";
+export { KEPT_TEXT } from "./files/transfer/retention.ts";
 export type {
+  FileProgress,
+  OnTransferLink,
   TransferOptions,
   TransferProgress,
   TransferResult,
@@ -60,6 +64,7 @@ export type {
   FileInfo,
   FileKind,
   FileList,
+  FileWritten,
   InfoOptions,
   ListOptions,
   MkdirOptions,

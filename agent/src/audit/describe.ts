@@ -4,6 +4,7 @@ import {
   agentTypeName,
   Exec,
   Files,
+  FilesModeUse,
   isMessageOf,
   Jobs,
   Machine,
@@ -115,7 +116,7 @@ const DESCRIBERS: ReadonlyMap<string, Describer> = new Map([
     fields(
       quoted(request.path),
       `${request.content.length} bytes`,
-      permissions(request.mode),
+      permissions(request.mode, request.modeUse),
       request.parents && "create parents",
       condition(request),
     ),
@@ -140,7 +141,7 @@ const DESCRIBERS: ReadonlyMap<string, Describer> = new Map([
   on("/cmdop.v1.Files/WriteStream", Files.method.writeStream.input, ({ header }) =>
     fields(
       quoted(header?.path ?? ""),
-      permissions(header?.mode),
+      permissions(header?.mode, header?.modeUse),
       header?.parents === true && "create parents",
       header !== undefined && condition(header),
     ),
@@ -154,8 +155,8 @@ const DESCRIBERS: ReadonlyMap<string, Describer> = new Map([
   on("/cmdop.v1.Files/Delete", Files.method.delete.input, ({ path, recursive }) =>
     fields(quoted(path), recursive && "recursive"),
   ),
-  on("/cmdop.v1.Files/Mkdir", Files.method.mkdir.input, ({ path, mode, parents }) =>
-    fields(quoted(path), permissions(mode), parents && "create parents"),
+  on("/cmdop.v1.Files/Mkdir", Files.method.mkdir.input, ({ path, mode, modeUse, parents }) =>
+    fields(quoted(path), permissions(mode, modeUse), parents && "create parents"),
   ),
   on("/cmdop.v1.Files/Copy", Files.method.copy.input, ({ source, destination, recursive, overwrite }) =>
     fields(words([source, destination]), recursive && "recursive", overwrite && "overwrite"),
@@ -222,6 +223,7 @@ function variables(env: Readonly<Record<string, string>>): string | false {
   return names.length > 0 && `env ${words(names)}`;
 }
 
-function permissions(mode: number | undefined): string | false {
-  return mode !== undefined && `mode ${mode.toString(8)}`;
+function permissions(mode: number | undefined, use?: FilesModeUse): string | false {
+  if (mode === undefined) return false;
+  return `mode ${mode.toString(8)}${use === FilesModeUse.ALWAYS ? " also where it exists" : ""}`;
 }

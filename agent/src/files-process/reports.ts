@@ -22,6 +22,7 @@ const reportSchema = z.discriminatedUnion("kind", [
     begun: z.strictObject({
       directory: text.startsWith("/"),
       upload: z.boolean(),
+      keepMs: z.number().optional(),
       atMs: z.number(),
       over: z.strictObject(OVER_FIELDS).optional(),
     }),

@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { errnoOf, within } from "@cmdop/kit";
+import { errnoOf, unlessSync, within } from "@cmdop/kit";
 import { baseEnvironment } from "../jobs/process/environment.ts";
 import { environmentOf, type JobUser } from "../jobs/process/run-as.ts";
 import { parseEnvironmentFile } from "./environment-file.ts";
@@ -191,7 +191,9 @@ export class Logins {
 /** What changes whenever one of the watched files does. */
 function watched(): string {
   return WATCHED.map((file) => {
-    const stat = statSync(file, { bigint: true, throwIfNoEntry: false });
+    const stat = unlessSync(["EACCES", "ELOOP"], () =>
+      statSync(file, { bigint: true, throwIfNoEntry: false }),
+    );
     return stat === undefined ? "-" : `${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`;
   }).join(" ");
 }

@@ -3,7 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { CmdopError } from "@cmdop/proto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { loadModelSettings } from "./settings.ts";
+import { loadModelSettings, secretOf } from "./settings.ts";
 
 const KEY = "sk-a-secret-of-the-machine";
 
@@ -83,5 +83,17 @@ describe("the machine's model", () => {
     await writeModel(JSON.stringify({ model: "anthropic:claude-x", apiKey: KEY }));
     await chmod(path.join(stateDir, "model.json"), 0o644);
     expect((await refusal()).code).toBe("AccessDenied");
+  });
+
+  it.each([
+    ["ollama", undefined],
+    ["x", undefined],
+    ["lm-studio", undefined],
+    [KEY, KEY],
+  ])("%s is a key; words that local servers take for one are no secrets", async (apiKey, secret) => {
+    const model = { model: "openai-compatible:x", baseUrl: "http://127.0.0.1:11434/v1", apiKey };
+    await writeModel(JSON.stringify(model));
+    const settings = await loadModelSettings(stateDir, {});
+    expect([settings.apiKey, secretOf(settings)]).toEqual([apiKey, secret]);
   });
 });

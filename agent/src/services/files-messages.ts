@@ -1,5 +1,6 @@
-import { FilesSkipped_Reason, FileType } from "@cmdop/proto";
+import { CmdopError, FilesModeUse, FilesSkipped_Reason, FileType } from "@cmdop/proto";
 import type { Entry, EntryType, Skipped } from "../files/place/entry.ts";
+import type { Attributes, ModeUse } from "../files/place/mode.ts";
 import type { SearchEvent } from "../files/search/search.ts";
 
 const FILE_TYPES: Readonly<Record<EntryType, FileType>> = {
@@ -16,11 +17,28 @@ const REASONS: Readonly<Record<Skipped["reason"], FilesSkipped_Reason>> = {
   long_line: FilesSkipped_Reason.LONG_LINE,
 };
 
+const MODE_USES: Readonly<Partial<Record<FilesModeUse, ModeUse>>> = {
+  [FilesModeUse.UNSPECIFIED]: "made",
+  [FilesModeUse.MASKED]: "masked",
+  [FilesModeUse.ALWAYS]: "always",
+};
+
 /** What the numbers of one item cost on the wire beside its strings, rounded up. */
 const ITEM_BYTES = 100;
 
 /** A UTF-16 unit on the wire, at most. */
 const UNIT_BYTES = 3;
+
+/** A request with what a caller wants something to have, as the core knows it. Throws InvalidArgument. */
+export function withAttributes<T extends { readonly modeUse: FilesModeUse }>(
+  request: T,
+): Omit<T, "modeUse"> & Attributes {
+  const modeUse = MODE_USES[request.modeUse];
+  if (modeUse !== undefined) return { ...request, modeUse };
+  throw new CmdopError("InvalidArgument", `This agent knows no use ${request.modeUse} of a mode.`, {
+    next: "Update the agent on the machine.",
+  });
+}
 
 /** An entry of the core on the wire. */
 export function toMessage({ type, unread, ...entry }: Entry) {

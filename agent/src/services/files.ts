@@ -16,7 +16,7 @@ import { findPartial, receiveContent, type UploadPiece } from "../files/write/up
 import { writeContent } from "../files/write/write.ts";
 import { batched } from "./batched.ts";
 import { reported } from "./copy-progress.ts";
-import { entryBytes, eventBytes, searchMessage, toMessage } from "./files-messages.ts";
+import { entryBytes, eventBytes, searchMessage, toMessage, withAttributes } from "./files-messages.ts";
 
 /**
  * The handlers of `Files`, in the process that works on files: they translate,
@@ -39,7 +39,7 @@ export function filesHandlers(): Handlers<typeof Files, Boundary> {
     },
     read: ({ path, ...range }, { caller }) => readContent(caller, path, range),
     async write({ path, content, ...options }, { caller, signal }) {
-      const entry = await writeContent(caller, path, content, { ...options, signal });
+      const entry = await writeContent(caller, path, content, { ...withAttributes(options), signal });
       return { entry: toMessage(entry) };
     },
     async append({ path, content, ...options }, { caller }) {
@@ -60,7 +60,7 @@ export function filesHandlers(): Handlers<typeof Files, Boundary> {
       return reported((progress) => move(caller, source, destination, { overwrite }, signal, progress));
     },
     async mkdir({ path, ...options }, { caller }) {
-      return { entry: toMessage(await makeDirectory(caller, path, options)) };
+      return { entry: toMessage(await makeDirectory(caller, path, withAttributes(options))) };
     },
     async info({ path, hash }, { caller, signal }) {
       return { entry: toMessage(await info(caller, path, { hash, signal })) };
@@ -69,13 +69,15 @@ export function filesHandlers(): Handlers<typeof Files, Boundary> {
       yield* streamContent(caller, path, range, signal);
     },
     partial: ({ path, ...upload }, { caller }) => partial(caller, path, upload),
-    async symlink({ path, target, overwrite }, { caller }) {
-      return { entry: toMessage(await makeSymlink(caller, path, target, { overwrite })) };
+    async symlink({ path, target, ...options }, { caller }) {
+      return { entry: toMessage(await makeSymlink(caller, path, target, options)) };
     },
     async writeStream(requests, { caller, signal }) {
       const { header, pieces } = await opened(requests);
-      const { path, ...options } = header;
-      const { entry, kept } = await receiveContent(caller, path, pieces, { ...options, signal });
+      const { path, keepS, ...options } = header;
+      const keepMs = keepS === 0 ? undefined : keepS * 1_000;
+      const settings = { ...withAttributes(options), keepMs, signal };
+      const { entry, kept } = await receiveContent(caller, path, pieces, settings);
       return entry === undefined ? { kept } : { entry: toMessage(entry) };
     },
   };

@@ -1,99 +1,177 @@
-import { stat } from "node:fs/promises";
-import path from "node:path";
-import { visible } from "@cmdop/proto";
-import { CMDOPClient, CmdopError, type Files, type TransferResult } from "@cmdop/sdk";
-import type { CopyEnd } from "../commands/cp.ts";
+import {
+  CMDOPClient,
+  CmdopError,
+  type Files,
+  KEPT_TEXT,
+  type SkippedPath,
+  type TransferResult,
+  type UploadOptions,
+} from "@cmdop/sdk";
 import { EXIT_FAILURE, EXIT_OK, failedWith } from "../exit.ts";
 import { EXIT_INTERRUPTED } from "../exit-codes.ts";
+import { jsonLine } from "../json-line.ts";
+import { printable } from "../printable.ts";
 import { terminationSignal } from "../signals.ts";
+import type { CopyEnd } from "./copy-end.ts";
+import { findDestination } from "./destination.ts";
+import { findSources, type SourceGroup } from "./find-sources.ts";
 import { ProgressView } from "./progress-view.ts";
 
 /** What was passed over is named up to here; then only counted. */
 const MAX_NAMED = 20;
 
+/** How long a copy that is interrupted may clean up before it is said that this takes time, in milliseconds. */
+const ENDING_IS_LONG_MS = 500;
+
 interface RunOptions {
-  readonly recursive?: boolean;
+  readonly recursive: boolean;
+  readonly preserve: boolean;
   readonly resume?: boolean;
   readonly overwrite: boolean;
   readonly ifMatch?: string;
   readonly quiet?: boolean;
+  readonly json?: boolean;
 }
 
 /** Copies; the exit code to end with. */
-export async function runCp(source: CopyEnd, destination: CopyEnd, options: RunOptions): Promise<number> {
-  const signal = terminationSignal();
-  await using client = CMDOPClient.fromProfile();
-  const filesOf = ({ machine }: CopyEnd): Files | undefined =>
-    machine === undefined ? undefined : client.machine(machine).files;
-  using view = new ProgressView(process.stderr, options.quiet === true);
+export async function runCp(
+  sources: readonly CopyEnd[],
+  destination: CopyEnd,
+  options: RunOptions,
+): Promise<number> {
+  const { quiet = false, json = false } = options;
+  using view = new ProgressView(process.stderr, quiet);
+  const signal = terminationSignal(() => {
+    view.clear();
+    process.stderr.write(`cmdop: left at once. ${leftBehind(destination, options)}\n`);
+  });
+  const startedAtMs = performance.now();
   try {
-    const from = filesOf(source);
-    const to = filesOf(destination);
-    const into = await place(to, source.path, destination.path);
-    const { recursive, resume, overwrite, ifMatch } = options;
-    const settings = { recursive, resume, overwrite, ifMatch, signal, onProgress: view.show };
-    const result = await copy(from, source.path, to, into, settings);
+    await using client = CMDOPClient.fromProfile();
+    const copy = new Copy(client, destination, options, view, signal);
+    const result = await copy.run(sources);
     view.done();
-    return reportSkipped(result);
+    if (json) {
+      const durationMs = Math.round(performance.now() - startedAtMs);
+      process.stdout.write(jsonLine({ ...result, durationMs }));
+    }
+    return reportSkipped(result.skipped);
   } catch (thrown) {
     view.clear();
     if (!signal.aborted) return failedWith(thrown, EXIT_FAILURE);
-    const kept = options.resume === true ? "the same command goes on there" : "nothing was left behind";
-    process.stderr.write(`cmdop: interrupted; ${kept}\n`);
+    process.stderr.write(`cmdop: interrupted. ${interruptedText(thrown, view)}\n`);
     return EXIT_INTERRUPTED;
   }
 }
 
-async function copy(
-  from: Files | undefined,
-  source: string,
-  to: Files | undefined,
-  destination: string,
-  settings: Parameters<Files["upload"]>[2],
-): Promise<TransferResult> {
-  if (from !== undefined && to !== undefined) return from.transfer(source, to, destination, settings);
-  if (from !== undefined) return from.download(source, destination, settings);
-  if (to !== undefined) return to.upload(source, destination, settings);
-  throw new CmdopError("InvalidArgument", "Both paths are here.");
-}
+/** One command's work: each group of sources that are on one machine, or here, is one transfer. */
+class Copy {
+  readonly #client: CMDOPClient;
+  readonly #destination: CopyEnd;
+  readonly #options: RunOptions;
+  readonly #view: ProgressView;
+  readonly #signal: AbortSignal;
+  readonly #skipped: SkippedPath[] = [];
 
-/** The new path itself: a directory that exists takes the source into it, by its name. */
-async function place(to: Files | undefined, source: string, destination: string): Promise<string> {
-  const isDirectory = to === undefined ? await isLocalDirectory(destination) : await isThere(to, destination);
-  if (!isDirectory) return destination;
-  const name = path.posix.basename(to === undefined ? source : path.resolve(source));
-  if (name === "" || name === "." || name === ".." || name === "~") {
-    throw new CmdopError("InvalidArgument", `${visible(source)} has no name to be copied under.`, {
-      next: "Name the new path itself as the destination.",
+  constructor(
+    client: CMDOPClient,
+    destination: CopyEnd,
+    options: RunOptions,
+    view: ProgressView,
+    signal: AbortSignal,
+  ) {
+    this.#client = client;
+    this.#destination = destination;
+    this.#options = options;
+    this.#view = view;
+    this.#signal = signal;
+    signal.addEventListener("abort", () => this.#ending(), { once: true });
+  }
+
+  async run(sources: readonly CopyEnd[]): Promise<TransferResult> {
+    const filesOf = (machine: string): Files => this.#client.machine(machine).files;
+    const groups = await findSources(sources, filesOf, this.#signal, (message) => {
+      this.#skipped.push({ path: "", reason: "failed", message });
     });
+    if (groups.length === 0)
+      throw new CmdopError("NotFound", this.#skipped[0]?.message ?? "There is nothing to copy.");
+    const all = groups.flatMap(({ paths }) => paths);
+    const { machine } = this.#destination;
+    const to = machine === undefined ? undefined : filesOf(machine);
+    const { path, takesNames } = await findDestination(to, this.#destination.path, all);
+    let sum: TransferResult = { bytes: 0, files: 0, skipped: [] };
+    for (const group of groups) {
+      const { bytes, files, ...result } = await this.#transfer(group, takesNames, to, path, sum);
+      this.#skipped.push(...result.skipped);
+      sum = { ...result, bytes: sum.bytes + bytes, files: sum.files + files };
+    }
+    return { ...sum, skipped: this.#skipped };
   }
-  return to === undefined ? path.join(destination, name) : path.posix.join(destination, name);
-}
 
-async function isLocalDirectory(at: string): Promise<boolean> {
-  const found = await stat(at).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return undefined;
-    throw error;
-  });
-  return found?.isDirectory() ?? false;
-}
+  #transfer(
+    { machine, paths }: SourceGroup,
+    takesNames: boolean,
+    to: Files | undefined,
+    destination: string,
+    before: TransferResult,
+  ): Promise<TransferResult> {
+    const from = machine === undefined ? undefined : this.#client.machine(machine).files;
+    const [only] = paths;
+    const source = takesNames || only === undefined ? paths : only;
+    const { recursive, preserve, resume, overwrite, ifMatch } = this.#options;
+    const settings: UploadOptions = {
+      recursive,
+      preserve,
+      resume,
+      overwrite,
+      ifMatch,
+      signal: this.#signal,
+      onProgress: (progress) => {
+        const bytes = before.bytes + progress.bytes;
+        const total =
+          progress.totalBytes === undefined ? {} : { totalBytes: before.bytes + progress.totalBytes };
+        this.#view.show({ ...progress, bytes, ...total, files: before.files + progress.files });
+      },
+      onLink: (state, end) => {
+        this.#view.link(state, (end === "source" ? machine : this.#destination.machine) ?? "");
+      },
+    };
+    if (from !== undefined && to !== undefined) return from.transfer(source, to, destination, settings);
+    if (from !== undefined) return from.download(source, destination, settings);
+    if (to !== undefined) return to.upload(source, destination, settings);
+    throw new CmdopError("InvalidArgument", "Both paths are here.");
+  }
 
-async function isThere(to: Files, at: string): Promise<boolean> {
-  try {
-    await to.list(at, { pageSize: 1 });
-    return true;
-  } catch (thrown) {
-    const { code } = CmdopError.from(thrown);
-    if (code === "NotFound" || code === "NotADirectory") return false;
-    // A key that may only write can't know: the path is taken for the new one.
-    if (code === "PermissionDenied") return false;
-    throw thrown;
+  /** Says that the end may take a moment, where it does. */
+  #ending(): void {
+    this.#view.stop();
+    const timer = setTimeout(
+      () => this.#view.say("cmdop: removing what has not arrived whole; Ctrl-C again leaves at once"),
+      ENDING_IS_LONG_MS,
+    );
+    timer.unref();
   }
 }
 
-function reportSkipped({ skipped }: TransferResult): number {
+/** What stays where a copy ends without cleaning up. */
+function leftBehind({ machine }: CopyEnd, { resume = false }: RunOptions): string {
+  if (resume) return "What has arrived may be kept to go on with.";
+  return machine === undefined
+    ? "A hidden file .cmdop-part-* may be left beside the destination."
+    : `What has not arrived whole, ${printable(machine)} removes by itself ${KEPT_TEXT}.`;
+}
+
+function interruptedText(thrown: unknown, view: ProgressView): string {
+  const { done, total } = view.files;
+  const there = total > 1 ? ` ${done} of ${total} files are there.` : "";
+  const error = CmdopError.from(thrown);
+  return `${printable(error.message)}${there}`;
+}
+
+function reportSkipped(skipped: readonly SkippedPath[]): number {
   for (const { path, message } of skipped.slice(0, MAX_NAMED)) {
-    process.stderr.write(`cmdop: passed over ${visible(path)}: ${visible(message)}\n`);
+    const named = path === "" ? "" : `${printable(path)}: `;
+    process.stderr.write(`cmdop: passed over ${named}${printable(message)}\n`);
   }
   if (skipped.length > MAX_NAMED) {
     process.stderr.write(`cmdop: passed over ${skipped.length - MAX_NAMED} more\n`);

@@ -132,7 +132,7 @@ async function* events(
       attached: false,
       outputEnd: 0,
       inMemory: false,
-      shell: null,
+      shell: word === "zsh" ? "/bin/zsh" : null,
     };
     tell({ job, what: "started" });
     switch (word) {

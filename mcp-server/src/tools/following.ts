@@ -1,8 +1,7 @@
 import { onAbort } from "@cmdop/kit";
-import { dataMarker, printable } from "@cmdop/proto";
+import { dataMarker, printable, type TerminalText } from "@cmdop/proto";
 import { describeEnd, type ExecEnd, type LinkLoss, type WaitingForApproval } from "@cmdop/sdk";
 import { z } from "zod";
-import type { Excerpt } from "../excerpt.ts";
 import type { FollowedJob } from "../follow-job.ts";
 import { MAX_PROGRESS_LINE_CHARS } from "../limits.ts";
 import { OwnError } from "../own-error.ts";
@@ -209,7 +208,7 @@ function verdictSoFar({ status, reason, after }: CommandOutput, { hasStarted }: 
     : `The command has not begun: ${reason}. Do not start it again: terminal_wait looks again, terminal_cancel withdraws it.`;
 }
 
-function section(channel: string, { totalBytes, isBinary }: Excerpt, marked: string): string {
+function section(channel: string, { totalBytes, isBinary }: TerminalText, marked: string): string {
   if (totalBytes === 0) return `--- ${channel}: empty ---`;
   const binary = isBinary ? ", not UTF-8: redirect it to a file and use files_read for its bytes" : "";
   return `--- ${channel}: ${totalBytes} bytes${binary} ---\n${marked}`;

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { LinkWatch, type WaitingForApproval } from "@cmdop/sdk";
 import { z } from "zod";
 import { followJob } from "../follow-job.ts";
-import { HEAD_BYTES, MAX_TIMEOUT_MS, TAIL_BYTES, WAIT_MS } from "../limits.ts";
+import { MAX_OUTPUT_CHARS, MAX_TIMEOUT_MS, WAIT_MS } from "../limits.ts";
 import { machineArgument, pickMachine } from "../machine-argument.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { answerFollowing, commandOutput, endText } from "./following.ts";
@@ -16,7 +16,7 @@ const execute = defineTool({
     `Run a command on a machine and wait for its end, ${WAIT_MS / 1000} s at most: a longer one is answered with status running and goes on there.`,
     "Every call is a process of its own: cd and exports do not carry over.",
     "A non-zero exit code is a result, not an error.",
-    `Of stdout and stderr the first ${HEAD_BYTES / 1024} and last ${TAIL_BYTES / 1024} KiB are kept each; for more, redirect to a file and use files_read.`,
+    `Output is shown as on a terminal, ${MAX_OUTPUT_CHARS / 1024} KiB of stdout and stderr each; what is left out in the middle says how to read it.`,
   ].join(" "),
   input: z.strictObject({
     command: z
@@ -35,14 +35,14 @@ const execute = defineTool({
   }),
   output: commandOutput,
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
-  handler: async ({ command, args, stdin, timeout_ms: timeoutMs, machine, ...rest }, context) => {
+  handler: async ({ command, args = [], stdin, timeout_ms: timeoutMs, machine, ...rest }, context) => {
     const jobId = randomUUID();
     const withdraw = new AbortController();
     let approval: WaitingForApproval | undefined;
     const { terminal } = pickMachine(context.client, machine);
     const link = new LinkWatch();
     const { onLink, onOffline } = link;
-    const events = terminal.stream(args === undefined ? command : [command, ...args], {
+    const events = terminal.stream(args.length === 0 ? command : [command, ...args], {
       jobId,
       ...rest,
       stdin,
@@ -54,7 +54,7 @@ const execute = defineTool({
       onOffline,
       signal: AbortSignal.any([context.canceled, withdraw.signal]),
     });
-    const job = followJob(events, { link });
+    const job = followJob(jobId, events, { link });
     return answerFollowing(
       { jobId, job, machine, waiting: () => approval, withdraw: () => withdraw.abort() },
       context,
@@ -65,7 +65,8 @@ const execute = defineTool({
 const wait = defineTool({
   name: "terminal_wait",
   title: "terminal.wait",
-  description: "Wait again for a command that terminal_execute left running. Answers as it does.",
+  description:
+    "Wait again for a command that terminal_execute left running, or read output that was left out. Answers as it does.",
   input: z.strictObject({
     job_id: jobArgument,
     after: z.int().min(0).optional().describe("Only output behind this offset; default all"),
@@ -79,7 +80,7 @@ const wait = defineTool({
     const { terminal } = pickMachine(context.client, machine);
     const link = new LinkWatch();
     const { onLink, onOffline } = link;
-    const job = followJob(terminal.resumeStream(jobId, { after, onLink, onOffline }), { after, link });
+    const job = followJob(jobId, terminal.resumeStream(jobId, { after, onLink, onOffline }), { after, link });
     return answerFollowing({ jobId, job, machine }, context);
   },
 });

@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
+import { getEventListeners } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
+import { PassThrough } from "node:stream";
 import { CmdopError, FileType, type ServedCall } from "@cmdop/proto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cut, scriptedMachine } from "../testing/scripted-machine.ts";
@@ -58,6 +60,55 @@ describe("promise 1: an upload with ifMatch whose reply was lost", () => {
     expect(finishes).toHaveLength(1);
     await expect(files.upload(source, "/f")).resolves.toMatchObject({ bytes: CONTENT.length });
   });
+});
+
+it("promise 1: an upload whose last answer was lost is OutcomeUnknown, whatever the machine says then", async () => {
+  await using machine = await scriptedMachine(
+    {},
+    {
+      write: async () => {
+        throw cut();
+      },
+      async writeStream(requests) {
+        for await (const { finish } of requests) if (finish !== undefined) break;
+        throw cut();
+      },
+      partial: async () => {
+        throw new CmdopError("KeyRevoked", "The key was revoked.");
+      },
+    },
+  );
+  const files = new Files(machine.caller);
+  const large = async function* () {
+    yield Buffer.alloc(600_000);
+  };
+  for (const source of [FILE, large()]) {
+    await expect(files.upload(source, "/f")).rejects.toMatchObject({
+      code: "OutcomeUnknown",
+      message: expect.stringContaining("The key was revoked."),
+    });
+  }
+});
+
+it("a download that is done leaves no listener on a signal that lives on", async () => {
+  const content = Buffer.from("content");
+  await using machine = await scriptedMachine(
+    {},
+    {
+      info: async () => ({ entry: { name: "f", path: "/f", type: FileType.FILE, size: 7n } }),
+      async *readStream() {
+        yield { header: { size: 7n, mode: 0o644, version: Buffer.from("v") } };
+        yield { data: content };
+        yield { sha256: createHash("sha256").update(content).digest() };
+      },
+    },
+  );
+  const { signal } = new AbortController();
+  const files = new Files(machine.caller);
+  for (let download = 0; download < 3; download += 1) {
+    expect(await files.download("/f", new PassThrough().resume(), { signal })).toMatchObject({ bytes: 7 });
+  }
+  expect(getEventListeners(signal, "abort")).toEqual([]);
 });
 
 it("promise 9: an upload that a machine breaks off, for what it makes it hold, goes on from what is kept", async () => {

@@ -3,15 +3,25 @@ import { type CallOptions, CmdopError, Files as FilesService, type ServiceClient
 import type { MachineCaller } from "../connection/caller.ts";
 import { lastEntry } from "./copy-progress.ts";
 import { fileInfo } from "./file-info.ts";
+import { matchGlob } from "./glob.ts";
 import { methodOf } from "./method-of.ts";
 import { searchTree, walkTree } from "./search.ts";
+import { LinkWatch } from "./transfer/link-watch.ts";
 import { localSource } from "./transfer/local-source.ts";
 import { localTarget } from "./transfer/local-target.ts";
-import { type Machine, remoteSource } from "./transfer/remote-source.ts";
+import type { Machine } from "./transfer/machine.ts";
+import { remoteSource } from "./transfer/remote-source.ts";
 import { remoteTarget } from "./transfer/remote-target.ts";
+import { severalSources } from "./transfer/several-sources.ts";
 import { streamSource, streamTarget } from "./transfer/streams.ts";
 import { transfer } from "./transfer/transfer.ts";
-import type { TransferOptions, TransferResult, UploadOptions } from "./transfer/types.ts";
+import type {
+  OnTransferLink,
+  Source,
+  TransferOptions,
+  TransferResult,
+  UploadOptions,
+} from "./transfer/types.ts";
 import type {
   CopyOptions,
   DeleteOptions,
@@ -65,6 +75,17 @@ export class Files {
    */
   walk(path: string, options: WalkOptions = {}): AsyncGenerator<FileInfo> {
     return walkTree({ files: this.#files, caller: this.#caller }, path, options);
+  }
+
+  /**
+   * The paths that a glob matches, sorted, as a shell on the machine would find
+   * them: `*`, `?` and `[a-z]` match within a name, hidden ones only where the
+   * glob has the dot; a slash at the end means directories alone. A backslash
+   * takes the meaning of `*`, `?`, `[` and `\`; a path without any of them is
+   * its own match, whether it exists or not.
+   */
+  glob(glob: string, options: SignalOption = {}): Promise<string[]> {
+    return matchGlob((path, found) => this.walk(path, { ...found, ...options }), glob);
   }
 
   /** Searches a directory's tree, or one file, for names, for lines, or for lines in files with such names. */
@@ -165,17 +186,21 @@ export class Files {
 
   /**
    * Brings a file (or a directory with all in it) of this computer, or a stream,
-   * to the machine: `remotePath` is the new path itself. After a cut it goes on
-   * where it broke; a file appears whole and with the right SHA-256, or not at all.
-   * Links and permission bits are kept, times and owners are not.
+   * to the machine: `remotePath` is the new path itself; one that ends with a slash
+   * names a directory, and is refused for a file. Of several sources (an array)
+   * it is the directory that they are put into, by their names; `dir/.` stands
+   * for what lies in `dir`. After a cut it goes on where it broke; a file appears
+   * whole and with the right SHA-256, or not at all. Links stay links, except the
+   * source itself, which is followed; owners are not kept.
    */
   upload(
-    source: string | AsyncIterable<Uint8Array>,
+    source: string | readonly string[] | AsyncIterable<Uint8Array>,
     remotePath: string,
     options: UploadOptions = {},
   ): Promise<TransferResult> {
-    const from = typeof source === "string" ? localSource(source) : streamSource(source);
-    return transfer(from, remoteTarget(this.#machine(), remotePath, options.signal), options);
+    const from = isStream(source) ? streamSource(source) : sourceOf(source, localSource, options);
+    const machine = this.#machine("destination", options.onLink);
+    return transfer(from, remoteTarget(machine, remotePath, options.signal), options);
   }
 
   /**
@@ -184,31 +209,35 @@ export class Files {
    * Otherwise as `upload`; a stream is left open, and what it was given counts only when this returns.
    */
   download(
-    remotePath: string,
+    remotePath: string | readonly string[],
     destination: string | Writable,
     options: TransferOptions = {},
   ): Promise<TransferResult> {
     const isPath = typeof destination === "string";
-    const source = remoteSource(this.#machine(), remotePath, {
-      signal: options.signal,
-      keepsPieces: !isPath,
-    });
+    const source = this.#source(remotePath, options, !isPath);
     return transfer(source, isPath ? localTarget(destination) : streamTarget(destination), options);
   }
 
-  /** Brings a file (or a directory with all in it) to another machine, through this computer. */
+  /** Brings a file (or a directory with all in it, or several) to another machine, through this computer. */
   transfer(
-    path: string,
+    path: string | readonly string[],
     to: Files,
     destination: string,
     options: UploadOptions = {},
   ): Promise<TransferResult> {
-    const source = remoteSource(this.#machine(), path, { signal: options.signal });
-    return transfer(source, remoteTarget(to.#machine(), destination, options.signal), options);
+    const machine = to.#machine("destination", options.onLink);
+    const target = remoteTarget(machine, destination, options.signal);
+    return transfer(this.#source(path, options, false), target, options);
   }
 
-  #machine(): Machine {
-    return { files: this.#files, caller: this.#caller };
+  #source(path: string | readonly string[], options: TransferOptions, keepsPieces: boolean): Source {
+    const machine = this.#machine("source", options.onLink);
+    const { signal } = options;
+    return sourceOf(path, (each) => remoteSource(machine, each, { signal, keepsPieces }), options);
+  }
+
+  #machine(end: "source" | "destination", onLink: OnTransferLink | undefined): Machine {
+    return { files: this.#files, caller: this.#caller, link: new LinkWatch(end, onLink) };
   }
 
   #invoke<T>(
@@ -218,6 +247,20 @@ export class Files {
   ): Promise<T> {
     return this.#caller.invoke(methodOf(method), tryOnce, { signal: options.signal });
   }
+}
+
+function isStream(
+  source: string | readonly string[] | AsyncIterable<Uint8Array>,
+): source is AsyncIterable<Uint8Array> {
+  return typeof source === "object" && Symbol.asyncIterator in source;
+}
+
+function sourceOf(
+  path: string | readonly string[],
+  open: (path: string) => Source,
+  { recursive = false }: TransferOptions,
+): Source {
+  return typeof path === "string" ? open(path) : severalSources(path.map(open), recursive);
 }
 
 function refuseLarge(path: string, bytes: number): void {

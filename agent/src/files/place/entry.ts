@@ -60,7 +60,7 @@ export function entryOf(stats: BigIntStats, name: string, path: string): Entry {
     path,
     type: typeOf(stats),
     size: stats.size,
-    mtimeMs: Number(stats.mtimeNs) / 1e6,
+    mtimeMs: mtimeOf(stats),
     mode: Number(stats.mode & MODE_BITS),
     uid: Number(stats.uid),
     gid: Number(stats.gid),
@@ -101,4 +101,9 @@ function typeOf(stats: BigIntStats): EntryType {
   if (stats.isFile()) return "file";
   if (stats.isDirectory()) return "directory";
   return stats.isSymbolicLink() ? "symlink" : "other";
+}
+
+/** The last change of a file's content, in milliseconds since 1970. */
+export function mtimeOf({ mtimeNs }: BigIntStats): number {
+  return Number(mtimeNs) / 1e6;
 }

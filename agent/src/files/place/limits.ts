@@ -73,8 +73,8 @@ export const MAX_UNFINISHED_AGE_MS = 30 * 24 * 60 * 60 * 1_000;
 /** How long what has arrived of an upload waits to be resumed. */
 export const MAX_PARTIAL_AGE_MS = 24 * 60 * 60 * 1_000;
 
-/** How often it is looked for uploads that nobody resumed. */
-export const PARTIALS_SWEEP_MS = 60 * 60 * 1_000;
+/** How often it is looked for uploads that nobody resumed: what a caller left without a word is to go soon. */
+export const PARTIALS_SWEEP_MS = 60 * 1_000;
 
 /** Things unfinished at once, beyond which an upload can't be resumed. */
 export const MAX_UNFINISHED = 1_000;

@@ -9,6 +9,7 @@ import {
   readAhead,
 } from "@cmdop/proto";
 import type { Boundary } from "../place/boundary.ts";
+import { mtimeOf } from "../place/entry.ts";
 import { attempt, fileError } from "../place/errors.ts";
 import { MAX_READ_ATTEMPTS, UNSIZED_READ_BYTES } from "../place/limits.ts";
 import { PERMISSION_BITS } from "../place/mode.ts";
@@ -78,7 +79,12 @@ export interface StreamOptions extends Range {
 /** A piece of a stream. */
 export interface StreamPiece {
   readonly data: Uint8Array;
-  readonly header?: { readonly size: bigint; readonly mode: number; readonly version: Uint8Array };
+  readonly header?: {
+    readonly size: bigint;
+    readonly mode: number;
+    readonly mtimeMs: number;
+    readonly version: Uint8Array;
+  };
   /** Of the file up to the last byte that was sent. */
   readonly sha256?: Uint8Array;
 }
@@ -108,7 +114,7 @@ export async function* streamContent(
     const hash = verify ? createHash("sha256") : undefined;
     if (hash !== undefined) {
       const mode = Number(stats.mode) & PERMISSION_BITS;
-      yield { data: EMPTY, header: { size: stats.size, mode, version } };
+      yield { data: EMPTY, header: { size: stats.size, mode, mtimeMs: mtimeOf(stats), version } };
       const before = { offset: 0n, length: range.offset };
       for await (const piece of readRange(file, stats, before, asked)) {
         if (signal.aborted) return;

@@ -1,30 +1,32 @@
-import { chmod, mkdir } from "node:fs/promises";
+import { chmod, mkdir, utimes } from "node:fs/promises";
 import { unless } from "@cmdop/kit";
-import { CmdopError } from "@cmdop/proto";
+import { CmdopError, utimesArgument } from "@cmdop/proto";
 import type { Boundary } from "../place/boundary.ts";
 import { describe, type Entry } from "../place/entry.ts";
 import { attempt } from "../place/errors.ts";
-import { checkedMode } from "../place/mode.ts";
+import { type Attributes, checkedMode, checkedTime } from "../place/mode.ts";
 import { expandPath, shown } from "../place/path.ts";
-import { childOf } from "../place/pin.ts";
+import { childOf, type Pin } from "../place/pin.ts";
 import { openPlace, openTarget } from "../place/resolve.ts";
 
 /** How a directory is made. */
-export interface MkdirOptions {
-  /** Make missing parents, and accept a directory that exists (as it is). */
+export interface MkdirOptions extends Attributes {
+  /** Make missing parents, and accept a directory that exists: as it is, unless `modeUse` is `always`. */
   readonly parents: boolean;
-  /** Permission bits; absent means 0o755 less the umask. */
-  readonly mode?: number | undefined;
 }
 
 /** Permission bits of a new directory, less the umask. */
 const DIRECTORY_MODE = 0o755;
 
+/** Setuid, setgid and sticky. */
+const SPECIAL_BITS = 0o7000;
+
 /** Makes a directory. */
 export function makeDirectory(boundary: Boundary, path: string, options: MkdirOptions): Promise<Entry> {
   return attempt("make the directory", path, async () => {
     const asked = expandPath(path, boundary.home);
-    const mode = checkedMode(options.mode);
+    const mode = checkedMode(options);
+    const mtimeMs = checkedTime(options);
     using place = await openPlace(boundary, asked, { parents: options.parents });
     const at = childOf(place.directory, place.name);
     const made = await unless(
@@ -32,19 +34,24 @@ export function makeDirectory(boundary: Boundary, path: string, options: MkdirOp
       mkdir(at, mode ?? DIRECTORY_MODE).then(() => true),
     );
     if (made === undefined) {
-      if (!options.parents || !(await isDirectory(boundary, asked))) {
+      using target = options.parents ? await openTarget(boundary, asked) : undefined;
+      if (target?.pin.stats.isDirectory() !== true) {
         throw new CmdopError("AlreadyExists", `${shown(asked)} exists already.`);
       }
-    } else if (mode !== undefined) {
+      if (options.modeUse === "always") await give(target.pin, mode, mtimeMs);
+    } else if (mode !== undefined || mtimeMs !== undefined) {
       // mkdir itself takes the umask off.
       using directory = await boundary.pinning.pin(at);
-      if (directory.stats.isDirectory()) await chmod(`${directory.at}/.`, mode);
+      if (directory.stats.isDirectory()) await give(directory, mode, mtimeMs);
     }
     return await describe(place.directory, place.name, asked);
   });
 }
 
-async function isDirectory(boundary: Boundary, path: string): Promise<boolean> {
-  using target = await openTarget(boundary, path);
-  return target.pin.stats.isDirectory();
+/** Gives a directory its mode and its time; it keeps setgid and the like, with which its group is handed down. */
+async function give(directory: Pin, mode: number | undefined, mtimeMs: number | undefined): Promise<void> {
+  const at = `${directory.at}/.`;
+  const special = Number(directory.stats.mode) & SPECIAL_BITS;
+  if (mode !== undefined) await chmod(at, special | mode);
+  if (mtimeMs !== undefined) await utimes(at, new Date(), utimesArgument(mtimeMs));
 }

@@ -1,10 +1,11 @@
-import { lstat, rename, symlink, unlink } from "node:fs/promises";
+import { lstat, lutimes, rename, symlink, unlink } from "node:fs/promises";
 import { posix } from "node:path";
 import { unless } from "@cmdop/kit";
-import { CmdopError, MAX_PATH_BYTES, pathBytes } from "@cmdop/proto";
+import { CmdopError, MAX_PATH_BYTES, pathBytes, utimesArgument } from "@cmdop/proto";
 import type { Boundary } from "../place/boundary.ts";
 import { describe, type Entry } from "../place/entry.ts";
 import { attempt } from "../place/errors.ts";
+import { checkedTime } from "../place/mode.ts";
 import { refuseNoDirectory } from "../place/named-directory.ts";
 import { expandPath, shown } from "../place/path.ts";
 import { childOf } from "../place/pin.ts";
@@ -23,10 +24,11 @@ export function makeSymlink(
   boundary: Boundary,
   path: string,
   target: string,
-  { overwrite }: { readonly overwrite: boolean },
+  { overwrite, ...times }: { readonly overwrite: boolean; readonly mtimeMs?: number | undefined },
 ): Promise<Entry> {
   return attempt("make the link", path, async () => {
     const asked = expandPath(path, boundary.home);
+    const mtimeMs = checkedTime(times);
     const raw = pathBytes(target);
     if (target === "" || raw.includes(0) || raw.length >= MAX_PATH_BYTES) {
       throw new CmdopError(
@@ -45,6 +47,9 @@ export function makeSymlink(
           : makeLink(place, raw),
       ),
     );
+    if (mtimeMs !== undefined) {
+      await lutimes(childOf(place.directory, place.name), new Date(), utimesArgument(mtimeMs));
+    }
     return await describe(place.directory, place.name, place.path);
   });
 }

@@ -1,7 +1,7 @@
 import { type BigIntStats, constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { unless } from "@cmdop/kit";
-import { CmdopError } from "@cmdop/proto";
+import { CmdopError, systemPath } from "@cmdop/proto";
 import { type Boundary, refuseOwn } from "../place/boundary.ts";
 import { shown } from "../place/path.ts";
 import { childOf, type Pin } from "../place/pin.ts";
@@ -27,14 +27,14 @@ export async function finishInterrupted(
   { directory, over }: Begun,
 ): Promise<boolean> {
   if (over === undefined) return true;
-  const parent = await found(boundary, directory);
+  const parent = await found(boundary, systemPath(directory));
   if (parent === undefined) return false;
   using held = parent;
   using next = await found(boundary, childOf(held, name));
   using before = await found(boundary, childOf(held, over.before));
   // Both are there from before the first byte is written until after the last.
   if (next === undefined || before === undefined) return true;
-  using target = await found(boundary, over.path);
+  using target = await found(boundary, systemPath(over.path));
   // What has taken the file's name since was never written over.
   if (target === undefined || !target.stats.isFile() || String(target.stats.ino) !== over.inode) return true;
   if (!isOurs(next.stats) || !isOurs(before.stats)) throw changed(over.path, held, name, over.before);

@@ -125,6 +125,37 @@ describe("an upload that can be resumed", () => {
     expect(unfinished.left).toEqual([]);
   });
 
+  it("is not begun again by a stream that comes after it was discarded", async () => {
+    expect(await ask(true)).toEqual({ size: 0n });
+    expect(await refusalCode(upload({}, data("hel")))).toBe("Canceled");
+    expect(await readdir(scratch.at("dir"))).toEqual(["target"]);
+    expect(unfinished.left).toEqual([]);
+  });
+
+  it("waits as long as its writer has said, since its last stream or the agent's start", async () => {
+    const trouble = (what: string, error: unknown) => expect.fail(`${what}: ${String(error)}`);
+    const keepMs = 600_000;
+    const brief = (offset: bigint, text: string) =>
+      refusalCode(receiveContent(boundary, target(), pieces(data(text)), { ...OPTIONS, keepMs, offset }));
+    vi.useFakeTimers({ toFake: ["performance"] });
+    await brief(0n, "hel");
+    for (const text of ["l", "o"]) {
+      vi.advanceTimersByTime(keepMs - 1);
+      await unfinished.sweep(boundary, trouble);
+      await brief((await ask()).size, text);
+    }
+    // The next agent knows nothing of its last stream.
+    const next = new Unfinished(new UnfinishedLog(scratch.at("unfinished.log")));
+    vi.advanceTimersByTime(keepMs - 1);
+    await next.sweep(boundary, trouble);
+    expect(await readdir(scratch.at("dir"))).toEqual([PART, "target"]);
+    vi.advanceTimersByTime(1);
+    await next.sweep(boundary, trouble);
+    vi.useRealTimers();
+    expect(await readdir(scratch.at("dir"))).toEqual(["target"]);
+    expect(next.left).toEqual([]);
+  });
+
   it("is taken over from a stream that still hangs", async () => {
     const { promise: never } = Promise.withResolvers<void>();
     const hanging = async function* () {
@@ -147,6 +178,7 @@ describe("an upload that can be resumed", () => {
   it("never goes on with what it has not begun itself", async () => {
     await writeFile(scratch.at("secret"), "abc");
     for (const plant of [link, symlink]) {
+      boundary = { ...boundary, unfinished: new Unfinished(new UnfinishedLog(scratch.at("unfinished.log"))) };
       await plant(scratch.at("secret"), scratch.at("dir", PART));
       expect(await refusalCode(upload({ offset: 3n }, data("x"), finish("abcx")))).toBe("FileChanged");
       expect(await ask(true)).toEqual({ size: 0n });
@@ -175,8 +207,12 @@ describe("a symbolic link", () => {
   it("is made as it is told, and replaces nothing but another link", async () => {
     const at = scratch.at("dir/link");
     const make = (path: string, to: string, overwrite = false) =>
-      makeSymlink(boundary, path, to, { overwrite });
-    expect(await make(at, "../any where")).toMatchObject({ type: "symlink", linkTarget: "../any where" });
+      makeSymlink(boundary, path, to, { overwrite, mtimeMs: 1_500 });
+    expect(await make(at, "../any where")).toMatchObject({
+      type: "symlink",
+      linkTarget: "../any where",
+      mtimeMs: 1_500,
+    });
     expect(await refusalCode(make(at, "x"))).toBe("AlreadyExists");
     await make(at, "other", true);
     expect(await readlink(at)).toBe("other");

@@ -3,6 +3,7 @@ import type { BigIntStats } from "node:fs";
 import { CmdopError } from "@cmdop/proto";
 import type { Entry } from "../place/entry.ts";
 import { MAX_REMEMBERED_UPLOADS } from "../place/limits.ts";
+import { shown } from "../place/path.ts";
 import { TEMPORARY_PREFIX } from "./temporary.ts";
 
 /** Bytes of an upload's name: as many as in a temporary's name. */
@@ -52,11 +53,21 @@ export class Partials {
   readonly #active = new Map<string, Active>();
   readonly #done = new Map<string, Entry>();
   readonly #kept = new Map<string, Kept>();
+  readonly #discarded = new Map<string, true>();
+  /** By the name alone, on the clock that nobody sets. */
+  readonly #leftAtMs = new Map<string, number>();
+  readonly #startedAtMs = performance.now();
 
   /** Begins to write, when whoever wrote so far has stopped. */
   async enter(path: string, name: string): Promise<Writing> {
     await this.stop(path, name);
     const key = keyOf(path, name);
+    if (this.#discarded.has(key)) {
+      throw new CmdopError(
+        "Canceled",
+        `The upload to ${shown(path)} was given up before this stream of it came.`,
+      );
+    }
     const stop = new AbortController();
     const { promise, resolve } = Promise.withResolvers<void>();
     const active = { stop, ended: promise };
@@ -70,6 +81,7 @@ export class Partials {
       done: (entry) => remember(this.#done, key, entry),
       [Symbol.dispose]: () => {
         if (this.#active.get(key) === active) this.#active.delete(key);
+        remember(this.#leftAtMs, name, performance.now());
         resolve();
       },
     };
@@ -82,6 +94,17 @@ export class Partials {
       await found.ended;
       found = this.#active.get(keyOf(path, name));
     }
+  }
+
+  /** The same for good: a stream that was on its way is refused when it comes. */
+  async discard(path: string, name: string): Promise<void> {
+    remember(this.#discarded, keyOf(path, name), true);
+    await this.stop(path, name);
+  }
+
+  /** Since when nothing has been written to an upload of this name, as far as this process knows, in milliseconds. */
+  idleMs(name: string): number {
+    return performance.now() - (this.#leftAtMs.get(name) ?? this.#startedAtMs);
   }
 
   /** What an upload came to, while it is remembered. */

@@ -31,6 +31,8 @@ const lineSchema = z.strictObject({
       directory: z.string().startsWith("/"),
       /** It is an upload that can be resumed, also after a crash. */
       upload: z.boolean(),
+      /** How long the upload waits to be resumed, since its last stream ended; absent where it waits a day. */
+      keepMs: z.number().optional(),
       /** Milliseconds since 1970. */
       atMs: z.number(),
       /** It is being written over a file in place: to be finished after a crash. */

@@ -23,8 +23,13 @@ export class Unfinished {
   }
 
   /** Writes down, before it is made, what will be made; disposed when it has its own name or is gone. */
-  async note(directory: string, name: string, upload = false): Promise<Disposable> {
-    await this.#notes.begin(name, { directory, upload, atMs: Date.now() });
+  async note(
+    directory: string,
+    name: string,
+    { upload, keepMs }: Pick<Begun, "upload" | "keepMs"> = { upload: false },
+  ): Promise<Disposable> {
+    const kept = keepMs === undefined ? {} : { keepMs };
+    await this.#notes.begin(name, { directory, upload, ...kept, atMs: Date.now() });
     return { [Symbol.dispose]: () => this.forget(name) };
   }
 
@@ -104,15 +109,12 @@ export class Unfinished {
   }
 
   /** Whether it can be forgotten: it is gone, or its directory has been away for too long. */
-  async #isCleaned(
-    boundary: Boundary,
-    name: string,
-    { directory, upload, atMs, over }: Begun,
-  ): Promise<boolean> {
+  async #isCleaned(boundary: Boundary, name: string, begun: Begun): Promise<boolean> {
     if (!TEMPORARY_NAME.test(name)) return true;
+    if (begun.upload && this.#isAwaited(name, begun)) return false;
+    const { directory, atMs, over } = begun;
     const ageMs = Date.now() - atMs;
     if (ageMs < MAX_UNFINISHED_AGE_MS && (over !== undefined || this.#isNeeded(name))) return false;
-    if (upload && (ageMs < MAX_PARTIAL_AGE_MS || this.partials.isActive(name))) return false;
     const found = await unless(["ENOENT", "ENOTDIR"], boundary.pinning.pin(systemPath(directory)));
     // It may lie on a disk that is not there now.
     if (found === undefined) return ageMs > MAX_UNFINISHED_AGE_MS;
@@ -130,5 +132,13 @@ export class Unfinished {
       true,
     );
     return true;
+  }
+
+  /** Whether somebody may still go on with an upload. */
+  #isAwaited(name: string, { keepMs, atMs }: Begun): boolean {
+    if (this.partials.isActive(name)) return true;
+    return keepMs === undefined
+      ? Date.now() - atMs < MAX_PARTIAL_AGE_MS
+      : this.partials.idleMs(name) < keepMs;
   }
 }

@@ -42,7 +42,7 @@ export function appendContent(
 ): Promise<Entry> {
   return attempt("append to", path, async () => {
     const asked = expandPath(path, boundary.home);
-    const mode = checkedMode(options.mode);
+    const mode = checkedMode(options);
     refuseLargeContent(content, asked);
     await refuseDirectoryName(boundary, path);
     const parents = options.parents && (options.ifSize ?? 0n) === 0n;

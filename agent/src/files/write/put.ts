@@ -1,10 +1,10 @@
 import type { BigIntStats } from "node:fs";
-import { rename } from "node:fs/promises";
+import { type FileHandle, rename } from "node:fs/promises";
 import { isErrno, unless } from "@cmdop/kit";
-import { CmdopError } from "@cmdop/proto";
+import { CmdopError, utimesArgument } from "@cmdop/proto";
 import { isConfined } from "../place/boundary.ts";
 import type { Written } from "../place/entry.ts";
-import { PERMISSION_BITS } from "../place/mode.ts";
+import { type Attributes, PERMISSION_BITS } from "../place/mode.ts";
 import { shown } from "../place/path.ts";
 import { childOf, type Pin } from "../place/pin.ts";
 import type { Place } from "../place/resolve.ts";
@@ -19,8 +19,8 @@ import { inTurnOf } from "./turns.ts";
 /** A file's next content, all of it written. */
 export interface NextContent {
   readonly spool: Spool;
-  /** Permission bits of a new file; undefined: as it was made. */
-  readonly mode: number | undefined;
+  /** Checked. Without a mode a new file is as it was made. */
+  readonly attributes: Attributes;
   readonly condition: Condition;
 }
 
@@ -44,7 +44,7 @@ export async function putInPlace(content: NextContent, place: Place): Promise<Pu
     ? undefined
     : await unless(["ENOENT"], boundary.pinning.pin(childOf(place.directory, place.name)));
   using now = found;
-  if (now === undefined || !now.stats.isFile()) return await replace(content, place, content.mode);
+  if (now === undefined || !now.stats.isFile()) return await replace(content, place, content.attributes.mode);
   const over = (why: string): Promise<Put> => overwrite(content, place, now, why);
   if (!spool.isBeside) return await over("no file can be made in its directory");
   const { nlink } = now.stats;
@@ -58,7 +58,11 @@ export async function putInPlace(content: NextContent, place: Place): Promise<Pu
   if (why !== undefined && isLinked) throw linkedAndMore(place.path, why);
   if (why !== undefined) return await over(why);
   try {
-    const put = await replace(content, place, Number(now.stats.mode) & PERMISSION_BITS);
+    const put = await replace(
+      content,
+      place,
+      alwaysMode(content) ?? Number(now.stats.mode) & PERMISSION_BITS,
+    );
     return isLinked ? { ...put, written: linkSplit(nlink) } : put;
   } catch (thrown) {
     if (isLinked || !isErrno(thrown, ...NOT_REPLACED)) throw thrown;
@@ -82,12 +86,12 @@ async function dress({ file }: Spool, now: Pin): Promise<string | undefined> {
 }
 
 async function replace(
-  { spool, condition }: NextContent,
+  { spool, attributes, condition }: NextContent,
   place: Place,
   mode: number | undefined,
 ): Promise<Put> {
   const { directory, name, path } = place;
-  if (mode !== undefined) await spool.file.chmod(mode);
+  await give(spool.file, mode, attributes);
   await spool.file.sync();
   const stats = await spool.file.stat({ bigint: true });
   using old = await matching(condition, place);
@@ -105,17 +109,29 @@ async function replace(
   return { stats };
 }
 
-async function overwrite(
-  { spool, condition }: NextContent,
-  { path }: Place,
-  pin: Pin,
-  why: string,
-): Promise<Put> {
+/** The mode that is meant for a file that exists, too. */
+function alwaysMode({ attributes: { mode, modeUse } }: NextContent): number | undefined {
+  return modeUse === "always" ? mode : undefined;
+}
+
+async function give(file: FileHandle, mode: number | undefined, { mtimeMs }: Attributes): Promise<void> {
+  if (mode !== undefined) await file.chmod(mode);
+  if (mtimeMs !== undefined) await file.utimes(new Date(), utimesArgument(mtimeMs));
+}
+
+async function overwrite(content: NextContent, { path }: Place, pin: Pin, why: string): Promise<Put> {
+  const { spool, condition } = content;
   const { boundary, ifMatch } = condition;
   if (pin.stats.nlink > 1n && isConfined(boundary)) throw linkedAndMore(path, why);
   return inTurnOf(pin.stats, async () => {
     await using file = await writeOver({ boundary, pin, path, spool, ifMatch });
-    const message = `written in place, since ${why}: who read it meanwhile may have seen some of the old and some of the new`;
+    // Of another user's file neither can be given; its content is there.
+    const isGiven = await unless(
+      ["EPERM"],
+      give(file, alwaysMode(content), content.attributes).then(() => true),
+    );
+    const rest = isGiven === true ? "" : "; only its owner may set its mode and time";
+    const message = `written in place, since ${why}: who read it meanwhile may have seen some of the old and some of the new${rest}`;
     const stats = await file.stat({ bigint: true });
     return { stats, written: { atomic: false, linkSplit: false, message } };
   });

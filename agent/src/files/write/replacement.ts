@@ -7,7 +7,7 @@ import { CmdopError, WriteBehind } from "@cmdop/proto";
 import { type Boundary, isConfined } from "../place/boundary.ts";
 import { linkRefused } from "../place/descend.ts";
 import { type Entry, entryOf } from "../place/entry.ts";
-import { checkedMode, PERMISSION_BITS } from "../place/mode.ts";
+import { type Attributes, checkedMode, checkedTime, PERMISSION_BITS } from "../place/mode.ts";
 import { shown } from "../place/path.ts";
 import { childOf } from "../place/pin.ts";
 import { openPlace, openTarget, type Place } from "../place/resolve.ts";
@@ -20,9 +20,7 @@ import { openSpool, type Spool } from "./spool.ts";
 import { inTurn } from "./turns.ts";
 
 /** How a file is written. */
-export interface WriteOptions {
-  /** Permission bits of a new file; absent means 0o644 less the umask. An existing file keeps its own. */
-  readonly mode?: number | undefined;
+export interface WriteOptions extends Attributes {
   /** Whether missing directories are made. */
   readonly parents: boolean;
   /** SHA-256 that the file's content must have: compare and swap. */
@@ -31,6 +29,8 @@ export interface WriteOptions {
   readonly ifAbsent?: boolean | undefined;
   /** The name under which what has arrived is kept, so that the upload can be resumed. */
   readonly partial?: string | undefined;
+  /** How long that waits to be resumed, in milliseconds; a day unless given. */
+  readonly keepMs?: number | undefined;
   /** Bytes that are there already. */
   readonly offset?: bigint | undefined;
   /** What is remembered of those. */
@@ -57,23 +57,23 @@ export class Replacement implements AsyncDisposable {
   readonly #place: Place;
   readonly #spool: Spool;
   readonly #behind: WriteBehind;
-  readonly #mode: number | undefined;
+  readonly #attributes: Attributes;
   readonly #condition: Condition;
   #hash = createHash("sha256");
   #size = 0n;
   #sealed: Sealed | undefined;
 
-  private constructor(place: Place, spool: Spool, mode: number | undefined, condition: Condition) {
+  private constructor(place: Place, spool: Spool, attributes: Attributes, condition: Condition) {
     this.#place = place;
     this.#spool = spool;
     this.#behind = new WriteBehind(spool.file);
-    this.#mode = mode;
+    this.#attributes = attributes;
     this.#condition = condition;
   }
 
   /** Begins to replace (or make) the file at an expanded path. A condition that fails already is told before any content. */
   static async open(boundary: Boundary, path: string, options: WriteOptions): Promise<Replacement> {
-    const asked = checkedMode(options.mode);
+    const asked = { ...options, mode: checkedMode(options), mtimeMs: checkedTime(options) };
     const condition = checkedCondition(boundary, options);
     using stack = new DisposableStack();
     // Where a content is to match there must be a file: nothing is made before that is known.
@@ -85,14 +85,14 @@ export class Replacement implements AsyncDisposable {
       // A rename asks only the directory; a file that may not be written shall not be replaced either.
       await access(childOf(place.directory, place.name), constants.W_OK);
     }
-    const { partial, offset = 0n, kept } = options;
+    const { partial, keepMs, offset = 0n, kept } = options;
     // Whoever goes on where the stream before it stopped was asked then, and is asked again at the end.
     using _ =
       kept === undefined || offset === 0n ? await matching(condition, place, options.signal) : undefined;
-    const mode = leaf === undefined ? asked : Number(leaf.mode) & PERMISSION_BITS;
+    const mode = leaf === undefined ? asked.mode : Number(leaf.mode) & PERMISSION_BITS;
     await refuseMissing(boundary, place, partial, offset);
-    const spool = await openSpool(boundary, place, { mode, partial, offset });
-    const replacement = new Replacement(place, spool, mode, condition);
+    const spool = await openSpool(boundary, place, { mode, partial, keepMs, offset });
+    const replacement = new Replacement(place, spool, asked, condition);
     stack.move();
     if (offset > 0n) await replacement.#takeUp(offset, kept);
     return replacement;
@@ -158,7 +158,7 @@ export class Replacement implements AsyncDisposable {
   async commit(): Promise<Entry> {
     const { sha256 } = this.sealed();
     await this.#behind.settled();
-    const content = { spool: this.#spool, mode: this.#mode, condition: this.#condition };
+    const content = { spool: this.#spool, attributes: this.#attributes, condition: this.#condition };
     const { stats, written } = await inTurn(this.#place, () => putInPlace(content, this.#place));
     const { name, path } = this.#place;
     return { ...entryOf(stats, name, path), sha256, ...(written === undefined ? {} : { written }) };

@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open, unlink } from "node:fs/promises";
 import { posix } from "node:path";
 import { isErrno, unless } from "@cmdop/kit";
-import { CmdopError } from "@cmdop/proto";
+import { CmdopError, systemPath } from "@cmdop/proto";
 import type { Boundary } from "../place/boundary.ts";
 import { shown } from "../place/path.ts";
 import { childOf, type Pin } from "../place/pin.ts";
@@ -42,6 +42,8 @@ export interface SpoolOptions {
   readonly mode: number | undefined;
   /** The name under which it is kept, so that the upload can be resumed. */
   readonly partial?: string | undefined;
+  /** How long that waits to be resumed, in milliseconds; a day unless given. */
+  readonly keepMs?: number | undefined;
   /** Bytes that are there already. */
   readonly offset: bigint;
 }
@@ -120,7 +122,7 @@ async function openElsewhere(boundary: Boundary, mode: number | undefined, throw
     using stack = new DisposableStack();
     const found = await unless(
       ["ENOENT", "ENOTDIR", "EACCES"],
-      boundary.pinning.pin(path, { follow: true, directory: true }),
+      boundary.pinning.pin(systemPath(path), { follow: true, directory: true }),
     );
     if (found === undefined) continue;
     const directory = stack.use(found);
@@ -136,10 +138,13 @@ async function openElsewhere(boundary: Boundary, mode: number | undefined, throw
 async function openIn(
   boundary: Boundary,
   where: Where,
-  { mode, partial, offset }: SpoolOptions,
+  { mode, partial, keepMs, offset }: SpoolOptions,
 ): Promise<Spool> {
   const name = partial ?? temporaryName();
-  const note = await boundary.unfinished?.note(where.path, name, partial !== undefined);
+  const note = await boundary.unfinished?.note(where.path, name, {
+    upload: partial !== undefined,
+    keepMs,
+  });
   try {
     const flags = offset > 0n ? RESUME : CREATE;
     const file = await open(

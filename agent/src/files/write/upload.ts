@@ -165,7 +165,8 @@ export function findPartial(
     const name = partialName(upload);
     const { unfinished } = boundary;
     if (name === undefined || unfinished === undefined) return { size: 0n };
-    await unfinished.partials.stop(asked, name);
+    if (discard) await unfinished.partials.discard(asked, name);
+    else await unfinished.partials.stop(asked, name);
     const entry = unfinished.partials.committed(asked, name);
     if (entry !== undefined) return { size: entry.size, entry };
     const found = await unless(["ENOENT"], openDestination(boundary, asked, false));

@@ -25,7 +25,7 @@ const PLAIN: WriteOptions = { parents: false };
 const OLD = "the old content";
 const NOBODY = 65534;
 
-async function write(scratch: Scratch, path: string, content: string, options = PLAIN) {
+async function write(scratch: Scratch, path: string, content: string, options: WriteOptions = PLAIN) {
   return writeContent(scratch.boundary(), path, Buffer.from(content), options);
 }
 
@@ -49,6 +49,23 @@ describe("write", () => {
       "InvalidArgument",
     );
     expect(await leftovers(scratch.dir)).toEqual([]);
+  });
+
+  it("gives mode and time as it is told: less the umask, or to a file that exists too", async () => {
+    await using scratch = await makeScratch();
+    const file = scratch.at("with-time");
+    const masked = await write(scratch, file, "x", {
+      ...PLAIN,
+      mode: 0o666,
+      modeUse: "masked",
+      mtimeMs: 1_500,
+    });
+    expect(masked).toMatchObject({ mode: 0o666 & ~process.umask(), mtimeMs: 1_500 });
+    const kept = await write(scratch, file, "y", { ...PLAIN, mode: 0o600, modeUse: "masked" });
+    expect(kept.mode).toBe(masked.mode);
+    expect(kept.mtimeMs).toBeGreaterThan(1_500);
+    const given = await write(scratch, file, "z", { ...PLAIN, mode: 0o640, modeUse: "always" });
+    expect(given.mode).toBe(0o640);
   });
 
   it("replaces a file at once: who holds the old one keeps it; mode and owner stay", async () => {

@@ -111,7 +111,7 @@ function started<R>(start: Start, then: (command: OpenCommand) => Promise<R>): P
     const asked = { run, login, cwd, env: {}, timeoutMs, stdinOpen: false, stdin };
     const { job } = jobs.start({ keyId, admin: false }, jobId, asked);
     own(job);
-    const open = new OpenCommand(job);
+    const open = new OpenCommand(job, commands !== undefined);
     commands?.add(open);
     return then(open);
   });

@@ -1,11 +1,12 @@
-import { constants } from "node:fs";
+import { constants, type Stats } from "node:fs";
 import { type FileHandle, lstat, open, readdir, readlink, stat } from "node:fs/promises";
 import path from "node:path";
 import { alternatingBuffers, CmdopError, FILE_CHUNK_BYTES, readAhead, visible } from "@cmdop/proto";
-import type { FileKind } from "../types.ts";
+import type { FileKind, SkippedPath } from "../types.ts";
 import { localError } from "./local-error.ts";
-import { addEntry } from "./tree.ts";
-import type { Content, Source, TreeEntry } from "./types.ts";
+import { namesDirectory } from "./names.ts";
+import { addEntry, isOfOne } from "./tree.ts";
+import type { Content, Source, Tree, TreeEntry } from "./types.ts";
 
 /** Permission bits that travel. */
 const PERMISSION_BITS = 0o777;
@@ -13,28 +14,16 @@ const PERMISSION_BITS = 0o777;
 /** A file or directory of this computer. */
 export function localSource(root: string): Source {
   return {
-    isDirectory: () => localError(root, async () => (await stat(root)).isDirectory()),
-    tree: (skipped) =>
+    path: root,
+    isSeveral: false,
+    facts: () =>
       localError(root, async () => {
-        const { mode } = await stat(root);
-        const entries: TreeEntry[] = [];
-        // Grows while it is read: level after level.
-        const directories = [""];
-        for (const directory of directories) {
-          for (const raw of await readdir(path.join(root, directory), { encoding: "buffer" })) {
-            const name = raw.toString();
-            const at = directory === "" ? name : `${directory}/${name}`;
-            if (!raw.equals(Buffer.from(name))) {
-              skipped({ path: at, reason: "unreadable", message: "Its name is not UTF-8." });
-              continue;
-            }
-            const entry = await entryOf(root, at);
-            addEntry(entries, entry);
-            if (entry.type === "directory") directories.push(at);
-          }
-        }
-        return { mode: mode & PERMISSION_BITS, entries };
+        // The system itself refuses a slash behind what is no directory.
+        const { type, size, mode, mtimeMs } = factsFrom(await stat(root));
+        if (type !== "directory" && namesDirectory(root)) throw noDirectory(root);
+        return { type, size, mode, mtimeMs };
       }),
+    tree: (skipped) => localError(root, () => treeOf(root, skipped)),
     open: (below) => {
       const file = path.join(root, below);
       return localError(file, () => LocalContent.open(file, below === ""));
@@ -42,9 +31,48 @@ export function localSource(root: string): Source {
   };
 }
 
+async function treeOf(root: string, skipped: (what: SkippedPath) => void): Promise<Tree> {
+  const { mode, mtimeMs } = factsFrom(await stat(root));
+  const entries: TreeEntry[] = [];
+  // What can't be read is told, and the rest goes on.
+  const unless = async <T>(at: string, work: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await localError(path.join(root, at), work);
+    } catch (thrown) {
+      if (!isOfOne(thrown)) throw thrown;
+      skipped({ path: at, reason: "unreadable", message: thrown.message });
+      return undefined;
+    }
+  };
+  // Grows while it is read: level after level.
+  const directories = [""];
+  for (const directory of directories) {
+    const read = () => readdir(path.join(root, directory), { encoding: "buffer" });
+    const names = directory === "" ? await read() : ((await unless(directory, read)) ?? []);
+    for (const raw of names) {
+      const name = raw.toString();
+      const at = directory === "" ? name : `${directory}/${name}`;
+      if (!raw.equals(Buffer.from(name))) {
+        skipped({ path: at, reason: "unreadable", message: "Its name is not UTF-8." });
+        continue;
+      }
+      const entry = await unless(at, () => entryOf(root, at));
+      if (entry === undefined) continue;
+      addEntry(entries, entry);
+      if (entry.type === "directory") directories.push(at);
+    }
+  }
+  return { attributes: { mode, mtimeMs }, entries };
+}
+
 async function entryOf(root: string, below: string): Promise<TreeEntry> {
   const at = path.join(root, below);
-  const stats = await lstat(at);
+  const facts = factsFrom(await lstat(at));
+  const linkTarget = facts.type === "symlink" ? { linkTarget: await readlink(at) } : {};
+  return { path: below, ...facts, ...linkTarget };
+}
+
+function factsFrom(stats: Stats): Omit<TreeEntry, "path" | "linkTarget"> {
   const type: FileKind = stats.isFile()
     ? "file"
     : stats.isDirectory()
@@ -52,23 +80,27 @@ async function entryOf(root: string, below: string): Promise<TreeEntry> {
       : stats.isSymbolicLink()
         ? "symlink"
         : "other";
-  const { size, mode } = stats;
-  const linkTarget = type === "symlink" ? { linkTarget: await readlink(at) } : {};
-  return { path: below, type, size, mode: mode & PERMISSION_BITS, ...linkTarget };
+  return { type, size: stats.size, mode: stats.mode & PERMISSION_BITS, mtimeMs: stats.mtimeMs };
+}
+
+function noDirectory(at: string): CmdopError {
+  return new CmdopError("NotADirectory", `${visible(at)} names a directory, and is none.`);
 }
 
 class LocalContent implements Content {
   readonly path: string;
   readonly size: number;
   readonly mode: number;
+  readonly mtimeMs: number;
   readonly identity: string;
   readonly #file: FileHandle;
 
-  private constructor(file: FileHandle, at: string, facts: { size: number; mode: number; identity: string }) {
+  private constructor(file: FileHandle, at: string, facts: Facts) {
     this.#file = file;
     this.path = at;
     this.size = facts.size;
     this.mode = facts.mode;
+    this.mtimeMs = facts.mtimeMs;
     this.identity = facts.identity;
   }
 
@@ -118,12 +150,19 @@ class LocalContent implements Content {
   }
 }
 
-async function factsOf(
-  file: FileHandle,
-): Promise<{ size: number; mode: number; identity: string } | undefined> {
+/** What is known of a file before it is read. */
+interface Facts {
+  readonly size: number;
+  readonly mode: number;
+  readonly mtimeMs: number;
+  readonly identity: string;
+}
+
+async function factsOf(file: FileHandle): Promise<Facts | undefined> {
   const { dev, ino, size, mtimeNs, mode, ...stats } = await file.stat({ bigint: true });
   const isFile = (mode & BigInt(constants.S_IFMT)) === BigInt(constants.S_IFREG);
   if (!isFile) return undefined;
   const identity = [dev, ino, size, mtimeNs, stats.ctimeNs].join(" ");
-  return { size: Number(size), mode: Number(mode) & PERMISSION_BITS, identity };
+  const mtimeMs = Number(mtimeNs) / 1e6;
+  return { size: Number(size), mode: Number(mode) & PERMISSION_BITS, mtimeMs, identity };
 }

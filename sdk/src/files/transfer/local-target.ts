@@ -1,46 +1,74 @@
 import { createHash, randomBytes } from "node:crypto";
-import { constants } from "node:fs";
-import { type FileHandle, link, lstat, mkdir, open, realpath, rename, rm, symlink } from "node:fs/promises";
+import { constants, type Stats } from "node:fs";
+import {
+  access,
+  chmod,
+  type FileHandle,
+  link,
+  lstat,
+  lutimes,
+  mkdir,
+  open,
+  realpath,
+  rename,
+  rm,
+  symlink,
+  utimes,
+} from "node:fs/promises";
 import path from "node:path";
-import { CmdopError, FILE_CHUNK_BYTES, visible, WriteBehind } from "@cmdop/proto";
+import { CmdopError, FILE_CHUNK_BYTES, utimesArgument, visible, WriteBehind } from "@cmdop/proto";
 import { localError } from "./local-error.ts";
 import { resumeName, sameHash } from "./names.ts";
+import { OWNER_BITS } from "./tree.ts";
 import type { Content, PutOptions, Target } from "./types.ts";
 
 /** What is still arriving; nobody else may read it before it has its mode. */
 const PART_PREFIX = ".cmdop-part-";
 const PART_MODE = 0o600;
 
-/** Permission bits of a new file whose source has none. */
-const FILE_MODE = 0o644;
+/** Permission bits of what is made and whose source has none. */
+const FILE_MODE = 0o666;
+const DIRECTORY_MODE = 0o777;
+
+const PERMISSION_BITS = 0o777;
 
 /** A place on this computer. */
 export function localTarget(root: string): Target {
   const at = (below: string): string => path.join(root, below);
   return {
-    directory: (below, mode) =>
+    path: root,
+    directory: (below, mode = DIRECTORY_MODE) =>
       localError(at(below), async () => {
-        const made = await mkdir(at(below), { mode }).then(
+        const made = await mkdir(at(below), { mode: mode | OWNER_BITS }).then(
           () => true,
           (error: NodeJS.ErrnoException) => {
             if (error.code === "EEXIST") return false;
             throw error;
           },
         );
-        if (made) return;
         const stats = await lstat(at(below));
+        if (made) return stats.mode & PERMISSION_BITS;
         // The root may be a link: that was the user's word. Below it, no link is followed.
-        if (stats.isDirectory() || (below === "" && stats.isSymbolicLink())) return;
+        if (stats.isDirectory() || (below === "" && stats.isSymbolicLink())) return undefined;
         throw new CmdopError("AlreadyExists", `${visible(at(below))} exists already and is no directory.`);
       }),
+    finishDirectory: (below, { mode, mtimeMs }) =>
+      localError(at(below), async () => {
+        if (mode !== undefined) await chmod(at(below), mode);
+        if (mtimeMs !== undefined) await utimes(at(below), new Date(), utimesArgument(mtimeMs));
+      }),
     file: (below, content, options) => localError(at(below), () => putFile(at(below), content, options)),
-    link: (below, linkTarget) => localError(at(below), () => putLink(at(below), linkTarget)),
+    link: (below, linkTarget, mtimeMs) =>
+      localError(at(below), async () => {
+        await putLink(at(below), linkTarget);
+        if (mtimeMs !== undefined) await lutimes(at(below), new Date(), utimesArgument(mtimeMs));
+      }),
   };
 }
 
 async function putFile(asked: string, content: Content, options: PutOptions): Promise<Uint8Array> {
   const destination = options.follow ? await followed(asked) : asked;
-  const { resume, overwrite } = options;
+  const { resume, overwrite, preserve } = options;
   const taken = await lstat(destination).catch(absent);
   if (taken !== undefined && !overwrite) throw occupied(destination);
   if (taken?.isDirectory() === true) {
@@ -52,6 +80,8 @@ async function putFile(asked: string, content: Content, options: PutOptions): Pr
       next: "Name a file; to write into it, download to a stream.",
     });
   }
+  // A rename asks only the directory; a file that may not be written shall not be replaced either.
+  if (taken?.isFile() === true) await access(destination, constants.W_OK);
   const name = resume ? resumeName(content, destination) : randomBytes(8);
   const part = path.join(path.dirname(destination), PART_PREFIX + Buffer.from(name).toString("hex"));
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
@@ -61,7 +91,10 @@ async function putFile(asked: string, content: Content, options: PutOptions): Pr
   try {
     const sha256 = await receive(file, behind, content, options);
     isArrived = true;
-    await file.chmod(content.mode ?? FILE_MODE);
+    await file.chmod(modeOf(content, preserve, taken));
+    if (preserve && content.mtimeMs !== undefined) {
+      await file.utimes(new Date(), utimesArgument(content.mtimeMs));
+    }
     await behind.finish();
     if (overwrite) await rename(part, destination);
     else await link(part, destination);
@@ -72,6 +105,13 @@ async function putFile(asked: string, content: Content, options: PutOptions): Pr
     // Renamed, it is gone already; what can't be right, or may not be on disk, will not be gone on with.
     if (!resume || isArrived || status === "rejected") await rm(part, { force: true });
   }
+}
+
+/** What is made is less the umask, unless the mode is kept; what is replaced has what it had. */
+function modeOf({ mode }: Content, preserve: boolean, taken: Stats | undefined): number {
+  if (preserve && mode !== undefined) return mode;
+  if (taken?.isFile() === true) return taken.mode & PERMISSION_BITS;
+  return (mode ?? FILE_MODE) & ~process.umask();
 }
 
 /** Writes the content behind what is there, and makes sure that it is what was sent. */
@@ -94,7 +134,7 @@ async function receive(
     hash.update(buffer.subarray(0, bytesRead));
     position += bytesRead;
   }
-  passed(position);
+  passed(position, true);
   for await (const piece of content.read(position)) {
     signal?.throwIfAborted();
     hash.update(piece);

@@ -11,6 +11,7 @@ function contentOf(count: number): { content: Content; pulled: () => number } {
     path: "letters",
     size: count * PIECE_BYTES,
     mode: undefined,
+    mtimeMs: undefined,
     identity: "letters",
     async *read(from) {
       for (let index = from / PIECE_BYTES; index < count; index++) {

@@ -1,25 +1,15 @@
 import { posix } from "node:path";
-import {
-  CmdopError,
-  type FilesReadStreamResponse,
-  type Files as FilesService,
-  type ServiceClient,
-} from "@cmdop/proto";
-import type { MachineCaller } from "../../connection/caller.ts";
+import { CmdopError, type FilesReadStreamResponse, visible } from "@cmdop/proto";
 import { fileInfo } from "../file-info.ts";
 import { methodOf } from "../method-of.ts";
 import { walkTree } from "../search.ts";
 import type { SkippedPath } from "../types.ts";
 import type { Turn } from "./line.ts";
+import type { Machine } from "./machine.ts";
+import { namesDirectory } from "./names.ts";
 import { Patience } from "./patience.ts";
 import { addEntry } from "./tree.ts";
 import type { Content, Source, TreeEntry } from "./types.ts";
-
-/** A machine to transfer from or to. */
-export interface Machine {
-  readonly files: ServiceClient<typeof FilesService>;
-  readonly caller: MachineCaller;
-}
 
 /** Permission bits that travel. */
 const PERMISSION_BITS = 0o777;
@@ -43,36 +33,51 @@ interface ContentOptions extends RemoteSourceOptions {
 export function remoteSource(machine: Machine, root: string, options: RemoteSourceOptions): Source {
   const { files, caller } = machine;
   const { signal } = options;
-  const patience = () => new Patience(caller.transport, signal);
+  const patience = () => new Patience(machine, signal);
   const info = () =>
     patience().until(async () => {
       const call = await caller.options(methodOf("Info"), { signal });
       return fileInfo((await files.info({ path: root }, call)).entry);
     });
+  const leadsToDirectory = () =>
+    patience().until(async () => {
+      const call = await caller.options(methodOf("List"), { signal });
+      try {
+        await files.list({ path: root, pageSize: 1 }, call);
+        return true;
+      } catch (thrown) {
+        if (CmdopError.from(thrown).code === "NotADirectory") return false;
+        throw thrown;
+      }
+    });
   return {
-    async isDirectory() {
-      const { type } = await info();
-      if (type !== "symlink") return type === "directory";
-      return patience().until(async () => {
-        const call = await caller.options(methodOf("List"), { signal });
-        try {
-          await files.list({ path: root, pageSize: 1 }, call);
-          return true;
-        } catch (thrown) {
-          if (CmdopError.from(thrown).code === "NotADirectory") return false;
-          throw thrown;
-        }
-      });
+    path: root,
+    isSeveral: false,
+    async facts() {
+      const { type, size, mode, mtimeMs } = await info();
+      const isLink = type === "symlink";
+      const isDirectory = type === "directory" || (isLink && (await leadsToDirectory()));
+      if (!isDirectory && namesDirectory(root)) throw noDirectory(root);
+      const facts = { size: isLink ? 0 : size, mode: mode & PERMISSION_BITS, mtimeMs };
+      return { type: isDirectory ? "directory" : "file", ...facts };
     },
     async tree(skipped) {
-      const { mode, type } = await info();
+      const { mode, mtimeMs, type } = await info();
       const found = await patience().until(() => listed(machine, root, signal));
       for (const each of found.skipped) skipped(each);
-      return { mode: type === "directory" ? mode & PERMISSION_BITS : undefined, entries: found.entries };
+      // Of a link's target neither is known.
+      const attributes = type === "directory" ? { mode: mode & PERMISSION_BITS, mtimeMs } : {};
+      return { attributes, entries: found.entries };
     },
     open: (below, turn) =>
       RemoteContent.open(machine, below === "" ? root : posix.join(root, below), { ...options, turn }),
   };
+}
+
+function noDirectory(path: string): CmdopError {
+  return new CmdopError("NotADirectory", `${visible(path)} is a file, and its name ends as a directory's.`, {
+    next: "Name it without the slash.",
+  });
 }
 
 async function listed(machine: Machine, root: string, signal: AbortSignal | undefined) {
@@ -80,7 +85,7 @@ async function listed(machine: Machine, root: string, signal: AbortSignal | unde
   const skipped: SkippedPath[] = [];
   let prefix: string | undefined;
   for await (const info of walkTree(machine, root, { signal })) {
-    const { name, path, type, size, mode, linkTarget, unread } = info;
+    const { name, path, type, size, mode, mtimeMs, linkTarget, unread } = info;
     // The machine alone knows what ~ stands for; what lies in the directory itself comes first.
     prefix ??= path.slice(0, path.length - name.length);
     const below = path.startsWith(prefix) ? path.slice(prefix.length) : path;
@@ -92,7 +97,7 @@ async function listed(machine: Machine, root: string, signal: AbortSignal | unde
     // A directory that failed in the middle is told of a second time.
     if (unread !== undefined && entries.some((entry) => entry.path === below)) continue;
     const target = linkTarget === undefined ? {} : { linkTarget };
-    addEntry(entries, { path: below, type, size, mode: mode & PERMISSION_BITS, ...target });
+    addEntry(entries, { path: below, type, size, mode: mode & PERMISSION_BITS, mtimeMs, ...target });
   }
   return { entries, skipped };
 }
@@ -102,6 +107,7 @@ class RemoteContent implements Content {
   readonly path: string;
   readonly size: number | undefined;
   readonly mode: number;
+  readonly mtimeMs: number;
   readonly identity: string;
   readonly #machine: Machine;
   readonly #version: Uint8Array;
@@ -112,7 +118,7 @@ class RemoteContent implements Content {
   private constructor(
     machine: Machine,
     path: string,
-    header: { size: bigint; mode: number; version: Uint8Array },
+    header: { size: bigint; mode: number; mtimeMs: number; version: Uint8Array },
     first: AsyncIterator<FilesReadStreamResponse>,
     options: ContentOptions,
   ) {
@@ -121,6 +127,7 @@ class RemoteContent implements Content {
     // A file of /proc does not say its size before.
     this.size = header.size === 0n ? undefined : Number(header.size);
     this.mode = header.mode & PERMISSION_BITS;
+    this.mtimeMs = header.mtimeMs;
     this.identity = Buffer.from(header.version).toString("hex");
     this.#version = header.version;
     this.#first = first;
@@ -130,7 +137,7 @@ class RemoteContent implements Content {
   static async open(machine: Machine, path: string, options: ContentOptions): Promise<RemoteContent> {
     const { signal, turn } = options;
     await turn.begin(signal);
-    return new Patience(machine.caller.transport, signal, turn).until(async () => {
+    return new Patience(machine, signal, turn).until(async () => {
       const call = await readOptions(machine, options);
       const stream = machine.files.readStream({ path, verify: true }, call)[Symbol.asyncIterator]();
       const { value, done } = await stream.next();
@@ -144,7 +151,7 @@ class RemoteContent implements Content {
   async *read(from: number): AsyncGenerator<Uint8Array> {
     const { signal, turn } = this.#options;
     await turn.begin(signal);
-    const patience = new Patience(this.#machine.caller.transport, signal, turn);
+    const patience = new Patience(this.#machine, signal, turn);
     let position = from;
     let stream = from === 0 ? this.#first : undefined;
     this.#first = stream === undefined ? this.#first : undefined;
@@ -155,7 +162,11 @@ class RemoteContent implements Content {
         const next = await stream.next();
         if (next.done === true) throw new CmdopError("LinkLost", "The stream ended before its hash.");
         this.#sha256 = next.value.sha256;
-        if (this.#sha256 !== undefined) return;
+        if (this.#sha256 !== undefined) {
+          // The stream listens to the caller's signal until it is let go of.
+          await stream.return?.();
+          return;
+        }
         data = next.value.data;
       } catch (thrown) {
         stream = undefined;

@@ -1,34 +1,49 @@
 import { createHash } from "node:crypto";
 import { posix } from "node:path";
-import { FILE_CHUNK_BYTES } from "@cmdop/proto";
+
+import { CmdopError, FILE_CHUNK_BYTES, FilesModeUse, mayHaveRun } from "@cmdop/proto";
+
 import { methodOf } from "../method-of.ts";
+import type { Machine } from "./machine.ts";
 import { sameHash } from "./names.ts";
 import { Patience } from "./patience.ts";
-import type { Machine } from "./remote-source.ts";
 import { Stretch } from "./stretch.ts";
+import { OWNER_BITS } from "./tree.ts";
 import type { Content, PutOptions, Target } from "./types.ts";
-import { Upload, wrong } from "./upload.ts";
+import { attributesOf, Upload, wrong } from "./upload.ts";
 
 /** A file that goes in one message: as much as a piece of a stream. */
 const SMALL_BYTES = FILE_CHUNK_BYTES;
-
-/** A directory that is written into needs these. */
-const OWNER_BITS = 0o700;
 
 /** A place on a machine. */
 export function remoteTarget(machine: Machine, root: string, signal: AbortSignal | undefined): Target {
   const { files, caller } = machine;
   const at = (below: string): string => (below === "" ? root : posix.join(root, below));
-  const patience = () => new Patience(caller.transport, signal);
+  const patience = () => new Patience(machine, signal);
   // What one file has learned of the line holds for the others.
   const stretch = new Stretch();
+  const mkdir = (request: Parameters<typeof files.mkdir>[0]) =>
+    patience().until(async () => {
+      const call = await caller.options(methodOf("Mkdir"), { signal });
+      return (await files.mkdir(request, call)).entry;
+    });
   return {
-    directory: (below, mode) =>
-      patience().until(async () => {
-        const call = await caller.options(methodOf("Mkdir"), { signal });
-        const permissions = mode === undefined ? {} : { mode: mode | OWNER_BITS };
-        await files.mkdir({ path: at(below), parents: true, ...permissions }, call);
-      }),
+    path: root,
+    async directory(below, mode) {
+      const permissions = mode === undefined ? {} : { mode: mode | OWNER_BITS, modeUse: FilesModeUse.MASKED };
+      const request = { path: at(below), ...permissions };
+      try {
+        return (await mkdir({ ...request, parents: false }))?.mode;
+      } catch (thrown) {
+        if (CmdopError.from(thrown).code !== "AlreadyExists") throw thrown;
+      }
+      // One that exists is accepted, and its parents can't be missing then.
+      await mkdir({ ...request, parents: true });
+      return undefined;
+    },
+    async finishDirectory(below, attributes) {
+      await mkdir({ path: at(below), parents: true, modeUse: FilesModeUse.ALWAYS, ...attributes });
+    },
     file: (below, content, options) =>
       content.size !== undefined &&
       content.size <= SMALL_BYTES &&
@@ -36,10 +51,11 @@ export function remoteTarget(machine: Machine, root: string, signal: AbortSignal
       options.ifMatch === undefined
         ? putSmall(machine, at(below), content, options, stretch)
         : new Upload(machine, at(below), content, options, stretch).run(),
-    link: (below, linkTarget) =>
+    link: (below, linkTarget, mtimeMs) =>
       patience().until(async () => {
         const call = await caller.options(methodOf("Symlink"), { signal });
-        await files.symlink({ path: at(below), target: linkTarget, overwrite: true }, call);
+        const time = mtimeMs === undefined ? {} : { mtimeMs };
+        await files.symlink({ path: at(below), target: linkTarget, overwrite: true, ...time }, call);
       }),
   };
 }
@@ -61,15 +77,15 @@ async function putSmall(
   const sha256 = createHash("sha256").update(bytes).digest();
   const told = await content.finish();
   if (told !== undefined && !sameHash(told, sha256)) throw wrong(content);
-  const mode = content.mode === undefined ? {} : { mode: content.mode };
   try {
     const call = await caller.options(methodOf("Write"), { signal });
-    const { entry } = await files.write({ path, content: bytes, ...mode }, call);
+    const { entry } = await files.write({ path, content: bytes, ...attributesOf(content, options) }, call);
     if (entry?.sha256 === undefined || !sameHash(entry.sha256, sha256)) throw wrong(content);
   } catch (thrown) {
-    await new Patience(caller.transport, signal, turn).after(thrown);
+    await new Patience(machine, signal, turn).after(thrown);
     stretch.broke(bytes.length, 0);
-    return new Upload(machine, path, content, options, stretch).run();
+    const mayBeThere = mayHaveRun(CmdopError.from(thrown));
+    return new Upload(machine, path, content, options, stretch, mayBeThere).run();
   }
   passed(bytes.length);
   return sha256;

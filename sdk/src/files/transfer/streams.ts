@@ -10,6 +10,7 @@ export function streamSource(stream: AsyncIterable<Uint8Array>): Source {
     path: "the stream",
     size: undefined,
     mode: undefined,
+    mtimeMs: undefined,
     identity: undefined,
     async *read(from) {
       if (isBegun || from !== 0) {
@@ -23,13 +24,21 @@ export function streamSource(stream: AsyncIterable<Uint8Array>): Source {
     finish: async () => undefined,
     [Symbol.asyncDispose]: async () => undefined,
   };
-  return { isDirectory: async () => false, tree: noTree, open: async () => content };
+  return {
+    path: content.path,
+    isSeveral: false,
+    facts: async () => ({ type: "file", size: 0, mode: 0, mtimeMs: 0 }),
+    tree: noTree,
+    open: async () => content,
+  };
 }
 
 /** Whoever reads a stream gets the bytes before their hash is known: an error says that they are not whole. */
 export function streamTarget(stream: Writable): Target {
   return {
+    path: undefined,
     directory: noTree,
+    finishDirectory: noTree,
     link: noTree,
     async file(_path, content, { signal, passed }) {
       for await (const piece of content.read(0)) {

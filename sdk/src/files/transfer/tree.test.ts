@@ -3,7 +3,13 @@ import { describe, expect, it } from "vitest";
 import { refuseStrayEntries } from "./tree.ts";
 import type { TreeEntry } from "./types.ts";
 
-const entry = (path: string, type: TreeEntry["type"]): TreeEntry => ({ path, type, size: 0, mode: 0o755 });
+const entry = (path: string, type: TreeEntry["type"]): TreeEntry => ({
+  path,
+  type,
+  size: 0,
+  mode: 0o755,
+  mtimeMs: 0,
+});
 const refused = { code: "InvalidArgument" };
 
 describe("a tree's list", () => {

@@ -1,8 +1,27 @@
-import { CmdopError, visible } from "@cmdop/proto";
+import { CmdopError, type ErrorCode, visible } from "@cmdop/proto";
 import type { TreeEntry } from "./types.ts";
 
 /** Entries of a tree that is transferred in one call: its list is held in memory, some 200 bytes each. */
 const MAX_TREE_ENTRIES = 500_000;
+
+/** What a directory needs that is written into. */
+export const OWNER_BITS = 0o700;
+
+/** What is wrong with one file, and no reason not to go on with the others. */
+const OF_ONE: readonly ErrorCode[] = [
+  "NotFound",
+  "AlreadyExists",
+  "AccessDenied",
+  "IsADirectory",
+  "NotADirectory",
+  "NotAFile",
+  "FileChanged",
+];
+
+/** Whether a failure concerns one file alone. */
+export function isOfOne(thrown: unknown): thrown is CmdopError {
+  return thrown instanceof CmdopError && OF_ONE.includes(thrown.code);
+}
 
 /** Adds to the list of a tree. Throws LimitExceeded. */
 export function addEntry(entries: TreeEntry[], entry: TreeEntry): void {

@@ -1,10 +1,19 @@
 import { createHash, randomBytes } from "node:crypto";
-import { CmdopError, FILE_CHUNK_BYTES, type FileEntry, mayHaveRun, visible } from "@cmdop/proto";
+import { within } from "@cmdop/kit";
+import {
+  CmdopError,
+  FILE_CHUNK_BYTES,
+  type FileEntry,
+  FilesModeUse,
+  mayHaveRun,
+  visible,
+} from "@cmdop/proto";
 import { methodOf } from "../method-of.ts";
+import type { Machine } from "./machine.ts";
 import { resumeName, sameHash, UPLOAD_BYTES } from "./names.ts";
 import { Patience } from "./patience.ts";
 import { Reader } from "./reader.ts";
-import type { Machine } from "./remote-source.ts";
+import { DISCARD_WAIT_MS, KEEP_S } from "./retention.ts";
 import type { Stretch } from "./stretch.ts";
 import type { Content, PutOptions } from "./types.ts";
 
@@ -26,9 +35,22 @@ export class Upload {
   #attempt = 0;
   /** Bytes that the last attempt has given away. */
   #sent = 0;
+  /** Some of it may be on the machine. */
+  #hasSent = false;
   #reader: Reader | undefined;
+  /** Whether an attempt that was broken off may have put the whole in its place. */
+  #mayBeThere: boolean;
 
-  constructor(machine: Machine, path: string, content: Content, options: PutOptions, stretch: Stretch) {
+  /** `mayBeThere`: whether an earlier attempt, by another call, may have written it. */
+  constructor(
+    machine: Machine,
+    path: string,
+    content: Content,
+    options: PutOptions,
+    stretch: Stretch,
+    mayBeThere = false,
+  ) {
+    this.#mayBeThere = mayBeThere;
     this.#machine = machine;
     this.#path = path;
     this.#content = content;
@@ -46,7 +68,8 @@ export class Upload {
       return this.#sha256;
     } catch (thrown) {
       if (!this.#options.resume) await this.#discard();
-      throw thrown;
+      const isKnown = !this.#mayBeThere || this.#options.signal?.aborted === true;
+      throw isKnown || CmdopError.from(thrown).code === "OutcomeUnknown" ? thrown : this.#unknown(thrown);
     } finally {
       this.#reader?.close();
     }
@@ -56,7 +79,7 @@ export class Upload {
     const { files, caller } = this.#machine;
     const { signal, resume, turn } = this.#options;
     await turn.begin(signal);
-    const patience = new Patience(caller.transport, signal, turn);
+    const patience = new Patience(this.#machine, signal, turn);
     let offset = resume ? (await patience.until(() => this.#partial(false))).size : 0;
     let disagreements = 0;
     for (;;) {
@@ -64,7 +87,10 @@ export class Upload {
       try {
         const call = await caller.options(methodOf("WriteStream"), { signal });
         const { entry, kept } = await files.writeStream(this.#requests(offset), call);
-        if (entry !== undefined) return entry;
+        if (entry !== undefined) {
+          patience.moved();
+          return entry;
+        }
         if (kept === undefined || Number(kept) <= offset) {
           throw new CmdopError("LinkLost", "The machine's answer has neither an entry nor any progress.");
         }
@@ -75,6 +101,7 @@ export class Upload {
         continue;
       } catch (thrown) {
         const error = CmdopError.from(thrown);
+        if (mayHaveRun(error) && this.#sha256 !== undefined) this.#mayBeThere = true;
         const differs = error.code === "FileChanged" && offset > 0 && this.#sha256 === undefined;
         if (differs) disagreements += 1;
         if (!differs || disagreements > MAX_DISAGREEMENTS) await patience.after(thrown);
@@ -115,11 +142,13 @@ export class Upload {
       position += data.length;
       if (position > this.#hashed) {
         this.#hash.update(data.subarray(this.#hashed - from));
-        passed(position - this.#hashed);
+        // What lies before the first stretch was found there.
+        passed(position - this.#hashed, position <= offset);
         this.#hashed = position;
       }
       if (from < offset) continue;
       this.#sent += data.length;
+      this.#hasSent = true;
       yield { data };
     }
     if (position >= end) {
@@ -135,8 +164,7 @@ export class Upload {
   }
 
   #header(offset: number) {
-    const { overwrite, ifMatch } = this.#options;
-    const { mode } = this.#content;
+    const { overwrite, ifMatch, resume } = this.#options;
     return {
       path: this.#path,
       parents: false,
@@ -144,7 +172,8 @@ export class Upload {
       upload: this.#upload,
       offset: BigInt(offset),
       ...(ifMatch === undefined ? {} : { ifMatch }),
-      ...(mode === undefined ? {} : { mode }),
+      ...attributesOf(this.#content, this.#options),
+      keepS: resume ? 0 : KEEP_S,
     };
   }
 
@@ -156,29 +185,40 @@ export class Upload {
     return this.#reader;
   }
 
-  async #partial(discard: boolean): Promise<{ size: number; entry: FileEntry | undefined }> {
+  async #partial(
+    discard: boolean,
+    signal = this.#options.signal,
+  ): Promise<{ size: number; entry: FileEntry | undefined }> {
     const { files, caller } = this.#machine;
-    const signal = discard ? undefined : this.#options.signal;
     const call = await caller.options(methodOf("Partial"), { signal });
     const { size, entry } = await files.partial({ path: this.#path, upload: this.#upload, discard }, call);
     return { size: Number(size), entry };
   }
 
-  /** What will not be resumed is removed where that can be said now; else the machine does it within a day or so. */
+  /** Removes what will not be resumed, where that can be said now; else the machine does it when its time is over. */
   async #discard(): Promise<void> {
-    try {
-      await this.#partial(true);
-    } catch (thrown) {
-      // What the upload itself failed with says more.
-      if (!(thrown instanceof CmdopError)) throw thrown;
-    }
+    const limit = AbortSignal.timeout(DISCARD_WAIT_MS);
+    const patience = new Patience(this.#machine, limit);
+    const discarded = patience
+      .until(() => this.#partial(true, limit))
+      .then(
+        () => true,
+        // The reason does not matter beside the one that the upload itself failed with: the caller is told that something is left.
+        () => false,
+      );
+    const isDiscarded = await within(discarded, DISCARD_WAIT_MS);
+    if (isDiscarded !== true && this.#hasSent) this.#options.left();
   }
 
-  #unknown(): CmdopError {
+  #unknown(then?: unknown): CmdopError {
+    const why = then === undefined ? "the machine does not remember." : CmdopError.from(then).message;
     return new CmdopError(
       "OutcomeUnknown",
-      `Whether ${visible(this.#path)} was written is not known: the answer was lost, and the machine does not remember.`,
-      { next: "Look at the file (info with hash): it has the new content, or what it had before." },
+      `Whether ${visible(this.#path)} was written is not known: the answer was lost, and then: ${why}`,
+      {
+        cause: then,
+        next: "Look at the file (info with hash): it has the new content, or what it had before.",
+      },
     );
   }
 }
@@ -188,4 +228,13 @@ export function wrong(content: Content): CmdopError {
   return new CmdopError("FileChanged", `${visible(content.path)} did not arrive as it was sent.`, {
     next: "Transfer it again.",
   });
+}
+
+/** What the new file is to have of the content's own. */
+export function attributesOf({ mode, mtimeMs }: Content, { preserve }: PutOptions) {
+  return {
+    ...(mode === undefined ? {} : { mode }),
+    modeUse: preserve ? FilesModeUse.ALWAYS : FilesModeUse.MASKED,
+    ...(preserve && mtimeMs !== undefined ? { mtimeMs } : {}),
+  };
 }

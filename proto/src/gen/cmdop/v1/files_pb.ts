@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file cmdop/v1/files.proto.
  */
 export const file_cmdop_v1_files: GenFile = /*@__PURE__*/
-  fileDesc("ChRjbWRvcC92MS9maWxlcy5wcm90bxIIY21kb3AudjEikwIKCUZpbGVFbnRyeRIMCgRuYW1lGAEgASgJEgwKBHBhdGgYAiABKAkSIAoEdHlwZRgDIAEoDjISLmNtZG9wLnYxLkZpbGVUeXBlEgwKBHNpemUYBCABKAQSEAoIbXRpbWVfbXMYBSABKAESDAoEbW9kZRgGIAEoDRILCgN1aWQYByABKA0SCwoDZ2lkGAggASgNEhgKC2xpbmtfdGFyZ2V0GAkgASgJSACIAQESEwoGc2hhMjU2GAsgASgMSAGIAQESKwoGdW5yZWFkGAwgASgLMhYuY21kb3AudjEuRmlsZXNTa2lwcGVkSAKIAQFCDgoMX2xpbmtfdGFyZ2V0QgkKB19zaGEyNTZCCQoHX3VucmVhZCLUAQoMRmlsZXNTa2lwcGVkEgwKBHBhdGgYASABKAkSLQoGcmVhc29uGAIgASgOMh0uY21kb3AudjEuRmlsZXNTa2lwcGVkLlJlYXNvbhIPCgdtZXNzYWdlGAMgASgJInYKBlJlYXNvbhIWChJSRUFTT05fVU5TUEVDSUZJRUQQABIVChFSRUFTT05fVU5SRUFEQUJMRRABEhEKDVJFQVNPTl9CSU5BUlkQAhIUChBSRUFTT05fVE9PX0xBUkdFEAMSFAoQUkVBU09OX0xPTkdfTElORRAEIlkKEEZpbGVzTGlzdFJlcXVlc3QSDAoEcGF0aBgBIAEoCRIRCglwYWdlX3NpemUYAiABKA0SDAoEcGFnZRgDIAEoCRIWCg5pbmNsdWRlX2hpZGRlbhgEIAEoCCJMChFGaWxlc0xpc3RSZXNwb25zZRIkCgdlbnRyaWVzGAEgAygLMhMuY21kb3AudjEuRmlsZUVudHJ5EhEKCW5leHRfcGFnZRgCIAEoCSJrChBGaWxlc1dhbGtSZXF1ZXN0EgwKBHBhdGgYASABKAkSEQoJbWF4X2RlcHRoGAIgASgNEg0KBW5hbWVzGAMgAygJEg8KB2V4Y2x1ZGUYBCADKAkSFgoOaW5jbHVkZV9oaWRkZW4YBSABKAgiOQoRRmlsZXNXYWxrUmVzcG9uc2USJAoHZW50cmllcxgBIAMoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSLiAQoSRmlsZXNTZWFyY2hSZXF1ZXN0EgwKBHBhdGgYASABKAkSEQoJbWF4X2RlcHRoGAIgASgNEg0KBW5hbWVzGAMgAygJEg8KB2V4Y2x1ZGUYBCADKAkSFgoOaW5jbHVkZV9oaWRkZW4YBSABKAgSFAoHY29udGVudBgGIAEoCUgAiAEBEg0KBWZsYWdzGAcgASgJEhUKDWNvbnRleHRfbGluZXMYCCABKA0SEwoLbWF4X3Jlc3VsdHMYCSABKA0SFgoObWF4X2ZpbGVfYnl0ZXMYCiABKARCCgoIX2NvbnRlbnQiywEKE0ZpbGVzU2VhcmNoUmVzcG9uc2USJAoHZW50cmllcxgBIAMoCzITLmNtZG9wLnYxLkZpbGVFbnRyeRIlCgdtYXRjaGVzGAIgAygLMhQuY21kb3AudjEuRmlsZXNNYXRjaBInCgdza2lwcGVkGAMgAygLMhYuY21kb3AudjEuRmlsZXNTa2lwcGVkEjIKB3N1bW1hcnkYBCABKAsyHC5jbWRvcC52MS5GaWxlc1NlYXJjaFN1bW1hcnlIAIgBAUIKCghfc3VtbWFyeSKJAQoKRmlsZXNNYXRjaBIMCgRwYXRoGAEgASgJEgwKBGxpbmUYAiABKAQSDgoGY29sdW1uGAMgASgNEg4KBmxlbmd0aBgEIAEoDRIMCgR0ZXh0GAUgASgJEhIKCnRleHRfc3RhcnQYBiABKA0SDgoGYmVmb3JlGAcgAygJEg0KBWFmdGVyGAggAygJIkUKEkZpbGVzU2VhcmNoU3VtbWFyeRINCgVmaWxlcxgBIAEoBBIPCgdyZXN1bHRzGAIgASgEEg8KB2xpbWl0ZWQYAyABKAgiUAoQRmlsZXNSZWFkUmVxdWVzdBIMCgRwYXRoGAEgASgJEg4KBm9mZnNldBgCIAEoBBITCgZsZW5ndGgYAyABKARIAIgBAUIJCgdfbGVuZ3RoIjIKEUZpbGVzUmVhZFJlc3BvbnNlEg8KB2NvbnRlbnQYASABKAwSDAoEc2l6ZRgCIAEoBCKWAQoRRmlsZXNXcml0ZVJlcXVlc3QSDAoEcGF0aBgBIAEoCRIPCgdjb250ZW50GAIgASgMEhEKBG1vZGUYAyABKA1IAIgBARIPCgdwYXJlbnRzGAQgASgIEhUKCGlmX21hdGNoGAUgASgMSAGIAQESEQoJaWZfYWJzZW50GAYgASgIQgcKBV9tb2RlQgsKCV9pZl9tYXRjaCI4ChJGaWxlc1dyaXRlUmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkiggEKEkZpbGVzQXBwZW5kUmVxdWVzdBIMCgRwYXRoGAEgASgJEg8KB2NvbnRlbnQYAiABKAwSFAoHaWZfc2l6ZRgDIAEoBEgAiAEBEhEKBG1vZGUYBCABKA1IAYgBARIPCgdwYXJlbnRzGAUgASgIQgoKCF9pZl9zaXplQgcKBV9tb2RlIjkKE0ZpbGVzQXBwZW5kUmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkiawoQRmlsZXNFZGl0UmVxdWVzdBIMCgRwYXRoGAEgASgJEgsKA29sZBgCIAEoDBILCgNuZXcYAyABKAwSCwoDYWxsGAQgASgIEhUKCGlmX21hdGNoGAUgASgMSACIAQFCCwoJX2lmX21hdGNoIk0KEUZpbGVzRWRpdFJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5EhQKDHJlcGxhY2VtZW50cxgCIAEoDSI1ChJGaWxlc0RlbGV0ZVJlcXVlc3QSDAoEcGF0aBgBIAEoCRIRCglyZWN1cnNpdmUYAiABKAgiFQoTRmlsZXNEZWxldGVSZXNwb25zZSJdChBGaWxlc0NvcHlSZXF1ZXN0Eg4KBnNvdXJjZRgBIAEoCRITCgtkZXN0aW5hdGlvbhgCIAEoCRIRCglyZWN1cnNpdmUYAyABKAgSEQoJb3ZlcndyaXRlGAQgASgIImIKEUZpbGVzQ29weVJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5EikKCHByb2dyZXNzGAIgASgLMhcuY21kb3AudjEuRmlsZXNQcm9ncmVzcyIvCg1GaWxlc1Byb2dyZXNzEg0KBWJ5dGVzGAEgASgEEg8KB2VudHJpZXMYAiABKAQiSgoQRmlsZXNNb3ZlUmVxdWVzdBIOCgZzb3VyY2UYASABKAkSEwoLZGVzdGluYXRpb24YAiABKAkSEQoJb3ZlcndyaXRlGAMgASgIImIKEUZpbGVzTW92ZVJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5EikKCHByb2dyZXNzGAIgASgLMhcuY21kb3AudjEuRmlsZXNQcm9ncmVzcyJOChFGaWxlc01rZGlyUmVxdWVzdBIMCgRwYXRoGAEgASgJEg8KB3BhcmVudHMYAiABKAgSEQoEbW9kZRgDIAEoDUgAiAEBQgcKBV9tb2RlIjgKEkZpbGVzTWtkaXJSZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSIuChBGaWxlc0luZm9SZXF1ZXN0EgwKBHBhdGgYASABKAkSDAoEaGFzaBgCIAEoCCI3ChFGaWxlc0luZm9SZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSJ6ChZGaWxlc1JlYWRTdHJlYW1SZXF1ZXN0EgwKBHBhdGgYASABKAkSDgoGb2Zmc2V0GAIgASgEEhMKBmxlbmd0aBgDIAEoBEgAiAEBEg4KBnZlcmlmeRgEIAEoCBISCgppZl92ZXJzaW9uGAUgASgMQgkKB19sZW5ndGgiuAEKF0ZpbGVzUmVhZFN0cmVhbVJlc3BvbnNlEgwKBGRhdGEYASABKAwSOAoGaGVhZGVyGAIgASgLMiguY21kb3AudjEuRmlsZXNSZWFkU3RyZWFtUmVzcG9uc2UuSGVhZGVyEhMKBnNoYTI1NhgDIAEoDEgAiAEBGjUKBkhlYWRlchIMCgRzaXplGAEgASgEEgwKBG1vZGUYAiABKA0SDwoHdmVyc2lvbhgDIAEoDEIJCgdfc2hhMjU2Iu4CChdGaWxlc1dyaXRlU3RyZWFtUmVxdWVzdBI4CgZoZWFkZXIYASABKAsyKC5jbWRvcC52MS5GaWxlc1dyaXRlU3RyZWFtUmVxdWVzdC5IZWFkZXISDAoEZGF0YRgCIAEoDBI4CgZmaW5pc2gYAyABKAsyKC5jbWRvcC52MS5GaWxlc1dyaXRlU3RyZWFtUmVxdWVzdC5GaW5pc2gSDAoEa2VlcBgEIAEoCBqaAQoGSGVhZGVyEgwKBHBhdGgYASABKAkSEQoEbW9kZRgCIAEoDUgAiAEBEg8KB3BhcmVudHMYAyABKAgSFQoIaWZfbWF0Y2gYBCABKAxIAYgBARIRCglpZl9hYnNlbnQYBSABKAgSDgoGdXBsb2FkGAYgASgMEg4KBm9mZnNldBgHIAEoBEIHCgVfbW9kZUILCglfaWZfbWF0Y2gaJgoGRmluaXNoEgwKBHNpemUYASABKAQSDgoGc2hhMjU2GAIgASgMIloKGEZpbGVzV3JpdGVTdHJlYW1SZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeRIRCgRrZXB0GAIgASgESACIAQFCBwoFX2tlcHQiRAoTRmlsZXNQYXJ0aWFsUmVxdWVzdBIMCgRwYXRoGAEgASgJEg4KBnVwbG9hZBgCIAEoDBIPCgdkaXNjYXJkGAMgASgIIkgKFEZpbGVzUGFydGlhbFJlc3BvbnNlEgwKBHNpemUYASABKAQSIgoFZW50cnkYAiABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkiRgoTRmlsZXNTeW1saW5rUmVxdWVzdBIMCgRwYXRoGAEgASgJEg4KBnRhcmdldBgCIAEoCRIRCglvdmVyd3JpdGUYAyABKAgiOgoURmlsZXNTeW1saW5rUmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkqfgoIRmlsZVR5cGUSGQoVRklMRV9UWVBFX1VOU1BFQ0lGSUVEEAASEgoORklMRV9UWVBFX0ZJTEUQARIXChNGSUxFX1RZUEVfRElSRUNUT1JZEAISFQoRRklMRV9UWVBFX1NZTUxJTksQAxITCg9GSUxFX1RZUEVfT1RIRVIQBDL0CAoFRmlsZXMSPwoETGlzdBIaLmNtZG9wLnYxLkZpbGVzTGlzdFJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc0xpc3RSZXNwb25zZRJBCgRXYWxrEhouY21kb3AudjEuRmlsZXNXYWxrUmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzV2Fsa1Jlc3BvbnNlMAESRwoGU2VhcmNoEhwuY21kb3AudjEuRmlsZXNTZWFyY2hSZXF1ZXN0Gh0uY21kb3AudjEuRmlsZXNTZWFyY2hSZXNwb25zZTABEj8KBFJlYWQSGi5jbWRvcC52MS5GaWxlc1JlYWRSZXF1ZXN0GhsuY21kb3AudjEuRmlsZXNSZWFkUmVzcG9uc2USQgoFV3JpdGUSGy5jbWRvcC52MS5GaWxlc1dyaXRlUmVxdWVzdBocLmNtZG9wLnYxLkZpbGVzV3JpdGVSZXNwb25zZRJFCgZBcHBlbmQSHC5jbWRvcC52MS5GaWxlc0FwcGVuZFJlcXVlc3QaHS5jbWRvcC52MS5GaWxlc0FwcGVuZFJlc3BvbnNlEj8KBEVkaXQSGi5jbWRvcC52MS5GaWxlc0VkaXRSZXF1ZXN0GhsuY21kb3AudjEuRmlsZXNFZGl0UmVzcG9uc2USRQoGRGVsZXRlEhwuY21kb3AudjEuRmlsZXNEZWxldGVSZXF1ZXN0Gh0uY21kb3AudjEuRmlsZXNEZWxldGVSZXNwb25zZRJBCgRDb3B5EhouY21kb3AudjEuRmlsZXNDb3B5UmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzQ29weVJlc3BvbnNlMAESQQoETW92ZRIaLmNtZG9wLnYxLkZpbGVzTW92ZVJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc01vdmVSZXNwb25zZTABEkIKBU1rZGlyEhsuY21kb3AudjEuRmlsZXNNa2RpclJlcXVlc3QaHC5jbWRvcC52MS5GaWxlc01rZGlyUmVzcG9uc2USPwoESW5mbxIaLmNtZG9wLnYxLkZpbGVzSW5mb1JlcXVlc3QaGy5jbWRvcC52MS5GaWxlc0luZm9SZXNwb25zZRJTCgpSZWFkU3RyZWFtEiAuY21kb3AudjEuRmlsZXNSZWFkU3RyZWFtUmVxdWVzdBohLmNtZG9wLnYxLkZpbGVzUmVhZFN0cmVhbVJlc3BvbnNlMAESVgoLV3JpdGVTdHJlYW0SIS5jbWRvcC52MS5GaWxlc1dyaXRlU3RyZWFtUmVxdWVzdBoiLmNtZG9wLnYxLkZpbGVzV3JpdGVTdHJlYW1SZXNwb25zZSgBEkgKB1BhcnRpYWwSHS5jbWRvcC52MS5GaWxlc1BhcnRpYWxSZXF1ZXN0Gh4uY21kb3AudjEuRmlsZXNQYXJ0aWFsUmVzcG9uc2USSAoHU3ltbGluaxIdLmNtZG9wLnYxLkZpbGVzU3ltbGlua1JlcXVlc3QaHi5jbWRvcC52MS5GaWxlc1N5bWxpbmtSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("ChRjbWRvcC92MS9maWxlcy5wcm90bxIIY21kb3AudjEizQIKCUZpbGVFbnRyeRIMCgRuYW1lGAEgASgJEgwKBHBhdGgYAiABKAkSIAoEdHlwZRgDIAEoDjISLmNtZG9wLnYxLkZpbGVUeXBlEgwKBHNpemUYBCABKAQSEAoIbXRpbWVfbXMYBSABKAESDAoEbW9kZRgGIAEoDRILCgN1aWQYByABKA0SCwoDZ2lkGAggASgNEhgKC2xpbmtfdGFyZ2V0GAkgASgJSACIAQESEwoGc2hhMjU2GAsgASgMSAGIAQESKwoGdW5yZWFkGAwgASgLMhYuY21kb3AudjEuRmlsZXNTa2lwcGVkSAKIAQESLAoHd3JpdHRlbhgNIAEoCzIWLmNtZG9wLnYxLkZpbGVzV3JpdHRlbkgDiAEBQg4KDF9saW5rX3RhcmdldEIJCgdfc2hhMjU2QgkKB191bnJlYWRCCgoIX3dyaXR0ZW4iQwoMRmlsZXNXcml0dGVuEg4KBmF0b21pYxgBIAEoCBISCgpsaW5rX3NwbGl0GAIgASgIEg8KB21lc3NhZ2UYAyABKAki1AEKDEZpbGVzU2tpcHBlZBIMCgRwYXRoGAEgASgJEi0KBnJlYXNvbhgCIAEoDjIdLmNtZG9wLnYxLkZpbGVzU2tpcHBlZC5SZWFzb24SDwoHbWVzc2FnZRgDIAEoCSJ2CgZSZWFzb24SFgoSUkVBU09OX1VOU1BFQ0lGSUVEEAASFQoRUkVBU09OX1VOUkVBREFCTEUQARIRCg1SRUFTT05fQklOQVJZEAISFAoQUkVBU09OX1RPT19MQVJHRRADEhQKEFJFQVNPTl9MT05HX0xJTkUQBCJZChBGaWxlc0xpc3RSZXF1ZXN0EgwKBHBhdGgYASABKAkSEQoJcGFnZV9zaXplGAIgASgNEgwKBHBhZ2UYAyABKAkSFgoOaW5jbHVkZV9oaWRkZW4YBCABKAgiTAoRRmlsZXNMaXN0UmVzcG9uc2USJAoHZW50cmllcxgBIAMoCzITLmNtZG9wLnYxLkZpbGVFbnRyeRIRCgluZXh0X3BhZ2UYAiABKAkiawoQRmlsZXNXYWxrUmVxdWVzdBIMCgRwYXRoGAEgASgJEhEKCW1heF9kZXB0aBgCIAEoDRINCgVuYW1lcxgDIAMoCRIPCgdleGNsdWRlGAQgAygJEhYKDmluY2x1ZGVfaGlkZGVuGAUgASgIIjkKEUZpbGVzV2Fsa1Jlc3BvbnNlEiQKB2VudHJpZXMYASADKAsyEy5jbWRvcC52MS5GaWxlRW50cnki4gEKEkZpbGVzU2VhcmNoUmVxdWVzdBIMCgRwYXRoGAEgASgJEhEKCW1heF9kZXB0aBgCIAEoDRINCgVuYW1lcxgDIAMoCRIPCgdleGNsdWRlGAQgAygJEhYKDmluY2x1ZGVfaGlkZGVuGAUgASgIEhQKB2NvbnRlbnQYBiABKAlIAIgBARINCgVmbGFncxgHIAEoCRIVCg1jb250ZXh0X2xpbmVzGAggASgNEhMKC21heF9yZXN1bHRzGAkgASgNEhYKDm1heF9maWxlX2J5dGVzGAogASgEQgoKCF9jb250ZW50IssBChNGaWxlc1NlYXJjaFJlc3BvbnNlEiQKB2VudHJpZXMYASADKAsyEy5jbWRvcC52MS5GaWxlRW50cnkSJQoHbWF0Y2hlcxgCIAMoCzIULmNtZG9wLnYxLkZpbGVzTWF0Y2gSJwoHc2tpcHBlZBgDIAMoCzIWLmNtZG9wLnYxLkZpbGVzU2tpcHBlZBIyCgdzdW1tYXJ5GAQgASgLMhwuY21kb3AudjEuRmlsZXNTZWFyY2hTdW1tYXJ5SACIAQFCCgoIX3N1bW1hcnkiiQEKCkZpbGVzTWF0Y2gSDAoEcGF0aBgBIAEoCRIMCgRsaW5lGAIgASgEEg4KBmNvbHVtbhgDIAEoDRIOCgZsZW5ndGgYBCABKA0SDAoEdGV4dBgFIAEoCRISCgp0ZXh0X3N0YXJ0GAYgASgNEg4KBmJlZm9yZRgHIAMoCRINCgVhZnRlchgIIAMoCSJFChJGaWxlc1NlYXJjaFN1bW1hcnkSDQoFZmlsZXMYASABKAQSDwoHcmVzdWx0cxgCIAEoBBIPCgdsaW1pdGVkGAMgASgIIlAKEEZpbGVzUmVhZFJlcXVlc3QSDAoEcGF0aBgBIAEoCRIOCgZvZmZzZXQYAiABKAQSEwoGbGVuZ3RoGAMgASgESACIAQFCCQoHX2xlbmd0aCIyChFGaWxlc1JlYWRSZXNwb25zZRIPCgdjb250ZW50GAEgASgMEgwKBHNpemUYAiABKAQi5AEKEUZpbGVzV3JpdGVSZXF1ZXN0EgwKBHBhdGgYASABKAkSDwoHY29udGVudBgCIAEoDBIRCgRtb2RlGAMgASgNSACIAQESDwoHcGFyZW50cxgEIAEoCBIVCghpZl9tYXRjaBgFIAEoDEgBiAEBEhEKCWlmX2Fic2VudBgGIAEoCBIoCghtb2RlX3VzZRgHIAEoDjIWLmNtZG9wLnYxLkZpbGVzTW9kZVVzZRIVCghtdGltZV9tcxgIIAEoAUgCiAEBQgcKBV9tb2RlQgsKCV9pZl9tYXRjaEILCglfbXRpbWVfbXMiOAoSRmlsZXNXcml0ZVJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5IoIBChJGaWxlc0FwcGVuZFJlcXVlc3QSDAoEcGF0aBgBIAEoCRIPCgdjb250ZW50GAIgASgMEhQKB2lmX3NpemUYAyABKARIAIgBARIRCgRtb2RlGAQgASgNSAGIAQESDwoHcGFyZW50cxgFIAEoCEIKCghfaWZfc2l6ZUIHCgVfbW9kZSI5ChNGaWxlc0FwcGVuZFJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5ImsKEEZpbGVzRWRpdFJlcXVlc3QSDAoEcGF0aBgBIAEoCRILCgNvbGQYAiABKAwSCwoDbmV3GAMgASgMEgsKA2FsbBgEIAEoCBIVCghpZl9tYXRjaBgFIAEoDEgAiAEBQgsKCV9pZl9tYXRjaCJNChFGaWxlc0VkaXRSZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeRIUCgxyZXBsYWNlbWVudHMYAiABKA0iNQoSRmlsZXNEZWxldGVSZXF1ZXN0EgwKBHBhdGgYASABKAkSEQoJcmVjdXJzaXZlGAIgASgIIhUKE0ZpbGVzRGVsZXRlUmVzcG9uc2UiXQoQRmlsZXNDb3B5UmVxdWVzdBIOCgZzb3VyY2UYASABKAkSEwoLZGVzdGluYXRpb24YAiABKAkSEQoJcmVjdXJzaXZlGAMgASgIEhEKCW92ZXJ3cml0ZRgEIAEoCCJiChFGaWxlc0NvcHlSZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeRIpCghwcm9ncmVzcxgCIAEoCzIXLmNtZG9wLnYxLkZpbGVzUHJvZ3Jlc3MiLwoNRmlsZXNQcm9ncmVzcxINCgVieXRlcxgBIAEoBBIPCgdlbnRyaWVzGAIgASgEIkoKEEZpbGVzTW92ZVJlcXVlc3QSDgoGc291cmNlGAEgASgJEhMKC2Rlc3RpbmF0aW9uGAIgASgJEhEKCW92ZXJ3cml0ZRgDIAEoCCJiChFGaWxlc01vdmVSZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeRIpCghwcm9ncmVzcxgCIAEoCzIXLmNtZG9wLnYxLkZpbGVzUHJvZ3Jlc3MinAEKEUZpbGVzTWtkaXJSZXF1ZXN0EgwKBHBhdGgYASABKAkSDwoHcGFyZW50cxgCIAEoCBIRCgRtb2RlGAMgASgNSACIAQESKAoIbW9kZV91c2UYBCABKA4yFi5jbWRvcC52MS5GaWxlc01vZGVVc2USFQoIbXRpbWVfbXMYBSABKAFIAYgBAUIHCgVfbW9kZUILCglfbXRpbWVfbXMiOAoSRmlsZXNNa2RpclJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5Ii4KEEZpbGVzSW5mb1JlcXVlc3QSDAoEcGF0aBgBIAEoCRIMCgRoYXNoGAIgASgIIjcKEUZpbGVzSW5mb1Jlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5InoKFkZpbGVzUmVhZFN0cmVhbVJlcXVlc3QSDAoEcGF0aBgBIAEoCRIOCgZvZmZzZXQYAiABKAQSEwoGbGVuZ3RoGAMgASgESACIAQESDgoGdmVyaWZ5GAQgASgIEhIKCmlmX3ZlcnNpb24YBSABKAxCCQoHX2xlbmd0aCLKAQoXRmlsZXNSZWFkU3RyZWFtUmVzcG9uc2USDAoEZGF0YRgBIAEoDBI4CgZoZWFkZXIYAiABKAsyKC5jbWRvcC52MS5GaWxlc1JlYWRTdHJlYW1SZXNwb25zZS5IZWFkZXISEwoGc2hhMjU2GAMgASgMSACIAQEaRwoGSGVhZGVyEgwKBHNpemUYASABKAQSDAoEbW9kZRgCIAEoDRIPCgd2ZXJzaW9uGAMgASgMEhAKCG10aW1lX21zGAQgASgBQgkKB19zaGEyNTYizAMKF0ZpbGVzV3JpdGVTdHJlYW1SZXF1ZXN0EjgKBmhlYWRlchgBIAEoCzIoLmNtZG9wLnYxLkZpbGVzV3JpdGVTdHJlYW1SZXF1ZXN0LkhlYWRlchIMCgRkYXRhGAIgASgMEjgKBmZpbmlzaBgDIAEoCzIoLmNtZG9wLnYxLkZpbGVzV3JpdGVTdHJlYW1SZXF1ZXN0LkZpbmlzaBIMCgRrZWVwGAQgASgIGvgBCgZIZWFkZXISDAoEcGF0aBgBIAEoCRIRCgRtb2RlGAIgASgNSACIAQESDwoHcGFyZW50cxgDIAEoCBIVCghpZl9tYXRjaBgEIAEoDEgBiAEBEhEKCWlmX2Fic2VudBgFIAEoCBIOCgZ1cGxvYWQYBiABKAwSDgoGb2Zmc2V0GAcgASgEEigKCG1vZGVfdXNlGAggASgOMhYuY21kb3AudjEuRmlsZXNNb2RlVXNlEhUKCG10aW1lX21zGAkgASgBSAKIAQESDgoGa2VlcF9zGAogASgNQgcKBV9tb2RlQgsKCV9pZl9tYXRjaEILCglfbXRpbWVfbXMaJgoGRmluaXNoEgwKBHNpemUYASABKAQSDgoGc2hhMjU2GAIgASgMIloKGEZpbGVzV3JpdGVTdHJlYW1SZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeRIRCgRrZXB0GAIgASgESACIAQFCBwoFX2tlcHQiRAoTRmlsZXNQYXJ0aWFsUmVxdWVzdBIMCgRwYXRoGAEgASgJEg4KBnVwbG9hZBgCIAEoDBIPCgdkaXNjYXJkGAMgASgIIkgKFEZpbGVzUGFydGlhbFJlc3BvbnNlEgwKBHNpemUYASABKAQSIgoFZW50cnkYAiABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkiagoTRmlsZXNTeW1saW5rUmVxdWVzdBIMCgRwYXRoGAEgASgJEg4KBnRhcmdldBgCIAEoCRIRCglvdmVyd3JpdGUYAyABKAgSFQoIbXRpbWVfbXMYBCABKAFIAIgBAUILCglfbXRpbWVfbXMiOgoURmlsZXNTeW1saW5rUmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkqfgoIRmlsZVR5cGUSGQoVRklMRV9UWVBFX1VOU1BFQ0lGSUVEEAASEgoORklMRV9UWVBFX0ZJTEUQARIXChNGSUxFX1RZUEVfRElSRUNUT1JZEAISFQoRRklMRV9UWVBFX1NZTUxJTksQAxITCg9GSUxFX1RZUEVfT1RIRVIQBCpkCgxGaWxlc01vZGVVc2USHgoaRklMRVNfTU9ERV9VU0VfVU5TUEVDSUZJRUQQABIZChVGSUxFU19NT0RFX1VTRV9NQVNLRUQQARIZChVGSUxFU19NT0RFX1VTRV9BTFdBWVMQAjL0CAoFRmlsZXMSPwoETGlzdBIaLmNtZG9wLnYxLkZpbGVzTGlzdFJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc0xpc3RSZXNwb25zZRJBCgRXYWxrEhouY21kb3AudjEuRmlsZXNXYWxrUmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzV2Fsa1Jlc3BvbnNlMAESRwoGU2VhcmNoEhwuY21kb3AudjEuRmlsZXNTZWFyY2hSZXF1ZXN0Gh0uY21kb3AudjEuRmlsZXNTZWFyY2hSZXNwb25zZTABEj8KBFJlYWQSGi5jbWRvcC52MS5GaWxlc1JlYWRSZXF1ZXN0GhsuY21kb3AudjEuRmlsZXNSZWFkUmVzcG9uc2USQgoFV3JpdGUSGy5jbWRvcC52MS5GaWxlc1dyaXRlUmVxdWVzdBocLmNtZG9wLnYxLkZpbGVzV3JpdGVSZXNwb25zZRJFCgZBcHBlbmQSHC5jbWRvcC52MS5GaWxlc0FwcGVuZFJlcXVlc3QaHS5jbWRvcC52MS5GaWxlc0FwcGVuZFJlc3BvbnNlEj8KBEVkaXQSGi5jbWRvcC52MS5GaWxlc0VkaXRSZXF1ZXN0GhsuY21kb3AudjEuRmlsZXNFZGl0UmVzcG9uc2USRQoGRGVsZXRlEhwuY21kb3AudjEuRmlsZXNEZWxldGVSZXF1ZXN0Gh0uY21kb3AudjEuRmlsZXNEZWxldGVSZXNwb25zZRJBCgRDb3B5EhouY21kb3AudjEuRmlsZXNDb3B5UmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzQ29weVJlc3BvbnNlMAESQQoETW92ZRIaLmNtZG9wLnYxLkZpbGVzTW92ZVJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc01vdmVSZXNwb25zZTABEkIKBU1rZGlyEhsuY21kb3AudjEuRmlsZXNNa2RpclJlcXVlc3QaHC5jbWRvcC52MS5GaWxlc01rZGlyUmVzcG9uc2USPwoESW5mbxIaLmNtZG9wLnYxLkZpbGVzSW5mb1JlcXVlc3QaGy5jbWRvcC52MS5GaWxlc0luZm9SZXNwb25zZRJTCgpSZWFkU3RyZWFtEiAuY21kb3AudjEuRmlsZXNSZWFkU3RyZWFtUmVxdWVzdBohLmNtZG9wLnYxLkZpbGVzUmVhZFN0cmVhbVJlc3BvbnNlMAESVgoLV3JpdGVTdHJlYW0SIS5jbWRvcC52MS5GaWxlc1dyaXRlU3RyZWFtUmVxdWVzdBoiLmNtZG9wLnYxLkZpbGVzV3JpdGVTdHJlYW1SZXNwb25zZSgBEkgKB1BhcnRpYWwSHS5jbWRvcC52MS5GaWxlc1BhcnRpYWxSZXF1ZXN0Gh4uY21kb3AudjEuRmlsZXNQYXJ0aWFsUmVzcG9uc2USSAoHU3ltbGluaxIdLmNtZG9wLnYxLkZpbGVzU3ltbGlua1JlcXVlc3QaHi5jbWRvcC52MS5GaWxlc1N5bWxpbmtSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * One file, directory or link.
@@ -94,6 +94,13 @@ export type FileEntry = Message<"cmdop.v1.FileEntry"> & {
    * @generated from field: optional cmdop.v1.FilesSkipped unread = 12;
    */
   unread?: FilesSkipped | undefined;
+
+  /**
+   * Of a file that was just written: how, where it was not simply replaced at once.
+   *
+   * @generated from field: optional cmdop.v1.FilesWritten written = 13;
+   */
+  written?: FilesWritten | undefined;
 };
 
 /**
@@ -102,6 +109,44 @@ export type FileEntry = Message<"cmdop.v1.FileEntry"> & {
  */
 export const FileEntrySchema: GenMessage<FileEntry> = /*@__PURE__*/
   messageDesc(file_cmdop_v1_files, 0);
+
+/**
+ * How a file was written. As a rule its new content is made beside it and takes
+ * its name at once, with its owner, permissions, ACL and extended attributes.
+ *
+ * @generated from message cmdop.v1.FilesWritten
+ */
+export type FilesWritten = Message<"cmdop.v1.FilesWritten"> & {
+  /**
+   * False: it was written in place, since it could not be replaced, or would not
+   * have kept what it has. Who read it meanwhile may have seen some of the old
+   * and some of the new; after a crash it is finished at the agent's next start.
+   *
+   * @generated from field: bool atomic = 1;
+   */
+  atomic: boolean;
+
+  /**
+   * True: other names of the file (hard links) keep the old content.
+   *
+   * @generated from field: bool link_split = 2;
+   */
+  linkSplit: boolean;
+
+  /**
+   * The same in words, and why.
+   *
+   * @generated from field: string message = 3;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message cmdop.v1.FilesWritten.
+ * Use `create(FilesWrittenSchema)` to create a new message.
+ */
+export const FilesWrittenSchema: GenMessage<FilesWritten> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 1);
 
 /**
  * Something that was passed over.
@@ -136,7 +181,7 @@ export type FilesSkipped = Message<"cmdop.v1.FilesSkipped"> & {
  * Use `create(FilesSkippedSchema)` to create a new message.
  */
 export const FilesSkippedSchema: GenMessage<FilesSkipped> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 1);
+  messageDesc(file_cmdop_v1_files, 2);
 
 /**
  * Why something was passed over.
@@ -191,7 +236,7 @@ export type FilesSkipped_Reason = (typeof FilesSkipped_Reason)[keyof typeof File
  * Describes the enum cmdop.v1.FilesSkipped.Reason.
  */
 export const FilesSkipped_ReasonSchema: GenEnum<FilesSkipped_Reason> = /*@__PURE__*/
-  enumDesc(file_cmdop_v1_files, 1, 0);
+  enumDesc(file_cmdop_v1_files, 2, 0);
 
 /**
  * Which directory to list.
@@ -233,7 +278,7 @@ export type FilesListRequest = Message<"cmdop.v1.FilesListRequest"> & {
  * Use `create(FilesListRequestSchema)` to create a new message.
  */
 export const FilesListRequestSchema: GenMessage<FilesListRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 2);
+  messageDesc(file_cmdop_v1_files, 3);
 
 /**
  * One page, sorted by name.
@@ -261,7 +306,7 @@ export type FilesListResponse = Message<"cmdop.v1.FilesListResponse"> & {
  * Use `create(FilesListResponseSchema)` to create a new message.
  */
 export const FilesListResponseSchema: GenMessage<FilesListResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 3);
+  messageDesc(file_cmdop_v1_files, 4);
 
 /**
  * Which tree to walk.
@@ -312,7 +357,7 @@ export type FilesWalkRequest = Message<"cmdop.v1.FilesWalkRequest"> & {
  * Use `create(FilesWalkRequestSchema)` to create a new message.
  */
 export const FilesWalkRequestSchema: GenMessage<FilesWalkRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 4);
+  messageDesc(file_cmdop_v1_files, 5);
 
 /**
  * Some of what lies in the tree.
@@ -333,7 +378,7 @@ export type FilesWalkResponse = Message<"cmdop.v1.FilesWalkResponse"> & {
  * Use `create(FilesWalkResponseSchema)` to create a new message.
  */
 export const FilesWalkResponseSchema: GenMessage<FilesWalkResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 5);
+  messageDesc(file_cmdop_v1_files, 6);
 
 /**
  * What to look for, and where.
@@ -418,7 +463,7 @@ export type FilesSearchRequest = Message<"cmdop.v1.FilesSearchRequest"> & {
  * Use `create(FilesSearchRequestSchema)` to create a new message.
  */
 export const FilesSearchRequestSchema: GenMessage<FilesSearchRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 6);
+  messageDesc(file_cmdop_v1_files, 7);
 
 /**
  * Some of what was found.
@@ -460,7 +505,7 @@ export type FilesSearchResponse = Message<"cmdop.v1.FilesSearchResponse"> & {
  * Use `create(FilesSearchResponseSchema)` to create a new message.
  */
 export const FilesSearchResponseSchema: GenMessage<FilesSearchResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 7);
+  messageDesc(file_cmdop_v1_files, 8);
 
 /**
  * A line that matches.
@@ -530,7 +575,7 @@ export type FilesMatch = Message<"cmdop.v1.FilesMatch"> & {
  * Use `create(FilesMatchSchema)` to create a new message.
  */
 export const FilesMatchSchema: GenMessage<FilesMatch> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 8);
+  messageDesc(file_cmdop_v1_files, 9);
 
 /**
  * How a search ended.
@@ -565,7 +610,7 @@ export type FilesSearchSummary = Message<"cmdop.v1.FilesSearchSummary"> & {
  * Use `create(FilesSearchSummarySchema)` to create a new message.
  */
 export const FilesSearchSummarySchema: GenMessage<FilesSearchSummary> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 9);
+  messageDesc(file_cmdop_v1_files, 10);
 
 /**
  * What to read.
@@ -600,7 +645,7 @@ export type FilesReadRequest = Message<"cmdop.v1.FilesReadRequest"> & {
  * Use `create(FilesReadRequestSchema)` to create a new message.
  */
 export const FilesReadRequestSchema: GenMessage<FilesReadRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 10);
+  messageDesc(file_cmdop_v1_files, 11);
 
 /**
  * The content.
@@ -628,7 +673,7 @@ export type FilesReadResponse = Message<"cmdop.v1.FilesReadResponse"> & {
  * Use `create(FilesReadResponseSchema)` to create a new message.
  */
 export const FilesReadResponseSchema: GenMessage<FilesReadResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 11);
+  messageDesc(file_cmdop_v1_files, 12);
 
 /**
  * A whole file.
@@ -637,7 +682,7 @@ export const FilesReadResponseSchema: GenMessage<FilesReadResponse> = /*@__PURE_
  */
 export type FilesWriteRequest = Message<"cmdop.v1.FilesWriteRequest"> & {
   /**
-   * The file; its directory must exist unless parents.
+   * The file; its directory must exist unless parents. A slash at the end names a directory, and is refused.
    *
    * @generated from field: string path = 1;
    */
@@ -651,7 +696,8 @@ export type FilesWriteRequest = Message<"cmdop.v1.FilesWriteRequest"> & {
   content: Uint8Array;
 
   /**
-   * Permission bits of a new file; absent means 0o644 less the umask. An existing file keeps its own.
+   * Permission bits of a new file; absent means 0o644 less the umask. An existing
+   * file keeps its own, with its owner, ACL, extended attributes and other names.
    *
    * @generated from field: optional uint32 mode = 3;
    */
@@ -678,6 +724,20 @@ export type FilesWriteRequest = Message<"cmdop.v1.FilesWriteRequest"> & {
    * @generated from field: bool if_absent = 6;
    */
   ifAbsent: boolean;
+
+  /**
+   * What the mode is given to.
+   *
+   * @generated from field: cmdop.v1.FilesModeUse mode_use = 7;
+   */
+  modeUse: FilesModeUse;
+
+  /**
+   * Last change of the content that the file is to have, in milliseconds since 1970; absent means now.
+   *
+   * @generated from field: optional double mtime_ms = 8;
+   */
+  mtimeMs?: number | undefined;
 };
 
 /**
@@ -685,7 +745,7 @@ export type FilesWriteRequest = Message<"cmdop.v1.FilesWriteRequest"> & {
  * Use `create(FilesWriteRequestSchema)` to create a new message.
  */
 export const FilesWriteRequestSchema: GenMessage<FilesWriteRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 12);
+  messageDesc(file_cmdop_v1_files, 13);
 
 /**
  * The file as it is now.
@@ -706,7 +766,7 @@ export type FilesWriteResponse = Message<"cmdop.v1.FilesWriteResponse"> & {
  * Use `create(FilesWriteResponseSchema)` to create a new message.
  */
 export const FilesWriteResponseSchema: GenMessage<FilesWriteResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 13);
+  messageDesc(file_cmdop_v1_files, 14);
 
 /**
  * What to add to a file.
@@ -756,7 +816,7 @@ export type FilesAppendRequest = Message<"cmdop.v1.FilesAppendRequest"> & {
  * Use `create(FilesAppendRequestSchema)` to create a new message.
  */
 export const FilesAppendRequestSchema: GenMessage<FilesAppendRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 14);
+  messageDesc(file_cmdop_v1_files, 15);
 
 /**
  * The file as it is now.
@@ -777,7 +837,7 @@ export type FilesAppendResponse = Message<"cmdop.v1.FilesAppendResponse"> & {
  * Use `create(FilesAppendResponseSchema)` to create a new message.
  */
 export const FilesAppendResponseSchema: GenMessage<FilesAppendResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 15);
+  messageDesc(file_cmdop_v1_files, 16);
 
 /**
  * What to replace in a file.
@@ -793,14 +853,16 @@ export type FilesEditRequest = Message<"cmdop.v1.FilesEditRequest"> & {
   path: string;
 
   /**
-   * The exact bytes to find; not empty. Matches do not overlap.
+   * The bytes to find, exactly but for what ends their lines (LF, CR LF, or CR
+   * alone in a file that has nothing else); not empty. Matches do not overlap.
    *
    * @generated from field: bytes old = 2;
    */
   old: Uint8Array;
 
   /**
-   * What takes their place.
+   * What takes their place, with the ends of line of the file there. Where it
+   * differs from old in nothing but ends of line, just these are changed.
    *
    * @generated from field: bytes new = 3;
    */
@@ -828,7 +890,7 @@ export type FilesEditRequest = Message<"cmdop.v1.FilesEditRequest"> & {
  * Use `create(FilesEditRequestSchema)` to create a new message.
  */
 export const FilesEditRequestSchema: GenMessage<FilesEditRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 16);
+  messageDesc(file_cmdop_v1_files, 17);
 
 /**
  * The file as it is now.
@@ -856,7 +918,7 @@ export type FilesEditResponse = Message<"cmdop.v1.FilesEditResponse"> & {
  * Use `create(FilesEditResponseSchema)` to create a new message.
  */
 export const FilesEditResponseSchema: GenMessage<FilesEditResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 17);
+  messageDesc(file_cmdop_v1_files, 18);
 
 /**
  * What to delete.
@@ -884,7 +946,7 @@ export type FilesDeleteRequest = Message<"cmdop.v1.FilesDeleteRequest"> & {
  * Use `create(FilesDeleteRequestSchema)` to create a new message.
  */
 export const FilesDeleteRequestSchema: GenMessage<FilesDeleteRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 18);
+  messageDesc(file_cmdop_v1_files, 19);
 
 /**
  * Nothing to say.
@@ -899,7 +961,7 @@ export type FilesDeleteResponse = Message<"cmdop.v1.FilesDeleteResponse"> & {
  * Use `create(FilesDeleteResponseSchema)` to create a new message.
  */
 export const FilesDeleteResponseSchema: GenMessage<FilesDeleteResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 19);
+  messageDesc(file_cmdop_v1_files, 20);
 
 /**
  * What to copy.
@@ -941,7 +1003,7 @@ export type FilesCopyRequest = Message<"cmdop.v1.FilesCopyRequest"> & {
  * Use `create(FilesCopyRequestSchema)` to create a new message.
  */
 export const FilesCopyRequestSchema: GenMessage<FilesCopyRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 20);
+  messageDesc(file_cmdop_v1_files, 21);
 
 /**
  * How far a copy is, or the copy.
@@ -969,7 +1031,7 @@ export type FilesCopyResponse = Message<"cmdop.v1.FilesCopyResponse"> & {
  * Use `create(FilesCopyResponseSchema)` to create a new message.
  */
 export const FilesCopyResponseSchema: GenMessage<FilesCopyResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 21);
+  messageDesc(file_cmdop_v1_files, 22);
 
 /**
  * What has been copied so far.
@@ -997,7 +1059,7 @@ export type FilesProgress = Message<"cmdop.v1.FilesProgress"> & {
  * Use `create(FilesProgressSchema)` to create a new message.
  */
 export const FilesProgressSchema: GenMessage<FilesProgress> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 22);
+  messageDesc(file_cmdop_v1_files, 23);
 
 /**
  * What to move.
@@ -1032,7 +1094,7 @@ export type FilesMoveRequest = Message<"cmdop.v1.FilesMoveRequest"> & {
  * Use `create(FilesMoveRequestSchema)` to create a new message.
  */
 export const FilesMoveRequestSchema: GenMessage<FilesMoveRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 23);
+  messageDesc(file_cmdop_v1_files, 24);
 
 /**
  * How far a move is, or what was moved.
@@ -1060,7 +1122,7 @@ export type FilesMoveResponse = Message<"cmdop.v1.FilesMoveResponse"> & {
  * Use `create(FilesMoveResponseSchema)` to create a new message.
  */
 export const FilesMoveResponseSchema: GenMessage<FilesMoveResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 24);
+  messageDesc(file_cmdop_v1_files, 25);
 
 /**
  * Which directory to make.
@@ -1088,6 +1150,21 @@ export type FilesMkdirRequest = Message<"cmdop.v1.FilesMkdirRequest"> & {
    * @generated from field: optional uint32 mode = 3;
    */
   mode?: number | undefined;
+
+  /**
+   * What the mode is given to. ALWAYS, with parents: also to a directory that
+   * exists, as mtime_ms is then.
+   *
+   * @generated from field: cmdop.v1.FilesModeUse mode_use = 4;
+   */
+  modeUse: FilesModeUse;
+
+  /**
+   * Last change that the directory is to have, in milliseconds since 1970; absent means now.
+   *
+   * @generated from field: optional double mtime_ms = 5;
+   */
+  mtimeMs?: number | undefined;
 };
 
 /**
@@ -1095,7 +1172,7 @@ export type FilesMkdirRequest = Message<"cmdop.v1.FilesMkdirRequest"> & {
  * Use `create(FilesMkdirRequestSchema)` to create a new message.
  */
 export const FilesMkdirRequestSchema: GenMessage<FilesMkdirRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 25);
+  messageDesc(file_cmdop_v1_files, 26);
 
 /**
  * The directory.
@@ -1116,7 +1193,7 @@ export type FilesMkdirResponse = Message<"cmdop.v1.FilesMkdirResponse"> & {
  * Use `create(FilesMkdirResponseSchema)` to create a new message.
  */
 export const FilesMkdirResponseSchema: GenMessage<FilesMkdirResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 26);
+  messageDesc(file_cmdop_v1_files, 27);
 
 /**
  * What to describe.
@@ -1144,7 +1221,7 @@ export type FilesInfoRequest = Message<"cmdop.v1.FilesInfoRequest"> & {
  * Use `create(FilesInfoRequestSchema)` to create a new message.
  */
 export const FilesInfoRequestSchema: GenMessage<FilesInfoRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 27);
+  messageDesc(file_cmdop_v1_files, 28);
 
 /**
  * What it is.
@@ -1165,7 +1242,7 @@ export type FilesInfoResponse = Message<"cmdop.v1.FilesInfoResponse"> & {
  * Use `create(FilesInfoResponseSchema)` to create a new message.
  */
 export const FilesInfoResponseSchema: GenMessage<FilesInfoResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 28);
+  messageDesc(file_cmdop_v1_files, 29);
 
 /**
  * What to stream.
@@ -1216,7 +1293,7 @@ export type FilesReadStreamRequest = Message<"cmdop.v1.FilesReadStreamRequest"> 
  * Use `create(FilesReadStreamRequestSchema)` to create a new message.
  */
 export const FilesReadStreamRequestSchema: GenMessage<FilesReadStreamRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 29);
+  messageDesc(file_cmdop_v1_files, 30);
 
 /**
  * A piece of the file.
@@ -1251,7 +1328,7 @@ export type FilesReadStreamResponse = Message<"cmdop.v1.FilesReadStreamResponse"
  * Use `create(FilesReadStreamResponseSchema)` to create a new message.
  */
 export const FilesReadStreamResponseSchema: GenMessage<FilesReadStreamResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 30);
+  messageDesc(file_cmdop_v1_files, 31);
 
 /**
  * What is sent.
@@ -1279,6 +1356,13 @@ export type FilesReadStreamResponse_Header = Message<"cmdop.v1.FilesReadStreamRe
    * @generated from field: bytes version = 3;
    */
   version: Uint8Array;
+
+  /**
+   * Last change of the content, in milliseconds since 1970.
+   *
+   * @generated from field: double mtime_ms = 4;
+   */
+  mtimeMs: number;
 };
 
 /**
@@ -1286,7 +1370,7 @@ export type FilesReadStreamResponse_Header = Message<"cmdop.v1.FilesReadStreamRe
  * Use `create(FilesReadStreamResponse_HeaderSchema)` to create a new message.
  */
 export const FilesReadStreamResponse_HeaderSchema: GenMessage<FilesReadStreamResponse_Header> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 30, 0);
+  messageDesc(file_cmdop_v1_files, 31, 0);
 
 /**
  * A piece of the new content. The first message carries header, the last one
@@ -1332,7 +1416,7 @@ export type FilesWriteStreamRequest = Message<"cmdop.v1.FilesWriteStreamRequest"
  * Use `create(FilesWriteStreamRequestSchema)` to create a new message.
  */
 export const FilesWriteStreamRequestSchema: GenMessage<FilesWriteStreamRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 31);
+  messageDesc(file_cmdop_v1_files, 32);
 
 /**
  * What is to be written.
@@ -1390,6 +1474,28 @@ export type FilesWriteStreamRequest_Header = Message<"cmdop.v1.FilesWriteStreamR
    * @generated from field: uint64 offset = 7;
    */
   offset: bigint;
+
+  /**
+   * As in FilesWriteRequest.
+   *
+   * @generated from field: cmdop.v1.FilesModeUse mode_use = 8;
+   */
+  modeUse: FilesModeUse;
+
+  /**
+   * As in FilesWriteRequest.
+   *
+   * @generated from field: optional double mtime_ms = 9;
+   */
+  mtimeMs?: number | undefined;
+
+  /**
+   * Seconds that what has arrived waits to be resumed, since its last stream
+   * ended or the agent was started; 0 means a day since the upload began.
+   *
+   * @generated from field: uint32 keep_s = 10;
+   */
+  keepS: number;
 };
 
 /**
@@ -1397,7 +1503,7 @@ export type FilesWriteStreamRequest_Header = Message<"cmdop.v1.FilesWriteStreamR
  * Use `create(FilesWriteStreamRequest_HeaderSchema)` to create a new message.
  */
 export const FilesWriteStreamRequest_HeaderSchema: GenMessage<FilesWriteStreamRequest_Header> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 31, 0);
+  messageDesc(file_cmdop_v1_files, 32, 0);
 
 /**
  * The writer's word that this is all.
@@ -1425,7 +1531,7 @@ export type FilesWriteStreamRequest_Finish = Message<"cmdop.v1.FilesWriteStreamR
  * Use `create(FilesWriteStreamRequest_FinishSchema)` to create a new message.
  */
 export const FilesWriteStreamRequest_FinishSchema: GenMessage<FilesWriteStreamRequest_Finish> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 31, 1);
+  messageDesc(file_cmdop_v1_files, 32, 1);
 
 /**
  * What the stream came to.
@@ -1453,7 +1559,7 @@ export type FilesWriteStreamResponse = Message<"cmdop.v1.FilesWriteStreamRespons
  * Use `create(FilesWriteStreamResponseSchema)` to create a new message.
  */
 export const FilesWriteStreamResponseSchema: GenMessage<FilesWriteStreamResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 32);
+  messageDesc(file_cmdop_v1_files, 33);
 
 /**
  * Which upload is meant.
@@ -1476,7 +1582,8 @@ export type FilesPartialRequest = Message<"cmdop.v1.FilesPartialRequest"> & {
   upload: Uint8Array;
 
   /**
-   * True removes what has arrived: the upload will not be resumed.
+   * True removes what has arrived: the upload will not be resumed, and a stream
+   * of it that comes late is refused.
    *
    * @generated from field: bool discard = 3;
    */
@@ -1488,7 +1595,7 @@ export type FilesPartialRequest = Message<"cmdop.v1.FilesPartialRequest"> & {
  * Use `create(FilesPartialRequestSchema)` to create a new message.
  */
 export const FilesPartialRequestSchema: GenMessage<FilesPartialRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 33);
+  messageDesc(file_cmdop_v1_files, 34);
 
 /**
  * How far the upload is.
@@ -1516,7 +1623,7 @@ export type FilesPartialResponse = Message<"cmdop.v1.FilesPartialResponse"> & {
  * Use `create(FilesPartialResponseSchema)` to create a new message.
  */
 export const FilesPartialResponseSchema: GenMessage<FilesPartialResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 34);
+  messageDesc(file_cmdop_v1_files, 35);
 
 /**
  * Which link to make.
@@ -1544,6 +1651,13 @@ export type FilesSymlinkRequest = Message<"cmdop.v1.FilesSymlinkRequest"> & {
    * @generated from field: bool overwrite = 3;
    */
   overwrite: boolean;
+
+  /**
+   * Last change that the link is to have, in milliseconds since 1970; absent means now.
+   *
+   * @generated from field: optional double mtime_ms = 4;
+   */
+  mtimeMs?: number | undefined;
 };
 
 /**
@@ -1551,7 +1665,7 @@ export type FilesSymlinkRequest = Message<"cmdop.v1.FilesSymlinkRequest"> & {
  * Use `create(FilesSymlinkRequestSchema)` to create a new message.
  */
 export const FilesSymlinkRequestSchema: GenMessage<FilesSymlinkRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 35);
+  messageDesc(file_cmdop_v1_files, 36);
 
 /**
  * The link.
@@ -1572,7 +1686,7 @@ export type FilesSymlinkResponse = Message<"cmdop.v1.FilesSymlinkResponse"> & {
  * Use `create(FilesSymlinkResponseSchema)` to create a new message.
  */
 export const FilesSymlinkResponseSchema: GenMessage<FilesSymlinkResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 36);
+  messageDesc(file_cmdop_v1_files, 37);
 
 /**
  * What kind of thing a path names.
@@ -1630,13 +1744,54 @@ export const FileTypeSchema: GenEnum<FileType> = /*@__PURE__*/
   enumDesc(file_cmdop_v1_files, 0);
 
 /**
+ * What a mode is given to.
+ *
+ * @generated from enum cmdop.v1.FilesModeUse
+ */
+export const FilesModeUse = {
+  /**
+   * To what the call makes, as it is.
+   *
+   * @generated from enum value: FILES_MODE_USE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * To what the call makes, less the umask: as a program of the machine would make it.
+   *
+   * @generated from enum value: FILES_MODE_USE_MASKED = 1;
+   */
+  MASKED: 1,
+
+  /**
+   * To what exists already, too.
+   *
+   * @generated from enum value: FILES_MODE_USE_ALWAYS = 2;
+   */
+  ALWAYS: 2,
+} as const;
+
+/**
+ * What a mode is given to.
+ *
+ * @generated from enum cmdop.v1.FilesModeUse
+ */
+export type FilesModeUse = (typeof FilesModeUse)[keyof typeof FilesModeUse] | UnknownEnum;
+
+/**
+ * Describes the enum cmdop.v1.FilesModeUse.
+ */
+export const FilesModeUseSchema: GenEnum<FilesModeUse> = /*@__PURE__*/
+  enumDesc(file_cmdop_v1_files, 1);
+
+/**
  * Files reads and changes the machine's filesystem. Paths are absolute or begin
  * with `~`; the machine's policy decides which of them a caller may touch.
  *
  * Names are bytes to the machine, and text here. A byte that is not part of UTF-8
  * is written `\xE9`; a backslash that stands before what would be read so is
  * written `\x5C`, and every other backslash is itself. So each name has one text,
- * and what is answered can be given back. (docs/decisions/0022)
+ * and what is answered can be given back. (docs/decisions/0023)
  *
  * @generated from service cmdop.v1.Files
  */

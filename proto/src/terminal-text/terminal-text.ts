@@ -32,7 +32,7 @@ const NOTHING = new Uint8Array();
  *
  * Time is linear in the bytes and memory bounded, whatever they are.
  */
-export class CommandOutput {
+export class TerminalText {
   readonly #bounds: KeptBounds;
   readonly #channels = new Map<string, Channel>();
   #lines: KeptLines;
@@ -99,10 +99,7 @@ export class CommandOutput {
 
   /** The last line that has anything in it; at most `maxCharacters` long. */
   lastLine(maxCharacters: number): string {
-    const line = this.text()
-      .split("\n")
-      .findLast((text) => text.trim() !== "");
-    return (line ?? "").slice(0, maxCharacters);
+    return this.#soFar().lastLine.slice(0, maxCharacters);
   }
 
   /** What there is so far, which is forgotten then; what has begun goes on in the next text. */

@@ -23,6 +23,8 @@ export interface KeptText {
   readonly text: string;
   /** Whether anything was left out; lines that are counted are not. */
   readonly isCut: boolean;
+  /** The last line that has anything in it. */
+  readonly lastLine: string;
 }
 
 /** Below this, notes would be all there is. */
@@ -87,7 +89,12 @@ export class KeptLines {
     const show = (line: Line): string[] => shownLines(line, maxLine, this.#bounds.advice);
     const shown = [...first.flatMap(show), ...this.#gapNote(last[0]), ...last.flatMap(show)];
     const end = isOpen || shown.length === 0 ? "" : "\n";
-    return { text: shown.join("\n") + end, isCut: this.#first !== undefined };
+    const newest = [...first, ...last].findLast((line) => line.first.trim() !== "");
+    return {
+      text: shown.join("\n") + end,
+      isCut: this.#first !== undefined,
+      lastLine: newest?.first ?? "",
+    };
   }
 
   #longer(line: Line, text: string): Line {

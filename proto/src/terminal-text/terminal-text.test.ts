@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
-import { CommandOutput } from "./command-output.ts";
+import { TerminalText } from "./terminal-text.ts";
 
 const MAX = 4_096;
 
 const advice = (offset: number): string => `read it from ${offset}`;
 
-function outputOf(pieces: readonly Uint8Array[], maxCharacters = MAX): CommandOutput {
-  const output = new CommandOutput({ maxCharacters, advice });
+function outputOf(pieces: readonly Uint8Array[], maxCharacters = MAX): TerminalText {
+  const output = new TerminalText({ maxCharacters, advice });
   for (const piece of pieces) output.add(piece);
   return output;
 }
@@ -94,7 +94,7 @@ describe("what is too much", () => {
 
   it("offsets are those of the reader, and progress takes no room", () => {
     const progress = Array.from({ length: 50_000 }, (_, index) => `\r${index} of 50000`).join("");
-    const output = new CommandOutput({ maxCharacters: MAX, advice });
+    const output = new TerminalText({ maxCharacters: MAX, advice });
     output.add(Buffer.from(`begun${progress}\n`), { offset: 7_000 });
     expect(output.text()).toBe("49999 of 50000\n");
     expect(output.isCut).toBe(false);
@@ -124,7 +124,7 @@ describe("what is too much", () => {
 });
 
 it("streams of one command are lines of their own, and can be taken as they come", () => {
-  const output = new CommandOutput({ maxCharacters: MAX });
+  const output = new TerminalText({ maxCharacters: MAX });
   const add = (channel: string, bytes: Buffer) => output.add(bytes, { channel });
   const euro = Buffer.from("€");
   add("stdout", Buffer.concat([Buffer.from("5 "), euro.subarray(0, 1)]));

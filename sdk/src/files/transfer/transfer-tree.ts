@@ -1,0 +1,150 @@
+import { CmdopError, LANE_WINDOWS, visible } from "@cmdop/proto";
+import type { SkippedPath } from "../types.ts";
+import { atOnce } from "./at-once.ts";
+import { Line } from "./line.ts";
+import { Progress } from "./progress.ts";
+import type { PutSettings } from "./transfer.ts";
+import { isOfOne, OWNER_BITS, refuseStrayEntries } from "./tree.ts";
+import type {
+  DirectoryAttributes,
+  Source,
+  Target,
+  TransferResult,
+  TreeEntry,
+  UploadOptions,
+} from "./types.ts";
+
+/** Files of a tree under way at once: enough to hide the way to the machine. Each holds a few pieces in memory. */
+const FILES_IN_FLIGHT = 16;
+
+/** Of those, large ones: where the disk they go to is slower than the way there, relay or agent holds a window for each, and only so much for one key (agent/src/doors/held-calls.ts). */
+const LARGE_FILES_IN_FLIGHT = 4;
+const LARGE_FILE_BYTES = LANE_WINDOWS.download.toCaller.stream / 4;
+
+/** Brings a directory with all that lies in it. */
+export function transferTree(
+  source: Source,
+  target: Target,
+  options: UploadOptions,
+  settings: PutSettings,
+): Promise<TransferResult> {
+  return new TreeTransfer(source, target, options, settings).run();
+}
+
+class TreeTransfer {
+  readonly #source: Source;
+  readonly #target: Target;
+  readonly #options: UploadOptions;
+  readonly #settings: PutSettings;
+  readonly #skipped: SkippedPath[] = [];
+  /** Directories that can't be there, nor anything in them. */
+  readonly #refused = new Set<string>();
+  /** What directories are to have at the end, by their depth: what is written into one changes its time. */
+  readonly #unfinished: { readonly path: string; readonly attributes: DirectoryAttributes }[][] = [];
+
+  constructor(source: Source, target: Target, options: UploadOptions, settings: PutSettings) {
+    this.#source = source;
+    this.#target = target;
+    this.#options = options;
+    this.#settings = settings;
+  }
+
+  async run(): Promise<TransferResult> {
+    const { attributes, entries } = await this.#source.tree((what) => this.#skipped.push(what));
+    refuseStrayEntries(entries);
+    await this.#directory("", attributes);
+    for (const entry of entries) {
+      this.#options.signal?.throwIfAborted();
+      if (this.#isRefused(entry)) continue;
+      if (entry.type === "directory") await this.#try(entry, () => this.#directory(entry.path, entry));
+      if (entry.type === "other") this.#skip(entry.path, "It is a device, FIFO or socket.", "unreadable");
+    }
+    const wanted = entries.filter((entry) => !this.#isRefused(entry));
+    const result = await this.#files(wanted.filter(({ type }) => type === "file"));
+    // Last, so that nothing is ever written through one of them.
+    const links = wanted.filter(({ type }) => type === "symlink");
+    await atOnce(links, FILES_IN_FLIGHT, (entry) => this.#try(entry, () => this.#link(entry)));
+    for (const level of this.#unfinished.toReversed()) {
+      await atOnce(level, FILES_IN_FLIGHT, async ({ path, attributes: given }) => {
+        await this.#try({ path }, () => this.#target.finishDirectory(path, given));
+      });
+    }
+    return { ...result, skipped: this.#skipped };
+  }
+
+  async #files(files: readonly TreeEntry[]): Promise<{ bytes: number; files: number }> {
+    const bytes = files.reduce((sum, { size }) => sum + size, 0);
+    const progress = new Progress(this.#options, { bytes, files: files.length });
+    const line = new Line(FILES_IN_FLIGHT);
+    const largeLine = new Line(LARGE_FILES_IN_FLIGHT);
+    await atOnce(files, FILES_IN_FLIGHT, async (entry, over) => {
+      const asked = this.#options.signal;
+      const signal = asked === undefined ? over : AbortSignal.any([asked, over]);
+      using large = entry.size > LARGE_FILE_BYTES ? largeLine.turn() : undefined;
+      await large?.begin(signal);
+      using turn = line.turn();
+      await this.#try(entry, async () => {
+        await using content = await this.#source.open(entry.path, turn);
+        const count = progress.begin(entry.path, content.size, entry.size);
+        let isDone = false;
+        try {
+          const options = { ...this.#settings, signal, turn, follow: false, passed: count.passed };
+          await this.#target.file(entry.path, content, options);
+          isDone = true;
+        } finally {
+          progress.end(count, isDone);
+        }
+        turn.arrived();
+      });
+    });
+    return progress.result;
+  }
+
+  async #directory(path: string, { mode, mtimeMs }: DirectoryAttributes): Promise<void> {
+    const made = await this.#target.directory(path, mode);
+    if (mode === undefined) return;
+    const depth = path === "" ? 0 : path.split("/").length;
+    const finish = (attributes: DirectoryAttributes): void => {
+      while (this.#unfinished.length <= depth) this.#unfinished.push([]);
+      this.#unfinished[depth]?.push({ path, attributes });
+    };
+    if (this.#settings.preserve) finish({ mode, ...(mtimeMs === undefined ? {} : { mtimeMs }) });
+    // It was made so that it can be written into.
+    else if (made !== undefined && (mode & OWNER_BITS) !== OWNER_BITS) {
+      finish({ mode: made & ~(OWNER_BITS & ~mode) });
+    }
+  }
+
+  async #link({ path, linkTarget, mtimeMs }: TreeEntry): Promise<void> {
+    if (linkTarget === undefined)
+      throw new CmdopError("Internal", `${visible(path)} is a link that says nothing.`);
+    await this.#target.link(path, linkTarget, this.#settings.preserve ? mtimeMs : undefined);
+  }
+
+  /** Does something for one entry; goes on without it where it alone is what failed. */
+  async #try(
+    { path, type }: { path: string; type?: TreeEntry["type"] },
+    work: () => Promise<void>,
+  ): Promise<void> {
+    try {
+      await work();
+    } catch (thrown) {
+      if (!isOfOne(thrown)) throw thrown;
+      this.#skip(path, thrown.message, "failed");
+      if (type === "directory") this.#refused.add(path);
+    }
+  }
+
+  #skip(path: string, message: string, reason: SkippedPath["reason"]): void {
+    this.#skipped.push({ path, message, reason });
+  }
+
+  /** Whether it lies in a directory that can't be there; what lies in it does then, too. */
+  #isRefused({ path, type }: TreeEntry): boolean {
+    if (this.#refused.size === 0) return false;
+    const parent = path.slice(0, Math.max(path.lastIndexOf("/"), 0));
+    const isRefused = this.#refused.has(parent) && parent !== "";
+    if (isRefused && type === "directory") this.#refused.add(path);
+    return isRefused || (type === "directory" && this.#refused.has(path));
+  }
+}
