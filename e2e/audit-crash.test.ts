@@ -12,7 +12,7 @@ import { START } from "./support/start-message.ts";
 import { waitUntil } from "./support/wait.ts";
 
 /** Calls in all; 10,000 nightly. */
-const CALLS = Number(process.env.CMDOP_TEST_CALLS ?? 1_000);
+const CALLS = Number(process.env.CMDOP_TEST_CALLS ?? 500);
 
 /** Calls that one key has open at once: as many jobs of one key run at once on a machine. */
 const CALLS_PER_KEY = 500;

@@ -7,7 +7,7 @@ import { type CutWorld, startCutWorld } from "./support/in-process.ts";
 import { Random, SEED } from "./support/random.ts";
 
 /** Connections that are cut in all; `npm run test:nightly` cuts many more. */
-const CUTS = Number(process.env.CMDOP_TEST_CUTS ?? 300);
+const CUTS = Number(process.env.CMDOP_TEST_CUTS ?? 120);
 
 /** Of these tests each takes its share. */
 const CUTS_EACH = Math.ceil(CUTS / 4);

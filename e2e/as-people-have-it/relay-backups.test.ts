@@ -47,7 +47,8 @@ beforeAll(async () => {
   await cp(cluster.relayHome, backup, { recursive: true });
   await cluster.restartRelay();
   second = await cluster.addMachine("second");
-  keys.late = await cluster.createKey({ name: "late", scopes, machines: ["*"] });
+  const made = await owner("keys", "create", "late", "--scope", "terminal", "--machine", "*", "--json");
+  keys.late = JSON.parse(made);
   await owner("keys", "revoke", keys.revoked.keyId);
 });
 afterAll(() => cluster[Symbol.asyncDispose]());

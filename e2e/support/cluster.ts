@@ -1,8 +1,10 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import { CMDOPClient } from "@cmdop/sdk";
+import { parseSealedKey, SCOPES, type Scope } from "@cmdop/proto";
+import { CMDOPClient, CmdopError } from "@cmdop/sdk";
 import { z } from "zod";
+import { parseDuration } from "../../cli/src/duration.ts";
 import { CmdopProcess, type Finished, runCmdop } from "./cmdop-process.ts";
 
 const relayReadySchema = z.object({ relay: z.string(), id: z.string(), target: z.string() });
@@ -40,6 +42,7 @@ export class Cluster implements AsyncDisposable {
   readonly recoveryKey: string;
   readonly relayHome: string;
   readonly #owner: string;
+  #opened: Promise<CMDOPClient> | undefined;
 
   private constructor(
     directory: string,
@@ -83,10 +86,7 @@ export class Cluster implements AsyncDisposable {
       home = path.join(this.directory, `machine-${this.machines.length}`),
     }: { relay?: string; env?: Readonly<Record<string, string>>; home?: string } = {},
   ): Promise<ClusterMachine> {
-    const target = `${this.relayId}@${this.relayAddress}`;
-    const { token } = tokenSchema.parse(
-      await runForJson(["join-token", name, "--relay", target, "--json"], this.operatorEnv),
-    );
+    const token = await this.#joinToken(name);
     const started = await CmdopProcess.start(["agent", "--json"], {
       ...env,
       CMDOP_HOME: home,
@@ -107,11 +107,18 @@ export class Cluster implements AsyncDisposable {
     paths?: readonly string[];
     expires?: string;
   }): Promise<{ apiKey: string; keyId: string }> {
-    const args = ["keys", "create", options.name ?? "test", "--json"];
-    for (const scope of options.scopes) args.push("--scope", scope);
-    for (const machine of options.machines) args.push("--machine", machine);
-    for (const directory of options.paths ?? []) args.push("--path", directory);
-    if (options.expires !== undefined) args.push("--expires", options.expires);
+    const { name = "test", scopes, machines, paths, expires } = options;
+    if (!isClockShifted()) {
+      const expiresInS = expires === undefined ? undefined : parseDuration(expires);
+      return this.#asOwner((owner) =>
+        owner.keys.create({ name, scopes: scopes.map(scopeNamed), machines, paths, expiresInS }),
+      );
+    }
+    const args = ["keys", "create", name, "--json"];
+    for (const scope of scopes) args.push("--scope", scope);
+    for (const machine of machines) args.push("--machine", machine);
+    for (const directory of paths ?? []) args.push("--path", directory);
+    if (expires !== undefined) args.push("--expires", expires);
     return keySchema.parse(await runForJson(args, this.operatorEnv));
   }
 
@@ -141,7 +148,40 @@ export class Cluster implements AsyncDisposable {
     ).process;
   }
 
+  /** What an owner's command would do, without a process of its own that pays for the passphrase anew. */
+  async #asOwner<T>(work: (owner: CMDOPClient) => Promise<T>): Promise<T> {
+    this.#opened ??= this.#openOwner();
+    try {
+      return await work(await this.#opened);
+    } catch (thrown) {
+      if (CmdopError.from(thrown).code !== "KeyUnknown") throw thrown;
+      // The owner was rotated meanwhile.
+      await (await this.#opened).close();
+      this.#opened = this.#openOwner();
+      return work(await this.#opened);
+    }
+  }
+
+  async #openOwner(): Promise<CMDOPClient> {
+    const keyFile = path.join(this.operatorHome, "owner", "owner.key");
+    const { owner, recovery } = parseSealedKey(await readFile(keyFile, "utf8"), keyFile);
+    const relay = `${this.relayId}@${this.relayAddress}`;
+    const client = await CMDOPClient.owner({ keyFile, relay, passphrase: OWNER_PASSPHRASE });
+    await client.roster.ensure(recovery === undefined ? [owner] : [owner, recovery]);
+    // The owner's commands use the relay that was named last.
+    await writeFile(path.join(this.operatorHome, "owner", "relay"), `${relay}\n`, { mode: 0o600 });
+    return client;
+  }
+
+  async #joinToken(name: string): Promise<string> {
+    if (!isClockShifted()) return this.#asOwner((owner) => owner.machines.createJoinToken({ name }));
+    const relay = `${this.relayId}@${this.relayAddress}`;
+    const args = ["join-token", name, "--relay", relay, "--json"];
+    return tokenSchema.parse(await runForJson(args, this.operatorEnv)).token;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    await (await this.#opened)?.close();
     for (const { process } of this.machines) {
       process.signal("SIGCONT");
       await process.stop();
@@ -149,6 +189,17 @@ export class Cluster implements AsyncDisposable {
     await this.relay.stop();
     await rm(this.directory, { recursive: true, force: true });
   }
+}
+
+/** This process's own clock is never shifted (with-clock.ts): then the owner is a process, too. */
+function isClockShifted(): boolean {
+  return process.env.NODE_OPTIONS?.includes("shifted-clock") === true;
+}
+
+function scopeNamed(name: string): Scope {
+  const scope = SCOPES.find((known) => known === name);
+  if (scope === undefined) throw new TypeError(`there is no scope ${name}`);
+  return scope;
 }
 
 function startRelay(home: string, owner: string, port: string) {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { SEED } from "./random.ts";
 
 /** Cases of all targets together: 5,000 unless CMDOP_TEST_FUZZ says otherwise. */
-export const FUZZ_CASES = Number(process.env.CMDOP_TEST_FUZZ ?? 5_000);
+export const FUZZ_CASES = Number(process.env.CMDOP_TEST_FUZZ ?? 2_000);
 
 /** What a case may take on a loaded machine, in milliseconds. */
 const MS_PER_CASE = 60;

@@ -33,7 +33,7 @@ export interface OwnersWorld extends AsyncDisposable {
     options?: { labels?: Record<string, string>; by?: CMDOPClient },
   ): Promise<OwnersMachine>;
   /** Starts the agent of a machine that was shut down. */
-  startAgain(machine: OwnersMachine, joinToken?: string): Promise<OwnersMachine>;
+  startAgain(machine: OwnersMachine): Promise<OwnersMachine>;
   /** Where the relay keeps its state. */
   readonly relayDirectory: string;
   /** Ends the relay, lets `meanwhile` happen, and starts it again, on the same port and directory. */
@@ -87,7 +87,7 @@ export async function startOwnersWorld(): Promise<OwnersWorld> {
       const joinToken = await by.machines.createJoinToken({ name, labels });
       return startAgent(path.join(directory, `machine-${machines}`), joinToken);
     },
-    startAgain: ({ home }, joinToken) => startAgent(home, joinToken),
+    startAgain: ({ home }) => startAgent(home),
     relayDirectory: path.join(directory, "relay"),
     async restartRelay(meanwhile = () => undefined) {
       await relay.shutdown();

@@ -11,6 +11,9 @@ const TIME_OF_DAY: Readonly<Record<string, string>> = {
     "when a question was asked, and until when it waits, as people are shown; a timer ends it",
   "agent/src/audit/call-record.ts": "when a record was made",
   "agent/src/audit/machine-audit.ts": "when a record was made, a head signed",
+  "agent/src/files/tree/mkdir.ts": "a directory's access time, where only its modification time is given",
+  "agent/src/files/tree/symlink.ts": "a link's access time, where only its modification time is given",
+  "agent/src/files/write/put.ts": "a file's access time, where only its modification time is given",
   "agent/src/files/unfinished/unfinished.ts": "when something was begun, for an agent of later: written down",
   "agent/src/jobs/jobs.ts": "when a job was started, as it is shown",
   "agent/src/loop/confirmations.ts": "until when a question waits, as people are shown; a timer ends it",
@@ -34,10 +37,12 @@ const TIME_OF_DAY: Readonly<Record<string, string>> = {
   "relay/src/identity/identity.ts": "when a certificate begins and ends",
   "sdk/src/audit/verify.ts": "when a head was kept",
   "sdk/src/connection/call-tokens.ts": "when a token was signed",
+  "sdk/src/files/transfer/local-target.ts": "a file's access time, where only its modification time is given",
   "sdk/src/relay/kept-keys.ts": "whether a grant has ended",
   "sdk/src/relay/keys.ts": "when a grant was signed",
   "sdk/src/relay/machines.ts": "when a join token was signed",
   "sdk/src/relay/roster.ts": "when a roster was signed",
+  "sdk/src/terminal/outage.ts": "since when a machine is away, as it is shown",
   "sdk/src/relay/rotate-owner.ts": "whether a grant has ended",
 };
 

