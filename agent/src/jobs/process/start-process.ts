@@ -107,7 +107,7 @@ async function begin(
 ): Promise<Launched | Refused | Lost> {
   const { launch, stdio } = prepared;
   const isByShell = launch.user !== undefined || launch.terminal !== undefined || mayHang();
-  const pipe = isByShell ? await pipes.take() : undefined;
+  const pipe = isByShell ? await pipes.take("output") : undefined;
   const close = (): void => {
     prepared.close();
     if (pipe !== undefined) closeSync(pipe.theirs);
