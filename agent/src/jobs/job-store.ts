@@ -7,19 +7,22 @@ import { z } from "zod";
 import type { JobIdentity } from "./job.ts";
 import type { FileFacts } from "./journal/journal-file.ts";
 import { type Outcome, outcomeSchema } from "./outcome.ts";
+import { type Birth, birthSchema, type JobTrace, traceOf } from "./process/job-trace.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS jobs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     key_id TEXT NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL, request_hash TEXT NOT NULL, summary TEXT NOT NULL,
-    started_at_ms REAL NOT NULL,
+    started_at_ms REAL NOT NULL, mark TEXT NOT NULL, birth TEXT,
     ended_at_ms REAL, outcome TEXT, output_start INTEGER, output_end INTEGER, file_bytes INTEGER,
     UNIQUE (key_id, id)
   ) STRICT;
 `;
 
 const INSERT =
-  "INSERT INTO jobs (key_id, id, kind, request_hash, summary, started_at_ms) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+  "INSERT INTO jobs (key_id, id, kind, request_hash, summary, started_at_ms, mark) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+
+const BORN = "UPDATE jobs SET birth = ? WHERE number = ?";
 
 const END =
   "UPDATE jobs SET ended_at_ms = ?, outcome = ?, output_start = ?, output_end = ?, file_bytes = ? WHERE number = ?";
@@ -38,6 +41,8 @@ const jobRow = z.object({
   request_hash: z.string(),
   summary: z.string(),
   started_at_ms: z.number(),
+  mark: z.string(),
+  birth: z.string().nullable(),
   ended_at_ms: z.number().nullable(),
   outcome: z.string().nullable(),
   output_start: z.bigint().nullable(),
@@ -49,6 +54,8 @@ const jobRow = z.object({
 export interface JobRecord {
   /** Where its output goes. */
   readonly directory: string;
+  /** Writes down its first process. */
+  born(birth: Birth): void;
   /** Writes down how and when it ended, and what there is of its output. */
   ended(endedAtMs: number, outcome: Outcome, facts: FileFacts): void;
   /** Writes down that its output is gone. */
@@ -61,6 +68,7 @@ export interface JobRecord {
 export interface StoredJob {
   readonly identity: JobIdentity;
   readonly startedAtMs: number;
+  readonly trace: JobTrace;
   readonly record: JobRecord;
   /** Undefined where the agent ended before the job did. */
   readonly end:
@@ -78,7 +86,7 @@ export class JobStore {
   readonly #outputDirectory: string;
   readonly #database: DiskDatabase;
   readonly #onTrouble: (error: unknown) => void;
-  /** What could not be written: at most one end, one release and one deletion a job. */
+  /** What could not be written: at most one birth, one end, one release and one deletion a job. */
   #unwritten: (() => void)[] = [];
 
   /** `onTrouble` is told what can't be written, and why. @throws CmdopError InvalidArgument where the store can't be used */
@@ -99,8 +107,12 @@ export class JobStore {
    * Writes a job down before it begins; undefined where that can't be done (a full disk).
    * @throws CmdopError JobConflict where it was begun in an earlier life of which nothing could be read
    */
-  begin({ keyId, id, kind, requestHash, summary }: JobIdentity, startedAtMs: number): JobRecord | undefined {
-    const values = [keyId, id, kind, requestHash, summary, startedAtMs];
+  begin(
+    { keyId, id, kind, requestHash, summary }: JobIdentity,
+    startedAtMs: number,
+    mark: string,
+  ): JobRecord | undefined {
+    const values = [keyId, id, kind, requestHash, summary, startedAtMs, mark];
     const added = this.#tried(() => this.#database.write((prepare) => prepare(INSERT).run(...values)));
     if (added === undefined) return undefined;
     if (added.changes > 0) return this.#record(Number(added.lastInsertRowid));
@@ -174,6 +186,10 @@ export class JobStore {
   #record(number: number): JobRecord {
     return {
       directory: join(this.#outputDirectory, String(number)),
+      born: (birth) => {
+        const values = [JSON.stringify(birth), number];
+        this.#write(() => this.#database.write((prepare) => prepare(BORN).run(...values)));
+      },
       ended: (endedAtMs, outcome, { start, end, bytes }) => {
         const values = [endedAtMs, JSON.stringify(outcome), start, end, bytes, number];
         this.#write(() => this.#database.write((prepare) => prepare(END).run(...values)));
@@ -194,6 +210,7 @@ export class JobStore {
 
   #storedJob(row: z.infer<typeof jobRow>): StoredJob {
     const { ended_at_ms: endedAtMs, outcome, output_start, output_end, file_bytes } = row;
+    const birth = row.birth === null ? undefined : birthSchema.parse(JSON.parse(row.birth));
     return {
       identity: {
         kind: row.kind,
@@ -203,6 +220,7 @@ export class JobStore {
         summary: row.summary,
       },
       startedAtMs: row.started_at_ms,
+      trace: traceOf(row.mark, birth, endedAtMs !== null),
       record: this.#record(row.number),
       end:
         endedAtMs === null || outcome === null

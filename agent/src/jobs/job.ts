@@ -3,6 +3,7 @@ import type { InputPiece, JobInput } from "./input.ts";
 import type { JobRecord } from "./job-store.ts";
 import type { Journal, JournalItem } from "./journal/journal.ts";
 import type { Outcome, StopCause } from "./outcome.ts";
+import type { JobTrace } from "./process/job-trace.ts";
 import { SessionTerminal } from "./session/terminal.ts";
 import type { Work } from "./work.ts";
 
@@ -54,6 +55,8 @@ export interface JobOptions {
   /** By this machine's clock. */
   readonly startedAtMs: number;
   readonly journal: Journal;
+  /** By what its processes are known. */
+  readonly trace: JobTrace;
   /** Its place on disk; without, a restart of the agent forgets it. */
   readonly record?: JobRecord | undefined;
 }
@@ -63,6 +66,7 @@ export class Job {
   readonly identity: JobIdentity;
   readonly startedAtMs: number;
   readonly journal: Journal;
+  readonly trace: JobTrace;
   /** Resolves with the outcome, when nothing more will be written to the journal. Never rejects. */
   readonly ended: Promise<Outcome>;
   /** What a session is seen on, also after its end; undefined for an exec and for a run. */
@@ -74,10 +78,11 @@ export class Job {
     | { readonly kind: "running"; readonly work: Work }
     | { readonly kind: "ended"; readonly outcome: Outcome };
 
-  private constructor({ identity, startedAtMs, journal, record }: JobOptions, doing: Work | Outcome) {
+  private constructor({ identity, startedAtMs, journal, trace, record }: JobOptions, doing: Work | Outcome) {
     this.identity = identity;
     this.startedAtMs = startedAtMs;
     this.journal = journal;
+    this.trace = trace;
     this.#record = record;
     this.#input = "kind" in doing ? Promise.resolve(undefined) : doing.input;
     const seen = "kind" in doing ? undefined : doing.terminal;

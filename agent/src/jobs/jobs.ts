@@ -11,9 +11,12 @@ import { Journal, type JournalOptions } from "./journal/journal.ts";
 import { OutputBudget } from "./journal/output-budget.ts";
 import { JOB_LIMITS, type JobLimits } from "./limits.ts";
 import type { Outcome } from "./outcome.ts";
+import { CgroupsLeft } from "./process/cgroups-left.ts";
 import { baseEnvironment, type Environment } from "./process/environment.ts";
-import { endMarked } from "./process/process-group.ts";
+import { born, newTrace } from "./process/job-trace.ts";
+import { endMarked, endProcesses } from "./process/process-group.ts";
 import { environmentOf, type JobUser } from "./process/run-as.ts";
+import { removeEmptyCgroups } from "./process/seat.ts";
 import { Starter, type StarterOptions } from "./process/starter.ts";
 import { Room } from "./room.ts";
 import { checkSession, type SessionRequest, sessionHash, sessionSummary } from "./session/request.ts";
@@ -88,6 +91,7 @@ export class Jobs {
   readonly #disk: OutputBudget;
   readonly #starter: Starter;
   readonly #heldPipes: HeldPipes;
+  readonly #cgroups = new CgroupsLeft();
   #sweeper: NodeJS.Timeout | undefined;
   #shuttingDown = false;
 
@@ -177,6 +181,7 @@ export class Jobs {
       // From the clock of days to that of this process, which nobody sets back or forward.
       const endedAtMs = performance.now() - Math.max(0, nowMs - end.endedAtMs);
       this.#table.addEnded(Job.ended({ ...rest, record, journal }, end.outcome), endedAtMs);
+      this.#cgroups.add(rest.trace);
     }
     for (const { end, record, ...rest } of stored) {
       if (end !== undefined) continue;
@@ -184,7 +189,7 @@ export class Jobs {
         ...this.#journalOptions(rest.identity, record),
         directory: record.directory,
       });
-      const work = interruptedWork(rest.identity.id, this.#limits);
+      const work = interruptedWork(rest.trace, this.#limits);
       this.#addRunning(Job.running({ ...rest, record, journal }, work));
     }
     if (stored.length > 0) this.#startSweeping();
@@ -252,8 +257,14 @@ export class Jobs {
 
   /** Ends what jobs of this key have left running behind their own end. Not jobs that run: those are stopped. */
   async endLeftBehind(keyId: string): Promise<void> {
-    const isMeant = (jobId: string): boolean => this.#table.find(keyId, jobId)?.outcome !== undefined;
-    await endMarked(isMeant, 0, this.#limits);
+    const traces = this.#table.list(keyId).flatMap(({ outcome, trace }) => (outcome ? [trace] : []));
+    const marks = new Set(traces.map(({ mark }) => mark));
+    // Its first process is gone, and what has its pid now may be anybody.
+    const ofCgroups = traces.flatMap(({ leader: _, ...trace }) => (trace.cgroup ? [trace] : []));
+    await Promise.all([
+      endMarked((mark) => marks.has(mark), 0, this.#limits),
+      ...ofCgroups.map((trace) => endProcesses(trace, this.#limits)),
+    ]);
   }
 
   /** The newest jobs that the requester may see and wants, newest first. */
@@ -271,6 +282,8 @@ export class Jobs {
     await Promise.all(running.map((job) => job.stop({ kind: "canceled", reason })));
     this.#heldPipes.closeAll();
     await this.#starter.close();
+    this.#cgroups.sweep();
+    removeEmptyCgroups();
     await last().finally(() => this.#store?.close());
   }
 
@@ -291,13 +304,19 @@ export class Jobs {
     check?.();
 
     const startedAtMs = Date.now();
-    const record = this.#store?.begin(identity, startedAtMs);
+    const trace = newTrace();
+    const record = this.#store?.begin(identity, startedAtMs, trace.mark);
     const journal = new Journal(this.#journalOptions(identity, record));
     const work =
       this.#marks.take(keyId, jobId) || startsCanceled
         ? workWithout({ kind: "canceled", reason: "Canceled before it was started.", durationMs: 0 })
         : begin({
             jobId,
+            trace,
+            onBorn: ({ pid, cgroup }) => {
+              const birth = born(trace, pid, cgroup);
+              if (birth !== undefined) record?.born(birth);
+            },
             ...this.#starter.contextOf(keyId),
             journal,
             environment: environmentOf(this.#rules.user, this.#environment),
@@ -306,7 +325,7 @@ export class Jobs {
             heldPipes: this.#heldPipes,
             limits: this.#limits,
           });
-    const job = Job.running({ identity, startedAtMs, journal, record }, work);
+    const job = Job.running({ identity, startedAtMs, journal, trace, record }, work);
     this.#addRunning(job);
     this.#startSweeping();
     const places = taken.move();
@@ -316,6 +335,7 @@ export class Jobs {
 
   #addRunning(job: Job): void {
     this.#table.add(job);
+    job.ended.then(() => this.#cgroups.add(job.trace));
     this.#onRunning(job);
   }
 
@@ -350,6 +370,7 @@ export class Jobs {
   #sweep(): void {
     this.#store?.retry();
     this.#table.sweep();
+    this.#cgroups.sweep();
     this.#marks.sweep();
   }
 }

@@ -1,7 +1,6 @@
 import { JobInput } from "../input.ts";
-import { JOB_ID_VARIABLE } from "../process/environment.ts";
+import { JOB_MARK_VARIABLE } from "../process/environment.ts";
 import { endProcesses, signalGroup } from "../process/process-group.ts";
-import { sinceBootS } from "../process/process-table.ts";
 import { spawnCommand } from "../process/spawn.ts";
 import { supervise } from "../process/supervise.ts";
 import { watchTime } from "../time-limit.ts";
@@ -11,14 +10,14 @@ import { Output } from "./output.ts";
 
 /** Runs a command on pipes in its own process group; its start has been asked for when this returns. */
 export function runCommand(command: Command, context: JobContext): Work {
-  const { jobId, keyId, journal, heldPipes, limits } = context;
-  const mark = { jobId, sinceS: sinceBootS() };
-  const env = { ...context.environment, ...command.env, [JOB_ID_VARIABLE]: jobId };
+  const { trace, keyId, journal, heldPipes, limits } = context;
+  const env = { ...context.environment, ...command.env, [JOB_MARK_VARIABLE]: trace.mark };
   const cwd = workingDirectory(command.cwd, context.environment.HOME ?? "/");
 
   const start = async (signal: AbortSignal) => {
     const spawned = await spawnCommand(command, cwd, env, context, signal);
     if (!("pid" in spawned)) return spawned;
+    context.onBorn(spawned);
     const { stdin } = spawned;
     const output = new Output(spawned, journal, limits);
     const options = { first: command.stdin, open: command.stdinOpen, maxWriters: limits.maxInputWriters };
@@ -30,7 +29,7 @@ export function runCommand(command: Command, context: JobContext): Work {
       start,
       watch: (stop) => watchTime(command.timeoutMs, context.maxJobMs, stop),
       signal: ({ pid }, name) => signalGroup(pid, name),
-      end: (running) => endProcesses(running?.pid, mark, limits),
+      end: () => endProcesses(trace, limits),
       finish: async ({ output, input }, outcome) => {
         const open = await output.rest();
         input?.close();

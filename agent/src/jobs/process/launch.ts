@@ -1,5 +1,5 @@
 import type { Environment } from "./environment.ts";
-import { JOB_ID_VARIABLE } from "./environment.ts";
+import { JOB_MARK_VARIABLE } from "./environment.ts";
 import type { JobUser } from "./run-as.ts";
 
 /** A program, and all that it gets. */
@@ -68,7 +68,7 @@ const BECOME = [
  */
 export function throughShell({ program, args, cwd, env, user, trusted, terminal }: Launch): Program {
   const isOwn = ([name, value]: [string, string]): boolean =>
-    user === undefined || name === JOB_ID_VARIABLE || trusted[name] === value;
+    user === undefined || name === JOB_MARK_VARIABLE || trusted[name] === value;
   const variables = Object.entries(env);
   const strange = variables.filter(([name]) => !EXPORTABLE.test(name));
   if (user !== undefined && strange[0] !== undefined) {

@@ -47,7 +47,7 @@ export async function makePipes(count: number, spawner: Spawner | undefined): Pr
     env: {},
   };
   const stdio = ["pipe", "pipe", "ignore"] as const;
-  const options = { limits: JOB_LIMITS, signal: NEVER, close: () => undefined };
+  const options = { limits: JOB_LIMITS, signal: NEVER, close: () => undefined, isHelper: true };
   const forked = await (spawner?.enabled
     ? forkBySpawner(spawner, program, stdio, options)
     : forkDirectly(program, stdio, options));

@@ -13,6 +13,7 @@ import { type Prepared, type StartContext, startProcess } from "./start-process.
 /** A command that runs on pipes, the leader of a process group of its own. */
 export interface Process {
   readonly pid: number;
+  readonly cgroup?: string | undefined;
   /** Null where the process has no input. */
   readonly stdin: Writable | null;
   readonly stdout: Readable;
@@ -53,10 +54,10 @@ export async function spawnCommand(
 ): Promise<Process | Refused | Lost> {
   const started = await startProcess(() => prepare(command, cwd, env, context), context, signal);
   if (!("pid" in started)) return started;
-  const { pid, exit, sockets, prepared } = started;
+  const { pid, cgroup, exit, sockets, prepared } = started;
   const [stdin = null, stdout, stderr] = prepared.pipes === undefined ? sockets : agentEnds(prepared.pipes);
   if (!stdout || !stderr) throw new TypeError("there is no pipe where one was asked for");
-  return { pid, exit, stdin, stdout, stderr };
+  return { pid, cgroup, exit, stdin, stdout, stderr };
 }
 
 async function prepare(
