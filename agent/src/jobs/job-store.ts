@@ -1,11 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, statfsSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, statfsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { SQLOutputValue } from "node:sqlite";
-import { CmdopError, diskError, isDiskTrouble, refusalOf, removeDirectory, removeFile } from "@cmdop/proto";
+import { CmdopError, diskError, isDiskTrouble, refusalOf } from "@cmdop/proto";
 import { DiskDatabase, type Prepare } from "@cmdop/proto/disk-database";
 import { z } from "zod";
 import type { JobIdentity } from "./job.ts";
 import type { FileFacts } from "./journal/journal-file.ts";
+import { Losses } from "./losses.ts";
 import { type Outcome, outcomeSchema } from "./outcome.ts";
 import { type Birth, birthSchema, type JobTrace, traceOf } from "./process/job-trace.ts";
 
@@ -86,16 +87,25 @@ export class JobStore {
   readonly #outputDirectory: string;
   readonly #database: DiskDatabase;
   readonly #onTrouble: (error: unknown) => void;
+  readonly #losses: Losses;
   /** What could not be written: at most one birth, one end, one release and one deletion a job. */
   #unwritten: (() => void)[] = [];
 
-  /** `onTrouble` is told what can't be written, and why. @throws CmdopError InvalidArgument where the store can't be used */
-  constructor(directory: string, onTrouble: (error: unknown) => void) {
+  /**
+   * `onTrouble` is told what can't be written, and why; `onLoss`, what is not known any more.
+   * @throws CmdopError InvalidArgument where the store can't be used
+   */
+  constructor(
+    directory: string,
+    onTrouble: (error: unknown) => void,
+    onLoss: (what: string) => void = (what) => onTrouble(new Error(what)),
+  ) {
     this.#onTrouble = onTrouble;
+    this.#losses = new Losses(directory, onLoss);
     this.#directory = directory;
     this.#outputDirectory = join(directory, "output");
     this.#makeDirectories();
-    this.#database = openDatabase(join(directory, "jobs.db"), onTrouble);
+    this.#database = openDatabase(join(directory, "jobs.db"), onTrouble, this.#losses);
   }
 
   /** Why nothing can be written now; undefined where it can, and no other agent can have the store. */
@@ -130,11 +140,19 @@ export class JobStore {
     return Math.floor(bsize * blocks * share);
   }
 
-  /** The jobs of earlier lives, the first to start first. What there is of jobs that nobody knows is deleted. */
+  /** The jobs of earlier lives, the first to start first. Output of jobs that nobody knows is set aside, and said. */
   restore(): StoredJob[] {
-    const rows = (this.#tried(() => this.#database.read(selectAll)) ?? []).map(parseRow);
-    this.#deleteAllBut(new Set(rows.map(({ number }) => String(number))));
-    return rows.map((row) => this.#storedJob(row));
+    const rows = this.#tried(() => this.#database.read(selectAll)) ?? [];
+    this.#setAsideAllBut(new Set(rows.map(({ number }) => String(number))));
+    return rows.flatMap((row) => {
+      try {
+        return [this.#storedJob(parseRow(row))];
+      } catch (error) {
+        // Its id is still taken, and its output stays where it is.
+        this.#losses.say(`What is known of job ${String(row.id)} is damaged, and not used: ${String(error)}`);
+        return [];
+      }
+    });
   }
 
   /** Writes what could not be written before, as far as it can be now; true where nothing is left. */
@@ -165,12 +183,12 @@ export class JobStore {
   }
 
   /** Where nothing could be read, nothing is known to be nobody's. */
-  #deleteAllBut(known: ReadonlySet<string>): void {
+  #setAsideAllBut(known: ReadonlySet<string>): void {
     if (this.#database.blocked !== undefined) return;
     this.#tried(() => {
-      for (const name of readdirSync(this.#outputDirectory)) {
-        if (!known.has(name)) removeDirectory(join(this.#outputDirectory, name));
-      }
+      const unknown = readdirSync(this.#outputDirectory).filter((name) => !known.has(name));
+      const paths = unknown.map((name) => join(this.#outputDirectory, name));
+      this.#losses.setAside(paths, `${unknown.length} jobs of which nothing but their output is there`);
     });
   }
 
@@ -256,31 +274,39 @@ const DAMAGED = new Set([11, 26]);
  * Opens the database; one that is damaged is set aside, since a machine that
  * nobody can reach is worse than one that has forgotten what it did.
  */
-function openDatabase(file: string, onTrouble: (error: unknown) => void): DiskDatabase {
+function openDatabase(file: string, onTrouble: (error: unknown) => void, losses: Losses): DiskDatabase {
   // NORMAL survives the agent's death at any moment; after a power failure nothing of before runs anyway.
   const options = { file, schema: SCHEMA, synchronous: "NORMAL", onTrouble } as const;
+  const damage = emptiness(file) ?? damageOf(file, () => new DiskDatabase(options));
+  if (damage instanceof DiskDatabase) return damage;
+  const files = ["", "-wal", "-shm"].map((suffix) => file + suffix).filter((path) => existsSync(path));
+  losses.setAside(files, `the list of all earlier jobs (${damage})`);
+  return new DiskDatabase(options);
+}
+
+/** A database of ours is never empty: it was emptied, or never finished. */
+function emptiness(file: string): string | undefined {
+  return statSync(file, { throwIfNoEntry: false })?.size === 0 ? "it was empty" : undefined;
+}
+
+/** The database, or how it is damaged. @throws CmdopError InvalidArgument where it can't be used for another reason */
+function damageOf(file: string, open: () => DiskDatabase): DiskDatabase | string {
+  let database: DiskDatabase | undefined;
   try {
-    return new DiskDatabase(options);
+    database = open();
+    if (!database.isReadable) return database;
+    const [found] = database.read((prepare) => prepare("PRAGMA quick_check(1)").all());
+    if (found?.quick_check === "ok") return database;
+    database.close();
+    return String(found?.quick_check);
   } catch (thrown) {
-    const isDamaged = thrown instanceof Error && "errcode" in thrown && DAMAGED.has(Number(thrown.errcode));
-    if (!isDamaged) {
-      throw new CmdopError(
-        "InvalidArgument",
-        `The agent's jobs in ${file} can't be used: ${String(thrown)}.`,
-        {
-          cause: thrown,
-          next: "Check that no other agent uses this home, and that it can be written.",
-        },
-      );
-    }
-    const aside = `${file}.damaged`;
-    renameSync(file, aside);
-    for (const suffix of ["-wal", "-shm"]) removeFile(file + suffix);
-    onTrouble(
-      new Error(`${file} is damaged and was set aside as ${aside}: earlier jobs are forgotten`, {
-        cause: thrown,
-      }),
-    );
-    return new DiskDatabase(options);
+    database?.close();
+    const cause = thrown instanceof Error && thrown.cause !== undefined ? thrown.cause : thrown;
+    const code = cause instanceof Error && "errcode" in cause ? Number(cause.errcode) & 0xff : 0;
+    if (DAMAGED.has(code)) return String(cause);
+    throw new CmdopError("InvalidArgument", `The agent's jobs in ${file} can't be used: ${String(thrown)}.`, {
+      cause: thrown,
+      next: "Check that no other agent uses this home, and that it can be written.",
+    });
   }
 }

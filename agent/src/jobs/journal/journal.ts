@@ -1,6 +1,6 @@
 import { OUTPUT_CHUNK_BYTES, onAbort } from "@cmdop/proto";
 import type { JobLimits } from "../limits.ts";
-import { FileReader, type Piece } from "./file-reader.ts";
+import { type Damage, FileReader, type Piece } from "./file-reader.ts";
 import { type FileFacts, JournalFile } from "./journal-file.ts";
 import { type Channel, JournalRecords } from "./journal-records.ts";
 import type { OutputAccount } from "./output-budget.ts";
@@ -217,6 +217,14 @@ export class Journal {
     const { offset } = cursor;
     if (offset >= this.end) return undefined;
     const found = this.#recent(cursor) ?? this.#filed(cursor);
+    if (found !== undefined && "damagedTo" in found) {
+      const { damagedTo } = found;
+      this.#onTrouble(
+        new Error(`the bytes ${offset} to ${damagedTo} are damaged on disk, and are not shown`),
+      );
+      cursor.offset = damagedTo;
+      return { kind: "dropped", offset, bytes: damagedTo - offset };
+    }
     if (found !== undefined) {
       cursor.offset += BigInt(found.bytes.length);
       return { kind: "output", offset, ...found };
@@ -233,7 +241,7 @@ export class Journal {
     return { channel: found.channel, bytes: found.bytes.subarray(0, OUTPUT_CHUNK_BYTES) };
   }
 
-  #filed(cursor: Cursor): Piece | undefined {
+  #filed(cursor: Cursor): Piece | Damage | undefined {
     if (this.#file === undefined) return undefined;
     cursor.file ??= new FileReader(this.#file);
     const reader = cursor.file;
