@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, statfsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { SQLOutputValue } from "node:sqlite";
+import type { SQLInputValue, SQLOutputValue } from "node:sqlite";
 import { CmdopError, diskError, isDiskTrouble, refusalOf } from "@cmdop/proto";
 import { DiskDatabase, type Prepare } from "@cmdop/proto/disk-database";
 import { z } from "zod";
@@ -202,20 +202,12 @@ export class JobStore {
   }
 
   #record(number: number): JobRecord {
-    return {
-      directory: join(this.#outputDirectory, String(number)),
-      born: (birth) => {
-        const values = [JSON.stringify(birth), number];
-        this.#write(() => this.#database.write((prepare) => prepare(BORN).run(...values)));
-      },
-      ended: (endedAtMs, outcome, { start, end, bytes }) => {
-        const values = [endedAtMs, JSON.stringify(outcome), start, end, bytes, number];
-        this.#write(() => this.#database.write((prepare) => prepare(END).run(...values)));
-      },
-      released: () => this.#write(() => this.#database.write((prepare) => prepare(RELEASE).run(number))),
-      forget: () => this.#write(() => this.#database.write((prepare) => prepare(DELETE).run(number))),
-    };
+    return new Row(number, this.#outputDirectory, this.#update);
   }
+
+  readonly #update = (sql: string, ...values: SQLInputValue[]): void => {
+    this.#write(() => this.#database.write((prepare) => prepare(sql).run(...values)));
+  };
 
   #write(act: () => void): void {
     try {
@@ -249,6 +241,43 @@ export class JobStore {
               facts: { start: output_start ?? 0n, end: output_end ?? 0n, bytes: file_bytes ?? 0 },
             },
     };
+  }
+}
+
+/** Few words of memory: as many of these as jobs are remembered. */
+class Row implements JobRecord {
+  readonly #number: number;
+  readonly #outputDirectory: string;
+  readonly #update: (sql: string, ...values: SQLInputValue[]) => void;
+
+  constructor(
+    number: number,
+    outputDirectory: string,
+    update: (sql: string, ...values: SQLInputValue[]) => void,
+  ) {
+    this.#number = number;
+    this.#outputDirectory = outputDirectory;
+    this.#update = update;
+  }
+
+  get directory(): string {
+    return join(this.#outputDirectory, String(this.#number));
+  }
+
+  born(birth: Birth): void {
+    this.#update(BORN, JSON.stringify(birth), this.#number);
+  }
+
+  ended(endedAtMs: number, outcome: Outcome, { start, end, bytes }: FileFacts): void {
+    this.#update(END, endedAtMs, JSON.stringify(outcome), start, end, bytes, this.#number);
+  }
+
+  released(): void {
+    this.#update(RELEASE, this.#number);
+  }
+
+  forget(): void {
+    this.#update(DELETE, this.#number);
   }
 }
 

@@ -61,6 +61,8 @@ export interface JobOptions {
   readonly record?: JobRecord | undefined;
 }
 
+const NO_INPUT = Promise.resolve(undefined);
+
 /** Something that runs, or ran, on this machine under a name that its caller gave it. */
 export class Job {
   readonly identity: JobIdentity;
@@ -73,7 +75,7 @@ export class Job {
   readonly terminal: SessionTerminal | undefined;
   readonly #record: JobRecord | undefined;
   /** Kept after the end, too: it knows what it has accepted. */
-  readonly #input: Promise<JobInput | undefined>;
+  #input: Promise<JobInput | undefined>;
   #state:
     | { readonly kind: "running"; readonly work: Work }
     | { readonly kind: "ended"; readonly outcome: Outcome };
@@ -84,7 +86,7 @@ export class Job {
     this.journal = journal;
     this.trace = trace;
     this.#record = record;
-    this.#input = "kind" in doing ? Promise.resolve(undefined) : doing.input;
+    this.#input = "kind" in doing ? NO_INPUT : doing.input;
     const seen = "kind" in doing ? undefined : doing.terminal;
     this.terminal =
       identity.kind === "session" ? (seen ?? new SessionTerminal(journal, identity.keyId)) : undefined;
@@ -93,7 +95,8 @@ export class Job {
       this.ended = Promise.resolve(doing);
     } else {
       this.#state = { kind: "running", work: doing };
-      this.ended = doing.outcome.then((outcome) => {
+      this.ended = doing.outcome.then(async (outcome) => {
+        if ((await doing.input) === undefined) this.#input = NO_INPUT;
         this.#state = { kind: "ended", outcome };
         journal.close();
         record?.ended(Date.now(), outcome, journal.facts);

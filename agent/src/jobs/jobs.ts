@@ -80,12 +80,14 @@ export class Jobs {
   /** In force: the same object for as long as this lives, since others hold it too. */
   readonly #limits: { -readonly [K in keyof JobLimits]: number };
   #rules: JobRules = {};
+  /** Those of a session's journal: one object for all, since journals are remembered for long. */
+  readonly #sessionLimits: JobLimits;
   readonly #environment: Environment;
   readonly #room: Room;
   readonly #table: JobTable;
   readonly #marks: CancelMarks;
   readonly #store: JobStore | undefined;
-  readonly #onTrouble: (what: string, error: unknown) => void;
+  readonly #onOutputTrouble: (error: unknown) => void;
   readonly #onRunning: (job: Job) => void;
   readonly #memory: OutputBudget;
   readonly #disk: OutputBudget;
@@ -107,9 +109,10 @@ export class Jobs {
     } = options;
     this.#made = { ...JOB_LIMITS, ...limits };
     this.#limits = { ...this.#made };
+    this.#sessionLimits = { ...this.#made, maxJournalBytes: this.#made.maxSessionJournalBytes };
     this.#environment = environment;
     this.#store = store;
-    this.#onTrouble = onTrouble;
+    this.#onOutputTrouble = (error) => onTrouble("a job's output", error);
     this.#onRunning = onRunning;
     this.#room = new Room(this.#limits);
     this.#table = new JobTable(this.#limits);
@@ -350,16 +353,12 @@ export class Jobs {
   }
 
   #journalOptions({ kind, keyId }: JobIdentity, record: JobRecord | undefined): JournalOptions {
-    const { maxJournalBytes, maxSessionJournalBytes } = this.#limits;
     return {
-      limits: {
-        ...this.#limits,
-        maxJournalBytes: kind === "session" ? maxSessionJournalBytes : maxJournalBytes,
-      },
+      limits: kind === "session" ? this.#sessionLimits : this.#limits,
       memory: this.#memory.account(keyId),
       disk: this.#disk.account(keyId),
       directory: record?.directory,
-      onTrouble: (error) => this.#onTrouble("a job's output", error),
+      onTrouble: this.#onOutputTrouble,
     };
   }
 

@@ -85,9 +85,10 @@ export class JournalFile {
     }
   }
 
-  /** Nothing more will be written. */
+  /** Nothing more will be written. What is in the files is looked up again when somebody reads them. */
   seal(): void {
     this.#found?.at(-1)?.seal();
+    this.#found = undefined;
   }
 
   /** Drops the oldest segment; false where it is the last, or reaches beyond `before`. */
@@ -107,7 +108,7 @@ export class JournalFile {
 
   /** The segment after another one. */
   segmentAfter(segment: Segment): Segment | undefined {
-    return this.#segments[this.#segments.indexOf(segment) + 1];
+    return this.#segments.find(({ start }) => start > segment.start);
   }
 
   /** Deletes everything. */
