@@ -229,9 +229,7 @@ describe("a model that fails", () => {
     expect(error).toMatchObject({ code: "ModelFailed", message: expect.stringContaining("401") });
     expect(JSON.stringify(error) + String(error)).not.toContain(ModelServer.apiKey);
     expect(model.calls).toHaveLength(1);
-    const journal = (await eventsOf(client.agent.resumeStream(runId))).map((event) =>
-      JSON.stringify(event, (_name, value) => (typeof value === "bigint" ? String(value) : value)),
-    );
+    const journal = (await eventsOf(client.agent.resumeStream(runId))).map((event) => JSON.stringify(event));
     expect(journal.join("\n")).toContain("[key removed]");
     expect(journal.join("\n")).not.toContain(ModelServer.apiKey);
     expect(machine.process.stderr).not.toContain(ModelServer.apiKey);

@@ -40,7 +40,7 @@ function waitingFor(file: string): string {
 }
 
 /** Waits until a job has written so many bytes. */
-async function written(jobId: string, bytes: bigint): Promise<void> {
+async function written(jobId: string, bytes: number): Promise<void> {
   await waitUntil(async () => {
     const jobs = await client.terminal.jobs();
     return jobs.some((job) => job.jobId === jobId && job.outputEnd >= bytes);
@@ -81,7 +81,7 @@ describe("a command that was left running", () => {
   it("promise 4: goes on, can be listed, read, followed to its end and its exit code", async () => {
     const file = path.join(cluster.directory, "go-on");
     const id = await detached(waitingFor(file));
-    await written(id, 8n);
+    await written(id, 8);
     expect(await cmdop("logs", "web-1", id.slice(0, 8))).toEqual({
       exitCode: 0,
       stdout: "out\n",
@@ -104,7 +104,7 @@ describe("a command that was left running", () => {
     let id: string;
     beforeAll(async () => {
       id = await detached("echo 123; sleep 0.2; echo 456 >&2; sleep 0.2; echo 789");
-      await written(id, 12n);
+      await written(id, 12);
     });
 
     it.each([
@@ -133,7 +133,7 @@ describe("a command that was left running", () => {
   it("is taken from CMDOP_MACHINE's machine where none is named", async () => {
     const own = { ...env, CMDOP_MACHINE: "web-1" };
     const { stdout } = await runCmdop(["exec", "--detach", "echo here"], own);
-    await written(stdout.trim(), 5n);
+    await written(stdout.trim(), 5);
     expect(await runCmdop(["logs", stdout.trim()], own)).toMatchObject({ stdout: "here\n" });
     expect(await runCmdop(["jobs", "--all"], own)).toMatchObject({
       stdout: expect.stringContaining(stdout.trim()),
@@ -181,7 +181,7 @@ describe("a lost link", () => {
     if (machine === undefined) throw new TypeError("no machine");
     const running = cmdop("exec", "web-1", "echo begun; sleep 65.3");
     await waitUntil(async () =>
-      (await client.terminal.jobs({ running: true })).some((job) => job.outputEnd > 0n),
+      (await client.terminal.jobs({ running: true })).some((job) => job.outputEnd > 0),
     );
     await machine.process.stop("SIGKILL");
     await cluster.restartAgent(machine);

@@ -129,7 +129,7 @@ async function typeLines(count: number, sessions: number): Promise<void> {
     while read -r line; do echo "$line" >> ${file}; echo "got $line"; [ "$line" = end ] && exit 39; done`;
   const sessionId = randomUUID();
   const session = await untilTaken(() => terminal.create({ sessionId, shell: ["/bin/sh", "-c", shell] }));
-  const seen = untilTaken(() => collected(session.attach({ after: 0n })));
+  const seen = untilTaken(() => collected(session.attach({ after: 0 })));
   await untilTaken(() => session.waitFor("ready"));
   for (let line = 1; line <= count; line++) await session.sendInput(`${line} ${padding}\n`);
   await session.sendInput("end\n");

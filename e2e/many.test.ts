@@ -63,7 +63,7 @@ describe("many jobs", () => {
     // All of them have begun, and none can have ended.
     await waitUntil(async () => {
       const running = await client.terminal.jobs({ running: true });
-      return running.filter(({ outputEnd }) => outputEnd > 0n).length === 2 * AT_ONCE;
+      return running.filter(({ outputEnd }) => outputEnd > 0).length === 2 * AT_ONCE;
     });
     await client.terminal.execute(`: > ${gate}`);
 

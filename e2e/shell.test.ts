@@ -56,13 +56,13 @@ function terminalWithShell(
 /** Every byte that a terminal has been sent until now. */
 async function rawOutput(session: Session): Promise<string> {
   const chunks: Uint8Array[] = [];
-  let end = 0n;
-  const onStarted = ({ outputEnd }: { readonly outputEnd: bigint }): void => {
+  let end = 0;
+  const onStarted = ({ outputEnd }: { readonly outputEnd: number }): void => {
     end = outputEnd;
   };
   for await (const { offset, data } of session.attach({ onStarted })) {
     chunks.push(data);
-    if (offset + BigInt(data.length) >= end) break;
+    if (offset + data.length >= end) break;
   }
   return Buffer.concat(chunks).toString();
 }

@@ -48,12 +48,13 @@ const code = (file: SourceFile): string =>
 describe("dependencies", () => {
   /** Which packages of ours each package may import: docs/ARCHITECTURE.md says why. */
   const MAY_IMPORT: Record<string, readonly string[]> = {
-    proto: [],
-    sdk: ["@cmdop/proto"],
-    relay: ["@cmdop/proto"],
-    agent: ["@cmdop/proto"],
-    "mcp-server": ["@cmdop/proto", "@cmdop/sdk"],
-    cli: ["@cmdop/proto", "@cmdop/sdk", "@cmdop/relay", "@cmdop/agent", "@cmdop/mcp-server"],
+    kit: [],
+    proto: ["@cmdop/kit"],
+    sdk: ["@cmdop/kit", "@cmdop/proto"],
+    relay: ["@cmdop/kit", "@cmdop/proto"],
+    agent: ["@cmdop/kit", "@cmdop/proto"],
+    "mcp-server": ["@cmdop/kit", "@cmdop/proto", "@cmdop/sdk"],
+    cli: ["@cmdop/kit", "@cmdop/proto", "@cmdop/sdk", "@cmdop/relay", "@cmdop/agent", "@cmdop/mcp-server"],
   };
 
   it.each(Object.entries(MAY_IMPORT))("%s imports of ours only %j", (folder, allowed) => {

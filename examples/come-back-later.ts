@@ -12,14 +12,14 @@ export async function leave(
   server: CMDOPClient,
   command: string,
   waitMs: number,
-): Promise<{ jobId: string; after: bigint; soFar: string }> {
+): Promise<{ jobId: string; after: number; soFar: string }> {
   const started = await server.terminal.execute(command, { waitMs });
   if (started.status === "done") throw new Error(`it took no time at all: it ${describeEnd(started)}`);
   return { jobId: started.jobId, after: started.after, soFar: started.stdout };
 }
 
 /** Comes back for what the command wrote after `after`, and for its end. */
-export async function comeBack(server: CMDOPClient, jobId: string, after: bigint): Promise<string> {
+export async function comeBack(server: CMDOPClient, jobId: string, after: number): Promise<string> {
   const result = await server.terminal.resume(jobId, { after });
   return `${result.stdout}The command ${describeEnd(result)}.`;
 }

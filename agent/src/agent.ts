@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import os from "node:os";
 import path from "node:path";
 import {
   type Admit,
@@ -71,6 +70,10 @@ const KEY_IN_ENVIRONMENT =
   "a model's key is in the environment that the agent was started with: whatever runs as the agent's own user, its jobs too, can read it";
 const KEY_NEXT =
   "Let jobs run as another user (user in policy.json), and put the key into model.json (0600) in the state directory.";
+
+/** As a machine looks that has slept, too. */
+const CLOCK_JUMP =
+  "the system clock has moved against the time that has passed; what runs is ended by it only when it has stood by that for a minute";
 
 /** What exists while the agent runs. */
 interface Running {
@@ -148,6 +151,10 @@ export class Agent {
     const audit = this.#openAudit(stateDir, machineKey, store, onTrouble, () => policy.redact);
     onLoss = (what) => audit.lost(what);
     for (const what of losses) audit.lost(what);
+    membership.clock.onJump((jump) => {
+      log.warn(CLOCK_JUMP, { ...jump });
+      audit.clock(jump);
+    });
     const openCalls = new OpenCalls();
     const startedJobs = new StartedJobs(openCalls, (keyId) => void jobs.endLeftBehind(keyId));
     const onRunning = (job: Job): void => {
@@ -285,7 +292,7 @@ export class Agent {
       facts: () => ({
         ...membership.identity,
         agentVersion: this.#options.version,
-        user: policy.user?.name ?? os.userInfo().username,
+        user: policy.userName,
         home: policy.home,
         policyError: policy.error?.message ?? "",
         diskError: trouble.current,

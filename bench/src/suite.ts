@@ -5,7 +5,7 @@ export type Aim = { readonly atMost: number } | { readonly atLeast: number };
 export interface Row {
   /** What was done: `exec true, relay, p50`. */
   readonly name: string;
-  readonly unit: "ms" | "calls/s" | "MB/s" | "MiB" | "KiB";
+  readonly unit: "ms" | "calls/s" | "MB/s" | "MiB" | "KiB" | "MiB/min" | "/min" | "";
   readonly ours: number;
   /** The peer's figure for the same thing, or why there is none. */
   readonly theirs: number | string | null;
@@ -19,12 +19,16 @@ export interface BenchContext {
   readonly progress: (what: string) => void;
   /** A directory of the suite's own, removed when it is over. */
   readonly directory: string;
+  /** How long a suite goes on that has no other end. */
+  readonly minutes: number;
 }
 
 /** A named set of measurements. It starts what it needs and leaves nothing behind. */
 export interface Suite {
   readonly name: string;
   readonly about: string;
+  /** True for what takes too long to be among those that run when none is named. */
+  readonly onlyWhenNamed?: boolean | undefined;
   readonly run: (context: BenchContext) => Promise<Row[]>;
 }
 

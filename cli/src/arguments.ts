@@ -45,9 +45,11 @@ export function parsePort(text: string): number {
 }
 
 /** Reads an offset in a job's output: a count of bytes from 0. */
-export function parseOffset(text: string): bigint {
-  if (!/^\d{1,19}$/.test(text)) throw new InvalidArgumentError("Give a number of bytes, 0 or more.");
-  return BigInt(text);
+export function parseOffset(text: string): number {
+  const offset = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(offset))
+    throw new InvalidArgumentError("Give a number of bytes, 0 or more.");
+  return offset;
 }
 
 /** What stands before `--` and behind it, undefined where there is none. `words` is what the parser left of `argv`, without its --. */

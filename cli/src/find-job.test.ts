@@ -6,8 +6,8 @@ const job = (jobId: string) => ({
   kind: "exec" as const,
   command: "true",
   startedAt: new Date(0),
-  outputStart: 0n,
-  outputEnd: 0n,
+  outputStart: 0,
+  outputEnd: 0,
   outcome: null,
 });
 const jobs = [job("3f2a0000-0000-4000-8000-000000000001"), job("3f2b0000-0000-4000-8000-000000000002")];

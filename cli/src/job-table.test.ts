@@ -1,13 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { jobLine, jobTable } from "./job-table.ts";
+import { jobTable } from "./job-table.ts";
+import { jsonLine } from "./json-line.ts";
 
 const job = {
   jobId: "3f2a0000-0000-4000-8000-000000000001",
   kind: "exec" as const,
   command: "make -j8",
   startedAt: new Date(Date.UTC(2030, 0, 2, 3, 4, 5, 678)),
-  outputStart: 5n,
-  outputEnd: 1234n,
+  outputStart: 5,
+  outputEnd: 1234,
   outcome: null,
 };
 const ended = {
@@ -42,7 +43,7 @@ describe("the table of jobs", () => {
   });
 
   it("as JSON has numbers, times and how it ended", () => {
-    expect(JSON.parse(jobLine({ ...job, outcome: ended }))).toEqual({
+    expect(JSON.parse(jsonLine({ ...job, outcome: ended }))).toEqual({
       jobId: job.jobId,
       kind: "exec",
       command: "make -j8",

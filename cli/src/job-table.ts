@@ -1,5 +1,4 @@
 import { describeEnd, type JobInfo } from "@cmdop/sdk";
-import { jsonLine } from "./json-line.ts";
 import { table } from "./table.ts";
 import { isoTime } from "./time.ts";
 
@@ -14,10 +13,4 @@ export function jobTable(jobs: readonly JobInfo[], maxWidth?: number): string {
     job.command,
   ]);
   return table([["ID", "KIND", "STARTED", "STATE", "OUTPUT", "COMMAND"], ...rows], maxWidth);
-}
-
-/** A job as a line of JSON; offsets are numbers. */
-export function jobLine({ startedAt, outputStart, outputEnd, ...rest }: JobInfo): string {
-  const counts = { outputStart: Number(outputStart), outputEnd: Number(outputEnd) };
-  return jsonLine({ ...rest, startedAt: startedAt.toISOString(), ...counts });
 }

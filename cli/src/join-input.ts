@@ -1,5 +1,5 @@
+import { readPrivateFile } from "@cmdop/proto";
 import { usageError } from "./exit.ts";
-import { readSecretFile } from "./home.ts";
 import { readInput } from "./standard-input.ts";
 
 /** A join token is a statement of at most 16 KiB; more than this on standard input is something else. */
@@ -26,7 +26,7 @@ async function tokenFrom(option: string): Promise<string> {
       "Say --join - and give it on standard input, --join FILE, or set CMDOP_JOIN_TOKEN.",
     );
   }
-  const text = await readSecretFile(option);
+  const text = readPrivateFile(option);
   if (text !== undefined) return text;
   throw usageError(`there is no file ${option} with a token.`, "Say --join - to give it on standard input.");
 }

@@ -1,7 +1,50 @@
+import type { LinkListeners, LinkLoss } from "@cmdop/sdk";
+import { printable } from "./printable.ts";
+import { isoTime } from "./time.ts";
+
 export const LINK_LOST = "cmdop: the link is lost, reconnecting";
 export const LINK_BACK = "cmdop: the link is back";
 
+/** A loss that has lasted this long, in milliseconds, is explained: most are over sooner. */
+const EXPLAINED_AFTER_MS = 5_000;
+
 /** Says on stderr when the link is lost and when it is back, where there is no screen to keep whole. */
-export function linkMessages(): (state: "lost" | "back") => void {
-  return (state) => process.stderr.write(`${state === "lost" ? LINK_LOST : LINK_BACK}\n`);
+export function sayLink(state: "lost" | "back"): void {
+  process.stderr.write(`${state === "lost" ? LINK_LOST : LINK_BACK}\n`);
+}
+
+/** The same, and of a loss that lasts what is known, and for how long it is waited. `noun`: what is followed. */
+export function linkMessages(machine: string | undefined, noun: "command" | "job" | "run"): LinkListeners {
+  let latest: LinkLoss | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const explain = (): void => {
+    if (latest !== undefined) process.stderr.write(`cmdop: ${explanation(machine, noun, latest)}\n`);
+  };
+  return {
+    onLink(state, loss) {
+      sayLink(state);
+      latest = loss;
+      clearTimeout(timer);
+      if (state === "lost") timer = setTimeout(explain, EXPLAINED_AFTER_MS).unref();
+    },
+    onOffline(loss) {
+      latest = loss;
+    },
+  };
+}
+
+/** `web-1 went offline at 12:00; the command may still run there; waiting for it until 12:15`. */
+export function explanation(
+  machine: string | undefined,
+  noun: string,
+  { code, sinceMs, reconnectWindowMs }: LinkLoss,
+): string {
+  const name = machine === undefined ? "the machine" : printable(machine);
+  const since = isoTime(sinceMs);
+  const what =
+    code === "MachineOffline"
+      ? `${name} went offline at ${since}`
+      : `${name} is out of reach since ${since} (${code})`;
+  const until = isoTime(sinceMs + reconnectWindowMs);
+  return `${what}; the ${noun} may still run there; waiting for it until ${until}`;
 }

@@ -34,7 +34,8 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 process.stderr.on("error", () => undefined);
 
 const { runProgram } = await import("./program.ts");
-const exitCode = await runProgram(process.argv);
+const { argumentsWithBytes } = await import("./raw-arguments.ts");
+const exitCode = await runProgram(argumentsWithBytes(process.argv));
 if (exitCode !== 0) process.exitCode = exitCode;
 else if (outputError !== undefined && outputError.code !== "EPIPE") {
   process.stderr.write(`error: the output could not be written: ${outputError.message}\n`);

@@ -1,7 +1,7 @@
 import path from "node:path";
-import type { RelayTarget } from "@cmdop/proto";
+import { type RelayTarget, readPrivateFile } from "@cmdop/proto";
 import { CmdopError, parseRelayTarget } from "@cmdop/sdk";
-import { homePaths, readSecretFile, writeSecretFile } from "./home.ts";
+import { homePaths, writeHomeFile } from "./home.ts";
 
 const relayFile = (): string => path.join(homePaths.owner(), "relay");
 
@@ -16,10 +16,10 @@ export async function ownersRelay(named: string | undefined): Promise<RelayTarge
 
 /** The relay that was named last, as ID@HOST:PORT; undefined before the first. */
 export async function rememberedRelay(): Promise<string | undefined> {
-  return (await readSecretFile(relayFile()))?.trim();
+  return readPrivateFile(relayFile())?.trim();
 }
 
 /** The relay that the owner's commands use when they are told none. */
 export async function rememberRelay({ id, address }: RelayTarget): Promise<void> {
-  await writeSecretFile(relayFile(), `${id}@${address}\n`);
+  await writeHomeFile(relayFile(), `${id}@${address}\n`);
 }

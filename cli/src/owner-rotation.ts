@@ -1,5 +1,6 @@
 import { link, rename, rm } from "node:fs/promises";
 import path from "node:path";
+import { isErrno } from "@cmdop/kit";
 import {
   CmdopError,
   generateKeyPair,
@@ -11,6 +12,7 @@ import {
 import type { OwnerRotation, RosterInfo } from "@cmdop/sdk";
 import { homePaths } from "./home.ts";
 import { clientAs, newOwnerFile, ownerFile, readSealedFile, writeSealedFile } from "./owner.ts";
+import { OwnerLedger } from "./owner-ledger.ts";
 import type { Passphrase } from "./passphrase/passphrase.ts";
 
 /** The old owner's key, while the new one takes its place. */
@@ -53,9 +55,15 @@ async function makeNewOwner({ passphrase, recovery }: HandOver): Promise<KeyPair
 }
 
 async function rotate({ relay, signer, remove, recovery }: HandOver, key: KeyPair): Promise<OwnerRotation> {
+  const ledger = await OwnerLedger.open(relay.id);
   await using client = clientAs(signer, relay);
+  await ledger.teach(client);
   await client.roster.ensure([signer.publicKey, remove, ...(recovery === undefined ? [] : [recovery])]);
-  return await client.roster.rotateOwner({ newOwner: key.publicKey, remove, resignWith: key });
+  const rotated = await client.roster.rotateOwner({ newOwner: key.publicKey, remove, resignWith: key });
+  // Both the hand-over and the grants that were signed anew; the one that signed may be none any more.
+  await using asNew = clientAs(key, relay);
+  await ledger.learn(asNew);
+  return rotated;
 }
 
 /** Whether an earlier attempt came as far as the relay: the new owner is one, and the old one is none any more. */
@@ -80,7 +88,7 @@ async function takePlace(): Promise<void> {
     await link(ownerFile(), oldOwnerFile());
   } catch (thrown) {
     // A recovery in a home that had no owner.
-    if (!(thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT")) throw thrown;
+    if (!isErrno(thrown, "ENOENT")) throw thrown;
   }
   await rename(newOwnerFile(), ownerFile());
   await keepOld();
@@ -92,6 +100,6 @@ async function keepOld(): Promise<void> {
   try {
     await rename(oldOwnerFile(), `${oldOwnerFile()}-${wentAt}`);
   } catch (thrown) {
-    if (!(thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT")) throw thrown;
+    if (!isErrno(thrown, "ENOENT")) throw thrown;
   }
 }

@@ -9,11 +9,13 @@ import {
   type PublicKey,
   parseSealedKey,
   type RelayTarget,
+  readPrivateFile,
   type SealedOwnerKey,
   sealOwnerKey,
 } from "@cmdop/proto";
-import { CMDOPClient, CmdopError } from "@cmdop/sdk";
-import { homePaths, readSecretFile, writeSecretFile } from "./home.ts";
+import { CMDOPClient, CmdopError, type OnSigned } from "@cmdop/sdk";
+import { homePaths, writeHomeFile } from "./home.ts";
+import { OwnerLedger } from "./owner-ledger.ts";
 import { ownersRelay, rememberRelay } from "./owner-relay.ts";
 import { Passphrase } from "./passphrase/passphrase.ts";
 import { showRecoveryKey } from "./recovery-key.ts";
@@ -38,13 +40,13 @@ export const newOwnerFile = (): string => path.join(homePaths.owner(), "owner.ke
 
 /** Reads a sealed key; undefined where there is none. */
 export async function readSealedFile(file: string): Promise<SealedOwnerKey | undefined> {
-  const text = await readSecretFile(file, MAX_SEALED_KEY_BYTES);
+  const text = readPrivateFile(file, { maxBytes: MAX_SEALED_KEY_BYTES });
   return text === undefined ? undefined : parseSealedKey(text, file);
 }
 
 /** Writes a sealed key to a file of its own. */
 export async function writeSealedFile(file: string, sealed: SealedOwnerKey): Promise<void> {
-  await writeSecretFile(file, formatSealedKey(sealed));
+  await writeHomeFile(file, formatSealedKey(sealed));
 }
 
 /** Who the owner of this home is, without the private half; undefined before `cmdop init`. */
@@ -89,20 +91,38 @@ export async function ownerClient(options: OwnerOptions): Promise<CMDOPClient> {
   // What is missing is said before a passphrase is asked for.
   const relay = await ownersRelay(options.relay);
   const owner = await openOwner(new Passphrase(options.passphraseFd));
-  const client = clientAs(owner.key, relay);
-  try {
-    await client.roster.ensure(owner.publicKeys);
-  } catch (thrown) {
-    await client.close();
-    throw await afterRotation(thrown);
-  }
+  const client = await clientOf(owner, relay);
   await rememberRelay(relay);
   return client;
 }
 
-/** A client that acts with an owner's key. */
-export function clientAs(key: KeyPair, relay: RelayTarget): CMDOPClient {
-  return CMDOPClient.remote({ apiKey: formatApiKey({ key, relay }), relay: relay.address });
+/**
+ * A client that acts as this home's owner. It keeps what it signs, and teaches a
+ * relay that has lost its roster first: a new one would go back behind what
+ * machines hold.
+ */
+export async function clientOf(owner: Owner, relay: RelayTarget): Promise<CMDOPClient> {
+  const ledger = await OwnerLedger.open(relay.id);
+  const client = clientAs(owner.key, relay, (signed) => ledger.keep([signed]));
+  try {
+    const taught = await ledger.teach(client);
+    if (taught.roster) {
+      process.stderr.write(
+        `note: this relay had lost its roster, and was taught it again; ${taught.grants.length} of its keys too\n`,
+      );
+    }
+    await client.roster.ensure(owner.publicKeys);
+    await ledger.learnRosters(client);
+    return client;
+  } catch (thrown) {
+    await client.close();
+    throw await afterRotation(thrown);
+  }
+}
+
+/** A client that acts with an owner's key. `onSigned`: told of what it signs. */
+export function clientAs(key: KeyPair, relay: RelayTarget, onSigned?: OnSigned): CMDOPClient {
+  return CMDOPClient.remote({ apiKey: formatApiKey({ key, relay }), relay: relay.address, onSigned });
 }
 
 function ownerOf(key: KeyPair, recovery: PublicKey | undefined): Owner {

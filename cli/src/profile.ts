@@ -1,6 +1,6 @@
-import { formatApiKey, parseApiKey, type RelayTarget } from "@cmdop/proto";
+import { formatApiKey, parseApiKey, type RelayTarget, readPrivateFile } from "@cmdop/proto";
 import { CMDOPClient, CmdopError, type Profile } from "@cmdop/sdk";
-import { homePaths, readSecretFile, writeSecretFile } from "./home.ts";
+import { homePaths, writeHomeFile } from "./home.ts";
 
 /** A key of the profile is replaced when less than this is left of its life, in milliseconds. */
 const RENEW_KEY_BEFORE_END_MS = 7 * 24 * 60 * 60 * 1000;
@@ -8,8 +8,8 @@ const RENEW_KEY_BEFORE_END_MS = 7 * 24 * 60 * 60 * 1000;
 /** Writes the profile, where it is not so already. */
 export async function writeProfile({ apiKey, machine }: Profile): Promise<void> {
   const profile = `${JSON.stringify({ apiKey, machine }, null, 2)}\n`;
-  if (profile !== (await readSecretFile(homePaths.profile()))) {
-    await writeSecretFile(homePaths.profile(), profile);
+  if (profile !== readPrivateFile(homePaths.profile())) {
+    await writeHomeFile(homePaths.profile(), profile);
   }
 }
 
@@ -19,7 +19,7 @@ export async function writeProfile({ apiKey, machine }: Profile): Promise<void> 
  * jobs are known by it.
  */
 export async function goodKey(relay: RelayTarget): Promise<string | undefined> {
-  const profile = await readSecretFile(homePaths.profile());
+  const profile = readPrivateFile(homePaths.profile());
   if (profile === undefined) return undefined;
   try {
     const { key, relay: before } = parseApiKey(JSON.parse(profile).apiKey);

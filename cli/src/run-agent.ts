@@ -46,7 +46,14 @@ export async function runAgent(
     await using client = CMDOPClient.fromProfile();
     const agent = agentOf(client, machine);
     const onEvent = lines === undefined ? showProgress() : askOnTheWay(agent, { runId, machine, lines });
-    const run = { ...plain, runId, signal, onLink: linkMessages(), onWaiting: waitingMessage(), onEvent };
+    const run = {
+      ...plain,
+      runId,
+      signal,
+      ...linkMessages(machine, "run"),
+      onWaiting: waitingMessage(),
+      onEvent,
+    };
     const result: RunResult<unknown> = await (outputJsonSchema === undefined
       ? agent.run(prompt, run)
       : agent.run(prompt, { ...run, outputJsonSchema }));

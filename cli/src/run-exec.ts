@@ -3,25 +3,36 @@ import {
   CMDOPClient,
   CmdopError,
   describeEnd,
+  type ExecCommand,
   type ExecEnd,
   type ExecEvent,
   type ExecOptions,
+  type ExecResult,
 } from "@cmdop/sdk";
 import { EXIT_OK, reportError } from "./exit.ts";
 import { EXIT_OURS, exitCodeOf } from "./exit-codes.ts";
 import { JobOutput } from "./job-output.ts";
+import { jsonLine } from "./json-line.ts";
 import { linkMessages } from "./link-messages.ts";
 import { commandFor, terminalOf } from "./machine-terminal.ts";
 import { printable } from "./printable.ts";
 import { terminationSignal } from "./signals.ts";
 import { waitingMessage } from "./waiting-message.ts";
 
+/** How a command's streams are carried. */
+export interface ExecStreams {
+  /** Whether it gets this process's standard input. */
+  readonly passStdin: boolean;
+  /** True: one line with all that there is to know at its end, instead of its output. */
+  readonly json: boolean;
+}
+
 /** Runs a command on a machine with this process's standard streams; the exit code to end with. */
 export async function runExec(
   machine: string,
-  command: string | readonly string[],
+  command: ExecCommand,
   options: ExecOptions,
-  passStdin: boolean,
+  { passStdin, json }: ExecStreams,
 ): Promise<number> {
   const output = new JobOutput();
   // Output that can't be written ends the command: nobody would ever see the rest of it.
@@ -36,14 +47,17 @@ export async function runExec(
     }
     await using client = CMDOPClient.fromProfile();
     const stdin = passStdin && !process.stdin.isTTY ? process.stdin : undefined;
-    const events = terminalOf(client, machine).stream(command, {
+    const all = {
       ...options,
       stdin,
       signal,
-      onLink: linkMessages(),
+      ...linkMessages(machine, "command"),
       onWaiting: waitingMessage(),
-    });
-    const end = await writeAll(events, output);
+    };
+    const terminal = terminalOf(client, machine);
+    const end = json
+      ? await printResult(await terminal.execute(command, all), output)
+      : await writeAll(terminal.stream(command, all), output);
     return output.exitCodeIfUnread("The command was canceled.") ?? reportEnd(machine, end);
   } catch (thrown) {
     reportError(thrown);
@@ -57,7 +71,7 @@ export async function runExec(
 /** Starts a command, prints its job id and leaves it running; the exit code to end with. */
 export async function runDetached(
   machine: string,
-  command: string | readonly string[],
+  command: ExecCommand,
   options: ExecOptions,
 ): Promise<number> {
   try {
@@ -81,6 +95,13 @@ export async function runDetached(
     reportError(thrown);
     return EXIT_OURS;
   }
+}
+
+/** Prints a result without what of it JSON can't hold: bytes. */
+async function printResult(result: ExecResult, output: JobOutput): Promise<ExecEnd> {
+  const { status: _status, stdoutBytes: _stdout, stderrBytes: _stderr, ...rest } = result;
+  await output.print(jsonLine(rest));
+  return result;
 }
 
 /** Writes a job's output until its end. */

@@ -11,7 +11,7 @@ import { writeRun } from "./write-run.ts";
 /** Which part of a job's output to write. */
 export interface LogsOptions {
   /** The journal offset to begin after. */
-  readonly after: bigint;
+  readonly after: number;
   /** True: until the job's end. False: what there is now. */
   readonly follow: boolean;
   /** The channel to write; both unless given. */
@@ -31,10 +31,10 @@ export async function runLogs(
     const { jobId, isRun } = await findJobOfAnyKind(terminal, job);
     if (isRun) {
       const agent = agentOf(client, machine);
-      const events = agent.resumeStream(jobId, { after, onLink: linkMessages() });
+      const events = agent.resumeStream(jobId, { after, ...linkMessages(machine, "run") });
       return await writeRun(events, output, { runId: jobId, follow, only });
     }
-    const events = terminal.resumeStream(jobId, { after, onLink: linkMessages() });
+    const events = terminal.resumeStream(jobId, { after, ...linkMessages(machine, "job") });
     const part = readable(events, output.unwritable, follow ? undefined : after, only);
     const end = await writeAll(part, output);
     const exitCode = output.exitCodeIfUnread("The job goes on.");
@@ -52,15 +52,15 @@ export async function runLogs(
 async function* readable(
   events: AsyncIterable<ExecEvent>,
   unwritable: AbortSignal,
-  untilNowAfter: bigint | undefined,
+  untilNowAfter: number | undefined,
   only: "stdout" | "stderr" | undefined,
 ): AsyncGenerator<ExecEvent, void, void> {
-  let at = untilNowAfter ?? 0n;
-  let end: bigint | undefined;
+  let at = untilNowAfter ?? 0;
+  let end: number | undefined;
   for await (const event of events) {
     if (event.type === "started" && untilNowAfter !== undefined) end = event.outputEnd;
     if (event.type === "stdout" || event.type === "stderr") {
-      at = event.offset + BigInt(event.data.length);
+      at = event.offset + event.data.length;
       if (only === undefined || event.type === only) yield event;
     } else yield event;
     if (event.type === "dropped") at = event.offset + event.bytes;

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { answerText, RunProgress } from "./run-text.ts";
 
-const after = 0n;
+const after = 0;
 const text = (said: string): RunStreamEvent => ({ type: "text", text: said, after });
 const call: RunStreamEvent = {
   type: "tool_call",

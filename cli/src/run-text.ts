@@ -22,6 +22,7 @@ export class RunProgress {
       case "begun":
         return line(`${describeRunEvent(event)}, run ${this.#runId}`);
       case "step":
+      case "revoked":
       case "end":
         this.#said = "";
         return "";

@@ -1,7 +1,7 @@
 import { createInterface, type Interface } from "node:readline";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
-import { onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
 
 /** How long nothing must have been typed before a question is shown: the terminal hands out a line at a time, long after it has echoed them. */
 const QUIET_MS = 100;

@@ -4,7 +4,7 @@ import { nameSchema, SCOPES } from "@cmdop/proto";
 import { type CMDOPClient, CmdopError } from "@cmdop/sdk";
 import type { UpOptions } from "./bring-up.ts";
 import { homePaths } from "./home.ts";
-import { clientAs, createOwner, openOwner, readOwner } from "./owner.ts";
+import { clientOf, createOwner, openOwner, readOwner } from "./owner.ts";
 import type { Passphrase } from "./passphrase/passphrase.ts";
 import { goodKey, writeProfile } from "./profile.ts";
 import { startUpRelay } from "./up-relay.ts";
@@ -25,8 +25,7 @@ export async function signForUp(options: UpOptions, passphrase: Passphrase): Pro
   const relay = await startUpRelay(options, owner.key.publicKey);
   try {
     const target = { id: relay.id, address: relay.address };
-    await using client = clientAs(owner.key, target);
-    await client.roster.ensure(owner.publicKeys);
+    await using client = await clientOf(owner, target);
     const { id, name } = await machineState(homePaths.home());
     const machine = name ?? options.name ?? hostName();
     if (name === undefined) {

@@ -37,7 +37,7 @@ export async function writeRun(
 
 /** Tells when all has been read that was there when the stream began. */
 function untilNow(follow: boolean): (event: RunStreamEvent) => boolean {
-  let end: bigint | undefined;
+  let end: number | undefined;
   return (event) => {
     if (event.type === "started" && !follow) end = event.outputEnd;
     // Behind the last event of a run comes its outcome at once.

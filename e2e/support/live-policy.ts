@@ -8,11 +8,11 @@ import type { Doors } from "./doors.ts";
 import { machineChain } from "./machine-chain.ts";
 import { waitUntil } from "./wait.ts";
 
-/** The policy of the machine of these doors, which tests change while its agent runs. */
+/** The policy of a machine, which tests change while its agent runs. */
 export class LivePolicy {
-  readonly #doors: Doors;
+  readonly #doors: Pick<Doors, "machine">;
 
-  constructor(doors: Doors) {
+  constructor(doors: Pick<Doors, "machine">) {
     this.#doors = doors;
   }
 

@@ -17,3 +17,8 @@ export async function connectMcp(
   );
   return client;
 }
+
+/** The process of its server; -1 where there is none. */
+export function serverPid({ transport }: Client): number {
+  return transport instanceof StdioClientTransport ? (transport.pid ?? -1) : -1;
+}

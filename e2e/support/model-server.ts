@@ -10,6 +10,7 @@ const requestSchema = z.object({
   tools: z.array(z.object({ function: z.object({ name: z.string() }) })).default([]),
   tool_choice: z.unknown().optional(),
   response_format: z.unknown().optional(),
+  stream_options: z.unknown().optional(),
   max_tokens: z.number().optional(),
 });
 
@@ -30,8 +31,8 @@ export interface AskedTool {
 
 /** What the scripted model does when it is called. */
 export type Reply =
-  | { readonly text: string; readonly finish?: "stop" | "length" }
-  | { readonly tools: readonly AskedTool[]; readonly text?: string; readonly finish?: "length" }
+  | { readonly text: string; readonly finish?: "stop" | "length"; readonly reasoning?: string }
+  | { readonly tools: readonly AskedTool[]; readonly text?: string; readonly finish?: "length" | "stop" }
   /** Refuses. */
   | { readonly status: number; readonly headers?: Record<string, string>; readonly error: string }
   /** Says something, and asks for tools, and then the connection is cut. */
@@ -130,6 +131,7 @@ function send(response: ServerResponse, reply: Reply): void {
   };
   const text = textOf(reply);
   const tools = "tools" in reply ? (reply.tools ?? []) : [];
+  if ("reasoning" in reply) chunk({ role: "assistant", reasoning_content: reply.reasoning });
   // In pieces, as models speak.
   for (const content of text.match(/[\s\S]{1,7}/g) ?? []) chunk({ role: "assistant", content });
   for (const [index, { name, arguments: args }] of tools.entries()) {

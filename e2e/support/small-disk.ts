@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { isErrno } from "@cmdop/kit";
 
 /** Written at once while a disk is filled, the largest first, so that not one byte is left. */
 const FILL_STEPS_BYTES = [64 * 1024, 4096, 1];
@@ -127,6 +128,6 @@ function untilNoSpace(take: () => void): void {
   try {
     for (;;) take();
   } catch (thrown) {
-    if (!(thrown instanceof Error && "code" in thrown && thrown.code === "ENOSPC")) throw thrown;
+    if (!isErrno(thrown, "ENOSPC")) throw thrown;
   }
 }

@@ -3,11 +3,12 @@ import { pathToFileURL } from "node:url";
 
 const PRELOAD = path.join(import.meta.dirname, "shifted-clock.ts");
 
-/** Does something; processes that it starts meanwhile have a clock that is off by so many milliseconds. */
-export async function withClock<T>(shiftMs: number, work: () => Promise<T>): Promise<T> {
+/** Does something; processes that it starts meanwhile have a clock that is off by so many milliseconds, or by those that stand in a file at any time. */
+export async function withClock<T>(shift: number | { file: string }, work: () => Promise<T>): Promise<T> {
   const before = process.env.NODE_OPTIONS;
   const url = pathToFileURL(PRELOAD);
-  url.searchParams.set("ms", String(shiftMs));
+  if (typeof shift === "number") url.searchParams.set("ms", String(shift));
+  else url.searchParams.set("file", shift.file);
   process.env.NODE_OPTIONS = `--import ${url.href}`;
   try {
     return await work();

@@ -10,7 +10,8 @@ const NEXT_BY_CODE: Readonly<Partial<Record<CmdopError["code"], string>>> = {
   MachineRequired: "Name the machine in the machine argument; machines_list shows which there are.",
   MachineUnknown: "machines_list shows the machines that this key reaches.",
   MachineAmbiguous: "Use the machine's id; machines_list shows it.",
-  MachineOffline: "machines_list shows when it was last seen. Its operator has to bring it back.",
+  MachineOffline:
+    "machines_list shows when it was last seen; its operator has to bring it back. What was left running there may still run.",
   MachineQuarantined: "Use another machine, and tell the person that its owner has to decide about this one.",
   NotFound: "Check the path; files_list shows what there is.",
   AlreadyExists: "Choose another path, or set overwrite where the tool has it.",

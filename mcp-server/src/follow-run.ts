@@ -2,6 +2,8 @@ import {
   CmdopError,
   CollectedRun,
   describeRunEvent,
+  type LinkLoss,
+  LinkWatch,
   OpenQuestions,
   type RunFacts,
   type RunQuestion,
@@ -21,6 +23,8 @@ export interface RunConclusion {
 export interface FollowedRun {
   /** Whether the machine has said that the run is there. */
   readonly hasStarted: boolean;
+  /** What is known of the connection, where it is lost. */
+  readonly loss: LinkLoss | undefined;
   /** What is known so far. */
   facts(): RunFacts;
   /** What it did last, on one line. */
@@ -35,21 +39,23 @@ export interface FollowedRun {
   leave(): Promise<void>;
 }
 
-/** Reads a run's events from its beginning on. */
-export function followRun(runId: string, events: AsyncIterable<RunStreamEvent>): FollowedRun {
-  const iterator = events[Symbol.asyncIterator]();
+/** Reads a run's events from its beginning on, and lets go of them at their end. `link` is told by the stream itself. */
+export function followRun(
+  runId: string,
+  events: AsyncGenerator<RunStreamEvent, void, void>,
+  link: LinkWatch = new LinkWatch(),
+): FollowedRun {
   const collected = new CollectedRun(runId);
   const open = new OpenQuestions();
   const asked = Promise.withResolvers<void>();
   let hasStarted = false;
   let last = "";
   /** Where the journal ended when it was opened: a question before it may have been answered since. */
-  let pastEnd = 0n;
+  let pastEnd = 0;
   let isPast = true;
 
   const readToEnd = async (): Promise<RunConclusion> => {
-    for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
-      const event = next.value;
+    for await (const event of events) {
       collected.add(event);
       open.add(event);
       if (event.type === "started") pastEnd = event.outputEnd;
@@ -67,12 +73,15 @@ export function followRun(runId: string, events: AsyncIterable<RunStreamEvent>):
     get hasStarted() {
       return hasStarted;
     },
+    get loss() {
+      return link.loss;
+    },
     facts: () => collected.facts(),
     questions: () => (isPast ? [] : open.open),
     asked: asked.promise,
     lastLine: (maxChars) => last.slice(0, maxChars),
     leave: async () => {
-      await iterator.return?.();
+      await events.return();
     },
   };
 }

@@ -34,14 +34,22 @@ const end: ExecEnd = {
 };
 
 async function* command() {
-  yield { type: "started", jobId: RUN_ID, pid: 1, attached: false, outputEnd: 0n, inMemory: false } as const;
-  for (const type of ["stdout", "stderr"] as const) yield { type, data: Buffer.from(HOSTILE), offset: 0n };
+  yield {
+    type: "started",
+    jobId: RUN_ID,
+    pid: 1,
+    attached: false,
+    outputEnd: 0,
+    inMemory: false,
+    shell: null,
+  } as const;
+  for (const type of ["stdout", "stderr"] as const) yield { type, data: Buffer.from(HOSTILE), offset: 0 };
   yield { ...end, type: "ended" } as const;
 }
 
 async function* run(isAsking: boolean): AsyncGenerator<RunStreamEvent, void, void> {
-  const after = 1n;
-  yield { type: "started", runId: RUN_ID, after, attached: false, outputEnd: 0n, inMemory: false };
+  const after = 1;
+  yield { type: "started", runId: RUN_ID, after, attached: false, outputEnd: 0, inMemory: false };
   yield { type: "tool_call", after, callId: HOSTILE, tool: HOSTILE, input: { [HOSTILE]: HOSTILE } };
   if (isAsking) {
     yield { type: "asked", after, callId: HOSTILE, tool: HOSTILE, hash: HOSTILE, expiresAtMs: Number.NaN };

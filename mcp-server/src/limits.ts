@@ -41,12 +41,11 @@ export const PROGRESS_INTERVAL_MS = 5_000;
 export const MAX_PROGRESS_LINE_CHARS = 200;
 
 /**
- * The beginning and the end that are kept of each of stdout and stderr. Together
- * 32 KiB, about 10,000 tokens: where clients begin to warn. The end gets more,
- * since that is where commands say what went wrong.
+ * Characters of each of stdout and stderr in an answer, as a terminal shows them:
+ * both together about 10,000 tokens, where clients begin to warn. Three quarters
+ * are for the end, since that is where commands say what went wrong.
  */
-export const HEAD_BYTES = 4 * KiB;
-export const TAIL_BYTES = 12 * KiB;
+export const MAX_OUTPUT_CHARS = 16 * KiB;
 
 /** Bytes that files_read returns where no length is asked for: about 10,000 tokens. */
 export const DEFAULT_READ_BYTES = 32 * KiB;

@@ -79,7 +79,9 @@ describe.each(CLIENT_KINDS)("a %s client", (kind) => {
     const { structuredContent, content } = await mcp.call("terminal_execute", { command: "flood" });
     expect(structuredContent).toMatchObject({ truncated: true, exitCode: 0 });
     const stdout = String(structuredContent?.stdout);
-    expect(stdout).toMatch(/ 0\n[\s\S]*bytes left out[\s\S]* 999\n$/);
+    expect(stdout).toMatch(
+      / 0\n[\s\S]* bytes in \d+ lines left out: terminal_wait with job_id \S+ and after \d+ shows it[\s\S]* 999\n$/,
+    );
     expect(stdout.length).toBeLessThan(20_000);
     expect(content[0]?.text).toContain("stdout: 1000000 bytes");
     expect(content[0]?.text).toContain(stdout);

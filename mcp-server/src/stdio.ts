@@ -1,5 +1,5 @@
 import type { Readable, Writable } from "node:stream";
-import { onAbort } from "@cmdop/proto";
+import { onAbort, within } from "@cmdop/kit";
 import { StdioServerTransport, serveStdio } from "@modelcontextprotocol/server/stdio";
 import { type AdapterOptions, createAdapter } from "./adapter.ts";
 import { MAX_REPORT_CHARS, SHUTDOWN_GRACE_MS } from "./limits.ts";
@@ -40,13 +40,6 @@ export async function serveMcpStdio({
   await closed.promise;
   stopListening();
   await within(adapter.settled(), SHUTDOWN_GRACE_MS);
-}
-
-async function within(work: Promise<void>, limitMs: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, limitMs);
-  await Promise.race([work, promise]);
-  clearTimeout(timer);
 }
 
 function reportToStderr(error: unknown): void {

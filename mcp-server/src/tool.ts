@@ -1,3 +1,4 @@
+import { argumentReader } from "@cmdop/proto";
 import type { AskedUse as RunUse } from "@cmdop/sdk";
 import { z } from "zod";
 import type { ToolClient } from "./client.ts";
@@ -106,10 +107,11 @@ export function defineTool<Input extends z.ZodObject, Output extends z.ZodObject
   handler,
   ...data
 }: ToolDefinition<Input, Output>): Tool {
+  const read = argumentReader(data.input);
   return {
     ...data,
     call: async (args, context) => {
-      const parsed = data.input.safeParse(args);
+      const parsed = data.input.safeParse(read(args));
       if (parsed.success) return handler(parsed.data, context);
       throw new OwnError(
         "InvalidArgument",

@@ -14,11 +14,6 @@ export function textOf(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** The text, with U+FFFD for what is not UTF-8: for the output of commands. */
-export function looseTextOf(bytes: Uint8Array): string {
-  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
-}
-
 /** How many bytes at the beginning belong to a character that began before. */
 export function brokenStart(bytes: Uint8Array): number {
   let count = 0;

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, openSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { errnoOf, isErrno } from "@cmdop/kit";
 import { CmdopError } from "./errors/cmdop-error.ts";
 import type { ErrorCode } from "./errors/table.ts";
 
@@ -38,14 +39,14 @@ const FORBIDDEN = {
  */
 export function isDiskTrouble(thrown: unknown): boolean {
   if (!(thrown instanceof Error)) return false;
-  const errno = errnoOf(thrown);
+  const errno = systemError(thrown);
   return (errno !== undefined && Object.hasOwn(MEANINGS, errno)) || isDiskTrouble(thrown.cause);
 }
 
 /** What a file of cmdop's own could not be used for, as an error that names it. `verb`: "write", as in "Can't write". */
 export function diskError(thrown: unknown, verb: string, file: string): CmdopError {
   if (thrown instanceof CmdopError) return thrown;
-  const errno = thrown instanceof Error ? errnoOf(thrown) : undefined;
+  const errno = thrown instanceof Error ? systemError(thrown) : undefined;
   const known = errno === undefined ? undefined : MEANINGS[errno];
   if (known !== undefined) {
     const [code, cause, next] = known;
@@ -100,7 +101,7 @@ export function removeFile(file: string): void {
   try {
     unlinkSync(file);
   } catch (thrown) {
-    if (!(thrown instanceof Error) || errnoOf(thrown) !== "ENOENT") throw thrown;
+    if (!isErrno(thrown, "ENOENT")) throw thrown;
   }
 }
 
@@ -115,7 +116,7 @@ export function removeDirectory(directory: string): void {
 }
 
 /** What the system, or SQLite for it, said. */
-function errnoOf(error: Error): string | undefined {
+function systemError(error: Error): string | undefined {
   if ("errcode" in error && error.errcode === SQLITE_FULL) return "ENOSPC";
-  return "code" in error && typeof error.code === "string" ? error.code : undefined;
+  return errnoOf(error);
 }

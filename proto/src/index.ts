@@ -1,4 +1,3 @@
-export { onAbort } from "./abort.ts";
 export {
   CHAIN_HASH_BYTES,
   chainNext,
@@ -31,7 +30,7 @@ export {
   signCallToken,
   verifyCallToken,
 } from "./credentials/call-token.ts";
-export { TrustedClock } from "./credentials/clock.ts";
+export { type ClockJump, TrustedClock } from "./credentials/clock.ts";
 export {
   ED25519_BYTES,
   generateKeyPair,
@@ -138,6 +137,7 @@ export {
   type FilesSkipped,
   FilesSkipped_Reason,
   type FilesWriteStreamRequest,
+  type FilesWritten,
   FileType,
 } from "./gen/cmdop/v1/files_pb.ts";
 export {
@@ -204,6 +204,15 @@ export {
   SCOPES,
   type Scope,
 } from "./methods.ts";
+export {
+  canonicalPath,
+  pathBytes,
+  pathCharacters,
+  pathText,
+  patternCharacters,
+  systemPath,
+} from "./path-text.ts";
+export { readPrivateFile, refuseShared, writePrivateFile } from "./private-file.ts";
 export { alternatingBuffers, readAhead } from "./read-ahead.ts";
 export { mayHaveRun } from "./rpc/broken-call.ts";
 export { type RpcChannel, sessionChannel } from "./rpc/channel.ts";
@@ -249,6 +258,8 @@ export {
   WIRE_RUN_APPROVES,
 } from "./run-events.ts";
 export { parseStrictJson } from "./strict-json.ts";
+export { TerminalText } from "./terminal-text/terminal-text.ts";
+export { argumentReader } from "./tool-arguments.ts";
 export { DrainingDuplex } from "./transport/draining-duplex.ts";
 export { fitWindow, windowFor } from "./transport/fit-window.ts";
 export { applyWindows, LANE_WINDOWS, LANES, type LaneName, type Windows } from "./transport/lanes.ts";

@@ -105,7 +105,9 @@ const runEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("usage"), ...usage.shape }),
   /** The model is called again; text and reasoning since the last `step` are void. */
   z.object({ type: z.literal("retry"), reason: z.string(), pauseMs: z.number() }),
-  /** The answer did not match its schema: the model is told, once. */
+  /** The text since the last `step` was a thought: its end has come, without its beginning. */
+  z.object({ type: z.literal("revoked") }),
+  /** The answer is empty, or does not match its schema: the model is told, once. */
   z.object({ type: z.literal("repair"), errors: z.string() }),
   /** Old output of tools was taken out of the model's view, which grew too long. */
   z.object({ type: z.literal("shortened"), characters: count }),

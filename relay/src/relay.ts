@@ -16,6 +16,7 @@ import { createGreet } from "./control/greet.ts";
 import { KeyUses } from "./control/key-uses.ts";
 import { LocalUpstream } from "./control/local-upstream.ts";
 import { Quarantine } from "./control/quarantine.ts";
+import { Receipts } from "./control/receipts.ts";
 import { addServices } from "./control/services.ts";
 import { SqliteStore } from "./control/sqlite-store.ts";
 import { Trust } from "./control/trust.ts";
@@ -27,11 +28,14 @@ import { KeyWatch } from "./data/key-watch.ts";
 import { DEFAULT_TIMES, type Times } from "./data/limits.ts";
 import { Links } from "./data/links.ts";
 import { Health } from "./health.ts";
-import { filesIdentity, type Identity, ownIdentity } from "./identity/identity.ts";
+import { filesIdentity, type Identity, makeStateDir, ownIdentity } from "./identity/identity.ts";
 import { type Log, SILENT_LOG } from "./log.ts";
 
 /** How often the certificate is looked at, in milliseconds: a leaf near its end is replaced, changed files are read. */
 const CERTIFICATE_CHECK_MS = 60 * 60 * 1000;
+
+const CLOCK_JUMP =
+  "the system clock has moved against the time that has passed; what is open is ended by it only when it has stood by that for a minute";
 
 /** What a relay is started with. */
 export interface RelayOptions {
@@ -140,11 +144,13 @@ export class Relay {
     const times = this.#times;
     await using undo = new AsyncDisposableStack();
 
-    const identity = await this.#identity();
+    await makeStateDir(this.#options.stateDir);
     const trouble = new DiskTrouble(this.#options.stateDir, log);
     undo.defer(() => trouble.close());
     const store = new SqliteStore(this.#options.stateDir, (error) => trouble.report("the store", error));
     undo.defer(() => store.close());
+    const identity = await this.#identity(store.relayId());
+    this.#noteIdentity(store, identity);
     const keyUses = new KeyUses(store, log);
     undo.defer(() => keyUses.close());
     const trust = await Trust.open({
@@ -167,16 +173,27 @@ export class Relay {
     });
     undo.use(audit);
     for (const part of [store, audit]) trouble.add(() => part.retry());
+    trust.clock.onJump((jump) => {
+      log.warn(CLOCK_JUMP, { ...jump });
+      audit.recorder.clock(jump);
+    });
     const budget = new Budget(this.#options.bounds);
     undo.defer(() => budget.close());
     const authenticator = new Authenticator(trust, new FailedLogins(this.#options.loginBounds));
-    const keyWatch = new KeyWatch({ authenticator, budget, times, log });
+    const keyWatch = new KeyWatch({ directory: trust, authenticator, budget, times, log });
     undo.defer(() => keyWatch.close());
     const bootIds = new BootIds();
+    const receipts = new Receipts(identity.secret);
+    const onRoster = (): Promise<void> => {
+      keyWatch.check();
+      return announcer.announce();
+    };
     const links: Links = new Links({
       greet: createGreet({
         trust,
         bootIds,
+        receipts,
+        onRoster: () => void onRoster(),
         onCloned: (machine, address) => quarantine.begin(machine, address),
         log,
       }),
@@ -189,20 +206,18 @@ export class Relay {
           .catch((thrown) => log.error("store failed", { message: String(thrown) }));
       },
     });
-    const announcer: Announcer = new Announcer(trust, links, log);
+    const announcer: Announcer = new Announcer({ trust, receipts }, links, log);
     const quarantine = new Quarantine({ trust, bootIds, announcer, recorder: audit.recorder, log });
     const services = new LocalUpstream((server) =>
       addServices(server, {
         trust,
         isOnline: (machineId) => links.isOnline(machineId),
-        onRoster: () => {
-          keyWatch.check();
-          return announcer.announce();
-        },
+        onRoster,
         audit: auditHandlers({
           chains: audit.chains,
           trust,
           checkKey: (keyId) => authenticator.checkKey(keyId),
+          behind: (machineId) => audit.puller.behindOf(machineId),
           bounds: audit.bounds,
         }),
         onBlocked: () => keyWatch.check(),
@@ -291,13 +306,26 @@ export class Relay {
     this.#log.info("relay ended", {});
   }
 
-  #identity(): Promise<Identity> {
+  /** Says where the store of a relay is gone that there was before, and whose the store is from now on. */
+  #noteIdentity(store: SqliteStore, identity: Identity): void {
+    if (store.isNew && identity.isKnown) {
+      this.#log.error("relay.db is gone, or was emptied: this relay begins with nothing but its identity", {
+        id: identity.id,
+        next: "Machines that have joined come back by themselves, and bring the newest roster that they hold. The keys' grants come from the owner: cmdop owner teach, or a backup (docs/backup.md).",
+      });
+    }
+    if (store.relayId() !== identity.id) store.setRelayId(identity.id);
+  }
+
+  /** `before`: the id of the relay whose store this is. */
+  #identity(before: string | undefined): Promise<Identity> {
     const { stateDir, certFile, keyFile, publicAddress, host = "127.0.0.1" } = this.#options;
     if (certFile !== undefined && keyFile !== undefined) return filesIdentity(stateDir, certFile, keyFile);
     const hosts = publicAddress === undefined ? [host] : [splitAddress(publicAddress).host, host];
     return ownIdentity(
       stateDir,
       hosts.filter((name) => name !== "0.0.0.0" && name !== "::"),
+      before,
     );
   }
 

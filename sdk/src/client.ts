@@ -11,6 +11,7 @@ import { MachineClient } from "./machine.ts";
 import {
   cmdopHome,
   type LocalOptions,
+  type OnSigned,
   type RemoteOptions,
   type ResolvedRemote,
   resolveProfile,
@@ -49,8 +50,9 @@ export class CMDOPClient implements AsyncDisposable {
       return remote.apiKey;
     };
     this.machines = new Machines(relay, apiKey);
-    this.roster = new Roster(relay, apiKey);
-    this.keys = new Keys(relay, apiKey, this.roster);
+    const onSigned: OnSigned = (signed) => remote?.onSigned(signed);
+    this.roster = new Roster(relay, apiKey, onSigned);
+    this.keys = new Keys(relay, apiKey, this.roster, onSigned);
     this.audit = new Audit({
       relay,
       machines: this.machines,
@@ -93,7 +95,9 @@ export class CMDOPClient implements AsyncDisposable {
     const relay = parseRelayTarget(options.relay);
     const apiKey = { key: await readOwnerKey(options.keyFile, options.passphrase), relay };
     const reconnect = reconnectPauses(options.reconnect);
-    return new CMDOPClient(relayTransport(apiKey, reconnect), { apiKey, machine: undefined, reconnect });
+    const onSigned = options.onSigned ?? (() => undefined);
+    const remote = { apiKey, machine: undefined, reconnect, onSigned };
+    return new CMDOPClient(relayTransport(apiKey, reconnect), remote);
   }
 
   /** The agent on this same machine, through its unix socket. */

@@ -1,4 +1,12 @@
-export { CmdopError, type ErrorCode, type MachineSelector, type Scope } from "@cmdop/proto";
+export {
+  CmdopError,
+  type ErrorCode,
+  type MachineSelector,
+  pathBytes,
+  pathText,
+  type Scope,
+  systemPath,
+} from "@cmdop/proto";
 export { collectYoungBuffers } from "@cmdop/proto/young-buffers";
 export type { Agent } from "./agent/agent.ts";
 export { CollectedRun } from "./agent/collect-run.ts";
@@ -52,6 +60,7 @@ export type {
   FileInfo,
   FileKind,
   FileList,
+  FileWritten,
   InfoOptions,
   ListOptions,
   MkdirOptions,
@@ -65,7 +74,15 @@ export type {
   WriteOptions,
 } from "./files/types.ts";
 export type { MachineClient, MachineDescription } from "./machine.ts";
-export { cmdopHome, type LocalOptions, type Profile, profilePath, type RemoteOptions } from "./options.ts";
+export {
+  cmdopHome,
+  type LocalOptions,
+  type OnSigned,
+  type Profile,
+  profilePath,
+  type RemoteOptions,
+  type SignedStatement,
+} from "./options.ts";
 export { type OwnerOptions, parseRelayTarget } from "./owner-key.ts";
 export type {
   CreatedKey,
@@ -86,6 +103,7 @@ export type {
 export type { Roster } from "./relay/roster.ts";
 export type { OwnerRotation, RosterContent, RosterInfo, RotateOwnerOptions } from "./relay/roster-types.ts";
 export { describeEnd, ExecError } from "./terminal/exec-error.ts";
+export { LinkWatch } from "./terminal/outage.ts";
 export type { Session } from "./terminal/session.ts";
 export type {
   AttachOptions,
@@ -96,11 +114,13 @@ export type {
   Screen,
   SendOptions,
   SessionChunk,
+  SessionHistory,
   WaitOptions,
   WaitResult,
 } from "./terminal/session-types.ts";
 export type { Terminal } from "./terminal/terminal.ts";
 export type {
+  ExecCommand,
   ExecEnd,
   ExecEvent,
   ExecOptions,
@@ -110,6 +130,8 @@ export type {
   JobEnd,
   JobOutcomeName,
   JobStarted,
+  LinkListeners,
+  LinkLoss,
   OnLink,
   OutcomeName,
   PatientExecuteOptions,

@@ -77,7 +77,7 @@ describe("where a client's settings come from", () => {
     profile(JSON.stringify({ apiKey }));
     chmodSync(path.join(home, "profile.json"), 0o640);
     expect(() => resolveProfile({})).toThrow(
-      expect.objectContaining({ code: "AccessDenied", next: expect.stringContaining("chmod 600") }),
+      expect.objectContaining({ code: "AccessDenied", next: expect.stringContaining("chmod go-rwx") }),
     );
     expect(resolveProfile({ apiKey }).apiKey.relay).toEqual(relay);
   });

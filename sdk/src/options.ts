@@ -1,9 +1,8 @@
 import os from "node:os";
 import path from "node:path";
-import { type ApiKey, addressSchema, CmdopError, parseApiKey } from "@cmdop/proto";
+import { type ApiKey, addressSchema, CmdopError, parseApiKey, readPrivateFile } from "@cmdop/proto";
 import { z } from "zod";
 import { type ReconnectOptions, type ReconnectPauses, reconnectPauses } from "./connection/reconnect.ts";
-import { readPrivateFile } from "./private-file.ts";
 
 /** How `CMDOPClient.remote` is made. */
 export interface RemoteOptions {
@@ -15,7 +14,22 @@ export interface RemoteOptions {
   readonly machine?: string | undefined;
   /** Pauses between attempts over a lost connection. Tests of cut lines make them short. */
   readonly reconnect?: ReconnectOptions | undefined;
+  /**
+   * Told of each statement that this client has signed with its owner's key and
+   * that the relay has taken: whoever keeps them can teach a relay that has lost
+   * them (`roster.bring`, `keys.bring`). The call waits for it.
+   */
+  readonly onSigned?: OnSigned | undefined;
 }
+
+/** A statement that an owner has signed, as a compact JWS. */
+export interface SignedStatement {
+  readonly kind: "roster" | "grant";
+  readonly statement: string;
+}
+
+/** Told of statements that were signed and taken. */
+export type OnSigned = (signed: SignedStatement) => void | Promise<void>;
 
 /** How `CMDOPClient.local` is made. */
 export interface LocalOptions {
@@ -30,6 +44,7 @@ export interface ResolvedRemote {
   readonly apiKey: ApiKey;
   readonly machine: string | undefined;
   readonly reconnect: ReconnectPauses;
+  readonly onSigned: OnSigned;
 }
 
 /** The profile in CMDOP_HOME: what a program or MCP client on this machine uses when it is told nothing else. */
@@ -64,6 +79,7 @@ export function resolveRemote(options: RemoteOptions): ResolvedRemote {
     apiKey: address ? withAddress(apiKey, address) : apiKey,
     machine: machine === "" ? undefined : machine,
     reconnect: reconnectPauses(options.reconnect),
+    onSigned: options.onSigned ?? (() => undefined),
   };
 }
 
@@ -79,13 +95,9 @@ export function resolveProfile(overrides: RemoteOptions): ResolvedRemote {
 }
 
 function readProfile(file: string): Profile {
-  let text: string;
-  try {
-    text = readPrivateFile(file);
-  } catch (cause) {
-    if (cause instanceof CmdopError) throw cause;
-    throw new CmdopError("Unauthenticated", `There is no profile: ${file} can't be read.`, {
-      cause,
+  const text = readPrivateFile(file);
+  if (text === undefined) {
+    throw new CmdopError("Unauthenticated", `There is no profile ${file}.`, {
       next: "Run cmdop up on this machine, or set CMDOP_API_KEY.",
     });
   }

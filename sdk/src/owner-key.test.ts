@@ -56,7 +56,7 @@ it("promise 10: refuses what is missing, damaged, unsealed or open to others, sa
   chmodSync(file, 0o644);
   expect(await refused(passphrase)).toMatchObject({
     code: "AccessDenied",
-    next: expect.stringContaining(`chmod 600 ${file}`),
+    next: expect.stringContaining(`chmod go-rwx ${file}`),
   });
 });
 

@@ -6,10 +6,11 @@ import {
   openOwnerKey,
   parseSealedKey,
   type RelayTarget,
+  readPrivateFile,
   relayIdSchema,
 } from "@cmdop/proto";
 import type { ReconnectOptions } from "./connection/reconnect.ts";
-import { readPrivateFile } from "./private-file.ts";
+import type { OnSigned } from "./options.ts";
 
 /** How `CMDOPClient.owner` is made. */
 export interface OwnerOptions {
@@ -21,6 +22,8 @@ export interface OwnerOptions {
   readonly passphrase?: string | undefined;
   /** Pauses between attempts over a lost connection. */
   readonly reconnect?: ReconnectOptions | undefined;
+  /** Told of each statement that is signed and taken; see RemoteOptions. */
+  readonly onSigned?: OnSigned | undefined;
 }
 
 /**
@@ -50,15 +53,11 @@ export async function readOwnerKey(
 }
 
 function readKeyFile(file: string): string {
-  try {
-    return readPrivateFile(file, MAX_SEALED_KEY_BYTES);
-  } catch (cause) {
-    if (cause instanceof CmdopError) throw cause;
-    throw new CmdopError("InvalidArgument", `The owner key in ${file} can't be read.`, {
-      next: "Name the file that cmdop init made: owner/owner.key in the operator's CMDOP_HOME.",
-      cause,
-    });
-  }
+  const text = readPrivateFile(file, { maxBytes: MAX_SEALED_KEY_BYTES });
+  if (text !== undefined) return text;
+  throw new CmdopError("InvalidArgument", `There is no owner key ${file}.`, {
+    next: "Name the file that cmdop init made: owner/owner.key in the operator's CMDOP_HOME.",
+  });
 }
 
 /** Reads `ID@HOST:PORT`. @throws CmdopError InvalidArgument */

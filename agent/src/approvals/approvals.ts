@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { CmdopError, onAbort, visible } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
+import { CmdopError, visible } from "@cmdop/proto";
 import { z } from "zod";
 import { Shares } from "../shares/shares.ts";
 

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { codec, Exec } from "@cmdop/proto";
 import { expect, it } from "vitest";
 import { Jobs } from "../jobs/index.ts";
+import { PLAIN_SHELLS } from "../login/line-shell.ts";
 import { Approvals } from "./approvals.ts";
 import { asking } from "./asking.ts";
 
@@ -23,7 +24,7 @@ it("promise 5: a job's name lets nothing else run, not even when the job is forg
     const jobId = randomUUID();
     await jobs.start(requester, jobId, command("true")).job.ended;
     const request = deserialize(serialize({ jobId, command: { case: "shell", value: "exit 3" } }));
-    const answer = await asking(new Approvals(), jobs, { policy: {}, loginShell: "/bin/sh" })({
+    const answer = await asking(new Approvals(), jobs, { policy: {}, shells: PLAIN_SHELLS })({
       arrival: {
         path: "/cmdop.v1.Exec/Start",
         request,

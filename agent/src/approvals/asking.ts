@@ -46,7 +46,7 @@ export interface Approved {
 export function asking(
   approvals: Approvals,
   jobs: Pick<Jobs, "knows" | "onCancelBefore">,
-  inForce: Pick<LivePolicy, "policy" | "loginShell">,
+  inForce: Pick<LivePolicy, "policy" | "shells">,
 ): Ask {
   const prepared = new Prepared();
   return async ({ arrival, caller, call, revoked }) => {
@@ -61,8 +61,8 @@ export function asking(
       jobId === undefined ? () => undefined : jobs.onCancelBefore(requester, jobId, () => canceled.abort());
     const over = revoked === undefined ? signal : AbortSignal.any([signal, revoked]);
     const hashFor = (by: Caller): Promise<string> => {
-      const { policy, loginShell } = inForce;
-      const resource = resourceOf(methodRule(path), request, loginShell);
+      const { policy, shells } = inForce;
+      const resource = resourceOf(methodRule(path), request, shells);
       return boundHash({ path, request, caller: by, resource, user: policy.user });
     };
     try {
@@ -72,7 +72,7 @@ export function asking(
         checkShowable(path, request);
         const requestHash = await hashFor(caller);
         approvals.checkRoom({ asker, method: path, requestHash });
-        return { requestHash, what: await questionText(path, request) };
+        return { requestHash, what: await questionText(path, request, inForce.shells) };
       });
       await approvals.wait({
         asker,

@@ -58,7 +58,7 @@ describe("promise 5: what a yes is bound to", () => {
       bound({ caller: { ...caller, roots: [["/"]] } }),
       bound({ caller: { ...caller, roots: [["/"], []] } }),
       bound({ resource: { paths: [{ path: "/x", access: "files:read" }] } }),
-      bound({ resource: { paths: [], starts: { program: "/bin/sh", variables: [] } } }),
+      bound({ resource: { paths: [], starts: { programs: ["/bin/sh"], variables: [] } } }),
       bound({ user: "daemon" }),
     ];
     const hashes = await Promise.all(others.map(boundHash));

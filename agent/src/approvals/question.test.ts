@@ -12,6 +12,7 @@ import {
 } from "@cmdop/proto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { PLAIN_SHELLS } from "../login/line-shell.ts";
 import { ASKABLE } from "../policy/ask.ts";
 import { checkShowable, questionText } from "./question.ts";
 
@@ -57,6 +58,17 @@ describe("what a person is shown", () => {
     ]);
     const binary = await questionText(START, start({ stdin: new Uint8Array([0xff, 0]) }));
     expect(binary).toContain("stdin: hexadecimal ff00");
+  });
+
+  it("is which shell would run a line, and whether it reads the profile, also where only the machine says so", async () => {
+    const shells = { ...PLAIN_SHELLS, lineShell: "/bin/zsh", readsProfile: true };
+    const own = (await questionText(START, start(), shells)).split("\n");
+    expect(own).toContain("lineShell: /bin/zsh (this machine's)");
+    expect(own).toContain("login: yes (this machine's policy)");
+    const named = (await questionText(START, start({ lineShell: "sh", login: false }), shells)).split("\n");
+    expect(named).toContain("lineShell: sh");
+    expect(named).toContain("login: no");
+    expect(await questionText(START, start())).not.toContain("lineShell");
   });
 
   it("has both texts of an edit, and permissions as people write them", async () => {

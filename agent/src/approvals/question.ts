@@ -14,6 +14,7 @@ import {
   Sessions,
 } from "@cmdop/proto";
 import { quoted } from "../audit/describe.ts";
+import { isStandardShell, PLAIN_SHELLS, type ShellRules, STANDARD_SHELL } from "../login/line-shell.ts";
 import { sha256 } from "./binding.ts";
 
 /** Characters of one field: what a person overlooks on one screen. Of what is longer both ends are shown. */
@@ -55,11 +56,16 @@ interface Line {
  * them. The longest line comes first, and what to be careful about last: nothing
  * pushes another out of sight.
  */
-export async function questionText(path: string, request: MessageOf<MessageType>): Promise<string> {
+export async function questionText(
+  path: string,
+  request: MessageOf<MessageType>,
+  shells: ShellRules = PLAIN_SHELLS,
+): Promise<string> {
   const lines: Line[] = [];
   for (const field of fieldsOf(path, request)) lines.push(await lineOf(field));
   lines.sort((one, other) => other.text.length - one.text.length);
-  return [...lines.map(({ text }) => text), ...emptied(request), ...warnings(request, lines)].join("\n");
+  const said = lines.map(({ text }) => text);
+  return [...said, ...unsaid(request, shells), ...emptied(request), ...warnings(request, lines)].join("\n");
 }
 
 /**
@@ -116,6 +122,19 @@ function saidBy(field: MessageField): string | Uint8Array {
     return sorted.map(([name, value]) => `${quoted(name)}=${quoted(String(value))}`).join(" ");
   }
   return field.name === "mode" && field.kind === "text" ? Number(field.value).toString(8) : field.value;
+}
+
+/** What the machine adds to a command that leaves it open. */
+function unsaid(
+  request: MessageOf<MessageType>,
+  { lineShell = STANDARD_SHELL, readsProfile }: ShellRules,
+): string[] {
+  if (!isMessageOf(Exec.method.start.input, request)) return [];
+  const isOpen = request.command.case === "shell" && request.lineShell === "" && !isStandardShell(lineShell);
+  return [
+    ...(isOpen ? [`lineShell: ${lineShell} (this machine's)`] : []),
+    ...(readsProfile && request.login === undefined ? ["login: yes (this machine's policy)"] : []),
+  ];
 }
 
 /** Content that is empty says much where it replaces another. */

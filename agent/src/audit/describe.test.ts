@@ -45,6 +45,15 @@ describe("what a call is about to do, in words", () => {
       start({
         jobId: JOB,
         command: { case: "shell", value: "make" },
+        lineShell: "/bin/zsh",
+        login: true,
+      }),
+      "shell make, by /bin/zsh, with the profile",
+    ],
+    [
+      start({
+        jobId: JOB,
+        command: { case: "shell", value: "make" },
         cwd: "/srv/my app",
         env: { PATH: SECRET, AWS_SECRET: SECRET },
         timeoutMs: 5000,

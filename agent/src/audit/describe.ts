@@ -41,16 +41,20 @@ function said(path: string, request: MessageOf<MessageType>): string {
 }
 
 const DESCRIBERS: ReadonlyMap<string, Describer> = new Map([
-  on("/cmdop.v1.Exec/Start", Exec.method.start.input, ({ command, cwd, env, timeoutMs, stdinOpen, stdin }) =>
-    fields(
+  on("/cmdop.v1.Exec/Start", Exec.method.start.input, (request) => {
+    const { command, escaped, lineShell, login, cwd, env, timeoutMs, stdinOpen, stdin } = request;
+    return fields(
       command.case === "shell" ? `shell ${quoted(command.value)}` : `argv ${words(command.value?.args)}`,
+      escaped && "bytes as \\xE9",
+      lineShell !== "" && `by ${quoted(lineShell)}`,
+      login !== undefined && (login ? "with the profile" : "without the profile"),
       cwd !== "" && `cwd ${quoted(cwd)}`,
       variables(env),
       timeoutMs > 0 && `time limit ${timeoutMs} ms`,
       stdin.length > 0 && `input ${stdin.length} bytes`,
       stdinOpen && "input to follow",
-    ),
-  ),
+    );
+  }),
 
   on("/cmdop.v1.Sessions/Create", Sessions.method.create.input, ({ shell, cwd, env, idleTimeoutMs }) =>
     fields(

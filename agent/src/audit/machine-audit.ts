@@ -3,6 +3,7 @@ import {
   type Arrival,
   ChainLog,
   type ChainLogOptions,
+  type ClockJump,
   CmdopError,
   CountedCalls,
   HEADERS,
@@ -143,6 +144,11 @@ export class MachineAudit {
   policy({ hash, error }: Omit<RecordOf<"policy">, "type" | "at">): void {
     const words = error === undefined ? {} : { error: this.#words(error) };
     this.#writer.writeOrKeep({ type: "policy", at: Date.now(), hash, ...words });
+  }
+
+  /** Records that the system clock has jumped, and what became of it. */
+  clock({ state, aheadMs }: ClockJump): void {
+    this.#writer.writeOrKeep({ type: "clock", at: Date.now(), state, aheadMs });
   }
 
   /** Records what happened to a call that waits for a person. */

@@ -14,7 +14,7 @@ import type { StartedJobs } from "./started-jobs.ts";
 /** What the gate decides by, and what it must do before a call runs. */
 export interface Gate {
   readonly identifier: Identifier;
-  readonly policy: Pick<LivePolicy, "policy" | "home" | "loginShell">;
+  readonly policy: Pick<LivePolicy, "policy" | "home" | "shells">;
   /** Waits for a person. */
   readonly ask: Ask;
   readonly audit: MachineAudit;
@@ -97,8 +97,8 @@ function refusal(decision: Decision): CmdopError | undefined {
 }
 
 function decide(gate: Gate, { path, request }: Arrival, identity: Identified): Decision {
-  const { policy, home, loginShell } = gate.policy;
-  return authorize(identity, path, resourceOf(methodRule(path), request, loginShell), policy, home);
+  const { policy, home, shells } = gate.policy;
+  return authorize(identity, path, resourceOf(methodRule(path), request, shells), policy, home);
 }
 
 /** Waits for its turn where its answer is large; no longer than there is somebody to answer. */

@@ -1,4 +1,5 @@
-import { CmdopError, onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
+import { CmdopError } from "@cmdop/proto";
 import { Shares } from "../shares/shares.ts";
 
 /** Methods whose single answer may be as large as a message can be: 4 MiB. */

@@ -23,6 +23,7 @@ it.each([0, 100, 1_000_000])(
       serve(server, Link, async () => ({ caller: null }), {
         hello: unused,
         welcome: unused,
+        rosters: unused,
         async *audit() {
           begun.resolve();
           await closing.promise;

@@ -1,3 +1,4 @@
+import { within } from "@cmdop/kit";
 import type { CmdopError } from "@cmdop/proto";
 import { Shares } from "../shares/shares.ts";
 import { endOf, isNewer, type Standing, type Statements } from "./standing.ts";
@@ -94,9 +95,7 @@ export class OpenCalls {
     if (this.size === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#emptied.add(resolve);
-    const timer = setTimeout(resolve, timeoutMs);
-    await promise;
-    clearTimeout(timer);
+    await within(promise, timeoutMs);
     this.#emptied.delete(resolve);
   }
 

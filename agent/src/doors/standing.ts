@@ -15,8 +15,12 @@ export interface Standing {
 /** What of a membership it depends on. */
 export type Statements = Pick<Membership, "clock" | "identity" | "isOwner" | "isRevoked">;
 
-/** Refuses a key whose right to call on this machine has ended. @throws CmdopError KeyRevoked, GrantRefused, GrantExpired, PermissionDenied */
-export function checkStanding({ keyId, granted }: Standing, statements: Statements): void {
+/** Refuses a key whose right to call on this machine has ended by `nowS`, seconds since 1970. @throws CmdopError KeyRevoked, GrantRefused, GrantExpired, PermissionDenied */
+export function checkStanding(
+  { keyId, granted }: Standing,
+  statements: Statements,
+  nowS = statements.clock.nowS(),
+): void {
   if (statements.isRevoked(keyId)) {
     throw new CmdopError("KeyRevoked", "The owner has revoked this key.");
   }
@@ -33,7 +37,7 @@ export function checkStanding({ keyId, granted }: Standing, statements: Statemen
       `The grant of key ${JSON.stringify(grant.name)} was signed by somebody who is no longer an owner of this machine.`,
     );
   }
-  checkGrantTime(grant, statements.clock.nowS());
+  checkGrantTime(grant, nowS);
   if (!selects(grant.machines, statements.identity)) {
     throw new CmdopError(
       "PermissionDenied",
@@ -43,10 +47,10 @@ export function checkStanding({ keyId, granted }: Standing, statements: Statemen
   }
 }
 
-/** Why a standing has ended; undefined while it has not. */
+/** Why a standing has ended, so that what rests on it is to be ended; undefined while it has not, or only a clock that has just jumped says so. */
 export function endOf(standing: Standing, statements: Statements): CmdopError | undefined {
   try {
-    checkStanding(standing, statements);
+    checkStanding(standing, statements, statements.clock.steadyS());
     return undefined;
   } catch (thrown) {
     return CmdopError.from(thrown);

@@ -26,7 +26,7 @@ export function toolDoor({ audit, ask, policy }: Pick<Gate, "audit" | "ask" | "p
       },
     };
     const decide = (): Decision => {
-      const resource = resourceOf(methodRule(path), request, policy.loginShell);
+      const resource = resourceOf(methodRule(path), request, policy.shells);
       return authorize(identityOf(caller, policy.policy), path, resource, policy.policy, policy.home);
     };
     const record = audit.arrived(caller.door, arrival);

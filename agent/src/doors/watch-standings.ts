@@ -12,6 +12,8 @@ export interface Watched {
 /** Checks at every change of the owner's statements, and as time passes; the returned function ends that. */
 export function watchStandings(membership: Membership, watched: readonly Watched[]): () => void {
   const check = (): void => {
+    // Also where nothing is open: a jump is found by looking often.
+    membership.clock.steadyS();
     for (const each of watched) each.check(membership);
   };
   const stopListening = membership.onChange(check);

@@ -1,3 +1,4 @@
+import { isErrno } from "@cmdop/kit";
 import type { ProcessUser } from "./told.ts";
 
 /**
@@ -27,7 +28,7 @@ function canReturn(setuid: (id: number) => void): boolean {
     setuid(0);
     return true;
   } catch (thrown) {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "EPERM") return false;
+    if (isErrno(thrown, "EPERM")) return false;
     throw thrown;
   }
 }

@@ -3,6 +3,7 @@ import fs, { closeSync, readlinkSync } from "node:fs";
 import promises from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { devNull } from "node:os";
+import { pathText } from "@cmdop/proto";
 import { KeyPlaces } from "./key-places.ts";
 import { DISK_THREADS, DISK_THREADS_PER_KEY, PROBE_THREADS } from "./limits.ts";
 
@@ -218,8 +219,8 @@ type PathOf = (self: unknown, args: readonly unknown[]) => string | undefined;
 const HELD = /^\/proc\/self\/fd\/(\d+)(\/.*)?$/;
 
 const pathOf: PathOf = (_, [path]) => {
-  const text = Buffer.isBuffer(path) ? path.toString() : path;
-  if (typeof text !== "string") return undefined;
+  if (!Buffer.isBuffer(path) && typeof path !== "string") return undefined;
+  const text = pathText(path);
   const [, descriptor, below = ""] = HELD.exec(text) ?? [];
   return descriptor === undefined ? text : locate(descriptor) + below;
 };
@@ -237,7 +238,7 @@ const pathOfHandle: PathOf = (handle) =>
 /** Where what a descriptor holds lies: the kernel knows, no disk is asked. */
 function locate(descriptor: string): string {
   try {
-    return readlinkSync(`/proc/self/fd/${descriptor}`);
+    return pathText(readlinkSync(`/proc/self/fd/${descriptor}`, { encoding: "buffer" }));
   } catch (thrown) {
     // Not Linux, or closed by now: the operation itself will say so.
     if (thrown instanceof Error && "code" in thrown) return "";

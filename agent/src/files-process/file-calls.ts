@@ -1,3 +1,4 @@
+import { onAbort } from "@cmdop/kit";
 import {
   type CallOptions,
   CmdopError,
@@ -6,7 +7,6 @@ import {
   type MessageInit,
   type MessageOf,
   type MessageType,
-  onAbort,
   type ServiceClient,
 } from "@cmdop/proto";
 import type { WorkCall } from "./work-call.ts";

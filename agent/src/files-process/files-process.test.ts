@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { chmod, chown, readdir, readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isErrno } from "@cmdop/kit";
 import { CmdopError, FILE_CHUNK_BYTES } from "@cmdop/proto";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { leftovers, makeScratch, run, type Scratch } from "../files/place/test-support.ts";
@@ -37,7 +38,7 @@ function isGone(pid: number): boolean {
   try {
     return /\) [ZX] [^)]*$/.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
   } catch (thrown) {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return true;
+    if (isErrno(thrown, "ENOENT")) return true;
     throw thrown;
   }
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
-import { type CallOptions, CmdopError, onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
+import { type CallOptions, CmdopError } from "@cmdop/proto";
 import type { Notes } from "../files/unfinished/unfinished-log.ts";
 import type { Log } from "../log.ts";
 import { Connection } from "./connection.ts";

@@ -1,5 +1,6 @@
 import { lstat, readlink, statfs } from "node:fs/promises";
 import { posix } from "node:path";
+import { pathText, systemPath } from "@cmdop/proto";
 import { MOUNT_ANSWER_MS } from "./limits.ts";
 import { type Mount, mountOf, readMounts } from "./mounts.ts";
 
@@ -28,7 +29,11 @@ export async function findStall(path: string): Promise<FoundStall | undefined> {
   let link: string | undefined;
   let mount = mountOf(mounts, at);
   for (let links = 0; ; ) {
-    const found = await hanging(mount, link, mount === undefined ? undefined : statfs(mount.point));
+    const found = await hanging(
+      mount,
+      link,
+      mount === undefined ? undefined : statfs(systemPath(mount.point)),
+    );
     if (found !== undefined) return found;
     const [name, ...rest] = parts;
     if (name === undefined) return undefined;
@@ -60,7 +65,10 @@ export async function findStall(path: string): Promise<FoundStall | undefined> {
 /** What a link says; undefined for everything else, also for what is missing: the operation itself will say so. */
 async function lookAt(path: string): Promise<string | undefined> {
   try {
-    return (await lstat(path)).isSymbolicLink() ? await readlink(path) : undefined;
+    const at = systemPath(path);
+    return (await lstat(at)).isSymbolicLink()
+      ? pathText(await readlink(at, { encoding: "buffer" }))
+      : undefined;
   } catch (thrown) {
     if (thrown instanceof Error && "code" in thrown) return undefined;
     throw thrown;

@@ -25,6 +25,8 @@ export interface HostOptions {
   readonly handlers: Handlers<typeof Files, Boundary>;
   readonly disk: DiskOperations;
   readonly unfinished: Unfinished;
+  /** Resolves when what an earlier process left half written is whole. No call begins before. */
+  readonly finished: Promise<void>;
   /** Throws for a path on a mount that does not answer. */
   readonly refuse: (path: string) => void;
 }
@@ -79,6 +81,7 @@ export class Host {
     if (body === undefined)
       throw new CmdopError("InvalidArgument", `${method.name} ended before its first message.`);
     const first = deserialize(body);
+    await this.#options.finished;
     for (const path of pathsOf(method, first, boundary)) this.#options.refuse(path);
 
     const all = async function* (): AsyncGenerator<In> {

@@ -1,4 +1,6 @@
 import { readFileSync } from "node:fs";
+import { isErrno } from "@cmdop/kit";
+import { pathText } from "@cmdop/proto";
 import { isWithin } from "../files/place/path.ts";
 
 /** A mounted filesystem. */
@@ -16,16 +18,16 @@ const MOUNT_INFO = "/proc/self/mountinfo";
 export function readMounts(): Mount[] {
   let text: string;
   try {
-    text = readFileSync(MOUNT_INFO, "utf8");
+    text = readFileSync(MOUNT_INFO, "latin1");
   } catch (thrown) {
     // Not Linux.
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return [];
+    if (isErrno(thrown, "ENOENT")) return [];
     throw thrown;
   }
   return parseMounts(text);
 }
 
-/** The lines of mountinfo: `id parent device root point …`. */
+/** The lines of mountinfo, of bytes, a character each: `id parent device root point …`. */
 export function parseMounts(text: string): Mount[] {
   return text.split("\n").flatMap((line) => {
     const [id, , , , point] = line.split(" ");
@@ -45,5 +47,6 @@ export function mountOf(mounts: readonly Mount[], path: string): Mount | undefin
 
 /** The kernel writes a space, a tab, a newline and a backslash as `\040`: their code in octal. */
 function unescaped(point: string): string {
-  return point.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)));
+  const raw = point.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)));
+  return pathText(Buffer.from(raw, "latin1"));
 }

@@ -26,6 +26,9 @@ import { ToldNotes } from "./told-notes.ts";
 /** The agent's pipe. */
 const PIPE_DESCRIPTOR = 3;
 
+/** Whose share of the threads finishing and cleaning up takes: nobody's key has this id. */
+const CLEANING = "cleaning";
+
 /** What works when the agent has said how. */
 interface Working {
   readonly host: Host;
@@ -76,8 +79,12 @@ async function greet({ user, everywhere, begun, stalled, hasPredecessor }: Hello
       onTooMany: (reason) => tell({ kind: "replace", reason }),
     },
   );
+  const boundary = { ...everywhere, pinning: systemPinning };
+  const finished = disk.run({ key: CLEANING }, () => unfinished.finish(boundary, onTrouble));
   const host = new Host({
     pipe,
+    // What a crash has left half written is nothing to work on.
+    finished,
     handlers: filesHandlers(),
     disk,
     unfinished,
@@ -86,19 +93,22 @@ async function greet({ user, everywhere, begun, stalled, hasPredecessor }: Hello
   working = { host, stalls, notes };
   tell({ kind: "ready" });
   flushCompileCache();
-  keepClean(unfinished, { ...everywhere, pinning: systemPinning });
+  await finished;
+  keepClean(unfinished, boundary);
+}
+
+function onTrouble(what: string, thrown: unknown): void {
+  tell({ kind: "trouble", what, message: CmdopError.from(thrown).message });
 }
 
 /** Removes what earlier processes have left, now and whenever uploads are looked for that nobody resumes. */
 function keepClean(unfinished: Unfinished, everywhere: Boundary): void {
   const { left } = unfinished;
-  const onTrouble = (what: string, thrown: unknown): void =>
-    tell({ kind: "trouble", what, message: CmdopError.from(thrown).message });
   const clean = async (): Promise<void> => {
     await unfinished.clean(everywhere, left, onTrouble);
     await unfinished.sweep(everywhere, onTrouble);
   };
-  const cleanNow = (): void => void disk.run({ key: "cleaning" }, clean);
+  const cleanNow = (): void => void disk.run({ key: CLEANING }, clean);
   cleanNow();
   setInterval(cleanNow, PARTIALS_SWEEP_MS);
 }

@@ -1,6 +1,7 @@
 import { CmdopError, isErrorCode } from "@cmdop/proto";
 import { z } from "zod";
 
+import { OVER_FIELDS } from "../files/unfinished/unfinished-log.ts";
 import { MAX_STALLED_MOUNTS } from "./limits.ts";
 import type { Report } from "./told.ts";
 
@@ -18,7 +19,12 @@ const reportSchema = z.discriminatedUnion("kind", [
     kind: z.literal("begin"),
     id,
     name: text,
-    begun: z.strictObject({ directory: text.startsWith("/"), upload: z.boolean(), atMs: z.number() }),
+    begun: z.strictObject({
+      directory: text.startsWith("/"),
+      upload: z.boolean(),
+      atMs: z.number(),
+      over: z.strictObject(OVER_FIELDS).optional(),
+    }),
   }),
   z.strictObject({ kind: z.literal("over"), name: text }),
   z.strictObject({

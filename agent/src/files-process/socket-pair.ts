@@ -1,12 +1,8 @@
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { connect, createServer, type OnReadOpts, Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-
-/** Memory rather than disk, where there is such a place: a disk that is full or read-only takes no socket. */
-const DIRECTORY = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+import { SCRATCH_DIRECTORY } from "../scratch.ts";
 
 /** Two ends of one connection. */
 export interface SocketPair {
@@ -20,7 +16,7 @@ export interface SocketPair {
  * of our choice, which takes half as much work again.
  */
 export async function socketPair(onread: OnReadOpts): Promise<SocketPair> {
-  const directory = await mkdtemp(join(DIRECTORY, "cmdop-files-"));
+  const directory = await mkdtemp(join(SCRATCH_DIRECTORY, "cmdop-files-"));
   const path = join(directory, "socket");
   const server = createServer({ pauseOnConnect: true });
   try {

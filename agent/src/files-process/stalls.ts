@@ -1,5 +1,5 @@
 import { statfs } from "node:fs/promises";
-import { CmdopError, ERROR_TABLE } from "@cmdop/proto";
+import { CmdopError, ERROR_TABLE, systemPath } from "@cmdop/proto";
 import { isWithin, shown } from "../files/place/path.ts";
 import type { DiskOperations, Operation } from "./disk-operations.ts";
 import { type FoundStall, findStall } from "./find-stall.ts";
@@ -56,7 +56,7 @@ export class Stalls {
       this.#mounts.set(mount.id, mount);
       this.#await(
         mount,
-        disk.run(PROBE, () => Promise.allSettled([statfs(mount.point)])),
+        disk.run(PROBE, () => Promise.allSettled([statfs(systemPath(mount.point))])),
       );
     }
     this.#arm();

@@ -1,5 +1,6 @@
 import type { Writable } from "node:stream";
-import { CmdopError, INPUT_CHUNK_BYTES, onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
+import { CmdopError, INPUT_CHUNK_BYTES } from "@cmdop/proto";
 
 /** A piece of standard input. Offsets count per writer. */
 export interface InputPiece {

@@ -15,10 +15,14 @@ const SCHEMA = `
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     key_id TEXT NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL, request_hash TEXT NOT NULL, summary TEXT NOT NULL,
     started_at_ms REAL NOT NULL, mark TEXT NOT NULL, birth TEXT,
-    ended_at_ms REAL, outcome TEXT, output_start INTEGER, output_end INTEGER, file_bytes INTEGER,
+    ended_lived_ms REAL, outcome TEXT, output_start INTEGER, output_end INTEGER, file_bytes INTEGER,
     UNIQUE (key_id, id)
   ) STRICT;
+  CREATE TABLE IF NOT EXISTS lived (one INTEGER PRIMARY KEY CHECK (one = 1), ms REAL NOT NULL) STRICT;
 `;
+
+/** How often it is written down how long the agent has lived, in milliseconds: a crash forgets so much of it. */
+const LIVED_WRITE_INTERVAL_MS = 60_000;
 
 const INSERT =
   "INSERT INTO jobs (key_id, id, kind, request_hash, summary, started_at_ms, mark) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
@@ -26,13 +30,22 @@ const INSERT =
 const BORN = "UPDATE jobs SET birth = ? WHERE number = ?";
 
 const END =
-  "UPDATE jobs SET ended_at_ms = ?, outcome = ?, output_start = ?, output_end = ?, file_bytes = ? WHERE number = ?";
+  "UPDATE jobs SET ended_lived_ms = ?, outcome = ?, output_start = ?, output_end = ?, file_bytes = ? WHERE number = ?";
 
 const RELEASE = "UPDATE jobs SET output_start = output_end, file_bytes = 0 WHERE number = ?";
 
 const DELETE = "DELETE FROM jobs WHERE number = ?";
 
 const SELECT = "SELECT * FROM jobs ORDER BY number";
+
+/** Undefined, which no schema takes, where it is none. */
+function fromJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
 
 const jobRow = z.object({
   number: z.int(),
@@ -43,13 +56,15 @@ const jobRow = z.object({
   summary: z.string(),
   started_at_ms: z.number(),
   mark: z.string(),
-  birth: z.string().nullable(),
-  ended_at_ms: z.number().nullable(),
-  outcome: z.string().nullable(),
+  birth: z.string().transform(fromJson).pipe(birthSchema).nullable(),
+  ended_lived_ms: z.number().nullable(),
+  outcome: z.string().transform(fromJson).pipe(outcomeSchema).nullable(),
   output_start: z.bigint().nullable(),
   output_end: z.bigint().nullable(),
   file_bytes: z.int().nullable(),
 });
+
+const livedRow = z.object({ ms: z.number() });
 
 /** A job's place in the store. What can't be written is tried again (see `retry`); nothing throws. */
 export interface JobRecord {
@@ -57,8 +72,8 @@ export interface JobRecord {
   readonly directory: string;
   /** Writes down its first process. */
   born(birth: Birth): void;
-  /** Writes down how and when it ended, and what there is of its output. */
-  ended(endedAtMs: number, outcome: Outcome, facts: FileFacts): void;
+  /** Writes down how it ended, that it did so now, and what there is of its output. */
+  ended(outcome: Outcome, facts: FileFacts): void;
   /** Writes down that its output is gone. */
   released(): void;
   /** Forgets the job: its id could run again. */
@@ -73,7 +88,12 @@ export interface StoredJob {
   readonly record: JobRecord;
   /** Undefined where the agent ended before the job did. */
   readonly end:
-    | { readonly endedAtMs: number; readonly outcome: Outcome; readonly facts: FileFacts }
+    | {
+        /** How long ago it ended, in milliseconds: only time counts in which an agent ran, since a clock of days may be wrong. */
+        readonly agoMs: number;
+        readonly outcome: Outcome;
+        readonly facts: FileFacts;
+      }
     | undefined;
 }
 
@@ -90,6 +110,10 @@ export class JobStore {
   readonly #losses: Losses;
   /** What could not be written: at most one birth, one end, one release and one deletion a job. */
   #unwritten: (() => void)[] = [];
+  /** How long the agent lived before this life, in milliseconds, as far as it is known. */
+  #livedBeforeMs = 0;
+  readonly #bornAtMs = performance.now();
+  #livedWrittenAtMs = Number.NEGATIVE_INFINITY;
 
   /**
    * `onTrouble` is told what can't be written, and why; `onLoss`, what is not known any more.
@@ -144,15 +168,37 @@ export class JobStore {
   restore(): StoredJob[] {
     const rows = this.#tried(() => this.#database.read(selectAll)) ?? [];
     this.#setAsideAllBut(new Set(rows.map(({ number }) => String(number))));
-    return rows.flatMap((row) => {
-      try {
-        return [this.#storedJob(parseRow(row))];
-      } catch (error) {
-        // Its id is still taken, and its output stays where it is.
-        this.#losses.say(`What is known of job ${String(row.id)} is damaged, and not used: ${String(error)}`);
-        return [];
-      }
-    });
+    const good = rows.flatMap((row) => this.#readRow(row) ?? []);
+    const ends = good.map(({ ended_lived_ms }) => ended_lived_ms ?? 0);
+    this.#livedBeforeMs = ends.reduce(
+      (one, other) => Math.max(one, other),
+      this.#tried(() => this.#readLived()) ?? 0,
+    );
+    return good.map((row) => this.#storedJob(row));
+  }
+
+  /** Writes down, once a minute, how long the agent has lived: what is kept for some time is kept for so much of that. */
+  noteLived(): void {
+    const now = performance.now();
+    if (now - this.#livedWrittenAtMs < LIVED_WRITE_INTERVAL_MS || this.#database.blocked !== undefined)
+      return;
+    this.#livedWrittenAtMs = now;
+    const { livedMs } = this;
+    this.#tried(() =>
+      this.#database.write((prepare) =>
+        prepare("INSERT INTO lived VALUES (1, ?) ON CONFLICT DO UPDATE SET ms = excluded.ms").run(livedMs),
+      ),
+    );
+  }
+
+  /** How long this agent has lived, with its earlier lives, in milliseconds. */
+  get livedMs(): number {
+    return this.#livedBeforeMs + performance.now() - this.#bornAtMs;
+  }
+
+  #readLived(): number {
+    const row = this.#database.read((prepare) => prepare("SELECT ms FROM lived").get());
+    return row === undefined ? 0 : livedRow.parse(row).ms;
   }
 
   /** Writes what could not be written before, as far as it can be now; true where nothing is left. */
@@ -168,6 +214,8 @@ export class JobStore {
   close(): void {
     if (this.#database.isClosed) return;
     this.retry();
+    this.#livedWrittenAtMs = Number.NEGATIVE_INFINITY;
+    this.noteLived();
     this.#database.close();
   }
 
@@ -192,6 +240,16 @@ export class JobStore {
     });
   }
 
+  /** Undefined where it is damaged: its id is still taken, and its output stays where it is. */
+  #readRow(row: Record<string, SQLOutputValue>): z.infer<typeof jobRow> | undefined {
+    try {
+      return parseRow(row);
+    } catch (error) {
+      this.#losses.say(`What is known of job ${String(row.id)} is damaged, and not used: ${String(error)}`);
+      return undefined;
+    }
+  }
+
   #tried<T>(act: () => T): T | undefined {
     try {
       return act();
@@ -202,11 +260,13 @@ export class JobStore {
   }
 
   #record(number: number): JobRecord {
-    return new Row(number, this.#outputDirectory, this.#update);
+    return new Row(number, this.#outputDirectory, this.#rows);
   }
 
-  readonly #update = (sql: string, ...values: SQLInputValue[]): void => {
-    this.#write(() => this.#database.write((prepare) => prepare(sql).run(...values)));
+  readonly #rows: RowStore = {
+    update: (sql, ...values) =>
+      this.#write(() => this.#database.write((prepare) => prepare(sql).run(...values))),
+    livedMs: () => this.livedMs,
   };
 
   #write(act: () => void): void {
@@ -219,8 +279,7 @@ export class JobStore {
   }
 
   #storedJob(row: z.infer<typeof jobRow>): StoredJob {
-    const { ended_at_ms: endedAtMs, outcome, output_start, output_end, file_bytes } = row;
-    const birth = row.birth === null ? undefined : birthSchema.parse(JSON.parse(row.birth));
+    const { ended_lived_ms: endedMs, outcome, output_start, output_end, file_bytes } = row;
     return {
       identity: {
         kind: row.kind,
@@ -230,34 +289,36 @@ export class JobStore {
         summary: row.summary,
       },
       startedAtMs: row.started_at_ms,
-      trace: traceOf(row.mark, birth, endedAtMs !== null),
+      trace: traceOf(row.mark, row.birth, endedMs !== null),
       record: this.#record(row.number),
       end:
-        endedAtMs === null || outcome === null
+        endedMs === null || outcome === null
           ? undefined
           : {
-              endedAtMs,
-              outcome: outcomeSchema.parse(JSON.parse(outcome)),
+              agoMs: Math.max(0, this.livedMs - endedMs),
+              outcome,
               facts: { start: output_start ?? 0n, end: output_end ?? 0n, bytes: file_bytes ?? 0 },
             },
     };
   }
 }
 
+/** What all rows share. */
+interface RowStore {
+  readonly update: (sql: string, ...values: SQLInputValue[]) => void;
+  readonly livedMs: () => number;
+}
+
 /** Few words of memory: as many of these as jobs are remembered. */
 class Row implements JobRecord {
   readonly #number: number;
   readonly #outputDirectory: string;
-  readonly #update: (sql: string, ...values: SQLInputValue[]) => void;
+  readonly #store: RowStore;
 
-  constructor(
-    number: number,
-    outputDirectory: string,
-    update: (sql: string, ...values: SQLInputValue[]) => void,
-  ) {
+  constructor(number: number, outputDirectory: string, store: RowStore) {
     this.#number = number;
     this.#outputDirectory = outputDirectory;
-    this.#update = update;
+    this.#store = store;
   }
 
   get directory(): string {
@@ -265,19 +326,20 @@ class Row implements JobRecord {
   }
 
   born(birth: Birth): void {
-    this.#update(BORN, JSON.stringify(birth), this.#number);
+    this.#store.update(BORN, JSON.stringify(birth), this.#number);
   }
 
-  ended(endedAtMs: number, outcome: Outcome, { start, end, bytes }: FileFacts): void {
-    this.#update(END, endedAtMs, JSON.stringify(outcome), start, end, bytes, this.#number);
+  ended(outcome: Outcome, { start, end, bytes }: FileFacts): void {
+    const { livedMs, update } = this.#store;
+    update(END, livedMs(), JSON.stringify(outcome), start, end, bytes, this.#number);
   }
 
   released(): void {
-    this.#update(RELEASE, this.#number);
+    this.#store.update(RELEASE, this.#number);
   }
 
   forget(): void {
-    this.#update(DELETE, this.#number);
+    this.#store.update(DELETE, this.#number);
   }
 }
 

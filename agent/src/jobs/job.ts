@@ -1,4 +1,5 @@
-import { CmdopError, onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
+import { CmdopError } from "@cmdop/proto";
 import type { InputPiece, JobInput } from "./input.ts";
 import type { JobRecord } from "./job-store.ts";
 import type { Journal, JournalItem } from "./journal/journal.ts";
@@ -33,6 +34,8 @@ export type JobEvent =
       /** The journal's end when the reader came. */
       readonly outputEnd: bigint;
       readonly inMemory: boolean;
+      /** The shell that runs the line, where it is not sh; undefined where there is none, and for a job of an earlier life. */
+      readonly shell: string | undefined;
     }
   | JournalItem
   | { readonly kind: "ended"; readonly offset: bigint; readonly outcome: Outcome };
@@ -61,7 +64,7 @@ export interface JobOptions {
   readonly record?: JobRecord | undefined;
 }
 
-const NO_INPUT = Promise.resolve(undefined);
+const NOTHING = Promise.resolve(undefined);
 
 /** Something that runs, or ran, on this machine under a name that its caller gave it. */
 export class Job {
@@ -76,6 +79,7 @@ export class Job {
   readonly #record: JobRecord | undefined;
   /** Kept after the end, too: it knows what it has accepted. */
   #input: Promise<JobInput | undefined>;
+  #shell: Promise<string | undefined>;
   #state:
     | { readonly kind: "running"; readonly work: Work }
     | { readonly kind: "ended"; readonly outcome: Outcome };
@@ -86,7 +90,8 @@ export class Job {
     this.journal = journal;
     this.trace = trace;
     this.#record = record;
-    this.#input = "kind" in doing ? NO_INPUT : doing.input;
+    this.#input = "kind" in doing ? NOTHING : doing.input;
+    this.#shell = ("kind" in doing ? undefined : doing.shell) ?? NOTHING;
     const seen = "kind" in doing ? undefined : doing.terminal;
     this.terminal =
       identity.kind === "session" ? (seen ?? new SessionTerminal(journal, identity.keyId)) : undefined;
@@ -96,10 +101,11 @@ export class Job {
     } else {
       this.#state = { kind: "running", work: doing };
       this.ended = doing.outcome.then(async (outcome) => {
-        if ((await doing.input) === undefined) this.#input = NO_INPUT;
+        if ((await doing.input) === undefined) this.#input = NOTHING;
+        if ((await doing.shell) === undefined) this.#shell = NOTHING;
         this.#state = { kind: "ended", outcome };
         journal.close();
-        record?.ended(Date.now(), outcome, journal.facts);
+        record?.ended(outcome, journal.facts);
         return outcome;
       });
     }
@@ -163,7 +169,9 @@ export class Job {
     const pid = await unlessAborted(this.pid, signal);
     if (pid === undefined) return;
     const { startedAtMs, inMemory } = this;
-    yield { kind: "started", offset: after, jobId, attached, pid, startedAtMs, outputEnd, inMemory };
+    // Known when the process is, and before.
+    const shell = await this.#shell;
+    yield { kind: "started", offset: after, jobId, attached, pid, startedAtMs, outputEnd, inMemory, shell };
     for (let item = await reader.next(signal); item !== undefined; item = await reader.next(signal))
       yield item;
     if (signal?.aborted) return;

@@ -1,4 +1,5 @@
 import { CmdopError } from "@cmdop/proto";
+import { type Login, plainLogin } from "../login/login.ts";
 import { CancelMarks } from "./cancel-marks.ts";
 import { type Command, checkCommand, requestHash, summary } from "./exec/command.ts";
 import { HeldPipes } from "./exec/held-pipes.ts";
@@ -34,7 +35,7 @@ export interface Requester {
 
 /** Limits that differ from JOB_LIMITS, and what jobs inherit. */
 export interface JobsOptions extends Partial<JobLimits>, StarterOptions {
-  /** The environment that jobs begin with; by default the allow-listed part of this process's own. */
+  /** The environment that jobs begin with where no policy says more; by default the allow-listed part of this process's own. */
   readonly environment?: Environment;
   /** Where jobs are written down, so that they outlive the agent; without, memory is all there is. It is closed by `shutdown`. */
   readonly store?: JobStore | undefined;
@@ -48,6 +49,8 @@ export interface JobsOptions extends Partial<JobLimits>, StarterOptions {
 export interface JobRules extends Partial<Pick<JobLimits, "outputKeptMs" | "outcomeKeptMs">> {
   /** Who jobs run as, where it is not the agent's own user. */
   readonly user?: JobUser | undefined;
+  /** What a job that is started now begins with. Never rejects. */
+  readonly login?: (() => Promise<Login>) | undefined;
   /** Jobs that run at once, and sessions among them; the agent's own limits stay above. */
   readonly maxRunningJobs?: number | undefined;
   readonly maxSessions?: number | undefined;
@@ -82,7 +85,7 @@ export class Jobs {
   #rules: JobRules = {};
   /** Those of a session's journal: one object for all, since journals are remembered for long. */
   readonly #sessionLimits: JobLimits;
-  readonly #environment: Environment;
+  readonly #environment: Environment | undefined;
   readonly #room: Room;
   readonly #table: JobTable;
   readonly #marks: CancelMarks;
@@ -99,7 +102,7 @@ export class Jobs {
 
   constructor(options: JobsOptions = {}) {
     const {
-      environment = baseEnvironment(),
+      environment,
       spawner,
       mayHang,
       store,
@@ -174,16 +177,14 @@ export class Jobs {
    */
   restore(): void {
     const stored = this.#store?.restore() ?? [];
-    const nowMs = Date.now();
     const ended = stored.flatMap((job) => (job.end === undefined ? [] : [{ ...job, end: job.end }]));
-    for (const { end, record, ...rest } of ended.sort((a, b) => a.end.endedAtMs - b.end.endedAtMs)) {
+    for (const { end, record, ...rest } of ended.sort((a, b) => b.end.agoMs - a.end.agoMs)) {
       const journal = Journal.found(
         { ...this.#journalOptions(rest.identity, record), directory: record.directory },
         end.facts,
       );
-      // From the clock of days to that of this process, which nobody sets back or forward.
-      const endedAtMs = performance.now() - Math.max(0, nowMs - end.endedAtMs);
-      this.#table.addEnded(Job.ended({ ...rest, record, journal }, end.outcome), endedAtMs);
+      const ended = Job.ended({ ...rest, record, journal }, end.outcome);
+      this.#table.addEnded(ended, performance.now() - end.agoMs);
       this.#cgroups.add(rest.trace);
     }
     for (const { end, record, ...rest } of stored) {
@@ -322,7 +323,7 @@ export class Jobs {
             },
             ...this.#starter.contextOf(keyId),
             journal,
-            environment: environmentOf(this.#rules.user, this.#environment),
+            login: this.#rules.login ?? this.#plainLogin(this.#rules.user),
             user: this.#rules.user,
             maxJobMs: this.#rules.maxJobMs,
             heldPipes: this.#heldPipes,
@@ -334,6 +335,10 @@ export class Jobs {
     const places = taken.move();
     job.ended.then(() => places.dispose());
     return { job, attached: false };
+  }
+
+  #plainLogin(user: JobUser | undefined): () => Promise<Login> {
+    return async () => plainLogin(environmentOf(user, this.#environment ?? baseEnvironment()));
   }
 
   #addRunning(job: Job): void {
@@ -368,6 +373,7 @@ export class Jobs {
 
   #sweep(): void {
     this.#store?.retry();
+    this.#store?.noteLived();
     this.#table.sweep();
     this.#cgroups.sweep();
     this.#marks.sweep();

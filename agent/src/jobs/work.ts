@@ -1,3 +1,4 @@
+import type { Login } from "../login/login.ts";
 import type { HeldPipes } from "./exec/held-pipes.ts";
 import type { JobInput } from "./input.ts";
 import type { Journal } from "./journal/journal.ts";
@@ -18,6 +19,8 @@ export interface JobContext extends SpawnContext {
   readonly keyId: string;
   readonly journal: Journal;
   readonly heldPipes: HeldPipes;
+  /** What it begins with, as it is now. Never rejects. */
+  readonly login: () => Promise<Login>;
   readonly limits: JobLimits;
   /** How long the job runs at most, in milliseconds, whatever it asked for; undefined means for as long as it likes. */
   readonly maxJobMs: number | undefined;
@@ -29,6 +32,8 @@ export interface Work {
   readonly pid: Promise<number>;
   /** Undefined where standard input was not kept open, or nothing was started. Never rejects. */
   readonly input: Promise<JobInput | undefined>;
+  /** The shell that runs a command's line, as soon as it is known. Undefined for all else. Never rejects. */
+  readonly shell?: Promise<string | undefined> | undefined;
   /** What a session is seen on; an exec has none. */
   readonly terminal?: SessionTerminal | undefined;
   /** Resolves when nothing more will come; never rejects. */

@@ -49,6 +49,7 @@ async function welcome(roster: string): Promise<bigint | undefined> {
       refusedReason: "",
       roster,
       machineRecord: "",
+      receipt: "",
     },
     call,
   );

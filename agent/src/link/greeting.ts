@@ -71,9 +71,12 @@ export function createGreeting(
         lane: laneNumber,
         signature: signHello({ nonce, exporter, bootId, lane: laneNumber }, machineKey),
         agentVersion,
+        rosterSeq: BigInt(membership.rosterSeq),
+        receipt: membership.receipt,
+        machineRecord: membership.machineRecord,
       };
     },
-    async welcome({ refusedCode, refusedReason, roster, machineRecord }) {
+    async welcome({ refusedCode, refusedReason, roster, machineRecord, receipt }) {
       // On a link that is up a welcome brings newer statements, and nothing else.
       const isUpdate = state === "welcomed" && refusedCode === "";
       if (state !== "expecting-welcome" && !isUpdate) throw outOfOrder("Welcome");
@@ -83,11 +86,16 @@ export function createGreeting(
         reject(new CmdopError(code, `The relay refuses this machine: ${refusedReason}`));
       } else {
         // Refused statements change nothing: another welcome may bring those that this machine still lacks.
-        await membership.welcomed({ roster, machineRecord });
+        await membership.welcomed({ roster, machineRecord, receipt });
         state = "welcomed";
         resolve();
       }
       return { rosterSeq: BigInt(membership.rosterSeq) };
+    },
+    async rosters({ after }) {
+      // Also before its welcome: what a relay has lost may be by what it would refuse this machine.
+      if (state !== "expecting-welcome" && state !== "welcomed") throw outOfOrder("Rosters");
+      return { rosters: [...membership.rostersBehind(Number(after))] };
     },
     async *audit(request, { signal }) {
       if (state !== "welcomed") throw outOfOrder("Audit");

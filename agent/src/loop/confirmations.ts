@@ -1,4 +1,5 @@
-import { CmdopError, onAbort, type RunApproveName, useHash, visible } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
+import { CmdopError, type RunApproveName, useHash, visible } from "@cmdop/proto";
 import { z } from "zod";
 import { LOOP_LIMITS } from "./limits.ts";
 import type { RunEvents } from "./run-events.ts";

@@ -1,7 +1,9 @@
 import { CmdopError } from "@cmdop/proto";
 import type { ModelMessage, ToolChoice, ToolSet } from "ai";
 import { shortenOldOutput } from "./context-window.ts";
-import { modelStep, type StepResult } from "./model-step.ts";
+import { failed } from "./failure.ts";
+import type { StepResult } from "./model-call.ts";
+import { modelStep } from "./model-step.ts";
 import type { RunContext } from "./run-context.ts";
 import type { OutputSchema } from "./schema/output-schema.ts";
 import { DATA_RULE } from "./tools/data.ts";
@@ -27,44 +29,55 @@ export interface Answer {
   readonly output: unknown;
 }
 
+/** What the model is told of an answer with nothing in it. */
+const EMPTY = "Your answer is empty.";
+
 /**
- * Calls the model until it answers rather than asks for tools. An answer that
- * does not match its schema is given back once, with what is wrong with it.
- * @throws CmdopError OutputInvalid, and as modelStep
+ * Calls the model until it answers rather than asks for tools. An empty answer,
+ * or one of thoughts alone, is asked for once more; one that does not match its
+ * schema is given back once, with what is wrong with it.
+ * @throws CmdopError ModelFailed, OutputInvalid, and as modelStep
  */
 export async function converse(run: RunContext, talk: Talk): Promise<Answer> {
   const { schema, tools = {}, toolChoice = () => "auto" } = talk;
   const messages: ModelMessage[] = [{ role: "user", content: talk.prompt }];
   const hasTools = Object.keys(tools).length > 0;
-  const instructions = [
-    talk.instructions,
-    run.place,
-    ...(hasTools ? [DATA_RULE] : []),
-    ...(schema !== undefined && needsWords(run) ? [schemaInWords(schema)] : []),
-  ].join("\n\n");
+  const instructions = [talk.instructions, run.place, ...(hasTools ? [DATA_RULE] : [])].join("\n\n");
 
-  const call = async (choice: ToolChoice<ToolSet>, format: OutputSchema | undefined): Promise<StepResult> => {
-    const step = await modelStep(run, { instructions, messages, tools, toolChoice: choice, schema: format });
-    messages.push(...step.messages);
+  const call = async (choice: ToolChoice<ToolSet>): Promise<StepResult> => {
+    const step = await modelStep(run, { instructions, messages, tools, toolChoice: choice, schema });
+    // Nothing that was not said is sent back: some providers refuse an empty message.
+    if (!isEmpty(step)) messages.push(...step.messages);
     const characters = shortenOldOutput(messages);
     if (characters > 0) run.events.write({ type: "shortened", characters });
     return step;
   };
 
-  // Servers that run models themselves take a format as an order to call no tool.
-  const format = hasTools && needsWords(run) ? undefined : schema;
-  let step = await call(toolChoice(1), format);
-  for (let number = 2; step.toolCalls > 0; number += 1) step = await call(toolChoice(number), format);
+  let isTold = false;
+  let number = 1;
+  let step = await call(toolChoice(number));
+  while (step.toolCalls > 0 || isEmpty(step)) {
+    if (step.toolCalls > 0) number += 1;
+    else {
+      const late = schema === undefined ? undefined : await lateAnswer(run, schema, step);
+      if (late !== undefined) return late;
+      if (isTold) throw emptyAnswer(step);
+      isTold = true;
+      run.events.write({ type: "repair", errors: EMPTY });
+      say(messages, `${EMPTY} Answer now${schema === undefined ? "" : ", with the JSON object"}.`);
+    }
+    step = await call(toolChoice(number));
+  }
   if (schema === undefined) return { text: step.text, output: undefined };
 
   const first = await run.read(schema, step.text);
   if (first.ok) return { text: step.text, output: first.output };
   run.events.write({ type: "repair", errors: first.errors });
-  messages.push({
-    role: "user",
-    content: `Your answer does not match the schema that it must match:\n${first.errors}\nAnswer again, with the corrected JSON object and nothing else.`,
-  });
-  const again = await call("none", schema);
+  say(
+    messages,
+    `Your answer does not match the schema that it must match:\n${first.errors}\nAnswer again, with the corrected JSON object and nothing else.`,
+  );
+  const again = await call("none");
   const second = await run.read(schema, again.text);
   if (second.ok) return { text: again.text, output: second.output };
   throw new CmdopError(
@@ -73,11 +86,33 @@ export async function converse(run: RunContext, talk: Talk): Promise<Answer> {
   );
 }
 
-/** Whether the provider may not know schemas: then the instructions say it, too. */
-function needsWords({ settings }: RunContext): boolean {
-  return settings.provider === "openai-compatible";
+/** Whether the model has said nothing, and asked for nothing. */
+function isEmpty({ text, toolCalls }: StepResult): boolean {
+  return toolCalls === 0 && text.trim() === "";
 }
 
-function schemaInWords({ text }: OutputSchema): string {
-  return `When you answer, answer with one JSON object that matches this JSON Schema, and with nothing else:\n${text}`;
+/** The answer of a model that never said where its thoughts end: JSON that matches, as the last thing that it said. */
+async function lateAnswer(
+  run: RunContext,
+  schema: OutputSchema,
+  { unended }: StepResult,
+): Promise<Answer | undefined> {
+  if (!/[}`~]\s*$/.test(unended)) return undefined;
+  const reading = await run.read(schema, unended);
+  return reading.ok ? { text: JSON.stringify(reading.output), output: reading.output } : undefined;
+}
+
+/** Tells the model something; in the last message, where that is the caller's: some models take turns strictly. */
+function say(messages: ModelMessage[], text: string): void {
+  const last = messages.at(-1);
+  if (last?.role !== "user" || typeof last.content !== "string")
+    messages.push({ role: "user", content: text });
+  else messages[messages.length - 1] = { role: "user", content: `${last.content}\n\n${text}` };
+}
+
+function emptyAnswer({ unended }: StepResult): CmdopError {
+  const how = unended === "" ? "nothing" : "a thought that has no end";
+  return failed(`The model has answered with ${how}, also when it was asked once more.`, {
+    next: "Look at the run's events (reasoning); use another model, or let the model's server give it more tokens.",
+  });
 }

@@ -17,6 +17,11 @@ const retryInfo = z.object({
   }),
 });
 
+/** How servers say that a model was not made for tools. */
+const NO_TOOLS = /(?:not support|unsupported).{0,40}\btools?\b|\btools?\b.{0,40}(?:not support|unsupported)/i;
+const TAKES_NO_TOOLS =
+  "Use a model that takes tools (CMDOP_MODEL, or model.json), or the agent type chat, which needs none.";
+
 /** Why a call of the model failed. */
 export interface ModelFailure {
   readonly error: CmdopError;
@@ -32,7 +37,7 @@ export function modelFailure(ai: AiSdk, thrown: unknown): ModelFailure {
     return { error: thrown, passes: thrown instanceof SilentProvider, pauseMs: undefined };
   if (ai.APICallError.isInstance(thrown)) {
     const { statusCode, isRetryable, responseHeaders, data } = thrown;
-    const next = nextOf(statusCode);
+    const next = NO_TOOLS.test(thrown.message) ? TAKES_NO_TOOLS : nextOf(statusCode);
     const status = statusCode === undefined ? "can't be reached" : `answered with status ${statusCode}`;
     return {
       error: failed(`The model's provider ${status}: ${quoted(thrown.message)}`, { cause: thrown, next }),

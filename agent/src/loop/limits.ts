@@ -37,6 +37,8 @@ export const LOOP_LIMITS = {
   maxCommandWaitMs: 10 * MINUTE_MS,
   /** Commands of a run whose end its model has not read: what it can keep in mind. */
   maxOpenCommands: 16,
+  /** Commands of a run whose output its model can read again. */
+  maxKnownCommands: 64,
   /** Terminal sessions that a run has at once: each is a shell, and an emulator for its screen. */
   maxOpenSessions: 4,
   /** What is typed at once, in characters: some pages. */

@@ -9,6 +9,11 @@ export const PROVIDERS = {
 /** The variables that hold a key. */
 const KEYS: readonly string[] = ["CMDOP_MODEL_API_KEY", ...Object.values(PROVIDERS).flat()];
 
+/** Whether a variable is one in which a model's key may be. */
+export function isModelKey(name: string): boolean {
+  return KEYS.includes(name);
+}
+
 /** The keys that were taken out of this process's environment, which is all that holds them then. */
 const taken: Record<string, string> = {};
 

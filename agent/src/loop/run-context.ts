@@ -1,5 +1,6 @@
 import type { Caller } from "../policy/caller.ts";
 import type { Budget } from "./budget.ts";
+import type { Manners } from "./manners.ts";
 import type { Model } from "./providers.ts";
 import type { RunEvents } from "./run-events.ts";
 import type { OutputSchema } from "./schema/output-schema.ts";
@@ -15,6 +16,8 @@ export interface RunContext {
   readonly ai: AiSdk;
   readonly model: Model;
   readonly settings: ModelSettings;
+  /** How models are called. */
+  readonly manners: Manners;
   readonly events: RunEvents;
   readonly budget: Budget;
   /** Whose run it is, when it was started. */

@@ -1,22 +1,23 @@
-import { type AgentTypeName, CmdopError, onAbort } from "@cmdop/proto";
+import { onAbort, within } from "@cmdop/kit";
+import { type AgentTypeName, CmdopError } from "@cmdop/proto";
 import type { FileCalls } from "../files-process/file-calls.ts";
 import type { Job, Jobs, Outcome } from "../jobs/index.ts";
 import type { StopCause } from "../jobs/outcome.ts";
 import { watchTime } from "../jobs/time-limit.ts";
-import { within } from "../jobs/within.ts";
 import type { JobContext, Work } from "../jobs/work.ts";
 import type { Caller } from "../policy/caller.ts";
 import { Budget } from "./budget.ts";
 import type { Confirmations } from "./confirmations.ts";
 import type { Answer } from "./converse.ts";
 import { LOOP_LIMITS } from "./limits.ts";
+import type { Manners } from "./manners.ts";
 import { openModel } from "./providers.ts";
 import type { RunRequest } from "./request.ts";
 import type { RunContext } from "./run-context.ts";
 import { RunEvents } from "./run-events.ts";
 import type { OutputSchema } from "./schema/output-schema.ts";
 import type { Schemas } from "./schema/schemas.ts";
-import type { ModelSettings } from "./settings.ts";
+import { type ModelSettings, secretOf } from "./settings.ts";
 import { oneCommandTool, runTools } from "./tools/run-tools.ts";
 import type { ToolGate } from "./tools/tool-gate.ts";
 import { CallIds } from "./tools/tools.ts";
@@ -35,6 +36,8 @@ export interface LoopCore {
   readonly gate: ToolGate;
   /** Checks answers against schemas. */
   readonly schemas: Schemas;
+  /** What providers have refused. */
+  readonly manners: Manners;
   /** The files that a caller may touch. */
   readonly files: (caller: Caller) => FileCalls;
   /** One line about the machine, for the model. */
@@ -64,7 +67,7 @@ const TIMED_OUT = {
 export function beginRun(core: LoopCore, run: PreparedRun, { journal, maxJobMs }: RunJob): Work {
   const { request, settings } = run;
   const beganAt = performance.now();
-  const events = new RunEvents(journal, settings.apiKey);
+  const events = new RunEvents(journal, secretOf(settings));
   const budget = new Budget(request);
   const over = new AbortController();
   const started = new Set<Job>();
@@ -104,7 +107,8 @@ export function beginRun(core: LoopCore, run: PreparedRun, { journal, maxJobMs }
     const oneCommand = oneCommandTool(options, maker);
     const read: RunContext["read"] = (wanted, text) => core.schemas.read(caller.keyId, wanted, text, signal);
     const made = { tools, oneCommand, callIds, read, place: core.place() };
-    context = { ai, model, settings, events, budget, caller, ...made, signal, text: "" };
+    const { manners } = core;
+    context = { ai, model, settings, manners, events, budget, caller, ...made, signal, text: "" };
     events.write({
       type: "begun",
       agentType: request.agentType,
@@ -122,7 +126,7 @@ export function beginRun(core: LoopCore, run: PreparedRun, { journal, maxJobMs }
     const stopped = cause;
     over.abort(new CmdopError("Canceled", "The run has ended."));
     await Promise.all([...started].map((job) => job.ended));
-    await within(LOOP_LIMITS.lastWordsMs, Promise.all(running));
+    await within(Promise.all(running), LOOP_LIMITS.lastWordsMs);
 
     const summary = { steps: budget.steps, toolCalls: budget.toolCalls, usage: budget.usage };
     const durationMs = performance.now() - beganAt;

@@ -1,7 +1,6 @@
 import path from "node:path";
-import { CmdopError } from "@cmdop/proto";
+import { CmdopError, readPrivateFile } from "@cmdop/proto";
 import { z } from "zod";
-import { readPrivateFile } from "../state/private-files.ts";
 import { modelEnvironment, PROVIDERS } from "./model-environment.ts";
 import { goesUnread } from "./model-fetch.ts";
 
@@ -17,7 +16,22 @@ const EXAMPLE = '{"model": "anthropic:MODEL", "apiKey": "…"}';
 const HOW = `Set CMDOP_MODEL=provider:model (${Object.keys(PROVIDERS).join(", ")}) and CMDOP_MODEL_API_KEY in the environment of the machine's agent; or write ${EXAMPLE} into model.json in its state directory (~/.cmdop/agent, or agent in CMDOP_HOME), and chmod 600 it.`;
 
 /** One printable word: it travels in a header, and is looked for in whatever is written down. */
-const apiKeySchema = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{8,4096}$/);
+const apiKeySchema = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,4096}$/);
+
+/** Shorter keys are words: no provider gives a secret so short. */
+const MIN_SECRET_CHARACTERS = 8;
+
+/** Longer words that stand where a server of models on this machine wants any key. */
+const PLACEHOLDERS: readonly string[] = [
+  "lm-studio",
+  "llama.cpp",
+  "llama-cpp",
+  "no-key-required",
+  "sk-no-key-required",
+  "not-needed",
+  "not-required",
+  "placeholder",
+];
 
 const fileSchema = z.strictObject({
   /** `provider:model`. */
@@ -50,7 +64,7 @@ export async function loadModelSettings(
 ): Promise<ModelSettings> {
   const { CMDOP_MODEL: model, CMDOP_MODEL_BASE_URL: baseUrl, CMDOP_MODEL_API_KEY: apiKey } = env;
   if (model) return settings({ model, baseUrl, apiKey, quietMs: DEFAULT_QUIET_MS }, env, "CMDOP_MODEL");
-  const text = await readPrivateFile(path.join(stateDir, "model.json"));
+  const text = readPrivateFile(path.join(stateDir, "model.json"));
   if (text === undefined) throw missing("This machine has no model, and an agent can't think without one.");
   const parsed = fileSchema.safeParse(parseJson(text));
   // Neither the file's text nor a parser's quotation of it may reach a message: it holds a key.
@@ -82,10 +96,19 @@ function settings(given: z.infer<typeof fileSchema>, env: NodeJS.ProcessEnv, fro
   }
   if (apiKey !== undefined && !apiKeySchema.safeParse(apiKey).success) {
     throw missing(
-      `The key of the machine's model is none: expected 8 to 4,096 printable characters in one word.`,
+      `The key of the machine's model is none: expected one word of printable characters, 4,096 at most.`,
     );
   }
   return { provider: name, modelId, baseUrl, apiKey, quietMs: given.quietMs };
+}
+
+/**
+ * The key, where it is a secret: it is taken out of whatever is written down. A
+ * word such as `ollama`, which local servers take for a key, is none, and stays.
+ */
+export function secretOf({ apiKey }: Pick<ModelSettings, "apiKey">): string | undefined {
+  if (apiKey === undefined || apiKey.length < MIN_SECRET_CHARACTERS) return undefined;
+  return PLACEHOLDERS.includes(apiKey.toLowerCase()) ? undefined : apiKey;
 }
 
 function checkedUrl(text: string, from: string): string {

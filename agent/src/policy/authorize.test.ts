@@ -35,7 +35,7 @@ function at(method: string, ...paths: string[]): Resource {
 const NOTHING: Resource = { paths: [] };
 
 function starting(program: string, ...variables: string[]): Resource {
-  return { paths: [], starts: { program, variables } };
+  return { paths: [], starts: { programs: [program], variables } };
 }
 
 function outcome(decision: Decision): string {

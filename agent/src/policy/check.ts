@@ -1,7 +1,11 @@
 import { stat } from "node:fs/promises";
 import os from "node:os";
+import { isErrno } from "@cmdop/kit";
 import { agentStateDir, CmdopError, SCOPES } from "@cmdop/proto";
 import type { JobUser } from "../jobs/process/run-as.ts";
+import { parseEnvironmentFile } from "../login/environment-file.ts";
+import { textOf } from "../login/logins.ts";
+import { withoutWithheld } from "../login/withheld.ts";
 import { askedBy } from "./ask.ts";
 import { STARTING_METHODS } from "./authorize.ts";
 import { groupsOf } from "./job-user.ts";
@@ -62,7 +66,7 @@ export async function checkPolicy({ home }: { readonly home: string }): Promise<
   return {
     file,
     found: hash !== null,
-    lines: summary(policy, user),
+    lines: [...summary(policy, user), ...(await environmentLines(policy))],
     ...(await binding(policy, user, home)),
   };
 }
@@ -118,7 +122,7 @@ async function agentUser(home: string): Promise<string> {
     const owner = (await stat(agentStateDir(home))).uid;
     return owner === uid ? username : `user ${owner}`;
   } catch (thrown) {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return username;
+    if (isErrno(thrown, "ENOENT")) return username;
     throw thrown;
   }
 }
@@ -142,7 +146,7 @@ function summary(policy: Policy, user: JobUser | undefined): string[] {
   }
   if (shells !== undefined) {
     lines.push(
-      `Callers may start ${listed(shells)} only (shells): sessions, programs and, by /bin/sh, shell lines; with no variables but those of language, time zone and terminal.`,
+      `Callers may start ${listed(shells)} only (shells): sessions, programs, and lines by the user's own shell where it is listed, else by /bin/sh where that is; with no variables but those of language, time zone and terminal.`,
       "What such a program starts in turn is not bound: with a shell among them, anything can be run.",
     );
   }
@@ -170,6 +174,25 @@ function summary(policy: Policy, user: JobUser | undefined): string[] {
   if (redact !== undefined && redact.length > 0) {
     lines.push(`The audit hides what follows ${listed(redact.map((text) => JSON.stringify(text)))}.`);
   }
+  return lines;
+}
+
+/** What it says of the environment; of values nothing. */
+async function environmentLines({ environment = {} }: Policy): Promise<string[]> {
+  const { pass = [], set = {}, files = [], login } = environment;
+  const lines: string[] = [];
+  if (pass.length > 0)
+    lines.push(`Jobs get of the agent's own environment: ${listed(pass)} (environment.pass).`);
+  for (const file of files) {
+    const names = await textOf(file).then(
+      (text) => `names ${listed(Object.keys(withoutWithheld(parseEnvironmentFile(text))))}`,
+      (thrown: unknown) => `can't be used now: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+    );
+    lines.push(`The file ${file}, which is read for jobs (environment.files), ${names}.`);
+  }
+  const names = Object.keys(set);
+  if (names.length > 0) lines.push(`Jobs find set: ${listed(names)} (environment.set).`);
+  if (login === true) lines.push("Commands read the user's profile first (environment.login).");
   return lines;
 }
 

@@ -1,15 +1,14 @@
 import { type FSWatcher, watch } from "node:fs";
 import { stat } from "node:fs/promises";
-import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CmdopError } from "@cmdop/proto";
 import { fileError } from "../files/place/errors.ts";
 import type { JobRules } from "../jobs/jobs.ts";
-import { baseEnvironment } from "../jobs/process/environment.ts";
 import type { JobUser } from "../jobs/process/run-as.ts";
 import type { Log } from "../log.ts";
-import { realHome } from "./job-user.ts";
+import type { ShellRules } from "../login/line-shell.ts";
+import { Logins } from "../login/logins.ts";
 import type { Policy } from "./policy.ts";
 import { type LoadedPolicy, loadPolicy } from "./policy-file.ts";
 import { type Redact, redactor } from "./redact.ts";
@@ -44,8 +43,7 @@ const MISSING = "NotFound";
 
 /** What is in force, with all that follows from it. */
 interface InForce extends LoadedPolicy {
-  readonly home: string;
-  readonly loginShell: string;
+  readonly logins: Logins;
   readonly redact: Redact;
 }
 
@@ -75,7 +73,7 @@ export class LivePolicy {
   static async open(options: LivePolicyOptions): Promise<LivePolicy> {
     // Looked at before it is read, so that a change in between is found.
     const seen = await look(options.file);
-    const live = new LivePolicy(options, seen, await completed(await loadPolicy(options.file)));
+    const live = new LivePolicy(options, seen, await completed(await loadPolicy(options.file), options.log));
     live.#watch();
     return live;
   }
@@ -99,20 +97,25 @@ export class LivePolicy {
     return this.#inForce.user;
   }
 
-  /** What a session runs that names no program. */
-  get loginShell(): string {
-    return this.#inForce.loginShell;
+  /** Which shells there are for jobs. */
+  get shells(): ShellRules {
+    return this.#inForce.logins.shells;
+  }
+
+  /** The name of the user that jobs run as. */
+  get userName(): string {
+    return this.#inForce.logins.account.name;
   }
 
   /** What it says of jobs. */
   get jobRules(): JobRules {
-    const { user, policy } = this.#inForce;
-    return { user, ...policy.limits, ...policy.jobs };
+    const { user, policy, logins } = this.#inForce;
+    return { user, login: () => logins.current(), ...policy.limits, ...policy.jobs };
   }
 
   /** The home of the user that jobs run as: what `~` stands for. */
   get home(): string {
-    return this.#inForce.home;
+    return this.#inForce.logins.home;
   }
 
   /** What the audit hides. */
@@ -174,7 +177,7 @@ export class LivePolicy {
     }
     let loaded: InForce;
     try {
-      loaded = await completed(await loadPolicy(file));
+      loaded = await completed(await loadPolicy(file), this.#options.log);
     } catch (thrown) {
       this.#seen = seen;
       this.#refuse(CmdopError.from(thrown));
@@ -211,11 +214,16 @@ export class LivePolicy {
   }
 }
 
-async function completed(loaded: LoadedPolicy): Promise<InForce> {
-  const home = await realHome(loaded.user?.home ?? os.userInfo().homedir);
-  // As jobs have it in their environment.
-  const loginShell = loaded.user?.shell ?? baseEnvironment().SHELL ?? "/bin/sh";
-  return { ...loaded, home, loginShell, redact: redactor(loaded.policy.redact) };
+async function completed(loaded: LoadedPolicy, log: Log): Promise<InForce> {
+  const { user, policy } = loaded;
+  const logins = await Logins.open({
+    user,
+    rules: policy.environment ?? {},
+    allowedShells: policy.shells,
+    // It keeps no policy from its force: a machine that nobody can reach can't be repaired.
+    onProblem: (problem) => log.error("what jobs begin with", { problem }),
+  });
+  return { ...loaded, logins, redact: redactor(policy.redact) };
 }
 
 /** What changes whenever the file is written, replaced, or given other rights. */

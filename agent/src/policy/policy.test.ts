@@ -136,3 +136,27 @@ it("takes no text for a policy that is none, and never withholds less than it sa
     }),
   );
 });
+
+describe("the environment of jobs", () => {
+  const says = (environment: unknown) => () => parsePolicy(JSON.stringify({ environment }), "policy.json");
+
+  it.each([
+    [{ pass: ["CMDOP_API_KEY"] }, /environment\.pass\.0: CMDOP_\* and the keys of models/],
+    [{ pass: ["CMDOP_*"] }, /the agent's own/],
+    [{ pass: ["OPENAI_API_KEY"] }, /the agent's own/],
+    [{ pass: ["*"] }, /NAME_\*/],
+    [{ pass: ["A*B"] }, /NAME_\*/],
+    [{ set: { ANTHROPIC_API_KEY: "k" } }, /environment\.set\.ANTHROPIC_API_KEY: CMDOP_\* and/],
+    [{ set: { "A B": "k" } }, /letters, digits and _/],
+    [{ set: { A: "a\0b" } }, /NUL/],
+    [{ files: ["relative"] }, /absolute path/],
+    [{ file: "/x" }, /unknown field "file"; it has pass, set, files, login/],
+  ])("%j is refused", (environment, reason) => {
+    expect(says(environment)).toThrow(reason);
+  });
+
+  it("names, values and files", () => {
+    const environment = { pass: ["A", "B_*"], set: { C: "1\n2" }, files: ["/etc/x"], login: true };
+    expect(says(environment)()).toEqual({ environment });
+  });
+});

@@ -1,6 +1,7 @@
 import { CmdopError, MAX_PATH_BYTES, parseStrictJson, SCOPES, type Scope } from "@cmdop/proto";
 import { z } from "zod";
 import { JOB_LIMITS } from "../jobs/limits.ts";
+import { environmentRules } from "../login/environment-rules.ts";
 import { ASKABLE } from "./ask.ts";
 
 /** Directories, programs or patterns that a policy may name in one field. */
@@ -46,7 +47,8 @@ const policySchema = z
     readOnly: z.boolean().optional(),
     /**
      * The programs that a caller may start, by absolute path: as the shell of a
-     * session, as the first argument of an exec, and /bin/sh for shell lines.
+     * session, as the first argument of an exec, and as the shell of a line (the
+     * user's own where it is listed, else /bin/sh where that is) or of a profile.
      * Absent means all. Nothing binds what such a program starts in turn: with a
      * shell among them, a caller can run anything.
      */
@@ -61,6 +63,8 @@ const policySchema = z
       // A name that begins with a digit would be looked up as a number.
       .regex(/^[A-Za-z_][\w.-]{0,31}$/, "expected the name of a user of this machine")
       .optional(),
+    /** What jobs find in their environment beyond what a login gives; see environment-rules.ts. */
+    environment: environmentRules.optional(),
     /** Scopes and methods whose calls wait until a person has said yes. */
     ask: z
       .array(z.enum(ASKABLE, `expected one of ${ASKABLE.join(", ")}`))
@@ -141,9 +145,16 @@ export function brokenPolicy(file: string, reasons: readonly string[], cause?: u
   });
 }
 
+/** Which fields there are, where that is worth a sentence. */
+function knownFields(at: readonly PropertyKey[]): string {
+  if (at.length === 0) return `; a policy has ${Object.keys(policySchema.shape).join(", ")}`;
+  if (at[0] === "environment") return `; it has ${Object.keys(environmentRules.shape).join(", ")}`;
+  return "";
+}
+
 function explain(issue: z.core.$ZodIssue): string {
   const where = issue.path.length === 0 ? "" : `${issue.path.join(".")}: `;
   if (issue.code !== "unrecognized_keys") return where + issue.message;
-  const known = issue.path.length === 0 ? `; a policy has ${Object.keys(policySchema.shape).join(", ")}` : "";
+  const known = knownFields(issue.path);
   return `${where}unknown field ${issue.keys.map((key) => JSON.stringify(key)).join(", ")}${known}`;
 }

@@ -3,7 +3,7 @@ import { shown } from "../files/place/path.ts";
 
 /** What a call starts, as far as its request names it. */
 export interface Starts {
-  readonly program: string;
+  readonly programs: readonly string[];
   /** The names of the variables that it sets. */
   readonly variables: readonly string[];
 }
@@ -20,13 +20,16 @@ const HARMLESS_VARIABLE = /^(?:TERM|COLORTERM|NO_COLOR|COLUMNS|LINES|LANG|LANGUA
  * they are written: a name that would be looked for in PATH is none of them.
  * @throws CmdopError PolicyDenied
  */
-export function requireShell({ program, variables }: Starts, shells: readonly string[]): void {
+export function requireShell({ programs, variables }: Starts, shells: readonly string[]): void {
   const allowed = shells.map(shown).join(", ");
-  if (!shells.includes(program)) {
+  const other = programs.find((program) => !shells.includes(program));
+  if (other !== undefined) {
     throw new CmdopError(
       "PolicyDenied",
-      `This machine's policy lets callers start ${allowed} only (shells), not ${shown(program)}.`,
-      { next: "Name one of them by its absolute path; a shell line is run by /bin/sh." },
+      `This machine's policy lets callers start ${allowed} only (shells), not ${shown(other)}.`,
+      {
+        next: "Name one of them by its absolute path; a line is run by the user's own shell where that is one of them, else by /bin/sh where that is.",
+      },
     );
   }
   const strange = variables.find((name) => !HARMLESS_VARIABLE.test(name));

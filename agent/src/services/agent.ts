@@ -9,6 +9,7 @@ import {
 } from "@cmdop/proto";
 import type { Job } from "../jobs/index.ts";
 import { Confirmations } from "../loop/confirmations.ts";
+import { Manners } from "../loop/manners.ts";
 import { checkRun, type RunRequest, runHash, runSummary } from "../loop/request.ts";
 import { beginRun, type LoopCore } from "../loop/run.ts";
 import { parseSchema } from "../loop/schema/output-schema.ts";
@@ -27,6 +28,7 @@ export function agentHandlers(core: Core): Handlers<typeof Agent, Caller> {
     jobs,
     gate: core.toolGate,
     schemas: core.schemas,
+    manners: new Manners(),
     files: filesOf(core.files),
     place: () => placeOf(core),
   };

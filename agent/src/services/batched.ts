@@ -1,3 +1,5 @@
+import { within } from "@cmdop/kit";
+
 /** Enough for a message to be cheap, and far from what one may carry. */
 const MAX_BATCH_BYTES = 128 * 1024;
 
@@ -42,16 +44,5 @@ export async function* batched<T>(
     if (batch.length > 0) yield batch;
   } finally {
     await iterator.return?.();
-  }
-}
-
-/** A promise's value, or undefined when the time is over first. */
-export async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
-  const { promise: late, resolve } = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => resolve(undefined), Math.max(0, ms));
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

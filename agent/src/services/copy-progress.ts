@@ -1,6 +1,6 @@
+import { within } from "@cmdop/kit";
 import type { Entry } from "../files/place/entry.ts";
 import type { CopyProgress } from "../files/tree/copy-tree.ts";
-import { within } from "./batched.ts";
 import { toMessage } from "./files-messages.ts";
 
 /** How often a copy says how far it is, in milliseconds. */

@@ -1,4 +1,4 @@
-import { CmdopError, type Exec, type ExecStartRequest, type Handlers } from "@cmdop/proto";
+import { CmdopError, type Exec, type ExecStartRequest, type Handlers, systemPath } from "@cmdop/proto";
 import type { Command, Jobs } from "../jobs/index.ts";
 import type { Caller } from "../policy/caller.ts";
 import { follow, requesterOf, wireEvent } from "./job-events.ts";
@@ -16,12 +16,18 @@ export function execHandlers(jobs: Jobs): Handlers<typeof Exec, Caller> {
   };
 }
 
-function commandOf({ command, cwd, env, timeoutMs, stdinOpen, stdin }: ExecStartRequest): Command {
+function commandOf({ command, lineShell, login, escaped, ...request }: ExecStartRequest): Command {
   if (command.case === undefined) {
     throw new CmdopError("InvalidArgument", "The request names no command.", {
       next: "Give a shell line, or a program and its arguments.",
     });
   }
-  const run = command.case === "shell" ? { shell: command.value } : { argv: command.value.args };
-  return { run, cwd, env, timeoutMs, stdinOpen, stdin };
+  const words = command.case === "shell" ? [command.value] : command.value.args;
+  const plain = escaped ? words.map(systemPath).filter((word) => typeof word === "string") : words;
+  const hasBytes = plain.length < words.length;
+  const given = hasBytes ? words : plain;
+  const run = command.case === "shell" ? { shell: given[0] ?? "" } : { argv: given };
+  const { cwd, env, timeoutMs, stdinOpen, stdin } = request;
+  const rest = { cwd, env, timeoutMs, stdinOpen, stdin, ...(hasBytes ? { escaped: hasBytes } : {}) };
+  return { run, shell: lineShell, login, ...rest };
 }

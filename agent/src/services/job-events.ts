@@ -56,7 +56,8 @@ export function wireEvent(event: JobEvent) {
   const { offset } = event;
   switch (event.kind) {
     case "started": {
-      const { kind: _kind, offset: _offset, ...value } = event;
+      const { kind: _kind, offset: _offset, shell = "", ...rest } = event;
+      const value = { ...rest, shell };
       return { offset, kind: { case: "started", value } } as const;
     }
     case "output": {

@@ -1,4 +1,5 @@
-import { CmdopError, onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
+import { CmdopError } from "@cmdop/proto";
 import { Holdings } from "./holdings.ts";
 
 /** What is shared, in words for those who are refused. */

@@ -1,11 +1,18 @@
 import path from "node:path";
-import { CmdopError, ED25519_BYTES, generateKeyPair, type KeyPair, keyPairOf } from "@cmdop/proto";
-import { readPrivateFile, writePrivateFile } from "./private-files.ts";
+import {
+  CmdopError,
+  ED25519_BYTES,
+  generateKeyPair,
+  type KeyPair,
+  keyPairOf,
+  readPrivateFile,
+  writePrivateFile,
+} from "@cmdop/proto";
 
 /** The machine's own key: made on first start, never leaves the state directory. */
 export async function loadMachineKey(stateDir: string): Promise<KeyPair> {
   const file = path.join(stateDir, "machine.key");
-  const stored = await readPrivateFile(file);
+  const stored = readPrivateFile(file);
   if (stored === undefined) {
     const made = generateKeyPair();
     await writePrivateFile(file, `${Buffer.from(made.seed).toString("base64url")}\n`);

@@ -10,23 +10,37 @@ import {
   type RelayTarget,
   type RosterClaims,
   readMachineRecord,
+  readPrivateFile,
   readRoster,
   TrustedClock,
   thumbprint,
   verifyMachineRecord,
   verifyRoster,
+  writePrivateFile,
 } from "@cmdop/proto";
 import { z } from "zod";
-import { readPrivateFile, writePrivateFile } from "./private-files.ts";
 
 const storedSchema = z.strictObject({
   joinToken: z.string(),
   /** True once a relay has welcomed this machine: the join token is used up. */
   joined: z.boolean(),
   roster: z.string().optional(),
+  /** Earlier rosters, the oldest first, after each of which there were other owners: a relay that has lost them follows by these. */
+  handOvers: z.array(z.string()).optional(),
   machineRecord: z.string().optional(),
+  /** The relay's word that this machine has joined. */
+  receipt: z.string().optional(),
 });
 type Stored = z.infer<typeof storedSchema>;
+
+/** Rosters with other owners than before that are remembered; the oldest are forgotten first. */
+const MAX_HAND_OVERS = 16;
+
+/** What rosters a relay is brought at once, in bytes: it must fit into a message. The newest come first. */
+const MAX_ROSTERS_BYTES = 3 * 1024 * 1024;
+
+/** The longest receipt that is kept for a relay, in characters. */
+const MAX_RECEIPT_CHARACTERS = 16 * 1024;
 
 /** How a membership is opened. */
 export interface MembershipOptions {
@@ -78,8 +92,9 @@ export class Membership {
   }
 
   /**
-   * Loads what is stored, or takes a join token where nothing is. A token given
-   * to a machine that has joined already is refused: it would change its owner.
+   * Loads what is stored, or takes a join token where nothing is. A machine that
+   * has joined already takes a token of one of its owners for the same relay, with
+   * which it joins again; any other is refused: it would change its owner.
    * Writes nothing but a token that is new. `onTrouble`: told of what can't be
    * written later on, and is tried again by `retry`.
    */
@@ -89,21 +104,24 @@ export class Membership {
     { joinToken, relayAddress, onTrouble = () => undefined }: MembershipOptions,
   ): Promise<Membership> {
     const file = path.join(stateDir, "membership.json");
-    const saved = await readPrivateFile(file);
+    const saved = readPrivateFile(file);
     const found = saved === undefined ? undefined : parseStored(saved, file);
-    if (found?.joined && joinToken !== undefined && joinToken !== found.joinToken) {
+    const again = joinToken !== undefined && joinToken !== found?.joinToken;
+    if (found?.joined && again && !(await isOfSameOwners(joinToken, found))) {
       throw new CmdopError("LinkRefused", "This machine has joined already.", {
-        next: "Start the agent without --join. To give the machine to another owner, delete its state directory first.",
+        next: "Start the agent without --join. A token of its own owner, for its own relay, lets it join again; to give the machine to another owner, delete its state directory first.",
       });
     }
-    const token = found?.joined ? found.joinToken : (joinToken ?? found?.joinToken);
+    const token = joinToken ?? found?.joinToken;
     if (token === undefined) {
       throw new CmdopError("LinkRefused", "This machine has not joined a relay yet.", {
         next: "Start the agent with cmdop agent --join - and paste a token; the owner makes one with cmdop join-token NAME.",
       });
     }
     const claims = await openJoinToken(token);
-    const stored = found?.joined ? found : { joinToken: token, joined: false };
+    const stored: Stored = found?.joined
+      ? { ...found, joinToken: token, joined: !again }
+      : { joinToken: token, joined: false };
     const identity = { id: machineId, name: claims.name, labels: claims.labels };
     const relay = { id: claims.relay.id, address: relayAddress ?? claims.relay.address };
     const origin = { relay, owner: claims.owner, identity };
@@ -128,6 +146,29 @@ export class Membership {
   /** The seq of the roster in force; 0 before the first. */
   get rosterSeq(): number {
     return this.#roster?.seq ?? 0;
+  }
+
+  /** The machine record in force; empty where the join token is all there is. */
+  get machineRecord(): string {
+    return this.#stored.machineRecord ?? "";
+  }
+
+  /** The relay's word that this machine has joined; empty before the first. */
+  get receipt(): string {
+    return this.#stored.receipt ?? "";
+  }
+
+  /** The rosters by which a relay that holds the one with this seq comes to the present one, the oldest first. */
+  rostersBehind(seq: number): readonly string[] {
+    const { roster, handOvers = [] } = this.#stored;
+    const found: string[] = [];
+    let bytes = 0;
+    for (const statement of [...handOvers, ...(roster === undefined ? [] : [roster])].reverse()) {
+      bytes += statement.length;
+      if (bytes > MAX_ROSTERS_BYTES || readRoster(statement).seq <= seq) break;
+      if (statement !== found.at(-1)) found.push(statement);
+    }
+    return found.reverse();
   }
 
   /** Whether a key has been revoked. */
@@ -157,11 +198,18 @@ export class Membership {
    * down.
    * @throws CmdopError GrantRefused for a roster that no owner of today has signed, LinkRefused for such a record
    */
-  async welcomed(statements: { roster: string; machineRecord: string }): Promise<void> {
-    const { roster, machineRecord } = statements;
-    if (roster !== "" && this.#adoptRoster(await verifyRoster(roster, this.owners))) {
-      this.#stored.roster = roster;
-      this.#changed();
+  async welcomed(statements: { roster: string; machineRecord: string; receipt?: string }): Promise<void> {
+    const { roster, machineRecord, receipt = "" } = statements;
+    if (roster !== "") {
+      const claims = await verifyRoster(roster, this.owners);
+      const isHandOver = new Set(claims.owners).symmetricDifference(new Set(this.owners)).size > 0;
+      if (this.#adoptRoster(claims)) {
+        this.#stored.roster = roster;
+        if (isHandOver) {
+          this.#stored.handOvers = [...(this.#stored.handOvers ?? []), roster].slice(-MAX_HAND_OVERS);
+        }
+        this.#changed();
+      }
     }
     if (this.#mayBeNews(machineRecord)) {
       if (this.#adoptRecord(await verifyMachineRecord(machineRecord, this.owners))) {
@@ -170,6 +218,7 @@ export class Membership {
       }
     }
     this.#stored.joined = true;
+    if (receipt !== "" && receipt.length <= MAX_RECEIPT_CHARACTERS) this.#stored.receipt = receipt;
     await this.#save().catch((thrown) => {
       if (!isDiskTrouble(thrown)) throw thrown;
       this.#onTrouble(thrown);
@@ -229,6 +278,13 @@ export class Membership {
   #text(): string {
     return `${JSON.stringify(this.#stored, null, 2)}\n`;
   }
+}
+
+/** Whether a token is of somebody whom the machine trusts anyway, and for the relay that it has. */
+async function isOfSameOwners(token: string, { joinToken, roster }: Stored): Promise<boolean> {
+  const [now, before] = await Promise.all([openJoinToken(token), openJoinToken(joinToken)]);
+  const owners = roster === undefined ? [before.owner] : readRoster(roster).owners;
+  return owners.includes(now.owner) && now.relay.id === before.relay.id;
 }
 
 function parseStored(text: string, file: string): Stored {

@@ -2,8 +2,8 @@ import { existsSync } from "node:fs";
 import { realpath } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
+import { errnoOf } from "@cmdop/kit";
 import { AGENT_UNIT } from "@cmdop/proto";
-import { errnoOf } from "../files/place/errors.ts";
 import { type Landmark, landmark } from "../files/place/landmark.ts";
 
 /** What a unit is named by, and the directories of settings that systemd adds to it: its own and those of whole families. */

@@ -1,8 +1,8 @@
-import { randomBytes } from "node:crypto";
 import type { Stats } from "node:fs";
-import { chmod, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { chmod, mkdir, readdir, stat } from "node:fs/promises";
 import path from "node:path";
-import { CmdopError, diskError } from "@cmdop/proto";
+import { isErrno, isOpenToOthers } from "@cmdop/kit";
+import { CmdopError, diskError, refuseShared } from "@cmdop/proto";
 
 /** Makes a directory that only its owner can enter, and refuses one that others can. */
 export async function makePrivateDirectory(directory: string): Promise<void> {
@@ -21,7 +21,7 @@ export async function makePrivateDirectory(directory: string): Promise<void> {
       { next: "Run it as the user that it was set up for, or set CMDOP_HOME to a home of its own." },
     );
   }
-  if ((found.mode & 0o077) !== 0) await chmod(directory, 0o700);
+  if (isOpenToOthers(found.mode)) await chmod(directory, 0o700);
 }
 
 /**
@@ -51,42 +51,7 @@ export async function checkPrivateDirectory(
         },
       );
     }
-    if ((mode & 0o077) !== 0) throw readableByOthers(file, mode);
-  }
-}
-
-/** Replaces a file that only its owner can read: written aside, synced, renamed. @throws CmdopError that names the file */
-export async function writePrivateFile(file: string, content: string): Promise<void> {
-  const aside = path.join(path.dirname(file), `.${path.basename(file)}.${randomBytes(6).toString("hex")}`);
-  try {
-    await writeSynced(aside, content);
-    await rename(aside, file);
-  } catch (thrown) {
-    await rm(aside, { force: true });
-    throw diskError(thrown, "write", file);
-  }
-}
-
-async function writeSynced(file: string, content: string): Promise<void> {
-  const handle = await open(file, "wx", 0o600);
-  try {
-    await handle.writeFile(content);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Reads a file that only its owner may read; undefined where there is none. Refuses one that others can read. */
-export async function readPrivateFile(file: string): Promise<string | undefined> {
-  const found = await statIfThere(file);
-  if (found === undefined) return undefined;
-  const { mode } = found;
-  if ((mode & 0o077) !== 0) throw readableByOthers(file, mode);
-  try {
-    return await readFile(file, "utf8");
-  } catch (thrown) {
-    throw diskError(thrown, "read", file);
+    refuseShared(file, mode);
   }
 }
 
@@ -94,14 +59,7 @@ async function statIfThere(file: string): Promise<Stats | undefined> {
   try {
     return await stat(file);
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (isErrno(error, "ENOENT")) return undefined;
     throw diskError(error, "look at", file);
   }
-}
-
-function readableByOthers(file: string, mode: number): CmdopError {
-  const octal = (mode & 0o777).toString(8);
-  return new CmdopError("AccessDenied", `${file} can be reached by others (mode ${octal}).`, {
-    next: `If nobody can have copied or changed it: chmod go-rwx ${file}. Otherwise make a new one.`,
-  });
 }

@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
-import { CmdopError, onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
+import { CmdopError } from "@cmdop/proto";
 
 /** How long a thread may take to begin, on a machine that has a lot to do. */
 const THREAD_START_MS = 30_000;

@@ -44,7 +44,7 @@ export const scale: Suite = {
       const ends = start(client, `echo up; read -r _ < ${gate}`);
       await waitUntil(async () => {
         const running = await client.terminal.jobs({ running: true });
-        return running.filter(({ outputEnd }) => outputEnd > 0n).length === AT_ONCE;
+        return running.filter(({ outputEnd }) => outputEnd > 0).length === AT_ONCE;
       });
       const busy = await measure();
       await client.terminal.execute(`: > ${gate}`);

@@ -55,6 +55,11 @@ export function eventLine(
         state,
       );
     }
+    case "clock": {
+      const { state, aheadMs } = record;
+      const what = `the system clock is ${shortDuration(Math.abs(aheadMs))} ${aheadMs < 0 ? "behind" : "ahead of"} the time that has passed`;
+      return auditLine({ ...nobody, method: "clock", what }, record.at, state);
+    }
     case "started":
       return auditLine({ ...nobody, method: "started", what: `version ${record.version}` }, record.at, "");
     default:

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
+import { isErrno } from "@cmdop/kit";
 import { type AuditHeads, auditHeadsSchema, CmdopError } from "@cmdop/sdk";
-import { writeSecretFile } from "../home.ts";
+import { writeHomeFile } from "../home.ts";
 
 /** Reads heads that an earlier verification wrote; undefined where the file does not exist yet. */
 export async function readHeads(file: string): Promise<AuditHeads | undefined> {
@@ -8,7 +9,7 @@ export async function readHeads(file: string): Promise<AuditHeads | undefined> {
   try {
     text = await readFile(file, "utf8");
   } catch (thrown) {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return undefined;
+    if (isErrno(thrown, "ENOENT")) return undefined;
     throw thrown;
   }
   const parsed = auditHeadsSchema.safeParse(jsonOf(text));
@@ -31,5 +32,5 @@ function jsonOf(text: string): unknown {
 
 /** Replaces the file. */
 export async function writeHeads(file: string, heads: AuditHeads): Promise<void> {
-  await writeSecretFile(file, `${JSON.stringify(heads, null, 2)}\n`);
+  await writeHomeFile(file, `${JSON.stringify(heads, null, 2)}\n`);
 }

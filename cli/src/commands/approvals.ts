@@ -39,7 +39,7 @@ long both ends, with its size and SHA-256. Silence is a no.`,
       ]);
       const [{ terminationSignal }, { pause }] = await Promise.all([
         import("../signals.ts"),
-        import("../pause.ts"),
+        import("@cmdop/kit"),
       ]);
       const stop = options.follow ? terminationSignal() : undefined;
       await using client = approvalsClient(options);
@@ -64,6 +64,6 @@ long both ends, with its size and SHA-256. Silence is a no.`,
           if (asked.length === 0) process.stderr.write("No machine that this key reaches is online.\n");
           if (failed.length > 0) throw new ExitWith(EXIT_FAILURE);
         }
-      } while (stop !== undefined && (await pause(LOOK_EVERY_MS, stop)));
+      } while (stop !== undefined && (await pause(LOOK_EVERY_MS, { signal: stop })));
     });
 }

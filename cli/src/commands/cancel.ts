@@ -26,6 +26,9 @@ It gets SIGTERM (a session SIGHUP) and, after a grace, SIGKILL: its whole proces
       await using client = CMDOPClient.fromProfile();
       const terminal = terminalOf(client, machine);
       const jobId = await findJobId(terminal, id);
-      process.stdout.write(`${jobId} ${printable(describeEnd(await terminal.cancel(jobId)))}\n`);
+      const end = await terminal.cancel(jobId);
+      // Whoever canceled it knows why.
+      const reason = end.outcome === "canceled" ? "" : end.reason;
+      process.stdout.write(`${jobId} ${printable(describeEnd({ ...end, reason }))}\n`);
     });
 }

@@ -1,7 +1,9 @@
+import type { ExecCommand } from "@cmdop/sdk";
 import type { Command } from "commander";
 import { collectPairs, splitAtDashes } from "../arguments.ts";
 import { parseDuration } from "../duration.ts";
 import { ExitWith, usageError } from "../exit.ts";
+import { pathOf, wordOf } from "../raw-arguments.ts";
 
 interface ExecCommandOptions {
   cwd?: string;
@@ -9,6 +11,9 @@ interface ExecCommandOptions {
   timeout?: number;
   stdin: boolean;
   detach?: boolean;
+  shell?: string;
+  login?: boolean;
+  json?: boolean;
 }
 
 export function registerExec(program: Command): void {
@@ -23,16 +28,22 @@ export function registerExec(program: Command): void {
     .option("--timeout <duration>", "end the command after this time: 30s, 5m", parseDuration)
     .option("-n, --no-stdin", "do not pass standard input on")
     .option("-d, --detach", "start it, print its job id and leave; it gets no standard input")
+    .option("--shell <shell>", "shell of the line: an absolute path, or sh, bash, zsh, ksh, dash, ash")
+    .option("--login", "begin with what the user's profile sets, as an interactive login does")
+    .option("--no-login", "do not, where the machine's policy says so")
+    .option("--json", "one line of JSON at the end, with all that there is to know, instead of the output")
     .addHelpText(
       "after",
       `
 Examples:
   cmdop exec web-1 "df -h | tail -1"
   cmdop exec web-1 -- systemctl restart app
+  cmdop exec web-1 --login "node --version"      with what nvm, pyenv or cargo add to PATH
   tar c . | cmdop exec web-1 "tar x -C /srv/app"
   cmdop exec web-1 --detach "make -j8"      then cmdop logs web-1 JOB --follow
 
-What comes after -- goes to the program as it is, options too.
+A line runs in the login shell of the user that jobs run as, where that is bash, zsh, ksh,
+dash or ash, else in /bin/sh. What comes after -- goes to the program as it is, options too.
 Ctrl-C ends the command on the machine and waits for its end. A lost link does not touch
 it: cmdop says so, reconnects and carries on where it was.
 
@@ -43,12 +54,18 @@ cmdop itself failed or the outcome is unknown.`,
     .action(async (first: string, rest: string[], options: ExecCommandOptions) => {
       const { machine, command } = target([first, ...rest], process.argv);
       const { runDetached, runExec } = await import("../run-exec.ts");
-      const { cwd, env, timeout, stdin, detach } = options;
-      const execOptions = { cwd, env, timeoutMs: timeout === undefined ? undefined : timeout * 1000 };
+      const { cwd, env, timeout, stdin, detach, shell, login, json = false } = options;
+      if (json && detach)
+        throw usageError(
+          "--json tells a command's end, and --detach does not wait for it.",
+          "Leave one out.",
+        );
+      const timeoutMs = timeout === undefined ? undefined : timeout * 1000;
+      const execOptions = { cwd: cwd === undefined ? undefined : pathOf(cwd), env, timeoutMs, shell, login };
       throw new ExitWith(
         detach
           ? await runDetached(machine, command, execOptions)
-          : await runExec(machine, command, execOptions, stdin),
+          : await runExec(machine, command, execOptions, { passStdin: stdin, json }),
       );
     });
 }
@@ -57,7 +74,7 @@ cmdop itself failed or the outcome is unknown.`,
 function target(
   words: readonly string[],
   argv: readonly string[],
-): { machine: string; command: string | string[] } {
+): { machine: string; command: ExecCommand } {
   const { before, behind: program } = splitAtDashes(words, argv);
   const own = process.env.CMDOP_MACHINE;
   const isNamed = before.length === (program === undefined ? 2 : 1);
@@ -75,7 +92,7 @@ function target(
       'Say cmdop exec MACHINE "line", or set CMDOP_MACHINE.',
     );
   }
-  if (program !== undefined && program.length > 0) return { machine, command: program };
+  if (program !== undefined && program.length > 0) return { machine, command: program.map(wordOf) };
   if (line === undefined) throw usageError("the command is missing.", 'Say cmdop exec MACHINE "line".');
-  return { machine, command: line };
+  return { machine, command: wordOf(line) };
 }

@@ -29,14 +29,15 @@ Examples:
   cmdop ${name} web-1 --all --json`,
     )
     .action(async (machine: string | undefined, { all, json }: ListOptions) => {
-      const [{ CMDOPClient }, { jobLine, jobTable }, { terminalOf }] = await Promise.all([
+      const [{ CMDOPClient }, { jobTable }, { jsonLine }, { terminalOf }] = await Promise.all([
         import("@cmdop/sdk"),
         import("../job-table.ts"),
+        import("../json-line.ts"),
         import("../machine-terminal.ts"),
       ]);
       await using client = CMDOPClient.fromProfile();
       const jobs = await terminalOf(client, machine).jobs({ kind, running: !all });
-      if (json) for (const job of jobs) process.stdout.write(jobLine(job));
+      if (json) for (const job of jobs) process.stdout.write(jsonLine(job));
       else if (jobs.length > 0) process.stdout.write(jobTable(jobs, process.stdout.columns));
       else process.stderr.write(`No ${name}${all ? "" : " that run; --all lists those that have ended"}.\n`);
     });

@@ -4,7 +4,7 @@ import { ExitWith } from "../exit.ts";
 
 interface LogsCommandOptions {
   follow?: boolean;
-  after?: bigint;
+  after?: number;
   stdout?: boolean;
   stderr?: boolean;
 }
@@ -34,7 +34,7 @@ Exit codes: 0; with --follow those of cmdop exec; 255 when cmdop itself failed.`
     )
     .action(async (words: string[], options: LogsCommandOptions) => {
       const { machine, id } = machineAnd(words, "logs", "JOB");
-      const { follow = false, after = 0n, stdout, stderr } = options;
+      const { follow = false, after = 0, stdout, stderr } = options;
       const only = stdout === stderr ? undefined : stdout ? "stdout" : "stderr";
       const { runLogs } = await import("../run-logs.ts");
       throw new ExitWith(await runLogs(machine, id, { follow, after, only }));

@@ -1,6 +1,7 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import tty from "node:tty";
-import { MAX_PASSPHRASE_BYTES, onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
+import { MAX_PASSPHRASE_BYTES } from "@cmdop/proto";
 import { ExitWith } from "../exit.ts";
 import { EXIT_INTERRUPTED } from "../exit-codes.ts";
 import { HiddenLine } from "./hidden-line.ts";

@@ -1,4 +1,4 @@
-import { LINK_LOST, linkMessages } from "../link-messages.ts";
+import { LINK_LOST, sayLink } from "../link-messages.ts";
 
 /** Where a notice goes. */
 export interface NoticePlace {
@@ -17,7 +17,6 @@ const SCREEN_HINT = "; keys are kept (Enter ~ . leaves)";
  */
 export class LinkNotice {
   readonly #place: NoticePlace;
-  readonly #say = linkMessages();
   #isLost = false;
   #row: number | undefined;
 
@@ -31,7 +30,7 @@ export class LinkNotice {
     this.#isLost = true;
     const size = this.#place.screenSize;
     this.#row = size?.rows;
-    if (size === undefined) this.#say("lost");
+    if (size === undefined) sayLink("lost");
     else
       this.#place.write(onRow(size.rows, `\x1b[0;7m${` ${LINK_LOST}${SCREEN_HINT} `.slice(0, size.cols)}`));
   }
@@ -40,7 +39,7 @@ export class LinkNotice {
   back(): number | undefined {
     if (!this.#isLost) return undefined;
     this.#isLost = false;
-    if (this.#row === undefined) this.#say("back");
+    if (this.#row === undefined) sayLink("back");
     else this.#place.write(onRow(this.#row, ""));
     return this.#row;
   }

@@ -13,7 +13,7 @@ import { type Departure, view } from "./viewer.ts";
  * Old output that `attach` shows, in bytes: enough screens to see what went on, and two
  * seconds on a slow line. Full-screen programs draw anew anyway.
  */
-const MAX_REPLAY_BYTES = 256n * 1024n;
+const MAX_REPLAY_BYTES = 256 * 1024;
 
 interface Opened {
   readonly session: Session;
@@ -28,7 +28,7 @@ export function runShell(machine: string | undefined, shell: readonly string[] |
       ...terminalSize(),
       onWaiting: waitingMessage(),
     });
-    return { session, start: { after: 0n, isReplay: false, isAlternate: false } };
+    return { session, start: { after: 0, isReplay: false, isAlternate: false } };
   });
 }
 
@@ -43,9 +43,8 @@ export function runAttach(machine: string | undefined, id: string): Promise<numb
       });
     }
     const session = terminal.session(jobId);
-    const newest = outputEnd - MAX_REPLAY_BYTES;
-    const after = newest > outputStart ? newest : outputStart;
-    const isAlternate = after > 0n && outcome === null && (await session.screen()).alternate;
+    const after = Math.max(outputEnd - MAX_REPLAY_BYTES, outputStart);
+    const isAlternate = after > 0 && outcome === null && (await session.screen()).alternate;
     return { session, start: { after, isReplay: true, isAlternate } };
   });
 }
@@ -73,7 +72,7 @@ async function show(
 function reportDeparture(departure: Departure, comeBack: string): number {
   const isCutOff = departure.type === "detached" || departure.end.outcome !== "exited";
   if (isCutOff) beginLine();
-  if (departure.droppedBytes > 0n) {
+  if (departure.droppedBytes > 0) {
     process.stderr.write(`cmdop: ${departure.droppedBytes} bytes of output were dropped\n`);
   }
   if (departure.type === "detached") {

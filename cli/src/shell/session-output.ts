@@ -11,7 +11,7 @@ const ALTERNATE_SCREEN = Buffer.from("\x1b[?1049h");
 /** Where a viewer begins. */
 export interface ViewStart {
   /** The journal offset to begin after. */
-  readonly after: bigint;
+  readonly after: number;
   /**
    * True where others may have watched before: what the session had written by now
    * is shown without the questions in it, since our terminal's answers would be typed.
@@ -26,9 +26,9 @@ export class SessionOutput {
   readonly #start: ViewStart;
   readonly #filter = new SequenceFilter();
   readonly #modes = new TerminalModes();
-  #replayEnd: bigint;
-  #next: bigint;
-  #droppedBytes = 0n;
+  #replayEnd: number;
+  #next: number;
+  #droppedBytes = 0;
 
   constructor(start: ViewStart) {
     this.#start = start;
@@ -37,32 +37,32 @@ export class SessionOutput {
   }
 
   /** Bytes that are missing from what has been shown: a bound of the machine dropped them. */
-  get droppedBytes(): bigint {
+  get droppedBytes(): number {
     return this.#droppedBytes;
   }
 
   /** The offset behind what has been shown. */
-  get offset(): bigint {
+  get offset(): number {
     return this.#next;
   }
 
   /** The session runs, and has written so much until now. */
-  begin(outputEnd: bigint): void {
+  begin(outputEnd: number): void {
     if (this.#start.isReplay) this.#replayEnd = outputEnd;
   }
 
   /** What to show of the next bytes: whole sequences and characters, old ones without queries. */
-  push({ offset, data }: { readonly offset: bigint; readonly data: Uint8Array }): Uint8Array {
+  push({ offset, data }: { readonly offset: number; readonly data: Uint8Array }): Uint8Array {
     const parts: Uint8Array[] = [];
     if (this.#next === this.#start.after && this.#start.isAlternate) {
       parts.push(this.#show(ALTERNATE_SCREEN, false));
     }
     this.#droppedBytes += offset - this.#next;
-    const isCut = offset > this.#next || (offset > 0n && offset === this.#start.after);
+    const isCut = offset > this.#next || (offset > 0 && offset === this.#start.after);
     const from = isCut ? safePlace(data) : 0;
     const replayed = Math.max(from, Math.min(data.length, Number(this.#replayEnd - offset)));
     parts.push(this.#show(data.subarray(from, replayed), true), this.#show(data.subarray(replayed), false));
-    this.#next = offset + BigInt(data.length);
+    this.#next = offset + data.length;
     return Buffer.concat(parts);
   }
 

@@ -1,4 +1,4 @@
-import { onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
 import type { ExecEnd, Session } from "@cmdop/sdk";
 import { EXIT_OK } from "../exit.ts";
 import { EXIT_PIPE_CLOSED, exitCodeOfSignal } from "../exit-codes.ts";
@@ -16,12 +16,12 @@ const LAST_KEYS_MS = 2_000;
 
 /** How the viewer came to its end: with the session, or before it. */
 export type Departure =
-  | { readonly type: "ended"; readonly end: ExecEnd; readonly droppedBytes: bigint }
+  | { readonly type: "ended"; readonly end: ExecEnd; readonly droppedBytes: number }
   | {
       readonly type: "detached";
       readonly exitCode: number;
       readonly areKeysLost: boolean;
-      readonly droppedBytes: bigint;
+      readonly droppedBytes: number;
     };
 
 /** Shows a session in this process's terminal and types into it, until it ends or the person leaves. */

@@ -1,5 +1,6 @@
 import { lstat, realpath } from "node:fs/promises";
 import path from "node:path";
+import { isErrno } from "@cmdop/kit";
 
 /** Write access of group and others. */
 const OTHERS_WRITE = 0o022;
@@ -30,7 +31,7 @@ async function existing(file: string): Promise<string> {
   try {
     return await realpath(file);
   } catch (thrown) {
-    if (!(thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT")) throw thrown;
+    if (!isErrno(thrown, "ENOENT")) throw thrown;
     return existing(path.dirname(file));
   }
 }

@@ -1,5 +1,6 @@
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { isErrno } from "@cmdop/kit";
 import { agentStateDir, CmdopError } from "@cmdop/proto";
 import type { Manager } from "./manager.ts";
 import { homeOfUnit, UNIT_NAME } from "./unit.ts";
@@ -53,7 +54,7 @@ async function readUnit(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, "utf8");
   } catch (thrown) {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return undefined;
+    if (isErrno(thrown, "ENOENT")) return undefined;
     throw thrown;
   }
 }

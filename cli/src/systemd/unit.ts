@@ -35,6 +35,9 @@ StartLimitIntervalSec=0
 [Service]
 Type=exec
 ExecStart=${[program, main, "agent"].map(commandWord).join(" ")}
+# Environment= and EnvironmentFile= here are the agent's own. Jobs get what a login gives, and of these
+# what policy.json names: "environment": {"pass": ["HTTPS_PROXY", "JAVA_*"]}; it can set values and name
+# files too.
 Environment=${assignment("CMDOP_HOME", home)}
 ${relay === undefined ? "" : `Environment=${assignment("CMDOP_RELAY", relay)}\n`}Restart=always
 RestartSec=2s
@@ -62,7 +65,7 @@ WantedBy=${isSystem ? "multi-user.target" : "default.target"}
 }
 
 /** What is said to those who look for a sandbox. */
-const OPEN = `# Jobs are children of the agent and inherit whatever is set here, and files calls are to reach what
+const OPEN = `# Jobs are children of the agent and inherit what is set below here, and files calls are to reach what
 # its user reaches. So these are left out on purpose; each would break something that people do:
 #   NoNewPrivileges, RestrictSUIDSGID                sudo, su, ping, package managers
 #   ProtectSystem, ProtectHome, ReadOnlyPaths        files.write, editing /etc, builds in a home

@@ -1,4 +1,4 @@
-import { onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
 import { CmdopError, type RunEnd, type RunOptions, type RunStreamEvent } from "@cmdop/sdk";
 import type { ToolMachine } from "../client.ts";
 
@@ -28,7 +28,7 @@ async function* events(
   approval: AbortSignal,
   { runId = "unnamed", signal, onWaiting, outputJsonSchema }: RunOptions,
 ): AsyncGenerator<RunStreamEvent, void, void> {
-  const after = 0n;
+  const after = 0;
   if (prompt === "unreachable") {
     await new Promise<void>((resolve) => onAbort(signal, resolve));
     throw new CmdopError("Canceled", "The run was withdrawn.");
@@ -37,7 +37,7 @@ async function* events(
     onWaiting?.({ approvalId: RUN_APPROVAL_ID, expiresAtMs: 1_790_000_000_000 });
     await new Promise<void>((resolve) => onAbort(approval, resolve));
   }
-  yield { type: "started", runId, after, attached: false, outputEnd: 0n, inMemory: false };
+  yield { type: "started", runId, after, attached: false, outputEnd: 0, inMemory: false };
   yield { type: "tool_call", after, callId: "1", tool: "execute", input: { command: "df" } };
   if (prompt === "wants")
     yield { type: "asked", after, callId: "1", tool: "execute", hash: "h", expiresAtMs: 1_790_000_000_000 };

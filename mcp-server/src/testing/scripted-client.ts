@@ -1,6 +1,13 @@
 import { setImmediate, setTimeout } from "node:timers/promises";
-import { onAbort } from "@cmdop/proto";
-import { CmdopError, type ExecEnd, type ExecEvent, type ExecOptions, type MachineStatus } from "@cmdop/sdk";
+import { onAbort } from "@cmdop/kit";
+import {
+  CmdopError,
+  type ExecEnd,
+  type ExecEvent,
+  type ExecOptions,
+  type LinkLoss,
+  type MachineStatus,
+} from "@cmdop/sdk";
 import type { ToolClient, ToolMachine } from "../client.ts";
 import { scriptedAgent } from "./scripted-agent.ts";
 import { scriptedFiles } from "./scripted-files.ts";
@@ -13,6 +20,14 @@ const CLING_MS = 100;
 
 /** What a command that begins with `ask` waits for. */
 export const APPROVAL_ID = "3f0c1f52-9d5b-4b57-8f0e-0d2c7a1f4b11";
+
+/** How the machine of the command `offline` is lost. */
+const LOSS: LinkLoss = {
+  code: "MachineOffline",
+  message: "The machine is not connected to this relay.",
+  sinceMs: 1_790_000_000_000,
+  reconnectWindowMs: 900_000,
+};
 
 const MACHINES: readonly MachineStatus[] = [
   {
@@ -64,7 +79,7 @@ function scriptedTerminal(tell: Tell, approval: AbortSignal): ToolMachine["termi
       const line = typeof command === "string" ? command : command.join(" ");
       return events(line, { ...options, tell, approval, jobId: options.jobId ?? "unnamed" });
     },
-    resumeStream: (jobId, { after = 0n } = {}) => events(`echo behind ${after}`, { tell, approval, jobId }),
+    resumeStream: (jobId, { after = 0 } = {}) => events(`echo behind ${after}`, { tell, approval, jobId }),
     cancel: async (jobId) => ({
       jobId,
       outcome: "canceled",
@@ -76,7 +91,7 @@ function scriptedTerminal(tell: Tell, approval: AbortSignal): ToolMachine["termi
   };
 }
 
-interface Script extends Pick<ExecOptions, "stdin" | "signal" | "onWaiting"> {
+interface Script extends Pick<ExecOptions, "stdin" | "signal" | "onWaiting" | "onLink" | "onOffline"> {
   /** Aborts when a person has said yes. */
   readonly approval: AbortSignal;
   readonly tell: Tell;
@@ -85,9 +100,9 @@ interface Script extends Pick<ExecOptions, "stdin" | "signal" | "onWaiting"> {
 
 async function* events(
   line: string,
-  { tell, jobId: job, stdin = "", signal, onWaiting, approval }: Script,
+  { tell, jobId: job, stdin = "", signal, onWaiting, onLink, onOffline, approval }: Script,
 ): AsyncGenerator<ExecEvent> {
-  const out = (text: string): ExecEvent => ({ type: "stdout", data: Buffer.from(text), offset: 0n });
+  const out = (text: string): ExecEvent => ({ type: "stdout", data: Buffer.from(text), offset: 0 });
   const ended = (end: Partial<ExecEnd>): ExecEvent => ({
     type: "ended",
     jobId: job,
@@ -110,7 +125,15 @@ async function* events(
   }
   let isOver = false;
   try {
-    yield { type: "started", jobId: job, pid: 1, attached: false, outputEnd: 0n, inMemory: false };
+    yield {
+      type: "started",
+      jobId: job,
+      pid: 1,
+      attached: false,
+      outputEnd: 0,
+      inMemory: false,
+      shell: word === "zsh" ? "/bin/zsh" : null,
+    };
     tell({ job, what: "started" });
     switch (word) {
       case "echo":
@@ -120,7 +143,7 @@ async function* events(
         yield out(String(stdin));
         break;
       case "fail":
-        yield { type: "stderr", data: Buffer.from("it broke\n"), offset: 0n };
+        yield { type: "stderr", data: Buffer.from("it broke\n"), offset: 0 };
         isOver = true;
         yield ended({ exitCode: 3 });
         return;
@@ -137,6 +160,12 @@ async function* events(
       case "break":
         isOver = true;
         throw new CmdopError("LinkLost", "The link broke.");
+      case "offline":
+        yield out("begun\n");
+        onLink?.("lost", { ...LOSS, code: "LinkLost" });
+        onOffline?.(LOSS);
+        await new Promise<void>((resolve) => onAbort(signal, resolve));
+        break;
       case "hang":
         await new Promise<void>((resolve) => onAbort(signal, resolve));
         break;

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
 import { CmdopError, type FileInfo } from "@cmdop/sdk";
 import type { ToolMachine } from "../client.ts";
 

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { CmdopError, type WaitingForApproval } from "@cmdop/sdk";
+import { CmdopError, LinkWatch, type WaitingForApproval } from "@cmdop/sdk";
 import { z } from "zod";
 import type { ToolMachine } from "../client.ts";
 import { followRun } from "../follow-run.ts";
@@ -40,16 +40,21 @@ const run = defineTool({
     const { prompt, type: agentType, schema, max_steps: maxSteps, timeout_ms: timeoutMs } = args;
     const { approve, machine } = args;
     const { agent } = pickMachine(context.client, machine);
+    const link = new LinkWatch();
+    const { onLink, onOffline } = link;
     if (context.word !== undefined) {
       const { runId } = context.word.about;
       await pass(agent, context.word);
-      const job = followRun(runId, agent.resumeStream(runId, { signal: context.canceled }));
+      const events = agent.resumeStream(runId, { signal: context.canceled, onLink, onOffline });
+      const job = followRun(runId, events, link);
       return answerRunning({ runId, job, machine, end: () => agent.cancel(runId) }, context);
     }
     const runId = randomUUID();
     const withdraw = new AbortController();
     let approval: WaitingForApproval | undefined;
     const events = agent.stream(prompt, {
+      onLink,
+      onOffline,
       runId,
       agentType,
       approve,
@@ -64,7 +69,7 @@ const run = defineTool({
     return answerRunning(
       {
         runId,
-        job: followRun(runId, events),
+        job: followRun(runId, events, link),
         machine,
         waiting: () => approval,
         withdraw: () => withdraw.abort(),
@@ -95,7 +100,10 @@ const wait = defineTool({
     if (waitingRun !== undefined) return answerRunning({ runId, machine, ...waitingRun }, context);
     const { agent } = pickMachine(context.client, machine);
     if (context.word !== undefined) await pass(agent, context.word);
-    return answerRunning({ runId, job: followRun(runId, agent.resumeStream(runId)), machine }, context);
+    const link = new LinkWatch();
+    const { onLink, onOffline } = link;
+    const job = followRun(runId, agent.resumeStream(runId, { onLink, onOffline }), link);
+    return answerRunning({ runId, job, machine }, context);
   },
 });
 
@@ -155,7 +163,15 @@ const cancel = defineTool({
     const isWithdrawn = waitingRun !== undefined && heard.outcome === "unknown";
     const { outcome, reason } = isWithdrawn ? WITHDRAWN : heard;
     return {
-      text: [endText("run", { outcome, reason, exitCode: null, signal: null })],
+      // Whoever canceled it knows why.
+      text: [
+        endText("run", {
+          outcome,
+          reason: outcome === "canceled" ? "" : reason,
+          exitCode: null,
+          signal: null,
+        }),
+      ],
       structured: { outcome, reason, runId },
     };
   },

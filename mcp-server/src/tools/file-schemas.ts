@@ -29,7 +29,12 @@ export const entrySchema = z.object({
 });
 
 /** What a change comes to; files_info has the rest. */
-export const changedSchema = entrySchema.pick({ path: true, type: true, size: true, sha256: true });
+export const changedSchema = entrySchema.pick({ path: true, type: true, size: true, sha256: true }).extend({
+  written: z
+    .object({ atomic: z.boolean(), linkSplit: z.boolean(), message: z.string() })
+    .optional()
+    .describe("If not simply replaced"),
+});
 
 export const readOnly = { readOnlyHint: true, openWorldHint: false };
 export const changes = { readOnlyHint: false, openWorldHint: false };
@@ -38,15 +43,25 @@ export const changes = { readOnlyHint: false, openWorldHint: false };
 export function changed(
   text: string,
   asked: string,
-  { path, type, size, sha256 }: FileInfo,
+  { path, type, size, sha256, written }: FileInfo,
 ): ToolAnswer<z.output<typeof changedSchema>> {
-  const known = sha256 === undefined ? {} : { sha256 };
+  const known = {
+    ...(sha256 === undefined ? {} : { sha256 }),
+    ...(written === undefined ? {} : { written }),
+  };
   const hash = sha256 === undefined ? "" : `, sha256 ${hexText(sha256)}`;
   const name = path === asked ? "" : `; it is\n${asData(printable(path))}`;
   return {
-    text: [`${text} ${printable(asked)}${hash}${name}`],
+    text: [`${text} ${printable(asked)}${hash}${name}${howWritten(written)}`],
     structured: { path, type, size, ...known },
   };
+}
+
+/** How it was written, where that was not as usual; the machine's reason is data. */
+function howWritten(written: FileInfo["written"]): string {
+  if (written === undefined) return "";
+  const how = written.atomic ? "not all is as before" : "in place, not atomically";
+  return `; ${how}:\n${asData(printable(written.message))}`;
 }
 
 /** A hash as it may stand in a sentence of ours. */

@@ -43,7 +43,7 @@ export const edit = defineTool({
     "Replace exact text in a file, atomically. It must occur exactly once, unless all is set; else nothing changes.",
   input: z.strictObject({
     path,
-    old: z.string().min(1).describe("Spaces, tabs and line ends count"),
+    old: z.string().min(1).describe("Spaces and tabs count"),
     new: z.string(),
     all: z.boolean().optional().describe("Replace every occurrence"),
     if_match: ifMatch,

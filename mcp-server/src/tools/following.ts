@@ -1,16 +1,18 @@
-import { dataMarker, onAbort, printable } from "@cmdop/proto";
-import { describeEnd, type ExecEnd, type WaitingForApproval } from "@cmdop/sdk";
+import { onAbort } from "@cmdop/kit";
+import { dataMarker, printable, type TerminalText } from "@cmdop/proto";
+import { describeEnd, type ExecEnd, type LinkLoss, type WaitingForApproval } from "@cmdop/sdk";
 import { z } from "zod";
-import type { Excerpt } from "../excerpt.ts";
 import type { FollowedJob } from "../follow-job.ts";
 import { MAX_PROGRESS_LINE_CHARS } from "../limits.ts";
 import { OwnError } from "../own-error.ts";
 import { timeText } from "../time-text.ts";
 import type { ToolAnswer, ToolContext } from "../tool.ts";
+import { nameText, outOfReach } from "./out-of-reach.ts";
 
 /** What is said of a command that is being followed. */
 export const commandOutput = z.object({
-  status: z.enum(["done", "running"]),
+  /** `unreachable`: the connection is lost, so nobody here knows whether it still runs. */
+  status: z.enum(["done", "running", "unreachable"]),
   exitCode: z.int().nullable(),
   outcome: z.enum(["exited", "signaled", "timed_out", "canceled", "failed_to_start", "unknown"]).nullable(),
   signal: z.string().nullable(),
@@ -20,6 +22,8 @@ export const commandOutput = z.object({
   truncated: z.boolean(),
   binary: z.boolean(),
   durationMs: z.int(),
+  /** What ran the line, where it was not sh. */
+  shell: z.string().nullable(),
   jobId: z.string(),
   /** Offset behind the output in this answer: where terminal_wait goes on. */
   after: z.int(),
@@ -46,26 +50,43 @@ export async function answerFollowing(
   const startedAtMs = performance.now();
   const elapsedMs = (): number => Math.round(performance.now() - startedAtMs);
   const named = context.nameMachine(machine);
-  const { end, approval } = await watched({ noun: "command", job, waiting, withdraw }, context, elapsedMs);
+  const { end, approval } = await watched(
+    { noun: "command", job, machine, waiting, withdraw },
+    context,
+    elapsedMs,
+  );
+  const loss = end === undefined ? job.loss : undefined;
   if (approval !== undefined)
     context.waitingJobs.keep(jobId, { job, waiting: () => approval }, context.report);
   else if (end === undefined) job.leave().catch(context.report);
+  const name = await named;
   const structured: CommandOutput = {
-    status: end === undefined ? "running" : "done",
+    status: end !== undefined ? "done" : loss === undefined ? "running" : "unreachable",
     exitCode: end?.exitCode ?? null,
     outcome: end?.outcome ?? null,
     signal: end?.signal ?? null,
-    reason: approval === undefined ? (end?.reason ?? "") : waitingReason(approval),
+    reason: reasonOf(end, approval, loss, name),
     stdout: job.stdout.text(),
     stderr: job.stderr.text(),
-    truncated: job.stdout.isCut || job.stderr.isCut || job.droppedBytes > 0n,
+    truncated: job.stdout.isCut || job.stderr.isCut || job.droppedBytes > 0,
     binary: job.stdout.isBinary || job.stderr.isBinary,
     durationMs: Math.round(end?.durationMs ?? elapsedMs()),
+    shell: job.shell,
     jobId,
-    after: Number(job.after),
-    machine: await named,
+    after: job.after,
+    machine: name,
   };
   return { text: [textOf(structured, job, end)], structured };
+}
+
+function reasonOf(
+  end: ExecEnd | undefined,
+  approval: WaitingForApproval | undefined,
+  loss: LinkLoss | undefined,
+  machine: string | null,
+): string {
+  if (loss !== undefined) return outOfReach("command", loss, machine);
+  return approval === undefined ? (end?.reason ?? "") : waitingReason(approval);
 }
 
 /** Why what was asked for has not begun. */
@@ -85,7 +106,8 @@ interface Ending<End> {
 interface Watched<End> {
   /** What it is called. */
   readonly noun: string;
-  readonly job: Pick<FollowedJob, "lastLine" | "hasStarted"> & Ending<End>;
+  readonly job: Pick<FollowedJob, "lastLine" | "hasStarted" | "loss"> & Ending<End>;
+  readonly machine: string | undefined;
   readonly waiting: (() => WaitingForApproval | undefined) | undefined;
   readonly withdraw: (() => void) | undefined;
 }
@@ -96,11 +118,14 @@ interface Watched<End> {
  * @throws CmdopError OutcomeUnknown where the machine has said nothing at all
  */
 export async function watched<End>(
-  { noun, job, waiting, withdraw }: Watched<End>,
+  { noun, job, machine, waiting, withdraw }: Watched<End>,
   context: ToolContext,
   elapsedMs: () => number,
 ): Promise<{ end: End | undefined; approval: WaitingForApproval | undefined }> {
-  const stopProgress = reportProgress(job, context, elapsedMs);
+  const lost = (): string | undefined =>
+    job.loss === undefined ? undefined : outOfReach(noun, job.loss, machine ?? null);
+  const lastWord = (): string => lost() ?? job.lastLine(MAX_PROGRESS_LINE_CHARS);
+  const stopProgress = reportProgress(lastWord, context, elapsedMs);
   const end = await endWithin(job, context).finally(stopProgress);
   if (end !== undefined || job.hasStarted) return { end, approval: undefined };
   const approval = waiting?.();
@@ -109,7 +134,8 @@ export async function watched<End>(
   const state = withdraw
     ? `The ${noun} was withdrawn, but it may have begun: look before you repeat it.`
     : `The ${noun} may still go on: wait again later.`;
-  throw new OwnError("OutcomeUnknown", `The machine did not answer within ${elapsedMs()} ms.`, {
+  const message = lost() ?? `The machine did not answer within ${elapsedMs()} ms.`;
+  throw new OwnError("OutcomeUnknown", message, {
     next: `${state} machines_list shows whether the machine is online.`,
   });
 }
@@ -130,14 +156,14 @@ async function endWithin<End>(job: Ending<End>, { timings, gone }: ToolContext):
 
 /** Tells the client now and then how far the job is, until the returned function is called. */
 function reportProgress(
-  job: Pick<FollowedJob, "lastLine">,
+  lastWord: () => string,
   { progress, timings }: ToolContext,
   elapsedMs: () => number,
 ): () => void {
   if (progress === undefined) return () => undefined;
   const timer = setInterval(() => {
     const seconds = elapsedMs() / 1000;
-    const line = job.lastLine(MAX_PROGRESS_LINE_CHARS);
+    const line = lastWord();
     progress(seconds, `${Math.round(seconds)} s${line === "" ? "" : `: ${printable(line)}`}`);
   }, timings.progressIntervalMs);
   return () => clearInterval(timer);
@@ -147,10 +173,11 @@ function textOf(answer: CommandOutput, job: FollowedJob, end: ExecEnd | undefine
   const mark = dataMarker();
   const verdict = end === undefined ? verdictSoFar(answer, job) : endText("command", end, mark);
   const where = answer.machine === null ? "" : `machine ${nameText(answer.machine)}, `;
-  const dropped = job.droppedBytes > 0n ? [`[the machine dropped ${job.droppedBytes} bytes of output]`] : [];
+  const shell = answer.shell === null ? "" : `, ran by ${printable(answer.shell)}`;
+  const dropped = job.droppedBytes > 0 ? [`[the machine dropped ${job.droppedBytes} bytes of output]`] : [];
   return [
     verdict,
-    `[${where}job ${answer.jobId}, ${answer.durationMs} ms]`,
+    `[${where}job ${answer.jobId}${shell}, ${answer.durationMs} ms]`,
     ...dropped,
     section("stdout", job.stdout, mark(answer.stdout)),
     section("stderr", job.stderr, mark(answer.stderr)),
@@ -158,7 +185,7 @@ function textOf(answer: CommandOutput, job: FollowedJob, end: ExecEnd | undefine
 }
 
 /** The outcomes that say little without their reason. */
-const NEED_A_REASON: ReadonlySet<string> = new Set(["failed_to_start", "failed", "unknown"]);
+const NEED_A_REASON: ReadonlySet<string> = new Set(["canceled", "failed_to_start", "failed", "unknown"]);
 
 /** How something ended, in our words; why, in the machine's. */
 export function endText(
@@ -172,18 +199,16 @@ export function endText(
   return `The ${noun} ${how}.${why}`;
 }
 
-/** A machine's name within a sentence: one that could be read as more is quoted. */
-export function nameText(name: string): string {
-  return /^[\w.-]+$/.test(name) ? name : printable(JSON.stringify(name));
-}
-
-function verdictSoFar({ reason, after }: CommandOutput, { hasStarted }: FollowedJob): string {
+function verdictSoFar({ status, reason, after }: CommandOutput, { hasStarted }: FollowedJob): string {
+  if (status === "unreachable") {
+    return `${reason}. Do not start it again: machines_list shows whether the machine is back, then terminal_wait with after ${after} looks again and terminal_cancel ends it. Its output so far:`;
+  }
   return hasStarted
     ? `The command is still running: it goes on without this call. terminal_wait with after ${after} looks again, terminal_cancel ends it. Its output so far:`
     : `The command has not begun: ${reason}. Do not start it again: terminal_wait looks again, terminal_cancel withdraws it.`;
 }
 
-function section(channel: string, { totalBytes, isBinary }: Excerpt, marked: string): string {
+function section(channel: string, { totalBytes, isBinary }: TerminalText, marked: string): string {
   if (totalBytes === 0) return `--- ${channel}: empty ---`;
   const binary = isBinary ? ", not UTF-8: redirect it to a file and use files_read for its bytes" : "";
   return `--- ${channel}: ${totalBytes} bytes${binary} ---\n${marked}`;

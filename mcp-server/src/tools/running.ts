@@ -15,11 +15,13 @@ import {
 } from "../limits.ts";
 import { timeText } from "../time-text.ts";
 import type { AskPerson, ToolAnswer, ToolContext } from "../tool.ts";
-import { nameText, waitingReason, watched } from "./following.ts";
+import { waitingReason, watched } from "./following.ts";
+import { nameText, outOfReach } from "./out-of-reach.ts";
 
 /** What is said of an agent's run. */
 export const runOutput = z.object({
-  status: z.enum(["done", "running", "asking"]),
+  /** `unreachable`: the connection is lost, so nobody here knows whether it still runs. */
+  status: z.enum(["done", "running", "asking", "unreachable"]),
   /** What waits for agent_approve. */
   questions: z.array(z.object({ callId: z.string(), tool: z.string(), what: z.string(), until: z.string() })),
   outcome: z.string().nullable(),
@@ -58,27 +60,35 @@ export async function answerRunning(
   const startedAtMs = performance.now();
   const elapsedMs = (): number => Math.round(performance.now() - startedAtMs);
   const named = context.nameMachine(machine);
-  const { end, approval } = await watched({ noun: "run", job, waiting, withdraw }, context, elapsedMs);
+  const { end, approval } = await watched(
+    { noun: "run", job, machine, waiting, withdraw },
+    context,
+    elapsedMs,
+  );
+  const loss = end === undefined ? job.loss : undefined;
   if (approval !== undefined)
     context.waitingRuns.keep(runId, { job, waiting: () => approval }, context.report);
   else if (end === undefined) job.leave().catch(context.report);
   const facts = end?.facts ?? job.facts();
   // A schema is always of an object: text means that there was none.
   const hasOutput = end !== undefined && end.error === undefined && typeof end.output !== "string";
-  const questions = end === undefined ? job.questions() : [];
+  // An answer would not arrive.
+  const questions = end === undefined && loss === undefined ? job.questions() : [];
   const [question] = questions;
+  const name = await named;
+  const soFar = question === undefined ? "running" : "asking";
   const structured: RunOutput = {
-    status: end !== undefined ? "done" : question === undefined ? "running" : "asking",
+    status: end !== undefined ? "done" : loss === undefined ? soFar : "unreachable",
     questions: questions.map(shownQuestion),
     outcome: end?.facts.outcome ?? null,
     text: hasOutput ? "" : shortened(facts.text, MAX_RUN_TEXT_CHARS),
     output: hasOutput ? end.output : null,
-    reason: reasonOf(job, end, approval),
+    reason: loss === undefined ? reasonOf(job, end, approval) : outOfReach("run", loss, name),
     steps: facts.steps,
     toolCalls: facts.toolCalls.length,
     durationMs: Math.round(end?.facts.durationMs ?? elapsedMs()),
     runId,
-    machine: await named,
+    machine: name,
   };
   const text = [textOf(structured, { hasOutput, hasStarted: job.hasStarted, canAsk: context.canAsk })];
   if (question === undefined) return { text, structured };
@@ -140,6 +150,7 @@ function textOf(answer: RunOutput, { hasOutput, hasStarted, canAsk }: Telling): 
   const body = json === undefined ? answer.text : shortened(json, MAX_RUN_OUTPUT_CHARS);
   return [
     status === "running" ? stateSoFar(answer, hasStarted, mark) : "",
+    status === "unreachable" ? unreachable(answer) : "",
     status === "asking" ? asking(canAsk) : "",
     status === "done" ? verdict(answer, mark) : "",
     `[${where}run ${runId}, ${steps} steps, ${toolCalls} tool calls, ${durationMs} ms]`,
@@ -165,6 +176,10 @@ type Mark = (text: string) => string;
 function verdict({ outcome, reason }: RunOutput, mark: Mark): string {
   if (outcome === "completed") return "The run has completed.";
   return `The run has no answer (${outcome}):\n${mark(printable(reason))}`;
+}
+
+function unreachable({ reason }: RunOutput): string {
+  return `${reason}. Do not start it again: machines_list shows whether the machine is back, then agent_wait looks again and agent_cancel ends it.`;
 }
 
 function stateSoFar({ reason }: RunOutput, hasStarted: boolean, mark: Mark): string {

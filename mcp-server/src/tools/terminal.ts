@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import type { WaitingForApproval } from "@cmdop/sdk";
+import { LinkWatch, type WaitingForApproval } from "@cmdop/sdk";
 import { z } from "zod";
 import { followJob } from "../follow-job.ts";
-import { HEAD_BYTES, MAX_TIMEOUT_MS, TAIL_BYTES, WAIT_MS } from "../limits.ts";
+import { MAX_OUTPUT_CHARS, MAX_TIMEOUT_MS, WAIT_MS } from "../limits.ts";
 import { machineArgument, pickMachine } from "../machine-argument.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { answerFollowing, commandOutput, endText } from "./following.ts";
@@ -16,11 +16,17 @@ const execute = defineTool({
     `Run a command on a machine and wait for its end, ${WAIT_MS / 1000} s at most: a longer one is answered with status running and goes on there.`,
     "Every call is a process of its own: cd and exports do not carry over.",
     "A non-zero exit code is a result, not an error.",
-    `Of stdout and stderr the first ${HEAD_BYTES / 1024} and last ${TAIL_BYTES / 1024} KiB are kept each; for more, redirect to a file and use files_read.`,
+    `Output is shown as on a terminal, ${MAX_OUTPUT_CHARS / 1024} KiB of stdout and stderr each; what is left out in the middle says how to read it.`,
   ].join(" "),
   input: z.strictObject({
-    command: z.string().describe("A line for /bin/sh -c; with args, a program run without a shell"),
+    command: z
+      .string()
+      .describe(
+        "A line for the user's login shell (bash, zsh …; else sh); with args, a program run without one",
+      ),
     args: z.array(z.string()).optional(),
+    shell: z.string().optional().describe("Another shell for the line: a path, or sh, bash, zsh …"),
+    login: z.boolean().optional().describe("True: with what the user's profile sets (nvm, pyenv, cargo)"),
     cwd: z.string().optional(),
     env: z.record(z.string(), z.string()).optional(),
     stdin: z.string().optional(),
@@ -29,23 +35,26 @@ const execute = defineTool({
   }),
   output: commandOutput,
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
-  handler: async ({ command, args, cwd, env, stdin, timeout_ms: timeoutMs, machine }, context) => {
+  handler: async ({ command, args = [], stdin, timeout_ms: timeoutMs, machine, ...rest }, context) => {
     const jobId = randomUUID();
     const withdraw = new AbortController();
     let approval: WaitingForApproval | undefined;
     const { terminal } = pickMachine(context.client, machine);
-    const events = terminal.stream(args === undefined ? command : [command, ...args], {
+    const link = new LinkWatch();
+    const { onLink, onOffline } = link;
+    const events = terminal.stream(args.length === 0 ? command : [command, ...args], {
       jobId,
-      cwd,
-      env,
+      ...rest,
       stdin,
       timeoutMs,
       onWaiting: (waiting) => {
         approval = waiting;
       },
+      onLink,
+      onOffline,
       signal: AbortSignal.any([context.canceled, withdraw.signal]),
     });
-    const job = followJob(events);
+    const job = followJob(jobId, events, { link });
     return answerFollowing(
       { jobId, job, machine, waiting: () => approval, withdraw: () => withdraw.abort() },
       context,
@@ -56,7 +65,8 @@ const execute = defineTool({
 const wait = defineTool({
   name: "terminal_wait",
   title: "terminal.wait",
-  description: "Wait again for a command that terminal_execute left running. Answers as it does.",
+  description:
+    "Wait again for a command that terminal_execute left running, or read output that was left out. Answers as it does.",
   input: z.strictObject({
     job_id: jobArgument,
     after: z.int().min(0).optional().describe("Only output behind this offset; default all"),
@@ -68,7 +78,9 @@ const wait = defineTool({
     const waitingJob = context.waitingJobs.take(jobId, context.report);
     if (waitingJob !== undefined) return answerFollowing({ jobId, machine, ...waitingJob }, context);
     const { terminal } = pickMachine(context.client, machine);
-    const job = followJob(terminal.resumeStream(jobId, { after: BigInt(after) }), BigInt(after));
+    const link = new LinkWatch();
+    const { onLink, onOffline } = link;
+    const job = followJob(jobId, terminal.resumeStream(jobId, { after, onLink, onOffline }), { after, link });
     return answerFollowing({ jobId, job, machine }, context);
   },
 });
@@ -91,7 +103,8 @@ const cancel = defineTool({
     const end = waitingJob !== undefined && heard.outcome === "unknown" ? { ...heard, ...WITHDRAWN } : heard;
     const { exitCode, outcome, signal, reason } = end;
     return {
-      text: [endText("command", end)],
+      // Whoever canceled it knows why.
+      text: [endText("command", outcome === "canceled" ? { ...end, reason: "" } : end)],
       structured: { exitCode, outcome, signal, reason, jobId },
     };
   },

@@ -10,6 +10,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
+import { isErrno } from "@cmdop/kit";
 import { z } from "zod";
 import { diskError, isDiskTrouble, refusalOf } from "../disk.ts";
 import { CmdopError } from "../errors/cmdop-error.ts";
@@ -142,13 +143,15 @@ export function wholeLines(path: string): { whole: number; bytes: number } {
 }
 
 function recordOf(line: Buffer, path: string): ChainLine {
+  const record = lineOf(line);
+  if (record !== undefined) return record;
+  throw new CmdopError("AuditBroken", `${path} has a line that is no record: somebody has written into it.`);
+}
+
+/** The record of a line without its newline; undefined for what is none. */
+export function lineOf(line: Buffer): ChainLine | undefined {
   const hash = Buffer.from(line.subarray(0, HASH_CHARACTERS).toString("latin1"), "base64url");
-  if (hash.length !== CHAIN_HASH_BYTES || line[HASH_CHARACTERS] !== 0x20) {
-    throw new CmdopError(
-      "AuditBroken",
-      `${path} has a line that is no record: somebody has written into it.`,
-    );
-  }
+  if (hash.length !== CHAIN_HASH_BYTES || line[HASH_CHARACTERS] !== 0x20) return undefined;
   return { hash, body: line.subarray(HASH_CHARACTERS + 1) };
 }
 
@@ -180,6 +183,21 @@ function* linesOf(path: string, start: number, end = Number.MAX_SAFE_INTEGER): G
   }
 }
 
+/** Whether a line is a file's first. */
+export function isHeader(line: Buffer): boolean {
+  return line.length <= MAX_LINE_BYTES && headerSchema.safeParse(parsed(line)).success;
+}
+
+/** Writes the newline that a file's last line lacks; answers with how many bytes the file then has. */
+export function endLine(path: string, bytes: number): number {
+  const fd = openSync(path, "r+");
+  try {
+    return writeWhole(fd, LINE_END, bytes);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 function parsed(line: Buffer): unknown {
   try {
     return JSON.parse(line.toString());
@@ -203,5 +221,5 @@ export function openChainFile(file: { readonly path: string; readonly bytes: num
 
 /** Whether a write met a limit on the size of files, which is no full disk: another file takes it. */
 export function isFileTooLarge(thrown: unknown): boolean {
-  return thrown instanceof Error && "code" in thrown && thrown.code === "EFBIG";
+  return isErrno(thrown, "EFBIG");
 }

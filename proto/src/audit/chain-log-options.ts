@@ -21,3 +21,14 @@ export interface ChainLogOptions {
   /** Told of what was repaired, or could not be done and does not stop the recording. */
   readonly onTrouble?: ((message: string) => void) | undefined;
 }
+
+/** Records in the order of the chain. */
+export interface ChainBatch {
+  /** The seq of the first of them. */
+  readonly firstSeq: number;
+  /** The hash of the record before the first. */
+  readonly previousHash: Uint8Array;
+  readonly records: Uint8Array[];
+  /** What is written beside each. */
+  readonly hashes: Uint8Array[];
+}

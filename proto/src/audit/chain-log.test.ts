@@ -108,7 +108,7 @@ describe("promise 8: an audit chain on disk", () => {
       expect(statSync(path.join(directory, name)).mode & 0o077).toBe(0);
   });
 
-  it("cuts off a torn last line, and a file that was only begun, and says so", () => {
+  it("keeps a torn last line aside, and a file that was only begun, and says so", () => {
     const log = opened();
     log.append("one");
     log.close();
@@ -119,7 +119,47 @@ describe("promise 8: an audit chain on disk", () => {
     again.append("two");
     expect(bodies(again)).toEqual(["one", "two"]);
     expect(holds(again)).toBe(true);
-    expect(troubles).toEqual([expect.stringContaining("10 bytes of a record that was not written whole")]);
+    expect(troubles).toEqual([
+      expect.stringContaining("its first line is not whole"),
+      expect.stringContaining("10 bytes of a record were not written whole"),
+    ]);
+    const kept = readdirSync(directory).filter((name) => name.includes(".torn-"));
+    const aside = kept.sort().map((name) => readFileSync(path.join(directory, name), "utf8"));
+    expect(aside).toEqual(["half a rec", '{"chain":']);
+  });
+
+  it.each([
+    ["records", ["one", "two"]],
+    ["nothing but its header", []],
+  ])("a file with %s that has lost its last newline loses nothing else", (_what, records) => {
+    const log = opened();
+    if (records.length === 0) log.append("one");
+    for (const body of records) log.append(body);
+    log.close();
+    const file = path.join(directory, files()[0] ?? "");
+    const lines = readFileSync(file, "utf8").trimEnd().split("\n");
+    writeFileSync(file, records.length === 0 ? (lines[0] ?? "") : lines.join("\n"));
+    const troubles: string[] = [];
+    const again = opened({ onTrouble: (message) => troubles.push(message) });
+    expect(again.chain).toBe(log.chain);
+    expect(bodies(again)).toEqual(records);
+    again.append("three");
+    expect(bodies(again)).toEqual([...records, "three"]);
+    expect(holds(again)).toBe(true);
+    expect(troubles).toEqual(
+      records.length === 0 ? [] : [expect.stringContaining("had lost its newline, and has it again")],
+    );
+  });
+
+  it("a whole line without its newline that does not follow is kept aside, and not taken for a record", () => {
+    const log = opened();
+    log.append("one");
+    log.close();
+    const file = path.join(directory, files()[0] ?? "");
+    appendFileSync(file, `${"A".repeat(43)} forged`);
+    const again = opened();
+    expect(bodies(again)).toEqual(["one"]);
+    expect(readdirSync(directory).some((name) => name.endsWith(".torn-1"))).toBe(true);
   });
 
   it.each([

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { closeSync, existsSync, mkdirSync, renameSync } from "node:fs";
 import path from "node:path";
-import { onAbort } from "../abort.ts";
+import { onAbort } from "@cmdop/kit";
 import { diskError, isDiskTrouble, removeFile } from "../disk.ts";
 import { CmdopError } from "../errors/cmdop-error.ts";
 import { chainNext, chainStart, MAX_AUDIT_RECORD_BYTES } from "./chain.ts";
@@ -18,11 +18,18 @@ import {
   wholeLines,
   writeLines,
 } from "./chain-file.ts";
-import { CHAIN_LIMITS, type ChainLimits, type ChainLogOptions } from "./chain-log-options.ts";
+import {
+  CHAIN_LIMITS,
+  type ChainBatch,
+  type ChainLimits,
+  type ChainLogOptions,
+} from "./chain-log-options.ts";
 import { type ChainEnd, type ChainFile, mark, startOf } from "./chain-marks.ts";
 import { Reserve } from "./reserve.ts";
+import { mendEnd, mendHeader } from "./torn-end.ts";
+import { unavailable } from "./unavailable.ts";
 
-export type { ChainLimits, ChainLogOptions } from "./chain-log-options.ts";
+export type { ChainBatch, ChainLimits, ChainLogOptions } from "./chain-log-options.ts";
 export type { ChainEnd } from "./chain-marks.ts";
 
 /** Payload bytes of one batch that a reader is given. */
@@ -30,17 +37,6 @@ const BATCH_BYTES = 256 * 1024;
 
 /** Records of one batch: tiny ones would make far more of them than a batch has bytes, and each costs whoever checks it a hash. */
 const BATCH_RECORDS = 2_048;
-
-/** Records in the order of the chain. */
-export interface ChainBatch {
-  /** The seq of the first of them. */
-  readonly firstSeq: number;
-  /** The hash of the record before the first. */
-  readonly previousHash: Uint8Array;
-  readonly records: Uint8Array[];
-  /** What is written beside each. */
-  readonly hashes: Uint8Array[];
-}
 
 /**
  * An audit chain on disk: append-only files, a line a record. Everything is
@@ -174,6 +170,7 @@ export class ChainLog {
         `Record ${firstSeq} of audit chain ${this.chain} does not follow record ${this.#end.seq} of its copy.`,
       );
     }
+    const before = this.#end;
     try {
       if (firstSeq > this.#end.seq + 1) {
         this.#beginFile({ seq: firstSeq - 1, hash: previousHash });
@@ -181,6 +178,7 @@ export class ChainLog {
       }
       this.#writeAll(records);
     } catch (thrown) {
+      this.#leaveGap(before);
       throw unavailable(this.#directory, thrown);
     } finally {
       this.#wake();
@@ -323,6 +321,16 @@ export class ChainLog {
     return begun;
   }
 
+  /** Takes a gap back that no record follows: the copy would say that it goes on to where it does not. */
+  #leaveGap(before: ChainEnd): void {
+    const last = this.#files.at(-1);
+    if (last === undefined || last.last >= last.first || this.#end.seq === before.seq) return;
+    this.#closeFile();
+    this.#files.pop();
+    this.#end = before;
+    this.#tried(() => removeFile(last.path));
+  }
+
   /** Keeps to the bound: the oldest files go. */
   #drop(): void {
     while (this.bytes > this.#limits.keptBytes && this.#files.length > 1) {
@@ -332,17 +340,10 @@ export class ChainLog {
   }
 
   #found(file: string): (ChainFile & { readonly chain: string })[] {
-    const { whole, bytes } = wholeLines(file);
+    let { whole } = wholeLines(file);
     if (whole === 0) {
-      // It was being begun when the disk was full or the process ended: no record can be in it.
-      this.#tried(() => removeFile(file));
-      return [];
-    }
-    if (whole < bytes) {
-      // The end of a write that a crash cut off: its call never ran. The next write cuts it off.
-      this.#onTrouble(
-        `${bytes - whole} bytes of a record that was not written whole are cut off from ${file}`,
-      );
+      if (this.#tried(() => mendHeader(file, this.#onTrouble)) !== true) return [];
+      ({ whole } = wholeLines(file));
     }
     const { chain, first, previous, bytes: headerBytes } = readHeader(file);
     return [{ chain, path: file, first, previous, headerBytes, last: first - 1, bytes: whole, marks: [] }];
@@ -360,18 +361,25 @@ export class ChainLog {
       end = line;
       last.last += 1;
     }
-    const found = { seq: last.last, hash: end?.hash ?? last.previous };
+    let found = { seq: last.last, hash: end?.hash ?? last.previous };
+    const torn = this.#tried(() => mendEnd(last, found.hash, this.#onTrouble));
+    if (torn !== undefined) {
+      last.last += 1;
+      last.bytes = torn.bytes;
+      found = { seq: last.last, hash: torn.hash };
+    }
     mark(last, found);
     return found;
   }
 
   /** Tidies up, where the disk lets it. */
-  #tried(act: () => void): void {
+  #tried<T>(act: () => T): T | undefined {
     try {
-      act();
+      return act();
     } catch (thrown) {
       if (!isDiskTrouble(thrown)) throw thrown;
       this.#onTrouble(String(thrown));
+      return undefined;
     }
   }
 
@@ -389,12 +397,4 @@ const empty = (): Uint8Array[] => [];
 
 function same(one: Uint8Array, other: Uint8Array): boolean {
   return Buffer.compare(one, other) === 0;
-}
-
-function unavailable(directory: string, cause: unknown): CmdopError {
-  if (cause instanceof CmdopError && cause.code === "AuditUnavailable") return cause;
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new CmdopError("AuditUnavailable", `No audit record can be written to ${directory}: ${why}.`, {
-    cause,
-  });
 }

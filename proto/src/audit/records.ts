@@ -50,6 +50,18 @@ const counted = {
   failed: z.int().min(0),
 };
 
+/**
+ * The system clock has jumped against the time that has passed, by `aheadMs`;
+ * `believed`: it has stood by it, and grants end by it from now on; `returned`: it
+ * has gone back. The `at` of records of meanwhile is by the clock as it was.
+ */
+const clock = z.strictObject({
+  type: z.literal("clock"),
+  at,
+  state: z.enum(["jumped", "believed", "returned"]),
+  aheadMs: z.int(),
+});
+
 const relayRecordSchema = z.discriminatedUnion("type", [
   /** The relay has begun to record, after a start. Calls of before it that have no end are unknown. */
   z.strictObject({ type: z.literal("started"), at, version: text }),
@@ -93,6 +105,7 @@ const relayRecordSchema = z.discriminatedUnion("type", [
     /** Where the hello came from that showed it; empty for a release. */
     address: text,
   }),
+  clock,
   /** `machine`: what the caller asked for, an id or a name. */
   z.strictObject({ ...refused, address: text, machine: text.nullable() }),
 ]);
@@ -144,6 +157,7 @@ const machineRecordSchema = z.discriminatedUnion("type", [
     byName: text.optional(),
     reason: text.optional(),
   }),
+  clock,
   /** Another policy is in force, or a broken file was refused and the last good one stays. `hash`: SHA-256 of the file, base64url. */
   z.strictObject({ type: z.literal("policy"), at, hash: text.nullable(), error: text.optional() }),
   /** The machine has lost what it knew of jobs: `what`, and where the rest of it is. */

@@ -147,3 +147,58 @@ describe("TrustedClock", () => {
     );
   });
 });
+
+describe("a system clock that jumps", () => {
+  /** The clock, and both hands of the machine's, in milliseconds. */
+  function clockAt(systemMs: number) {
+    const hands = { systemMs, steadyMs: 0 };
+    const said: string[] = [];
+    const clock = new TrustedClock(
+      () => hands.systemMs,
+      () => hands.steadyMs,
+    );
+    clock.onJump(({ state, aheadMs }) => said.push(`${state} ${aheadMs}`));
+    const pass = (ms: number): number => {
+      hands.systemMs += ms;
+      hands.steadyMs += ms;
+      return clock.steadyS();
+    };
+    return { clock, hands, said, pass };
+  }
+  const DAYS_MS = 100 * 86_400_000;
+
+  it.each([
+    ["ahead", DAYS_MS],
+    ["behind", -DAYS_MS],
+  ])("%s for less than a minute lets in as it says, and ends nothing", (_way, jumpMs) => {
+    const { clock, hands, said, pass } = clockAt(NOW_S * 1000);
+    pass(5_000);
+    hands.systemMs += jumpMs;
+    expect(pass(1_000)).toBe(NOW_S + 6);
+    expect(clock.nowS()).toBe(Math.floor(hands.systemMs / 1000));
+    expect(pass(50_000)).toBe(NOW_S + 56);
+    hands.systemMs -= jumpMs;
+    expect(pass(30_000)).toBe(NOW_S + 86);
+    expect(said).toEqual([`jumped ${jumpMs}`, `returned ${jumpMs}`]);
+  });
+
+  it("is believed after a minute; a jump meanwhile begins another minute", () => {
+    const { hands, said, pass } = clockAt(NOW_S * 1000);
+    for (let times = 1; times <= 2; times += 1) {
+      hands.systemMs += DAYS_MS;
+      expect(pass(1_000)).toBe(NOW_S + 60 * times - 59);
+      expect(pass(59_000)).toBe(NOW_S + 60 * times);
+    }
+    expect(pass(1_000)).toBe(NOW_S + 121 + (2 * DAYS_MS) / 1000);
+    expect(said).toEqual([`jumped ${DAYS_MS}`, `jumped ${2 * DAYS_MS}`, `believed ${2 * DAYS_MS}`]);
+  });
+
+  it("is followed where it is corrected by little, however often", () => {
+    const { hands, said, pass } = clockAt(NOW_S * 1000);
+    for (let times = 0; times < 100; times += 1) {
+      hands.systemMs += 5_000;
+      expect(pass(1_000)).toBe(Math.floor(hands.systemMs / 1000));
+    }
+    expect(said).toEqual([]);
+  });
+});

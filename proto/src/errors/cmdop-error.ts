@@ -6,6 +6,8 @@ export interface CmdopErrorOptions {
   next?: string | undefined;
   /** The error behind this one; stays on this side of the wire. */
   cause?: unknown;
+  /** The job that the call was about; stays on this side too. */
+  jobId?: string | undefined;
 }
 
 /**
@@ -16,12 +18,15 @@ export interface CmdopErrorOptions {
 export class CmdopError extends Error {
   readonly code: ErrorCode;
   readonly next: string;
+  /** The job, session or run whose fate is unknown, where the call was about one: its maker may never have heard of it. */
+  readonly jobId: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: CmdopErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = code;
     this.code = code;
     this.next = options.next ?? ERROR_TABLE[code].next;
+    this.jobId = options.jobId;
   }
 
   /** The gRPC status that carries this error. */

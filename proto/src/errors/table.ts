@@ -65,7 +65,7 @@ export const ERROR_TABLE = {
   },
   MachineOffline: {
     status: STATUS.UNAVAILABLE,
-    next: "Check that the agent runs on the machine and can reach the relay: cmdop machines shows when it was last seen.",
+    next: "What ran there may still run. Check that the agent runs on the machine and can reach the relay: cmdop machines shows when it was last seen.",
   },
   MachineQuarantined: {
     status: STATUS.FAILED_PRECONDITION,

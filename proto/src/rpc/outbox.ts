@@ -1,5 +1,5 @@
 import type { Http2Stream } from "node:http2";
-import { onAbort } from "../abort.ts";
+import { onAbort } from "@cmdop/kit";
 import { MIN_UNCOPIED_BYTES } from "./codec.ts";
 import { drained } from "./drained.ts";
 

@@ -1,5 +1,5 @@
 import { type ClientHttp2Stream, constants, type OutgoingHttpHeaders } from "node:http2";
-import { onAbort } from "../abort.ts";
+import { onAbort } from "@cmdop/kit";
 import { CmdopError } from "../errors/cmdop-error.ts";
 import { STATUS } from "../errors/status.ts";
 import { errorOfTrailers, type ReceivedHeaders, statusIn } from "../errors/wire.ts";
@@ -88,6 +88,15 @@ export class OutgoingCall<Out> {
 
   /** The next message of the answer; undefined when it ended well. Throws the CmdopError that it ended with, or what the caller's own `onHeaders` threw. */
   async next(): Promise<Out | undefined> {
+    const letGo = this.#hold();
+    try {
+      return await this.#next();
+    } finally {
+      letGo();
+    }
+  }
+
+  async #next(): Promise<Out | undefined> {
     const attempt = this.#attempt;
     if (attempt === undefined) throw new TypeError("the call has not been opened");
     this.#refuseEnded();
@@ -122,6 +131,12 @@ export class OutgoingCall<Out> {
     const attempt = this.#attempt;
     if (attempt?.inbox.state === "ended" && attempt.stream.writableEnded) this.#over.abort();
     else this.cancel();
+  }
+
+  /** Keeps the program running, where it is to wait for this call. */
+  #hold(): () => void {
+    const { hold } = this.#method.channel;
+    return hold === undefined || this.#options.background === true ? () => undefined : hold();
   }
 
   #refuseEnded(): void {
@@ -183,7 +198,8 @@ export class OutgoingCall<Out> {
   async #isRefusedUnread(attempt: Attempt<Out>): Promise<boolean> {
     const { stream, closed } = attempt;
     const answered = new Promise<void>((resolve) => stream.once("response", () => resolve()));
-    await Promise.race([answered, closed]);
+    const letGo = this.#hold();
+    await Promise.race([answered, closed]).finally(letGo);
     // The code may be known before the answer's event comes, where both arrived at once.
     if (attempt.isAnswered || this.#ended !== undefined) return false;
     return stream.rstCode === constants.NGHTTP2_REFUSED_STREAM;

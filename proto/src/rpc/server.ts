@@ -1,5 +1,5 @@
 import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import { onAbort } from "../abort.ts";
+import { onAbort } from "@cmdop/kit";
 import { CmdopError } from "../errors/cmdop-error.ts";
 import { MAX_MESSAGE_BYTES } from "../limits.ts";
 import { codec } from "./codec.ts";

@@ -74,6 +74,8 @@ export interface CallOptions {
   maxAnswerBytes?: number | undefined;
   /** True where each message of the answer is needed only until the next is asked for: its memory is used again then. */
   recycles?: boolean | undefined;
+  /** True: waiting for this call's answers does not keep the program running. */
+  background?: boolean | undefined;
   /** Called with the answer's headers when they arrive, which may be long before the answer. */
   onHeaders?: ((header: (name: string) => string | undefined) => void) | undefined;
 }

@@ -1,7 +1,7 @@
 import type { X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
-import { onAbort } from "../abort.ts";
+import { onAbort } from "@cmdop/kit";
 import type { RelayTarget } from "../credentials/api-key.ts";
 import { isPinnedRelayId, relayIdOf, splitAddress } from "../credentials/relay-id.ts";
 import { CmdopError } from "../errors/cmdop-error.ts";

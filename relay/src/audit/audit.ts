@@ -28,7 +28,12 @@ export class RelayAudit implements AsyncDisposable {
   /** Opens the chains and notes the start. @throws CmdopError AuditUnavailable */
   constructor({ stateDir, bounds, machineKey, log, onTrouble }: RelayAuditOptions) {
     this.bounds = { ...DEFAULT_AUDIT_BOUNDS, ...bounds };
-    this.chains = new Chains({ directory: path.join(stateDir, "audit"), bounds: this.bounds, log });
+    this.chains = new Chains({
+      directory: path.join(stateDir, "audit"),
+      bounds: this.bounds,
+      machineKey,
+      log,
+    });
     const { own } = this.chains;
     this.recorder = new CallRecorder({
       chain: {
@@ -49,7 +54,9 @@ export class RelayAudit implements AsyncDisposable {
 
   /** Writes what waits; whether all is written, and there is a reserve for the next time. */
   retry(): boolean {
-    return this.recorder.retry() && this.chains.own.hasReserve;
+    const isWritten = this.recorder.retry() && this.chains.own.hasReserve;
+    if (isWritten) this.puller.retryNow();
+    return isWritten;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

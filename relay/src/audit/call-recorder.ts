@@ -1,6 +1,7 @@
 import {
   type CallTotals,
   type ChainLog,
+  type ClockJump,
   CmdopError,
   CountedCalls,
   isDiskTrouble,
@@ -107,6 +108,11 @@ export class CallRecorder implements Recorder {
     };
     this.#open.add(call);
     return call;
+  }
+
+  /** Records that the system clock has jumped, and what became of it. */
+  clock({ state, aheadMs }: ClockJump): void {
+    this.#writer.writeOrKeep({ type: "clock", at: Date.now(), state, aheadMs });
   }
 
   /** Notes that a machine is quarantined, or released. */

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { bytes32Schema, ChainLog, CmdopError, diskError, onAbort, type PublicKey } from "@cmdop/proto";
+import { within } from "@cmdop/kit";
+import { bytes32Schema, ChainLog, CmdopError, diskError, type PublicKey } from "@cmdop/proto";
 import { z } from "zod";
 import type { Log } from "../log.ts";
 import type { AuditBounds } from "./bounds.ts";
@@ -11,6 +12,8 @@ export interface ChainsOptions {
   /** Holds `relay`, and `machines` with a directory a machine and in it one a chain. */
   readonly directory: string;
   readonly bounds: AuditBounds;
+  /** The public key of a machine that has joined. */
+  readonly machineKey?: ((machineId: string) => PublicKey | undefined) | undefined;
   readonly log: Log;
 }
 
@@ -137,13 +140,9 @@ export class Chains {
   async waitForChange(version: number, timeoutMs: number, signal: AbortSignal): Promise<void> {
     if (this.#version !== version || signal.aborted) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, timeoutMs);
-    const stopListening = onAbort(signal, resolve);
     this.#waiting.add(resolve);
-    await promise;
+    await within(promise, timeoutMs, { signal });
     this.#waiting.delete(resolve);
-    stopListening();
-    clearTimeout(timer);
   }
 
   close(): void {
@@ -177,10 +176,21 @@ export class Chains {
         if (found !== undefined) this.#kept.set(chain, found);
       } catch (thrown) {
         if (!(thrown instanceof CmdopError)) throw thrown;
-        // It stays where it is, for an operator to look at.
-        this.#options.log.error("audit chain not opened", { machine, chain, message: thrown.message });
+        this.#options.log.error("audit copy damaged", { machine, chain, message: thrown.message });
+        this.#mend(machine, chain);
       }
     }
+  }
+
+  /** Whose a copy is stands in the names of its directories too: with the machine's key it is what it was; where the machine is not known any more, it stays as it lies. */
+  #mend(machine: string, chain: string): void {
+    const machineKey = this.#options.machineKey?.(machine);
+    if (machineKey === undefined) return;
+    const directory = path.join(this.#machines, machine, chain);
+    const sinceMs = statSync(directory).birthtimeMs;
+    const origin = { chain, machine, machineKey, sinceMs };
+    this.#kept.set(chain, KeptChain.begin(directory, origin, this.#logOptions));
+    this.#options.log.info("audit copy mended: its machine is known by its directory", { machine, chain });
   }
 
   /** Where the next piece of evidence goes; undefined when there is too much of it already. */

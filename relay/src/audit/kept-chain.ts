@@ -1,5 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { isErrno } from "@cmdop/kit";
 import { bytes32Schema, ChainLog, type ChainLogOptions, CmdopError, diskError } from "@cmdop/proto";
 import { z } from "zod";
 
@@ -33,13 +34,16 @@ export class KeptChain {
     this.#head = textOf(path.join(directory, HEAD)) ?? "";
   }
 
-  /** The copy in a directory; undefined where it was not even begun. @throws CmdopError AuditBroken */
+  /** The copy in a directory; undefined where it was not even begun. @throws CmdopError AuditBroken where it is not known whose it is */
   static found(directory: string, options: Omit<ChainLogOptions, "directory">): KeptChain | undefined {
     const text = textOf(path.join(directory, ORIGIN));
     if (text === undefined) return undefined;
     const origin = originSchema.safeParse(parsed(text));
-    if (!origin.success) throw new CmdopError("AuditBroken", `${path.join(directory, ORIGIN)} is damaged.`);
-    return new KeptChain(directory, origin.data, options);
+    const isHere =
+      origin.data?.chain === path.basename(directory) &&
+      origin.data.machine === path.basename(path.dirname(directory));
+    if (origin.success && isHere) return new KeptChain(directory, origin.data, options);
+    throw new CmdopError("AuditBroken", `${path.join(directory, ORIGIN)} is damaged.`);
   }
 
   /** Begins a copy in a directory that exists. */
@@ -89,7 +93,7 @@ function textOf(file: string): string | undefined {
   try {
     return readFileSync(file, "utf8");
   } catch (thrown) {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return undefined;
+    if (isErrno(thrown, "ENOENT")) return undefined;
     throw diskError(thrown, "read", file);
   }
 }

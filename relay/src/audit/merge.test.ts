@@ -13,6 +13,7 @@ import { View } from "./view.ts";
 const directory: Directory = {
   relayId: "relay",
   nowS: () => 0,
+  steadyS: () => 0,
   rosterSeq: () => 0,
   isRevoked: () => false,
   ownerKey: () => undefined,

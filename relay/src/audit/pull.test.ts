@@ -311,6 +311,30 @@ describe("what a machine's chain may not bring", () => {
     await until(() => isComplete(world, chain));
   });
 
+  it.each([
+    ["no JSON", "{"],
+    ["another machine's", JSON.stringify({ chain: crypto.randomUUID(), machine: generateKeyPair().id })],
+  ])("a copy whose origin.json is %s goes on as what its directory says", async (_what, text) => {
+    await using world = await World.start();
+    const machineKey = generateKeyPair();
+    const { log, audit, add, asked } = machineChain(machineKey);
+    add(3);
+    const agent = await world.agent("web-1", { machineKey, audit });
+    const copy = path.join(world.stateDir, "audit", "machines", machineKey.id, log.chain);
+    await until(() => existsSync(path.join(copy, "head")));
+    agent.close();
+    await world.relay.shutdown();
+    writeFileSync(path.join(copy, "origin.json"), text);
+    await world.relay.listen();
+    add(1);
+    await world.agent("web-1", { machineKey, joinToken: "", audit });
+    await until(() => asked.length > 1);
+    expect(asked.at(-1)).toEqual({ chain: log.chain, after: 3 });
+    const owner = world.caller(world.owner);
+    const { chains } = await owner.audit.chains({}, { headers: await owner.headers() });
+    expect(chains.at(-1)).toMatchObject({ chain: { id: log.chain, machineId: machineKey.id } });
+  });
+
   it("a copy that was damaged on the relay's disk is set aside and fetched anew", async () => {
     const { said, log } = listening();
     const machineKey = generateKeyPair();

@@ -1,12 +1,18 @@
 import type { ClientHttp2Session } from "node:http2";
-import { CmdopError, type Link as LinkService, type MessageOf, type PublicKey } from "@cmdop/proto";
+import { pause, within } from "@cmdop/kit";
+import {
+  CmdopError,
+  isDiskTrouble,
+  type Link as LinkService,
+  type MessageOf,
+  type PublicKey,
+} from "@cmdop/proto";
 import { linkClient } from "../control/link-client.ts";
 import type { Link } from "../data/link.ts";
 import type { Log } from "../log.ts";
 import type { Chains } from "./chains.ts";
 import { type CheckedBatch, checkBatch } from "./check-batch.ts";
 import type { KeptChain } from "./kept-chain.ts";
-import { pause } from "./pause.ts";
 
 /** Pause before a pull that broke off on a link that is still up is tried again, in milliseconds. */
 const RETRY_MS = 10_000;
@@ -51,6 +57,9 @@ export class Puller {
   readonly #toldOff = new Set<string>();
   /** Chains with a batch that did not follow: nothing of them is taken any more until the relay starts anew. */
   readonly #distrusted = new Set<string>();
+  /** Why the copy of a machine's chain is not up to date, of those whose last batch could not be kept. */
+  readonly #behind = new Map<string, string>();
+  #woken = Promise.withResolvers<void>();
   #closed = false;
 
   constructor(options: PullerOptions) {
@@ -74,6 +83,17 @@ export class Puller {
         if (this.#pulls.get(machineId)?.leaving === leaving) this.#pulls.delete(machineId);
       });
     this.#pulls.set(machineId, { leaving, done });
+  }
+
+  /** Why the copies of a machine's chains lag behind it; empty where nothing is known of that. */
+  behindOf(machineId: string): string {
+    return this.#behind.get(machineId) ?? "";
+  }
+
+  /** Pulls at once what could not be kept, since the disk takes something again. */
+  retryNow(): void {
+    this.#woken.resolve();
+    this.#woken = Promise.withResolvers();
   }
 
   async close(): Promise<void> {
@@ -101,8 +121,9 @@ export class Puller {
         log.error("audit pull stopped", { machine: name, id, code: error.code, message: error.message });
         // What a machine did wrong it would do again; a disk or a connection may recover.
         if (["AuditBroken", "LimitExceeded", "LinkRefused", "MessageTooLarge"].includes(error.code)) return;
+        if (isDiskTrouble(thrown)) this.#behind.set(id, error.message);
       }
-      await pause(retryMs, signal);
+      await within(this.#woken.promise, retryMs, { signal });
     }
   }
 
@@ -121,7 +142,7 @@ export class Puller {
       const beganAt = performance.now();
       await this.#take(message, source);
       const restMs = REST_PER_WORK * (performance.now() - beganAt);
-      await pause(Math.max(BATCH_INTERVAL_MS, restMs), signal);
+      await pause(Math.max(BATCH_INTERVAL_MS, restMs), { signal });
     }
   }
 
@@ -136,6 +157,7 @@ export class Puller {
       const kept = chains.begin(source.id, source.key, batch.chain);
       append(kept, batch);
       kept.keepHead(batch.statement);
+      this.#behind.delete(source.id);
       chains.changed();
     } catch (thrown) {
       const error = CmdopError.from(thrown);

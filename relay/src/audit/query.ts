@@ -1,8 +1,8 @@
+import { pause } from "@cmdop/kit";
 import { CmdopError } from "@cmdop/proto";
 import type { Directory } from "../data/directory.ts";
 import type { Chains } from "./chains.ts";
 import { Cursor, type MergedRecord, merged } from "./merge.ts";
-import { pause } from "./pause.ts";
 import { type Condition, RecordFilter } from "./record-filter.ts";
 import type { Turns } from "./turns.ts";
 import { View, type Viewer } from "./view.ts";
@@ -67,7 +67,7 @@ export async function* query(options: QueryOptions): AsyncGenerator<MergedRecord
     if (!options.follow || signal.aborted) return;
     if (chains.isEnding) throw new CmdopError("RelayUnreachable", "The relay is shutting down.");
     await chains.waitForChange(version, CHECK_INTERVAL_MS, signal);
-    await pause(FOLLOW_INTERVAL_MS, signal);
+    await pause(FOLLOW_INTERVAL_MS, { signal });
     await checkAgain();
   }
 }

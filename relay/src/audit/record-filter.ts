@@ -76,7 +76,7 @@ export class RecordFilter {
     if (!this.#view().seesRelayRecord(record)) return false;
     const { machineId } = this.#condition;
     if (machineId === undefined) return true;
-    if (record.type === "started") return false;
+    if (record.type === "started" || record.type === "clock") return false;
     if (record.type === "refused" && record.machine === this.#view().nameOf(machineId)) return true;
     return record.machine === machineId;
   }
@@ -92,5 +92,5 @@ export class RecordFilter {
 function isRelayRecord(
   record: Exclude<AnyAuditRecord, { type: "end" }>,
 ): record is Exclude<RelayRecord, { type: "end" }> {
-  return record.type === "started" || "machine" in record;
+  return record.type === "started" || record.type === "clock" || "machine" in record;
 }

@@ -13,12 +13,14 @@ export interface AuditServiceOptions {
   readonly trust: Trust;
   /** Resolves while a key may call; throws what refuses it. */
   readonly checkKey: (keyId: KeyId) => Promise<void>;
+  /** Why the copies of a machine's chains lag behind it; empty where they do not, as far as is known. */
+  readonly behind: (machineId: string) => string;
   readonly bounds: AuditBounds;
 }
 
 /** Reads the chains for those who may see them. */
 export function auditHandlers(options: AuditServiceOptions): Handlers<typeof Audit, Viewer> {
-  const { chains, trust, checkKey, bounds } = options;
+  const { chains, trust, checkKey, behind, bounds } = options;
   const readers = new Map<KeyId, number>();
   const turns = new Turns();
 
@@ -52,6 +54,7 @@ export function auditHandlers(options: AuditServiceOptions): Handlers<typeof Aud
     chain: { id: kept.origin.chain, machineId: kept.origin.machine },
     ...endsOf(kept),
     head: kept.head,
+    behind: behind(kept.origin.machine),
     machineKey: Buffer.from(kept.origin.machineKey, "base64url"),
   });
 

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { isErrno } from "@cmdop/kit";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ofType, relayRecords } from "../testing/relay-records.ts";
 import { refusal, until, World } from "../testing/world.ts";
@@ -41,7 +42,7 @@ function fill(): () => void {
     try {
       for (;;) appendFileSync(filler, Buffer.alloc(bytes));
     } catch (thrown) {
-      if (!(thrown instanceof Error && "code" in thrown && thrown.code === "ENOSPC")) throw thrown;
+      if (!isErrno(thrown, "ENOSPC")) throw thrown;
     }
   }
   return () => rmSync(filler);

@@ -40,8 +40,8 @@ export class View {
 
   /** Whether a record of the relay's chain is for these eyes; of an end, its begin decides. */
   seesRelayRecord(record: Exclude<RelayRecord, { type: "end" }>): boolean {
-    // That the relay was started tells everybody which calls stay unknown.
-    if (this.seesAll || record.type === "started") return true;
+    // That the relay was started tells everybody which calls stay unknown; a clock that jumped, when they really were.
+    if (this.seesAll || record.type === "started" || record.type === "clock") return true;
     if ("key" in record && record.key === this.viewer.keyId) return true;
     if (record.machine === null) return false;
     if (record.type !== "refused") return this.seesMachine(record.machine);

@@ -1,10 +1,10 @@
 import { setImmediate } from "node:timers/promises";
+import { within } from "@cmdop/kit";
 import { CmdopError } from "@cmdop/proto";
 import type { Link } from "../data/link.ts";
 import type { Links } from "../data/links.ts";
 import type { Log } from "../log.ts";
-import { bringStatements } from "./bring-statements.ts";
-import type { Trust } from "./trust.ts";
+import { type Bringer, bringStatements } from "./bring-statements.ts";
 
 /** Agents that are told at once: a roster may have 1 MiB, and each copy waits in the relay until it is sent. */
 const TOLD_AT_ONCE = 16;
@@ -14,30 +14,31 @@ const HEARD_WITHIN_MS = 1_000;
 
 /** Brings new statements to the agents that are connected; those that come later get them with their welcome. */
 export class Announcer {
-  readonly #trust: Trust;
+  readonly #bringer: Bringer;
   readonly #links: Links;
   readonly #log: Log;
   #telling: Promise<void> | undefined;
 
-  constructor(trust: Trust, links: Links, log: Log) {
-    this.#trust = trust;
+  constructor(bringer: Bringer, links: Links, log: Log) {
+    this.#bringer = bringer;
     this.#links = links;
     this.#log = log;
   }
 
   /** Tells every agent the roster in force, and once more where it changes meanwhile. Resolves when they have heard, or have had the time to. */
-  announce(): Promise<void> {
+  async announce(): Promise<void> {
     this.#telling ??= this.#tellAll().catch((thrown) =>
       this.#log.error("roster not announced", { message: String(thrown) }),
     );
-    return within(this.#telling);
+    await within(this.#telling, HEARD_WITHIN_MS);
   }
 
   /** Tells one machine's agent what its owner says of it now. Resolves as `announce` does. */
   async announceRecord(machineId: string): Promise<void> {
     // A link whose greeting has just ended is in the table after this.
     await setImmediate();
-    await within(Promise.all(this.#linksOf(machineId).map((link) => this.#tell(link))));
+    const links = this.#linksOf(machineId);
+    await within(Promise.all(links.map((link) => this.#tell(link))), HEARD_WITHIN_MS);
   }
 
   /** Ends the links of a machine that is not to be here any more. `reason`: as its calls are told. */
@@ -59,13 +60,13 @@ export class Announcer {
       do {
         // A link whose greeting has just ended is in the table after this.
         await setImmediate();
-        told = this.#trust.roster();
+        told = this.#bringer.trust.roster();
         const waiting = [...this.#links.up()];
         const worker = async (): Promise<void> => {
           for (let link = waiting.pop(); link !== undefined; link = waiting.pop()) await this.#tell(link);
         };
         await Promise.all(Array.from({ length: TOLD_AT_ONCE }, worker));
-      } while (this.#trust.roster() !== told);
+      } while (this.#bringer.trust.roster() !== told);
     } finally {
       this.#telling = undefined;
     }
@@ -73,18 +74,11 @@ export class Announcer {
 
   async #tell(link: Link): Promise<void> {
     try {
-      await link.tell((session, { machineId }) => bringStatements(session, this.#trust, machineId));
+      await link.tell((session, { machineId }) => bringStatements(session, this.#bringer, machineId));
     } catch (thrown) {
       // It is told with its next welcome.
       const { code, message } = CmdopError.from(thrown);
       this.#log.warn("agent did not take its statements", { code, message });
     }
   }
-}
-
-/** Waits for something, for a bounded time. */
-async function within(heard: Promise<unknown>): Promise<void> {
-  const { promise: limit, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, HEARD_WITHIN_MS);
-  await Promise.race([heard, limit]).finally(() => clearTimeout(timer));
 }

@@ -1,12 +1,19 @@
 import type { ClientHttp2Session } from "node:http2";
 import { CmdopError, statementSigner } from "@cmdop/proto";
 import { ANSWER, linkClient } from "./link-client.ts";
+import type { Receipts } from "./receipts.ts";
 import type { Trust } from "./trust.ts";
 
 /** What one welcome brings. */
 interface Statements {
   readonly roster: string;
   readonly machineRecord: string;
+}
+
+/** Who brings it. */
+export interface Bringer {
+  readonly trust: Trust;
+  readonly receipts: Receipts;
 }
 
 /**
@@ -17,11 +24,15 @@ interface Statements {
  */
 export async function bringStatements(
   session: ClientHttp2Session,
-  trust: Trust,
+  { trust, receipts }: Bringer,
   machineId: string,
 ): Promise<void> {
   const agent = linkClient(session);
-  const welcome = (statements: Partial<Statements>): Promise<unknown> => agent.welcome(statements, ANSWER);
+  const welcome = (statements: Partial<Statements>): Promise<unknown> => {
+    const machine = trust.machine(machineId);
+    const receipt = machine === undefined ? "" : receipts.issue(machine);
+    return agent.welcome({ ...statements, receipt }, ANSWER);
+  };
 
   for (;;) {
     const roster = trust.roster()?.statement ?? "";

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { ClientHttp2Session } from "node:http2";
 import type { TLSSocket } from "node:tls";
 import {
   CmdopError,
@@ -7,6 +8,9 @@ import {
   Lane,
   type LaneName,
   LINK_EXPORTER,
+  type MachineIdentity,
+  readMachineRecord,
+  readRoster,
   thumbprint,
   verifyHello,
   verifyJoinToken,
@@ -16,7 +20,8 @@ import type { Admission, Greet } from "../data/link.ts";
 import type { Log } from "../log.ts";
 import type { BootIds } from "./boot-ids.ts";
 import { bringStatements } from "./bring-statements.ts";
-import { ANSWER, linkClient } from "./link-client.ts";
+import { ANSWER, linkClient, ROSTERS_ANSWER } from "./link-client.ts";
+import type { Receipts } from "./receipts.ts";
 import type { StoredMachine } from "./store.ts";
 import { checkNotFromFuture, type Trust } from "./trust.ts";
 
@@ -36,6 +41,9 @@ const claimSchema = z.object({
   agentVersion: z.string().max(64),
   joinToken: z.string(),
   lane: z.number(),
+  rosterSeq: z.bigint(),
+  receipt: z.string(),
+  machineRecord: z.string(),
 });
 type Claim = z.infer<typeof claimSchema>;
 
@@ -43,6 +51,9 @@ type Claim = z.infer<typeof claimSchema>;
 export interface GreetOptions {
   readonly trust: Trust;
   readonly bootIds: BootIds;
+  readonly receipts: Receipts;
+  /** Called when another roster is in force. */
+  readonly onRoster: () => void;
   /** Called when two agents have shown the key of one machine. `address`: where the second hello came from. */
   readonly onCloned: (machine: StoredMachine, address: string) => Promise<void>;
   readonly log: Log;
@@ -55,7 +66,7 @@ interface Challenge {
 }
 
 /** Hello and Welcome, the relay's half. */
-export function createGreet({ trust, bootIds, onCloned, log }: GreetOptions): Greet {
+export function createGreet({ trust, bootIds, receipts, onRoster, onCloned, log }: GreetOptions): Greet {
   return async (session, tls) => {
     const agent = linkClient(session);
     const nonce = randomBytes(HELLO_NONCE_BYTES);
@@ -63,20 +74,25 @@ export function createGreet({ trust, bootIds, onCloned, log }: GreetOptions): Gr
     const roster = trust.roster();
     const hello = { nonce, relayTimeMs: Date.now(), rosterSeq: BigInt(roster?.claims.seq ?? 0) };
     const answer = await agent.hello(hello, ANSWER);
-    const verdict = await examine(answer, challenge, tls).catch((thrown) => CmdopError.from(thrown));
+    const verdict = await examine(session, answer, challenge, tls).catch((thrown) => CmdopError.from(thrown));
     if (verdict instanceof CmdopError) {
       const refusal = { refusedCode: verdict.code, refusedReason: verdict.message };
       await agent.welcome(refusal, ANSWER);
       throw verdict;
     }
-    await bringStatements(session, trust, verdict.machineId);
+    await bringStatements(session, { trust, receipts }, verdict.machineId);
     const machine = trust.machine(verdict.machineId);
     if (machine === undefined) throw refused("its machine has just been removed");
     if (trust.quarantinedSinceMs(machine.id) !== undefined) throw quarantined(machine);
     return verdict;
   };
 
-  async function examine(answer: unknown, challenge: Challenge, tls: TLSSocket): Promise<Admission> {
+  async function examine(
+    session: ClientHttp2Session,
+    answer: unknown,
+    challenge: Challenge,
+    tls: TLSSocket,
+  ): Promise<Admission> {
     const claim = claimSchema.safeParse(answer);
     const lane = claim.success ? LANES[claim.data.lane] : undefined;
     if (!claim.success || lane === undefined) throw refused("its hello is not complete");
@@ -87,12 +103,17 @@ export function createGreet({ trust, bootIds, onCloned, log }: GreetOptions): Gr
     if (!verifyHello(transcript, claim.data.signature, machineKey)) {
       throw refused("its signature does not fit this connection");
     }
+    const id = thumbprint(machineKey);
+    const member = receipts.read(claim.data.receipt, id);
+    if (member !== undefined || trust.machine(id) !== undefined) {
+      await learn(session, member?.name ?? trust.machine(id)?.name ?? "", claim.data);
+    }
     if (trust.roster() === undefined) {
       throw new CmdopError("LinkRefused", "This relay has no roster yet.", {
         next: "Put the owner's roster on the relay first.",
       });
     }
-    const machine = await knownMachine(claim.data, machineKey);
+    const machine = await knownMachine(claim.data, machineKey, member);
     if (trust.quarantinedSinceMs(machine.id) !== undefined) throw quarantined(machine);
     const start = bootIds.note(machine.id, bootId, challenge.at);
     if (start === "cloned") {
@@ -103,13 +124,75 @@ export function createGreet({ trust, bootIds, onCloned, log }: GreetOptions): Gr
     return { machineId: machine.id, machineName: machine.name, lane, bootId, agentVersion };
   }
 
-  /** The machine of this key, joined before or with its token now. */
-  async function knownMachine(claim: Claim, machineKey: string): Promise<StoredMachine> {
+  /** A machine that has joined holds newer statements than this relay, which has lost them: they are taken. */
+  async function learn(session: ClientHttp2Session, machine: string, claim: Claim): Promise<void> {
+    const after = trust.rosterSeq();
+    if (claim.rosterSeq <= BigInt(after)) return;
+    let why: CmdopError | undefined;
+    try {
+      const { rosters } = await linkClient(session).rosters({ after: BigInt(after) }, ROSTERS_ANSWER);
+      for (const roster of rosters) {
+        // Of the older ones some may be of owners whom this relay has never known.
+        why = await learnRoster(roster, machine).then(() => undefined, CmdopError.from);
+      }
+    } catch (thrown) {
+      why = CmdopError.from(thrown);
+    }
+    if (why !== undefined) {
+      const { code, message } = why;
+      log.warn("machine holds a newer roster, which can't be taken", { machine, code, message });
+    }
+    if (trust.rosterSeq() !== after) onRoster();
+  }
+
+  async function learnRoster(roster: string, machine: string): Promise<void> {
+    const before = trust.rosterSeq();
+    if (readRoster(roster).seq <= before) return;
+    const blocked = await trust.learnRoster(roster);
+    log.warn("roster learned from a machine: this relay had lost it", {
+      machine,
+      had: before,
+      has: trust.rosterSeq(),
+    });
+    if (blocked.length > 0) {
+      log.error(
+        "keys that were revoked here by an older roster are blocked: the owner has to revoke them anew",
+        {
+          keys: blocked,
+        },
+      );
+    }
+  }
+
+  /** The record that a machine holds, where it is newer than the relay's. Another owner may have left by now: then the relay keeps what it has. */
+  async function learnRecord(machine: StoredMachine, record: string): Promise<StoredMachine> {
+    try {
+      if (record === "" || readMachineRecord(record).seq <= machine.recordSeq) return machine;
+      return await trust.putRecord(record);
+    } catch (thrown) {
+      const { code, message } = CmdopError.from(thrown);
+      log.warn("machine holds a newer record, which can't be taken", {
+        machine: machine.name,
+        code,
+        message,
+      });
+      return machine;
+    }
+  }
+
+  /** The machine of this key: joined before, or with its token now, or joined before this relay lost what it knew. */
+  async function knownMachine(
+    claim: Claim,
+    machineKey: string,
+    member: MachineIdentity | undefined,
+  ): Promise<StoredMachine> {
     const id = thumbprint(machineKey);
-    const known = trust.machine(id);
+    const known = trust.machine(id) ?? (await readmitted(member, machineKey));
     if (claim.joinToken === "") {
-      if (known !== undefined) return known;
-      throw refused("this relay does not know its machine, and it brings no join token");
+      if (known !== undefined) return learnRecord(known, claim.machineRecord);
+      throw refused(
+        "this relay does not know its machine, which was removed or has lost its receipt; with a new token of its owner it can join again (cmdop join-token NAME, and cmdop agent --join - there)",
+      );
     }
     try {
       return await join(claim.joinToken, id, machineKey);
@@ -122,6 +205,21 @@ export function createGreet({ trust, bootIds, onCloned, log }: GreetOptions): Gr
       });
       return known;
     }
+  }
+
+  async function readmitted(
+    member: MachineIdentity | undefined,
+    publicKey: string,
+  ): Promise<StoredMachine | undefined> {
+    if (member === undefined) return undefined;
+    const machine = await trust.readmit({ ...member, publicKey });
+    if (machine !== undefined) {
+      log.warn("machine taken back by its receipt: this relay had lost it", {
+        machine: machine.name,
+        id: machine.id,
+      });
+    }
+    return machine;
   }
 
   async function join(joinToken: string, id: string, publicKey: string): Promise<StoredMachine> {

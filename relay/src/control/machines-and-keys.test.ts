@@ -118,7 +118,7 @@ it("promise 10: does not start with files that others can read, and says what to
       await expect(new Relay(options).listen()).rejects.toMatchObject({
         code: "AccessDenied",
         message: expect.stringContaining("0640"),
-        next: expect.stringContaining(`chmod 600 ${file}`),
+        next: expect.stringContaining(`chmod go-rwx ${file}`),
       });
       chmodSync(file, 0o600);
     }

@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { SQLOutputValue } from "node:sqlite";
 import {
@@ -7,13 +8,15 @@ import {
   labelsSchema,
   type MachineRecord,
   readMachineRecord,
+  refuseShared,
 } from "@cmdop/proto";
 import { DiskDatabase, type Prepare } from "@cmdop/proto/disk-database";
 import { z } from "zod";
-import { checkPrivateFile } from "../identity/private-file.ts";
 import type { JoinUse, PastRoster, Store, StoredGrant, StoredMachine, StoredRoster } from "./store.ts";
 
 const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS relay (one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS removed_machines (machine_id TEXT PRIMARY KEY) STRICT;
   CREATE TABLE IF NOT EXISTS machines (
     id TEXT PRIMARY KEY, public_key TEXT NOT NULL, name TEXT NOT NULL, labels TEXT NOT NULL,
     record TEXT NOT NULL DEFAULT '', last_seen_ms INTEGER NOT NULL DEFAULT 0, agent_version TEXT NOT NULL DEFAULT ''
@@ -52,6 +55,8 @@ const grantRow = z.object({
 const SELECT_GRANTS =
   "SELECT grants.key_id, statement, last_used_ms FROM grants LEFT JOIN key_uses USING (key_id)";
 
+const relayRow = z.object({ id: z.string() });
+
 const quarantineRow = z.object({ machine_id: z.string(), since_ms: z.number() });
 
 const keyRow = z.object({ key_id: z.string() });
@@ -63,14 +68,29 @@ const rosterRow = z.object({ statement: z.string(), trusted_owners: z.string() }
 /** The embedded store: one SQLite file in the state directory, for one relay at a time. On a disk that takes nothing it can still be read. */
 export class SqliteStore implements Store {
   readonly #database: DiskDatabase;
+  /** Whether there was nothing before: the relay's first start, or its store is gone. */
+  readonly isNew: boolean;
 
   /** `onTrouble`: told of a disk that takes nothing; see `retry`. @throws CmdopError InvalidArgument where it can't be used */
   constructor(stateDir: string, onTrouble: (error: unknown) => void = () => undefined) {
     const file = join(stateDir, "relay.db");
-    checkPrivateFile(file, "who may write it can block keys and forget machines, though grant nothing.");
+    const found = statSync(file, { throwIfNoEntry: false });
+    refuseShared(
+      file,
+      found?.mode ?? 0,
+      "who may write it can block keys and forget machines, though grant nothing.",
+    );
+    // SQLite takes an empty file for a new one.
+    this.isNew = (found?.size ?? 0) === 0;
     try {
       this.#database = new DiskDatabase({ file, schema: SCHEMA, synchronous: "FULL", onTrouble });
     } catch (thrown) {
+      if (isDamaged(thrown)) {
+        throw new CmdopError("InvalidArgument", `The relay's store ${file} is damaged: ${String(thrown)}.`, {
+          next: `Restore ${stateDir} from a backup. Without one, move relay.db, relay.db-wal and relay.db-shm away, never ca.pem: machines come back by themselves, the owner brings the keys with cmdop owner teach.`,
+          cause: thrown,
+        });
+      }
       throw new CmdopError(
         "InvalidArgument",
         `The relay's store ${file} can't be opened: ${String(thrown)}.`,
@@ -89,6 +109,17 @@ export class SqliteStore implements Store {
     return this.#database.retry();
   }
 
+  relayId(): string | undefined {
+    const row = this.#database.read((prepare) => prepare("SELECT id FROM relay").get());
+    return row === undefined ? undefined : relayRow.parse(row).id;
+  }
+
+  setRelayId(id: string): void {
+    this.#database.write((prepare) =>
+      prepare("INSERT INTO relay VALUES (1, ?) ON CONFLICT DO UPDATE SET id = excluded.id").run(id),
+    );
+  }
+
   async machines(): Promise<StoredMachine[]> {
     return this.#database.read((prepare) => prepare("SELECT * FROM machines").all().map(machineOf));
   }
@@ -103,7 +134,20 @@ export class SqliteStore implements Store {
           `INSERT INTO machines (id, public_key, name, labels) VALUES (?, ?, ?, ?)
            ON CONFLICT (id) DO UPDATE SET name = excluded.name, labels = excluded.labels WHERE record = ''`,
         ).run(machine.id, machine.publicKey, machine.name, JSON.stringify(machine.labels));
+        prepare("DELETE FROM removed_machines WHERE machine_id = ?").run(machine.id);
       }
+      return machineIn(prepare, machine.id);
+    });
+  }
+
+  async readmit(machine: JoinUse["machine"]): Promise<StoredMachine | undefined> {
+    return this.#database.transaction((prepare) => {
+      if (prepare("SELECT 1 FROM removed_machines WHERE machine_id = ?").get(machine.id) !== undefined) {
+        return undefined;
+      }
+      prepare(
+        "INSERT INTO machines (id, public_key, name, labels) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+      ).run(machine.id, machine.publicKey, machine.name, JSON.stringify(machine.labels));
       return machineIn(prepare, machine.id);
     });
   }
@@ -157,6 +201,7 @@ export class SqliteStore implements Store {
 
   async removeMachine(machineId: string): Promise<void> {
     this.#database.transaction((prepare) => {
+      prepare("INSERT INTO removed_machines VALUES (?) ON CONFLICT DO NOTHING").run(machineId);
       prepare("DELETE FROM machines WHERE id = ?").run(machineId);
       prepare("DELETE FROM quarantines WHERE machine_id = ?").run(machineId);
     });
@@ -198,11 +243,10 @@ export class SqliteStore implements Store {
     return rows.map((row) => keyRow.parse(row).key_id);
   }
 
-  async block(keyId: KeyId): Promise<boolean> {
-    return this.#database.transaction((prepare) => {
-      if (prepare("SELECT 1 FROM grants WHERE key_id = ?").get(keyId) === undefined) return false;
-      prepare("INSERT INTO blocked_keys VALUES (?) ON CONFLICT DO NOTHING").run(keyId);
-      return true;
+  async block(keyIds: readonly KeyId[]): Promise<void> {
+    this.#database.transaction((prepare) => {
+      const put = prepare("INSERT INTO blocked_keys VALUES (?) ON CONFLICT DO NOTHING");
+      for (const keyId of keyIds) put.run(keyId);
     });
   }
 
@@ -276,4 +320,11 @@ function machineOf(row: Record<string, SQLOutputValue>): StoredMachine {
 function grantOf(row: Record<string, SQLOutputValue>): StoredGrant {
   const { key_id, statement, last_used_ms } = grantRow.parse(row);
   return { keyId: key_id, statement, lastUsedMs: last_used_ms ?? 0 };
+}
+
+/** SQLite's codes for a file that is no database, or whose pages contradict each other. */
+const DAMAGED = [11, 26];
+
+function isDamaged(thrown: unknown): boolean {
+  return thrown instanceof Error && "errcode" in thrown && DAMAGED.includes(Number(thrown.errcode) & 0xff);
 }

@@ -49,7 +49,13 @@ export interface PastRoster {
  * asynchronous, and those that decide something decide it in one transaction.
  */
 export interface Store {
+  /** The id of the relay whose store this is; undefined before the first start. */
+  relayId(): string | undefined;
+  /** Notes whose store this is. */
+  setRelayId(id: string): void;
   machines(): Promise<StoredMachine[]>;
+  /** Takes a machine in that has joined before and is not known any more. Undefined where it was removed. */
+  readmit(machine: JoinUse["machine"]): Promise<StoredMachine | undefined>;
   /** Takes one use of a join token; the same machine again takes none. Undefined when none is left. */
   join(use: JoinUse): Promise<StoredMachine | undefined>;
   /** Notes that a machine's link is up, or was until now. */
@@ -62,7 +68,7 @@ export interface Store {
   quarantine(machineId: string, sinceMs: number): Promise<void>;
   /** Ends the quarantine of a machine. */
   release(machineId: string): Promise<void>;
-  /** Forgets a machine. The join tokens that it has used stay used. */
+  /** Forgets a machine, but that it was removed: it comes back by a new join token only. The ones that it has used stay used. */
   removeMachine(machineId: string): Promise<void>;
   /** The grant of a key, as it was put. */
   grant(keyId: KeyId): Promise<string | undefined>;
@@ -74,8 +80,8 @@ export interface Store {
   putGrant(keyId: KeyId, grant: string, replaces?: string): Promise<string>;
   /** The keys that this relay alone refuses. */
   blockedKeys(): Promise<KeyId[]>;
-  /** Refuses a key from now on. False where there is no grant for it. */
-  block(keyId: KeyId): Promise<boolean>;
+  /** Refuses keys from now on. */
+  block(keyIds: readonly KeyId[]): Promise<void>;
   /** Notes when keys were used last, in milliseconds since 1970. */
   used(uses: ReadonlyMap<KeyId, number>): Promise<void>;
   roster(): Promise<StoredRoster | undefined>;

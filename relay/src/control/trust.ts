@@ -84,6 +84,10 @@ export class Trust implements Directory {
     return this.clock.nowS();
   }
 
+  steadyS(): number {
+    return this.clock.steadyS();
+  }
+
   rosterSeq(): number {
     return this.#roster?.claims.seq ?? 0;
   }
@@ -127,12 +131,17 @@ export class Trust implements Directory {
         next: "Another owner can remove it from the roster.",
       });
     }
-    if (!(await this.#store.block(keyId))) {
+    if ((await this.#store.grant(keyId)) === undefined) {
       throw new CmdopError("NotFound", `This relay knows no key ${keyId}.`, {
         next: "List the keys: cmdop keys list.",
       });
     }
-    this.#blocked.add(keyId);
+    await this.#block([keyId]);
+  }
+
+  async #block(keyIds: readonly KeyId[]): Promise<void> {
+    await this.#store.block(keyIds);
+    for (const keyId of keyIds) this.#blocked.add(keyId);
   }
 
   used(keyId: KeyId): void {
@@ -209,6 +218,20 @@ export class Trust implements Directory {
     const putting = this.#putting.then(put, put);
     this.#putting = putting;
     return putting;
+  }
+
+  /**
+   * Takes a roster that a machine holds and this relay has lost, where it is newer.
+   * Keys that the owners have revoked here meanwhile, not knowing of it, stay
+   * blocked. Returns those.
+   */
+  async learnRoster(statement: string): Promise<readonly KeyId[]> {
+    const before = this.#revoked;
+    const { seq, revoked } = await this.putRoster(statement);
+    const dropped = [...before.difference(new Set(revoked))];
+    if (this.rosterSeq() !== seq || dropped.length === 0) return [];
+    await this.#block(dropped);
+    return dropped;
   }
 
   async #putRoster(statement: string): Promise<RosterClaims> {
@@ -296,6 +319,13 @@ export class Trust implements Directory {
     const machine = await this.#store.join(use);
     if (machine !== undefined) this.#machines.keep(machine);
     return machine;
+  }
+
+  /** Takes a machine in that has joined before, and is not known any more. Undefined where it was removed. */
+  async readmit(machine: JoinUse["machine"]): Promise<StoredMachine | undefined> {
+    const readmitted = await this.#store.readmit(machine);
+    if (readmitted !== undefined) this.#machines.keep(readmitted);
+    return readmitted;
   }
 
   /** Takes note that a machine's link is up, or was until now. After a crash the store may be a minute behind. */

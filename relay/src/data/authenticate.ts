@@ -118,11 +118,11 @@ export class Authenticator {
     return { keyId, token, grant, scopes: grant?.claims.scopes ?? OWNER_SCOPES };
   }
 
-  /** Resolves while a key may call; throws KeyUnknown, KeyRevoked, GrantRefused or GrantExpired. */
+  /** Resolves while what a key has open may go on; throws KeyUnknown, KeyRevoked, GrantRefused or GrantExpired. */
   async checkKey(keyId: KeyId): Promise<void> {
     const { grant } = await this.#standing(keyId);
     if (this.#directory.isRevoked(keyId)) throw revoked();
-    if (grant !== undefined) checkGrantTime(grant.claims, this.#directory.nowS());
+    if (grant !== undefined) checkGrantTime(grant.claims, this.#directory.steadyS());
   }
 
   async #standing(keyId: KeyId): Promise<{ publicKey: PublicKey; grant: VerifiedGrant | undefined }> {

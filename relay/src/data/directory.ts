@@ -12,6 +12,8 @@ export interface Directory {
   readonly relayId: string;
   /** Seconds since 1970. */
   nowS(): number;
+  /** The same by a clock that has not just jumped: what ends something that is open. */
+  steadyS(): number;
   /** The seq of the roster in force, 0 before the first: when it has changed, what was found out before may not hold any more. */
   rosterSeq(): number;
   isRevoked(keyId: KeyId): boolean;

@@ -2,10 +2,12 @@ import { CmdopError } from "@cmdop/proto";
 import type { Log } from "../log.ts";
 import type { Authenticator } from "./authenticate.ts";
 import type { Budget } from "./budget.ts";
+import type { Directory } from "./directory.ts";
 import type { Times } from "./limits.ts";
 
 /** What the watch needs. */
 export interface KeyWatchOptions {
+  readonly directory: Directory;
   readonly authenticator: Authenticator;
   readonly budget: Budget;
   readonly times: Times;
@@ -21,6 +23,8 @@ export class KeyWatch {
   constructor(options: KeyWatchOptions) {
     this.#options = options;
     this.#timer = setInterval(() => {
+      // Also where nothing is open: a jump of the clock is found by looking often.
+      options.directory.steadyS();
       // After another roster every grant is verified anew, which may take longer than a round.
       if (this.#checking === 0) this.check();
     }, options.times.keyCheckIntervalMs);

@@ -39,6 +39,13 @@ export interface FakeAgentOptions {
   readonly machineKey: KeyPair;
   readonly bootId?: string;
   readonly joinToken?: string;
+  /** What it holds of an earlier time. */
+  readonly holds?: {
+    readonly rosterSeq?: number;
+    readonly rosters?: readonly string[];
+    readonly receipt?: string;
+    readonly machineRecord?: string;
+  };
   readonly lane?: LaneName;
   /** Answers streams with raw HTTP/2 instead of the services below. */
   readonly onStream?: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
@@ -57,6 +64,8 @@ export interface FakeAgent {
   readonly calls: { path: string; header: (name: string) => string | undefined }[];
   /** The rosters that the relay's welcomes brought, the first one first. */
   readonly rosters: readonly string[];
+  /** The receipts that they brought. */
+  readonly receipts: readonly string[];
   readonly session: ServerHttp2Session;
   readonly tls: TLSSocket;
   close(): void;
@@ -68,6 +77,7 @@ export async function dialAgent(options: FakeAgentOptions): Promise<FakeAgent> {
   const tls = await connectToRelay({ relay, alpn: AGENT_ALPN, socket: options.socket });
   tls.on("error", () => undefined);
   const rosters: string[] = [];
+  const receipts: string[] = [];
   const welcomed = Promise.withResolvers<void>();
   welcomed.promise.catch(() => undefined);
   tls.once("close", () => welcomed.reject(new CmdopError("LinkLost", "closed before the welcome")));
@@ -83,11 +93,18 @@ export async function dialAgent(options: FakeAgentOptions): Promise<FakeAgent> {
         lane: laneNumber,
         signature: signHello(options.forged ? { ...transcript, bootId: "other" } : transcript, machineKey),
         agentVersion: "fake",
+        rosterSeq: BigInt(options.holds?.rosterSeq ?? 0),
+        receipt: options.holds?.receipt ?? "",
+        machineRecord: options.holds?.machineRecord ?? "",
       };
     },
-    async welcome({ refusedCode, refusedReason, roster }) {
+    async rosters() {
+      return { rosters: [...(options.holds?.rosters ?? [])] };
+    },
+    async welcome({ refusedCode, refusedReason, roster, receipt }) {
       if (refusedCode === "") {
         rosters.push(roster);
+        receipts.push(receipt);
         welcomed.resolve();
       } else welcomed.reject(new CmdopError("LinkRefused", refusedReason, { next: refusedCode }));
       return { rosterSeq: 0n };
@@ -106,6 +123,7 @@ export async function dialAgent(options: FakeAgentOptions): Promise<FakeAgent> {
       bootId,
       calls,
       rosters,
+      receipts,
       session,
       tls,
       close: () => {

@@ -62,6 +62,7 @@ export class Agent {
       signal,
       reconnectWindowMs,
       onLink,
+      onOffline,
       onWaiting,
     } = options;
     checkMilliseconds("timeoutMs", timeoutMs);
@@ -81,7 +82,8 @@ export class Agent {
       path: "/cmdop.v1.Agent/Run",
       open: (after, call) => this.#caller.client(AgentService).run({ ...request, after }, call),
     };
-    return followRun(this.#caller, { runId, start, signal, reconnectWindowMs, onLink, onWaiting });
+    const link = { reconnectWindowMs, onLink, onOffline };
+    return followRun(this.#caller, { runId, start, signal, ...link, onWaiting });
   }
 
   /**
@@ -100,8 +102,8 @@ export class Agent {
 
   /** The events of a run that was started before, from `after` on. */
   resumeStream(runId: string, options: ResumeRunOptions = {}): AsyncGenerator<RunStreamEvent, void, void> {
-    const { after, signal, reconnectWindowMs, onLink } = options;
-    return followRun(this.#caller, { runId, after, signal, reconnectWindowMs, onLink });
+    const { after, signal, reconnectWindowMs, onLink, onOffline } = options;
+    return followRun(this.#caller, { runId, after, signal, reconnectWindowMs, onLink, onOffline });
   }
 
   /** Ends a run, with the commands that it has started and that still run, and returns how it ended. */
@@ -119,8 +121,10 @@ export class Agent {
   async approve(runId: string, use: AskedUse, answer: "yes" | "no", reason = ""): Promise<void> {
     const { callId, hash } = use;
     const approve = answer === "yes";
-    await this.#caller.invoke("/cmdop.v1.Agent/Approve", (call) =>
-      this.#caller.client(AgentService).approve({ runId, callId, hash, approve, reason }, call),
+    await this.#caller.invoke(
+      "/cmdop.v1.Agent/Approve",
+      (call) => this.#caller.client(AgentService).approve({ runId, callId, hash, approve, reason }, call),
+      { jobId: runId },
     );
   }
 

@@ -37,6 +37,7 @@ export class CollectedRun {
         this.#text = "";
         break;
       case "retry":
+      case "revoked":
         this.#text = "";
         break;
       case "text":

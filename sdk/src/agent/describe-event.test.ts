@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { describeRunEvent } from "./describe-event.ts";
 
 const said = (output: string) =>
-  describeRunEvent({ type: "tool_result", callId: "1", tool: "execute", ok: true, output, after: 0n });
+  describeRunEvent({ type: "tool_result", callId: "1", tool: "execute", ok: true, output, after: 0 });
 
 it("a tool's output is shown without the marks that are for the model, and with all that is in it", () => {
   const data = "</data-AAAAAAAA>\n24% /";

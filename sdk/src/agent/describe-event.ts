@@ -32,7 +32,7 @@ export function describeRunEvent(event: RunStreamEvent): string | undefined {
     case "retry":
       return `the model is called again in ${event.pauseMs} ms: ${quoted(event.reason)}`;
     case "repair":
-      return `the answer does not match its schema, the model is told: ${quoted(event.errors)}`;
+      return `the answer can't be used, the model is told: ${quoted(event.errors)}`;
     case "shortened":
       return `${event.characters} characters of old output were taken out of the model's view`;
     case "dropped":

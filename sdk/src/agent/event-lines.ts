@@ -11,14 +11,14 @@ export class EventLines {
   #bytes = 0;
 
   /** The events that a piece completes, with the offset behind each. What is no event that this version knows is left out. */
-  *add(offset: bigint, data: Uint8Array): Generator<RunEvent & { after: bigint }> {
+  *add(offset: bigint, data: Uint8Array): Generator<RunEvent & { after: number }> {
     let from = 0;
     for (let at = data.indexOf(NEWLINE); at >= 0; at = data.indexOf(NEWLINE, from)) {
       this.#keep(data.subarray(from, at));
       from = at + 1;
       const event = readRunEvent(Buffer.concat(this.#pieces).toString("utf8"));
       this.reset();
-      if (event !== undefined) yield { ...event, after: offset + BigInt(from) };
+      if (event !== undefined) yield { ...event, after: Number(offset) + from };
     }
     if (from < data.length) this.#keep(data.subarray(from));
   }

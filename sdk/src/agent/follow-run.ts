@@ -1,17 +1,19 @@
-import { Agent as AgentService, type JobEvent, onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
+import { Agent as AgentService, type JobEvent } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
 import type { OnWaiting } from "../connection/waiting.ts";
 import { jobEnd, jobStarted, unknownEnd } from "../terminal/events.ts";
 import { type EventsMethod, follow, OutOfSight } from "../terminal/follow.ts";
 import { cancelUntilHeard } from "../terminal/jobs-calls.ts";
 import { leavable } from "../terminal/leavable.ts";
+import { wireOffset } from "../terminal/offset.ts";
 import type { JobEnd } from "../terminal/types.ts";
 import { EventLines } from "./event-lines.ts";
 import type { ResumeRunOptions, RunEnd, RunStreamEvent } from "./types.ts";
 
 /** Which run to follow, and how. */
 export interface FollowedRun
-  extends Pick<ResumeRunOptions, "after" | "signal" | "reconnectWindowMs" | "onLink"> {
+  extends Pick<ResumeRunOptions, "after" | "signal" | "reconnectWindowMs" | "onLink" | "onOffline"> {
   readonly runId: string;
   /** Starts the run first, where it is to be started. */
   readonly start?: EventsMethod;
@@ -20,8 +22,10 @@ export interface FollowedRun
 
 /** Ends a run and returns how it ended. */
 export async function cancelRun(caller: MachineCaller, runId: string): Promise<RunEnd> {
-  const { outcome } = await caller.invoke("/cmdop.v1.Agent/Cancel", (call) =>
-    caller.client(AgentService).cancel({ runId }, call),
+  const { outcome } = await caller.invoke(
+    "/cmdop.v1.Agent/Cancel",
+    (call) => caller.client(AgentService).cancel({ runId }, call),
+    { jobId: runId },
   );
   return runEnd(jobEnd(runId, outcome));
 }
@@ -37,12 +41,14 @@ export function followRun(
 
 async function* events(
   caller: MachineCaller,
-  { runId, start, after = 0n, signal, ...options }: FollowedRun,
+  { runId, start, after: from, signal, ...options }: FollowedRun,
   leave: AbortController,
 ): AsyncGenerator<RunStreamEvent, void, void> {
+  const after = wireOffset(from);
+  let position = Number(after);
   if (signal?.aborted && start !== undefined) {
     const reason = "canceled before it was sent";
-    yield { type: "ended", after, ...runEnd(unknownEnd(runId, reason)), outcome: "canceled" };
+    yield { type: "ended", after: position, ...runEnd(unknownEnd(runId, reason)), outcome: "canceled" };
     return;
   }
   const over = new AbortController();
@@ -55,38 +61,40 @@ async function* events(
   });
   const attach: EventsMethod = {
     path: "/cmdop.v1.Agent/Attach",
-    open: (from, call) => caller.client(AgentService).attach({ runId, after: from }, call),
+    open: (behind, call) => caller.client(AgentService).attach({ runId, after: behind }, call),
   };
   const lines = new EventLines();
-  let position = after;
+  /** Told when all is cleaned up: whoever stops reading there leaves nothing behind. */
+  let last: RunStreamEvent | undefined;
   try {
     const job = { jobId: runId, after, attach, ...(start === undefined ? {} : { start }) };
     for await (const event of follow(caller, job, { ...options, leave: leave.signal })) {
       for (const known of streamEvents(runId, event, lines, position)) {
         position = known.after;
-        yield known;
+        if (known.type === "ended") last = known;
+        else yield known;
       }
     }
   } catch (thrown) {
     if (!(thrown instanceof OutOfSight)) throw thrown;
-    if (failure === undefined)
-      yield { type: "ended", after: position, ...runEnd(unknownEnd(runId, thrown.message)) };
+    last = { type: "ended", after: position, ...runEnd(unknownEnd(runId, thrown.message)) };
   } finally {
     over.abort();
     stopListening();
   }
   if (failure !== undefined) throw failure.thrown;
+  if (last !== undefined) yield last;
 }
 
 function* streamEvents(
   runId: string,
   { offset, kind }: JobEvent,
   lines: EventLines,
-  position: bigint,
+  position: number,
 ): Generator<RunStreamEvent> {
   switch (kind.case) {
     case "started": {
-      const { pid: _pid, ...started } = jobStarted(kind.value);
+      const { pid: _pid, shell: _shell, ...started } = jobStarted(kind.value);
       yield { type: "started", runId, after: position, ...started };
       return;
     }
@@ -95,10 +103,14 @@ function* streamEvents(
       return;
     case "dropped":
       lines.reset();
-      yield { type: "dropped", bytes: kind.value.bytes, after: offset + kind.value.bytes };
+      yield {
+        type: "dropped",
+        bytes: Number(kind.value.bytes),
+        after: Number(offset + kind.value.bytes),
+      };
       return;
     case "ended":
-      yield { type: "ended", after: offset, ...runEnd(jobEnd(runId, kind.value.outcome)) };
+      yield { type: "ended", after: Number(offset), ...runEnd(jobEnd(runId, kind.value.outcome)) };
       return;
     case undefined:
       return;

@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { describeToolInput, OpenQuestions } from "./open-questions.ts";
 import type { RunStreamEvent } from "./types.ts";
 
-const after = 0n;
+const after = 0;
 const called = (callId: string): RunStreamEvent => ({
   type: "tool_call",
   callId,

@@ -39,14 +39,8 @@ function checkedJsonSchema(schema: JsonSchema): string {
 function jsonSchemaOf(schema: z.ZodType): string {
   let json: z.core.JSONSchema.BaseSchema;
   try {
-    json = z.toJSONSchema(schema, {
-      io: "input",
-      // Models add fields that nobody asked for, unless they are told not to.
-      override: ({ jsonSchema }) => {
-        if (jsonSchema.type === "object" && jsonSchema.properties !== undefined)
-          jsonSchema.additionalProperties ??= false;
-      },
-    });
+    // What a z.object does not know is no fault: parseOutput strips it. A z.strictObject says that it refuses it.
+    json = z.toJSONSchema(schema, { io: "input" });
   } catch (cause) {
     throw new CmdopError(
       "InvalidArgument",

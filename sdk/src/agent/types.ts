@@ -1,7 +1,7 @@
 import type { AgentTypeName, RunApproveName, RunEvent, RunUsage } from "@cmdop/proto";
 import type { z } from "zod";
 import type { OnWaiting } from "../connection/waiting.ts";
-import type { JobOutcomeName, JobStarted, OnLink } from "../terminal/types.ts";
+import type { JobOutcomeName, JobStarted, LinkListeners } from "../terminal/types.ts";
 
 export type { RunEvent, RunUsage };
 
@@ -23,17 +23,15 @@ export interface AskedUse {
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /** Options of following a run that was started before. */
-export interface ResumeRunOptions<S extends z.ZodType = z.ZodType> {
+export interface ResumeRunOptions<S extends z.ZodType = z.ZodType> extends LinkListeners {
   /** The offset behind what is known already; 0, so everything, unless given. */
-  readonly after?: bigint | undefined;
+  readonly after?: number | bigint | undefined;
   /** What the answer is parsed with. */
   readonly outputSchema?: S | undefined;
   /** Aborting cancels the run, and what it started, and waits for the end; to leave it running, stop reading. */
   readonly signal?: AbortSignal | undefined;
-  /** How long to go on after a lost connection, in milliseconds, before the outcome is `unknown`; 60,000 unless given. */
+  /** How long to go on after a lost connection, in milliseconds, before the outcome is `unknown`; 15 minutes unless given: a laptop's sleep, a restart. */
   readonly reconnectWindowMs?: number | undefined;
-  /** Told when the connection is lost, and when the run is followed again. */
-  readonly onLink?: OnLink | undefined;
   /** Told of each event as it comes. */
   readonly onEvent?: ((event: RunStreamEvent) => void) | undefined;
 }
@@ -118,8 +116,11 @@ export interface RunEnd {
  * meets the next one. The last is `ended`.
  */
 export type RunStreamEvent =
-  | ({ readonly type: "started"; readonly runId: string; readonly after: bigint } & Omit<JobStarted, "pid">)
-  | (RunEvent & { readonly after: bigint })
+  | ({ readonly type: "started"; readonly runId: string; readonly after: number } & Omit<
+      JobStarted,
+      "pid" | "shell"
+    >)
+  | (RunEvent & { readonly after: number })
   /** Events that a bound of the machine dropped before they could be read. */
-  | { readonly type: "dropped"; readonly bytes: bigint; readonly after: bigint }
-  | ({ readonly type: "ended"; readonly after: bigint } & RunEnd);
+  | { readonly type: "dropped"; readonly bytes: number; readonly after: number }
+  | ({ readonly type: "ended"; readonly after: number } & RunEnd);

@@ -153,6 +153,17 @@ describe("promise 8: what was done to a chain is found", () => {
     expect([...beginningAt(3), ...beginningAt(2)]).toEqual([]);
   });
 
+  it("of a copy that lags behind, as its relay says, it says so, and accuses nobody yet", () => {
+    const check = new ChainCheck(
+      chain,
+      [{ seq: 4, hash: "x", who: "The machine's own word" }],
+      "its disk is full",
+    );
+    for (const batch of batches(chained(["a", "b"]), 9)) check.add(batch);
+    check.finish();
+    expect(check.problems).toEqual([expect.stringContaining("lags behind (its disk is full): verify again")]);
+  });
+
   it("promise 9: lists only so many problems, and says how many more there are", () => {
     const stored = chained(Array.from({ length: 100 }, (_, index) => `record ${index}`));
     for (let at = 0; at < 100; at++) DEEDS.changed?.(stored, at);

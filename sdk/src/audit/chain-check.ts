@@ -28,6 +28,8 @@ export interface Batch {
 export class ChainCheck {
   readonly #chain: string;
   readonly #marks: Map<number, Mark[]>;
+  /** Why the relay's copy lags behind its machine, in the relay's words; empty where it does not. */
+  readonly #behind: string;
   #problems: string[] = [];
   #omitted = 0;
   /** The hash of the last record read; undefined before the first. */
@@ -37,8 +39,9 @@ export class ChainCheck {
   /** The oldest record that is kept; undefined before the first was read. */
   firstRecord: Uint8Array | undefined;
 
-  constructor(chain: string, marks: readonly Mark[]) {
+  constructor(chain: string, marks: readonly Mark[], behind = "") {
     this.#chain = chain;
+    this.#behind = behind;
     this.#marks = Map.groupBy(marks, ({ seq }) => seq);
   }
 
@@ -96,7 +99,12 @@ export class ChainCheck {
       }
       if (seq <= this.last) continue;
       for (const { who } of marks) {
-        this.problem(`${who} is at record ${seq}, but the chain ends at ${this.last}: its end was cut off.`);
+        const where = `${who} is at record ${seq}, but the chain ends at ${this.last}`;
+        this.problem(
+          this.#behind === ""
+            ? `${where}: its end was cut off.`
+            : `${where}. The relay says that its copy lags behind (${this.#behind}): verify again when that is over. Where it stays so, the end was cut off.`,
+        );
       }
     }
   }

@@ -123,7 +123,7 @@ async function verifyChain(
       complaints.push(`The machine could not be asked: ${visible(answer.why)}`);
     }
   }
-  const check = new ChainCheck(id, marks);
+  const check = new ChainCheck(id, marks, visible(kept.behind));
   for (const complaint of complaints) check.problem(complaint);
   await readChain(verification, id, check, saidSeq);
   check.finish();
@@ -200,7 +200,8 @@ async function readChain(
 /** Where the machine's signed statement says that its chain is; undefined where there is none yet. */
 async function signedMark(kept: AuditChainsResponse_Kept, key: PublicKey): Promise<Mark | undefined> {
   if (kept.head === "") {
-    if (kept.lastSeq === 0n) return undefined;
+    // The relay had no room to write it beside the records.
+    if (kept.lastSeq === 0n || kept.behind !== "") return undefined;
     throw new CmdopError("AuditBroken", "there is none, though there are records.");
   }
   const head = await verifyHead(kept.head, key);

@@ -1,9 +1,10 @@
 import type { ClientHttp2Stream, OutgoingHttpHeaders } from "node:http2";
 import type { Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
-import { CmdopError, type LaneName, onAbort, type RpcChannel } from "@cmdop/proto";
+import { pause, within } from "@cmdop/kit";
+import { CmdopError, type LaneName, type RpcChannel } from "@cmdop/proto";
 import { Connection } from "./connection.ts";
+import { keepRunning } from "./keep-running.ts";
 import type { ReconnectPauses } from "./reconnect.ts";
 
 /** How long a call waits for a connection before it fails, in milliseconds; nothing has been sent by then. */
@@ -28,6 +29,7 @@ export class Channel implements RpcChannel {
   readonly #closing = new AbortController();
   /** All that are not closed yet: one that takes no more calls still carries its last ones. */
   readonly #connections = new Set<Connection>();
+  readonly hold = keepRunning;
   #state: ChannelState = { kind: "idle" };
   #failures = 0;
 
@@ -69,12 +71,12 @@ export class Channel implements RpcChannel {
       if (state.kind === "pausing") {
         const pauseMs = state.untilMs - performance.now();
         if (pauseMs >= leftMs) throw state.error;
-        if (pauseMs > 0) await within(pauseMs, never(), signal);
+        if (pauseMs > 0 && !(await pause(pauseMs, { signal }))) throw canceled();
         if (this.#state === state) this.#state = { kind: "idle" };
         continue;
       }
       const attempt = state.kind === "dialling" ? state.attempt : this.#attempt();
-      if (!(await within(leftMs, attempt, signal))) throw tooSlow();
+      if (!(await inTime(attempt, leftMs, signal))) throw tooSlow();
     }
   }
 
@@ -136,19 +138,16 @@ function tooSlow(): CmdopError {
 }
 
 /** Whether something came to its end in time. Throws Canceled where the signal aborts first. */
-async function within(ms: number, work: Promise<void>, signal: AbortSignal | undefined): Promise<boolean> {
-  const aborted = Promise.withResolvers<never>();
-  const stopListening = onAbort(signal, () => aborted.reject(canceled()));
-  const over = new AbortController();
-  const late = sleep(Math.max(ms, 0), false, { signal: over.signal }).catch(() => false);
-  try {
-    return await Promise.race([work.then(() => true), late, aborted.promise]);
-  } finally {
-    over.abort();
-    stopListening();
-  }
-}
-
-function never(): Promise<void> {
-  return new Promise(() => undefined);
+async function inTime(
+  work: Promise<void>,
+  limitMs: number,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const isDone = await within(
+    work.then(() => true),
+    limitMs,
+    { signal },
+  );
+  if (isDone === undefined && signal?.aborted) throw canceled();
+  return isDone === true;
 }

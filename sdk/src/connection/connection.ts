@@ -28,12 +28,11 @@ const SESSION_MEMORY_MB = 1_024;
 /** What calls that are being canceled have to say so, in milliseconds, when a connection is closed. */
 const CLOSE_WITHIN_MS = 1_000;
 
-/** One HTTP/2 connection to a relay or agent. It keeps the program running while calls are open on it, and no longer. */
+/** One HTTP/2 connection to a relay or agent. It does not keep the program running: whoever waits for an answer does. */
 export class Connection {
   readonly #socket: Socket | TLSSocket;
   readonly #session: ClientHttp2Session;
   readonly #watchdog: Watchdog;
-  #streams = 0;
 
   /** `onOver` is called when it takes no more calls, `onClosed` when the last one is over too; `onOver` perhaps twice. */
   constructor(
@@ -86,14 +85,7 @@ export class Connection {
   /** The stream of a call; undefined where it takes no more. */
   open(headers: OutgoingHttpHeaders): ClientHttp2Stream | undefined {
     if (!this.isUsable) return undefined;
-    const stream = this.#session.request(headers, { endStream: false });
-    this.#streams += 1;
-    this.#socket.ref();
-    stream.once("close", () => {
-      this.#streams -= 1;
-      if (this.#streams === 0) this.#socket.unref();
-    });
-    return stream;
+    return this.#session.request(headers, { endStream: false });
   }
 
   /** Takes no more calls, and ends with the last one, within CLOSE_WITHIN_MS. */

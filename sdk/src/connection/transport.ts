@@ -22,6 +22,8 @@ export interface Transport {
   ready(lane: LaneName): Promise<void>;
   /** The headers of a call to a machine, or with null to the relay itself. */
   headers(machine: string | null): Promise<Record<string, string>>;
+  /** A call was refused for its token's time: the next headers have a new one. */
+  renewTokens(): void;
   close(): void;
 }
 
@@ -46,6 +48,7 @@ export function relayTransport(apiKey: ApiKey, reconnect: ReconnectPauses): Tran
       if (machine === null) return { [HEADERS.authorization]: authorization };
       return { [HEADERS.authorization]: authorization, [HEADERS.machine]: machine };
     },
+    renewTokens: () => tokens.forget(),
     close() {
       closing.abort();
       pooled.release();
@@ -65,6 +68,7 @@ export function localTransport(socketPath: string, reconnect: ReconnectPauses): 
     channel: (lane) => lanes.of(lane),
     ready: (lane) => lanes.of(lane).ready(),
     headers: async () => ({}),
+    renewTokens: () => undefined,
     close() {
       closing.abort();
       lanes.close();

@@ -1,5 +1,12 @@
-import { CmdopError, type FileEntry, type FilesSkipped, FilesSkipped_Reason, FileType } from "@cmdop/proto";
-import type { FileInfo, FileKind, SkippedPath } from "./types.ts";
+import {
+  CmdopError,
+  type FileEntry,
+  type FilesSkipped,
+  FilesSkipped_Reason,
+  type FilesWritten,
+  FileType,
+} from "@cmdop/proto";
+import type { FileInfo, FileKind, FileWritten, SkippedPath } from "./types.ts";
 
 const KINDS: Readonly<Partial<Record<FileType, FileKind>>> = {
   [FileType.FILE]: "file",
@@ -10,7 +17,7 @@ const KINDS: Readonly<Partial<Record<FileType, FileKind>>> = {
 /** An entry of the wire as the SDK gives it. */
 export function fileInfo(entry: FileEntry | undefined): FileInfo {
   if (entry === undefined) throw new CmdopError("Internal", "The machine answered without the file's entry.");
-  const { name, path, type, size, mtimeMs, mode, uid, gid, linkTarget, sha256, unread } = entry;
+  const { name, path, type, size, mtimeMs, mode, uid, gid, linkTarget, sha256, unread, written } = entry;
   return {
     name,
     path,
@@ -22,8 +29,13 @@ export function fileInfo(entry: FileEntry | undefined): FileInfo {
     gid,
     ...(linkTarget === undefined ? {} : { linkTarget }),
     ...(sha256 === undefined ? {} : { sha256: Buffer.from(sha256).toString("hex") }),
+    ...(written === undefined ? {} : { written: writtenOf(written) }),
     ...(unread === undefined ? {} : { unread: skippedPath(unread) }),
   };
+}
+
+function writtenOf({ atomic, linkSplit, message }: FilesWritten): FileWritten {
+  return { atomic, linkSplit, message };
 }
 
 const REASONS: Readonly<Partial<Record<FilesSkipped_Reason, SkippedPath["reason"]>>> = {

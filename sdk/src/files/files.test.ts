@@ -137,10 +137,10 @@ async function cutting() {
 }
 
 describe("promise 1: a change whose reply was lost", () => {
-  it("is made again where that is the same: a whole write without a condition", async () => {
+  it("is made again where that is the same, and then is OutcomeUnknown: a whole write without a condition", async () => {
     const { counts, machine, files } = await cutting();
     await using _ = machine;
-    await expect(files.write("/f", "x")).rejects.toMatchObject({ code: "LinkLost" });
+    await expect(files.write("/f", "x")).rejects.toMatchObject({ code: "OutcomeUnknown" });
     expect(counts.write).toBe(4);
   });
 

@@ -20,8 +20,20 @@ export interface FileInfo {
   readonly linkTarget?: string;
   /** SHA-256 of the content in hex: from `info` with `hash`, `write` and `edit`. Give it as `ifMatch` to change just this content. */
   readonly sha256?: string;
+  /** Of a file that was just written: how, where it was not simply replaced at once. */
+  readonly written?: FileWritten;
   /** Of a directory in a walk: why (all or some of) what lies in it is missing. */
   readonly unread?: SkippedPath;
+}
+
+/** How a file was written, where that was not as usual. */
+export interface FileWritten {
+  /** False: in place, since it could not be replaced (a mount point, say), or would not have kept what it has (other names, an ACL). Who read it meanwhile may have seen some of the old content and some of the new. */
+  readonly atomic: boolean;
+  /** True: its other names (hard links) keep the old content. */
+  readonly linkSplit: boolean;
+  /** The same in words, and why. */
+  readonly message: string;
 }
 
 /** Something that a walk or a search passed over. */
@@ -167,9 +179,9 @@ export interface WriteOptions extends SignalOption {
 
 /** Options of `edit`. */
 export interface EditOptions extends SignalOption {
-  /** The exact text (or bytes) to find: spaces and line ends count. */
+  /** The exact text (or bytes) to find: spaces count. Lines may end with LF or CR LF, whichever the file has. */
   readonly old: string | Uint8Array;
-  /** What takes its place. */
+  /** What takes its place, with the file's own line ends. */
   readonly new: string | Uint8Array;
   /** True replaces every match; otherwise there must be exactly one, or nothing is changed. */
   readonly all?: boolean | undefined;

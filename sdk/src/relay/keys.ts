@@ -13,6 +13,7 @@ import {
   verifyGrant,
 } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
+import type { OnSigned } from "../options.ts";
 import { keptKeys, keyInfo } from "./kept-keys.ts";
 import type { CreatedKey, CreateKeyOptions, KeyInfo, RotateKeyOptions, StoppedKey } from "./key-types.ts";
 import { type MachineStatus, machineStatus } from "./machines.ts";
@@ -39,11 +40,13 @@ export class Keys {
   readonly #relay: MachineCaller;
   readonly #apiKey: () => ApiKey;
   readonly #roster: Roster;
+  readonly #onSigned: OnSigned;
 
-  constructor(relay: MachineCaller, apiKey: () => ApiKey, roster: Roster) {
+  constructor(relay: MachineCaller, apiKey: () => ApiKey, roster: Roster, onSigned: OnSigned) {
     this.#relay = relay;
     this.#apiKey = apiKey;
     this.#roster = roster;
+    this.#onSigned = onSigned;
   }
 
   /**
@@ -172,6 +175,20 @@ export class Keys {
     return created;
   }
 
+  /**
+   * Gives the relay a grant that an owner has signed, as `list` and `onSigned`
+   * give it: one that it has lost, or has already. Needs an owner's key. Answers
+   * with the key's id.
+   * @throws CmdopError KeyRevoked, GrantExpired, GrantRefused
+   */
+  async bring(grant: string): Promise<string> {
+    const service = this.#relay.client(KeysService);
+    const { keyId } = await this.#relay.invoke("/cmdop.relay.v1.Keys/Put", (call) =>
+      service.put({ grant }, call),
+    );
+    return keyId;
+  }
+
   /** Who this client is to the relay, and what it reaches. */
   async whoAmI(): Promise<WhoAmI> {
     const service = this.#relay.client(KeysService);
@@ -195,10 +212,8 @@ export class Keys {
     const iat = Math.floor(Date.now() / 1000);
     const notAfter = iat + lifetimeS;
     const grant = await signGrant({ key: key.publicKey, ...terms, iat, not_after: notAfter }, owner);
-    const service = this.#relay.client(KeysService);
-    const { keyId } = await this.#relay.invoke("/cmdop.relay.v1.Keys/Put", (call) =>
-      service.put({ grant }, call),
-    );
+    const keyId = await this.bring(grant);
+    await this.#onSigned({ kind: "grant", statement: grant });
     return { apiKey: formatApiKey({ key, relay }), keyId, expiresAtMs: notAfter * 1000 };
   }
 }

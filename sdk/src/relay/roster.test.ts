@@ -66,7 +66,12 @@ async function scriptedRelay(shown: ShownByRelay, key: KeyPair = owner): Promise
     await rm(directory, { recursive: true });
   });
   const relay = { id: key.id, address: "relay.example:1" };
-  return new Roster(new MachineCaller(transport, async () => null), () => ({ key, relay }));
+  const caller = new MachineCaller(transport, async () => null);
+  return new Roster(
+    caller,
+    () => ({ key, relay }),
+    () => undefined,
+  );
 }
 
 const signed = (claims: Partial<RosterClaims>, signer = owner): Promise<string> =>

@@ -14,6 +14,7 @@ import {
   verifyRoster,
 } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
+import type { OnSigned } from "../options.ts";
 import { keptKeys } from "./kept-keys.ts";
 import type { OwnerRotation, RosterContent, RosterInfo, RotateOwnerOptions } from "./roster-types.ts";
 import { rotateOwner } from "./rotate-owner.ts";
@@ -25,13 +26,15 @@ const MAX_LOST_RACES = 8;
 export class Roster {
   readonly #relay: MachineCaller;
   readonly #apiKey: () => ApiKey;
+  readonly #onSigned: OnSigned;
   /** Owners that the user of this client has named, besides its own key. */
   readonly #trusted = new Set<PublicKey>();
   #highestSeq = 0;
 
-  constructor(relay: MachineCaller, apiKey: () => ApiKey) {
+  constructor(relay: MachineCaller, apiKey: () => ApiKey, onSigned: OnSigned) {
     this.#relay = relay;
     this.#apiKey = apiKey;
+    this.#onSigned = onSigned;
   }
 
   /**
@@ -44,11 +47,8 @@ export class Roster {
   async ensure(owners: readonly PublicKey[]): Promise<void> {
     for (const owner of owners) this.#trusted.add(owner);
     const { key, relay } = this.#apiKey();
-    let roster: string;
-    try {
-      ({ roster } = await this.#fetch(false));
-    } catch (thrown) {
-      if (!(thrown instanceof CmdopError) || thrown.code !== "NotFound") throw thrown;
+    const roster = (await this.statements()).at(-1);
+    if (roster === undefined) {
       const relays = [{ id: relay.id, addresses: [relay.address] }];
       const claims = { seq: 1, iat: nowS(), owners: [...owners], relays, revoked: [] };
       await this.#put(await signRoster(claims, key));
@@ -57,6 +57,50 @@ export class Roster {
     if (statementSigner(roster) !== key.id && readRoster(roster).owners.includes(key.publicKey)) {
       await this.change(() => ({}));
     }
+  }
+
+  /**
+   * The relay's rosters as they were signed, the oldest first: the one in force,
+   * and before it those by which whoever knows an earlier owner can follow. None
+   * where the relay has none.
+   */
+  async statements(): Promise<readonly string[]> {
+    try {
+      const { roster, handOvers } = await this.#fetch(true);
+      return [...handOvers.filter((statement) => statement !== roster), roster];
+    } catch (thrown) {
+      if (thrown instanceof CmdopError && thrown.code === "NotFound") return [];
+      throw thrown;
+    }
+  }
+
+  /**
+   * Teaches a relay that has lost rosters those that somebody has kept, as
+   * `statements` or `onSigned` gave them, the oldest first. Needs an owner's key,
+   * one that the relay knows already. True where the relay's roster was older.
+   */
+  async bring(statements: readonly string[]): Promise<boolean> {
+    const newest = (await this.statements()).at(-1);
+    let seq = newest === undefined ? 0 : readRoster(newest).seq;
+    const newer = statements.filter((statement) => readRoster(statement).seq > seq);
+    let refusal: CmdopError | undefined;
+    for (const statement of newer.toSorted((a, b) => readRoster(a).seq - readRoster(b).seq)) {
+      if (readRoster(statement).seq <= seq) continue;
+      const service = this.#relay.client(RosterService);
+      try {
+        await this.#relay.invoke("/cmdop.relay.v1.Roster/Put", (call) =>
+          service.put({ roster: statement }, call),
+        );
+        ({ seq } = readRoster(statement));
+        refusal = undefined;
+      } catch (thrown) {
+        // An older one may be of an owner whom this relay has never known.
+        refusal = CmdopError.from(thrown);
+        if (refusal.code !== "GrantRefused") throw refusal;
+      }
+    }
+    if (refusal !== undefined) throw refusal;
+    return newer.length > 0;
   }
 
   /** The roster as the relay shows it. Its signature is verified only where this client is an owner's. */
@@ -187,6 +231,7 @@ export class Roster {
   async #put(roster: string): Promise<void> {
     const service = this.#relay.client(RosterService);
     await this.#relay.invoke("/cmdop.relay.v1.Roster/Put", (call) => service.put({ roster }, call));
+    await this.#onSigned({ kind: "roster", statement: roster });
   }
 }
 

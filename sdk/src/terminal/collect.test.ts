@@ -27,7 +27,7 @@ async function* events(...list: ExecEvent[]) {
 const output = (type: "stdout" | "stderr", text: string): ExecEvent => ({
   type,
   data: Buffer.from(text),
-  offset: 0n,
+  offset: 0,
 });
 
 describe("a result is made of a job's events", () => {
@@ -42,13 +42,13 @@ describe("a result is made of a job's events", () => {
   it("a character cut in two by a chunk's end is still one character", async () => {
     const bytes = Buffer.from("é");
     const halves = [0, 1].map(
-      (at): ExecEvent => ({ type: "stdout", data: bytes.subarray(at, at + 1), offset: BigInt(at) }),
+      (at): ExecEvent => ({ type: "stdout", data: bytes.subarray(at, at + 1), offset: at }),
     );
     expect((await collect(events(...halves, end), 100)).stdout).toBe("é");
   });
 
   it("promise 3: counts what the limit and the machine dropped", async () => {
-    const dropped: ExecEvent = { type: "dropped", bytes: 7n, offset: 3n };
+    const dropped: ExecEvent = { type: "dropped", bytes: 7, offset: 3 };
     const result = await collect(events(output("stdout", "abc"), dropped, output("stderr", "defg"), end), 5);
     expect(result).toMatchObject({ stdout: "abc", stderr: "de" });
     expect(result.truncated).toEqual({ overLimitBytes: 2, droppedByMachineBytes: 7 });
@@ -87,6 +87,10 @@ describe("ExecError", () => {
   it.each([
     [{ outcome: "signaled", signal: "SIGKILL" }, "was ended by SIGKILL"],
     [{ outcome: "failed_to_start", reason: "no such program" }, "failed to start: no such program"],
+    [
+      { outcome: "canceled", reason: "The machine's agent was shut down." },
+      "was canceled: The machine's agent was shut down",
+    ],
     [{ outcome: "unknown", reason: "the line broke" }, "has an unknown outcome: the line broke"],
   ] as const)("describes %j", (part, text) => {
     expect(describeEnd({ exitCode: null, signal: null, reason: "", ...part })).toBe(text);

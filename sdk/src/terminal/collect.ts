@@ -6,8 +6,10 @@ export const DEFAULT_MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 /** What a job's events come to, as far as they have been read. */
 export class Collected {
   /** The offset behind the output that is in here. */
-  after: bigint;
+  after: number;
   #end: ExecEnd | undefined;
+  /** The shell that runs the line, where the machine has named one. */
+  shell: string | null = null;
   #room: number;
   #overLimitBytes = 0;
   #droppedByMachineBytes = 0;
@@ -16,7 +18,7 @@ export class Collected {
     stderr: [],
   };
 
-  constructor(maxOutputBytes: number = DEFAULT_MAX_OUTPUT_BYTES, after = 0n) {
+  constructor(maxOutputBytes: number = DEFAULT_MAX_OUTPUT_BYTES, after = 0) {
     this.#room = maxOutputBytes;
     this.after = after;
   }
@@ -29,6 +31,7 @@ export class Collected {
   /** The same once more, to be continued on its own. */
   copy(): Collected {
     const copy = new Collected(this.#room, this.after);
+    copy.shell = this.shell;
     copy.#overLimitBytes = this.#overLimitBytes;
     copy.#droppedByMachineBytes = this.#droppedByMachineBytes;
     copy.#kept.stdout = [...this.#kept.stdout];
@@ -59,7 +62,7 @@ export class Collected {
   /** The whole result, once the end has been read. */
   result(): ExecResult {
     if (this.#end === undefined) throw new TypeError("the events of a job ended without its end");
-    return { status: "done", ...this.#end, ...this.output() };
+    return { status: "done", ...this.#end, shell: this.shell, ...this.output() };
   }
 
   #add(event: ExecEvent): void {
@@ -70,11 +73,11 @@ export class Collected {
         if (data.length > 0) this.#kept[event.type].push(data);
         this.#room -= data.length;
         this.#overLimitBytes += event.data.length - data.length;
-        this.after = event.offset + BigInt(event.data.length);
+        this.after = event.offset + event.data.length;
         return;
       }
       case "dropped":
-        this.#droppedByMachineBytes += Number(event.bytes);
+        this.#droppedByMachineBytes += event.bytes;
         this.after = event.offset + event.bytes;
         return;
       case "ended": {
@@ -83,6 +86,7 @@ export class Collected {
         return;
       }
       case "started":
+        this.shell = event.shell;
     }
   }
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { Sessions } from "@cmdop/proto";
+import { CmdopError, Sessions } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
 import { cancelJob } from "./jobs-calls.ts";
 import type { CreateOptions } from "./session-types.ts";
@@ -26,12 +26,22 @@ export async function createSession(caller: MachineCaller, options: CreateOption
     await caller.invoke(
       "/cmdop.v1.Sessions/Create",
       (call) => caller.client(Sessions).create(request, call),
-      { signal, onWaiting },
+      { signal, onWaiting, jobId: sessionId },
     );
   } catch (thrown) {
     // It may have been started all the same; and a Create that arrives later finds that it is canceled.
     if (signal?.aborted) await cancelJob(caller, sessionId);
-    throw thrown;
+    const error = CmdopError.from(thrown);
+    if (error.code !== "OutcomeUnknown") throw thrown;
+    throw new CmdopError(
+      "OutcomeUnknown",
+      `The session ${sessionId} may have been started: ${error.message}`,
+      {
+        cause: error,
+        jobId: sessionId,
+        next: "terminal.session(id) reaches it with this id, which is the error's jobId; terminal.list() shows whether it is there.",
+      },
+    );
   }
   return sessionId;
 }

@@ -1,6 +1,9 @@
 import { Channel, type JobEvent, type Outcome, OutcomeKind } from "@cmdop/proto";
 import type { ExecEnd, ExecEvent, JobEnd, JobStarted, OutcomeName } from "./types.ts";
 
+/** The machine's word that a job runs, as it comes over the wire. */
+type WireStarted = Extract<JobEvent["kind"], { case: "started" }>["value"];
+
 const OUTCOME_NAMES: Readonly<Partial<Record<OutcomeKind, OutcomeName>>> = {
   [OutcomeKind.EXITED]: "exited",
   [OutcomeKind.SIGNALED]: "signaled",
@@ -17,10 +20,10 @@ export function execEvent(jobId: string, { offset, kind }: JobEvent): ExecEvent 
       return { type: "started", jobId, ...jobStarted(kind.value) };
     case "output": {
       const type = kind.value.channel === Channel.STDERR ? "stderr" : "stdout";
-      return { type, data: kind.value.data, offset };
+      return { type, data: kind.value.data, offset: Number(offset) };
     }
     case "dropped":
-      return { type: "dropped", bytes: kind.value.bytes, offset };
+      return { type: "dropped", bytes: Number(kind.value.bytes), offset: Number(offset) };
     case "ended":
       return { type: "ended", ...execEnd(jobId, kind.value.outcome) };
     case undefined:
@@ -29,8 +32,8 @@ export function execEvent(jobId: string, { offset, kind }: JobEvent): ExecEvent 
 }
 
 /** The machine's word that a job runs, as the SDK gives it. */
-export function jobStarted({ pid, attached, outputEnd, inMemory }: JobStarted): JobStarted {
-  return { pid, attached, outputEnd, inMemory };
+export function jobStarted({ pid, attached, outputEnd, inMemory, shell }: WireStarted): JobStarted {
+  return { pid, attached, outputEnd: Number(outputEnd), inMemory, shell: shell || null };
 }
 
 /** An outcome of the wire as the SDK gives it: anything incomplete is `unknown`, never a success. */

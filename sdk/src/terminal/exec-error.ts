@@ -1,4 +1,5 @@
-import type { ExecResult, JobEnd, OutcomeName, Truncation } from "./types.ts";
+import { commandText } from "./start-request.ts";
+import type { ExecCommand, ExecResult, JobEnd, OutcomeName, Truncation } from "./types.ts";
 
 /** Characters of stderr that an ExecError quotes. */
 const QUOTED_STDERR_CHARS = 500;
@@ -12,13 +13,14 @@ export class ExecError extends Error implements ExecResult {
   readonly signal: string | null;
   readonly reason: string;
   readonly durationMs: number;
+  readonly shell: string | null;
   readonly stdout: string;
   readonly stderr: string;
   readonly stdoutBytes: Uint8Array;
   readonly stderrBytes: Uint8Array;
   readonly truncated: false | Truncation;
 
-  constructor(command: string | readonly string[], result: ExecResult) {
+  constructor(command: ExecCommand, result: ExecResult) {
     super(describe(command, result));
     this.name = "ExecError";
     this.jobId = result.jobId;
@@ -27,6 +29,7 @@ export class ExecError extends Error implements ExecResult {
     this.signal = result.signal;
     this.reason = result.reason;
     this.durationMs = result.durationMs;
+    this.shell = result.shell;
     this.stdout = result.stdout;
     this.stderr = result.stderr;
     this.stdoutBytes = result.stdoutBytes;
@@ -46,7 +49,7 @@ export function describeEnd(end: Pick<JobEnd, "outcome" | "exitCode" | "signal" 
     case "timed_out":
       return "ran into its time limit";
     case "canceled":
-      return "was canceled";
+      return `was canceled${reason}`;
     case "failed_to_start":
       return `failed to start${reason}`;
     case "completed":
@@ -58,8 +61,8 @@ export function describeEnd(end: Pick<JobEnd, "outcome" | "exitCode" | "signal" 
   }
 }
 
-function describe(command: string | readonly string[], result: ExecResult): string {
-  const line = typeof command === "string" ? command : command.join(" ");
+function describe(command: ExecCommand, result: ExecResult): string {
+  const line = commandText(command);
   const stderr = result.stderr.trimEnd().slice(-QUOTED_STDERR_CHARS);
   return `${JSON.stringify(line)} ${describeEnd(result)}${stderr === "" ? "" : `\n${stderr}`}`;
 }

@@ -1,4 +1,4 @@
-import { onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
 import type { MachineCaller } from "../connection/caller.ts";
 import type { OnWaiting } from "../connection/waiting.ts";
 import { execEvent, unknownEnd } from "./events.ts";
@@ -6,18 +6,18 @@ import { feedInput } from "./feed-input.ts";
 import { execStart, type FollowedJob, follow, OutOfSight } from "./follow.ts";
 import { cancelJob, cancelUntilHeard } from "./jobs-calls.ts";
 import { leavable } from "./leavable.ts";
+import { LinkWatch } from "./outage.ts";
 import type { StartRequest, StreamedStdin } from "./start-request.ts";
-import type { ExecEvent, OnLink } from "./types.ts";
+import type { ExecEvent, LinkListeners, LinkLoss } from "./types.ts";
 
 /** What holds for a command however often it is followed. */
-export interface ExecRunOptions {
+export interface ExecRunOptions extends LinkListeners {
   readonly jobId: string;
   /** Input that is fed to the command once it runs. */
   readonly stdin?: StreamedStdin | undefined;
   /** Aborting cancels the command. */
   readonly signal?: AbortSignal | undefined;
   readonly reconnectWindowMs?: number | undefined;
-  readonly onLink?: OnLink | undefined;
   readonly onWaiting?: OnWaiting | undefined;
 }
 
@@ -38,6 +38,8 @@ export class ExecRun {
   readonly #feedOver = new AbortController();
   /** Aborts when the command can't be canceled: it goes on, and nobody here can end it. */
   readonly #refused = new AbortController();
+  readonly #link: LinkWatch;
+  #hasStarted = false;
   #stdin: StreamedStdin | undefined;
   #failure: { readonly thrown: unknown } | undefined;
 
@@ -45,6 +47,17 @@ export class ExecRun {
     this.#caller = caller;
     this.#options = options;
     this.#stdin = options.stdin;
+    this.#link = new LinkWatch(options);
+  }
+
+  /** What is known of the connection, where it is lost. */
+  get loss(): LinkLoss | undefined {
+    return this.#link.loss;
+  }
+
+  /** Whether the machine has said that the command is there: from then on it is followed without a start. */
+  get hasStarted(): boolean {
+    return this.#hasStarted;
   }
 
   /** What happens from `after` on; first of all the start, where there is one. Whoever stops reading leaves the command running. */
@@ -57,7 +70,7 @@ export class ExecRun {
     { after, start, feedsOn = false }: ExecView,
     leave: AbortController,
   ): AsyncGenerator<ExecEvent, void, void> {
-    const { jobId, signal, reconnectWindowMs, onLink, onWaiting } = this.#options;
+    const { jobId, signal, reconnectWindowMs, onWaiting } = this.#options;
     if (signal?.aborted && start !== undefined) {
       yield canceledBeforeStart(jobId);
       return;
@@ -68,27 +81,31 @@ export class ExecRun {
       onAbort(this.#refused.signal, () => leave.abort()),
     ];
     let isEnded = false;
+    /** Told when all is cleaned up: whoever stops reading there leaves nothing behind. */
+    let last: ExecEvent | undefined;
     try {
       const job = { jobId, after, ...(start === undefined ? {} : { start: execStart(this.#caller, start) }) };
-      const options = { reconnectWindowMs, leave: leave.signal, onLink, onWaiting };
+      const { onLink, onOffline } = this.#link;
+      const options = { reconnectWindowMs, leave: leave.signal, onLink, onOffline, onWaiting };
       for await (const event of follow(this.#caller, job, options)) {
+        this.#hasStarted = true;
         if (event.kind.case === "started") this.#feed();
         isEnded = event.kind.case === "ended";
-        if (isEnded && this.#failure !== undefined) break;
         const known = execEvent(jobId, event);
-        if (isEnded) over.abort();
-        if (known !== undefined) yield known;
+        if (isEnded) last = known;
+        else if (known !== undefined) yield known;
       }
     } catch (thrown) {
       if (!(thrown instanceof OutOfSight)) throw thrown;
       isEnded = true;
-      if (this.#failure === undefined) yield { type: "ended", ...unknownEnd(jobId, thrown.message) };
+      last = { type: "ended", ...unknownEnd(jobId, thrown.message) };
     } finally {
       over.abort();
       for (const stop of stopListening) stop();
       if (isEnded || !feedsOn) this.#feedOver.abort();
     }
     if (this.#failure !== undefined) throw this.#failure.thrown;
+    if (last !== undefined) yield last;
   }
 
   /** Begins to feed the input, the first time. */

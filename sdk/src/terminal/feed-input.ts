@@ -1,5 +1,7 @@
 import { CmdopError } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
+import { keepRunning } from "../connection/keep-running.ts";
+import { RECONNECT_WINDOW_MS } from "./follow.ts";
 import { InputWriter } from "./input-writer.ts";
 
 /** What a job reads as its standard input. */
@@ -19,13 +21,20 @@ export interface FedInput {
  * ended; throws what the source throws.
  */
 export async function feedInput(caller: MachineCaller, input: FedInput): Promise<void> {
-  const { jobId, source, eof, reconnectWindowMs, over } = input;
+  // As patient as whoever follows the job: without its input it could not end.
+  const { jobId, source, eof, reconnectWindowMs = RECONNECT_WINDOW_MS, over } = input;
   // Every caller of a job sends the same input, so the job's id will do: a second Start of the job feeds nothing twice.
   const writer = new InputWriter(caller, { jobId, writerId: jobId, reconnectWindowMs, over });
-  for await (const piece of source) {
-    if (over.aborted || !(await reaches(writer.queue(bytesOf(piece)), over))) return;
+  // Without its end the command could wait for ever: the program goes on until it is there.
+  const letGo = keepRunning();
+  try {
+    for await (const piece of source) {
+      if (over.aborted || !(await reaches(writer.queue(bytesOf(piece)), over))) return;
+    }
+    await reaches(writer.write(new Uint8Array(), eof), over);
+  } finally {
+    letGo();
   }
-  await reaches(writer.write(new Uint8Array(), eof), over);
 }
 
 /** Text as it travels. */

@@ -1,25 +1,19 @@
-import {
-  type CallOptions,
-  CmdopError,
-  type ErrorCode,
-  Exec,
-  type JobEvent,
-  Jobs,
-  mayHaveRun,
-  onAbort,
-} from "@cmdop/proto";
-import type { MachineCaller } from "../connection/caller.ts";
+import { Backoff, onAbort } from "@cmdop/kit";
+import { type CallOptions, CmdopError, Exec, type JobEvent, Jobs, mayHaveRun } from "@cmdop/proto";
+import { isPassing, type MachineCaller, saysThatNothingRan, TokenRenewal } from "../connection/caller.ts";
 import { clientClosed } from "../connection/channel.ts";
 import type { OnWaiting } from "../connection/waiting.ts";
-import { isPassing, Pauses } from "./pause.ts";
+import { Outage } from "./outage.ts";
 import type { StartRequest } from "./start-request.ts";
-import type { OnLink } from "./types.ts";
+import type { LinkListeners } from "./types.ts";
 
-/** How long a job is followed over a lost connection, in milliseconds, unless the caller says otherwise. */
-export const RECONNECT_WINDOW_MS = 60_000;
-
-/** A stream that lived this long, in milliseconds, ends an outage; one that only says `started` and breaks again does not. */
-const STEADY_AFTER_MS = 5_000;
+/**
+ * How long a job is followed over a lost connection, in milliseconds, unless the
+ * caller says otherwise: a program that waits is to outlast a machine's reboot
+ * and a laptop that looks for its network. Time in which this computer sleeps
+ * does not count.
+ */
+export const RECONNECT_WINDOW_MS = 15 * 60_000;
 
 /**
  * How long a job's end waits for the proper end of its stream, in milliseconds:
@@ -27,9 +21,6 @@ const STEADY_AFTER_MS = 5_000;
  * canceled the call.
  */
 const LAST_WORDS_MS = 1_000;
-
-/** What refuses a Start that may be a second attempt, and yet says that the first did nothing either. */
-const NEVER_RAN: ReadonlySet<ErrorCode> = new Set(["JobConflict", "ApprovalRefused"]);
 
 /** A method that streams a job's events. */
 export interface EventsMethod {
@@ -64,12 +55,11 @@ function jobsAttach(caller: MachineCaller, jobId: string): EventsMethod {
 }
 
 /** How to follow a job. */
-export interface FollowOptions {
+export interface FollowOptions extends LinkListeners {
   /** How long to go on over a lost connection, in milliseconds; RECONNECT_WINDOW_MS unless given. */
   readonly reconnectWindowMs?: number | undefined;
   /** Ends the following at once, without an end event; the job goes on. */
   readonly leave: AbortSignal;
-  readonly onLink?: OnLink | undefined;
   readonly onWaiting?: OnWaiting | undefined;
 }
 
@@ -86,18 +76,21 @@ export class OutOfSight extends CmdopError {
  * Start is sent again with the same id, which attaches where the first one
  * arrived; from then on only Attach. Throws what the first attempt throws
  * where nothing can have happened yet, and OutOfSight after that, when the
- * window is over or the machine refuses to tell.
+ * window is over or the machine refuses to tell. All is cleaned up when the end
+ * is given: whoever stops reading there leaves nothing behind.
  */
 export async function* follow(
   caller: MachineCaller,
   job: FollowedJob,
-  { reconnectWindowMs = RECONNECT_WINDOW_MS, leave, onLink, onWaiting }: FollowOptions,
+  { reconnectWindowMs = RECONNECT_WINDOW_MS, leave, onLink, onOffline, onWaiting }: FollowOptions,
 ): AsyncGenerator<JobEvent, void, void> {
   const { jobId, attach = jobsAttach(caller, jobId) } = job;
   const { closed, reconnect } = caller.transport;
   const over = new AbortController();
   const stopListening = [leave, closed].map((signal) => onAbort(signal, () => over.abort()));
-  const pauses = new Pauses(reconnect);
+  const pauses = new Backoff(reconnect);
+  const outage = new Outage(reconnectWindowMs, { onLink, onOffline });
+  const renewal = new TokenRenewal(caller.transport);
   // What the caller's own listener threw: it ended the call, and is the caller's to see whatever was sent before.
   let failure: { readonly thrown: unknown } | undefined;
   const tellWaiting: OnWaiting = (waiting) => {
@@ -112,8 +105,6 @@ export async function* follow(
   let wasOpened = false;
   let wasSent = false;
   let isAnnounced = false;
-  let isUp = true;
-  let lostAtMs: number | undefined;
   let end: JobEvent | undefined;
   let lastWords: NodeJS.Timeout | undefined;
 
@@ -131,11 +122,11 @@ export async function* follow(
           if (event === undefined) continue;
           wasSent = true;
           start = undefined;
-          if (!isUp) onLink?.("back");
-          isUp = true;
+          outage.back();
+          renewal.restore();
           if (event.kind.case === "output") {
             after = event.offset + BigInt(event.kind.value.data.length);
-            lostAtMs = undefined;
+            outage.moved();
             pauses.reset();
           }
           if (event.kind.case === "dropped") after = event.offset + event.kind.value.bytes;
@@ -155,32 +146,28 @@ export async function* follow(
         if (failure !== undefined) throw failure.thrown;
         if (closed.aborted) throw wasOpened ? closedMeanwhile(jobId) : clientClosed();
         const error = CmdopError.from(thrown);
+        if (renewal.helps(error)) continue;
         // A call that was refused has done nothing; one that was broken off may have.
         if (!wasSent && !mayHaveRun(error)) throw error;
         // The id belongs to another request, or nobody has approved it: so this one never ran.
-        if (start !== undefined && NEVER_RAN.has(error.code)) throw error;
-        const isFirstLoss = !wasSent || lostAtMs === undefined;
+        if (start !== undefined && saysThatNothingRan(error)) throw error;
         wasSent = true;
         if (!isPassing(error)) throw new OutOfSight(error, refusal(error, jobId));
-        const now = performance.now();
-        if (isFirstLoss || now - openedAtMs >= STEADY_AFTER_MS) lostAtMs = now;
-        if (now - (lostAtMs ?? now) >= reconnectWindowMs) {
+        if (!outage.broke(error, openedAtMs)) {
           const window = `did not come back within ${reconnectWindowMs} ms`;
           throw new OutOfSight(
             error,
             `the connection broke and ${window}: ${error.message} The job ${jobId} may still run`,
           );
         }
-        if (isUp) onLink?.("lost");
-        isUp = false;
-        await pauses.wait(over.signal);
+        await pauses.wait({ signal: over.signal });
       }
     }
-    if (end !== undefined) yield end;
   } finally {
     clearTimeout(lastWords);
     for (const stop of stopListening) stop();
   }
+  if (end !== undefined) yield end;
 }
 
 function closedMeanwhile(jobId: string): OutOfSight {

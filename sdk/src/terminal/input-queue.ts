@@ -1,4 +1,5 @@
-import { CmdopError, INPUT_CHUNK_BYTES, onAbort } from "@cmdop/proto";
+import { onAbort, within } from "@cmdop/kit";
+import { CmdopError, INPUT_CHUNK_BYTES } from "@cmdop/proto";
 
 /** Input that has not been accepted by the job yet, what a lost connection may have lost: in bytes, and in pieces. */
 const MAX_UNACCEPTED_BYTES = 1024 * 1024;
@@ -144,13 +145,8 @@ export class InputQueue {
   }
 
   async #changesWithin(durationMs: number): Promise<boolean> {
-    const timeout = Promise.withResolvers<boolean>();
-    const timer = setTimeout(timeout.resolve, durationMs, false);
-    try {
-      return await Promise.race([this.#changed.promise.then(() => true), timeout.promise]);
-    } finally {
-      clearTimeout(timer);
-    }
+    const changed = this.#changed.promise.then(() => true);
+    return (await within(changed, durationMs, { ref: false })) === true;
   }
 
   #notify(): void {

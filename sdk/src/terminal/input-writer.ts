@@ -1,9 +1,12 @@
-import { CmdopError, Jobs, onAbort } from "@cmdop/proto";
-import type { MachineCaller } from "../connection/caller.ts";
+import { Backoff, onAbort } from "@cmdop/kit";
+import { CmdopError, Jobs } from "@cmdop/proto";
+import { isPassing, type MachineCaller, TokenRenewal } from "../connection/caller.ts";
 import { clientClosed } from "../connection/channel.ts";
-import { RECONNECT_WINDOW_MS } from "./follow.ts";
+import { keepRunning } from "../connection/keep-running.ts";
 import { type InputPiece, InputQueue } from "./input-queue.ts";
-import { isPassing, Pauses } from "./pause.ts";
+
+/** How long input is sent again over a lost connection, in milliseconds, unless the caller says otherwise: whoever types waits for it. */
+const INPUT_WINDOW_MS = 60_000;
 
 /** How long a stream that carries nothing is kept open for what comes next, in milliseconds: a person's pause between two words. */
 const IDLE_STREAM_MS = 5_000;
@@ -15,7 +18,7 @@ export interface InputWriterOptions {
   readonly jobId: string;
   /** A UUID; offsets count per writer, and the machine trims what a writer sends twice. */
   readonly writerId: string;
-  /** How long to go on over a lost connection, in milliseconds; RECONNECT_WINDOW_MS unless given. */
+  /** How long to go on over a lost connection, in milliseconds; INPUT_WINDOW_MS unless given. */
   readonly reconnectWindowMs?: number | undefined;
   /** Ends the writing: what was not accepted never will be. */
   readonly over?: AbortSignal | undefined;
@@ -57,6 +60,15 @@ export class InputWriter {
    * @throws CmdopError OutcomeUnknown where it may have arrived or not; JobEnded, JobUnknown …
    */
   async write(data: Uint8Array, eof = false): Promise<bigint> {
+    const letGo = keepRunning();
+    try {
+      return await this.#write(data, eof);
+    } finally {
+      letGo();
+    }
+  }
+
+  async #write(data: Uint8Array, eof: boolean): Promise<bigint> {
     const pieces = await this.queue(data, eof);
     let outputEnd = 0n;
     try {
@@ -93,23 +105,26 @@ export class InputWriter {
     const { closed, reconnect } = this.#caller.transport;
     const over = new AbortController();
     const stopListening = [closed, this.#options.over].map((signal) => onAbort(signal, () => over.abort()));
-    const pauses = new Pauses(reconnect);
+    const pauses = new Backoff(reconnect);
+    const renewal = new TokenRenewal(this.#caller.transport);
     let lostAtMs: number | undefined;
     while (!this.#queue.isEmpty) {
       try {
         const wasFinished = await this.#sendOnce(over.signal, () => {
           lostAtMs = undefined;
           pauses.reset();
+          renewal.restore();
         });
         if (wasFinished) continue;
         throw new CmdopError("LinkLost", "The stream of the input ended before the input did.");
       } catch (thrown) {
         const error = this.#overError() ?? CmdopError.from(thrown);
+        if (renewal.helps(error)) continue;
         lostAtMs ??= performance.now();
-        const { reconnectWindowMs = RECONNECT_WINDOW_MS } = this.#options;
+        const { reconnectWindowMs = INPUT_WINDOW_MS } = this.#options;
         const isTooLate = performance.now() - lostAtMs >= reconnectWindowMs;
         if (!isPassing(error) || isTooLate) this.#queue.fail(error);
-        else await pauses.wait(over.signal);
+        else await pauses.wait({ signal: over.signal });
       }
     }
     for (const stop of stopListening) stop();
@@ -117,7 +132,8 @@ export class InputWriter {
 
   /** One stream, to its end; whether it was we who ended it. */
   async #sendOnce(over: AbortSignal, onAccepted: () => void): Promise<boolean> {
-    const options = await this.#caller.options(INPUT, { signal: over });
+    // Between two words nobody waits for the stream; whoever writes holds the program himself.
+    const options = { ...(await this.#caller.options(INPUT, { signal: over })), background: true };
     const streamOver = new AbortController();
     let wasFinished = false;
     const messages = async function* (queue: InputQueue, ids: { jobId: string; writerId: string }) {

@@ -1,7 +1,7 @@
+import { Backoff } from "@cmdop/kit";
 import { CmdopError, JobKind, Jobs, type JobsListResponse_Job } from "@cmdop/proto";
-import type { MachineCaller } from "../connection/caller.ts";
+import { isPassing, type MachineCaller } from "../connection/caller.ts";
 import { execEnd, jobEnd } from "./events.ts";
-import { isPassing, Pauses } from "./pause.ts";
 import type { JobInfo, JobsOptions } from "./session-types.ts";
 import type { ExecEnd } from "./types.ts";
 
@@ -18,8 +18,10 @@ export async function listJobs(caller: MachineCaller, { kind, running }: JobsOpt
 
 /** Ends a job and returns how it ended. */
 export async function cancelJob(caller: MachineCaller, jobId: string): Promise<ExecEnd> {
-  const { outcome } = await caller.invoke("/cmdop.v1.Jobs/Cancel", (call) =>
-    caller.client(Jobs).cancel({ jobId }, call),
+  const { outcome } = await caller.invoke(
+    "/cmdop.v1.Jobs/Cancel",
+    (call) => caller.client(Jobs).cancel({ jobId }, call),
+    { jobId },
   );
   return execEnd(jobId, outcome);
 }
@@ -30,22 +32,26 @@ export async function cancelUntilHeard(
   cancel: () => Promise<unknown>,
   over: AbortSignal,
 ): Promise<void> {
-  const pauses = new Pauses(caller.transport.reconnect);
+  const pauses = new Backoff(caller.transport.reconnect);
   while (!over.aborted) {
     try {
       await cancel();
       return;
     } catch (thrown) {
       const error = CmdopError.from(thrown);
-      if (!isPassing(error)) throw error;
+      if (!isPassing(error) && error.code !== "OutcomeUnknown") throw error;
     }
-    await pauses.wait(over);
+    await pauses.wait({ signal: over });
   }
 }
 
 /** Sends a job one signal. */
 export async function signalJob(caller: MachineCaller, jobId: string, signal: string): Promise<void> {
-  await caller.invoke("/cmdop.v1.Jobs/Signal", (call) => caller.client(Jobs).signal({ jobId, signal }, call));
+  await caller.invoke(
+    "/cmdop.v1.Jobs/Signal",
+    (call) => caller.client(Jobs).signal({ jobId, signal }, call),
+    { jobId },
+  );
 }
 
 function jobInfo(job: JobsListResponse_Job): JobInfo {
@@ -55,8 +61,8 @@ function jobInfo(job: JobsListResponse_Job): JobInfo {
     kind: kind === JobKind.SESSION ? "session" : kind === JobKind.RUN ? "run" : "exec",
     command,
     startedAt: new Date(startedAtMs),
-    outputStart,
-    outputEnd,
+    outputStart: Number(outputStart),
+    outputEnd: Number(outputEnd),
     outcome: outcome === undefined ? null : jobEnd(jobId, outcome),
   };
 }

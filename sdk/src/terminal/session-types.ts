@@ -1,5 +1,5 @@
 import type { OnWaiting } from "../connection/waiting.ts";
-import type { JobEnd, JobStarted, OnLink } from "./types.ts";
+import type { JobEnd, JobStarted, LinkListeners } from "./types.ts";
 
 /** A job that a machine still knows: a command, a terminal or an agent's run. */
 export interface JobInfo {
@@ -10,9 +10,9 @@ export interface JobInfo {
   /** By the machine's clock. */
   readonly startedAt: Date;
   /** The offset of the oldest byte of output that is still there. */
-  readonly outputStart: bigint;
+  readonly outputStart: number;
   /** Bytes written so far. */
-  readonly outputEnd: bigint;
+  readonly outputEnd: number;
   /** How it ended; null while it runs. */
   readonly outcome: JobEnd | null;
 }
@@ -48,15 +48,13 @@ export interface CreateOptions {
 }
 
 /** How a session is watched. */
-export interface AttachOptions {
+export interface AttachOptions extends LinkListeners {
   /** The offset behind what has been seen; 0, so all that the machine still has, unless given. */
-  readonly after?: bigint | undefined;
+  readonly after?: number | bigint | undefined;
   /** Aborting stops the watching; the session lives on. */
   readonly signal?: AbortSignal | undefined;
-  /** How long to go on after a lost connection, in milliseconds; 60,000 unless given. */
+  /** How long to go on after a lost connection, in milliseconds; 15 minutes unless given. */
   readonly reconnectWindowMs?: number | undefined;
-  /** Told when the connection is lost, and when the session is seen again. */
-  readonly onLink?: OnLink | undefined;
   /** Told once, before the first chunk: what comes before `outputEnd` is replayed. */
   readonly onStarted?: ((started: JobStarted) => void) | undefined;
 }
@@ -64,7 +62,7 @@ export interface AttachOptions {
 /** Bytes that a session's terminal showed. */
 export interface SessionChunk {
   /** How many bytes came before `data` since the session began. */
-  readonly offset: bigint;
+  readonly offset: number;
   readonly data: Uint8Array;
 }
 
@@ -96,6 +94,14 @@ export interface SendOptions {
 export interface HistoryOptions {
   /** At most this many lines, the last ones; all that are kept unless given. */
   readonly maxLines?: number | undefined;
+}
+
+/** What scrolled by in a session, and its screen. */
+export interface SessionHistory {
+  /** Lines, without escapes. */
+  readonly text: string;
+  /** True where lines before the first are gone, of those that were asked for: a bound of the machine dropped them. */
+  readonly truncated: boolean;
 }
 
 /** What a person in front of the terminal would see. */

@@ -1,4 +1,5 @@
-import { CmdopError, onAbort, Sessions } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
+import { CmdopError, Sessions } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
 import { execEnd, jobStarted, unknownEnd } from "./events.ts";
 import { bytesOf } from "./feed-input.ts";
@@ -6,17 +7,22 @@ import { follow, OutOfSight } from "./follow.ts";
 import { cancelJob, signalJob } from "./jobs-calls.ts";
 import type { Keyboards } from "./keyboards.ts";
 import { leavable } from "./leavable.ts";
+import { wireOffset } from "./offset.ts";
 import type {
   AttachOptions,
   HistoryOptions,
   Screen,
   SendOptions,
   SessionChunk,
+  SessionHistory,
   WaitOptions,
   WaitResult,
 } from "./session-types.ts";
 import type { ExecEnd } from "./types.ts";
 import { waitForText } from "./wait-for.ts";
+
+/** The first line of a history whose beginning the machine has not kept. */
+const BEGINNING_IS_GONE = "[earlier lines are gone: the machine keeps only the last ones]";
 
 /**
  * A terminal on a machine: a shell that lives on when everyone has left. The
@@ -42,13 +48,25 @@ export class Session implements AsyncDisposable {
     await this.#keyboards.of(this.sessionId).type(bytesOf(data), { reconnectWindowMs });
   }
 
-  /** Everything that scrolled by and the screen, as text without escapes. */
-  async getHistory({ maxLines = 0 }: HistoryOptions = {}): Promise<string> {
+  /**
+   * Everything that scrolled by and the screen, as text without escapes. Where the
+   * machine has not kept all that was asked for, the first line says so, in
+   * brackets; `history` says it without a line of its own.
+   */
+  async getHistory(options: HistoryOptions = {}): Promise<string> {
+    const { text, truncated } = await this.history(options);
+    return truncated ? `${BEGINNING_IS_GONE}\n${text}` : text;
+  }
+
+  /** The same text, and whether its beginning is missing. */
+  async history({ maxLines = 0 }: HistoryOptions = {}): Promise<SessionHistory> {
     const request = { sessionId: this.sessionId, maxLines };
-    const { text } = await this.#caller.invoke("/cmdop.v1.Sessions/History", (call) =>
+    const { text, truncated } = await this.#caller.invoke("/cmdop.v1.Sessions/History", (call) =>
       this.#caller.client(Sessions).history(request, call),
     );
-    return text;
+    // Who asked for the last lines and got them misses nothing.
+    const isAllThatWasAskedFor = maxLines > 0 && text.split("\n").length >= maxLines;
+    return { text, truncated: truncated && !isAllThatWasAskedFor };
   }
 
   /** What a person in front of the terminal would see now. */
@@ -71,8 +89,10 @@ export class Session implements AsyncDisposable {
   /** Changes the size, in characters; the programs are told. */
   async resize(cols: number, rows: number): Promise<void> {
     const request = { sessionId: this.sessionId, size: { cols, rows } };
-    await this.#caller.invoke("/cmdop.v1.Sessions/Resize", (call) =>
-      this.#caller.client(Sessions).resize(request, call),
+    await this.#caller.invoke(
+      "/cmdop.v1.Sessions/Resize",
+      (call) => this.#caller.client(Sessions).resize(request, call),
+      { jobId: this.sessionId },
     );
   }
 
@@ -142,16 +162,16 @@ export class Session implements AsyncDisposable {
   }
 
   async *#chunks(
-    { after = 0n, signal, reconnectWindowMs, onLink, onStarted }: AttachOptions,
+    { after, signal, reconnectWindowMs, onLink, onOffline, onStarted }: AttachOptions,
     leave: AbortController,
   ): AsyncGenerator<SessionChunk, void, void> {
     const stopListening = onAbort(signal, () => leave.abort());
-    const job = { jobId: this.sessionId, after };
+    const job = { jobId: this.sessionId, after: wireOffset(after) };
     try {
-      const options = { reconnectWindowMs, onLink, leave: leave.signal };
+      const options = { reconnectWindowMs, onLink, onOffline, leave: leave.signal };
       for await (const { offset, kind } of follow(this.#caller, job, options)) {
         if (kind.case === "started") onStarted?.(jobStarted(kind.value));
-        if (kind.case === "output") yield { offset, data: kind.value.data };
+        if (kind.case === "output") yield { offset: Number(offset), data: kind.value.data };
       }
     } finally {
       stopListening();

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { CmdopError, type ExecStartRequestSchema, MAX_INLINE_STDIN_BYTES } from "@cmdop/proto";
-import type { ExecOptions } from "./types.ts";
+import { CmdopError, type ExecStartRequestSchema, MAX_INLINE_STDIN_BYTES, pathText } from "@cmdop/proto";
+import type { ExecCommand, ExecOptions } from "./types.ts";
 
 /** A Start as it is made for the wire. */
 export type StartRequest = MessageInitShape<typeof ExecStartRequestSchema>;
@@ -20,21 +20,22 @@ export interface StreamedStdin {
   readonly eof: boolean;
 }
 
-/** Turns a command and its options into a Start request: a string is for /bin/sh -c, an array is argv. */
-export function prepareStart(command: string | readonly string[], options: ExecOptions): PreparedStart {
+/** Turns a command and its options into a Start request: a string is a line for a shell, an array is argv. */
+export function prepareStart(command: ExecCommand, options: ExecOptions): PreparedStart {
   const jobId = options.jobId ?? randomUUID();
   const { timeoutMs = 0 } = options;
   checkMilliseconds("timeoutMs", timeoutMs);
   const { inline, streamed } = splitStdin(options.stdin);
+  const { line, args, escaped } = written(command);
   return {
     jobId,
     streamedStdin: streamed === undefined ? undefined : { source: streamed, eof: options.stdinOpen !== true },
     request: {
       jobId,
-      command:
-        typeof command === "string"
-          ? { case: "shell", value: command }
-          : { case: "argv", value: { args: [...command] } },
+      command: line === undefined ? { case: "argv", value: { args } } : { case: "shell", value: line },
+      escaped,
+      lineShell: options.shell ?? "",
+      ...(options.login === undefined ? {} : { login: options.login }),
       cwd: options.cwd ?? "",
       env: { ...options.env },
       timeoutMs,
@@ -42,6 +43,25 @@ export function prepareStart(command: string | readonly string[], options: ExecO
       stdinOpen: streamed !== undefined || options.stdinOpen === true,
     },
   };
+}
+
+/** A command as text: where there are bytes in it, all of it is written as names are. */
+function written(command: ExecCommand): {
+  readonly line?: string | undefined;
+  readonly args: string[];
+  readonly escaped: boolean;
+} {
+  const isLine = typeof command === "string" || command instanceof Uint8Array;
+  const words = isLine ? [command] : command;
+  const escaped = words.some((word) => typeof word !== "string");
+  const args = words.map((word) => (escaped || typeof word !== "string" ? pathText(word) : word));
+  return { line: isLine ? args[0] : undefined, args, escaped };
+}
+
+/** A command in words, for messages. */
+export function commandText(command: ExecCommand): string {
+  const { line, args } = written(command);
+  return line ?? args.join(" ");
 }
 
 /**

@@ -6,6 +6,7 @@ import { ExecRun } from "./exec-run.ts";
 import { bytesOf } from "./feed-input.ts";
 import { cancelJob, listJobs, signalJob } from "./jobs-calls.ts";
 import { Keyboards } from "./keyboards.ts";
+import { wireOffset } from "./offset.ts";
 import { eventsWithin, runningExec } from "./running-exec.ts";
 import { Session } from "./session.ts";
 import type {
@@ -16,11 +17,13 @@ import type {
   JobsOptions,
   Screen,
   SessionChunk,
+  SessionHistory,
   WaitOptions,
   WaitResult,
 } from "./session-types.ts";
 import { prepareStart } from "./start-request.ts";
 import type {
+  ExecCommand,
   ExecEnd,
   ExecEvent,
   ExecOptions,
@@ -43,19 +46,16 @@ export class Terminal {
   }
 
   /**
-   * Runs a command to its end: a string as `/bin/sh -c`, an array as argv with
-   * no shell in between. A command that fails is a result, not an exception,
+   * Runs a command to its end: a string as a line of the user's shell (see
+   * `shell`), an array as argv with no shell in between. A command that fails is a result, not an exception,
    * unless `check: true`. With `waitMs` a command that takes longer is answered
    * with a handle. Throws a CmdopError when the command could not be handed
    * over (RelayUnreachable, MachineOffline, PermissionDenied …).
    */
-  execute(
-    command: string | readonly string[],
-    options: PatientExecuteOptions,
-  ): Promise<ExecResult | RunningExec>;
-  execute(command: string | readonly string[], options?: ExecuteOptions): Promise<ExecResult>;
+  execute(command: ExecCommand, options: PatientExecuteOptions): Promise<ExecResult | RunningExec>;
+  execute(command: ExecCommand, options?: ExecuteOptions): Promise<ExecResult>;
   async execute(
-    command: string | readonly string[],
+    command: ExecCommand,
     options: ExecuteOptions & Partial<PatientExecuteOptions> = {},
   ): Promise<ExecResult | RunningExec> {
     const { waitMs, maxOutputBytes, check } = options;
@@ -65,12 +65,15 @@ export class Terminal {
     const checked = (result: ExecResult): ExecResult => checkedExec(command, result, check);
     const leave = new AbortController();
     const events = run.events({ start: request, after: 0n, leave, feedsOn: true });
-    await collected.read(eventsWithin(events, waitMs, leave));
+    await collected.read(eventsWithin(events, waitMs, leave, () => run.loss !== undefined));
     if (collected.isEnded || !leave.signal.aborted) return checked(collected.result());
     return runningExec({
       jobId,
       collected,
-      eventsAfter: (after) => run.events({ after }),
+      loss: run.loss,
+      // Where nobody knows whether the first start has arrived, it is sent again: the same id never runs twice.
+      eventsAfter: (after) =>
+        run.events({ after: BigInt(after), ...(run.hasStarted ? {} : { start: request }) }),
       checked,
       cancel: () => this.cancel(jobId),
     });
@@ -82,10 +85,7 @@ export class Terminal {
    * the command running: only its end, its `timeoutMs`, the `signal` or `cancel`
    * end it.
    */
-  stream(
-    command: string | readonly string[],
-    options: ExecOptions = {},
-  ): AsyncGenerator<ExecEvent, void, void> {
+  stream(command: ExecCommand, options: ExecOptions = {}): AsyncGenerator<ExecEvent, void, void> {
     const { jobId, request, streamedStdin } = prepareStart(command, options);
     const run = new ExecRun(this.#caller, { ...options, jobId, stdin: streamedStdin });
     return run.events({ start: request, after: 0n });
@@ -97,14 +97,14 @@ export class Terminal {
    * @throws CmdopError JobUnknown where the machine knows no such job (any more)
    */
   async resume(jobId: string, options: ResumeOptions = {}): Promise<ExecResult> {
-    const collected = new Collected(options.maxOutputBytes, options.after);
+    const collected = new Collected(options.maxOutputBytes, Number(wireOffset(options.after)));
     await collected.read(this.resumeStream(jobId, options));
     return checkedExec(`job ${jobId}`, collected.result(), options.check);
   }
 
   /** The events of a command that was started before, from `after` on. */
   resumeStream(jobId: string, options: ResumeStreamOptions = {}): AsyncGenerator<ExecEvent, void, void> {
-    return new ExecRun(this.#caller, { ...options, jobId }).events({ after: options.after ?? 0n });
+    return new ExecRun(this.#caller, { ...options, jobId }).events({ after: wireOffset(options.after) });
   }
 
   /** The jobs of this key that the machine still knows, the newest first: what runs, and what ended not long ago. */
@@ -165,6 +165,11 @@ export class Terminal {
     return this.session(sessionId).getHistory(options);
   }
 
+  /** As Session.history. */
+  history(sessionId: string, options: HistoryOptions = {}): Promise<SessionHistory> {
+    return this.session(sessionId).history(options);
+  }
+
   /** As Session.screen. */
   screen(sessionId: string): Promise<Screen> {
     return this.session(sessionId).screen();
@@ -191,11 +196,7 @@ export class Terminal {
   }
 }
 
-function checkedExec(
-  command: string | readonly string[],
-  result: ExecResult,
-  check: boolean | undefined,
-): ExecResult {
+function checkedExec(command: ExecCommand, result: ExecResult, check: boolean | undefined): ExecResult {
   if (check && result.exitCode !== 0) throw new ExecError(command, result);
   return result;
 }

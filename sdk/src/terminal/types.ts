@@ -1,3 +1,4 @@
+import type { ErrorCode } from "@cmdop/proto";
 import type { OnWaiting } from "../connection/waiting.ts";
 
 /** How a command ended; exactly one of these, never a guess. */
@@ -6,11 +7,51 @@ export type OutcomeName = "exited" | "signaled" | "timed_out" | "canceled" | "fa
 /** How a job of whatever kind ended: an agent's run is `completed` with its answer, or has `failed` to come to one. */
 export type JobOutcomeName = OutcomeName | "completed" | "failed";
 
+/**
+ * What to run: a line for a shell, or a program with its arguments. Strings are
+ * taken as they stand; bytes are for what is not UTF-8, as `pathBytes` of a name
+ * that `files.list` gave.
+ */
+export type ExecCommand = string | Uint8Array | readonly (string | Uint8Array)[];
+
+/** What is known of a connection that was lost while a job was followed. */
+export interface LinkLoss {
+  /** `MachineOffline` where the relay says that the machine is away; else what broke, and why it is not back: `LinkLost`, `RelayUnreachable` … */
+  readonly code: ErrorCode;
+  /** The same in words. */
+  readonly message: string;
+  /** Since when, in milliseconds since 1970 by this computer's clock. */
+  readonly sinceMs: number;
+  /** For how long it is tried again, in milliseconds; time in which this computer sleeps does not count. */
+  readonly reconnectWindowMs: number;
+}
+
+/** Told of a connection that was lost while a job was followed, and of its return: once each, with what is known by then. */
+export type OnLink = (state: "lost" | "back", loss?: LinkLoss) => void;
+
+/** Told of the way to the machine while a job is followed. */
+export interface LinkListeners {
+  /** Told when the connection is lost, and when the job is followed again. */
+  readonly onLink?: OnLink | undefined;
+  /** Told once for each loss where the relay says that the machine is offline; the job may still run there. */
+  readonly onOffline?: ((loss: LinkLoss) => void) | undefined;
+}
+
 /** Options of a command. */
-export interface ExecOptions {
+export interface ExecOptions extends LinkListeners {
   /** Working directory on the machine; the home of the user that jobs run as unless given. `~` expands. */
   readonly cwd?: string | undefined;
-  /** Added to the machine's allow-listed environment. */
+  /**
+   * The shell of a line: an absolute path, or one of the names sh, bash, zsh, ksh, dash, ash; only with a string. The
+   * login shell of the user that jobs run as unless given, where it is one of these, else /bin/sh.
+   */
+  readonly shell?: string | undefined;
+  /**
+   * True: the environment is what an interactive login shell leaves when it has read its profile (what nvm, pyenv or
+   * cargo add to PATH, say); a profile that fails is `failed_to_start`. The machine's policy says it unless given.
+   */
+  readonly login?: boolean | undefined;
+  /** Added to the environment that the machine gives its jobs; what it sets wins. */
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** Standard input; end of file at once unless given. */
   readonly stdin?: string | Uint8Array | AsyncIterable<string | Uint8Array> | undefined;
@@ -22,16 +63,11 @@ export interface ExecOptions {
   readonly signal?: AbortSignal | undefined;
   /** The job's name, a UUID; made up unless given. The same id never runs twice. */
   readonly jobId?: string | undefined;
-  /** How long to go on after a lost connection, in milliseconds, before the outcome is `unknown`; 60,000 unless given. */
+  /** How long to go on after a lost connection, in milliseconds, before the outcome is `unknown`; 15 minutes unless given: a laptop's sleep, a restart. */
   readonly reconnectWindowMs?: number | undefined;
-  /** Told when the connection is lost, and when the job is followed again. */
-  readonly onLink?: OnLink | undefined;
   /** Told when the machine's policy makes the command wait for a person; it has not begun then. */
   readonly onWaiting?: OnWaiting | undefined;
 }
-
-/** Told of a connection that was lost while a job was followed, and of its return. */
-export type OnLink = (state: "lost" | "back") => void;
 
 /** Options of `execute`. */
 export interface ExecuteOptions extends ExecOptions {
@@ -46,21 +82,19 @@ export interface PatientExecuteOptions extends ExecuteOptions {
   /**
    * A soft limit in milliseconds: a command that takes longer is answered with
    * a RunningExec, and goes on. Counted from the call; never before the machine
-   * has said that the command runs.
+   * has said that the command runs, unless the connection is lost.
    */
   readonly waitMs: number;
 }
 
 /** Options of `resumeStream`: of a command that was started before, by whomever. */
-export interface ResumeStreamOptions {
+export interface ResumeStreamOptions extends LinkListeners {
   /** The offset behind what is known already; 0, so everything, unless given. */
-  readonly after?: bigint | undefined;
+  readonly after?: number | bigint | undefined;
   /** Aborting cancels the command on the machine and waits for its outcome; to leave it running, stop reading. */
   readonly signal?: AbortSignal | undefined;
   /** As in ExecOptions. */
   readonly reconnectWindowMs?: number | undefined;
-  /** As in ExecOptions. */
-  readonly onLink?: OnLink | undefined;
 }
 
 /** Options of `resume`. */
@@ -113,14 +147,21 @@ export interface ExecOutput {
 /** A finished command. */
 export interface ExecResult extends ExecEnd, ExecOutput {
   readonly status: "done";
+  /** As in JobStarted. */
+  readonly shell: string | null;
 }
 
-/** A command that was still running when `waitMs` was over, with its output so far. */
+/** A command that had not ended when `waitMs` was over, with its output so far. */
 export interface RunningExec extends ExecOutput {
-  readonly status: "running";
+  /** `unreachable` where the connection is lost: then nobody here knows whether the command still runs, or has begun. */
+  readonly status: "running" | "unreachable";
+  /** What is known of the loss; null while the connection is up. */
+  readonly loss: LinkLoss | null;
   readonly jobId: string;
+  /** As in JobStarted. */
+  readonly shell: string | null;
   /** The offset behind the output so far: for `terminal.resume(jobId, { after })`. */
-  readonly after: bigint;
+  readonly after: number;
   /**
    * Follows the command to its end: the whole result, the output so far
    * included. `check`, `signal` and the other options of the call still hold.
@@ -137,15 +178,17 @@ export interface JobStarted {
   /** True where the job had been started before. */
   readonly attached: boolean;
   /** The journal's end when the stream was opened: output before this offset is replayed, what comes behind it is new. */
-  readonly outputEnd: bigint;
+  readonly outputEnd: number;
   /** True where the machine could not write the job down (its disk is full, say): a restart of the agent forgets it. */
   readonly inMemory: boolean;
+  /** The shell that runs the line, where it is not sh; null where it is, where there is no line, and where the machine's agent has been restarted since. */
+  readonly shell: string | null;
 }
 
-/** One event of a running command. Offsets count the bytes of both channels, in the order in which they came. */
+/** One event of a running command. Offsets count the bytes of both channels, in the order in which they came; they are exact up to 2^53. */
 export type ExecEvent =
   | ({ readonly type: "started"; readonly jobId: string } & JobStarted)
-  | { readonly type: "stdout" | "stderr"; readonly data: Uint8Array; readonly offset: bigint }
+  | { readonly type: "stdout" | "stderr"; readonly data: Uint8Array; readonly offset: number }
   /** Output that a bound of the machine dropped before it could be read: `bytes` from `offset` on. */
-  | { readonly type: "dropped"; readonly bytes: bigint; readonly offset: bigint }
+  | { readonly type: "dropped"; readonly bytes: number; readonly offset: number }
   | ({ readonly type: "ended" } & ExecEnd);

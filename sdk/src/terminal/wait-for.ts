@@ -1,7 +1,7 @@
-import { CmdopError, onAbort } from "@cmdop/proto";
+import { LONGEST_TIMER_MS, onAbort } from "@cmdop/kit";
+import { CmdopError } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
 import { type FollowedJob, follow } from "./follow.ts";
-import { LONGEST_TIMER_MS } from "./pause.ts";
 import { PlainText } from "./plain-text.ts";
 import type { WaitOptions, WaitResult } from "./session-types.ts";
 

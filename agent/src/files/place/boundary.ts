@@ -1,9 +1,9 @@
 import type { BigIntStats } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { posix } from "node:path";
-import { CmdopError } from "@cmdop/proto";
+import { unless } from "@cmdop/kit";
+import { CmdopError, pathBytes, systemPath } from "@cmdop/proto";
 import type { Unfinished } from "../unfinished/unfinished.ts";
-import { unless } from "./errors.ts";
 import { isHeldBy, isNamed, isPartOf, type Landmark } from "./landmark.ts";
 import { isWithin, selfAndAncestors, shown } from "./path.ts";
 import { type Location, type Pin, type Pinning, sameObject } from "./pin.ts";
@@ -12,7 +12,7 @@ import { isSecondName } from "./second-names.ts";
 
 /** What the operations of one call may touch. */
 export interface Boundary {
-  /** What `~` stands for. */
+  /** What `~` stands for, as the system has it. */
   readonly home: string;
   /** The agent's own state: refused to everybody. */
   readonly state: Landmark;
@@ -81,7 +81,7 @@ export async function refuseOwnPlace(
   access: Access,
 ): Promise<void> {
   const location = await boundary.pinning.locationOf(directory);
-  const raw = Buffer.from(name).toString("latin1");
+  const raw = pathBytes(name).toString("latin1");
   const inside = posix.join(location.inside, raw);
   const layers = location.layers.map((layer) => posix.join(layer, raw));
   refuseOwnLocation(boundary, { ...location, inside, layers }, path, access);
@@ -132,7 +132,7 @@ function ownProgram(path: string): CmdopError {
 async function identities(path: string): Promise<BigIntStats[]> {
   const found = await Promise.all(
     selfAndAncestors(path).map((each) =>
-      unless(["ENOENT", "ENOTDIR", "EACCES"], lstat(each, { bigint: true })),
+      unless(["ENOENT", "ENOTDIR", "EACCES"], lstat(systemPath(each), { bigint: true })),
     ),
   );
   return found.filter((stats) => stats !== undefined);

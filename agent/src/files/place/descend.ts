@@ -1,7 +1,7 @@
 import { readlink } from "node:fs/promises";
-import { CmdopError } from "@cmdop/proto";
+import { unless } from "@cmdop/kit";
+import { CmdopError, pathText } from "@cmdop/proto";
 import { type Boundary, isConfined, refuseOwn } from "./boundary.ts";
-import { unless } from "./errors.ts";
 import { shown } from "./path.ts";
 import { childOf, type Pin } from "./pin.ts";
 import { PROCFS } from "./procfs.ts";
@@ -42,7 +42,11 @@ export async function descend(boundary: Boundary, path: string): Promise<Pin> {
       throw new CmdopError("InvalidArgument", `${shown(path)}: too many symbolic links lead to one another.`);
     }
     // EINVAL, ENOENT: another thing has got the name, which is then looked at.
-    const target = (await unless(["EINVAL", "ENOENT"], readlink(childOf(held.pin, name)))) ?? name;
+    const said = await unless(
+      ["EINVAL", "ENOENT"],
+      readlink(childOf(held.pin, name), { encoding: "buffer" }),
+    );
+    const target = said === undefined ? name : pathText(said);
     left.unshift(...partsOf(target));
     if (target.startsWith("/")) held.replace(await pinning.pin("/"));
   }

@@ -1,8 +1,7 @@
 import type { BigIntStats } from "node:fs";
 import { lstat, readlink } from "node:fs/promises";
-import { CmdopError } from "@cmdop/proto";
-import { unless } from "./errors.ts";
-import { decodeName } from "./names.ts";
+import { unless } from "@cmdop/kit";
+import { CmdopError, pathText } from "@cmdop/proto";
 import { childOf, type Pin } from "./pin.ts";
 
 /** What kind of thing a path names. */
@@ -16,7 +15,17 @@ export interface Skipped {
   readonly message: string;
 }
 
-/** One file, directory or link, as callers see it. */
+/** How a file was written, where that was not as usual. */
+export interface Written {
+  /** False: in place. Who read it meanwhile may have seen some of the old and some of the new. */
+  readonly atomic: boolean;
+  /** Whether its other names (hard links) keep the old content. */
+  readonly linkSplit: boolean;
+  /** The same in words, and why. */
+  readonly message: string;
+}
+
+/** One file, directory or link, as callers see it: names are text as `pathText` gives it. */
 export interface Entry {
   readonly name: string;
   readonly path: string;
@@ -30,10 +39,10 @@ export interface Entry {
   readonly gid: number;
   /** Where a link points. */
   readonly linkTarget?: string;
-  /** The name's bytes where they are not UTF-8 and `name` is only an approximation. */
-  readonly rawName?: Uint8Array;
   /** SHA-256 of the content, where it is known. */
   readonly sha256?: Uint8Array;
+  /** Of a file that was written otherwise than by replacing it at once: how, and why. */
+  readonly written?: Written;
   /** Of a directory in a walk: why what lies in it is missing. */
   readonly unread?: Skipped;
 }
@@ -61,14 +70,13 @@ export function entryOf(stats: BigIntStats, name: string, path: string): Entry {
 /** Describes a name in a directory without following a link. Throws what lstat throws. */
 export async function describe(directory: Pin, raw: string | Buffer, path: string): Promise<Entry> {
   const at = childOf(directory, raw);
-  const { text, exact } = typeof raw === "string" ? { text: raw, exact: true } : decodeName(raw);
-  const mark = exact ? {} : { rawName: Buffer.from(raw) };
+  const name = typeof raw === "string" ? raw : pathText(raw);
   for (let look = 1; ; look++) {
-    const entry = { ...entryOf(await lstat(at, { bigint: true }), text, path), ...mark };
+    const entry = entryOf(await lstat(at, { bigint: true }), name, path);
     if (entry.type !== "symlink") return entry;
     // EINVAL: no link any more.
-    const target = await unless(look < MAX_LOOKS ? ["EINVAL"] : [], readlink(at));
-    if (target !== undefined) return { ...entry, linkTarget: target };
+    const target = await unless(look < MAX_LOOKS ? ["EINVAL"] : [], readlink(at, { encoding: "buffer" }));
+    if (target !== undefined) return { ...entry, linkTarget: pathText(target) };
   }
 }
 
@@ -82,10 +90,10 @@ export async function describeOne(
     return await unless(["ENOENT"], describe(directory, raw, path));
   } catch (thrown) {
     if (!(thrown instanceof CmdopError) || thrown.code !== "MountStalled") throw thrown;
-    const { text } = typeof raw === "string" ? { text: raw } : decodeName(raw);
+    const name = typeof raw === "string" ? raw : pathText(raw);
     const nothing = { size: 0n, mtimeMs: 0, mode: 0, uid: 0, gid: 0 };
     const unread = { path, reason: "unreadable", message: thrown.message } as const;
-    return { name: text, path, type: "directory", ...nothing, unread };
+    return { name, path, type: "directory", ...nothing, unread };
   }
 }
 

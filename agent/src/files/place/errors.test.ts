@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { attempt, fileError, unless } from "./errors.ts";
+import { attempt, fileError } from "./errors.ts";
 
 function errno(code: string): Error {
   return Object.assign(new Error(`${code}: as Node says it`), { code, syscall: "open", errno: -1 });
@@ -38,10 +38,4 @@ it("lets what failed first speak when the cleaning up fails as well", async () =
     code: "NoSpace",
     message: expect.stringContaining("EIO"),
   });
-});
-
-it("passes on what is no error of the operating system", async () => {
-  await expect(unless(["ENOENT"], Promise.reject(errno("EIO")))).rejects.toThrow("EIO");
-  const thrown = Object.assign(new Error("not a system call"), { code: "ENOENT" });
-  await expect(unless(["ENOENT"], Promise.reject(thrown))).rejects.toBe(thrown);
 });

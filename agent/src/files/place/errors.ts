@@ -1,3 +1,4 @@
+import { errnoOf } from "@cmdop/kit";
 import { CmdopError, type ErrorCode } from "@cmdop/proto";
 import { shown } from "./path.ts";
 
@@ -35,12 +36,6 @@ const MEANINGS: Readonly<Record<string, readonly [code: ErrorCode, cause: string
   ENOTSUP: ["InvalidArgument", "the filesystem can't do this"],
 };
 
-/** What one call to the filesystem failed with. */
-export function errnoOf(thrown: unknown): string | undefined {
-  if (!(thrown instanceof Error) || !("code" in thrown) || !("syscall" in thrown)) return undefined;
-  return typeof thrown.code === "string" ? thrown.code : undefined;
-}
-
 /** Any thrown thing as the CmdopError of an operation on a path. `verb`: "read", as in "Can't read". */
 export function fileError(thrown: unknown, verb: string, path: string): CmdopError {
   if (thrown instanceof CmdopError) return thrown;
@@ -64,17 +59,6 @@ export async function attempt<T>(verb: string, path: string, work: () => Promise
     return await work();
   } catch (thrown) {
     throw fileError(thrown, verb, path);
-  }
-}
-
-/** The value of a promise, or undefined where it failed with one of these errnos. */
-export async function unless<T>(errnos: readonly string[], promise: Promise<T>): Promise<T | undefined> {
-  try {
-    return await promise;
-  } catch (thrown) {
-    const errno = errnoOf(thrown);
-    if (errno !== undefined && errnos.includes(errno)) return undefined;
-    throw thrown;
   }
 }
 

@@ -1,5 +1,6 @@
 import { posix } from "node:path";
-import { unless } from "./errors.ts";
+import { unless } from "@cmdop/kit";
+import { pathBytes, pathText, systemPath } from "@cmdop/proto";
 import { isWithin } from "./path.ts";
 import { type Location, type Pinning, systemPinning } from "./pin.ts";
 
@@ -18,18 +19,19 @@ export interface Landmark {
   readonly inside: string;
 }
 
-/** Looks up where something lies, or would lie if it existed. `path`: absolute and normalised. */
-export async function landmark(path: string, pinning: Pinning = systemPinning): Promise<Landmark> {
+/** Looks up where something lies, or would lie if it existed. `named`: absolute and normalised, as the system has it. */
+export async function landmark(named: string, pinning: Pinning = systemPinning): Promise<Landmark> {
+  const path = pathText(named);
   const absent: string[] = [];
   for (let existing = path; ; existing = posix.dirname(existing)) {
-    const found = await unless(["ENOENT", "ENOTDIR"], pinning.pin(existing, { follow: true }));
+    const found = await unless(["ENOENT", "ENOTDIR"], pinning.pin(systemPath(existing), { follow: true }));
     if (found === undefined) {
       absent.unshift(posix.basename(existing));
       continue;
     }
     using pin = found;
     const [real, { device, inside }] = await Promise.all([pinning.locate(pin), pinning.locationOf(pin)]);
-    const rest = absent.map((name) => Buffer.from(name).toString("latin1"));
+    const rest = absent.map((name) => pathBytes(name).toString("latin1"));
     return { path, real: posix.join(real, ...absent), device, inside: posix.join(inside, ...rest) };
   }
 }
@@ -37,7 +39,7 @@ export async function landmark(path: string, pinning: Pinning = systemPinning): 
 /** Whether something lies at a landmark or below it. */
 export function isPartOf({ device, inside, layers }: Location, landmark: Landmark): boolean {
   if (device === landmark.device && isWithin(inside, landmark.inside)) return true;
-  return layers.some((layer) => isNamed(Buffer.from(layer, "latin1").toString(), landmark));
+  return layers.some((layer) => isNamed(pathText(Buffer.from(layer, "latin1")), landmark));
 }
 
 /** Whether a landmark lies in a directory, or is it: by what is mounted now, or by what the directory is. `path`: where the directory lies. */

@@ -1,4 +1,3 @@
-import { isUtf8 } from "node:buffer";
 import { opendir } from "node:fs/promises";
 import { DIRECTORY_BATCH_NAMES } from "./limits.ts";
 import type { Pin } from "./pin.ts";
@@ -25,9 +24,4 @@ export async function openNames(directory: Pin): Promise<Names> {
 /** The names in a directory as the bytes that they are on disk, in no order; batch by batch, so that memory does not grow with the directory. */
 export async function* rawNames(directory: Pin): AsyncGenerator<Buffer> {
   yield* await openNames(directory);
-}
-
-/** A raw name as text; where it is not UTF-8, with U+FFFD for what is not, and `exact` false. */
-export function decodeName(raw: Buffer): { text: string; exact: boolean } {
-  return { text: raw.toString(), exact: isUtf8(raw) };
 }

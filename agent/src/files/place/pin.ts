@@ -1,7 +1,7 @@
 import { type BigIntStats, closeSync, constants, fstat, open, readlinkSync } from "node:fs";
 import { lstat, realpath, stat } from "node:fs/promises";
 import { posix } from "node:path";
-import { CmdopError } from "@cmdop/proto";
+import { CmdopError, pathText, systemPath } from "@cmdop/proto";
 import { insideOf, mountOf, O_PATH } from "./mounts.ts";
 import { shown } from "./path.ts";
 
@@ -29,9 +29,9 @@ export interface Location {
 export interface Pinning {
   /** Whether names below a pin are safe from renames, so that callers can be confined to directories. */
   readonly canConfine: boolean;
-  /** Holds what a path names, through links before its last part; `options.follow` also through one at its end. */
+  /** Holds what a path of the system names, through links before its last part; `options.follow` also through one at its end. */
   pin(path: string | Buffer, options?: PinOptions): Promise<Pin>;
-  /** Where a held object is found now: absolute, and free of links. */
+  /** Where a held object is found now: the text of a path that is absolute, and free of links. */
   locate(pin: Pin): Promise<string>;
   /** The same, seen from its filesystem. Throws PolicyDenied for what is mounted nowhere here. */
   locationOf(pin: Pin): Promise<Location>;
@@ -45,10 +45,11 @@ export interface PinOptions {
   readonly directory?: boolean;
 }
 
-/** What the system calls take for a name in a directory that is held. Raw names are bytes. */
+/** What the system calls take for a name in a directory that is held. A string is a name's text, a Buffer its bytes. */
 export function childOf(directory: Pin, name: string | Buffer): string | Buffer {
-  if (typeof name === "string") return `${directory.at}/${name}`;
-  return Buffer.concat([Buffer.from(`${directory.at}/`), name]);
+  const raw = typeof name === "string" ? systemPath(name) : name;
+  if (typeof raw === "string") return `${directory.at}/${raw}`;
+  return Buffer.concat([Buffer.from(`${directory.at}/`), raw]);
 }
 
 /** Whether two objects are one. */
@@ -61,6 +62,11 @@ export function sameObject(
 
 /** Where the kernel has a process's own descriptors. */
 const DESCRIPTORS = "/proc/self/fd/";
+
+/** The descriptor that holds something, to be handed to a child; undefined where none does. */
+export function descriptorOf({ at }: Pin): number | undefined {
+  return at.startsWith(DESCRIPTORS) ? Number(at.slice(DESCRIPTORS.length)) : undefined;
+}
 
 /**
  * Linux: a descriptor holds the object, and /proc/self/fd/N/name is openat(2)
@@ -85,15 +91,12 @@ export const procPinning: Pinning = {
     }
   },
   async locate(pin) {
-    const raw = readlinkSync(pin.at, { encoding: "buffer" });
-    const path = raw.toString();
-    if (raw.equals(Buffer.from(path)) && path.startsWith("/")) return path;
+    const path = pathText(readlinkSync(pin.at, { encoding: "buffer" }));
+    if (path.startsWith("/")) return path;
     throw new CmdopError(
       "InvalidArgument",
       `What was named lies at ${shown(path)}, which is no usable path.`,
-      {
-        next: "Name it directly; names that are not UTF-8 can only be reached by a command.",
-      },
+      { next: "Name it directly." },
     );
   },
   async locationOf(pin) {
@@ -113,7 +116,7 @@ export const plainPinning: Pinning = {
     const stats = follow ? await stat(path, { bigint: true }) : await lstat(path, { bigint: true });
     return { stats, at: path.toString(), [Symbol.dispose]: () => undefined };
   },
-  locate: (pin) => realpath(pin.at),
+  locate: async (pin) => pathText(await realpath(pin.at, { encoding: "buffer" })),
   async locationOf(pin) {
     return { device: "", inside: await realpath(pin.at, { encoding: "latin1" }), layers: [], type: "" };
   },
@@ -125,7 +128,7 @@ export const systemPinning: Pinning = process.platform === "linux" ? procPinning
 function mountedNowhere(path: string): CmdopError {
   return new CmdopError(
     "PolicyDenied",
-    `${shown(path)} lies in no filesystem that is mounted here: it was unmounted, or reached through the mounts of another process.`,
+    `${shown(pathText(Buffer.from(path, "latin1")))} lies in no filesystem that is mounted here: it was unmounted, or reached through the mounts of another process.`,
     { next: "Use a command for what other processes have mounted." },
   );
 }

@@ -1,7 +1,8 @@
 import type { BigIntStats } from "node:fs";
 import { lstat, mkdir } from "node:fs/promises";
 import { posix } from "node:path";
-import { CmdopError } from "@cmdop/proto";
+import { errnoOf, unless } from "@cmdop/kit";
+import { CmdopError, systemPath } from "@cmdop/proto";
 import {
   type Access,
   type Boundary,
@@ -12,7 +13,6 @@ import {
   refuseOwnPlace,
 } from "./boundary.ts";
 import { descend } from "./descend.ts";
-import { errnoOf, unless } from "./errors.ts";
 import { shown } from "./path.ts";
 import { childOf, type Pin } from "./pin.ts";
 
@@ -104,7 +104,7 @@ async function pinPath(boundary: Boundary, path: string): Promise<Pin> {
 
 /** The quick way, in one step: for what lies just where its path says, so that no link was gone through. */
 async function pinDirectly({ pinning }: Boundary, path: string): Promise<Pin | undefined> {
-  const found = await pinning.pin(path).catch(errnoOnly);
+  const found = await pinning.pin(systemPath(path)).catch(errnoOnly);
   if (found === undefined) return undefined;
   using stack = new DisposableStack();
   const pin = stack.use(found);

@@ -1,7 +1,7 @@
 import type { BigIntStats } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
 import path from "node:path";
-import { unless } from "./errors.ts";
+import { unless } from "@cmdop/kit";
 import type { Landmark } from "./landmark.ts";
 
 /** How long it counts what was found, in milliseconds. */

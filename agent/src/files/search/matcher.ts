@@ -1,6 +1,7 @@
 import { extname, join } from "node:path";
 import { Worker } from "node:worker_threads";
-import { CmdopError, onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
+import { CmdopError } from "@cmdop/proto";
 import { MATCHING_HEAP_MIB, MAX_MATCHING_MS, MAX_PATTERN_BYTES } from "../place/limits.ts";
 import { shown } from "../place/path.ts";
 import { type Answer, type Found, isAnswer, type Question, type Settings } from "./messages.ts";

@@ -1,8 +1,9 @@
+import { errnoOf } from "@cmdop/kit";
 import { CmdopError } from "@cmdop/proto";
 import { Shares } from "../../shares/shares.ts";
 import { type Boundary, refuseOwn } from "../place/boundary.ts";
 import type { Entry, Skipped } from "../place/entry.ts";
-import { errnoOf, fileError, stopIfCanceled } from "../place/errors.ts";
+import { fileError, stopIfCanceled } from "../place/errors.ts";
 import {
   DEFAULT_SEARCH_RESULTS,
   DEFAULT_SEARCHED_FILE_BYTES,

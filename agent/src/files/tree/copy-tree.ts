@@ -10,9 +10,10 @@ import {
   symlink,
   utimes,
 } from "node:fs/promises";
-import { CmdopError, FILE_CHUNK_BYTES } from "@cmdop/proto";
+import { unless } from "@cmdop/kit";
+import { CmdopError, FILE_CHUNK_BYTES, pathText } from "@cmdop/proto";
 import { refuseOwn } from "../place/boundary.ts";
-import { attempt, unless } from "../place/errors.ts";
+import { attempt } from "../place/errors.ts";
 import { MAX_READ_ATTEMPTS } from "../place/limits.ts";
 import { PERMISSION_BITS } from "../place/mode.ts";
 import { rawNames } from "../place/names.ts";
@@ -169,7 +170,7 @@ async function copyLink(walk: CopyWalk, spot: Spot, from: Slot, pin: Pin, to: Sl
       next: "Copy it again.",
     });
   }
-  refuseLeadingOut(walk.boundary, target.toString(), spot.path, spot.depth);
+  refuseLeadingOut(walk.boundary, pathText(target), spot.path, spot.depth);
   await symlink(target, at);
   if (walk.moving && isRoot()) await lchown(at, Number(pin.stats.uid), Number(pin.stats.gid));
   await lutimes(at, seconds(pin.stats.atimeNs), seconds(pin.stats.mtimeNs));

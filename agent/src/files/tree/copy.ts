@@ -1,10 +1,12 @@
 import { lstat } from "node:fs/promises";
 import { posix } from "node:path";
-import { CmdopError } from "@cmdop/proto";
+import { unless } from "@cmdop/kit";
+import { CmdopError, systemPath } from "@cmdop/proto";
 import type { Boundary } from "../place/boundary.ts";
 import { describe, type Entry } from "../place/entry.ts";
-import { attempt, unless } from "../place/errors.ts";
+import { attempt } from "../place/errors.ts";
 import { isHeldBy } from "../place/landmark.ts";
+import { expandSource, refuseNoDirectory } from "../place/named-directory.ts";
 import { expandPath, selfAndAncestors, shown } from "../place/path.ts";
 import { childOf, type Pin, sameObject } from "../place/pin.ts";
 import { openPlace, type Place } from "../place/resolve.ts";
@@ -35,7 +37,7 @@ export function copy(
   progress: CopyProgress = { bytes: 0n, entries: 0n },
 ): Promise<Entry> {
   return attempt("copy", source, async () => {
-    const from = expandPath(source, boundary.home);
+    const from = await expandSource(boundary, source);
     const to = expandPath(destination, boundary.home);
     using origin = await openPlace(boundary, from, { access: "read" });
     using pin = await boundary.pinning.pin(childOf(origin.directory, origin.name));
@@ -47,6 +49,7 @@ export function copy(
     await refuseHolder(boundary, pin, origin);
     return await attempt("make", to, async () => {
       using place = await openPlace(boundary, to);
+      if (!pin.stats.isDirectory()) refuseNoDirectory(destination, place.leaf, "copied");
       refuseOccupied(pin, place, options.overwrite);
       await refuseInside(pin, place);
       const walk = { boundary, verb: "copy", signal, moving: false, progress };
@@ -87,7 +90,7 @@ export async function copyAndPublish(
 export async function refuseInside(source: Pin, place: Place): Promise<void> {
   if (!source.stats.isDirectory()) return;
   const around = selfAndAncestors(place.path).slice(1);
-  const found = await Promise.all(around.map((each) => lstat(each, { bigint: true })));
+  const found = await Promise.all(around.map((each) => lstat(systemPath(each), { bigint: true })));
   if (!found.some((directory) => sameObject(directory, source.stats))) return;
   throw new CmdopError("InvalidArgument", `${shown(place.path)} lies inside of the source itself.`, {
     next: "Choose a destination outside of the source.",

@@ -1,4 +1,4 @@
-import { CmdopError } from "@cmdop/proto";
+import { CmdopError, pathCharacters, patternCharacters } from "@cmdop/proto";
 import { MAX_GLOB_ALTERNATIVES, MAX_GLOB_BYTES, MAX_GLOBS } from "../place/limits.ts";
 import { shown } from "../place/path.ts";
 
@@ -51,10 +51,10 @@ export class Globs {
 
   /** Whether one matches something, by the parts of its path below the directory where the search began. */
   match(parts: readonly string[]): boolean {
-    const name = [...(parts.at(-1) ?? "")];
+    const name = pathCharacters(parts.at(-1) ?? "");
     if (this.#names.some((tokens) => matchName(tokens, name))) return true;
     if (this.#paths.length === 0) return false;
-    const characters = parts.map((part) => [...part]);
+    const characters = parts.map(pathCharacters);
     return this.#paths.some((segments) =>
       matchRuns(segments, characters, (segment) => segment === "levels", matchSegment),
     );
@@ -133,7 +133,7 @@ function expandedOnce(pattern: string): string[] | undefined {
 
 function tokensOf(text: string, pattern: string): Token[] {
   const tokens: Token[] = [];
-  const characters = [...text];
+  const characters = patternCharacters(text);
   for (let at = 0; at < characters.length; at += 1) {
     const character = characters[at] ?? "";
     if (character === "*") {
@@ -171,6 +171,6 @@ function setOf(characters: readonly string[]): Token {
 
 function invalid(pattern: string, why: string): CmdopError {
   return new CmdopError("InvalidArgument", `The glob ${shown(pattern)} can't be used: ${why}.`, {
-    next: "Use *, ?, [a-z], {a,b} and **; a backslash takes its meaning from the next character.",
+    next: "Use *, ?, [a-z], {a,b} and **; a backslash takes its meaning from the next character, and \\xE9 is a byte that is not UTF-8.",
   });
 }

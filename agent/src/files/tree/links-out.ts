@@ -1,7 +1,7 @@
 import { lstat, readlink } from "node:fs/promises";
-import { CmdopError } from "@cmdop/proto";
+import { unless } from "@cmdop/kit";
+import { CmdopError, pathText } from "@cmdop/proto";
 import { type Boundary, isConfined, refuseOutside, refuseOwnName } from "../place/boundary.ts";
-import { unless } from "../place/errors.ts";
 import { rawNames } from "../place/names.ts";
 import { shown } from "../place/path.ts";
 import { childOf, type Pin } from "../place/pin.ts";
@@ -41,8 +41,9 @@ export async function refuseLinksOut(walk: TreeWalk, spot: Spot, from: Slot, pin
   if (!isConfined(walk.boundary)) return;
   goOn(walk, spot);
   if (pin.stats.isSymbolicLink()) {
-    const target = await unless(["EINVAL", "ENOENT"], readlink(childOf(from.directory, from.name)));
-    if (target !== undefined) refuseLeadingOut(walk.boundary, target, spot.path, spot.depth);
+    const name = childOf(from.directory, from.name);
+    const target = await unless(["EINVAL", "ENOENT"], readlink(name, { encoding: "buffer" }));
+    if (target !== undefined) refuseLeadingOut(walk.boundary, pathText(target), spot.path, spot.depth);
   }
   if (!pin.stats.isDirectory()) return;
   for await (const raw of rawNames(pin)) {

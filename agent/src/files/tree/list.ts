@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import { CmdopError } from "@cmdop/proto";
+import { CmdopError, pathText } from "@cmdop/proto";
 import type { Boundary } from "../place/boundary.ts";
 import { describeOne, type Entry } from "../place/entry.ts";
 import { attempt } from "../place/errors.ts";
@@ -10,7 +10,7 @@ import {
   MAX_PAGE_BYTES,
   MAX_PAGE_ENTRIES,
 } from "../place/limits.ts";
-import { decodeName, rawNames } from "../place/names.ts";
+import { rawNames } from "../place/names.ts";
 import { expandPath, shown } from "../place/path.ts";
 import type { Pin } from "../place/pin.ts";
 import { openTarget } from "../place/resolve.ts";
@@ -91,7 +91,7 @@ async function describeAll(
   for (let from = 0; from < names.length; from += DESCRIPTIONS_IN_FLIGHT) {
     const batch = names.slice(from, from + DESCRIPTIONS_IN_FLIGHT);
     const described = await Promise.all(
-      batch.map((raw) => describeOne(directory, raw, posix.join(path, decodeName(raw).text))),
+      batch.map((raw) => describeOne(directory, raw, posix.join(path, pathText(raw)))),
     );
     for (const [index, entry] of described.entries()) {
       if (entry !== undefined) {
@@ -107,8 +107,7 @@ async function describeAll(
 
 function wireBytes(entry: Entry): number {
   const strings = [entry.name, entry.path, entry.linkTarget ?? ""];
-  const raw = entry.rawName?.length ?? 0;
-  return strings.reduce((sum, text) => sum + Buffer.byteLength(text), ENTRY_OVERHEAD_BYTES + raw);
+  return strings.reduce((sum, text) => sum + Buffer.byteLength(text), ENTRY_OVERHEAD_BYTES);
 }
 
 function encodeCursor(name: Buffer): string {

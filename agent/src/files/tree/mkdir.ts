@@ -1,8 +1,9 @@
 import { chmod, mkdir } from "node:fs/promises";
+import { unless } from "@cmdop/kit";
 import { CmdopError } from "@cmdop/proto";
 import type { Boundary } from "../place/boundary.ts";
 import { describe, type Entry } from "../place/entry.ts";
-import { attempt, unless } from "../place/errors.ts";
+import { attempt } from "../place/errors.ts";
 import { checkedMode } from "../place/mode.ts";
 import { expandPath, shown } from "../place/path.ts";
 import { childOf } from "../place/pin.ts";

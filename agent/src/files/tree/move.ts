@@ -1,6 +1,8 @@
+import { unless } from "@cmdop/kit";
 import type { Boundary } from "../place/boundary.ts";
 import { describe, type Entry } from "../place/entry.ts";
-import { attempt, unless } from "../place/errors.ts";
+import { attempt } from "../place/errors.ts";
+import { refuseNoDirectory } from "../place/named-directory.ts";
 import { expandPath } from "../place/path.ts";
 import { childOf } from "../place/pin.ts";
 import { openPlace } from "../place/resolve.ts";
@@ -34,9 +36,11 @@ export function move(
     const to = expandPath(destination, boundary.home);
     using origin = await openPlace(boundary, from);
     using pin = await boundary.pinning.pin(childOf(origin.directory, origin.name));
+    refuseNoDirectory(source, pin.stats, "moved");
     await refuseVital(boundary, origin, pin, "move");
     return await attempt("make", to, async () => {
       using place = await openPlace(boundary, to);
+      if (!pin.stats.isDirectory()) refuseNoDirectory(destination, place.leaf, "moved");
       refuseOccupied(pin, place, options.overwrite);
       await refuseInside(pin, place);
       const walk = { boundary, verb: "move", signal };

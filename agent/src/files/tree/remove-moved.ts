@@ -1,7 +1,8 @@
 import type { BigIntStats } from "node:fs";
 import { lstat, rmdir, unlink } from "node:fs/promises";
+import { unless } from "@cmdop/kit";
 import { CmdopError } from "@cmdop/proto";
-import { attempt, unless } from "../place/errors.ts";
+import { attempt } from "../place/errors.ts";
 import { rawNames } from "../place/names.ts";
 import { shown } from "../place/path.ts";
 import { childOf, type Pin, sameObject } from "../place/pin.ts";

@@ -1,8 +1,10 @@
 import { realpath, rmdir, unlink } from "node:fs/promises";
-import { CmdopError } from "@cmdop/proto";
+import { unless } from "@cmdop/kit";
+import { CmdopError, pathText } from "@cmdop/proto";
 import { type Boundary, holds, ownIn } from "../place/boundary.ts";
-import { attempt, unless } from "../place/errors.ts";
+import { attempt } from "../place/errors.ts";
 import { MAX_EMPTYING_ROUNDS } from "../place/limits.ts";
+import { refuseNoDirectory } from "../place/named-directory.ts";
 import { rawNames } from "../place/names.ts";
 import { expandPath, shown } from "../place/path.ts";
 import { childOf, type Pin } from "../place/pin.ts";
@@ -30,6 +32,7 @@ export function remove(
     const asked = expandPath(path, boundary.home);
     using place = await openPlace(boundary, asked);
     using pin = await boundary.pinning.pin(childOf(place.directory, place.name));
+    refuseNoDirectory(path, pin.stats, "deleted");
     await refuseVital(boundary, place, pin, "delete");
     const walk = { boundary, verb: "delete", signal };
     await removePinned(walk, { path: asked, depth: 0 }, place.directory, place.name, pin, options.recursive);
@@ -52,8 +55,8 @@ export async function refuseVital(
 
 async function vitalName(boundary: Boundary, path: string, pin: Pin): Promise<string | undefined> {
   if (path === "/") return "the root of the filesystem";
-  const home = await unless(["ENOENT"], realpath(boundary.home));
-  if (home !== undefined && (await holds(pin, home))) return "the home directory, or holds it";
+  const home = await unless(["ENOENT"], realpath(boundary.home, { encoding: "buffer" }));
+  if (home !== undefined && (await holds(pin, pathText(home)))) return "the home directory, or holds it";
   for (const root of boundary.roots.flat()) {
     if (await holds(pin, root)) return "a directory that this caller is bound to, or holds it";
   }

@@ -1,9 +1,11 @@
 import { lstat, rename, symlink, unlink } from "node:fs/promises";
 import { posix } from "node:path";
-import { CmdopError, MAX_PATH_BYTES } from "@cmdop/proto";
+import { unless } from "@cmdop/kit";
+import { CmdopError, MAX_PATH_BYTES, pathBytes } from "@cmdop/proto";
 import type { Boundary } from "../place/boundary.ts";
 import { describe, type Entry } from "../place/entry.ts";
-import { attempt, unless } from "../place/errors.ts";
+import { attempt } from "../place/errors.ts";
+import { refuseNoDirectory } from "../place/named-directory.ts";
 import { expandPath, shown } from "../place/path.ts";
 import { childOf } from "../place/pin.ts";
 import { openPlace, type Place } from "../place/resolve.ts";
@@ -25,27 +27,29 @@ export function makeSymlink(
 ): Promise<Entry> {
   return attempt("make the link", path, async () => {
     const asked = expandPath(path, boundary.home);
-    if (target === "" || target.includes("\0") || Buffer.byteLength(target) >= MAX_PATH_BYTES) {
+    const raw = pathBytes(target);
+    if (target === "" || raw.includes(0) || raw.length >= MAX_PATH_BYTES) {
       throw new CmdopError(
         "InvalidArgument",
         `What a link says has 1 to ${MAX_PATH_BYTES - 1} bytes and no NUL.`,
       );
     }
     using place = await openPlace(boundary, asked);
+    refuseNoDirectory(path, place.leaf, "made");
     refuseLeadingOut(boundary, target, place.path);
     if (boundary.roots.flat().includes(place.path)) throw inPlaceOfRoot(place.path);
     await inTurn(place, () =>
       changeDurably(place.directory, place.path, () =>
         overwrite && place.leaf?.isSymbolicLink() === true
-          ? replaceLink(boundary, place, target)
-          : makeLink(place, target),
+          ? replaceLink(boundary, place, raw)
+          : makeLink(place, raw),
       ),
     );
     return await describe(place.directory, place.name, place.path);
   });
 }
 
-async function makeLink({ directory, name, path }: Place, target: string): Promise<void> {
+async function makeLink({ directory, name, path }: Place, target: Buffer): Promise<void> {
   const made = await unless(
     ["EEXIST"],
     symlink(target, childOf(directory, name)).then(() => true),
@@ -53,7 +57,7 @@ async function makeLink({ directory, name, path }: Place, target: string): Promi
   if (made === undefined) throw occupied(path);
 }
 
-async function replaceLink(boundary: Boundary, place: Place, target: string): Promise<void> {
+async function replaceLink(boundary: Boundary, place: Place, target: Buffer): Promise<void> {
   const { directory, name, path } = place;
   const temporary = temporaryName();
   using _ = await boundary.unfinished?.note(posix.dirname(path), temporary);

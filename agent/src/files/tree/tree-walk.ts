@@ -1,8 +1,7 @@
-import { CmdopError } from "@cmdop/proto";
+import { CmdopError, pathText } from "@cmdop/proto";
 import type { Boundary } from "../place/boundary.ts";
 import { stopIfCanceled } from "../place/errors.ts";
 import { MAX_TREE_DEPTH } from "../place/limits.ts";
-import { decodeName } from "../place/names.ts";
 import { shown } from "../place/path.ts";
 
 /** What goes along down a tree. */
@@ -15,14 +14,14 @@ export interface TreeWalk {
 
 /** Where a walk is. */
 export interface Spot {
-  /** For messages and checks; approximate where a name is not UTF-8. */
+  /** For messages and checks. */
   readonly path: string;
   readonly depth: number;
 }
 
 /** The spot of a name below another. */
 export function below(spot: Spot, raw: Buffer): Spot {
-  return { path: `${spot.path === "/" ? "" : spot.path}/${decodeName(raw).text}`, depth: spot.depth + 1 };
+  return { path: `${spot.path === "/" ? "" : spot.path}/${pathText(raw)}`, depth: spot.depth + 1 };
 }
 
 /** Asked before each step: is the caller still there, is the tree not too deep. */

@@ -164,8 +164,7 @@ describe("walk", () => {
     await mkdir(raw);
     await writeFile(Buffer.concat([raw, Buffer.from("/inside")]), "");
     const entries = await walked(scratch, scratch.at("d"));
-    expect(below(scratch, entries)).toEqual([long, `${long}/f`, "\ufffd", "\ufffd/inside"]);
-    expect(entries.find(({ name }) => name === "\ufffd")?.rawName).toEqual(Buffer.from([0xff]));
+    expect(below(scratch, entries)).toEqual(["\\xFF", "\\xFF/inside", long, `${long}/f`]);
     await rm(raw, { recursive: true });
   });
 });

@@ -1,10 +1,10 @@
 import { posix } from "node:path";
-import { CmdopError } from "@cmdop/proto";
+import { CmdopError, pathText } from "@cmdop/proto";
 import { type Boundary, refuseOwn } from "../place/boundary.ts";
 import { describeOne, type Entry } from "../place/entry.ts";
 import { fileError, stopIfCanceled } from "../place/errors.ts";
 import { DESCRIPTIONS_IN_FLIGHT, MAX_TREE_DEPTH } from "../place/limits.ts";
-import { decodeName, type Names, openNames } from "../place/names.ts";
+import { type Names, openNames } from "../place/names.ts";
 import { expandPath, shown } from "../place/path.ts";
 import { childOf, type Pin } from "../place/pin.ts";
 import { openTarget } from "../place/resolve.ts";
@@ -102,7 +102,7 @@ async function* visitNames(walk: Walk, directory: Pin, names: Names, spot: Spot)
     stopIfCanceled(walk.signal, walk.verb, spot.path);
     const wanted = batch
       .map((raw) => {
-        const { text } = decodeName(raw);
+        const text = pathText(raw);
         return { raw, path: posix.join(spot.path, text), parts: [...spot.parts, text] };
       })
       .filter(({ raw, parts }) => (walk.includeHidden || raw[0] !== DOT) && !walk.exclude.match(parts));

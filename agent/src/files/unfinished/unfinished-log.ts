@@ -1,5 +1,6 @@
 import {
   closeSync,
+  fsync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -9,8 +10,18 @@ import {
   writeSync,
 } from "node:fs";
 import path from "node:path";
+import { promisify } from "node:util";
+import { errnoOf, isErrno, unless } from "@cmdop/kit";
 import { z } from "zod";
-import { errnoOf } from "../place/errors.ts";
+
+/** Which file is written over in place. */
+export const OVER_FIELDS = {
+  path: z.string().startsWith("/"),
+  /** Its number in its filesystem. */
+  inode: z.string(),
+  /** The temporary name, in the same directory, of what was in the file before. */
+  before: z.string(),
+};
 
 const lineSchema = z.strictObject({
   name: z.string(),
@@ -22,6 +33,8 @@ const lineSchema = z.strictObject({
       upload: z.boolean(),
       /** Milliseconds since 1970. */
       atMs: z.number(),
+      /** It is being written over a file in place: to be finished after a crash. */
+      over: z.strictObject(OVER_FIELDS).optional(),
     })
     .optional(),
 });
@@ -43,6 +56,8 @@ export interface Notes {
 
 /** Bytes of the file beyond which it is written anew, with what is still unfinished alone. */
 const MAX_LOG_BYTES = 1024 * 1024;
+
+const synced = promisify(fsync);
 
 /** The disk takes no more. */
 const FULL = ["ENOSPC", "EDQUOT", "EROFS"];
@@ -72,12 +87,23 @@ export class UnfinishedLog implements Notes {
   }
 
   /** Writes down what begins. Throws what the disk says, but not that it is full: nothing but the cleaning up after a crash depends on the log, which is no reason not to work on another disk. */
-  begin(name: string, begun: Begun): void {
+  begin(name: string, begun: Begun): Promise<void> | void {
+    const before = this.#begun.get(name);
     this.#begun.set(name, begun);
     const failure = this.#write({ name, begun });
-    if (failure === undefined || FULL.includes(errnoOf(failure.thrown) ?? "")) return;
-    this.#begun.delete(name);
+    // A write in place that nobody knows of after a crash would never be finished.
+    if (failure === undefined) return begun.over === undefined ? undefined : this.#synced();
+    if (begun.over === undefined && isErrno(failure.thrown, ...FULL)) return;
+    if (before === undefined) this.#begun.delete(name);
+    else this.#begun.set(name, before);
     throw failure.thrown;
+  }
+
+  /** Resolves when the disk has what was written. */
+  async #synced(): Promise<void> {
+    if (this.#descriptor === undefined) return;
+    // EBADF: the file was written anew meanwhile, and is on disk.
+    await unless(["EBADF"], synced(this.#descriptor));
   }
 
   /** Writes down that it is over. Where that can't be, the next agent looks for what is gone, and finds nothing. */

@@ -1,8 +1,10 @@
+import { unless } from "@cmdop/kit";
+import { systemPath } from "@cmdop/proto";
 import type { Boundary } from "../place/boundary.ts";
-import { unless } from "../place/errors.ts";
 import { MAX_PARTIAL_AGE_MS, MAX_UNFINISHED, MAX_UNFINISHED_AGE_MS } from "../place/limits.ts";
 import { childOf } from "../place/pin.ts";
 import { removePinned } from "../tree/remove.ts";
+import { finishInterrupted } from "./interrupted.ts";
 import { Partials } from "./partials.ts";
 import { TEMPORARY_NAME } from "./temporary.ts";
 import type { Begun, Notes } from "./unfinished-log.ts";
@@ -24,6 +26,29 @@ export class Unfinished {
   async note(directory: string, name: string, upload = false): Promise<Disposable> {
     await this.#notes.begin(name, { directory, upload, atMs: Date.now() });
     return { [Symbol.dispose]: () => this.forget(name) };
+  }
+
+  /** Writes down, on disk, that something will be written over a file in place. Over when the note of its name is. */
+  async noteOver(directory: string, name: string, over: NonNullable<Begun["over"]>): Promise<void> {
+    await this.#notes.begin(name, { directory, upload: false, atMs: Date.now(), over });
+  }
+
+  /** Goes on with what was being written in place when an earlier process ended. `onTrouble` is told what can't be finished. */
+  async finish(boundary: Boundary, onTrouble: (what: string, error: unknown) => void): Promise<void> {
+    for (const [name, begun] of [...this.#notes.begun]) {
+      if (begun.over === undefined) continue;
+      try {
+        const { over: _, ...rest } = begun;
+        if (await finishInterrupted(boundary, name, begun)) await this.#notes.begin(name, rest);
+      } catch (thrown) {
+        onTrouble("a file that was being written in place", thrown);
+      }
+    }
+  }
+
+  /** Whether something is there to be finished. */
+  get isInterrupted(): boolean {
+    return [...this.#notes.begun.values()].some(({ over }) => over !== undefined);
   }
 
   /** Forgets what is gone. */
@@ -73,12 +98,22 @@ export class Unfinished {
     }
   }
 
+  /** Whether a write in place that is to be finished needs it. */
+  #isNeeded(name: string): boolean {
+    return [...this.#notes.begun.values()].some(({ over }) => over?.before === name);
+  }
+
   /** Whether it can be forgotten: it is gone, or its directory has been away for too long. */
-  async #isCleaned(boundary: Boundary, name: string, { directory, upload, atMs }: Begun): Promise<boolean> {
+  async #isCleaned(
+    boundary: Boundary,
+    name: string,
+    { directory, upload, atMs, over }: Begun,
+  ): Promise<boolean> {
     if (!TEMPORARY_NAME.test(name)) return true;
     const ageMs = Date.now() - atMs;
+    if (ageMs < MAX_UNFINISHED_AGE_MS && (over !== undefined || this.#isNeeded(name))) return false;
     if (upload && (ageMs < MAX_PARTIAL_AGE_MS || this.partials.isActive(name))) return false;
-    const found = await unless(["ENOENT", "ENOTDIR"], boundary.pinning.pin(directory));
+    const found = await unless(["ENOENT", "ENOTDIR"], boundary.pinning.pin(systemPath(directory)));
     // It may lie on a disk that is not there now.
     if (found === undefined) return ageMs > MAX_UNFINISHED_AGE_MS;
     using parent = found;

@@ -1,16 +1,19 @@
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
+import { unless } from "@cmdop/kit";
 import { type Boundary, refuseOwn } from "../place/boundary.ts";
 import { type Entry, entryOf } from "../place/entry.ts";
-import { attempt, unless } from "../place/errors.ts";
+import { attempt } from "../place/errors.ts";
 import { checkedMode } from "../place/mode.ts";
+import { refuseDirectoryName } from "../place/named-directory.ts";
 import { expandPath } from "../place/path.ts";
 import { childOf } from "../place/pin.ts";
 import type { Place } from "../place/resolve.ts";
 import { notMatching } from "../read/content-hash.ts";
 import { refuseIrregular } from "../read/read.ts";
 import { changeDurably } from "./durable.ts";
-import { FILE_MODE, openDestination } from "./replacement.ts";
+import { openDestination } from "./replacement.ts";
+import { FILE_MODE } from "./spool.ts";
 import { inTurn } from "./turns.ts";
 import { refuseLargeContent } from "./write.ts";
 
@@ -41,6 +44,7 @@ export function appendContent(
     const asked = expandPath(path, boundary.home);
     const mode = checkedMode(options.mode);
     refuseLargeContent(content, asked);
+    await refuseDirectoryName(boundary, path);
     const parents = options.parents && (options.ifSize ?? 0n) === 0n;
     using place = await openDestination(boundary, asked, parents);
     if (place.leaf === undefined && (options.ifSize ?? 0n) > 0n) throw notMatching(asked, "does not exist");

@@ -1,9 +1,9 @@
 import { timingSafeEqual } from "node:crypto";
 import type { BigIntStats } from "node:fs";
 import { lstat } from "node:fs/promises";
+import { unless } from "@cmdop/kit";
 import { CmdopError } from "@cmdop/proto";
 import { type Boundary, refuseOwn } from "../place/boundary.ts";
-import { unless } from "../place/errors.ts";
 import { childOf, type Pin, sameObject } from "../place/pin.ts";
 import type { Place } from "../place/resolve.ts";
 import { checkedHash, hashContent, notMatching } from "../read/content-hash.ts";

@@ -1,9 +1,10 @@
 import { constants } from "node:fs";
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
+import { unless } from "@cmdop/kit";
 import { CmdopError } from "@cmdop/proto";
-import { unless } from "../place/errors.ts";
 import { shown } from "../place/path.ts";
 import type { Pin } from "../place/pin.ts";
+import { NO_SYNC } from "../unfinished/pour.ts";
 
 /**
  * Makes a change of names in a directory and waits until the disk has it.
@@ -16,14 +17,13 @@ export async function changeDurably(
   path: string,
   change: () => Promise<void>,
 ): Promise<void> {
-  const flags = constants.O_RDONLY | constants.O_DIRECTORY;
   // Opened before the change: a failure here still leaves everything as it was.
-  const handle = await unless(["EACCES"], open(`${directory.at}/.`, flags));
+  const handle = await openNames(directory);
   if (handle === undefined) return change();
   await using held = handle;
   await change();
   try {
-    await unless(["EINVAL", "ENOTSUP", "EOPNOTSUPP"], held.sync());
+    await unless(NO_SYNC, held.sync());
   } catch (thrown) {
     throw new CmdopError(
       "OutcomeUnknown",
@@ -31,4 +31,15 @@ export async function changeDurably(
       { cause: thrown },
     );
   }
+}
+
+/** Waits until the disk has the names in a directory, as far as that can be waited for. */
+export async function syncNames(directory: Pin): Promise<void> {
+  await using handle = await openNames(directory);
+  await unless(NO_SYNC, handle?.sync() ?? Promise.resolve());
+}
+
+function openNames(directory: Pin): Promise<FileHandle | undefined> {
+  const flags = constants.O_RDONLY | constants.O_DIRECTORY;
+  return unless(["EACCES"], open(`${directory.at}/.`, flags));
 }

@@ -1,4 +1,4 @@
-import { chmod, readFile, stat, symlink, truncate } from "node:fs/promises";
+import { chmod, readFile, stat, symlink, truncate, writeFile } from "node:fs/promises";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { MAX_EDIT_BYTES } from "../place/limits.ts";
@@ -133,5 +133,110 @@ describe("edit", () => {
     expect(await refusalCode(run(scratch, scratch.at("grows"), { old: "g", new: "xx" }))).toBe(
       "LimitExceeded",
     );
+  });
+});
+
+describe("an edit goes by the file's own line ends, and keeps them", () => {
+  it.each<[string, content: string, TextEdit, after: string, replacements: number]>([
+    ["CRLF", "a\r\nb\r\nc\r\n", { old: "a\nb\n", new: "a\nx\ny\n" }, "a\r\nx\r\ny\r\nc\r\n", 1],
+    ["CRLF, a text within a line", "a\r\nb\r\n", { old: "b", new: "b1\nb2" }, "a\r\nb1\r\nb2\r\n", 1],
+    ["CRLF, at the end without one", "a\r\nb", { old: "b", new: "b\nc" }, "a\r\nb\r\nc", 1],
+    ["CRLF, just up to the end of a line", "a\r\nb\r\n", { old: "a\n", new: "" }, "b\r\n", 1],
+    ["LF, by CRLF", "a\nb\nc\n", { old: "a\r\nb", new: "x\r\ny\r\nz" }, "x\ny\nz\nc\n", 1],
+    ["mixed: each keeps its own", "a\nb\r\nc\n", { old: "a\nb\nc", new: "A\nB\nC" }, "A\nB\r\nC\n", 1],
+    [
+      "mixed: all are found",
+      "x\ny\n-\r\nx\r\ny\r\n",
+      { old: "x\ny", new: "z\nz", all: true },
+      "z\nz\n-\r\nz\r\nz\r\n",
+      2,
+    ],
+    ["CR alone, as on old Macs", "a\rb\rc\r", { old: "a\nb", new: "x\ny\nz" }, "x\ry\rz\rc\r", 1],
+    ["a mark at the beginning", "\ufeffa\r\nb\r\n", { old: "a\nb", new: "c\nd" }, "\ufeffc\r\nd\r\n", 1],
+    ["no line end in the file: what is given", "a", { old: "a", new: "b\r\nc" }, "b\r\nc", 1],
+    [
+      "nothing but line ends is to be changed",
+      "a\r\nb\r\n",
+      { old: "\r\n", new: "\n", all: true },
+      "a\nb\n",
+      2,
+    ],
+    ["the other way", "a\nb\n", { old: "\n", new: "\r\n", all: true }, "a\r\nb\r\n", 2],
+    ["CR alone is a byte", "a\rb\r\nc\n", { old: "a\rb", new: "d" }, "d\r\nc\n", 1],
+    ["CR is taken away", "a\r\nb\r\n", { old: "\r", new: "", all: true }, "a\nb\n", 2],
+  ])("%s", async (_, content, options, after, replacements) => {
+    await using scratch = await makeScratch();
+    const file = await scratch.file("f", content);
+    expect((await run(scratch, file, options)).replacements).toBe(replacements);
+    expect(await readFile(file, "utf8")).toBe(after);
+  });
+
+  it("two matches are two, whatever ends their lines", async () => {
+    await using scratch = await makeScratch();
+    const file = await scratch.file("f", "x\ny\n-\r\nx\r\ny\r\n");
+    expect((await refusal(run(scratch, file, { old: "x\ny", new: "z" }))).message).toContain(
+      "occurs 2 times",
+    );
+  });
+
+  it("nothing but what matches is changed, whatever the bytes", async () => {
+    await using scratch = await makeScratch();
+    const text = fc.string({ unit: fc.constantFrom("a", "b", "\r\n", "\n"), maxLength: 20 });
+    await fc.assert(
+      fc.asyncProperty(
+        text,
+        text.filter((old) => old !== ""),
+        async (content, old) => {
+          const file = await scratch.file("f", content);
+          const plain = (each: string): string => each.replaceAll("\r\n", "\n");
+          const parts = plain(content).split(plain(old));
+          const edited = run(scratch, file, { old, new: "<>", all: true });
+          if (parts.length === 1) expect(await refusalCode(edited)).toBe("InvalidArgument");
+          else expect((await edited).replacements).toBe(parts.length - 1);
+          const after = await readFile(file, "utf8");
+          expect(plain(after)).toBe(parts.join("<>"));
+          // Each line that was not touched ends as it did.
+          const ends = (each: string): number => each.split("\r\n").length - 1;
+          expect(ends(after)).toBeLessThanOrEqual(ends(content));
+          if (!content.includes("\n\r\n") && !old.includes("\n")) expect(ends(after)).toBe(ends(content));
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe("an edit that finds nothing says where it nearly does, and how that differs", () => {
+  const content = "one\n\tif (a) {\n\t\tb\u00a0= \u201cc\u201d;  \n\t}\ncafe\u0301\nLast\n";
+  it.each([
+    ["a tab for spaces", "    if (a) {", "line 2, .*column 1 has a tab where the text has a space"],
+    ["a space at the end", "\u201cc\u201d;\n\t}", "line 3, .*it goes on with a space"],
+    [
+      "a no-break space",
+      "b = \u201cc\u201d",
+      "line 3, .*has a no-break space \\(U\\+00A0\\) where the text has a space",
+    ],
+    ["quotes", '= "c"', "line 3, .*U\\+201C\\) where the text has"],
+    ["another Unicode form", "caf\u00e9", "line 5, .*another Unicode form"],
+    ["upper case", "last", 'line 6, "Last": column 1 has "L" where the text has "l"'],
+    [
+      "another line among them",
+      "\tif (a) {\n\t\td\n\t}",
+      'Line 2 is like line 1 of it; but line 3 is .*, where the text has "\\\\t\\\\td"',
+    ],
+  ])("%s", async (_, old, message) => {
+    await using scratch = await makeScratch();
+    const file = await scratch.file("f", content);
+    const error = await refusal(run(scratch, file, { old, new: "x" }));
+    expect(error.message).toMatch(new RegExp(`does not occur in .*\\. .*${message}`));
+    expect(await readFile(file, "utf8")).toBe(content);
+  });
+
+  it("nothing where nothing is alike, and that the file is UTF-16", async () => {
+    await using scratch = await makeScratch();
+    const file = await scratch.file("f", content);
+    expect((await refusal(run(scratch, file, { old: "absent", new: "x" }))).message).toMatch(/f"\.$/);
+    await writeFile(file, Buffer.from("\ufeffone\n", "utf16le"));
+    expect((await refusal(run(scratch, file, { old: "one", new: "x" }))).message).toContain("UTF-16");
   });
 });

@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { link, lstat, mkdir, open, rename, rmdir, unlink } from "node:fs/promises";
+import { unless } from "@cmdop/kit";
 import { CmdopError } from "@cmdop/proto";
-import { unless } from "../place/errors.ts";
 import { shown } from "../place/path.ts";
 import { childOf, type Pin, sameObject } from "../place/pin.ts";
 import type { Place } from "../place/resolve.ts";

@@ -1,23 +1,22 @@
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
-import { access, type FileHandle, open, rename, unlink } from "node:fs/promises";
+import { access, unlink } from "node:fs/promises";
 import { posix } from "node:path";
+import { unless } from "@cmdop/kit";
 import { CmdopError, WriteBehind } from "@cmdop/proto";
 import { type Boundary, isConfined } from "../place/boundary.ts";
 import { linkRefused } from "../place/descend.ts";
 import { type Entry, entryOf } from "../place/entry.ts";
-import { errnoOf, unless } from "../place/errors.ts";
 import { checkedMode, PERMISSION_BITS } from "../place/mode.ts";
 import { shown } from "../place/path.ts";
-import { childOf, type Pin } from "../place/pin.ts";
+import { childOf } from "../place/pin.ts";
 import { openPlace, openTarget, type Place } from "../place/resolve.ts";
 import { readRange, refuseIrregular } from "../read/read.ts";
 import { writeAll } from "../tree/copy-tree.ts";
 import type { Kept } from "../unfinished/partials.ts";
-import { temporaryName } from "../unfinished/temporary.ts";
-import { type Condition, checkedCondition, isUnchanged, matching, refuseChanged } from "./condition.ts";
-import { changeDurably } from "./durable.ts";
-import { publish } from "./publish.ts";
+import { type Condition, checkedCondition, isUnchanged, matching } from "./condition.ts";
+import { putInPlace } from "./put.ts";
+import { openSpool, type Spool } from "./spool.ts";
 import { inTurn } from "./turns.ts";
 
 /** How a file is written. */
@@ -47,50 +46,29 @@ export interface Sealed {
   readonly sha256: Buffer;
 }
 
-/** Permission bits of a new file, less the umask. */
-export const FILE_MODE = 0o644;
-
-/** Of what nobody shall read before it has its final mode. */
-const PRIVATE_MODE = 0o600;
-
-const RESUME = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
-
 /**
- * A file's next content, on its way. It is written beside the file and takes
- * its name at `commit`, at once and on disk; disposed without a commit it
- * leaves nothing. An existing file keeps its owner and permission bits; other
- * hard links to it keep the old content. Extended attributes are not kept.
+ * A file's next content, on its way. It waits beside the file, and takes its
+ * name at `commit`, at once and on disk; disposed without a commit it leaves
+ * nothing. An existing file keeps its owner, permissions, ACL and extended
+ * attributes. Where that can't be, or where the file has other names or can't be
+ * replaced, it is written in place, which the entry says.
  */
 export class Replacement implements AsyncDisposable {
   readonly #place: Place;
-  readonly #file: FileHandle;
+  readonly #spool: Spool;
   readonly #behind: WriteBehind;
-  readonly #temporary: string;
   readonly #mode: number | undefined;
   readonly #condition: Condition;
-  readonly #note: Disposable | undefined;
   #hash = createHash("sha256");
   #size = 0n;
   #sealed: Sealed | undefined;
-  #committed = false;
-  #kept = false;
 
-  private constructor(
-    place: Place,
-    file: FileHandle,
-    temporary: string,
-    mode: number | undefined,
-    condition: Condition,
-    note: Disposable | undefined,
-  ) {
+  private constructor(place: Place, spool: Spool, mode: number | undefined, condition: Condition) {
     this.#place = place;
-    this.#file = file;
-    this.#behind = new WriteBehind(file);
-    this.#temporary = temporary;
+    this.#spool = spool;
+    this.#behind = new WriteBehind(spool.file);
     this.#mode = mode;
     this.#condition = condition;
-    this.#note = note;
   }
 
   /** Begins to replace (or make) the file at an expanded path. A condition that fails already is told before any content. */
@@ -112,26 +90,12 @@ export class Replacement implements AsyncDisposable {
     using _ =
       kept === undefined || offset === 0n ? await matching(condition, place, options.signal) : undefined;
     const mode = leaf === undefined ? asked : Number(leaf.mode) & PERMISSION_BITS;
-    const temporary = partial ?? temporaryName();
-    const at = childOf(place.directory, temporary);
     await refuseMissing(boundary, place, partial, offset);
-    const note = await boundary.unfinished?.note(posix.dirname(place.path), temporary, partial !== undefined);
-    try {
-      const flags = offset > 0n ? RESUME : CREATE;
-      const file = await unless(
-        offset > 0n ? [] : ["ENOENT"],
-        open(at, flags, mode === undefined ? FILE_MODE : PRIVATE_MODE),
-      );
-      if (file === undefined) throw noNewFiles(place.path);
-      const replacement = new Replacement(place, file, temporary, mode, condition, note);
-      stack.move();
-      if (offset > 0n) await replacement.#takeUp(offset, kept);
-      return replacement;
-    } catch (thrown) {
-      // What an earlier stream has written is still there, so it stays written down.
-      if (offset === 0n) note?.[Symbol.dispose]();
-      throw thrown;
-    }
+    const spool = await openSpool(boundary, place, { mode, partial, offset });
+    const replacement = new Replacement(place, spool, mode, condition);
+    stack.move();
+    if (offset > 0n) await replacement.#takeUp(offset, kept);
+    return replacement;
   }
 
   /** Bytes so far. */
@@ -139,12 +103,17 @@ export class Replacement implements AsyncDisposable {
     return this.#size;
   }
 
+  /** Whether what has been written can be kept, to be taken up again. */
+  get canBeKept(): boolean {
+    return this.#spool.isBeside;
+  }
+
   /** Appends bytes. */
   async write(bytes: Uint8Array): Promise<void> {
     const position = Number(this.#size);
     this.#hash.update(bytes);
     this.#size += BigInt(bytes.length);
-    await writeAll(this.#file, bytes, position);
+    await writeAll(this.#spool.file, bytes, position);
     this.#behind.wrote(bytes.length);
   }
 
@@ -152,14 +121,15 @@ export class Replacement implements AsyncDisposable {
   async keep(): Promise<Kept> {
     // What the disk did not take is nothing to go on with.
     await this.#behind.settled();
-    this.#kept = true;
-    return { stats: await this.#file.stat({ bigint: true }), hash: this.#hash.copy() };
+    this.#spool.leave();
+    return { stats: await this.#spool.file.stat({ bigint: true }), hash: this.#hash.copy() };
   }
 
   /** Goes on behind what an earlier stream has written; the hash needs all of it. */
   async #takeUp(offset: bigint, kept: Kept | undefined): Promise<void> {
+    const { file } = this.#spool;
     try {
-      const stats = await this.#file.stat({ bigint: true });
+      const stats = await file.stat({ bigint: true });
       const isOurs = stats.isFile() && stats.nlink === 1n && stats.size === offset;
       if (!isOurs) throw notThere(this.#place.path, offset);
       if (kept !== undefined && isUnchanged(kept.stats, stats)) {
@@ -167,12 +137,12 @@ export class Replacement implements AsyncDisposable {
         this.#size = offset;
         return;
       }
-      for await (const piece of readRange(this.#file, stats, { offset: 0n }, this.#place.path)) {
+      for await (const piece of readRange(file, stats, { offset: 0n }, this.#place.path)) {
         this.#hash.update(piece);
         this.#size += BigInt(piece.length);
       }
     } catch (thrown) {
-      this.#kept = true;
+      this.#spool.leave();
       await this[Symbol.asyncDispose]();
       throw thrown;
     }
@@ -184,57 +154,19 @@ export class Replacement implements AsyncDisposable {
     return this.#sealed;
   }
 
-  /** Gives the file its new content. Whatever is thrown before the rename leaves the old one. */
+  /** Gives the file its new content. Whatever is thrown before that leaves the old one. */
   async commit(): Promise<Entry> {
     const { sha256 } = this.sealed();
-    const { directory, name, path, leaf } = this.#place;
-    if (leaf !== undefined) await this.#keepOwner(leaf);
-    if (this.#mode !== undefined) await this.#file.chmod(this.#mode);
-    await this.#behind.finish();
-    const stats = await this.#file.stat({ bigint: true });
-    await inTurn(this.#place, async () => {
-      using old = await matching(this.#condition, this.#place);
-      await changeDurably(directory, path, () => this.#rename(old));
-    });
-    return { ...entryOf(stats, name, path), sha256 };
-  }
-
-  async #rename(old: Pin | undefined): Promise<void> {
-    const { directory, name } = this.#place;
-    const from = childOf(directory, this.#temporary);
-    if (this.#condition.ifAbsent) {
-      using made = await this.#condition.boundary.pinning.pin(from);
-      await publish({ directory, name: this.#temporary, pin: made }, this.#place, false);
-    } else {
-      // Programs of the machine don't take turns with us: as late as possible, once more.
-      if (old !== undefined) await refuseChanged(old, this.#place);
-      await rename(from, childOf(directory, name));
-    }
-    this.#committed = true;
+    await this.#behind.settled();
+    const content = { spool: this.#spool, mode: this.#mode, condition: this.#condition };
+    const { stats, written } = await inTurn(this.#place, () => putInPlace(content, this.#place));
+    const { name, path } = this.#place;
+    return { ...entryOf(stats, name, path), sha256, ...(written === undefined ? {} : { written }) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     using _ = this.#place;
-    await this.#file.close();
-    if (this.#kept && !this.#committed) return;
-    if (!this.#committed) await unless(["ENOENT"], unlink(childOf(this.#place.directory, this.#temporary)));
-    this.#note?.[Symbol.dispose]();
-  }
-
-  async #keepOwner({ uid, gid }: { uid: bigint; gid: bigint }): Promise<void> {
-    const ours = await this.#file.stat({ bigint: true });
-    if (ours.uid === uid && ours.gid === gid) return;
-    try {
-      await this.#file.chown(Number(uid), Number(gid));
-    } catch (thrown) {
-      if (errnoOf(thrown) !== "EPERM") throw thrown;
-      const owner = `user ${uid}, group ${gid}`;
-      throw new CmdopError(
-        "AccessDenied",
-        `Replacing ${shown(this.#place.path)} would take it away from its owner (${owner}), and the agent's user may not give it back.`,
-        { cause: thrown, next: "Write it with a command that changes it in place, or as its owner." },
-      );
-    }
+    await this.#spool[Symbol.asyncDispose]();
   }
 }
 
@@ -252,17 +184,6 @@ async function refuseMissing(
   const isBegun = boundary.unfinished?.isUpload(posix.dirname(place.path), partial);
   if (offset > 0n && !isBegun) throw notThere(place.path, offset);
   if (offset === 0n && isBegun) await unless(["ENOENT"], unlink(childOf(place.directory, partial)));
-}
-
-/** Its directory is there and held: a filesystem such as /proc has files of its own, and takes no others. */
-function noNewFiles(path: string): CmdopError {
-  return new CmdopError(
-    "AccessDenied",
-    `Can't write ${shown(path)}: no new file can be made in its directory.`,
-    {
-      next: "Files of /proc and /sys can't be replaced: change them in place, by append or with a command.",
-    },
-  );
 }
 
 function notThere(path: string, offset: bigint): CmdopError {

@@ -1,11 +1,13 @@
 import { timingSafeEqual } from "node:crypto";
 import { lstat, unlink } from "node:fs/promises";
 import { posix } from "node:path";
-import { CmdopError, onAbort } from "@cmdop/proto";
+import { onAbort, unless } from "@cmdop/kit";
+import { CmdopError } from "@cmdop/proto";
 import type { Boundary } from "../place/boundary.ts";
 import type { Entry } from "../place/entry.ts";
-import { attempt, unless } from "../place/errors.ts";
+import { attempt } from "../place/errors.ts";
 import { MAX_UNFINISHED } from "../place/limits.ts";
+import { refuseDirectoryName } from "../place/named-directory.ts";
 import { expandPath, shown } from "../place/path.ts";
 import { childOf } from "../place/pin.ts";
 import { partialName, type Writing } from "../unfinished/partials.ts";
@@ -54,6 +56,7 @@ export function receiveContent(
 ): Promise<Received> {
   return attempt("write", path, async () => {
     const asked = expandPath(path, boundary.home);
+    await refuseDirectoryName(boundary, path);
     const partial = keptName(boundary, upload);
     using writing =
       partial === undefined ? undefined : await boundary.unfinished?.partials.enter(asked, partial);
@@ -73,7 +76,7 @@ export function receiveContent(
         return { entry };
       }
       if (keep !== true) continue;
-      if (writing === undefined) throw notKept(upload, asked);
+      if (writing === undefined || !replacement.canBeKept) throw notKept(upload, asked);
       writing.leave(await replacement.keep());
       return { kept: replacement.size };
     }
@@ -108,7 +111,7 @@ async function nextOf(
       `The upload to ${shown(path)} ended after ${replacement.size} bytes without its finish; the file is unchanged.`,
     );
   } catch (thrown) {
-    if (replacement.size > 0n) writing?.leave(await replacement.keep());
+    if (replacement.size > 0n && replacement.canBeKept) writing?.leave(await replacement.keep());
     throw thrown;
   }
 }

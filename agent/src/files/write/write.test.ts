@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { chmod, chown, link, mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, open, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { MAX_UNARY_CONTENT_BYTES } from "@cmdop/proto";
 import { describe, expect, it } from "vitest";
 import {
@@ -57,11 +57,12 @@ describe("write", () => {
     await chmod(file, 0o604);
     if (process.getuid?.() === 0) await chown(file, 1234, 5678);
     const before = await stat(file);
-    await link(file, scratch.at("other-name"));
+    await using old = await open(file);
     const entry = await write(scratch, file, "new", { ...PLAIN, mode: 0o777 });
     const after = await stat(file);
     expect(await readFile(file, "utf8")).toBe("new");
-    expect(await readFile(scratch.at("other-name"), "utf8")).toBe(OLD);
+    expect(await old.readFile("utf8")).toBe(OLD);
+    expect(entry).not.toHaveProperty("written");
     expect(after.ino).not.toBe(before.ino);
     expect([after.mode, after.uid, after.gid]).toEqual([before.mode, before.uid, before.gid]);
     expect([entry.mode, entry.uid, entry.gid]).toEqual([0o604, before.uid, before.gid]);
@@ -113,7 +114,9 @@ describe("write", () => {
     expect(await leftovers(scratch.dir)).toEqual([]);
   });
 
-  it("does not replace what its user may not write, nor take a file from its owner", async ({ skip }) => {
+  it("does not write what its user may not write; another owner's file is written in place, and stays that owner's", async ({
+    skip,
+  }) => {
     skip(process.getuid?.() !== 0, "only root can act as somebody else");
     await using scratch = await makeScratch();
     for (const dir of [scratch.dir, scratch.home, scratch.stateDir]) await chown(dir, NOBODY, NOBODY);
@@ -121,7 +124,10 @@ describe("write", () => {
     await chown(readOnly, NOBODY, NOBODY);
     await chmod(readOnly, 0o444);
     const foreign = await scratch.file("foreign", OLD);
+    await chown(foreign, 1234, 5678);
     await chmod(foreign, 0o666);
+    const closed = await scratch.file("roots/closed", OLD);
+    await chmod(closed, 0o666);
     // access(2) asks for the real user, which a process can't change for a while only. It becomes nobody with all
     // of us loaded: nobody may be unable to read where we are.
     const program = `
@@ -131,19 +137,22 @@ describe("write", () => {
       process.setgid(${NOBODY});
       process.setuid(${NOBODY});
       const boundary = { ...${JSON.stringify(scratch.boundary())}, pinning: systemPinning };
-      for (const path of ${JSON.stringify([readOnly, foreign])}) {
-        await writeContent(boundary, path, Buffer.from("new"), { parents: false }).catch((error) => {
-          console.log(error.code, error.message);
-        });
+      for (const path of ${JSON.stringify([readOnly, foreign, closed, scratch.at("roots/new")])}) {
+        await writeContent(boundary, path, Buffer.from("new"), { parents: false }).then(
+          ({ uid, written }) => console.log(uid, written?.atomic, written?.message),
+          (error) => console.log(error.code, error.message),
+        );
       }`;
     const { stdout } = await run(process.execPath, ["--input-type=module", "-e", program]);
     expect(stdout.split("\n")).toEqual([
       expect.stringMatching(/^AccessDenied .*agent's user may not/),
-      expect.stringMatching(/^AccessDenied .*owner/),
+      expect.stringMatching(/^1234 false written in place, .*owner/),
+      expect.stringMatching(/^0 false written in place, .*no file can be made in its directory/),
+      expect.stringMatching(/^AccessDenied /),
       "",
     ]);
     expect(await readFile(readOnly, "utf8")).toBe(OLD);
-    expect(await readFile(foreign, "utf8")).toBe(OLD);
+    expect([await readFile(foreign, "utf8"), await readFile(closed, "utf8")]).toEqual(["new", "new"]);
     expect(await leftovers(scratch.dir)).toEqual([]);
   });
 

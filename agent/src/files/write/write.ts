@@ -2,6 +2,7 @@ import { CmdopError, MAX_UNARY_CONTENT_BYTES } from "@cmdop/proto";
 import type { Boundary } from "../place/boundary.ts";
 import type { Entry } from "../place/entry.ts";
 import { attempt } from "../place/errors.ts";
+import { refuseDirectoryName } from "../place/named-directory.ts";
 import { expandPath, shown } from "../place/path.ts";
 import { Replacement, type WriteOptions } from "./replacement.ts";
 
@@ -15,6 +16,7 @@ export function writeContent(
   return attempt("write", path, async () => {
     const asked = expandPath(path, boundary.home);
     refuseLargeContent(content, asked);
+    await refuseDirectoryName(boundary, path);
     await using replacement = await Replacement.open(boundary, asked, options);
     await replacement.write(content);
     return await replacement.commit();

@@ -1,15 +1,29 @@
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
-import { CmdopError, MAX_COMMAND_BYTES, MAX_INLINE_STDIN_BYTES, MAX_PATH_BYTES } from "@cmdop/proto";
+import {
+  CmdopError,
+  MAX_COMMAND_BYTES,
+  MAX_INLINE_STDIN_BYTES,
+  MAX_PATH_BYTES,
+  pathBytes,
+  pathText,
+} from "@cmdop/proto";
+import { SHELL_NAMES } from "../../login/line-shell.ts";
 import type { Environment } from "../process/environment.ts";
 
 /** One command, as its caller asked for it. */
 export interface Command {
-  /** A line for `/bin/sh -c`, or a program with its arguments. */
+  /** A line for a shell, or a program with its arguments. */
   readonly run: { readonly shell: string } | { readonly argv: readonly string[] };
-  /** Empty means the home directory; `~` expands; relative to the home directory. */
+  /** True where the line or an argument has bytes that are not UTF-8: then they are written as names are (`pathText`). */
+  readonly escaped?: true;
+  /** The shell of a line: an absolute path or one of SHELL_NAMES. Empty, or absent, means what the machine has for lines. */
+  readonly shell?: string | undefined;
+  /** Whether the environment is what the user's profile leaves; absent means what the policy says. */
+  readonly login?: boolean | undefined;
+  /** Written as names are. Empty means the home directory; `~` expands; relative to the home directory. */
   readonly cwd: string;
-  /** Added to the allow-listed environment. */
+  /** Added to the environment; what it sets wins. */
   readonly env: Environment;
   /** The job's time limit; 0 means none. */
   readonly timeoutMs: number;
@@ -26,7 +40,9 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 const SUMMARY_CHARACTERS = 200;
 
 /** Throws InvalidArgument or MessageTooLarge where the system could not be asked to run this at all. */
-export function checkCommand({ run, cwd, env, timeoutMs, stdin }: Command): void {
+export function checkCommand(command: Command): void {
+  const { run, cwd, env, timeoutMs, stdin } = command;
+  checkShell(command);
   const args = "shell" in run ? [run.shell] : run.argv;
   if (args.length === 0 || args[0] === "") {
     throw invalid("The command is empty.", "Give a shell line, or a program as the first argument.");
@@ -62,7 +78,7 @@ export function checkCommand({ run, cwd, env, timeoutMs, stdin }: Command): void
     MAX_COMMAND_BYTES,
     "Put the data into a file or standard input.",
   );
-  tooLarge("The working directory", Buffer.byteLength(cwd), MAX_PATH_BYTES, "Use a shorter path.");
+  tooLarge("The working directory", pathBytes(cwd).length, MAX_PATH_BYTES, "Use a shorter path.");
   tooLarge(
     "Standard input in the request",
     stdin.length,
@@ -71,11 +87,34 @@ export function checkCommand({ run, cwd, env, timeoutMs, stdin }: Command): void
   );
 }
 
+function checkShell({ run, shell = "" }: Command): void {
+  if (shell === "") return;
+  if (!("shell" in run)) {
+    throw invalid("A program with its arguments runs in no shell.", "Leave shell out, or give a line.");
+  }
+  if (/^\/[^\0]+$/.test(shell) && shell.length <= MAX_PATH_BYTES) return;
+  if (SHELL_NAMES.includes(shell)) return;
+  throw invalid(
+    `${JSON.stringify(shell.slice(0, SUMMARY_CHARACTERS))} is no shell that a line can be given to.`,
+    `Give the absolute path of a shell, or one of ${SHELL_NAMES.join(", ")}.`,
+  );
+}
+
 /** What makes two requests the same: everything but the offset to stream from. */
-export function requestHash({ run, cwd, env, timeoutMs, stdinOpen, stdin }: Command): string {
+export function requestHash({
+  run,
+  escaped,
+  shell = "",
+  login,
+  cwd,
+  env,
+  timeoutMs,
+  stdinOpen,
+  stdin,
+}: Command): string {
   const variables = Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1));
   return createHash("sha256")
-    .update(JSON.stringify([run, cwd, variables, timeoutMs, stdinOpen]))
+    .update(JSON.stringify([run, shell, login ?? null, cwd, variables, timeoutMs, stdinOpen, escaped]))
     .update("\n")
     .update(stdin)
     .digest("base64url");
@@ -99,9 +138,9 @@ function firstWords(argv: readonly string[]): string {
   return line;
 }
 
-/** The absolute directory that a command asked for. */
+/** The absolute directory that a command asked for, written as names are. `home`: as the system has it. */
 export function workingDirectory(cwd: string, home: string): string {
-  return resolve(home, cwd === "~" ? "" : cwd.replace(/^~\//, ""));
+  return resolve(pathText(home), cwd === "~" ? "" : cwd.replace(/^~\//, ""));
 }
 
 function quoted(arg: string): string {

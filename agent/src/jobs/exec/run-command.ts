@@ -1,21 +1,24 @@
+import { isStandardShell } from "../../login/line-shell.ts";
 import { JobInput } from "../input.ts";
-import { JOB_MARK_VARIABLE } from "../process/environment.ts";
 import { endProcesses, signalGroup } from "../process/process-group.ts";
 import { spawnCommand } from "../process/spawn.ts";
 import { supervise } from "../process/supervise.ts";
 import { watchTime } from "../time-limit.ts";
 import type { JobContext, Work } from "../work.ts";
-import { type Command, workingDirectory } from "./command.ts";
+import { type Beginning, beginningOf } from "./beginning.ts";
+import type { Command } from "./command.ts";
 import { Output } from "./output.ts";
 
 /** Runs a command on pipes in its own process group; its start has been asked for when this returns. */
 export function runCommand(command: Command, context: JobContext): Work {
   const { trace, keyId, journal, heldPipes, limits } = context;
-  const env = { ...context.environment, ...command.env, [JOB_MARK_VARIABLE]: trace.mark };
-  const cwd = workingDirectory(command.cwd, context.environment.HOME ?? "/");
+  const beginning = Promise.withResolvers<Beginning | undefined>();
 
   const start = async (signal: AbortSignal) => {
-    const spawned = await spawnCommand(command, cwd, env, context, signal);
+    const begun = await beginningOf(command, context, signal);
+    beginning.resolve("program" in begun ? begun : undefined);
+    if (!("program" in begun)) return begun;
+    const spawned = await spawnCommand({ ...begun, input: command }, context, signal);
     if (!("pid" in spawned)) return spawned;
     context.onBorn(spawned);
     const { stdin } = spawned;
@@ -45,5 +48,8 @@ export function runCommand(command: Command, context: JobContext): Work {
   return {
     ...work,
     input: process.then((running) => (command.stdinOpen ? running?.input : undefined)),
+    shell: beginning.promise.then((begun) =>
+      begun?.shell === undefined || isStandardShell(begun.shell) ? undefined : begun.shell,
+    ),
   };
 }

@@ -1,4 +1,5 @@
 import { mkdirSync, readdirSync } from "node:fs";
+import { isErrno } from "@cmdop/kit";
 import { removeDirectory } from "@cmdop/proto";
 import type { Channel } from "./journal-records.ts";
 import { HEADER_BYTES, MAX_RECORD_BYTES } from "./record.ts";
@@ -151,7 +152,7 @@ function segmentsIn(directory: string): Segment[] {
     names = readdirSync(directory);
   } catch (error) {
     // Nothing was ever written.
-    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+    if (!isErrno(error, "ENOENT")) throw error;
   }
   return names
     .flatMap((name) => Segment.found(directory, name) ?? [])

@@ -1,4 +1,5 @@
-import { OUTPUT_CHUNK_BYTES, onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
+import { OUTPUT_CHUNK_BYTES } from "@cmdop/proto";
 import type { JobLimits } from "../limits.ts";
 import { type Damage, FileReader, type Piece } from "./file-reader.ts";
 import { type FileFacts, JournalFile } from "./journal-file.ts";

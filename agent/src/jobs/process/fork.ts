@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { Socket } from "node:net";
+import { within } from "@cmdop/kit";
 import type { JobLimits } from "../limits.ts";
-import { within } from "../within.ts";
 import type { Program } from "./launch.ts";
 import { covered } from "./private-descriptors.ts";
 import { signalGroup } from "./process-group.ts";
@@ -65,11 +65,11 @@ export async function forkBySpawner(
     return asked.withdraw();
   };
 
-  let answer = await within(startWaitMs, settled, signal);
+  let answer = await within(settled, startWaitMs, { signal });
   // Nobody waits for its beginning any more. What can't be kept from it begins in a moment, and can be ended then.
   if (answer === undefined && signal.aborted) {
     if (await asked.withdraw()) return { failed: "It was given up." };
-    answer = await within(killGraceMs, settled);
+    answer = await within(settled, killGraceMs);
   }
   if (answer === undefined) {
     const reason = `It had not begun ${startWaitMs} ms after it was asked for: its program or its directory may lie on a file system that hangs.`;
@@ -81,8 +81,8 @@ export async function forkBySpawner(
   }
   // They come before the answer, by another way.
   const ours = await within(
-    startWaitMs,
     Promise.all(sockets.map(async (socket) => (await socket?.ours) ?? null)),
+    startWaitMs,
   );
   return { ...answer, sockets: ours ?? [] };
 }

@@ -1,4 +1,5 @@
 import { closeSync, readdirSync, readFileSync } from "node:fs";
+import { isErrno } from "@cmdop/kit";
 
 /** The first descriptor that is not one of the standard three. */
 const FIRST = 3;
@@ -25,7 +26,7 @@ function isInherited(descriptor: number): boolean {
     return flags !== undefined && (Number.parseInt(flags, 8) & CLOSE_ON_EXEC) === 0;
   } catch (error) {
     // The one that the list itself was read with.
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return false;
+    if (isErrno(error, "ENOENT")) return false;
     throw error;
   }
 }

@@ -32,9 +32,9 @@ export function newTrace(): JobTrace {
 }
 
 /** The trace of a job of an earlier life; `isEnded`: its first process is gone. */
-export function traceOf(mark: string, birth: Birth | undefined, isEnded: boolean): JobTrace {
+export function traceOf(mark: string, birth: Birth | null, isEnded: boolean): JobTrace {
   const trace: JobTrace = { mark, sinceS: 0 };
-  if (birth === undefined || birth.bootId !== bootId()) return trace;
+  if (birth === null || birth.bootId !== bootId()) return trace;
   const isSame = !isEnded && statOf(birth.pid)?.startedAtS === birth.startedAtS;
   const cgroup = birth.cgroup === undefined ? undefined : JobCgroup.found(birth.cgroup);
   return { ...trace, leader: isSame ? birth.pid : undefined, cgroup };

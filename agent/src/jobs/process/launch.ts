@@ -1,3 +1,5 @@
+import { isUtf8 } from "node:buffer";
+import { pathBytes } from "@cmdop/proto";
 import type { Environment } from "./environment.ts";
 import { JOB_MARK_VARIABLE } from "./environment.ts";
 import type { JobUser } from "./run-as.ts";
@@ -13,6 +15,10 @@ export interface Program {
 
 /** A program that has more before it than Node's own spawn can do. */
 export interface Launch extends Program {
+  /** An absolute path, written as names are (`pathText`). */
+  readonly cwd: string;
+  /** Whether program and arguments are written so too: they have bytes that are not UTF-8. */
+  readonly escaped?: boolean | undefined;
   /** Whom it runs as, where that is not the agent's own user. */
   readonly user?: JobUser | undefined;
   /** What of the environment the agent itself has made. */
@@ -32,6 +38,13 @@ const HIDDEN_PREFIX = "CMDOP_ENV_";
 
 /** What a shell can export. */
 const EXPORTABLE = /^[A-Za-z_]\w*$/;
+
+/** Node passes on text only: "$@" comes with the bytes beyond ASCII, and the backslash, as octal numbers. */
+const DECODE = [
+  "for CMDOP_WORD do shift",
+  `case $CMDOP_WORD in *\\\\*) CMDOP_WORD=$(printf %b. "$CMDOP_WORD"); CMDOP_WORD=\${CMDOP_WORD%.} ;; esac`,
+  'set -- "$@" "$CMDOP_WORD"; done; unset CMDOP_WORD',
+].join("\n");
 
 /** A shell tells no error's name, but `ls` does. */
 const FAIL = [
@@ -66,7 +79,8 @@ const BECOME = [
  * out of argv, which everybody on the machine can read.
  * @throws Error where a variable has a name that no shell can export, and another user shall have it
  */
-export function throughShell({ program, args, cwd, env, user, trusted, terminal }: Launch): Program {
+export function throughShell(launch: Launch): Program {
+  const { program, args, cwd, escaped = false, env, user, trusted, terminal } = launch;
   const isOwn = ([name, value]: [string, string]): boolean =>
     user === undefined || name === JOB_MARK_VARIABLE || trusted[name] === value;
   const variables = Object.entries(env);
@@ -77,7 +91,9 @@ export function throughShell({ program, args, cwd, env, user, trusted, terminal 
     );
   }
   const hidden = variables.filter((variable) => !isOwn(variable));
+  const hasBytes = needsBytes(launch);
   const script = [
+    ...(hasBytes ? [DECODE] : []),
     `printf ${LAUNCHER_NAME} 2>/dev/null >/proc/self/comm`,
     ...FAIL,
     ENTER,
@@ -90,17 +106,13 @@ export function throughShell({ program, args, cwd, env, user, trusted, terminal 
   // A shell drops variables whose names it could not write; env(1) does not.
   const handedOn =
     strange.length === 0 ? [] : ["/usr/bin/env", ...strange.map(([name, value]) => `${name}=${value}`)];
-  const shell = [
-    "/bin/sh",
-    "-c",
-    script,
-    "cmdop",
-    cwd,
-    ...(terminal === undefined ? [] : [terminal]),
-    ...handedOn,
-    program,
-    ...args,
+  const command = [program, ...args];
+  const words = [
+    pathBytes(cwd),
+    ...[...(terminal === undefined ? [] : [terminal]), ...handedOn].map((word) => Buffer.from(word)),
+    ...command.map((word) => (escaped ? pathBytes(word) : Buffer.from(word))),
   ];
+  const shell = ["/bin/sh", "-c", script, "cmdop", ...words.map(hasBytes ? octal : String)];
   const [first = "", ...rest] = user === undefined ? shell : [...becoming(user), ...shell];
   return {
     program: first,
@@ -111,6 +123,19 @@ export function throughShell({ program, args, cwd, env, user, trusted, terminal 
       ...hidden.map(([name, value]) => [HIDDEN_PREFIX + name, value]),
     ]),
   };
+}
+
+/** Whether its directory, its program or an argument has bytes that are not UTF-8: only a shell can hand them on. */
+export function needsBytes({ program, args, cwd, escaped = false }: Launch): boolean {
+  const written = escaped ? [cwd, program, ...args] : [cwd];
+  return !written.every((text) => isUtf8(pathBytes(text)));
+}
+
+/** As printf's %b reads it. */
+function octal(word: Buffer): string {
+  return word
+    .toString("latin1")
+    .replaceAll(/[\\\x80-\xff]/g, (byte) => `\\0${byte.charCodeAt(0).toString(8).padStart(3, "0")}`);
 }
 
 /** With that user's groups, which Node's own `uid` would drop. */

@@ -1,10 +1,9 @@
 import { closeSync, constants, openSync, readdirSync, readlinkSync, readSync } from "node:fs";
 import type { Readable } from "node:stream";
+import { isErrno, within } from "@cmdop/kit";
 import { JOB_LIMITS } from "../limits.ts";
-import { within } from "../within.ts";
 import { type Forked, forkBySpawner, forkDirectly } from "./fork.ts";
 import type { Spawner } from "./spawner.ts";
-import { errorCode } from "./start-failure.ts";
 
 /**
  * Makes $1 pipes, and holds them until its standard input ends. Each step of the recursion
@@ -66,7 +65,7 @@ export async function makePipes(count: number, spawner: Spawner | undefined): Pr
 async function holderOf({ sockets, exit }: Forked): Promise<number> {
   const [, said] = sockets;
   if (!said) throw new Error("the shell that makes pipes can't be heard");
-  const line = await within(JOB_LIMITS.startWaitMs, Promise.race([firstLine(said), exit]));
+  const line = await within(Promise.race([firstLine(said), exit]), JOB_LIMITS.startWaitMs);
   const pid = typeof line === "string" ? Number(line) : 0;
   if (pid > 1) return pid;
   throw new Error("the shell that makes pipes did not get so far");
@@ -116,7 +115,7 @@ function nameOf(path: string): string {
   try {
     return readlinkSync(path);
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return "";
+    if (isErrno(error, "ENOENT")) return "";
     throw error;
   }
 }
@@ -125,6 +124,6 @@ function drain(pipe: number): void {
   try {
     readSync(pipe, Buffer.alloc(REST_BYTES));
   } catch (error) {
-    if (errorCode(error) !== "EAGAIN") throw error;
+    if (!isErrno(error, "EAGAIN")) throw error;
   }
 }

@@ -2,6 +2,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, readdirSync, readlinkSync } from "node:fs";
 import { text } from "node:stream/consumers";
+import { isErrno } from "@cmdop/kit";
 import { expect, onTestFinished, test } from "vitest";
 import { PipePool } from "./pipe-pool.ts";
 
@@ -19,7 +20,7 @@ function openPipes(): string[] {
       return target.startsWith("pipe:") ? [target] : [];
     } catch (error) {
       // The descriptor of the listing itself is gone by now.
-      if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+      if (isErrno(error, "ENOENT")) return [];
       throw error;
     }
   });

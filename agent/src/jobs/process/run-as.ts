@@ -1,12 +1,8 @@
+import type { Account } from "../../login/passwd.ts";
 import type { Environment } from "./environment.ts";
 
 /** A user that jobs run as, other than the agent's own, which is root then. */
-export interface JobUser {
-  readonly name: string;
-  readonly uid: number;
-  readonly gid: number;
-  readonly home: string;
-  readonly shell: string;
+export interface JobUser extends Account {
   /** The absolute path of util-linux' setpriv. */
   readonly setpriv: string;
 }

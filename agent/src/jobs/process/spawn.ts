@@ -25,8 +25,21 @@ export interface Process {
 export interface SpawnContext extends StartContext {
   /** Who commands run as, where it is not the agent's own user. */
   readonly user: JobUser | undefined;
-  /** What the agent itself puts into a job's environment. */
-  readonly environment: Environment;
+}
+
+/** What is started. */
+export interface Start {
+  readonly program: string;
+  readonly args: readonly string[];
+  /** An absolute path, written as names are. */
+  readonly cwd: string;
+  /** As in Launch. */
+  readonly escaped?: boolean | undefined;
+  readonly env: Environment;
+  /** What of the environment the agent itself has made. */
+  readonly trusted: Environment;
+  /** The first bytes of standard input, and whether it stays open for more. */
+  readonly input: Pick<Command, "stdin" | "stdinOpen">;
 }
 
 /** What a command reads and writes; without input it reads nothing. */
@@ -36,23 +49,13 @@ interface Pipes {
   readonly stderr: Pipe;
 }
 
-/** The program that runs a command. */
-export function programOf({ run }: Command): readonly [program: string, ...args: string[]] {
-  // After `--` a line that begins with a dash is still a command.
-  if ("shell" in run) return ["/bin/sh", "-c", "--", run.shell];
-  const [program = "", ...args] = run.argv;
-  return [program, ...args];
-}
-
 /** Starts a command in a session and process group of its own, on pipes; see `startProcess`. Never rejects. */
 export async function spawnCommand(
-  command: Command,
-  cwd: string,
-  env: Environment,
+  start: Start,
   context: SpawnContext,
   signal: AbortSignal,
 ): Promise<Process | Refused | Lost> {
-  const started = await startProcess(() => prepare(command, cwd, env, context), context, signal);
+  const started = await startProcess(() => prepare(start, context), context, signal);
   if (!("pid" in started)) return started;
   const { pid, cgroup, exit, sockets, prepared } = started;
   const [stdin = null, stdout, stderr] = prepared.pipes === undefined ? sockets : agentEnds(prepared.pipes);
@@ -61,13 +64,10 @@ export async function spawnCommand(
 }
 
 async function prepare(
-  command: Command,
-  cwd: string,
-  env: Environment,
-  { user, environment, pipes: pool }: SpawnContext,
+  { program, args, cwd, escaped, env, trusted, input }: Start,
+  { user, pipes: pool }: SpawnContext,
 ): Promise<Prepared & { pipes: Pipes | undefined }> {
-  const [program, ...args] = programOf(command);
-  const hasInput = command.stdinOpen || command.stdin.length > 0;
+  const hasInput = input.stdinOpen || input.stdin.length > 0;
   const pipes = await openPipes(pool, hasInput);
   const descriptors = pipes === undefined ? [] : all(pipes).map(({ theirs }) => theirs);
   const drop = (): void => {
@@ -85,7 +85,7 @@ async function prepare(
     throw error;
   }
   return {
-    launch: { program, args, cwd, env, user, trusted: environment },
+    launch: { program, args, cwd, escaped, env, user, trusted },
     stdio: [
       hasInput ? (pipes?.stdin?.theirs ?? "pipe") : "ignore",
       pipes?.stdout.theirs ?? "pipe",

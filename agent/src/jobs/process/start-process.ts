@@ -1,9 +1,10 @@
 import { closeSync } from "node:fs";
+import { within } from "@cmdop/kit";
+import { pathBytes } from "@cmdop/proto";
 import type { JobLimits } from "../limits.ts";
-import { within } from "../within.ts";
 import { type End, type Forked, forkBySpawner, forkDirectly, type Refused } from "./fork.ts";
 import type { HungStarts } from "./hung-starts.ts";
-import { type Launch, MARK_DESCRIPTOR, throughShell } from "./launch.ts";
+import { type Launch, MARK_DESCRIPTOR, needsBytes, throughShell } from "./launch.ts";
 import { Mark } from "./mark.ts";
 import type { PipePool } from "./pipe-pool.ts";
 import type { Spawner } from "./spawner.ts";
@@ -86,7 +87,7 @@ async function launch(
   if (!("pid" in launched) || launched.mark === undefined) return launched;
 
   const { mark, exit, pid } = launched;
-  const said = await within(limits.startWaitMs, mark.said, signal);
+  const said = await within(mark.said, limits.startWaitMs, { signal });
   mark.close();
   if (said === "") return launched;
   if (said === undefined) {
@@ -96,7 +97,7 @@ async function launch(
     return { failed: startHung(prepared.launch, performance.now() - launchedAtMs) };
   }
   // Its own end, which follows at once.
-  await within(limits.killWaitMs, exit);
+  await within(exit, limits.killWaitMs);
   return { failed: launchFailure(said, program, cwd) };
 }
 
@@ -106,14 +107,15 @@ async function begin(
   signal: AbortSignal,
 ): Promise<Launched | Refused | Lost> {
   const { launch, stdio } = prepared;
-  const isByShell = launch.user !== undefined || launch.terminal !== undefined || mayHang();
+  const isByShell =
+    launch.user !== undefined || launch.terminal !== undefined || needsBytes(launch) || mayHang();
   const pipe = isByShell ? await pipes.take("output") : undefined;
   const close = (): void => {
     prepared.close();
     if (pipe !== undefined) closeSync(pipe.theirs);
   };
   const ends = isByShell ? [...stdio, pipe?.theirs ?? ("pipe" as const)] : stdio;
-  const program = isByShell ? throughShell(launch) : launch;
+  const program = isByShell ? throughShell(launch) : { ...launch, cwd: pathBytes(launch.cwd).toString() };
   const options = { limits, signal, close };
   const forked = await (spawner.enabled
     ? forkBySpawner(spawner, program, ends, options)

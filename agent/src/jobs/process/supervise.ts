@@ -1,6 +1,6 @@
+import { within } from "@cmdop/kit";
 import type { JobLimits } from "../limits.ts";
 import type { Outcome, StopCause } from "../outcome.ts";
-import { within } from "../within.ts";
 import type { Work } from "../work.ts";
 import type { Refused } from "./fork.ts";
 import { MAY_STILL_RUN, type Remains, sayRemains } from "./process-group.ts";
@@ -81,7 +81,7 @@ export function supervise<P extends Living>(
       };
     }
     // Nothing of it is seen any more; how its leader ended is told at once, if anybody is left to tell.
-    const end = await within(limits.killWaitMs, process.exit);
+    const end = await within(process.exit, limits.killWaitMs);
     const signal = end !== undefined && "signal" in end ? (end.signal ?? undefined) : undefined;
     return {
       kind,

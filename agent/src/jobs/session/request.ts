@@ -33,7 +33,7 @@ export function checkSession(request: SessionRequest): void {
   const { size, cwd, env, idleTimeoutMs } = request;
   checkSize(size);
   checkCommand({
-    run: { argv: programOf(request, {}) },
+    run: { argv: programOf(request, "/bin/sh") },
     cwd,
     env,
     timeoutMs: idleTimeoutMs,
@@ -73,8 +73,8 @@ export function sessionSummary({ shell }: SessionRequest): string {
  */
 export function programOf(
   { shell }: Pick<SessionRequest, "shell">,
-  { SHELL = "/bin/sh" }: Environment,
+  ownShell: string,
 ): readonly [program: string, ...args: string[]] {
-  const [program = SHELL, ...args] = shell;
+  const [program = ownShell, ...args] = shell;
   return shell.length === 0 ? [program, "-l"] : [program, ...args];
 }

@@ -25,10 +25,7 @@ interface Session extends Forked {
 
 /** Runs a shell on a terminal of its own. Its output never waits for anybody: the journal drops the oldest. */
 export function runSession(request: SessionRequest, context: JobContext): Work {
-  const { trace, keyId, journal, environment, user, limits } = context;
-  const env = { ...environment, ...TERMINAL_ENVIRONMENT, ...request.env, [JOB_MARK_VARIABLE]: trace.mark };
-  const cwd = workingDirectory(request.cwd, environment.HOME ?? "/");
-  const shell = programOf(request, environment);
+  const { trace, keyId, journal, user, limits } = context;
   const idle = new IdleLimit(request.idleTimeoutMs, journal);
   let pty: Pty | undefined;
   const terminal = new SessionTerminal(journal, keyId, request.size, {
@@ -36,8 +33,11 @@ export function runSession(request: SessionRequest, context: JobContext): Work {
     asked: () => idle.used(),
   });
 
-  const prepare = (): Prepared & { opened: Pty } => {
-    const [program, ...args] = shell;
+  const prepare = async (): Promise<Prepared & { opened: Pty }> => {
+    const { environment, trusted, shell } = await context.login();
+    const env = { ...environment, ...TERMINAL_ENVIRONMENT, ...request.env, [JOB_MARK_VARIABLE]: trace.mark };
+    const cwd = workingDirectory(request.cwd, environment.HOME ?? "/");
+    const [program, ...args] = programOf(request, shell);
     const opened = new Pty(terminal.size, (bytes) => journal.append("stdout", bytes));
     try {
       if (user !== undefined) opened.giveTo(user.uid);
@@ -46,7 +46,7 @@ export function runSession(request: SessionRequest, context: JobContext): Work {
       throw error;
     }
     return {
-      launch: { program, args, cwd, env, user, trusted: environment, terminal: opened.path },
+      launch: { program, args, cwd, env, user, trusted, terminal: opened.path },
       stdio: ["ignore", "ignore", "ignore"],
       close: () => undefined,
       drop: () => opened.close(),
@@ -55,7 +55,7 @@ export function runSession(request: SessionRequest, context: JobContext): Work {
   };
 
   const start = async (signal: AbortSignal): Promise<Session | Refused | Lost> => {
-    const started = await startProcess(async () => prepare(), context, signal);
+    const started = await startProcess(prepare, context, signal);
     if (!("pid" in started)) return started;
     context.onBorn(started);
     const { opened } = started.prepared;

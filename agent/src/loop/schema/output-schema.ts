@@ -29,6 +29,11 @@ export function schemaOf(schema: z.ZodType): OutputSchema {
   return parseSchema(JSON.stringify(z.toJSONSchema(schema, { target: "draft-7" })));
 }
 
+/** The schema as a model is told it. */
+export function inWords({ text }: OutputSchema): string {
+  return `When you answer, answer with one JSON object that matches this JSON Schema, and with nothing else:\n${text}`;
+}
+
 /** What is said of a schema that can't be used. */
 export function unusableSchema(why: string, cause?: unknown): CmdopError {
   return new CmdopError("InvalidArgument", `The output schema can't be used: ${why.slice(0, 500)}.`, {

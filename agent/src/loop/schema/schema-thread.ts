@@ -1,6 +1,7 @@
 import { parentPort } from "node:worker_threads";
 import { z } from "zod";
 import { LOOP_LIMITS } from "../limits.ts";
+import { jsonValues } from "./json-values.ts";
 import { type Answer, isQuestion, type Question } from "./messages.ts";
 
 /**
@@ -32,30 +33,36 @@ function answerTo({ schema: text, answer }: Question): Answer {
   return answer === undefined ? { kind: "usable" } : check(schema, answer);
 }
 
+/** The first of what the answer may mean that the schema takes; or what is wrong with the likeliest. */
 function check(schema: z.ZodType, answer: string): Answer {
-  let json: unknown;
+  let difference: Answer | undefined;
   try {
-    json = JSON.parse(unfenced(answer));
-  } catch (thrown) {
-    return { kind: "differs", errors: `It is not JSON: ${String(thrown).slice(0, 200)}` };
-  }
-  try {
-    const checked = schema.safeParse(json);
-    if (!checked.success) return { kind: "differs", errors: complaints(checked.error) };
-    const output = JSON.stringify(checked.data);
-    const most = LOOP_LIMITS.maxAnswerCharacters;
-    if (output.length <= most) return { kind: "matches", output };
-    return { kind: "differs", errors: `With the schema's defaults it has more than ${most} characters.` };
+    for (const value of jsonValues(answer)) {
+      const checked = schema.safeParse(value);
+      if (checked.success) return matching(checked.data);
+      difference ??= { kind: "differs", errors: complaints(checked.error) };
+    }
   } catch (thrown) {
     // It is nested too deep to be walked through.
     return { kind: "differs", errors: `It can't be checked: ${String(thrown).slice(0, 200)}` };
   }
+  return difference ?? { kind: "differs", errors: notJson(answer) };
 }
 
-/** Models like to put JSON into a code fence. */
-function unfenced(answer: string): string {
-  const [, fenced] = /^\s*```(?:json)?\s*\n([\s\S]*?)\n?```\s*$/.exec(answer) ?? [];
-  return fenced ?? answer;
+function matching(data: unknown): Answer {
+  const output = JSON.stringify(data);
+  const most = LOOP_LIMITS.maxAnswerCharacters;
+  if (output.length <= most) return { kind: "matches", output };
+  return { kind: "differs", errors: `With the schema's defaults it has more than ${most} characters.` };
+}
+
+function notJson(answer: string): string {
+  try {
+    JSON.parse(answer);
+  } catch (thrown) {
+    return `It is not JSON: ${String(thrown).slice(0, 200)}`;
+  }
+  return "It is not JSON of an object.";
 }
 
 function complaints({ issues }: z.ZodError): string {

@@ -29,6 +29,30 @@ it("reads an answer that matches, also in a code fence", async () => {
 });
 
 it.each([
+  ["words around it", 'Here is the JSON: {"status": "ok", "issues": []} I hope that it helps {smile}.'],
+  ["a fence among words", 'Here is the JSON:\n```json\n{"status": "ok", "issues": []}\n```\nAnything else?'],
+  ["a fence that never ends", '```json\n{"status": "ok", "issues": []}'],
+  ["a byte order mark", '\ufeff{"status": "ok", "issues": []}'],
+  ["a string that holds it", JSON.stringify('{"status": "ok", "issues": []}')],
+  [
+    "several fences",
+    '```json\n{"status": 7}\n```\nor\n```json\n{"status": "ok", "issues": []}\n```\n```sh\nls\n```',
+  ],
+  [
+    "a draft before it",
+    'First {"status": "bad", "issues": []}. No: {"status": "ok", "issues": []} (not {}).',
+  ],
+  [
+    "thoughts in its middle",
+    'So <think>{"status": "bad", "issues": []}</think>{"status": "ok", "issues": []}',
+  ],
+  ["a quotation mark before it", 'The 5" one: {"status": "ok", "issues": []}'],
+])("reads an answer with %s as a person would", async (_what, answer) => {
+  const output = { status: "ok", issues: [] };
+  expect(await schemas.read("key", health, answer, forever)).toEqual({ ok: true, output });
+});
+
+it.each([
   ["", "not JSON"],
   ["All is well.", "not JSON"],
   ['{"status": 7, "issues": []}', "status"],

@@ -35,7 +35,7 @@ export class Schemas {
     if (answer.kind === "unusable") throw unusableSchema(answer.why);
   }
 
-  /** Reads an answer of a model: JSON, also in a code fence. @throws CmdopError InvalidArgument, Canceled */
+  /** Reads an answer of a model: JSON, also among other words (json-values.ts). @throws CmdopError InvalidArgument, Canceled */
   async read(keyId: string, schema: OutputSchema, text: string, signal: AbortSignal): Promise<Reading> {
     const answer = await this.#ask(keyId, { schema: schema.text, answer: text }, signal);
     if (answer instanceof GaveUp) return { ok: false, errors: `Its check ${answer.message}.` };

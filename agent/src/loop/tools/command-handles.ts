@@ -9,7 +9,17 @@ export const WAIT_METHOD = "/cmdop.v1.Jobs/Attach";
 export const CANCEL_METHOD = "/cmdop.v1.Jobs/Cancel";
 
 const jobId = z.string().describe("The jobId of a command that was still running.");
-const waitInput = z.object({ jobId, waitMs });
+const waitInput = z.object({
+  jobId: z.string().describe("The jobId of a command."),
+  waitMs,
+  offset: z
+    .int()
+    .min(0)
+    .optional()
+    .describe(
+      "Read again from this byte of its output on, without waiting; a note of what was left out names one.",
+    ),
+});
 const cancelInput = z.object({ jobId });
 
 type HandleOptions = Pick<ExecuteOptions, "caller" | "gate" | "jobs">;
@@ -22,12 +32,14 @@ export function waitCommandTool(
   return {
     name: "wait_command",
     description:
-      "Waits for a command that is still running, and returns what it has said since the last look.",
+      "Waits for a command that is still running, and returns what it has said since the last look; or reads again, also of one that has ended, what an answer left out.",
     input: waitInput,
-    run: async ({ jobId, waitMs = LOOP_LIMITS.defaultCommandWaitMs }, use) => {
-      const command = commands.get(jobId);
+    run: async ({ jobId, waitMs = LOOP_LIMITS.defaultCommandWaitMs, offset }, use) => {
+      const command = offset === undefined ? commands.get(jobId) : commands.known(jobId);
       const call = { caller, path: WAIT_METHOD, type: Jobs.method.attach.input, use };
-      return gate({ ...call, request: { jobId } }, () => commands.look(command, waitMs));
+      return gate({ ...call, request: { jobId } }, () =>
+        offset === undefined ? commands.look(command, waitMs) : command.readAgain(offset),
+      );
     },
   };
 }

@@ -1,11 +1,11 @@
 import { Files } from "@cmdop/proto";
 import { z } from "zod";
-import { type FileToolOptions, filePath } from "./files.ts";
+import { type FileToolOptions, filePath, howWritten } from "./files.ts";
 import type { ToolSpec } from "./tools.ts";
 
 const input = z.object({
   path: filePath,
-  old: z.string().min(1).describe("The exact text that stands there: spaces, tabs and line ends count."),
+  old: z.string().min(1).describe("The exact text that stands there: spaces and tabs count."),
   new: z.string().describe("What takes its place; empty takes it away."),
   all: z
     .boolean()
@@ -27,12 +27,12 @@ export function editFileTool({ caller, gate, files }: FileToolOptions): ToolSpec
     run: async ({ path, old, new: substitute, all = false }, use) => {
       const wanted = { old: Buffer.from(old), new: Buffer.from(substitute), all };
       const call = { caller, path: EDIT_METHOD, type: Files.method.edit.input, use };
-      const { replacements } = await gate({ ...call, request: { path, ...wanted } }, (admitted) =>
+      const { replacements, entry } = await gate({ ...call, request: { path, ...wanted } }, (admitted) =>
         files(admitted).edit({ path, ...wanted }, { signal: use.signal }),
       );
       return {
         ok: true,
-        text: `replaced ${replacements} ${replacements === 1 ? "place" : "places"} in ${path}`,
+        text: `replaced ${replacements} ${replacements === 1 ? "place" : "places"} in ${path}${howWritten(entry)}`,
       };
     },
   };

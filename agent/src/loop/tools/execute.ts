@@ -11,9 +11,15 @@ import type { ToolSpec } from "./tools.ts";
 export const EXECUTE_METHOD = "/cmdop.v1.Exec/Start";
 
 const input = z.object({
-  command: z.string().min(1).describe("One line for /bin/sh -c. Nobody can answer its questions."),
+  command: z.string().min(1).describe("One line for the user's shell. Nobody can answer its questions."),
   cwd: z.string().optional().describe("Working directory; the home directory unless given."),
   stdin: z.string().optional().describe("Standard input; empty unless given."),
+  login: z
+    .boolean()
+    .optional()
+    .describe(
+      "True: with what the user's profile sets, where a program of nvm, pyenv or cargo is not found.",
+    ),
   timeoutMs: z
     .int()
     .min(1)
@@ -87,18 +93,25 @@ interface Start extends ExecuteOptions {
 /** As any caller's exec: a job of the same key, with its own journal. */
 function started<R>(start: Start, then: (command: OpenCommand) => Promise<R>): Promise<R> {
   const { caller, gate, jobs, own, wanted, use, commands } = start;
-  const { command, cwd = "", stdin: text = "", timeoutMs = LOOP_LIMITS.defaultCommandMs } = wanted;
+  const { command, cwd = "", stdin: text = "", login, timeoutMs = LOOP_LIMITS.defaultCommandMs } = wanted;
   const jobId = randomUUID();
   const stdin = Buffer.from(text);
   const type = Exec.method.start.input;
-  const request = { jobId, command: { case: "shell", value: command }, cwd, stdin, timeoutMs } as const;
+  const request = {
+    jobId,
+    command: { case: "shell", value: command },
+    cwd,
+    stdin,
+    timeoutMs,
+    ...(login === undefined ? {} : { login }),
+  } as const;
   return gate({ caller, path: EXECUTE_METHOD, type, request, use }, ({ keyId }) => {
     commands?.checkRoom();
     const run = { shell: command };
-    const asked = { run, cwd, env: {}, timeoutMs, stdinOpen: false, stdin };
+    const asked = { run, login, cwd, env: {}, timeoutMs, stdinOpen: false, stdin };
     const { job } = jobs.start({ keyId, admin: false }, jobId, asked);
     own(job);
-    const open = new OpenCommand(job);
+    const open = new OpenCommand(job, commands !== undefined);
     commands?.add(open);
     return then(open);
   });

@@ -1,4 +1,4 @@
-import { asData, Files, FileType, printable } from "@cmdop/proto";
+import { asData, type FileEntry, Files, FileType, printable } from "@cmdop/proto";
 import { z } from "zod";
 import type { FileCalls } from "../../files-process/file-calls.ts";
 import type { Caller } from "../../policy/caller.ts";
@@ -32,6 +32,11 @@ const listInput = z.object({
 /** A kind of thing, as models read it. */
 export function fileTypeName(type: FileType): string {
   return TYPE_NAMES[type] ?? "other";
+}
+
+/** How a file was written, where that was not as usual. */
+export function howWritten(entry: FileEntry | undefined): string {
+  return entry?.written === undefined ? "" : ` (${entry.written.message})`;
 }
 
 /** What the tools work with. */
@@ -84,8 +89,10 @@ export function writeFileTool(options: FileToolOptions): ToolSpec<z.infer<typeof
       const content = Buffer.from(text);
       const call = { caller, path: WRITE_METHOD, type: Files.method.write.input, use };
       const request = { path, content, parents: true };
-      await gate({ ...call, request }, (admitted) => files(admitted).write(request, { signal: use.signal }));
-      return { ok: true, text: `wrote ${content.length} bytes to ${path}` };
+      const { entry } = await gate({ ...call, request }, (admitted) =>
+        files(admitted).write(request, { signal: use.signal }),
+      );
+      return { ok: true, text: `wrote ${content.length} bytes to ${path}${howWritten(entry)}` };
     },
   };
 }
@@ -105,9 +112,7 @@ export function listFilesTool(options: FileToolOptions): ToolSpec<z.infer<typeof
         files(admitted).list({ path, ...wanted }, { signal: use.signal }),
       );
       const lines = entries.map(({ type, size, mtimeMs, name }) =>
-        [fileTypeName(type), size, new Date(mtimeMs).toISOString(), printable(JSON.stringify(name))].join(
-          " ",
-        ),
+        [fileTypeName(type), size, new Date(mtimeMs).toISOString(), printable(name)].join(" "),
       );
       const more = nextPage === "" ? "" : `\nthere are more: page ${nextPage}`;
       return { ok: true, text: `${asData(lines.join("\n") || "(empty)")}${more}` };

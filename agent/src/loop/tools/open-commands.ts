@@ -1,19 +1,25 @@
-import { asData, CmdopError, printable } from "@cmdop/proto";
-import type { Job, Outcome } from "../../jobs/index.ts";
-import { within } from "../../jobs/within.ts";
+import { BoundedMap, within } from "@cmdop/kit";
+import { asData, CmdopError, printable, TerminalText } from "@cmdop/proto";
+import type { Job, JobEvent, Outcome } from "../../jobs/index.ts";
 import { LOOP_LIMITS } from "../limits.ts";
-import { Ends } from "./data.ts";
 import type { ToolAnswer } from "./tools.ts";
+
+/** Characters of a command's output in one answer. */
+const maxCharacters = LOOP_LIMITS.maxToolCharacters;
 
 /** A command of a run, followed from its beginning: what it says is kept until the model reads it. */
 export class OpenCommand {
   readonly job: Job;
   readonly #read: Promise<void>;
-  #unread = new Ends();
+  readonly #unread: TerminalText;
   #outcome: Outcome | undefined;
 
-  constructor(job: Job) {
+  /** `canBeReadAgain`: whether the model has the tool for it. */
+  constructor(job: Job, canBeReadAgain: boolean) {
     this.job = job;
+    const { id } = job.identity;
+    const advice = (offset: number): string => `wait_command with jobId ${id} and offset ${offset} shows it`;
+    this.#unread = new TerminalText({ maxCharacters, advice: canBeReadAgain ? advice : undefined });
     // Whoever looks is told what went wrong; until then nobody listens.
     this.#read = this.#follow().catch((thrown) => {
       this.#outcome = { kind: "unknown", reason: CmdopError.from(thrown).message, durationMs: 0 };
@@ -22,22 +28,41 @@ export class OpenCommand {
 
   /** Waits for its end, for `waitMs` at most (for as long as it takes unless given), and says what it has said since the last look. */
   async look(waitMs?: number): Promise<ToolAnswer & { readonly ended: boolean }> {
-    await (waitMs === undefined ? this.#read : within(waitMs, this.#read));
+    await (waitMs === undefined ? this.#read : within(this.#read, waitMs));
     const ended = this.#outcome !== undefined;
-    const output = String(this.#unread);
-    this.#unread = new Ends();
+    const output = this.#unread.take();
     const state = this.#outcome === undefined ? this.#goesOn() : inWords(this.#outcome);
     const text = output === "" ? `${state}; no output` : `${state}\n${asData(output)}`;
     const failed = ended && !(this.#outcome?.kind === "exited" && this.#outcome.exitCode === 0);
     return { ok: !failed, text, ended };
   }
 
+  /** What it has said so far from an offset on: as much as an answer holds. */
+  async readAgain(offset: number): Promise<ToolAnswer> {
+    const end = Number(this.job.journal.end);
+    // There are no more characters than bytes, so nothing has to be left out.
+    const until = Math.min(end, offset + maxCharacters);
+    const text = new TerminalText({ maxCharacters });
+    const events = this.job.events({ after: BigInt(offset), attached: false, holds: false });
+    let at = offset;
+    for await (const event of events) {
+      if (at >= until || event.kind === "ended") break;
+      if (event.kind === "output") {
+        const bytes = event.bytes.subarray(0, until - at);
+        takeOutput(text, { ...event, bytes });
+        at += bytes.length;
+      } else if (event.kind === "dropped") {
+        takeOutput(text, event);
+        at += Number(event.bytes);
+      }
+    }
+    const more = at < end ? `\n${end} bytes in all so far; go on with offset ${at}` : "";
+    return { ok: true, text: `${asData(text.text())}${more}` };
+  }
+
   async #follow(): Promise<void> {
-    const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder(), events: new TextDecoder() };
     for await (const event of this.job.events({ after: 0n, attached: false, holds: true })) {
-      if (event.kind === "output")
-        this.#unread.add(decoders[event.channel].decode(event.bytes, { stream: true }));
-      if (event.kind === "dropped") this.#unread.add(`[${event.bytes} bytes are gone]`);
+      takeOutput(this.#unread, event);
       if (event.kind === "ended") this.#outcome = event.outcome;
     }
   }
@@ -48,9 +73,17 @@ export class OpenCommand {
   }
 }
 
-/** The commands of a run whose end its model has not read. */
+/** Takes what an event of a job has of its output. */
+function takeOutput(text: TerminalText, event: JobEvent): void {
+  if (event.kind === "output")
+    text.add(event.bytes, { channel: event.channel, offset: Number(event.offset) });
+  if (event.kind === "dropped") text.note(`[${event.bytes} bytes are gone]`);
+}
+
+/** The commands of a run: those whose end its model has not read, and what others have said. */
 export class OpenCommands {
   readonly #open = new Map<string, OpenCommand>();
+  readonly #known = new BoundedMap<string, OpenCommand>(LOOP_LIMITS.maxKnownCommands);
 
   /** To be asked before one is started. @throws CmdopError LimitExceeded */
   checkRoom(): void {
@@ -62,6 +95,7 @@ export class OpenCommands {
 
   add(command: OpenCommand): void {
     this.#open.set(command.job.identity.id, command);
+    this.#known.set(command.job.identity.id, command);
   }
 
   /** @throws CmdopError JobUnknown */
@@ -75,6 +109,11 @@ export class OpenCommands {
         next: "Name the jobId of a command that was still running; the end of each is told once.",
       },
     );
+  }
+
+  /** One of this run, also where its end was read. @throws CmdopError JobUnknown */
+  known(jobId: string): OpenCommand {
+    return this.#known.get(jobId) ?? this.get(jobId);
   }
 
   /** As `look` of a command that is open; one that has ended is closed by it. */

@@ -1,6 +1,6 @@
-import { CmdopError, printable } from "@cmdop/proto";
+import { argumentReader, CmdopError, printable } from "@cmdop/proto";
 import type { ToolSet } from "ai";
-import type { z } from "zod";
+import { z } from "zod";
 import type { Confirmations, ToolTouch } from "../confirmations.ts";
 import { LOOP_LIMITS } from "../limits.ts";
 import type { AiSdk } from "../run-context.ts";
@@ -66,6 +66,12 @@ export function makeTool<I>(maker: ToolMaker, spec: ToolSpec<I>): RunTools {
     await confirmations.ask({ callId, tool: name, input, touches, events, signal });
     return spec.run(input, use);
   };
+  const validated = (value: unknown) => {
+    const parsed = inputSchema.safeParse(value);
+    return parsed.success
+      ? { success: true as const, value: parsed.data }
+      : { success: false as const, error: new Error(z.prettifyError(parsed.error)) };
+  };
   const use = async (input: I, callId: string): Promise<ToolAnswer> => {
     events.write({ type: "tool_call", callId, tool: name, input });
     const onWaiting: ToolUse["onWaiting"] = (approvalId, expiresAtMs) =>
@@ -81,10 +87,12 @@ export function makeTool<I>(maker: ToolMaker, spec: ToolSpec<I>): RunTools {
     events.write({ type: "tool_result", callId, tool: name, ok, output, ...started });
     return answer;
   };
+  const read = argumentReader(inputSchema);
+  const shape = ai.zodSchema(inputSchema);
   const made = ai.tool({
     description,
     // Made into a JSON Schema once, not with each step.
-    inputSchema: ai.zodSchema(inputSchema),
+    inputSchema: ai.jsonSchema<I>(() => shape.jsonSchema, { validate: (given) => validated(read(given)) }),
     execute: (input, { toolCallId }) => {
       const used = use(input, callIds.unique(toolCallId));
       running.add(used);

@@ -2,13 +2,15 @@ import type { Command } from "commander";
 import { registerOwnerRecover } from "./recover.ts";
 import { registerOwnerRotate } from "./rotate.ts";
 import { registerOwnerShow } from "./show.ts";
+import { registerOwnerTeach } from "./teach.ts";
 
 export function registerOwner(program: Command): void {
   const owner = program
     .command("owner")
-    .description("the owner key: show, rotate, recover")
+    .description("the owner key: show, rotate, recover, teach")
     .enablePositionalOptions();
   registerOwnerShow(owner);
   registerOwnerRotate(owner);
   registerOwnerRecover(owner);
+  registerOwnerTeach(owner);
 }

@@ -1,4 +1,4 @@
-import { onAbort } from "@cmdop/proto";
+import { onAbort } from "@cmdop/kit";
 
 /**
  * The line that the files of one transfer share. Sixteen at once hide the way to

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file cmdop/v1/exec.proto.
  */
 export const file_cmdop_v1_exec: GenFile = /*@__PURE__*/
-  fileDesc("ChNjbWRvcC92MS9leGVjLnByb3RvEghjbWRvcC52MSK2AgoQRXhlY1N0YXJ0UmVxdWVzdBIOCgZqb2JfaWQYASABKAkSDwoFc2hlbGwYAiABKAlIABIvCgRhcmd2GAMgASgLMh8uY21kb3AudjEuRXhlY1N0YXJ0UmVxdWVzdC5Bcmd2SAASCwoDY3dkGAQgASgJEjAKA2VudhgFIAMoCzIjLmNtZG9wLnYxLkV4ZWNTdGFydFJlcXVlc3QuRW52RW50cnkSEgoKdGltZW91dF9tcxgGIAEoDRISCgpzdGRpbl9vcGVuGAcgASgIEg0KBXN0ZGluGAggASgMEg0KBWFmdGVyGAkgASgEGioKCEVudkVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaFAoEQXJndhIMCgRhcmdzGAEgAygJQgkKB2NvbW1hbmQiNgoRRXhlY1N0YXJ0UmVzcG9uc2USIQoFZXZlbnQYASABKAsyEi5jbWRvcC52MS5Kb2JFdmVudDJKCgRFeGVjEkIKBVN0YXJ0EhouY21kb3AudjEuRXhlY1N0YXJ0UmVxdWVzdBobLmNtZG9wLnYxLkV4ZWNTdGFydFJlc3BvbnNlMAFiBnByb3RvMw", [file_cmdop_v1_job]);
+  fileDesc("ChNjbWRvcC92MS9leGVjLnByb3RvEghjbWRvcC52MSL5AgoQRXhlY1N0YXJ0UmVxdWVzdBIOCgZqb2JfaWQYASABKAkSDwoFc2hlbGwYAiABKAlIABIvCgRhcmd2GAMgASgLMh8uY21kb3AudjEuRXhlY1N0YXJ0UmVxdWVzdC5Bcmd2SAASCwoDY3dkGAQgASgJEjAKA2VudhgFIAMoCzIjLmNtZG9wLnYxLkV4ZWNTdGFydFJlcXVlc3QuRW52RW50cnkSEgoKdGltZW91dF9tcxgGIAEoDRISCgpzdGRpbl9vcGVuGAcgASgIEg0KBXN0ZGluGAggASgMEg0KBWFmdGVyGAkgASgEEhIKCmxpbmVfc2hlbGwYCiABKAkSEgoFbG9naW4YCyABKAhIAYgBARIPCgdlc2NhcGVkGA8gASgIGioKCEVudkVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaFAoEQXJndhIMCgRhcmdzGAEgAygJQgkKB2NvbW1hbmRCCAoGX2xvZ2luIjYKEUV4ZWNTdGFydFJlc3BvbnNlEiEKBWV2ZW50GAEgASgLMhIuY21kb3AudjEuSm9iRXZlbnQySgoERXhlYxJCCgVTdGFydBIaLmNtZG9wLnYxLkV4ZWNTdGFydFJlcXVlc3QaGy5jbWRvcC52MS5FeGVjU3RhcnRSZXNwb25zZTABYgZwcm90bzM", [file_cmdop_v1_job]);
 
 /**
  * One command.
@@ -34,7 +34,7 @@ export type ExecStartRequest = Message<"cmdop.v1.ExecStartRequest"> & {
    */
   command: {
     /**
-     * One line for /bin/sh -c.
+     * One line for a shell; line_shell says for which.
      *
      * @generated from field: string shell = 2;
      */
@@ -51,14 +51,15 @@ export type ExecStartRequest = Message<"cmdop.v1.ExecStartRequest"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * Working directory; empty means the home of the user that jobs run as. `~` expands.
+   * Working directory, written as the names of files are; empty means the home of
+   * the user that jobs run as. `~` expands.
    *
    * @generated from field: string cwd = 4;
    */
   cwd: string;
 
   /**
-   * Added to the allow-listed environment of the machine.
+   * Added to the environment that the machine gives its jobs; what it sets wins, over a profile too.
    *
    * @generated from field: map<string, string> env = 5;
    */
@@ -92,6 +93,31 @@ export type ExecStartRequest = Message<"cmdop.v1.ExecStartRequest"> & {
    * @generated from field: uint64 after = 9;
    */
   after: bigint;
+
+  /**
+   * The shell that runs the line: its absolute path, or one of the names sh, bash, zsh, ksh, dash, ash. Empty means the
+   * login shell of the user that jobs run as where it is such a one, else /bin/sh. Only with a line.
+   *
+   * @generated from field: string line_shell = 10;
+   */
+  lineShell: string;
+
+  /**
+   * True: the environment is what an interactive login shell leaves when it has read its profile. Absent means what the
+   * machine's policy says (environment.login), else false.
+   *
+   * @generated from field: optional bool login = 11;
+   */
+  login?: boolean | undefined;
+
+  /**
+   * True: line and arguments are written as the names of files are, so that they
+   * can hold bytes that are not UTF-8. Otherwise they are taken as they stand:
+   * `\xE9` in them means what their reader takes it for.
+   *
+   * @generated from field: bool escaped = 15;
+   */
+  escaped: boolean;
 };
 
 /**

@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file cmdop/v1/files.proto.
  */
 export const file_cmdop_v1_files: GenFile = /*@__PURE__*/
-  fileDesc("ChRjbWRvcC92MS9maWxlcy5wcm90bxIIY21kb3AudjEitwIKCUZpbGVFbnRyeRIMCgRuYW1lGAEgASgJEgwKBHBhdGgYAiABKAkSIAoEdHlwZRgDIAEoDjISLmNtZG9wLnYxLkZpbGVUeXBlEgwKBHNpemUYBCABKAQSEAoIbXRpbWVfbXMYBSABKAESDAoEbW9kZRgGIAEoDRILCgN1aWQYByABKA0SCwoDZ2lkGAggASgNEhgKC2xpbmtfdGFyZ2V0GAkgASgJSACIAQESFQoIcmF3X25hbWUYCiABKAxIAYgBARITCgZzaGEyNTYYCyABKAxIAogBARIrCgZ1bnJlYWQYDCABKAsyFi5jbWRvcC52MS5GaWxlc1NraXBwZWRIA4gBAUIOCgxfbGlua190YXJnZXRCCwoJX3Jhd19uYW1lQgkKB19zaGEyNTZCCQoHX3VucmVhZCLUAQoMRmlsZXNTa2lwcGVkEgwKBHBhdGgYASABKAkSLQoGcmVhc29uGAIgASgOMh0uY21kb3AudjEuRmlsZXNTa2lwcGVkLlJlYXNvbhIPCgdtZXNzYWdlGAMgASgJInYKBlJlYXNvbhIWChJSRUFTT05fVU5TUEVDSUZJRUQQABIVChFSRUFTT05fVU5SRUFEQUJMRRABEhEKDVJFQVNPTl9CSU5BUlkQAhIUChBSRUFTT05fVE9PX0xBUkdFEAMSFAoQUkVBU09OX0xPTkdfTElORRAEIlkKEEZpbGVzTGlzdFJlcXVlc3QSDAoEcGF0aBgBIAEoCRIRCglwYWdlX3NpemUYAiABKA0SDAoEcGFnZRgDIAEoCRIWCg5pbmNsdWRlX2hpZGRlbhgEIAEoCCJMChFGaWxlc0xpc3RSZXNwb25zZRIkCgdlbnRyaWVzGAEgAygLMhMuY21kb3AudjEuRmlsZUVudHJ5EhEKCW5leHRfcGFnZRgCIAEoCSJrChBGaWxlc1dhbGtSZXF1ZXN0EgwKBHBhdGgYASABKAkSEQoJbWF4X2RlcHRoGAIgASgNEg0KBW5hbWVzGAMgAygJEg8KB2V4Y2x1ZGUYBCADKAkSFgoOaW5jbHVkZV9oaWRkZW4YBSABKAgiOQoRRmlsZXNXYWxrUmVzcG9uc2USJAoHZW50cmllcxgBIAMoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSLiAQoSRmlsZXNTZWFyY2hSZXF1ZXN0EgwKBHBhdGgYASABKAkSEQoJbWF4X2RlcHRoGAIgASgNEg0KBW5hbWVzGAMgAygJEg8KB2V4Y2x1ZGUYBCADKAkSFgoOaW5jbHVkZV9oaWRkZW4YBSABKAgSFAoHY29udGVudBgGIAEoCUgAiAEBEg0KBWZsYWdzGAcgASgJEhUKDWNvbnRleHRfbGluZXMYCCABKA0SEwoLbWF4X3Jlc3VsdHMYCSABKA0SFgoObWF4X2ZpbGVfYnl0ZXMYCiABKARCCgoIX2NvbnRlbnQiywEKE0ZpbGVzU2VhcmNoUmVzcG9uc2USJAoHZW50cmllcxgBIAMoCzITLmNtZG9wLnYxLkZpbGVFbnRyeRIlCgdtYXRjaGVzGAIgAygLMhQuY21kb3AudjEuRmlsZXNNYXRjaBInCgdza2lwcGVkGAMgAygLMhYuY21kb3AudjEuRmlsZXNTa2lwcGVkEjIKB3N1bW1hcnkYBCABKAsyHC5jbWRvcC52MS5GaWxlc1NlYXJjaFN1bW1hcnlIAIgBAUIKCghfc3VtbWFyeSKJAQoKRmlsZXNNYXRjaBIMCgRwYXRoGAEgASgJEgwKBGxpbmUYAiABKAQSDgoGY29sdW1uGAMgASgNEg4KBmxlbmd0aBgEIAEoDRIMCgR0ZXh0GAUgASgJEhIKCnRleHRfc3RhcnQYBiABKA0SDgoGYmVmb3JlGAcgAygJEg0KBWFmdGVyGAggAygJIkUKEkZpbGVzU2VhcmNoU3VtbWFyeRINCgVmaWxlcxgBIAEoBBIPCgdyZXN1bHRzGAIgASgEEg8KB2xpbWl0ZWQYAyABKAgiUAoQRmlsZXNSZWFkUmVxdWVzdBIMCgRwYXRoGAEgASgJEg4KBm9mZnNldBgCIAEoBBITCgZsZW5ndGgYAyABKARIAIgBAUIJCgdfbGVuZ3RoIjIKEUZpbGVzUmVhZFJlc3BvbnNlEg8KB2NvbnRlbnQYASABKAwSDAoEc2l6ZRgCIAEoBCKWAQoRRmlsZXNXcml0ZVJlcXVlc3QSDAoEcGF0aBgBIAEoCRIPCgdjb250ZW50GAIgASgMEhEKBG1vZGUYAyABKA1IAIgBARIPCgdwYXJlbnRzGAQgASgIEhUKCGlmX21hdGNoGAUgASgMSAGIAQESEQoJaWZfYWJzZW50GAYgASgIQgcKBV9tb2RlQgsKCV9pZl9tYXRjaCI4ChJGaWxlc1dyaXRlUmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkiggEKEkZpbGVzQXBwZW5kUmVxdWVzdBIMCgRwYXRoGAEgASgJEg8KB2NvbnRlbnQYAiABKAwSFAoHaWZfc2l6ZRgDIAEoBEgAiAEBEhEKBG1vZGUYBCABKA1IAYgBARIPCgdwYXJlbnRzGAUgASgIQgoKCF9pZl9zaXplQgcKBV9tb2RlIjkKE0ZpbGVzQXBwZW5kUmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkiawoQRmlsZXNFZGl0UmVxdWVzdBIMCgRwYXRoGAEgASgJEgsKA29sZBgCIAEoDBILCgNuZXcYAyABKAwSCwoDYWxsGAQgASgIEhUKCGlmX21hdGNoGAUgASgMSACIAQFCCwoJX2lmX21hdGNoIk0KEUZpbGVzRWRpdFJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5EhQKDHJlcGxhY2VtZW50cxgCIAEoDSI1ChJGaWxlc0RlbGV0ZVJlcXVlc3QSDAoEcGF0aBgBIAEoCRIRCglyZWN1cnNpdmUYAiABKAgiFQoTRmlsZXNEZWxldGVSZXNwb25zZSJdChBGaWxlc0NvcHlSZXF1ZXN0Eg4KBnNvdXJjZRgBIAEoCRITCgtkZXN0aW5hdGlvbhgCIAEoCRIRCglyZWN1cnNpdmUYAyABKAgSEQoJb3ZlcndyaXRlGAQgASgIImIKEUZpbGVzQ29weVJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5EikKCHByb2dyZXNzGAIgASgLMhcuY21kb3AudjEuRmlsZXNQcm9ncmVzcyIvCg1GaWxlc1Byb2dyZXNzEg0KBWJ5dGVzGAEgASgEEg8KB2VudHJpZXMYAiABKAQiSgoQRmlsZXNNb3ZlUmVxdWVzdBIOCgZzb3VyY2UYASABKAkSEwoLZGVzdGluYXRpb24YAiABKAkSEQoJb3ZlcndyaXRlGAMgASgIImIKEUZpbGVzTW92ZVJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5EikKCHByb2dyZXNzGAIgASgLMhcuY21kb3AudjEuRmlsZXNQcm9ncmVzcyJOChFGaWxlc01rZGlyUmVxdWVzdBIMCgRwYXRoGAEgASgJEg8KB3BhcmVudHMYAiABKAgSEQoEbW9kZRgDIAEoDUgAiAEBQgcKBV9tb2RlIjgKEkZpbGVzTWtkaXJSZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSIuChBGaWxlc0luZm9SZXF1ZXN0EgwKBHBhdGgYASABKAkSDAoEaGFzaBgCIAEoCCI3ChFGaWxlc0luZm9SZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeSJ6ChZGaWxlc1JlYWRTdHJlYW1SZXF1ZXN0EgwKBHBhdGgYASABKAkSDgoGb2Zmc2V0GAIgASgEEhMKBmxlbmd0aBgDIAEoBEgAiAEBEg4KBnZlcmlmeRgEIAEoCBISCgppZl92ZXJzaW9uGAUgASgMQgkKB19sZW5ndGgiuAEKF0ZpbGVzUmVhZFN0cmVhbVJlc3BvbnNlEgwKBGRhdGEYASABKAwSOAoGaGVhZGVyGAIgASgLMiguY21kb3AudjEuRmlsZXNSZWFkU3RyZWFtUmVzcG9uc2UuSGVhZGVyEhMKBnNoYTI1NhgDIAEoDEgAiAEBGjUKBkhlYWRlchIMCgRzaXplGAEgASgEEgwKBG1vZGUYAiABKA0SDwoHdmVyc2lvbhgDIAEoDEIJCgdfc2hhMjU2Iu4CChdGaWxlc1dyaXRlU3RyZWFtUmVxdWVzdBI4CgZoZWFkZXIYASABKAsyKC5jbWRvcC52MS5GaWxlc1dyaXRlU3RyZWFtUmVxdWVzdC5IZWFkZXISDAoEZGF0YRgCIAEoDBI4CgZmaW5pc2gYAyABKAsyKC5jbWRvcC52MS5GaWxlc1dyaXRlU3RyZWFtUmVxdWVzdC5GaW5pc2gSDAoEa2VlcBgEIAEoCBqaAQoGSGVhZGVyEgwKBHBhdGgYASABKAkSEQoEbW9kZRgCIAEoDUgAiAEBEg8KB3BhcmVudHMYAyABKAgSFQoIaWZfbWF0Y2gYBCABKAxIAYgBARIRCglpZl9hYnNlbnQYBSABKAgSDgoGdXBsb2FkGAYgASgMEg4KBm9mZnNldBgHIAEoBEIHCgVfbW9kZUILCglfaWZfbWF0Y2gaJgoGRmluaXNoEgwKBHNpemUYASABKAQSDgoGc2hhMjU2GAIgASgMIloKGEZpbGVzV3JpdGVTdHJlYW1SZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeRIRCgRrZXB0GAIgASgESACIAQFCBwoFX2tlcHQiRAoTRmlsZXNQYXJ0aWFsUmVxdWVzdBIMCgRwYXRoGAEgASgJEg4KBnVwbG9hZBgCIAEoDBIPCgdkaXNjYXJkGAMgASgIIkgKFEZpbGVzUGFydGlhbFJlc3BvbnNlEgwKBHNpemUYASABKAQSIgoFZW50cnkYAiABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkiRgoTRmlsZXNTeW1saW5rUmVxdWVzdBIMCgRwYXRoGAEgASgJEg4KBnRhcmdldBgCIAEoCRIRCglvdmVyd3JpdGUYAyABKAgiOgoURmlsZXNTeW1saW5rUmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkqfgoIRmlsZVR5cGUSGQoVRklMRV9UWVBFX1VOU1BFQ0lGSUVEEAASEgoORklMRV9UWVBFX0ZJTEUQARIXChNGSUxFX1RZUEVfRElSRUNUT1JZEAISFQoRRklMRV9UWVBFX1NZTUxJTksQAxITCg9GSUxFX1RZUEVfT1RIRVIQBDL0CAoFRmlsZXMSPwoETGlzdBIaLmNtZG9wLnYxLkZpbGVzTGlzdFJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc0xpc3RSZXNwb25zZRJBCgRXYWxrEhouY21kb3AudjEuRmlsZXNXYWxrUmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzV2Fsa1Jlc3BvbnNlMAESRwoGU2VhcmNoEhwuY21kb3AudjEuRmlsZXNTZWFyY2hSZXF1ZXN0Gh0uY21kb3AudjEuRmlsZXNTZWFyY2hSZXNwb25zZTABEj8KBFJlYWQSGi5jbWRvcC52MS5GaWxlc1JlYWRSZXF1ZXN0GhsuY21kb3AudjEuRmlsZXNSZWFkUmVzcG9uc2USQgoFV3JpdGUSGy5jbWRvcC52MS5GaWxlc1dyaXRlUmVxdWVzdBocLmNtZG9wLnYxLkZpbGVzV3JpdGVSZXNwb25zZRJFCgZBcHBlbmQSHC5jbWRvcC52MS5GaWxlc0FwcGVuZFJlcXVlc3QaHS5jbWRvcC52MS5GaWxlc0FwcGVuZFJlc3BvbnNlEj8KBEVkaXQSGi5jbWRvcC52MS5GaWxlc0VkaXRSZXF1ZXN0GhsuY21kb3AudjEuRmlsZXNFZGl0UmVzcG9uc2USRQoGRGVsZXRlEhwuY21kb3AudjEuRmlsZXNEZWxldGVSZXF1ZXN0Gh0uY21kb3AudjEuRmlsZXNEZWxldGVSZXNwb25zZRJBCgRDb3B5EhouY21kb3AudjEuRmlsZXNDb3B5UmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzQ29weVJlc3BvbnNlMAESQQoETW92ZRIaLmNtZG9wLnYxLkZpbGVzTW92ZVJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc01vdmVSZXNwb25zZTABEkIKBU1rZGlyEhsuY21kb3AudjEuRmlsZXNNa2RpclJlcXVlc3QaHC5jbWRvcC52MS5GaWxlc01rZGlyUmVzcG9uc2USPwoESW5mbxIaLmNtZG9wLnYxLkZpbGVzSW5mb1JlcXVlc3QaGy5jbWRvcC52MS5GaWxlc0luZm9SZXNwb25zZRJTCgpSZWFkU3RyZWFtEiAuY21kb3AudjEuRmlsZXNSZWFkU3RyZWFtUmVxdWVzdBohLmNtZG9wLnYxLkZpbGVzUmVhZFN0cmVhbVJlc3BvbnNlMAESVgoLV3JpdGVTdHJlYW0SIS5jbWRvcC52MS5GaWxlc1dyaXRlU3RyZWFtUmVxdWVzdBoiLmNtZG9wLnYxLkZpbGVzV3JpdGVTdHJlYW1SZXNwb25zZSgBEkgKB1BhcnRpYWwSHS5jbWRvcC52MS5GaWxlc1BhcnRpYWxSZXF1ZXN0Gh4uY21kb3AudjEuRmlsZXNQYXJ0aWFsUmVzcG9uc2USSAoHU3ltbGluaxIdLmNtZG9wLnYxLkZpbGVzU3ltbGlua1JlcXVlc3QaHi5jbWRvcC52MS5GaWxlc1N5bWxpbmtSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("ChRjbWRvcC92MS9maWxlcy5wcm90bxIIY21kb3AudjEizQIKCUZpbGVFbnRyeRIMCgRuYW1lGAEgASgJEgwKBHBhdGgYAiABKAkSIAoEdHlwZRgDIAEoDjISLmNtZG9wLnYxLkZpbGVUeXBlEgwKBHNpemUYBCABKAQSEAoIbXRpbWVfbXMYBSABKAESDAoEbW9kZRgGIAEoDRILCgN1aWQYByABKA0SCwoDZ2lkGAggASgNEhgKC2xpbmtfdGFyZ2V0GAkgASgJSACIAQESEwoGc2hhMjU2GAsgASgMSAGIAQESKwoGdW5yZWFkGAwgASgLMhYuY21kb3AudjEuRmlsZXNTa2lwcGVkSAKIAQESLAoHd3JpdHRlbhgNIAEoCzIWLmNtZG9wLnYxLkZpbGVzV3JpdHRlbkgDiAEBQg4KDF9saW5rX3RhcmdldEIJCgdfc2hhMjU2QgkKB191bnJlYWRCCgoIX3dyaXR0ZW4iQwoMRmlsZXNXcml0dGVuEg4KBmF0b21pYxgBIAEoCBISCgpsaW5rX3NwbGl0GAIgASgIEg8KB21lc3NhZ2UYAyABKAki1AEKDEZpbGVzU2tpcHBlZBIMCgRwYXRoGAEgASgJEi0KBnJlYXNvbhgCIAEoDjIdLmNtZG9wLnYxLkZpbGVzU2tpcHBlZC5SZWFzb24SDwoHbWVzc2FnZRgDIAEoCSJ2CgZSZWFzb24SFgoSUkVBU09OX1VOU1BFQ0lGSUVEEAASFQoRUkVBU09OX1VOUkVBREFCTEUQARIRCg1SRUFTT05fQklOQVJZEAISFAoQUkVBU09OX1RPT19MQVJHRRADEhQKEFJFQVNPTl9MT05HX0xJTkUQBCJZChBGaWxlc0xpc3RSZXF1ZXN0EgwKBHBhdGgYASABKAkSEQoJcGFnZV9zaXplGAIgASgNEgwKBHBhZ2UYAyABKAkSFgoOaW5jbHVkZV9oaWRkZW4YBCABKAgiTAoRRmlsZXNMaXN0UmVzcG9uc2USJAoHZW50cmllcxgBIAMoCzITLmNtZG9wLnYxLkZpbGVFbnRyeRIRCgluZXh0X3BhZ2UYAiABKAkiawoQRmlsZXNXYWxrUmVxdWVzdBIMCgRwYXRoGAEgASgJEhEKCW1heF9kZXB0aBgCIAEoDRINCgVuYW1lcxgDIAMoCRIPCgdleGNsdWRlGAQgAygJEhYKDmluY2x1ZGVfaGlkZGVuGAUgASgIIjkKEUZpbGVzV2Fsa1Jlc3BvbnNlEiQKB2VudHJpZXMYASADKAsyEy5jbWRvcC52MS5GaWxlRW50cnki4gEKEkZpbGVzU2VhcmNoUmVxdWVzdBIMCgRwYXRoGAEgASgJEhEKCW1heF9kZXB0aBgCIAEoDRINCgVuYW1lcxgDIAMoCRIPCgdleGNsdWRlGAQgAygJEhYKDmluY2x1ZGVfaGlkZGVuGAUgASgIEhQKB2NvbnRlbnQYBiABKAlIAIgBARINCgVmbGFncxgHIAEoCRIVCg1jb250ZXh0X2xpbmVzGAggASgNEhMKC21heF9yZXN1bHRzGAkgASgNEhYKDm1heF9maWxlX2J5dGVzGAogASgEQgoKCF9jb250ZW50IssBChNGaWxlc1NlYXJjaFJlc3BvbnNlEiQKB2VudHJpZXMYASADKAsyEy5jbWRvcC52MS5GaWxlRW50cnkSJQoHbWF0Y2hlcxgCIAMoCzIULmNtZG9wLnYxLkZpbGVzTWF0Y2gSJwoHc2tpcHBlZBgDIAMoCzIWLmNtZG9wLnYxLkZpbGVzU2tpcHBlZBIyCgdzdW1tYXJ5GAQgASgLMhwuY21kb3AudjEuRmlsZXNTZWFyY2hTdW1tYXJ5SACIAQFCCgoIX3N1bW1hcnkiiQEKCkZpbGVzTWF0Y2gSDAoEcGF0aBgBIAEoCRIMCgRsaW5lGAIgASgEEg4KBmNvbHVtbhgDIAEoDRIOCgZsZW5ndGgYBCABKA0SDAoEdGV4dBgFIAEoCRISCgp0ZXh0X3N0YXJ0GAYgASgNEg4KBmJlZm9yZRgHIAMoCRINCgVhZnRlchgIIAMoCSJFChJGaWxlc1NlYXJjaFN1bW1hcnkSDQoFZmlsZXMYASABKAQSDwoHcmVzdWx0cxgCIAEoBBIPCgdsaW1pdGVkGAMgASgIIlAKEEZpbGVzUmVhZFJlcXVlc3QSDAoEcGF0aBgBIAEoCRIOCgZvZmZzZXQYAiABKAQSEwoGbGVuZ3RoGAMgASgESACIAQFCCQoHX2xlbmd0aCIyChFGaWxlc1JlYWRSZXNwb25zZRIPCgdjb250ZW50GAEgASgMEgwKBHNpemUYAiABKAQilgEKEUZpbGVzV3JpdGVSZXF1ZXN0EgwKBHBhdGgYASABKAkSDwoHY29udGVudBgCIAEoDBIRCgRtb2RlGAMgASgNSACIAQESDwoHcGFyZW50cxgEIAEoCBIVCghpZl9tYXRjaBgFIAEoDEgBiAEBEhEKCWlmX2Fic2VudBgGIAEoCEIHCgVfbW9kZUILCglfaWZfbWF0Y2giOAoSRmlsZXNXcml0ZVJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5IoIBChJGaWxlc0FwcGVuZFJlcXVlc3QSDAoEcGF0aBgBIAEoCRIPCgdjb250ZW50GAIgASgMEhQKB2lmX3NpemUYAyABKARIAIgBARIRCgRtb2RlGAQgASgNSAGIAQESDwoHcGFyZW50cxgFIAEoCEIKCghfaWZfc2l6ZUIHCgVfbW9kZSI5ChNGaWxlc0FwcGVuZFJlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5ImsKEEZpbGVzRWRpdFJlcXVlc3QSDAoEcGF0aBgBIAEoCRILCgNvbGQYAiABKAwSCwoDbmV3GAMgASgMEgsKA2FsbBgEIAEoCBIVCghpZl9tYXRjaBgFIAEoDEgAiAEBQgsKCV9pZl9tYXRjaCJNChFGaWxlc0VkaXRSZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeRIUCgxyZXBsYWNlbWVudHMYAiABKA0iNQoSRmlsZXNEZWxldGVSZXF1ZXN0EgwKBHBhdGgYASABKAkSEQoJcmVjdXJzaXZlGAIgASgIIhUKE0ZpbGVzRGVsZXRlUmVzcG9uc2UiXQoQRmlsZXNDb3B5UmVxdWVzdBIOCgZzb3VyY2UYASABKAkSEwoLZGVzdGluYXRpb24YAiABKAkSEQoJcmVjdXJzaXZlGAMgASgIEhEKCW92ZXJ3cml0ZRgEIAEoCCJiChFGaWxlc0NvcHlSZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeRIpCghwcm9ncmVzcxgCIAEoCzIXLmNtZG9wLnYxLkZpbGVzUHJvZ3Jlc3MiLwoNRmlsZXNQcm9ncmVzcxINCgVieXRlcxgBIAEoBBIPCgdlbnRyaWVzGAIgASgEIkoKEEZpbGVzTW92ZVJlcXVlc3QSDgoGc291cmNlGAEgASgJEhMKC2Rlc3RpbmF0aW9uGAIgASgJEhEKCW92ZXJ3cml0ZRgDIAEoCCJiChFGaWxlc01vdmVSZXNwb25zZRIiCgVlbnRyeRgBIAEoCzITLmNtZG9wLnYxLkZpbGVFbnRyeRIpCghwcm9ncmVzcxgCIAEoCzIXLmNtZG9wLnYxLkZpbGVzUHJvZ3Jlc3MiTgoRRmlsZXNNa2RpclJlcXVlc3QSDAoEcGF0aBgBIAEoCRIPCgdwYXJlbnRzGAIgASgIEhEKBG1vZGUYAyABKA1IAIgBAUIHCgVfbW9kZSI4ChJGaWxlc01rZGlyUmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkiLgoQRmlsZXNJbmZvUmVxdWVzdBIMCgRwYXRoGAEgASgJEgwKBGhhc2gYAiABKAgiNwoRRmlsZXNJbmZvUmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkiegoWRmlsZXNSZWFkU3RyZWFtUmVxdWVzdBIMCgRwYXRoGAEgASgJEg4KBm9mZnNldBgCIAEoBBITCgZsZW5ndGgYAyABKARIAIgBARIOCgZ2ZXJpZnkYBCABKAgSEgoKaWZfdmVyc2lvbhgFIAEoDEIJCgdfbGVuZ3RoIrgBChdGaWxlc1JlYWRTdHJlYW1SZXNwb25zZRIMCgRkYXRhGAEgASgMEjgKBmhlYWRlchgCIAEoCzIoLmNtZG9wLnYxLkZpbGVzUmVhZFN0cmVhbVJlc3BvbnNlLkhlYWRlchITCgZzaGEyNTYYAyABKAxIAIgBARo1CgZIZWFkZXISDAoEc2l6ZRgBIAEoBBIMCgRtb2RlGAIgASgNEg8KB3ZlcnNpb24YAyABKAxCCQoHX3NoYTI1NiLuAgoXRmlsZXNXcml0ZVN0cmVhbVJlcXVlc3QSOAoGaGVhZGVyGAEgASgLMiguY21kb3AudjEuRmlsZXNXcml0ZVN0cmVhbVJlcXVlc3QuSGVhZGVyEgwKBGRhdGEYAiABKAwSOAoGZmluaXNoGAMgASgLMiguY21kb3AudjEuRmlsZXNXcml0ZVN0cmVhbVJlcXVlc3QuRmluaXNoEgwKBGtlZXAYBCABKAgamgEKBkhlYWRlchIMCgRwYXRoGAEgASgJEhEKBG1vZGUYAiABKA1IAIgBARIPCgdwYXJlbnRzGAMgASgIEhUKCGlmX21hdGNoGAQgASgMSAGIAQESEQoJaWZfYWJzZW50GAUgASgIEg4KBnVwbG9hZBgGIAEoDBIOCgZvZmZzZXQYByABKARCBwoFX21vZGVCCwoJX2lmX21hdGNoGiYKBkZpbmlzaBIMCgRzaXplGAEgASgEEg4KBnNoYTI1NhgCIAEoDCJaChhGaWxlc1dyaXRlU3RyZWFtUmVzcG9uc2USIgoFZW50cnkYASABKAsyEy5jbWRvcC52MS5GaWxlRW50cnkSEQoEa2VwdBgCIAEoBEgAiAEBQgcKBV9rZXB0IkQKE0ZpbGVzUGFydGlhbFJlcXVlc3QSDAoEcGF0aBgBIAEoCRIOCgZ1cGxvYWQYAiABKAwSDwoHZGlzY2FyZBgDIAEoCCJIChRGaWxlc1BhcnRpYWxSZXNwb25zZRIMCgRzaXplGAEgASgEEiIKBWVudHJ5GAIgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5IkYKE0ZpbGVzU3ltbGlua1JlcXVlc3QSDAoEcGF0aBgBIAEoCRIOCgZ0YXJnZXQYAiABKAkSEQoJb3ZlcndyaXRlGAMgASgIIjoKFEZpbGVzU3ltbGlua1Jlc3BvbnNlEiIKBWVudHJ5GAEgASgLMhMuY21kb3AudjEuRmlsZUVudHJ5Kn4KCEZpbGVUeXBlEhkKFUZJTEVfVFlQRV9VTlNQRUNJRklFRBAAEhIKDkZJTEVfVFlQRV9GSUxFEAESFwoTRklMRV9UWVBFX0RJUkVDVE9SWRACEhUKEUZJTEVfVFlQRV9TWU1MSU5LEAMSEwoPRklMRV9UWVBFX09USEVSEAQy9AgKBUZpbGVzEj8KBExpc3QSGi5jbWRvcC52MS5GaWxlc0xpc3RSZXF1ZXN0GhsuY21kb3AudjEuRmlsZXNMaXN0UmVzcG9uc2USQQoEV2FsaxIaLmNtZG9wLnYxLkZpbGVzV2Fsa1JlcXVlc3QaGy5jbWRvcC52MS5GaWxlc1dhbGtSZXNwb25zZTABEkcKBlNlYXJjaBIcLmNtZG9wLnYxLkZpbGVzU2VhcmNoUmVxdWVzdBodLmNtZG9wLnYxLkZpbGVzU2VhcmNoUmVzcG9uc2UwARI/CgRSZWFkEhouY21kb3AudjEuRmlsZXNSZWFkUmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzUmVhZFJlc3BvbnNlEkIKBVdyaXRlEhsuY21kb3AudjEuRmlsZXNXcml0ZVJlcXVlc3QaHC5jbWRvcC52MS5GaWxlc1dyaXRlUmVzcG9uc2USRQoGQXBwZW5kEhwuY21kb3AudjEuRmlsZXNBcHBlbmRSZXF1ZXN0Gh0uY21kb3AudjEuRmlsZXNBcHBlbmRSZXNwb25zZRI/CgRFZGl0EhouY21kb3AudjEuRmlsZXNFZGl0UmVxdWVzdBobLmNtZG9wLnYxLkZpbGVzRWRpdFJlc3BvbnNlEkUKBkRlbGV0ZRIcLmNtZG9wLnYxLkZpbGVzRGVsZXRlUmVxdWVzdBodLmNtZG9wLnYxLkZpbGVzRGVsZXRlUmVzcG9uc2USQQoEQ29weRIaLmNtZG9wLnYxLkZpbGVzQ29weVJlcXVlc3QaGy5jbWRvcC52MS5GaWxlc0NvcHlSZXNwb25zZTABEkEKBE1vdmUSGi5jbWRvcC52MS5GaWxlc01vdmVSZXF1ZXN0GhsuY21kb3AudjEuRmlsZXNNb3ZlUmVzcG9uc2UwARJCCgVNa2RpchIbLmNtZG9wLnYxLkZpbGVzTWtkaXJSZXF1ZXN0GhwuY21kb3AudjEuRmlsZXNNa2RpclJlc3BvbnNlEj8KBEluZm8SGi5jbWRvcC52MS5GaWxlc0luZm9SZXF1ZXN0GhsuY21kb3AudjEuRmlsZXNJbmZvUmVzcG9uc2USUwoKUmVhZFN0cmVhbRIgLmNtZG9wLnYxLkZpbGVzUmVhZFN0cmVhbVJlcXVlc3QaIS5jbWRvcC52MS5GaWxlc1JlYWRTdHJlYW1SZXNwb25zZTABElYKC1dyaXRlU3RyZWFtEiEuY21kb3AudjEuRmlsZXNXcml0ZVN0cmVhbVJlcXVlc3QaIi5jbWRvcC52MS5GaWxlc1dyaXRlU3RyZWFtUmVzcG9uc2UoARJICgdQYXJ0aWFsEh0uY21kb3AudjEuRmlsZXNQYXJ0aWFsUmVxdWVzdBoeLmNtZG9wLnYxLkZpbGVzUGFydGlhbFJlc3BvbnNlEkgKB1N5bWxpbmsSHS5jbWRvcC52MS5GaWxlc1N5bWxpbmtSZXF1ZXN0Gh4uY21kb3AudjEuRmlsZXNTeW1saW5rUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * One file, directory or link.
@@ -82,15 +82,6 @@ export type FileEntry = Message<"cmdop.v1.FileEntry"> & {
   linkTarget?: string | undefined;
 
   /**
-   * The name's bytes where they are not UTF-8. Then name shows U+FFFD in place
-   * of what is not, and the entry can't be named in a call; only commands and
-   * recursive calls on its directory reach it.
-   *
-   * @generated from field: optional bytes raw_name = 10;
-   */
-  rawName?: Uint8Array | undefined;
-
-  /**
    * SHA-256 of the content, 32 bytes, where it was asked for or is known from writing it.
    *
    * @generated from field: optional bytes sha256 = 11;
@@ -103,6 +94,13 @@ export type FileEntry = Message<"cmdop.v1.FileEntry"> & {
    * @generated from field: optional cmdop.v1.FilesSkipped unread = 12;
    */
   unread?: FilesSkipped | undefined;
+
+  /**
+   * Of a file that was just written: how, where it was not simply replaced at once.
+   *
+   * @generated from field: optional cmdop.v1.FilesWritten written = 13;
+   */
+  written?: FilesWritten | undefined;
 };
 
 /**
@@ -111,6 +109,44 @@ export type FileEntry = Message<"cmdop.v1.FileEntry"> & {
  */
 export const FileEntrySchema: GenMessage<FileEntry> = /*@__PURE__*/
   messageDesc(file_cmdop_v1_files, 0);
+
+/**
+ * How a file was written. As a rule its new content is made beside it and takes
+ * its name at once, with its owner, permissions, ACL and extended attributes.
+ *
+ * @generated from message cmdop.v1.FilesWritten
+ */
+export type FilesWritten = Message<"cmdop.v1.FilesWritten"> & {
+  /**
+   * False: it was written in place, since it could not be replaced, or would not
+   * have kept what it has. Who read it meanwhile may have seen some of the old
+   * and some of the new; after a crash it is finished at the agent's next start.
+   *
+   * @generated from field: bool atomic = 1;
+   */
+  atomic: boolean;
+
+  /**
+   * True: other names of the file (hard links) keep the old content.
+   *
+   * @generated from field: bool link_split = 2;
+   */
+  linkSplit: boolean;
+
+  /**
+   * The same in words, and why.
+   *
+   * @generated from field: string message = 3;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message cmdop.v1.FilesWritten.
+ * Use `create(FilesWrittenSchema)` to create a new message.
+ */
+export const FilesWrittenSchema: GenMessage<FilesWritten> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_files, 1);
 
 /**
  * Something that was passed over.
@@ -145,7 +181,7 @@ export type FilesSkipped = Message<"cmdop.v1.FilesSkipped"> & {
  * Use `create(FilesSkippedSchema)` to create a new message.
  */
 export const FilesSkippedSchema: GenMessage<FilesSkipped> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 1);
+  messageDesc(file_cmdop_v1_files, 2);
 
 /**
  * Why something was passed over.
@@ -200,7 +236,7 @@ export type FilesSkipped_Reason = (typeof FilesSkipped_Reason)[keyof typeof File
  * Describes the enum cmdop.v1.FilesSkipped.Reason.
  */
 export const FilesSkipped_ReasonSchema: GenEnum<FilesSkipped_Reason> = /*@__PURE__*/
-  enumDesc(file_cmdop_v1_files, 1, 0);
+  enumDesc(file_cmdop_v1_files, 2, 0);
 
 /**
  * Which directory to list.
@@ -242,7 +278,7 @@ export type FilesListRequest = Message<"cmdop.v1.FilesListRequest"> & {
  * Use `create(FilesListRequestSchema)` to create a new message.
  */
 export const FilesListRequestSchema: GenMessage<FilesListRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 2);
+  messageDesc(file_cmdop_v1_files, 3);
 
 /**
  * One page, sorted by name.
@@ -270,7 +306,7 @@ export type FilesListResponse = Message<"cmdop.v1.FilesListResponse"> & {
  * Use `create(FilesListResponseSchema)` to create a new message.
  */
 export const FilesListResponseSchema: GenMessage<FilesListResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 3);
+  messageDesc(file_cmdop_v1_files, 4);
 
 /**
  * Which tree to walk.
@@ -321,7 +357,7 @@ export type FilesWalkRequest = Message<"cmdop.v1.FilesWalkRequest"> & {
  * Use `create(FilesWalkRequestSchema)` to create a new message.
  */
 export const FilesWalkRequestSchema: GenMessage<FilesWalkRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 4);
+  messageDesc(file_cmdop_v1_files, 5);
 
 /**
  * Some of what lies in the tree.
@@ -342,7 +378,7 @@ export type FilesWalkResponse = Message<"cmdop.v1.FilesWalkResponse"> & {
  * Use `create(FilesWalkResponseSchema)` to create a new message.
  */
 export const FilesWalkResponseSchema: GenMessage<FilesWalkResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 5);
+  messageDesc(file_cmdop_v1_files, 6);
 
 /**
  * What to look for, and where.
@@ -427,7 +463,7 @@ export type FilesSearchRequest = Message<"cmdop.v1.FilesSearchRequest"> & {
  * Use `create(FilesSearchRequestSchema)` to create a new message.
  */
 export const FilesSearchRequestSchema: GenMessage<FilesSearchRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 6);
+  messageDesc(file_cmdop_v1_files, 7);
 
 /**
  * Some of what was found.
@@ -469,7 +505,7 @@ export type FilesSearchResponse = Message<"cmdop.v1.FilesSearchResponse"> & {
  * Use `create(FilesSearchResponseSchema)` to create a new message.
  */
 export const FilesSearchResponseSchema: GenMessage<FilesSearchResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 7);
+  messageDesc(file_cmdop_v1_files, 8);
 
 /**
  * A line that matches.
@@ -539,7 +575,7 @@ export type FilesMatch = Message<"cmdop.v1.FilesMatch"> & {
  * Use `create(FilesMatchSchema)` to create a new message.
  */
 export const FilesMatchSchema: GenMessage<FilesMatch> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 8);
+  messageDesc(file_cmdop_v1_files, 9);
 
 /**
  * How a search ended.
@@ -574,7 +610,7 @@ export type FilesSearchSummary = Message<"cmdop.v1.FilesSearchSummary"> & {
  * Use `create(FilesSearchSummarySchema)` to create a new message.
  */
 export const FilesSearchSummarySchema: GenMessage<FilesSearchSummary> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 9);
+  messageDesc(file_cmdop_v1_files, 10);
 
 /**
  * What to read.
@@ -609,7 +645,7 @@ export type FilesReadRequest = Message<"cmdop.v1.FilesReadRequest"> & {
  * Use `create(FilesReadRequestSchema)` to create a new message.
  */
 export const FilesReadRequestSchema: GenMessage<FilesReadRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 10);
+  messageDesc(file_cmdop_v1_files, 11);
 
 /**
  * The content.
@@ -637,7 +673,7 @@ export type FilesReadResponse = Message<"cmdop.v1.FilesReadResponse"> & {
  * Use `create(FilesReadResponseSchema)` to create a new message.
  */
 export const FilesReadResponseSchema: GenMessage<FilesReadResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 11);
+  messageDesc(file_cmdop_v1_files, 12);
 
 /**
  * A whole file.
@@ -646,7 +682,7 @@ export const FilesReadResponseSchema: GenMessage<FilesReadResponse> = /*@__PURE_
  */
 export type FilesWriteRequest = Message<"cmdop.v1.FilesWriteRequest"> & {
   /**
-   * The file; its directory must exist unless parents.
+   * The file; its directory must exist unless parents. A slash at the end names a directory, and is refused.
    *
    * @generated from field: string path = 1;
    */
@@ -660,7 +696,8 @@ export type FilesWriteRequest = Message<"cmdop.v1.FilesWriteRequest"> & {
   content: Uint8Array;
 
   /**
-   * Permission bits of a new file; absent means 0o644 less the umask. An existing file keeps its own.
+   * Permission bits of a new file; absent means 0o644 less the umask. An existing
+   * file keeps its own, with its owner, ACL, extended attributes and other names.
    *
    * @generated from field: optional uint32 mode = 3;
    */
@@ -694,7 +731,7 @@ export type FilesWriteRequest = Message<"cmdop.v1.FilesWriteRequest"> & {
  * Use `create(FilesWriteRequestSchema)` to create a new message.
  */
 export const FilesWriteRequestSchema: GenMessage<FilesWriteRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 12);
+  messageDesc(file_cmdop_v1_files, 13);
 
 /**
  * The file as it is now.
@@ -715,7 +752,7 @@ export type FilesWriteResponse = Message<"cmdop.v1.FilesWriteResponse"> & {
  * Use `create(FilesWriteResponseSchema)` to create a new message.
  */
 export const FilesWriteResponseSchema: GenMessage<FilesWriteResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 13);
+  messageDesc(file_cmdop_v1_files, 14);
 
 /**
  * What to add to a file.
@@ -765,7 +802,7 @@ export type FilesAppendRequest = Message<"cmdop.v1.FilesAppendRequest"> & {
  * Use `create(FilesAppendRequestSchema)` to create a new message.
  */
 export const FilesAppendRequestSchema: GenMessage<FilesAppendRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 14);
+  messageDesc(file_cmdop_v1_files, 15);
 
 /**
  * The file as it is now.
@@ -786,7 +823,7 @@ export type FilesAppendResponse = Message<"cmdop.v1.FilesAppendResponse"> & {
  * Use `create(FilesAppendResponseSchema)` to create a new message.
  */
 export const FilesAppendResponseSchema: GenMessage<FilesAppendResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 15);
+  messageDesc(file_cmdop_v1_files, 16);
 
 /**
  * What to replace in a file.
@@ -802,14 +839,16 @@ export type FilesEditRequest = Message<"cmdop.v1.FilesEditRequest"> & {
   path: string;
 
   /**
-   * The exact bytes to find; not empty. Matches do not overlap.
+   * The bytes to find, exactly but for what ends their lines (LF, CR LF, or CR
+   * alone in a file that has nothing else); not empty. Matches do not overlap.
    *
    * @generated from field: bytes old = 2;
    */
   old: Uint8Array;
 
   /**
-   * What takes their place.
+   * What takes their place, with the ends of line of the file there. Where it
+   * differs from old in nothing but ends of line, just these are changed.
    *
    * @generated from field: bytes new = 3;
    */
@@ -837,7 +876,7 @@ export type FilesEditRequest = Message<"cmdop.v1.FilesEditRequest"> & {
  * Use `create(FilesEditRequestSchema)` to create a new message.
  */
 export const FilesEditRequestSchema: GenMessage<FilesEditRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 16);
+  messageDesc(file_cmdop_v1_files, 17);
 
 /**
  * The file as it is now.
@@ -865,7 +904,7 @@ export type FilesEditResponse = Message<"cmdop.v1.FilesEditResponse"> & {
  * Use `create(FilesEditResponseSchema)` to create a new message.
  */
 export const FilesEditResponseSchema: GenMessage<FilesEditResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 17);
+  messageDesc(file_cmdop_v1_files, 18);
 
 /**
  * What to delete.
@@ -893,7 +932,7 @@ export type FilesDeleteRequest = Message<"cmdop.v1.FilesDeleteRequest"> & {
  * Use `create(FilesDeleteRequestSchema)` to create a new message.
  */
 export const FilesDeleteRequestSchema: GenMessage<FilesDeleteRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 18);
+  messageDesc(file_cmdop_v1_files, 19);
 
 /**
  * Nothing to say.
@@ -908,7 +947,7 @@ export type FilesDeleteResponse = Message<"cmdop.v1.FilesDeleteResponse"> & {
  * Use `create(FilesDeleteResponseSchema)` to create a new message.
  */
 export const FilesDeleteResponseSchema: GenMessage<FilesDeleteResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 19);
+  messageDesc(file_cmdop_v1_files, 20);
 
 /**
  * What to copy.
@@ -950,7 +989,7 @@ export type FilesCopyRequest = Message<"cmdop.v1.FilesCopyRequest"> & {
  * Use `create(FilesCopyRequestSchema)` to create a new message.
  */
 export const FilesCopyRequestSchema: GenMessage<FilesCopyRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 20);
+  messageDesc(file_cmdop_v1_files, 21);
 
 /**
  * How far a copy is, or the copy.
@@ -978,7 +1017,7 @@ export type FilesCopyResponse = Message<"cmdop.v1.FilesCopyResponse"> & {
  * Use `create(FilesCopyResponseSchema)` to create a new message.
  */
 export const FilesCopyResponseSchema: GenMessage<FilesCopyResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 21);
+  messageDesc(file_cmdop_v1_files, 22);
 
 /**
  * What has been copied so far.
@@ -1006,7 +1045,7 @@ export type FilesProgress = Message<"cmdop.v1.FilesProgress"> & {
  * Use `create(FilesProgressSchema)` to create a new message.
  */
 export const FilesProgressSchema: GenMessage<FilesProgress> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 22);
+  messageDesc(file_cmdop_v1_files, 23);
 
 /**
  * What to move.
@@ -1041,7 +1080,7 @@ export type FilesMoveRequest = Message<"cmdop.v1.FilesMoveRequest"> & {
  * Use `create(FilesMoveRequestSchema)` to create a new message.
  */
 export const FilesMoveRequestSchema: GenMessage<FilesMoveRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 23);
+  messageDesc(file_cmdop_v1_files, 24);
 
 /**
  * How far a move is, or what was moved.
@@ -1069,7 +1108,7 @@ export type FilesMoveResponse = Message<"cmdop.v1.FilesMoveResponse"> & {
  * Use `create(FilesMoveResponseSchema)` to create a new message.
  */
 export const FilesMoveResponseSchema: GenMessage<FilesMoveResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 24);
+  messageDesc(file_cmdop_v1_files, 25);
 
 /**
  * Which directory to make.
@@ -1104,7 +1143,7 @@ export type FilesMkdirRequest = Message<"cmdop.v1.FilesMkdirRequest"> & {
  * Use `create(FilesMkdirRequestSchema)` to create a new message.
  */
 export const FilesMkdirRequestSchema: GenMessage<FilesMkdirRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 25);
+  messageDesc(file_cmdop_v1_files, 26);
 
 /**
  * The directory.
@@ -1125,7 +1164,7 @@ export type FilesMkdirResponse = Message<"cmdop.v1.FilesMkdirResponse"> & {
  * Use `create(FilesMkdirResponseSchema)` to create a new message.
  */
 export const FilesMkdirResponseSchema: GenMessage<FilesMkdirResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 26);
+  messageDesc(file_cmdop_v1_files, 27);
 
 /**
  * What to describe.
@@ -1153,7 +1192,7 @@ export type FilesInfoRequest = Message<"cmdop.v1.FilesInfoRequest"> & {
  * Use `create(FilesInfoRequestSchema)` to create a new message.
  */
 export const FilesInfoRequestSchema: GenMessage<FilesInfoRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 27);
+  messageDesc(file_cmdop_v1_files, 28);
 
 /**
  * What it is.
@@ -1174,7 +1213,7 @@ export type FilesInfoResponse = Message<"cmdop.v1.FilesInfoResponse"> & {
  * Use `create(FilesInfoResponseSchema)` to create a new message.
  */
 export const FilesInfoResponseSchema: GenMessage<FilesInfoResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 28);
+  messageDesc(file_cmdop_v1_files, 29);
 
 /**
  * What to stream.
@@ -1225,7 +1264,7 @@ export type FilesReadStreamRequest = Message<"cmdop.v1.FilesReadStreamRequest"> 
  * Use `create(FilesReadStreamRequestSchema)` to create a new message.
  */
 export const FilesReadStreamRequestSchema: GenMessage<FilesReadStreamRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 29);
+  messageDesc(file_cmdop_v1_files, 30);
 
 /**
  * A piece of the file.
@@ -1260,7 +1299,7 @@ export type FilesReadStreamResponse = Message<"cmdop.v1.FilesReadStreamResponse"
  * Use `create(FilesReadStreamResponseSchema)` to create a new message.
  */
 export const FilesReadStreamResponseSchema: GenMessage<FilesReadStreamResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 30);
+  messageDesc(file_cmdop_v1_files, 31);
 
 /**
  * What is sent.
@@ -1295,7 +1334,7 @@ export type FilesReadStreamResponse_Header = Message<"cmdop.v1.FilesReadStreamRe
  * Use `create(FilesReadStreamResponse_HeaderSchema)` to create a new message.
  */
 export const FilesReadStreamResponse_HeaderSchema: GenMessage<FilesReadStreamResponse_Header> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 30, 0);
+  messageDesc(file_cmdop_v1_files, 31, 0);
 
 /**
  * A piece of the new content. The first message carries header, the last one
@@ -1341,7 +1380,7 @@ export type FilesWriteStreamRequest = Message<"cmdop.v1.FilesWriteStreamRequest"
  * Use `create(FilesWriteStreamRequestSchema)` to create a new message.
  */
 export const FilesWriteStreamRequestSchema: GenMessage<FilesWriteStreamRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 31);
+  messageDesc(file_cmdop_v1_files, 32);
 
 /**
  * What is to be written.
@@ -1406,7 +1445,7 @@ export type FilesWriteStreamRequest_Header = Message<"cmdop.v1.FilesWriteStreamR
  * Use `create(FilesWriteStreamRequest_HeaderSchema)` to create a new message.
  */
 export const FilesWriteStreamRequest_HeaderSchema: GenMessage<FilesWriteStreamRequest_Header> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 31, 0);
+  messageDesc(file_cmdop_v1_files, 32, 0);
 
 /**
  * The writer's word that this is all.
@@ -1434,7 +1473,7 @@ export type FilesWriteStreamRequest_Finish = Message<"cmdop.v1.FilesWriteStreamR
  * Use `create(FilesWriteStreamRequest_FinishSchema)` to create a new message.
  */
 export const FilesWriteStreamRequest_FinishSchema: GenMessage<FilesWriteStreamRequest_Finish> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 31, 1);
+  messageDesc(file_cmdop_v1_files, 32, 1);
 
 /**
  * What the stream came to.
@@ -1462,7 +1501,7 @@ export type FilesWriteStreamResponse = Message<"cmdop.v1.FilesWriteStreamRespons
  * Use `create(FilesWriteStreamResponseSchema)` to create a new message.
  */
 export const FilesWriteStreamResponseSchema: GenMessage<FilesWriteStreamResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 32);
+  messageDesc(file_cmdop_v1_files, 33);
 
 /**
  * Which upload is meant.
@@ -1497,7 +1536,7 @@ export type FilesPartialRequest = Message<"cmdop.v1.FilesPartialRequest"> & {
  * Use `create(FilesPartialRequestSchema)` to create a new message.
  */
 export const FilesPartialRequestSchema: GenMessage<FilesPartialRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 33);
+  messageDesc(file_cmdop_v1_files, 34);
 
 /**
  * How far the upload is.
@@ -1525,7 +1564,7 @@ export type FilesPartialResponse = Message<"cmdop.v1.FilesPartialResponse"> & {
  * Use `create(FilesPartialResponseSchema)` to create a new message.
  */
 export const FilesPartialResponseSchema: GenMessage<FilesPartialResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 34);
+  messageDesc(file_cmdop_v1_files, 35);
 
 /**
  * Which link to make.
@@ -1560,7 +1599,7 @@ export type FilesSymlinkRequest = Message<"cmdop.v1.FilesSymlinkRequest"> & {
  * Use `create(FilesSymlinkRequestSchema)` to create a new message.
  */
 export const FilesSymlinkRequestSchema: GenMessage<FilesSymlinkRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 35);
+  messageDesc(file_cmdop_v1_files, 36);
 
 /**
  * The link.
@@ -1581,7 +1620,7 @@ export type FilesSymlinkResponse = Message<"cmdop.v1.FilesSymlinkResponse"> & {
  * Use `create(FilesSymlinkResponseSchema)` to create a new message.
  */
 export const FilesSymlinkResponseSchema: GenMessage<FilesSymlinkResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_files, 36);
+  messageDesc(file_cmdop_v1_files, 37);
 
 /**
  * What kind of thing a path names.
@@ -1641,6 +1680,11 @@ export const FileTypeSchema: GenEnum<FileType> = /*@__PURE__*/
 /**
  * Files reads and changes the machine's filesystem. Paths are absolute or begin
  * with `~`; the machine's policy decides which of them a caller may touch.
+ *
+ * Names are bytes to the machine, and text here. A byte that is not part of UTF-8
+ * is written `\xE9`; a backslash that stands before what would be read so is
+ * written `\x5C`, and every other backslash is itself. So each name has one text,
+ * and what is answered can be given back. (docs/decisions/0023)
  *
  * @generated from service cmdop.v1.Files
  */

@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file cmdop/v1/link.proto.
  */
 export const file_cmdop_v1_link: GenFile = /*@__PURE__*/
-  fileDesc("ChNjbWRvcC92MS9saW5rLnByb3RvEghjbWRvcC52MSJMChBMaW5rSGVsbG9SZXF1ZXN0Eg0KBW5vbmNlGAEgASgMEhUKDXJlbGF5X3RpbWVfbXMYAiABKAESEgoKcm9zdGVyX3NlcRgDIAEoBCKVAQoRTGlua0hlbGxvUmVzcG9uc2USEwoLbWFjaGluZV9rZXkYASABKAwSEgoKam9pbl90b2tlbhgCIAEoCRIPCgdib290X2lkGAMgASgJEhwKBGxhbmUYBCABKA4yDi5jbWRvcC52MS5MYW5lEhEKCXNpZ25hdHVyZRgFIAEoDBIVCg1hZ2VudF92ZXJzaW9uGAYgASgJImoKEkxpbmtXZWxjb21lUmVxdWVzdBIUCgxyZWZ1c2VkX2NvZGUYASABKAkSFgoOcmVmdXNlZF9yZWFzb24YAiABKAkSDgoGcm9zdGVyGAMgASgJEhYKDm1hY2hpbmVfcmVjb3JkGAQgASgJIikKE0xpbmtXZWxjb21lUmVzcG9uc2USEgoKcm9zdGVyX3NlcRgBIAEoBCIwChBMaW5rQXVkaXRSZXF1ZXN0Eg0KBWNoYWluGAEgASgJEg0KBWFmdGVyGAIgASgEImsKEUxpbmtBdWRpdFJlc3BvbnNlEg0KBWNoYWluGAEgASgJEhEKCWZpcnN0X3NlcRgCIAEoBBIVCg1wcmV2aW91c19oYXNoGAMgASgMEg8KB3JlY29yZHMYBCADKAwSDAoEaGVhZBgFIAEoCSpWCgRMYW5lEhQKEExBTkVfVU5TUEVDSUZJRUQQABIUChBMQU5FX0lOVEVSQUNUSVZFEAESEQoNTEFORV9ET1dOTE9BRBACEg8KC0xBTkVfVVBMT0FEEAMy1AEKBExpbmsSQAoFSGVsbG8SGi5jbWRvcC52MS5MaW5rSGVsbG9SZXF1ZXN0GhsuY21kb3AudjEuTGlua0hlbGxvUmVzcG9uc2USRgoHV2VsY29tZRIcLmNtZG9wLnYxLkxpbmtXZWxjb21lUmVxdWVzdBodLmNtZG9wLnYxLkxpbmtXZWxjb21lUmVzcG9uc2USQgoFQXVkaXQSGi5jbWRvcC52MS5MaW5rQXVkaXRSZXF1ZXN0GhsuY21kb3AudjEuTGlua0F1ZGl0UmVzcG9uc2UwAWIGcHJvdG8z");
+  fileDesc("ChNjbWRvcC92MS9saW5rLnByb3RvEghjbWRvcC52MSJMChBMaW5rSGVsbG9SZXF1ZXN0Eg0KBW5vbmNlGAEgASgMEhUKDXJlbGF5X3RpbWVfbXMYAiABKAESEgoKcm9zdGVyX3NlcRgDIAEoBCLSAQoRTGlua0hlbGxvUmVzcG9uc2USEwoLbWFjaGluZV9rZXkYASABKAwSEgoKam9pbl90b2tlbhgCIAEoCRIPCgdib290X2lkGAMgASgJEhwKBGxhbmUYBCABKA4yDi5jbWRvcC52MS5MYW5lEhEKCXNpZ25hdHVyZRgFIAEoDBIVCg1hZ2VudF92ZXJzaW9uGAYgASgJEhIKCnJvc3Rlcl9zZXEYByABKAQSDwoHcmVjZWlwdBgIIAEoCRIWCg5tYWNoaW5lX3JlY29yZBgJIAEoCSJ7ChJMaW5rV2VsY29tZVJlcXVlc3QSFAoMcmVmdXNlZF9jb2RlGAEgASgJEhYKDnJlZnVzZWRfcmVhc29uGAIgASgJEg4KBnJvc3RlchgDIAEoCRIWCg5tYWNoaW5lX3JlY29yZBgEIAEoCRIPCgdyZWNlaXB0GAUgASgJIikKE0xpbmtXZWxjb21lUmVzcG9uc2USEgoKcm9zdGVyX3NlcRgBIAEoBCIjChJMaW5rUm9zdGVyc1JlcXVlc3QSDQoFYWZ0ZXIYASABKAQiJgoTTGlua1Jvc3RlcnNSZXNwb25zZRIPCgdyb3N0ZXJzGAEgAygJIjAKEExpbmtBdWRpdFJlcXVlc3QSDQoFY2hhaW4YASABKAkSDQoFYWZ0ZXIYAiABKAQiawoRTGlua0F1ZGl0UmVzcG9uc2USDQoFY2hhaW4YASABKAkSEQoJZmlyc3Rfc2VxGAIgASgEEhUKDXByZXZpb3VzX2hhc2gYAyABKAwSDwoHcmVjb3JkcxgEIAMoDBIMCgRoZWFkGAUgASgJKlYKBExhbmUSFAoQTEFORV9VTlNQRUNJRklFRBAAEhQKEExBTkVfSU5URVJBQ1RJVkUQARIRCg1MQU5FX0RPV05MT0FEEAISDwoLTEFORV9VUExPQUQQAzKcAgoETGluaxJACgVIZWxsbxIaLmNtZG9wLnYxLkxpbmtIZWxsb1JlcXVlc3QaGy5jbWRvcC52MS5MaW5rSGVsbG9SZXNwb25zZRJGCgdXZWxjb21lEhwuY21kb3AudjEuTGlua1dlbGNvbWVSZXF1ZXN0Gh0uY21kb3AudjEuTGlua1dlbGNvbWVSZXNwb25zZRJGCgdSb3N0ZXJzEhwuY21kb3AudjEuTGlua1Jvc3RlcnNSZXF1ZXN0Gh0uY21kb3AudjEuTGlua1Jvc3RlcnNSZXNwb25zZRJCCgVBdWRpdBIaLmNtZG9wLnYxLkxpbmtBdWRpdFJlcXVlc3QaGy5jbWRvcC52MS5MaW5rQXVkaXRSZXNwb25zZTABYgZwcm90bzM");
 
 /**
  * The relay's challenge.
@@ -94,6 +94,28 @@ export type LinkHelloResponse = Message<"cmdop.v1.LinkHelloResponse"> & {
    * @generated from field: string agent_version = 6;
    */
   agentVersion: string;
+
+  /**
+   * The seq of the roster that the machine holds; 0 for none.
+   *
+   * @generated from field: uint64 roster_seq = 7;
+   */
+  rosterSeq: bigint;
+
+  /**
+   * The relay's own word, from an earlier welcome, that this machine has joined:
+   * a relay that has lost its memory takes the machine back by it.
+   *
+   * @generated from field: string receipt = 8;
+   */
+  receipt: string;
+
+  /**
+   * The owner-signed machine record that the machine holds, where it holds one.
+   *
+   * @generated from field: string machine_record = 9;
+   */
+  machineRecord: string;
 };
 
 /**
@@ -136,6 +158,14 @@ export type LinkWelcomeRequest = Message<"cmdop.v1.LinkWelcomeRequest"> & {
    * @generated from field: string machine_record = 4;
    */
   machineRecord: string;
+
+  /**
+   * The relay's word that this machine has joined, to be shown in its next
+   * hello. Only the relay can read it: relay/src/control/receipts.ts.
+   *
+   * @generated from field: string receipt = 5;
+   */
+  receipt: string;
 };
 
 /**
@@ -146,7 +176,7 @@ export const LinkWelcomeRequestSchema: GenMessage<LinkWelcomeRequest> = /*@__PUR
   messageDesc(file_cmdop_v1_link, 2);
 
 /**
- * The agent's receipt.
+ * What the agent has taken.
  *
  * @generated from message cmdop.v1.LinkWelcomeResponse
  */
@@ -165,6 +195,49 @@ export type LinkWelcomeResponse = Message<"cmdop.v1.LinkWelcomeResponse"> & {
  */
 export const LinkWelcomeResponseSchema: GenMessage<LinkWelcomeResponse> = /*@__PURE__*/
   messageDesc(file_cmdop_v1_link, 3);
+
+/**
+ * What the relay has.
+ *
+ * @generated from message cmdop.v1.LinkRostersRequest
+ */
+export type LinkRostersRequest = Message<"cmdop.v1.LinkRostersRequest"> & {
+  /**
+   * The seq of the roster that the relay holds; 0 for none.
+   *
+   * @generated from field: uint64 after = 1;
+   */
+  after: bigint;
+};
+
+/**
+ * Describes the message cmdop.v1.LinkRostersRequest.
+ * Use `create(LinkRostersRequestSchema)` to create a new message.
+ */
+export const LinkRostersRequestSchema: GenMessage<LinkRostersRequest> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_link, 4);
+
+/**
+ * What the machine has beyond that.
+ *
+ * @generated from message cmdop.v1.LinkRostersResponse
+ */
+export type LinkRostersResponse = Message<"cmdop.v1.LinkRostersResponse"> & {
+  /**
+   * The owner-signed rosters, the oldest first: the newest one that it holds, and
+   * before it those that named other owners, by which it came there.
+   *
+   * @generated from field: repeated string rosters = 1;
+   */
+  rosters: string[];
+};
+
+/**
+ * Describes the message cmdop.v1.LinkRostersResponse.
+ * Use `create(LinkRostersResponseSchema)` to create a new message.
+ */
+export const LinkRostersResponseSchema: GenMessage<LinkRostersResponse> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_link, 5);
 
 /**
  * Where the relay's copy of the chain stops.
@@ -192,7 +265,7 @@ export type LinkAuditRequest = Message<"cmdop.v1.LinkAuditRequest"> & {
  * Use `create(LinkAuditRequestSchema)` to create a new message.
  */
 export const LinkAuditRequestSchema: GenMessage<LinkAuditRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_link, 4);
+  messageDesc(file_cmdop_v1_link, 6);
 
 /**
  * Some records, in the order of the chain.
@@ -244,7 +317,7 @@ export type LinkAuditResponse = Message<"cmdop.v1.LinkAuditResponse"> & {
  * Use `create(LinkAuditResponseSchema)` to create a new message.
  */
 export const LinkAuditResponseSchema: GenMessage<LinkAuditResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_link, 5);
+  messageDesc(file_cmdop_v1_link, 7);
 
 /**
  * Which connection this is.
@@ -324,6 +397,17 @@ export const Link: GenService<{
     methodKind: "unary";
     input: typeof LinkWelcomeRequestSchema;
     output: typeof LinkWelcomeResponseSchema;
+  },
+  /**
+   * Rosters answers with the owner's statements that a relay has lost: it asks a
+   * machine that holds a newer roster than its own.
+   *
+   * @generated from rpc cmdop.v1.Link.Rosters
+   */
+  rosters: {
+    methodKind: "unary";
+    input: typeof LinkRostersRequestSchema;
+    output: typeof LinkRostersResponseSchema;
   },
   /**
    * Audit streams the machine's own audit chain from where the relay's copy

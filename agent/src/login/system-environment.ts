@@ -1,0 +1,66 @@
+import { statSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { isErrno, unlessSync } from "@cmdop/kit";
+import { parseEnvironmentFile } from "./environment-file.ts";
+import { parsePamEnvironment } from "./pam-environment.ts";
+import type { Account } from "./passwd.ts";
+import { withoutWithheld } from "./withheld.ts";
+
+/** A file of variables is some lines; of one that is larger nothing is taken. */
+export const MAX_ENVIRONMENT_FILE_BYTES = 64 * 1024;
+
+/** Files that a login on Linux reads, in PAM's order: what a later one says wins. */
+export interface SystemFiles {
+  readonly environment: string;
+  readonly pam: string;
+  /** Debian's, and those that come from it. */
+  readonly locale: string;
+}
+
+export const SYSTEM_FILES: SystemFiles = {
+  environment: "/etc/environment",
+  pam: "/etc/security/pam_env.conf",
+  locale: "/etc/default/locale",
+};
+
+/** The variables that a login of this user gets from the system, whatever its shell does. */
+export async function systemEnvironment(
+  account: Account,
+  files: SystemFiles = SYSTEM_FILES,
+): Promise<Record<string, string>> {
+  if (process.platform !== "linux") return {};
+  const first = parseEnvironmentFile(await textOf(files.environment));
+  const pam = parsePamEnvironment(await textOf(files.pam), account, first);
+  const locale = parseEnvironmentFile(await textOf(files.locale));
+  return withoutWithheld({ ...first, ...pam, ...locale });
+}
+
+/** Where a user's programs find their services, as long as the user is logged in somewhere, or lingers. */
+export function runtimeEnvironment(uid: number): Record<string, string> {
+  if (process.platform !== "linux") return {};
+  const directory = `/run/user/${uid}`;
+  const found = unlessSync(["EACCES"], () => statSync(directory, { throwIfNoEntry: false }));
+  if (found === undefined || !found.isDirectory() || found.uid !== uid) return {};
+  const bus = unlessSync(["EACCES"], () => statSync(`${directory}/bus`, { throwIfNoEntry: false }));
+  return {
+    XDG_RUNTIME_DIR: directory,
+    ...(bus?.isSocket() ? { DBUS_SESSION_BUS_ADDRESS: `unix:path=${directory}/bus` } : {}),
+  };
+}
+
+/** Empty where there is no such file, where it may not be read, and where it is something else. */
+async function textOf(file: string): Promise<string> {
+  let handle: FileHandle;
+  try {
+    handle = await open(file, "r");
+  } catch (thrown) {
+    if (isErrno(thrown, "ENOENT", "ENOTDIR", "EACCES")) return "";
+    throw thrown;
+  }
+  try {
+    const { size } = await handle.stat();
+    return size > MAX_ENVIRONMENT_FILE_BYTES ? "" : (await handle.readFile()).toString("utf8");
+  } finally {
+    await handle.close();
+  }
+}

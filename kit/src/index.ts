@@ -1,0 +1,8 @@
+export { onAbort } from "./abort.ts";
+export { Backoff, type Pauses } from "./backoff.ts";
+export { BoundedMap } from "./bounded-map.ts";
+export { errnoOf, isErrno, unless, unlessSync } from "./errno.ts";
+export { isOpenToOthers, replacePrivateFile } from "./replace-file.ts";
+export { Semaphore } from "./semaphore.ts";
+export { Turns } from "./turns.ts";
+export { LONGEST_TIMER_MS, pause, type WaitOptions, within } from "./wait.ts";

@@ -1,0 +1,163 @@
+/** A place in a command's output. */
+export interface Place {
+  /** Bytes that came before it. */
+  readonly bytes: number;
+  /** The offset at which it can be read again. */
+  readonly offset: number;
+}
+
+/** A line of an output, once or several times. */
+export interface Line {
+  /** All of it, or as much of its beginning and its end as can be shown. */
+  readonly first: string;
+  readonly last: string;
+  /** Characters that it had. */
+  readonly length: number;
+  /** How often it came again, at once. */
+  readonly more: number;
+  readonly from: Place;
+}
+
+/** Says how to read on from an offset, for what was left out. */
+export type Advice = (offset: number) => string;
+
+/** Characters of the advice in a note: a sentence with an id in it. */
+const MAX_ADVICE_CHARACTERS = 160;
+
+/** Characters of a note and the line ends around it: two numbers, some words, and the advice. */
+export const MAX_NOTE_CHARACTERS = MAX_ADVICE_CHARACTERS + 100;
+
+/** Repetitions of a line that are counted rather than shown. */
+const MIN_COUNTED = 2;
+
+/** How many of the lines that are gone are kept until they are taken out of the list: taking them out copies it. */
+const MAX_GONE = 64;
+
+/** Lines with their size as they are shown, each `maxLine` characters long at most; a line that comes again is counted. */
+export class LineList {
+  readonly #maxLine: number;
+  #lines: Line[] = [];
+  #gone = 0;
+  #characters = 0;
+
+  constructor(maxLine: number) {
+    this.#maxLine = maxLine;
+  }
+
+  copy(): LineList {
+    const copy = new LineList(this.#maxLine);
+    copy.#lines = this.lines();
+    copy.#characters = this.#characters;
+    return copy;
+  }
+
+  /** Characters of all that is shown, a line end behind each line. */
+  get characters(): number {
+    return this.#characters;
+  }
+
+  lines(): Line[] {
+    return this.#lines.slice(this.#gone);
+  }
+
+  /** Whether the line was taken: with it there are `room` characters at most. */
+  add(line: Line, room: number): boolean {
+    const newest = this.#lines.at(-1);
+    const again = newest !== undefined && isSame(newest, line) ? addTo(newest, line) : undefined;
+    const before = again === undefined || newest === undefined ? 0 : sizeOf(newest, this.#maxLine);
+    const characters = this.#characters - before + sizeOf(again ?? line, this.#maxLine);
+    if (characters > room) return false;
+    this.#characters = characters;
+    if (again === undefined) this.#lines.push(line);
+    else this.#lines[this.#lines.length - 1] = again;
+    return true;
+  }
+
+  /** Takes the oldest line out, but never the newest; undefined where there is no other. */
+  dropOldest(): Line | undefined {
+    const line = this.#lines[this.#gone];
+    if (line === undefined || this.#gone + 1 >= this.#lines.length) return undefined;
+    this.#gone += 1;
+    this.#characters -= sizeOf(line, this.#maxLine);
+    if (this.#gone >= MAX_GONE) {
+      this.#lines = this.lines();
+      this.#gone = 0;
+    }
+    return line;
+  }
+}
+
+/** How many characters a line takes, its repetitions and line ends included. */
+export function sizeOf(line: Line, maxLine: number): number {
+  const once = Math.min(line.length, maxLine) + 1;
+  return once + (isCounted(line, once) ? counted(line.more).length + 1 : line.more * once);
+}
+
+/** A line as it is shown, with its repetitions. */
+export function shownLines(line: Line, maxLine: number, advice: Advice | undefined): string[] {
+  const text = textOf(line, maxLine, advice);
+  if (isCounted(line, Math.min(line.length, maxLine) + 1)) return [text, counted(line.more)];
+  return Array.from({ length: line.more + 1 }, () => text);
+}
+
+/** Says that something is missing, and how to read it. */
+export function leftOut(what: string, offset: number, advice: Advice | undefined): string {
+  const how = advice === undefined ? "" : `: ${advice(offset).slice(0, MAX_ADVICE_CHARACTERS)}`;
+  return `[… ${what} left out${how} …]`;
+}
+
+/** The last characters of a text; never half of a pair. */
+export function endOf(text: string, characters: number): string {
+  const from = Math.max(0, text.length - characters);
+  return text.slice(from > 0 && isPair(text, from - 1) ? from + 1 : from);
+}
+
+/** The first characters of a text; never half of a pair. */
+function startOf(text: string, characters: number): string {
+  const isCut = characters < text.length && isPair(text, characters - 1);
+  return text.slice(0, isCut ? characters - 1 : characters);
+}
+
+function isPair(text: string, at: number): boolean {
+  return (text.codePointAt(at) ?? 0) > 0xffff;
+}
+
+function textOf(line: Line, maxLine: number, advice: Advice | undefined): string {
+  const { first, last, length, from } = line;
+  const isWhole = hasAll(line);
+  if (isWhole && length <= maxLine) return first + last;
+  const each = Math.floor((maxLine - MAX_NOTE_CHARACTERS) / 2);
+  const start = startOf(first, each);
+  const end = endOf(isWhole ? first + last : last, each);
+  const missing = `${length - start.length - end.length} characters of this line`;
+  return `${start}${leftOut(missing, from.offset + Buffer.byteLength(start), advice)}${end}`;
+}
+
+function hasAll({ first, last, length }: Line): boolean {
+  return first.length + last.length === length;
+}
+
+/** Lines whose middle is gone may differ there. */
+function isSame(line: Line, other: Line): boolean {
+  return (
+    line.length === other.length &&
+    hasAll(line) &&
+    hasAll(other) &&
+    (line.first === other.first || line.last !== "" || other.last !== "") &&
+    line.first + line.last === other.first + other.last
+  );
+}
+
+function addTo(line: Line, other: Line): Line {
+  const { first, last, length, more, from } = line;
+  return { first, last, length, more: more + 1 + other.more, from };
+}
+
+/** Counting has to make it shorter. */
+function isCounted({ more }: Line, once: number): boolean {
+  return more >= MIN_COUNTED && more * once > counted(more).length + 1;
+}
+
+function counted(more: number): string {
+  return `[the line above, ${more} more times]`;
+}

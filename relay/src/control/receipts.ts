@@ -1,0 +1,44 @@
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { bytes32Schema, labelsSchema, type MachineIdentity, nameSchema, parseStrictJson } from "@cmdop/proto";
+import { z } from "zod";
+
+/** Sets these apart from whatever else is made with the same secret. */
+const PURPOSE = "cmdop machine receipt v1";
+
+/** The longest receipt that is looked at, in characters: a name, the most labels, and the mark of this relay. */
+const MAX_RECEIPT_CHARACTERS = 16 * 1024;
+
+const receiptSchema = z.strictObject({ id: bytes32Schema, name: nameSchema, labels: labelsSchema });
+
+/**
+ * The relay's own word, kept by each machine, that the machine has joined: with
+ * it a relay whose store is gone, or older than the machine, takes it back. Only
+ * this relay can make one; whoever shows it must prove the machine's key as well.
+ */
+export class Receipts {
+  readonly #secret: Uint8Array;
+
+  constructor(secret: Uint8Array) {
+    this.#secret = secret;
+  }
+
+  issue({ id, name, labels }: MachineIdentity): string {
+    const body = Buffer.from(JSON.stringify({ id, name, labels })).toString("base64url");
+    return `${body}.${this.#markOf(body).toString("base64url")}`;
+  }
+
+  /** What a receipt of this machine says of it; undefined for anything else. */
+  read(receipt: string, machineId: string): MachineIdentity | undefined {
+    if (receipt.length > MAX_RECEIPT_CHARACTERS) return undefined;
+    const [body = "", mark = "", ...more] = receipt.split(".");
+    const shown = Buffer.from(mark, "base64url");
+    const made = this.#markOf(body);
+    if (more.length > 0 || shown.length !== made.length || !timingSafeEqual(shown, made)) return undefined;
+    const claims = receiptSchema.safeParse(parseStrictJson(Buffer.from(body, "base64url").toString()));
+    return claims.success && claims.data.id === machineId ? claims.data : undefined;
+  }
+
+  #markOf(body: string): Buffer {
+    return createHmac("sha256", this.#secret).update(`${PURPOSE}\0${body}`).digest();
+  }
+}
