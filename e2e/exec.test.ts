@@ -47,7 +47,7 @@ describe.each(["relay", "local"] as const)("promise 1, honest outcomes, through 
   it("nothing of cmdop's own is in a command's environment but its job id", async () => {
     const { stdout } = await terminal().execute("env");
     const ours = stdout.split("\n").filter((line) => line.startsWith("CMDOP_"));
-    expect(ours.filter((line) => !line.startsWith("CMDOP_JOB_ID="))).toEqual([]);
+    expect(ours.filter((line) => !line.startsWith("CMDOP_JOB_MARK="))).toEqual([]);
   });
 
   it("a large standard input is streamed whole", async () => {

@@ -136,9 +136,21 @@ export class Agent {
       onTrouble: (error) => onTrouble("what the owner said", error),
     });
     const policy = await LivePolicy.open({ file: policyFile(this.#options.home), log });
-    const store = new JobStore(path.join(stateDir, "jobs"), (error) => onTrouble("a job's identity", error));
+    // The audit can be opened only behind the store.
+    const losses: string[] = [];
+    let onLoss = (what: string): unknown => losses.push(what);
+    const store = new JobStore(
+      path.join(stateDir, "jobs"),
+      (error) => onTrouble("a job's identity", error),
+      (what) => {
+        log.error("jobs lost", { message: what });
+        onLoss(what);
+      },
+    );
     // Behind the store, which only one agent at a time can have open.
     const audit = this.#openAudit(stateDir, machineKey, store, onTrouble, () => policy.redact);
+    onLoss = (what) => audit.lost(what);
+    for (const what of losses) audit.lost(what);
     membership.clock.onJump((jump) => {
       log.warn(CLOCK_JUMP, { ...jump });
       audit.clock(jump);

@@ -135,6 +135,11 @@ export class MachineAudit {
     });
   }
 
+  /** Records that the machine does not know any more what it did. */
+  lost(what: string): void {
+    this.#writer.writeOrKeep({ type: "lost", at: Date.now(), what: this.#words(what) }, { urgent: true });
+  }
+
   /** Records that another policy is in force, or why a broken one is not. */
   policy({ hash, error }: Omit<RecordOf<"policy">, "type" | "at">): void {
     const words = error === undefined ? {} : { error: this.#words(error) };

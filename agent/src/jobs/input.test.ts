@@ -36,6 +36,14 @@ test.each(["/dev/stdin", "/proc/self/fd/0"])("a program can open %s by its name"
   expect(stdout.toString()).toBe("input");
 });
 
+test("promise 3: streamed input can be opened by its name too, after its end as well, and is a pipe to bash", async () => {
+  const line = "cat /dev/stdin; cat /dev/stdin; readlink /proc/self/fd/0";
+  const job = begin(newJobs(), shell(line, { stdinOpen: true }));
+  const output = cat(job);
+  await writer(job)(0, "streamed\n", { eof: true });
+  expect(await output).toMatch(/^streamed\npipe:\[\d+\]\n$/);
+});
+
 test("inline input comes before streamed input, which stays open until eof", async () => {
   const job = begin(newJobs(), argv(["cat"], { stdinOpen: true, stdin: Buffer.from("first ") }));
   const output = cat(job);

@@ -18,7 +18,8 @@ export interface InputPiece {
  * comes again is trimmed by what its writer has sent already.
  */
 export class JobInput {
-  readonly #stream: Writable;
+  /** Undefined when the process is gone: what was accepted is remembered for longer. */
+  #stream: Writable | undefined;
   readonly #maxWriters: number;
   readonly #acceptedOf = new Map<string, bigint>();
   #turn: Promise<void>;
@@ -72,7 +73,8 @@ export class JobInput {
   /** The process is gone. */
   close(): void {
     this.#ended = true;
-    this.#stream.destroy();
+    this.#stream?.destroy();
+    this.#stream = undefined;
   }
 
   #accept(writerId: string, offset: bigint, data: Uint8Array, eof: boolean): Promise<void> {
@@ -99,7 +101,7 @@ export class JobInput {
   }
 
   #checkReader(accepted: bigint): void {
-    if (!this.#ended && this.#failure === undefined && this.#stream.writable) return;
+    if (!this.#ended && this.#failure === undefined && this.#stream?.writable) return;
     throw new CmdopError(
       "JobEnded",
       this.#ended
@@ -115,11 +117,13 @@ export class JobInput {
 
   /** Resolves when the pipe has taken the bytes, or will never take them. */
   #written(bytes: Uint8Array): Promise<void> {
-    return new Promise((resolve) => this.#stream.write(bytes, () => resolve()));
+    const stream = this.#stream;
+    if (stream === undefined) return Promise.resolve();
+    return new Promise((resolve) => stream.write(bytes, () => resolve()));
   }
 
   #end(): void {
     this.#ended = true;
-    this.#stream.end();
+    this.#stream?.end();
   }
 }

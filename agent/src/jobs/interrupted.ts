@@ -1,6 +1,7 @@
 import type { JobLimits } from "./limits.ts";
 import type { Outcome } from "./outcome.ts";
-import { endCarriers } from "./process/process-group.ts";
+import type { JobTrace } from "./process/job-trace.ts";
+import { endProcesses, sayRemains } from "./process/process-group.ts";
 import { type Work, workWithout } from "./work.ts";
 
 /**
@@ -8,18 +9,15 @@ import { type Work, workWithout } from "./work.ts";
  * can tell any more how it ends, so its processes must not go on unseen. Its
  * outcome is unknown, and comes when they are gone.
  */
-export function interruptedWork(jobId: string, limits: JobLimits): Work {
+export function interruptedWork(trace: JobTrace, limits: JobLimits): Work {
   const nothing = workWithout({ kind: "unknown", reason: "", durationMs: 0 });
-  return { ...nothing, outcome: conclude(jobId, limits) };
+  return { ...nothing, outcome: conclude(trace, limits) };
 }
 
-async function conclude(jobId: string, limits: JobLimits): Promise<Outcome> {
+async function conclude(trace: JobTrace, limits: JobLimits): Promise<Outcome> {
   const reason = "The machine's agent ended while this job ran, and how far it came is not known.";
-  return endCarriers({ jobId, sinceS: 0 }, limits).then(
-    (gone) =>
-      unknown(
-        `${reason} ${gone ? "What was left of it has been ended." : "Some of its processes are still there: they hang in the kernel, or run as another user."}`,
-      ),
+  return endProcesses(trace, limits).then(
+    (remains) => unknown(`${reason} ${sayRemains(remains, limits)}`),
     (error) => unknown(`${reason} What is left of it could not be ended: ${String(error)}`),
   );
 }

@@ -1,18 +1,20 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, statfsSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, statfsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { SQLOutputValue } from "node:sqlite";
-import { CmdopError, diskError, isDiskTrouble, refusalOf, removeDirectory, removeFile } from "@cmdop/proto";
+import type { SQLInputValue, SQLOutputValue } from "node:sqlite";
+import { CmdopError, diskError, isDiskTrouble, refusalOf } from "@cmdop/proto";
 import { DiskDatabase, type Prepare } from "@cmdop/proto/disk-database";
 import { z } from "zod";
 import type { JobIdentity } from "./job.ts";
 import type { FileFacts } from "./journal/journal-file.ts";
+import { Losses } from "./losses.ts";
 import { type Outcome, outcomeSchema } from "./outcome.ts";
+import { type Birth, birthSchema, type JobTrace, traceOf } from "./process/job-trace.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS jobs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     key_id TEXT NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL, request_hash TEXT NOT NULL, summary TEXT NOT NULL,
-    started_at_ms REAL NOT NULL,
+    started_at_ms REAL NOT NULL, mark TEXT NOT NULL, birth TEXT,
     ended_lived_ms REAL, outcome TEXT, output_start INTEGER, output_end INTEGER, file_bytes INTEGER,
     UNIQUE (key_id, id)
   ) STRICT;
@@ -23,7 +25,9 @@ const SCHEMA = `
 const LIVED_WRITE_INTERVAL_MS = 60_000;
 
 const INSERT =
-  "INSERT INTO jobs (key_id, id, kind, request_hash, summary, started_at_ms) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+  "INSERT INTO jobs (key_id, id, kind, request_hash, summary, started_at_ms, mark) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+
+const BORN = "UPDATE jobs SET birth = ? WHERE number = ?";
 
 const END =
   "UPDATE jobs SET ended_lived_ms = ?, outcome = ?, output_start = ?, output_end = ?, file_bytes = ? WHERE number = ?";
@@ -34,6 +38,15 @@ const DELETE = "DELETE FROM jobs WHERE number = ?";
 
 const SELECT = "SELECT * FROM jobs ORDER BY number";
 
+/** Undefined, which no schema takes, where it is none. */
+function fromJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 const jobRow = z.object({
   number: z.int(),
   key_id: z.string(),
@@ -42,8 +55,10 @@ const jobRow = z.object({
   request_hash: z.string(),
   summary: z.string(),
   started_at_ms: z.number(),
+  mark: z.string(),
+  birth: z.string().transform(fromJson).pipe(birthSchema).nullable(),
   ended_lived_ms: z.number().nullable(),
-  outcome: z.string().nullable(),
+  outcome: z.string().transform(fromJson).pipe(outcomeSchema).nullable(),
   output_start: z.bigint().nullable(),
   output_end: z.bigint().nullable(),
   file_bytes: z.int().nullable(),
@@ -55,6 +70,8 @@ const livedRow = z.object({ ms: z.number() });
 export interface JobRecord {
   /** Where its output goes. */
   readonly directory: string;
+  /** Writes down its first process. */
+  born(birth: Birth): void;
   /** Writes down how it ended, that it did so now, and what there is of its output. */
   ended(outcome: Outcome, facts: FileFacts): void;
   /** Writes down that its output is gone. */
@@ -67,6 +84,7 @@ export interface JobRecord {
 export interface StoredJob {
   readonly identity: JobIdentity;
   readonly startedAtMs: number;
+  readonly trace: JobTrace;
   readonly record: JobRecord;
   /** Undefined where the agent ended before the job did. */
   readonly end:
@@ -89,20 +107,29 @@ export class JobStore {
   readonly #outputDirectory: string;
   readonly #database: DiskDatabase;
   readonly #onTrouble: (error: unknown) => void;
-  /** What could not be written: at most one end, one release and one deletion a job. */
+  readonly #losses: Losses;
+  /** What could not be written: at most one birth, one end, one release and one deletion a job. */
   #unwritten: (() => void)[] = [];
   /** How long the agent lived before this life, in milliseconds, as far as it is known. */
   #livedBeforeMs = 0;
   readonly #bornAtMs = performance.now();
   #livedWrittenAtMs = Number.NEGATIVE_INFINITY;
 
-  /** `onTrouble` is told what can't be written, and why. @throws CmdopError InvalidArgument where the store can't be used */
-  constructor(directory: string, onTrouble: (error: unknown) => void) {
+  /**
+   * `onTrouble` is told what can't be written, and why; `onLoss`, what is not known any more.
+   * @throws CmdopError InvalidArgument where the store can't be used
+   */
+  constructor(
+    directory: string,
+    onTrouble: (error: unknown) => void,
+    onLoss: (what: string) => void = (what) => onTrouble(new Error(what)),
+  ) {
     this.#onTrouble = onTrouble;
+    this.#losses = new Losses(directory, onLoss);
     this.#directory = directory;
     this.#outputDirectory = join(directory, "output");
     this.#makeDirectories();
-    this.#database = openDatabase(join(directory, "jobs.db"), onTrouble);
+    this.#database = openDatabase(join(directory, "jobs.db"), onTrouble, this.#losses);
   }
 
   /** Why nothing can be written now; undefined where it can, and no other agent can have the store. */
@@ -114,8 +141,12 @@ export class JobStore {
    * Writes a job down before it begins; undefined where that can't be done (a full disk).
    * @throws CmdopError JobConflict where it was begun in an earlier life of which nothing could be read
    */
-  begin({ keyId, id, kind, requestHash, summary }: JobIdentity, startedAtMs: number): JobRecord | undefined {
-    const values = [keyId, id, kind, requestHash, summary, startedAtMs];
+  begin(
+    { keyId, id, kind, requestHash, summary }: JobIdentity,
+    startedAtMs: number,
+    mark: string,
+  ): JobRecord | undefined {
+    const values = [keyId, id, kind, requestHash, summary, startedAtMs, mark];
     const added = this.#tried(() => this.#database.write((prepare) => prepare(INSERT).run(...values)));
     if (added === undefined) return undefined;
     if (added.changes > 0) return this.#record(Number(added.lastInsertRowid));
@@ -133,16 +164,17 @@ export class JobStore {
     return Math.floor(bsize * blocks * share);
   }
 
-  /** The jobs of earlier lives, the first to start first. What there is of jobs that nobody knows is deleted. */
+  /** The jobs of earlier lives, the first to start first. Output of jobs that nobody knows is set aside, and said. */
   restore(): StoredJob[] {
-    const rows = (this.#tried(() => this.#database.read(selectAll)) ?? []).map(parseRow);
-    const ends = rows.map(({ ended_lived_ms }) => ended_lived_ms ?? 0);
+    const rows = this.#tried(() => this.#database.read(selectAll)) ?? [];
+    this.#setAsideAllBut(new Set(rows.map(({ number }) => String(number))));
+    const good = rows.flatMap((row) => this.#readRow(row) ?? []);
+    const ends = good.map(({ ended_lived_ms }) => ended_lived_ms ?? 0);
     this.#livedBeforeMs = ends.reduce(
       (one, other) => Math.max(one, other),
       this.#tried(() => this.#readLived()) ?? 0,
     );
-    this.#deleteAllBut(new Set(rows.map(({ number }) => String(number))));
-    return rows.map((row) => this.#storedJob(row));
+    return good.map((row) => this.#storedJob(row));
   }
 
   /** Writes down, once a minute, how long the agent has lived: what is kept for some time is kept for so much of that. */
@@ -199,13 +231,23 @@ export class JobStore {
   }
 
   /** Where nothing could be read, nothing is known to be nobody's. */
-  #deleteAllBut(known: ReadonlySet<string>): void {
+  #setAsideAllBut(known: ReadonlySet<string>): void {
     if (this.#database.blocked !== undefined) return;
     this.#tried(() => {
-      for (const name of readdirSync(this.#outputDirectory)) {
-        if (!known.has(name)) removeDirectory(join(this.#outputDirectory, name));
-      }
+      const unknown = readdirSync(this.#outputDirectory).filter((name) => !known.has(name));
+      const paths = unknown.map((name) => join(this.#outputDirectory, name));
+      this.#losses.setAside(paths, `${unknown.length} jobs of which nothing but their output is there`);
     });
+  }
+
+  /** Undefined where it is damaged: its id is still taken, and its output stays where it is. */
+  #readRow(row: Record<string, SQLOutputValue>): z.infer<typeof jobRow> | undefined {
+    try {
+      return parseRow(row);
+    } catch (error) {
+      this.#losses.say(`What is known of job ${String(row.id)} is damaged, and not used: ${String(error)}`);
+      return undefined;
+    }
   }
 
   #tried<T>(act: () => T): T | undefined {
@@ -218,16 +260,14 @@ export class JobStore {
   }
 
   #record(number: number): JobRecord {
-    return {
-      directory: join(this.#outputDirectory, String(number)),
-      ended: (outcome, { start, end, bytes }) => {
-        const values = [this.livedMs, JSON.stringify(outcome), start, end, bytes, number];
-        this.#write(() => this.#database.write((prepare) => prepare(END).run(...values)));
-      },
-      released: () => this.#write(() => this.#database.write((prepare) => prepare(RELEASE).run(number))),
-      forget: () => this.#write(() => this.#database.write((prepare) => prepare(DELETE).run(number))),
-    };
+    return new Row(number, this.#outputDirectory, this.#rows);
   }
+
+  readonly #rows: RowStore = {
+    update: (sql, ...values) =>
+      this.#write(() => this.#database.write((prepare) => prepare(sql).run(...values))),
+    livedMs: () => this.livedMs,
+  };
 
   #write(act: () => void): void {
     try {
@@ -249,16 +289,57 @@ export class JobStore {
         summary: row.summary,
       },
       startedAtMs: row.started_at_ms,
+      trace: traceOf(row.mark, row.birth, endedMs !== null),
       record: this.#record(row.number),
       end:
         endedMs === null || outcome === null
           ? undefined
           : {
               agoMs: Math.max(0, this.livedMs - endedMs),
-              outcome: outcomeSchema.parse(JSON.parse(outcome)),
+              outcome,
               facts: { start: output_start ?? 0n, end: output_end ?? 0n, bytes: file_bytes ?? 0 },
             },
     };
+  }
+}
+
+/** What all rows share. */
+interface RowStore {
+  readonly update: (sql: string, ...values: SQLInputValue[]) => void;
+  readonly livedMs: () => number;
+}
+
+/** Few words of memory: as many of these as jobs are remembered. */
+class Row implements JobRecord {
+  readonly #number: number;
+  readonly #outputDirectory: string;
+  readonly #store: RowStore;
+
+  constructor(number: number, outputDirectory: string, store: RowStore) {
+    this.#number = number;
+    this.#outputDirectory = outputDirectory;
+    this.#store = store;
+  }
+
+  get directory(): string {
+    return join(this.#outputDirectory, String(this.#number));
+  }
+
+  born(birth: Birth): void {
+    this.#store.update(BORN, JSON.stringify(birth), this.#number);
+  }
+
+  ended(outcome: Outcome, { start, end, bytes }: FileFacts): void {
+    const { livedMs, update } = this.#store;
+    update(END, livedMs(), JSON.stringify(outcome), start, end, bytes, this.#number);
+  }
+
+  released(): void {
+    this.#store.update(RELEASE, this.#number);
+  }
+
+  forget(): void {
+    this.#store.update(DELETE, this.#number);
   }
 }
 
@@ -284,31 +365,39 @@ const DAMAGED = new Set([11, 26]);
  * Opens the database; one that is damaged is set aside, since a machine that
  * nobody can reach is worse than one that has forgotten what it did.
  */
-function openDatabase(file: string, onTrouble: (error: unknown) => void): DiskDatabase {
+function openDatabase(file: string, onTrouble: (error: unknown) => void, losses: Losses): DiskDatabase {
   // NORMAL survives the agent's death at any moment; after a power failure nothing of before runs anyway.
   const options = { file, schema: SCHEMA, synchronous: "NORMAL", onTrouble } as const;
+  const damage = emptiness(file) ?? damageOf(file, () => new DiskDatabase(options));
+  if (damage instanceof DiskDatabase) return damage;
+  const files = ["", "-wal", "-shm"].map((suffix) => file + suffix).filter((path) => existsSync(path));
+  losses.setAside(files, `the list of all earlier jobs (${damage})`);
+  return new DiskDatabase(options);
+}
+
+/** A database of ours is never empty: it was emptied, or never finished. */
+function emptiness(file: string): string | undefined {
+  return statSync(file, { throwIfNoEntry: false })?.size === 0 ? "it was empty" : undefined;
+}
+
+/** The database, or how it is damaged. @throws CmdopError InvalidArgument where it can't be used for another reason */
+function damageOf(file: string, open: () => DiskDatabase): DiskDatabase | string {
+  let database: DiskDatabase | undefined;
   try {
-    return new DiskDatabase(options);
+    database = open();
+    if (!database.isReadable) return database;
+    const [found] = database.read((prepare) => prepare("PRAGMA quick_check(1)").all());
+    if (found?.quick_check === "ok") return database;
+    database.close();
+    return String(found?.quick_check);
   } catch (thrown) {
-    const isDamaged = thrown instanceof Error && "errcode" in thrown && DAMAGED.has(Number(thrown.errcode));
-    if (!isDamaged) {
-      throw new CmdopError(
-        "InvalidArgument",
-        `The agent's jobs in ${file} can't be used: ${String(thrown)}.`,
-        {
-          cause: thrown,
-          next: "Check that no other agent uses this home, and that it can be written.",
-        },
-      );
-    }
-    const aside = `${file}.damaged`;
-    renameSync(file, aside);
-    for (const suffix of ["-wal", "-shm"]) removeFile(file + suffix);
-    onTrouble(
-      new Error(`${file} is damaged and was set aside as ${aside}: earlier jobs are forgotten`, {
-        cause: thrown,
-      }),
-    );
-    return new DiskDatabase(options);
+    database?.close();
+    const cause = thrown instanceof Error && thrown.cause !== undefined ? thrown.cause : thrown;
+    const code = cause instanceof Error && "errcode" in cause ? Number(cause.errcode) & 0xff : 0;
+    if (DAMAGED.has(code)) return String(cause);
+    throw new CmdopError("InvalidArgument", `The agent's jobs in ${file} can't be used: ${String(thrown)}.`, {
+      cause: thrown,
+      next: "Check that no other agent uses this home, and that it can be written.",
+    });
   }
 }

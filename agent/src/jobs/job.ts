@@ -4,6 +4,7 @@ import type { InputPiece, JobInput } from "./input.ts";
 import type { JobRecord } from "./job-store.ts";
 import type { Journal, JournalItem } from "./journal/journal.ts";
 import type { Outcome, StopCause } from "./outcome.ts";
+import type { JobTrace } from "./process/job-trace.ts";
 import { SessionTerminal } from "./session/terminal.ts";
 import type { Work } from "./work.ts";
 
@@ -57,34 +58,40 @@ export interface JobOptions {
   /** By this machine's clock. */
   readonly startedAtMs: number;
   readonly journal: Journal;
+  /** By what its processes are known. */
+  readonly trace: JobTrace;
   /** Its place on disk; without, a restart of the agent forgets it. */
   readonly record?: JobRecord | undefined;
 }
+
+const NOTHING = Promise.resolve(undefined);
 
 /** Something that runs, or ran, on this machine under a name that its caller gave it. */
 export class Job {
   readonly identity: JobIdentity;
   readonly startedAtMs: number;
   readonly journal: Journal;
+  readonly trace: JobTrace;
   /** Resolves with the outcome, when nothing more will be written to the journal. Never rejects. */
   readonly ended: Promise<Outcome>;
   /** What a session is seen on, also after its end; undefined for an exec and for a run. */
   readonly terminal: SessionTerminal | undefined;
   readonly #record: JobRecord | undefined;
   /** Kept after the end, too: it knows what it has accepted. */
-  readonly #input: Promise<JobInput | undefined>;
-  readonly #shell: Promise<string | undefined>;
+  #input: Promise<JobInput | undefined>;
+  #shell: Promise<string | undefined>;
   #state:
     | { readonly kind: "running"; readonly work: Work }
     | { readonly kind: "ended"; readonly outcome: Outcome };
 
-  private constructor({ identity, startedAtMs, journal, record }: JobOptions, doing: Work | Outcome) {
+  private constructor({ identity, startedAtMs, journal, trace, record }: JobOptions, doing: Work | Outcome) {
     this.identity = identity;
     this.startedAtMs = startedAtMs;
     this.journal = journal;
+    this.trace = trace;
     this.#record = record;
-    this.#input = "kind" in doing ? Promise.resolve(undefined) : doing.input;
-    this.#shell = ("kind" in doing ? undefined : doing.shell) ?? Promise.resolve(undefined);
+    this.#input = "kind" in doing ? NOTHING : doing.input;
+    this.#shell = ("kind" in doing ? undefined : doing.shell) ?? NOTHING;
     const seen = "kind" in doing ? undefined : doing.terminal;
     this.terminal =
       identity.kind === "session" ? (seen ?? new SessionTerminal(journal, identity.keyId)) : undefined;
@@ -93,7 +100,9 @@ export class Job {
       this.ended = Promise.resolve(doing);
     } else {
       this.#state = { kind: "running", work: doing };
-      this.ended = doing.outcome.then((outcome) => {
+      this.ended = doing.outcome.then(async (outcome) => {
+        if ((await doing.input) === undefined) this.#input = NOTHING;
+        if ((await doing.shell) === undefined) this.#shell = NOTHING;
         this.#state = { kind: "ended", outcome };
         journal.close();
         record?.ended(outcome, journal.facts);

@@ -12,9 +12,12 @@ import { Journal, type JournalOptions } from "./journal/journal.ts";
 import { OutputBudget } from "./journal/output-budget.ts";
 import { JOB_LIMITS, type JobLimits } from "./limits.ts";
 import type { Outcome } from "./outcome.ts";
+import { CgroupsLeft } from "./process/cgroups-left.ts";
 import { baseEnvironment, type Environment } from "./process/environment.ts";
-import { endMarked } from "./process/process-group.ts";
+import { born, newTrace } from "./process/job-trace.ts";
+import { endMarked, endProcesses } from "./process/process-group.ts";
 import { environmentOf, type JobUser } from "./process/run-as.ts";
+import { removeEmptyCgroups } from "./process/seat.ts";
 import { Starter, type StarterOptions } from "./process/starter.ts";
 import { Room } from "./room.ts";
 import { checkSession, type SessionRequest, sessionHash, sessionSummary } from "./session/request.ts";
@@ -80,17 +83,20 @@ export class Jobs {
   /** In force: the same object for as long as this lives, since others hold it too. */
   readonly #limits: { -readonly [K in keyof JobLimits]: number };
   #rules: JobRules = {};
+  /** Those of a session's journal: one object for all, since journals are remembered for long. */
+  readonly #sessionLimits: JobLimits;
   readonly #environment: Environment | undefined;
   readonly #room: Room;
   readonly #table: JobTable;
   readonly #marks: CancelMarks;
   readonly #store: JobStore | undefined;
-  readonly #onTrouble: (what: string, error: unknown) => void;
+  readonly #onOutputTrouble: (error: unknown) => void;
   readonly #onRunning: (job: Job) => void;
   readonly #memory: OutputBudget;
   readonly #disk: OutputBudget;
   readonly #starter: Starter;
   readonly #heldPipes: HeldPipes;
+  readonly #cgroups = new CgroupsLeft();
   #sweeper: NodeJS.Timeout | undefined;
   #shuttingDown = false;
 
@@ -106,9 +112,10 @@ export class Jobs {
     } = options;
     this.#made = { ...JOB_LIMITS, ...limits };
     this.#limits = { ...this.#made };
+    this.#sessionLimits = { ...this.#made, maxJournalBytes: this.#made.maxSessionJournalBytes };
     this.#environment = environment;
     this.#store = store;
-    this.#onTrouble = onTrouble;
+    this.#onOutputTrouble = (error) => onTrouble("a job's output", error);
     this.#onRunning = onRunning;
     this.#room = new Room(this.#limits);
     this.#table = new JobTable(this.#limits);
@@ -178,6 +185,7 @@ export class Jobs {
       );
       const ended = Job.ended({ ...rest, record, journal }, end.outcome);
       this.#table.addEnded(ended, performance.now() - end.agoMs);
+      this.#cgroups.add(rest.trace);
     }
     for (const { end, record, ...rest } of stored) {
       if (end !== undefined) continue;
@@ -185,7 +193,7 @@ export class Jobs {
         ...this.#journalOptions(rest.identity, record),
         directory: record.directory,
       });
-      const work = interruptedWork(rest.identity.id, this.#limits);
+      const work = interruptedWork(rest.trace, this.#limits);
       this.#addRunning(Job.running({ ...rest, record, journal }, work));
     }
     if (stored.length > 0) this.#startSweeping();
@@ -253,8 +261,14 @@ export class Jobs {
 
   /** Ends what jobs of this key have left running behind their own end. Not jobs that run: those are stopped. */
   async endLeftBehind(keyId: string): Promise<void> {
-    const isMeant = (jobId: string): boolean => this.#table.find(keyId, jobId)?.outcome !== undefined;
-    await endMarked(isMeant, 0, this.#limits);
+    const traces = this.#table.list(keyId).flatMap(({ outcome, trace }) => (outcome ? [trace] : []));
+    const marks = new Set(traces.map(({ mark }) => mark));
+    // Its first process is gone, and what has its pid now may be anybody.
+    const ofCgroups = traces.flatMap(({ leader: _, ...trace }) => (trace.cgroup ? [trace] : []));
+    await Promise.all([
+      endMarked((mark) => marks.has(mark), 0, this.#limits),
+      ...ofCgroups.map((trace) => endProcesses(trace, this.#limits)),
+    ]);
   }
 
   /** The newest jobs that the requester may see and wants, newest first. */
@@ -272,6 +286,8 @@ export class Jobs {
     await Promise.all(running.map((job) => job.stop({ kind: "canceled", reason })));
     this.#heldPipes.closeAll();
     await this.#starter.close();
+    this.#cgroups.sweep();
+    removeEmptyCgroups();
     await last().finally(() => this.#store?.close());
   }
 
@@ -292,13 +308,19 @@ export class Jobs {
     check?.();
 
     const startedAtMs = Date.now();
-    const record = this.#store?.begin(identity, startedAtMs);
+    const trace = newTrace();
+    const record = this.#store?.begin(identity, startedAtMs, trace.mark);
     const journal = new Journal(this.#journalOptions(identity, record));
     const work =
       this.#marks.take(keyId, jobId) || startsCanceled
         ? workWithout({ kind: "canceled", reason: "Canceled before it was started.", durationMs: 0 })
         : begin({
             jobId,
+            trace,
+            onBorn: ({ pid, cgroup }) => {
+              const birth = born(trace, pid, cgroup);
+              if (birth !== undefined) record?.born(birth);
+            },
             ...this.#starter.contextOf(keyId),
             journal,
             login: this.#rules.login ?? this.#plainLogin(this.#rules.user),
@@ -307,7 +329,7 @@ export class Jobs {
             heldPipes: this.#heldPipes,
             limits: this.#limits,
           });
-    const job = Job.running({ identity, startedAtMs, journal, record }, work);
+    const job = Job.running({ identity, startedAtMs, journal, trace, record }, work);
     this.#addRunning(job);
     this.#startSweeping();
     const places = taken.move();
@@ -321,6 +343,7 @@ export class Jobs {
 
   #addRunning(job: Job): void {
     this.#table.add(job);
+    job.ended.then(() => this.#cgroups.add(job.trace));
     this.#onRunning(job);
   }
 
@@ -335,16 +358,12 @@ export class Jobs {
   }
 
   #journalOptions({ kind, keyId }: JobIdentity, record: JobRecord | undefined): JournalOptions {
-    const { maxJournalBytes, maxSessionJournalBytes } = this.#limits;
     return {
-      limits: {
-        ...this.#limits,
-        maxJournalBytes: kind === "session" ? maxSessionJournalBytes : maxJournalBytes,
-      },
+      limits: kind === "session" ? this.#sessionLimits : this.#limits,
       memory: this.#memory.account(keyId),
       disk: this.#disk.account(keyId),
       directory: record?.directory,
-      onTrouble: (error) => this.#onTrouble("a job's output", error),
+      onTrouble: this.#onOutputTrouble,
     };
   }
 
@@ -356,6 +375,7 @@ export class Jobs {
     this.#store?.retry();
     this.#store?.noteLived();
     this.#table.sweep();
+    this.#cgroups.sweep();
     this.#marks.sweep();
   }
 }

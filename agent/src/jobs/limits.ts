@@ -7,7 +7,7 @@ const HOUR_MS = 60 * MINUTE_MS;
 export const JOB_LIMITS = {
   /** Jobs that run at once on the machine: three descriptors and a journal floor each. Keys share them, as all places here: see Shares. */
   maxRunningJobs: 1024,
-  /** Ended jobs remembered, some 4 KB each. Beyond it the oldest of the key that has most is forgotten: a busy key forgets only its own. */
+  /** Ended jobs remembered, some 1.6 KB each, and 2.7 KB a session. Beyond it the oldest of the key that has most is forgotten: a busy key forgets only its own. */
   maxEndedJobs: 40_000,
   /** How long the output of an ended job is kept: time for a person to come back. */
   outputKeptMs: HOUR_MS,

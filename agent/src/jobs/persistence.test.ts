@@ -1,5 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
@@ -128,12 +137,18 @@ describe("jobs outlive the agent", () => {
     expect(life().jobs.list(me)).toEqual([]);
   });
 
-  test("output of jobs that nobody knows is deleted", async () => {
-    const { jobs } = life();
-    await jobs.shutdown();
-    cpSync(import.meta.dirname, join(directory, "output", "999"), { recursive: true });
-    life();
-    expect(readdirSync(join(directory, "output"))).toEqual([]);
+  test("output of jobs that nobody knows is set aside, and said; the newest such losses are kept", async () => {
+    await life().jobs.shutdown();
+    const kept = (): string[] => readdirSync(join(directory, "lost"));
+    for (const count of [1, 2, 2]) {
+      cpSync(import.meta.dirname, join(directory, "output", "999"), { recursive: true });
+      const { jobs, troubles } = life();
+      expect(troubles.join()).toContain("The agent has lost 1 jobs");
+      expect(readdirSync(join(directory, "output"))).toEqual([]);
+      expect(existsSync(join(directory, "lost", kept().at(-1) ?? "", "999", "job.ts"))).toBe(true);
+      expect(kept()).toHaveLength(count);
+      await jobs.shutdown();
+    }
   });
 
   test("nothing that others could read is written, and no environment or input", async () => {
@@ -163,15 +178,46 @@ describe("when the disk says no", () => {
     expect(troubles.join()).toContain("a job's output");
   });
 
-  test("a damaged database is set aside, loudly, and jobs run", async () => {
+  test.each([
+    ["zeroed", (file: Buffer) => file.fill(0)],
+    ["emptied", () => ""],
+    ["damaged at its beginning", () => "x".repeat(10_000)],
+    ["damaged in the middle", (file: Buffer) => file.fill(0xa5, 4_096)],
+    ["cut", (file: Buffer) => file.subarray(0, 5_000)],
+  ])(
+    "a database that was %s is set aside with the output of its jobs, loudly, and jobs run",
+    async (_, damage) => {
+      const first = life();
+      const id = randomUUID();
+      await collect(follow(begin(first.jobs, shell("echo precious"), id)));
+      await first.jobs.shutdown();
+      const file = join(directory, "jobs.db");
+      writeFileSync(file, damage(readFileSync(file)));
+      const { jobs, troubles } = life();
+      expect(troubles.join("\n")).toMatch(/lost the list of all earlier jobs[\s\S]*lost 1 jobs/);
+      const [place = ""] = readdirSync(join(directory, "lost"));
+      expect(readdirSync(join(directory, "lost", place))).toEqual(["1", "jobs.db"]);
+      expect(readFileSync(join(directory, "lost", place, "1", "0.log"), "latin1")).toContain("precious");
+      expect(await run(jobs, shell("echo again"))).toMatchObject({ stdout: "again\n" });
+    },
+  );
+
+  test("one job of which the record is damaged is said, and hinders nothing", async () => {
     const first = life();
-    await run(first.jobs, shell("true"));
+    const [one, other] = [randomUUID(), randomUUID()];
+    for (const id of [one, other]) await collect(follow(begin(first.jobs, shell("echo out"), id)));
     await first.jobs.shutdown();
-    writeFileSync(join(directory, "jobs.db"), "x".repeat(10_000));
+    const file = join(directory, "jobs.db");
+    const bytes = readFileSync(file);
+    bytes.write('{"kynd', bytes.indexOf('{"kind"'));
+    writeFileSync(file, bytes);
     const { jobs, troubles } = life();
-    expect(troubles.join()).toContain("is damaged");
-    expect(existsSync(join(directory, "jobs.db.damaged"))).toBe(true);
-    expect(await run(jobs, shell("echo again"))).toMatchObject({ stdout: "again\n" });
+    expect(troubles.join()).toMatch(/What is known of job [0-9a-f-]{36} is damaged/);
+    expect(jobs.list(me)).toHaveLength(1);
+    const [known] = jobs.list(me);
+    const damaged = known?.identity.id === one ? other : one;
+    expect(() => jobs.start(me, damaged, shell("echo out"))).toThrow("was started before");
+    expect(readdirSync(join(directory, "output"))).toHaveLength(2);
   });
 
   test("a second agent on the same state is refused", () => {

@@ -12,7 +12,7 @@ test("a job runs no longer than the machine's policy says, and is told why it en
   expect((await run(jobs, shell("sleep 60", { timeoutMs: 60_000 }))).outcome).toMatchObject(policy);
   expect((await run(jobs, shell("sleep 60", { timeoutMs: 10 }))).outcome).toMatchObject({
     kind: "timed_out",
-    reason: "Its time limit of 10 ms passed.",
+    reason: expect.stringContaining("Its time limit of 10 ms passed."),
   });
   expect(await jobs.startSession(me, randomUUID(), SESSION).job.ended).toMatchObject(policy);
 });

@@ -4,12 +4,17 @@ import type { JobInput } from "./input.ts";
 import type { Journal } from "./journal/journal.ts";
 import type { JobLimits } from "./limits.ts";
 import type { Outcome, StopCause } from "./outcome.ts";
+import type { JobTrace } from "./process/job-trace.ts";
 import type { SpawnContext } from "./process/spawn.ts";
 import type { SessionTerminal } from "./session/terminal.ts";
 
 /** What a job needs from around it. */
 export interface JobContext extends SpawnContext {
   readonly jobId: string;
+  /** By what its processes are known. */
+  readonly trace: JobTrace;
+  /** Called when its first process is there, before anything is done with it. */
+  readonly onBorn: (process: { readonly pid: number; readonly cgroup?: string | undefined }) => void;
   /** The key that the job belongs to. */
   readonly keyId: string;
   readonly journal: Journal;

@@ -37,6 +37,8 @@ export function eventLine(
       const line = { ...nobody, method: "policy", what: details };
       return auditLine(line, record.at, record.error === undefined ? "in force" : "REFUSED");
     }
+    case "lost":
+      return auditLine({ ...nobody, method: "state", what: record.what }, record.at, "LOST");
     case "counted": {
       const { key, keyName, method, calls, failed } = record;
       const bytes = "bytesIn" in record ? `, ${record.bytesIn} bytes in, ${record.bytesOut} bytes out` : "";

@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import { parsePort } from "../arguments.ts";
 import { DEFAULT_RELAY_PORT } from "../defaults.ts";
+import { startUnderInit } from "../init-process.ts";
 import { jsonLine } from "../json-line.ts";
 import { passphraseFdOption } from "../owner-options.ts";
 import { passphraseFromEnvironment } from "../passphrase/environment.ts";
@@ -49,8 +50,11 @@ instead. After that it needs the passphrase only when its own key is about to en
           import("../passphrase/start-over.ts"),
           import("../signals.ts"),
         ]);
-      const stop = signals.terminationSignal();
       const isSigned = options.signed === true;
+      const hasPassphrase = options.passphraseFd !== undefined || passphraseFromEnvironment() !== undefined;
+      // Process 1 stays, and is to have no passphrase in its environment.
+      if (isSigned || !hasPassphrase) startUnderInit();
+      const stop = signals.terminationSignal();
       const mustSign = !isSigned && passphraseFromEnvironment() !== undefined;
       const up = mustSign ? undefined : await bringUp(options, isSigned);
       if (up === undefined) {

@@ -16,6 +16,7 @@ describe("the unit", () => {
     for (const line of [
       "Restart=always",
       "KillMode=process",
+      "Delegate=yes",
       "OOMPolicy=continue",
       "StartLimitIntervalSec=0",
     ]) {

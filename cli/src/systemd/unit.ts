@@ -48,6 +48,8 @@ KillMode=process
 TimeoutStopSec=60s
 # A job that eats all memory ends alone, not the agent with it.
 OOMPolicy=continue
+# Each job has a group below this unit's, so that nothing of it outlives its end unseen.
+Delegate=yes
 # Jobs run in this unit's group: the limit that counts is the machine's.
 TasksMax=infinity
 # A core file of the agent would hold the machine's key. Jobs may raise their own limit.

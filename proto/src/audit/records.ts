@@ -160,6 +160,8 @@ const machineRecordSchema = z.discriminatedUnion("type", [
   clock,
   /** Another policy is in force, or a broken file was refused and the last good one stays. `hash`: SHA-256 of the file, base64url. */
   z.strictObject({ type: z.literal("policy"), at, hash: text.nullable(), error: text.optional() }),
+  /** The machine has lost what it knew of jobs: `what`, and where the rest of it is. */
+  z.strictObject({ type: z.literal("lost"), at, what: text }),
 ]);
 
 /** A record of a machine's chain. */

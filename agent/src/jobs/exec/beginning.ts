@@ -1,7 +1,6 @@
 import { lineArguments, shellNamed } from "../../login/line-shell.ts";
-import { type Environment, JOB_ID_VARIABLE } from "../process/environment.ts";
+import { type Environment, JOB_MARK_VARIABLE } from "../process/environment.ts";
 import type { Refused } from "../process/fork.ts";
-import type { JobMark } from "../process/process-group.ts";
 import type { Start } from "../process/spawn.ts";
 import type { Lost } from "../process/spawner-child.ts";
 import type { JobContext } from "../work.ts";
@@ -21,12 +20,11 @@ export interface Beginning extends Omit<Start, "input"> {
 export async function beginningOf(
   command: Command,
   context: JobContext,
-  mark: JobMark,
   signal: AbortSignal,
 ): Promise<Beginning | Refused | Lost> {
   const login = await context.login();
   const { run } = command;
-  const own = { ...command.env, [JOB_ID_VARIABLE]: context.jobId };
+  const own = { ...command.env, [JOB_MARK_VARIABLE]: context.trace.mark };
   const shell = shellNamed(command.shell ?? "", login);
   const readsProfile = command.login ?? login.readsProfile;
   if (shell === undefined && ("shell" in run || readsProfile)) {
@@ -37,7 +35,7 @@ export async function beginningOf(
   }
   let environment: Environment = { ...login.environment, ...own };
   if (readsProfile && shell !== undefined) {
-    const read = await readProfile({ shell, environment, trusted: login.trusted, mark }, context, signal);
+    const read = await readProfile({ shell, environment, trusted: login.trusted }, context, signal);
     if (!("variables" in read)) return read;
     environment = { ...read.variables, ...own };
   }

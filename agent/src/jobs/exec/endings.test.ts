@@ -43,7 +43,7 @@ describe.each(WAYS)("started %s", (_way, ready) => {
     const outcome = await job.stop({ kind: "canceled", reason: "test" });
     expect(outcome).toEqual({
       kind: "canceled",
-      reason: "test",
+      reason: expect.stringMatching(/^test/),
       signal: undefined,
       durationMs: expect.any(Number),
     });
@@ -110,7 +110,7 @@ describe.each(WAYS)("started %s", (_way, ready) => {
       jobs.cancel(me, id),
       jobs.cancel(me, id),
     ]);
-    expect(one).toMatchObject({ kind: "timed_out", reason: "first" });
+    expect(one).toMatchObject({ kind: "timed_out", reason: expect.stringMatching(/^first/) });
     expect(two).toBe(one);
     expect(three).toBe(one);
   });

@@ -109,7 +109,12 @@ describe.each(WAYS)("started %s", (_way, ready) => {
         .filter((line) => line !== "")
         .map((line) => line.split(/=(.*)/s, 2)),
     );
-    expect(variables).toEqual({ PATH: "/usr/bin:/bin", HOME: "/", ...env, CMDOP_JOB_ID: expect.any(String) });
+    expect(variables).toEqual({
+      PATH: "/usr/bin:/bin",
+      HOME: "/",
+      ...env,
+      CMDOP_JOB_MARK: expect.any(String),
+    });
   });
 
   test("the duration is that of the process", async () => {

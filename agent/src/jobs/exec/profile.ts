@@ -3,7 +3,8 @@ import { within } from "@cmdop/kit";
 import { isVariable } from "../../login/environment-file.ts";
 import type { Environment } from "../process/environment.ts";
 import type { Refused } from "../process/fork.ts";
-import { endProcesses, type JobMark } from "../process/process-group.ts";
+import { born } from "../process/job-trace.ts";
+import { endProcesses } from "../process/process-group.ts";
 import { type Process, spawnCommand } from "../process/spawn.ts";
 import type { Lost } from "../process/spawner-child.ts";
 import type { Exit } from "../process/spawner-messages.ts";
@@ -42,8 +43,6 @@ export interface ProfileOptions {
   readonly shell: string;
   readonly environment: Environment;
   readonly trusted: Environment;
-  /** Of the job that it is for: what the profile starts is ended with it where it fails. */
-  readonly mark: JobMark;
 }
 
 /**
@@ -51,7 +50,7 @@ export interface ProfileOptions {
  * the command's, so that nothing of the profile's is mixed with what the command reads and writes. Never rejects.
  */
 export async function readProfile(
-  { shell, environment, trusted, mark }: ProfileOptions,
+  { shell, environment, trusted }: ProfileOptions,
   context: JobContext,
   signal: AbortSignal,
 ): Promise<{ readonly variables: Environment } | Refused | Lost> {
@@ -62,12 +61,15 @@ export async function readProfile(
   const start = { program: "/bin/sh", args, cwd: "/", env: environment, trusted, input };
   const process = await spawnCommand(start, context, signal);
   if (!("pid" in process)) return process;
+  // What the profile starts is ended with it where it fails. By a trace of its own, since the job's is its command's.
+  const trace = { ...context.trace };
+  born(trace, process.pid, process.cgroup);
   const told = new Told(process.stdout);
   const noise = new Noise(process.stderr);
   try {
     const end = await within(endOf(process, told, context), PROFILE_LIMIT_MS, { signal });
     if (end === "whole") return { variables: variablesIn(told.text, context.user !== undefined) };
-    await endProcesses(process.pid, mark, context.limits);
+    await endProcesses(trace, context.limits);
     const why = signal.aborted ? "had not come to its end yet" : failure(end);
     return {
       failed: `It was not started: the profile that ${shell} reads at a login ${why}.${noise.said()}`,

@@ -1,7 +1,6 @@
 import { isStandardShell } from "../../login/line-shell.ts";
 import { JobInput } from "../input.ts";
 import { endProcesses, signalGroup } from "../process/process-group.ts";
-import { sinceBootS } from "../process/process-table.ts";
 import { spawnCommand } from "../process/spawn.ts";
 import { supervise } from "../process/supervise.ts";
 import { watchTime } from "../time-limit.ts";
@@ -12,16 +11,16 @@ import { Output } from "./output.ts";
 
 /** Runs a command on pipes in its own process group; its start has been asked for when this returns. */
 export function runCommand(command: Command, context: JobContext): Work {
-  const { jobId, keyId, journal, heldPipes, limits } = context;
-  const mark = { jobId, sinceS: sinceBootS() };
+  const { trace, keyId, journal, heldPipes, limits } = context;
   const beginning = Promise.withResolvers<Beginning | undefined>();
 
   const start = async (signal: AbortSignal) => {
-    const begun = await beginningOf(command, context, mark, signal);
+    const begun = await beginningOf(command, context, signal);
     beginning.resolve("program" in begun ? begun : undefined);
     if (!("program" in begun)) return begun;
     const spawned = await spawnCommand({ ...begun, input: command }, context, signal);
     if (!("pid" in spawned)) return spawned;
+    context.onBorn(spawned);
     const { stdin } = spawned;
     const output = new Output(spawned, journal, limits);
     const options = { first: command.stdin, open: command.stdinOpen, maxWriters: limits.maxInputWriters };
@@ -33,7 +32,7 @@ export function runCommand(command: Command, context: JobContext): Work {
       start,
       watch: (stop) => watchTime(command.timeoutMs, context.maxJobMs, stop),
       signal: ({ pid }, name) => signalGroup(pid, name),
-      end: (running) => endProcesses(running?.pid, mark, limits),
+      end: () => endProcesses(trace, limits),
       finish: async ({ output, input }, outcome) => {
         const open = await output.rest();
         input?.close();

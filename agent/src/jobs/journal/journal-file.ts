@@ -2,7 +2,8 @@ import { mkdirSync, readdirSync } from "node:fs";
 import { isErrno } from "@cmdop/kit";
 import { removeDirectory } from "@cmdop/proto";
 import type { Channel } from "./journal-records.ts";
-import { HEADER_BYTES, Segment } from "./segment.ts";
+import { HEADER_BYTES, MAX_RECORD_BYTES } from "./record.ts";
+import { Segment } from "./segment.ts";
 
 /** What can be told of a journal's file without a look at it. */
 export interface FileFacts {
@@ -78,21 +79,17 @@ export class JournalFile {
     return bytes;
   }
 
-  /** Writes a record, or nothing at all. @throws what the file system says */
-  append(channel: Channel, payload: Uint8Array): void {
-    const segment = this.#open();
-    segment.append(channel, payload);
-    const { start, end, bytes } = this.#facts;
-    this.#facts = {
-      start,
-      end: end + BigInt(payload.length),
-      bytes: bytes + HEADER_BYTES + payload.length,
-    };
+  /** Writes the bytes, or as many of them as can be written. @throws what the file system says */
+  append(channel: Channel, bytes: Uint8Array): void {
+    for (let from = 0; from < bytes.length; from += MAX_RECORD_BYTES) {
+      this.#appendRecord(channel, bytes.subarray(from, from + MAX_RECORD_BYTES));
+    }
   }
 
-  /** Nothing more will be written. */
+  /** Nothing more will be written. What is in the files is looked up again when somebody reads them. */
   seal(): void {
     this.#found?.at(-1)?.seal();
+    this.#found = undefined;
   }
 
   /** Drops the oldest segment; false where it is the last, or reaches beyond `before`. */
@@ -112,7 +109,7 @@ export class JournalFile {
 
   /** The segment after another one. */
   segmentAfter(segment: Segment): Segment | undefined {
-    return this.#segments[this.#segments.indexOf(segment) + 1];
+    return this.#segments.find(({ start }) => start > segment.start);
   }
 
   /** Deletes everything. */
@@ -121,6 +118,16 @@ export class JournalFile {
     this.#found = [];
     this.#facts = { start: this.end, end: this.end, bytes: 0 };
     removeDirectory(this.#directory);
+  }
+
+  #appendRecord(channel: Channel, payload: Uint8Array): void {
+    this.#open().append(channel, payload);
+    const { start, end, bytes } = this.#facts;
+    this.#facts = {
+      start,
+      end: end + BigInt(payload.length),
+      bytes: bytes + HEADER_BYTES + payload.length,
+    };
   }
 
   #open(): Segment {

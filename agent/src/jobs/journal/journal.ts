@@ -1,7 +1,7 @@
 import { onAbort } from "@cmdop/kit";
 import { OUTPUT_CHUNK_BYTES } from "@cmdop/proto";
 import type { JobLimits } from "../limits.ts";
-import { FileReader, type Piece } from "./file-reader.ts";
+import { type Damage, FileReader, type Piece } from "./file-reader.ts";
 import { type FileFacts, JournalFile } from "./journal-file.ts";
 import { type Channel, JournalRecords } from "./journal-records.ts";
 import type { OutputAccount } from "./output-budget.ts";
@@ -46,6 +46,8 @@ export interface JournalOptions {
   readonly onTrouble?: ((error: unknown) => void) | undefined;
 }
 
+const NOBODY = (): void => undefined;
+
 interface Cursor {
   offset: bigint;
   /** Its place in the file, while it reads there. */
@@ -73,13 +75,14 @@ export class Journal {
   #file: JournalFile | undefined;
   /** Whether what is appended goes to the file. */
   #writable: boolean;
-  readonly #holders = new Set<Cursor>();
-  readonly #waiting = new Set<() => void>();
+  /** Made when there is one: a journal is remembered for long after its last reader. */
+  #holders: Set<Cursor> | undefined;
+  #waiting: Set<() => void> | undefined;
   #absent: { cursor: Cursor; timer: NodeJS.Timeout } | undefined;
   #readers = 0;
   #closed = false;
   /** Called when a full journal may have room again. */
-  onRoom: () => void = () => undefined;
+  onRoom: () => void = NOBODY;
 
   constructor({ limits, memory, disk, directory, onTrouble = () => undefined }: JournalOptions) {
     this.#limits = limits;
@@ -165,7 +168,7 @@ export class Journal {
   close(): void {
     this.#closed = true;
     this.#forgetAbsent();
-    this.onRoom = () => undefined;
+    this.onRoom = NOBODY;
     this.#file?.seal();
     // What is in the file need not be in memory, too.
     if (this.#writable) this.#trimMemory(0);
@@ -187,6 +190,7 @@ export class Journal {
     let open = true;
     this.#readers += 1;
     if (holds) {
+      this.#holders ??= new Set();
       this.#holders.add(cursor);
       this.#forgetAbsent();
     }
@@ -196,7 +200,8 @@ export class Journal {
         if (!open) return;
         open = false;
         this.#readers -= 1;
-        if (this.#holders.delete(cursor)) this.#left(cursor);
+        if (this.#holders?.delete(cursor)) this.#left(cursor);
+        if (this.#readers === 0) this.#forgetReaders();
       },
     };
   }
@@ -218,6 +223,14 @@ export class Journal {
     const { offset } = cursor;
     if (offset >= this.end) return undefined;
     const found = this.#recent(cursor) ?? this.#filed(cursor);
+    if (found !== undefined && "damagedTo" in found) {
+      const { damagedTo } = found;
+      this.#onTrouble(
+        new Error(`the bytes ${offset} to ${damagedTo} are damaged on disk, and are not shown`),
+      );
+      cursor.offset = damagedTo;
+      return { kind: "dropped", offset, bytes: damagedTo - offset };
+    }
     if (found !== undefined) {
       cursor.offset += BigInt(found.bytes.length);
       return { kind: "output", offset, ...found };
@@ -234,7 +247,7 @@ export class Journal {
     return { channel: found.channel, bytes: found.bytes.subarray(0, OUTPUT_CHUNK_BYTES) };
   }
 
-  #filed(cursor: Cursor): Piece | undefined {
+  #filed(cursor: Cursor): Piece | Damage | undefined {
     if (this.#file === undefined) return undefined;
     cursor.file ??= new FileReader(this.#file);
     const reader = cursor.file;
@@ -244,19 +257,25 @@ export class Journal {
   #changed(signal: AbortSignal | undefined): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const stopListening = onAbort(signal, resolve);
+    this.#waiting ??= new Set();
     this.#waiting.add(resolve);
     return promise.finally(() => {
-      this.#waiting.delete(resolve);
+      this.#waiting?.delete(resolve);
       stopListening();
     });
   }
 
   #wake(): void {
-    for (const resume of this.#waiting) resume();
+    for (const resume of this.#waiting ?? []) resume();
+  }
+
+  #forgetReaders(): void {
+    this.#holders = undefined;
+    if (this.#waiting?.size === 0) this.#waiting = undefined;
   }
 
   #left(cursor: Cursor): void {
-    if (this.#closed || this.#holders.size > 0) {
+    if (this.#closed || (this.#holders?.size ?? 0) > 0) {
       this.onRoom();
       return;
     }
@@ -280,7 +299,7 @@ export class Journal {
    * the job's starter: viewers that come later never hold it up, but inherit.
    */
   #heldFrom(): bigint | undefined {
-    const [first] = this.#holders;
+    const [first] = this.#holders ?? [];
     return this.#absent?.cursor.offset ?? first?.offset;
   }
 

@@ -29,19 +29,38 @@ export class OutputBudget {
 
   /** What this key pays for. */
   account(keyId: string): OutputAccount {
-    const isBeyond = (): boolean => this.#held.beyond(this.#maxBytes).includes(keyId);
-    return {
-      get exhausted() {
-        return isBeyond();
-      },
-      count: (bytes) => this.#count(keyId, bytes),
-    };
+    return new KeyAccount(this, keyId);
   }
 
-  #count(keyId: string, bytes: number): void {
+  /** Whether what all take is too much, and what this key takes more than its part. */
+  isExhausted(keyId: string): boolean {
+    return this.#held.beyond(this.#maxBytes).includes(keyId);
+  }
+
+  /** Counts what a journal of this key took, or gave back where negative. */
+  count(keyId: string, bytes: number): void {
     this.#held.count(keyId, bytes);
     if (bytes <= 0) return;
     for (let left = MAX_RECLAIMED; left > 0; left -= 1)
       if (!this.#held.beyond(this.#maxBytes).some(this.#reclaim)) return;
+  }
+}
+
+/** Two words of memory: each job that is remembered has two of these. */
+class KeyAccount implements OutputAccount {
+  readonly #budget: OutputBudget;
+  readonly #keyId: string;
+
+  constructor(budget: OutputBudget, keyId: string) {
+    this.#budget = budget;
+    this.#keyId = keyId;
+  }
+
+  get exhausted(): boolean {
+    return this.#budget.isExhausted(this.#keyId);
+  }
+
+  count(bytes: number): void {
+    this.#budget.count(this.#keyId, bytes);
   }
 }

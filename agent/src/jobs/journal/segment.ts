@@ -11,14 +11,10 @@ import {
 import { join } from "node:path";
 import { diskError, isDiskTrouble } from "@cmdop/proto";
 import type { Channel } from "./journal-records.ts";
-
-/** Before each record's bytes: the channel, one byte, and their count, four bytes, the largest first. */
-export const HEADER_BYTES = 5;
+import { damagedLengthAt, HEADER_BYTES, recordAt, recordHeader } from "./record.ts";
 
 /** How far apart, in bytes of the file, the places are that a search can begin at. */
 const INDEX_EVERY_BYTES = 64 * 1024;
-
-const CHANNELS: readonly Channel[] = ["stdout", "stderr", "events"];
 
 const NAME = /^(\d+)\.log$/;
 
@@ -76,9 +72,7 @@ export class Segment {
   /** Writes a record, or nothing at all. @throws what the file system says */
   append(channel: Channel, payload: Uint8Array): void {
     if (this.#fd === undefined) throw new TypeError("the segment is sealed");
-    const header = Buffer.alloc(HEADER_BYTES);
-    header.writeUInt8(CHANNELS.indexOf(channel), 0);
-    header.writeUInt32BE(payload.length, 1);
+    const header = recordHeader(channel, payload);
     const place = { offset: this.end, position: this.#bytes };
     const recordBytes = HEADER_BYTES + payload.length;
     let written = 0;
@@ -145,33 +139,30 @@ export class Segment {
     }
   }
 
+  /** Where the records go on behind a damaged one; undefined where that can't be known. */
+  placeBehindDamage({ offset, position }: Place): Place | undefined {
+    const length = damagedLengthAt(readFileSync(this.#path), position);
+    if (length === undefined) return undefined;
+    return { offset: offset + BigInt(length), position: position + HEADER_BYTES + length };
+  }
+
   #note(place: Place): void {
     const last = this.#index?.at(-1);
     if (last === undefined || place.position - last.position >= INDEX_EVERY_BYTES) this.#index?.push(place);
   }
 
-  /** Looks through a file of an earlier life, once. What a crash cut off in the middle counts as far as it goes. */
+  /** Looks through a file of an earlier life, once. It ends where a crash cut it off, or where damage hides the rest. */
   #known(): readonly Place[] {
     if (this.#index !== undefined) return this.#index;
     this.#index = [];
     const file = readFileSync(this.#path);
-    let position = 0;
-    while (position + HEADER_BYTES < file.length) {
+    for (let position = 0; position < file.length; ) {
+      const length = recordAt(file, position)?.payload.length ?? damagedLengthAt(file, position);
+      if (length === undefined) break;
       this.#note({ offset: this.start + BigInt(this.#payloadBytes), position });
-      const length = Math.min(recordLength(file, position), file.length - position - HEADER_BYTES);
       this.#payloadBytes += length;
       position += HEADER_BYTES + length;
     }
     return this.#index;
   }
-}
-
-/** Payload bytes of the record whose header is at a position. */
-export function recordLength(bytes: Buffer, position: number): number {
-  return bytes.readUInt32BE(position + 1);
-}
-
-/** The channel of the record whose header is at a position. */
-export function recordChannel(bytes: Buffer, position: number): Channel {
-  return CHANNELS[bytes.readUInt8(position)] ?? "stdout";
 }

@@ -1,7 +1,7 @@
 import { type Account, accountOfProcess } from "../../login/passwd.ts";
 
-/** Carries the job's id into everything that it starts: what has left its process group is found by it. */
-export const JOB_ID_VARIABLE = "CMDOP_JOB_ID";
+/** Carries the job's mark into everything that it starts: what has left its process group and session is found by it. */
+export const JOB_MARK_VARIABLE = "CMDOP_JOB_MARK";
 
 /**
  * What a job gets of the agent's own environment, and nothing else: the agent's

@@ -17,6 +17,8 @@ export type End = number | "ignore" | "pipe";
 /** A new process, the leader of a session and process group of its own. */
 export interface Forked {
   readonly pid: number;
+  /** The directory of its cgroup, which it has for itself; undefined where the system gives none. */
+  readonly cgroup?: string | undefined;
   readonly exit: Promise<Exit | Lost>;
   /** Our ends of the sockets, each at the index of its process's; null for the rest. */
   readonly sockets: readonly (Socket | null)[];
@@ -30,6 +32,8 @@ export interface Refused {
 /** How a process is forked. */
 export interface ForkOptions {
   readonly limits: Pick<JobLimits, "startWaitMs" | "killGraceMs">;
+  /** Whether it is a helper of the agent's rather than a job. */
+  readonly isHelper?: boolean;
   /** Gives it up. */
   readonly signal: AbortSignal;
   /** Closes the descriptors of `stdio`: called when they are needed no longer, which may be after the answer. */
@@ -41,14 +45,14 @@ export async function forkBySpawner(
   spawner: Spawner,
   { program, args, cwd, env }: Program,
   stdio: readonly End[],
-  { limits, signal, close }: ForkOptions,
+  { limits, signal, close, isHelper = false }: ForkOptions,
 ): Promise<Forked | Refused | Lost> {
   const { startWaitMs, killGraceMs } = limits;
   const sockets = stdio.map((end) => (end === "pipe" ? spawner.expectSocket() : null));
   const requested = stdio.map((end, index) =>
     end === "ignore" ? null : end === "pipe" ? tokenOf(sockets[index]) : end,
   );
-  const asked = spawner.start({ program, args, cwd, env, stdio: requested }, startWaitMs);
+  const asked = spawner.start({ program, args, cwd, env, stdio: requested, isJob: !isHelper }, startWaitMs);
   const settled = asked.answer.then((answer) => {
     close();
     return answer;

@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { pathBytes } from "@cmdop/proto";
 import type { Environment } from "./environment.ts";
-import { JOB_ID_VARIABLE } from "./environment.ts";
+import { JOB_MARK_VARIABLE } from "./environment.ts";
 import type { JobUser } from "./run-as.ts";
 
 /** A program, and all that it gets. */
@@ -82,7 +82,7 @@ const BECOME = [
 export function throughShell(launch: Launch): Program {
   const { program, args, cwd, escaped = false, env, user, trusted, terminal } = launch;
   const isOwn = ([name, value]: [string, string]): boolean =>
-    user === undefined || name === JOB_ID_VARIABLE || trusted[name] === value;
+    user === undefined || name === JOB_MARK_VARIABLE || trusted[name] === value;
   const variables = Object.entries(env);
   const strange = variables.filter(([name]) => !EXPORTABLE.test(name));
   if (user !== undefined && strange[0] !== undefined) {

@@ -1,18 +1,18 @@
-import { closeSync, constants, mkdtempSync, openSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { closeSync, constants, openSync } from "node:fs";
 import { Socket } from "node:net";
-import { join } from "node:path";
-import { SCRATCH_DIRECTORY } from "../../scratch.ts";
-import { JOB_LIMITS } from "../limits.ts";
-import { forkBySpawner, forkDirectly } from "./fork.ts";
+import { makePipes } from "./make-pipes.ts";
 import type { Spawner } from "./spawner.ts";
 
-/** Pipes made at once: one `mkfifo` makes them for a burst of 64 jobs as fast as for one. Each is one open descriptor until it is used. */
-const BATCH_PIPES = 128;
+/** Pipes made at once, by one shell: fewer than the open files that any limit lets it have. Each is one open descriptor until it is used. */
+const BATCH_PIPES = 48;
 
-/** Refilled below this, so that a burst finds most of a batch. */
+/** Refilled below this, so that a burst of some 32 jobs finds enough. */
 const LOW_PIPES = 96;
 
-/** One pipe from a process to the agent. */
+/** Where none can be made, until it is tried again. */
+const RETRY_MS = 10_000;
+
+/** One pipe between the agent and a process. */
 export interface Pipe {
   /** The agent's end. */
   readonly ours: Socket;
@@ -20,24 +20,27 @@ export interface Pipe {
   readonly theirs: number;
 }
 
+/** Which way the bytes of a pipe go, seen from the process. */
+export type Direction = "input" | "output";
+
+const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants;
+
 /**
- * Real pipes for the processes' output. Node's own are sockets, which Linux
- * does not let a process open by name: `echo x > /dev/stderr` would fail. Node
- * can't make a pipe, but it can open a FIFO, so FIFOs are made ahead, opened,
- * and unlinked at once: no name outlives a moment, and the descriptor is opened
- * again by way of /proc for the two ends. (Not for input: a FIFO whose writer
- * has closed blocks whoever opens it by name.)
+ * Real pipes for what processes read and write. Node's own are sockets, which Linux does
+ * not let a process open by name: `cat /dev/stdin` and `echo x > /dev/stderr` would fail,
+ * and bash takes a socket for a login from afar. (Not FIFOs: one whose writer has closed
+ * blocks whoever opens it by name.) Made ahead, since a shell must be started for them.
  *
- * Elsewhere, and where there is no `mkfifo`, `take` answers undefined, and
- * Node's sockets are used (on macOS those can be opened by name).
+ * Elsewhere, and where none can be made, `take` answers undefined, and Node's
+ * sockets are used (on macOS those can be opened by name).
  */
 export class PipePool {
-  /** FIFOs without a name, opened for both directions, which never blocks. */
-  readonly #fifos: number[] = [];
+  /** Opened for both directions. */
+  readonly #pipes: number[] = [];
   readonly #spawner: Spawner | undefined;
   #refilling: Promise<void> | undefined;
-  #usable = process.platform === "linux";
-  #closed = false;
+  #retryAtMs = 0;
+  #closed = process.platform !== "linux";
 
   /** With a spawner, refilling does not block the agent. */
   constructor(spawner?: Spawner) {
@@ -46,95 +49,54 @@ export class PipePool {
 
   /** Makes pipes for the first jobs. */
   async warm(): Promise<void> {
-    if (this.#usable && this.#fifos.length < LOW_PIPES) this.#refilling ??= this.#refill();
+    if (this.#pipes.length < LOW_PIPES && this.#isUsable) this.#refilling ??= this.#refill();
     await this.#refilling;
   }
 
-  /** A pipe for a process to write to. */
-  async take(): Promise<Pipe | undefined> {
-    if (this.#fifos.length === 0) await this.warm();
-    const fifo = this.#fifos.pop();
+  /** A pipe for a process to read from or to write to. */
+  async take(direction: Direction): Promise<Pipe | undefined> {
+    while (this.#pipes.length === 0 && this.#isUsable) await this.warm();
+    const pipe = this.#pipes.pop();
     void this.warm();
-    if (fifo === undefined) return undefined;
+    if (pipe === undefined) return undefined;
+    const isInput = direction === "input";
     let theirs: number | undefined;
     try {
-      theirs = reopen(fifo, constants.O_WRONLY);
+      theirs = reopen(pipe, isInput ? O_RDONLY : O_WRONLY);
       // Only our own end may be non-blocking: few programs expect EAGAIN on their standard streams.
-      const fd = reopen(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
-      return { ours: new Socket({ fd, readable: true, writable: false }), theirs };
+      const fd = reopen(pipe, (isInput ? O_WRONLY : O_RDONLY) | O_NONBLOCK);
+      return { ours: new Socket({ fd, readable: !isInput, writable: isInput }), theirs };
     } catch (error) {
       if (theirs !== undefined) closeSync(theirs);
       throw error;
     } finally {
-      closeSync(fifo);
+      closeSync(pipe);
     }
   }
 
   /** Closes what has not been used. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#usable = false;
     await this.#refilling;
-    for (const fifo of this.#fifos.splice(0)) closeSync(fifo);
+    for (const pipe of this.#pipes.splice(0)) closeSync(pipe);
+  }
+
+  get #isUsable(): boolean {
+    return !this.#closed && performance.now() >= this.#retryAtMs;
   }
 
   async #refill(): Promise<void> {
     try {
-      const directory = newDirectory();
-      this.#adopt(directory, await this.#mkfifo(names(directory, BATCH_PIPES)));
-    } catch (error) {
-      unlessTemporary(error);
+      this.#pipes.push(...(await makePipes(BATCH_PIPES, this.#spawner)));
+    } catch {
+      // No descriptors just now, or no shell: the jobs at hand use sockets.
+      this.#retryAtMs = performance.now() + RETRY_MS;
     } finally {
       this.#refilling = undefined;
     }
   }
-
-  /** Whether it made them. What became of it in the hands of a spawner that died is seen by what there is. */
-  async #mkfifo(args: string[]): Promise<boolean> {
-    const program = { program: "mkfifo", args, cwd: "/", env: { PATH: process.env.PATH ?? "" } };
-    const stdio = ["ignore", "ignore", "ignore"] as const;
-    const options = { limits: JOB_LIMITS, signal: NEVER, close: () => undefined };
-    const forked = await (this.#spawner?.enabled
-      ? forkBySpawner(this.#spawner, program, stdio, options)
-      : forkDirectly(program, stdio, options));
-    if ("failed" in forked) return false;
-    const end = "pid" in forked ? await forked.exit : forked;
-    return "lost" in end || end.code === 0;
-  }
-
-  #adopt(directory: string, made: boolean): void {
-    // Elsewhere first: a `mkfifo` whose end we could not await finds its directory gone, and adds no more.
-    const adopted = `${directory}-adopted`;
-    renameSync(directory, adopted);
-    try {
-      if (!made) this.#usable = false;
-      else if (!this.#closed) {
-        for (const name of readdirSync(adopted)) {
-          this.#fifos.push(openSync(join(adopted, name), constants.O_RDWR | constants.O_NONBLOCK));
-        }
-      }
-    } finally {
-      rmSync(adopted, { recursive: true });
-    }
-  }
 }
 
-/** Making pipes is not given up. */
-const NEVER = new AbortController().signal;
-
-/** No descriptors or no space just now: the job at hand uses sockets, and the next one tries again. */
-function unlessTemporary(error: unknown): void {
-  if (!(error instanceof Error && "code" in error)) throw error;
-}
-
-function newDirectory(): string {
-  return mkdtempSync(join(SCRATCH_DIRECTORY, "cmdop-pipes-"));
-}
-
-function names(directory: string, count: number): string[] {
-  return ["-m", "600", ...Array.from({ length: count }, (_, index) => join(directory, String(index)))];
-}
-
-function reopen(fifo: number, flags: number): number {
-  return openSync(`/proc/self/fd/${fifo}`, flags);
+function reopen(pipe: number, flags: number): number {
+  return openSync(`/proc/self/fd/${pipe}`, flags);
 }

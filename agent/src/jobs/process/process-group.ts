@@ -2,17 +2,35 @@ import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CmdopError } from "@cmdop/proto";
 import type { JobLimits } from "../limits.ts";
-import { processes, processesOfJobs, statOf } from "./process-table.ts";
+import { Family } from "./family.ts";
+import type { JobTrace } from "./job-trace.ts";
+import { processesOfJobs, statOf } from "./process-table.ts";
 
 /** Between two looks at processes that were asked to end: soon at first, then doubling up to the longest. */
 const FIRST_POLL_MS = 5;
 const LONGEST_POLL_MS = 200;
 
-/** By what a job's processes are known that have left its group or session. */
-export interface JobMark {
-  readonly jobId: string;
-  /** When the job began, in seconds after the system's start (see `sinceBootS`): older processes are not looked at. */
-  readonly sinceS: number;
+/**
+ * What is left of a job after its end: nothing for certain, nothing that can be seen, or
+ * some processes. Only a cgroup makes certain: without one, a process that left its
+ * session while nobody looked, with an environment of its own, is known by nothing.
+ */
+export type Remains = "nothing" | "nothing seen" | "processes";
+
+/** Said where no cgroup tells that nothing is left. */
+export const MAY_STILL_RUN =
+  "What has left its session, with an environment of its own, is not seen and may still run.";
+
+/** What is left of a job, in words. */
+export function sayRemains(remains: Remains, { killWaitMs }: Pick<EndingLimits, "killWaitMs">): string {
+  switch (remains) {
+    case "nothing":
+      return "What was left of it has been ended.";
+    case "nothing seen":
+      return `What was found of it has been ended. ${MAY_STILL_RUN}`;
+    case "processes":
+      return `But some of its processes are still there ${killWaitMs} ms after SIGKILL: they hang in the kernel, or run as another user.`;
+  }
 }
 
 /** How a job's processes are ended. */
@@ -36,45 +54,55 @@ export function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
 }
 
 /**
- * Ends what a job started: its process group (where its pid is known), then whatever has left the group
- * but still carries the job's id in its environment. SIGTERM first, SIGKILL
- * after the grace. True when nothing that can be seen is left.
+ * Ends what a job started: what can be followed from its first process on, then what
+ * carries the job's mark in its environment. SIGTERM first, SIGKILL after the grace.
  */
-export async function endProcesses(
-  pid: number | undefined,
-  mark: JobMark,
-  limits: EndingLimits,
-): Promise<boolean> {
-  const groupGone =
-    pid === undefined ||
-    (await end({
-      look: () => living("group", pid),
-      first: "SIGTERM",
-      signal: (signal) => signalGroup(pid, signal),
-      limits,
-    }));
-  return (await endCarriers(mark, limits)) && groupGone;
+export function endProcesses(trace: JobTrace, limits: EndingLimits): Promise<Remains> {
+  return endAll(trace, "SIGTERM", limits);
 }
 
 /**
- * Ends a terminal's processes: all of its leader's session (where its pid is
- * known), then what has left that. SIGHUP first, as when a terminal is closed:
- * an interactive shell ignores SIGTERM. True when nothing that can be seen is left.
+ * Ends a terminal's processes. SIGHUP first, as when a terminal is closed: an
+ * interactive shell ignores SIGTERM.
  */
-export async function endSession(
-  leader: number | undefined,
-  mark: JobMark,
+export function endSession(trace: JobTrace, limits: EndingLimits): Promise<Remains> {
+  return endAll(trace, "SIGHUP", limits);
+}
+
+async function endAll(trace: JobTrace, first: "SIGTERM" | "SIGHUP", limits: EndingLimits): Promise<Remains> {
+  const familyGone = await endFamily(trace, first, limits);
+  const markedGone = await endMarked((mark) => mark === trace.mark, trace.sinceS, limits);
+  if (!familyGone || !markedGone) return "processes";
+  return trace.cgroup === undefined || trace.cgroup.hasAgent ? "nothing seen" : "nothing";
+}
+
+async function endFamily(
+  trace: JobTrace,
+  first: "SIGTERM" | "SIGHUP",
   limits: EndingLimits,
 ): Promise<boolean> {
-  const sessionGone =
-    leader === undefined ||
-    (await end({
-      look: () => living("session", leader),
-      first: "SIGHUP",
-      signal: sendAll,
-      limits,
-    }));
-  return (await endCarriers(mark, limits)) && sessionGone;
+  const { leader, cgroup } = trace;
+  if (process.platform !== "linux") {
+    if (leader === undefined) return true;
+    const look = async (): Promise<number[]> => (signalGroup(leader, 0) ? [leader] : []);
+    return end({ look, first, signal: (signal) => signalGroup(leader, signal), limits });
+  }
+  const family = new Family(trace);
+  return end({
+    look: () => family.look(),
+    first,
+    signal: (signal, found) => {
+      if (signal === "SIGKILL") cgroup?.kill();
+      if (leader === undefined || first === "SIGHUP") return sendAll(signal, found);
+      // The group at once: what forks meanwhile is not missed.
+      if (found.includes(leader) || signal === "SIGKILL") signalGroup(leader, signal);
+      sendAll(
+        signal,
+        found.filter((pid) => statOf(pid)?.group !== leader),
+      );
+    },
+    limits,
+  });
 }
 
 /** Sends a signal to the process group in the foreground of a session's terminal; false where nothing is left. */
@@ -91,20 +119,15 @@ function foregroundGroup(leader: number): number | undefined {
   return foreground > 1 ? foreground : undefined;
 }
 
-/** Ends whatever still carries a job's id; true when nothing that can be seen is left. */
-export function endCarriers({ jobId, sinceS }: JobMark, limits: EndingLimits): Promise<boolean> {
-  return endMarked((id) => id === jobId, sinceS, limits);
-}
-
-/** Ends whatever carries the id of such a job; true when nothing that can be seen is left. Linux only: elsewhere only groups are known. */
+/** Ends whatever carries such a mark; true when nothing that can be seen is left. Linux only: elsewhere only groups are known. */
 export async function endMarked(
-  isMeant: (jobId: string) => boolean,
+  isMeant: (mark: string) => boolean,
   sinceS: number,
   limits: EndingLimits,
 ): Promise<boolean> {
   if (process.platform !== "linux") return true;
   const look = async (): Promise<number[]> =>
-    [...(await processesOfJobs(sinceS))].flatMap(([jobId, pids]) => (isMeant(jobId) ? pids : []));
+    [...(await processesOfJobs(sinceS))].flatMap(([mark, pids]) => (isMeant(mark) ? pids : []));
   return end({ look, first: "SIGTERM", signal: sendAll, limits });
 }
 
@@ -127,11 +150,14 @@ async function end({
   let found = await look();
   for (const { name, waitMs, again } of stages) {
     const until = performance.now() + waitMs;
+    const asked = new Set<number>();
     let pollMs = FIRST_POLL_MS;
     for (let first = true; found.length > 0 && (first || performance.now() < until); first = false) {
-      if (first || again) signal(name, found);
+      const unasked = again ? found : found.filter((pid) => !asked.has(pid));
+      for (const pid of unasked) asked.add(pid);
+      if (unasked.length > 0) signal(name, unasked);
       // A stopped process gets its SIGTERM only when it goes on.
-      if (first) signal("SIGCONT", found);
+      if (unasked.length > 0 && (first || !again)) signal("SIGCONT", unasked);
       await sleep(pollMs);
       pollMs = Math.min(2 * pollMs, LONGEST_POLL_MS);
       found = await look();
@@ -140,18 +166,8 @@ async function end({
   return found.length === 0;
 }
 
-/** The processes of a group or a session, zombies left out: nobody may be there to reap them. */
-async function living(kind: "group" | "session", id: number): Promise<number[]> {
-  if (process.platform !== "linux") return signalGroup(id, 0) ? [id] : [];
-  // A session may have lost its leader's group and live on in others.
-  if (kind === "group" && !signalGroup(id, 0)) return [];
-  const members = (await processes()).filter((entry) => entry[kind] === id);
-  return members.flatMap(({ pid, state }) => (state === "Z" || state === "X" ? [] : [pid]));
-}
-
-/** On systems without /proc, where only the leader is known, to its group. */
 function sendAll(signal: NodeJS.Signals, found: number[]): void {
-  for (const pid of found) sendSignal(process.platform === "linux" ? pid : -pid, signal);
+  for (const pid of found) sendSignal(pid, signal);
 }
 
 /** False where there is nobody of this pid, or (negative) of this group. */

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { uptime } from "node:os";
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
-import { JOB_ID_VARIABLE } from "./environment.ts";
+import { JOB_MARK_VARIABLE } from "./environment.ts";
 
 /** Processes that are looked at in one turn of the loop: some 5 ms. A machine may have many thousands. */
 const SLICE = 256;
@@ -83,7 +83,7 @@ export function statOf(pid: number): ProcessEntry | undefined {
 /** A look for jobs' processes, until it begins. */
 let comingMarks: { sinceS: number; readonly found: Promise<ReadonlyMap<string, number[]>> } | undefined;
 
-/** Processes by the job that their environment names, of those that were started since then. */
+/** Processes by the job's mark that their environment has, of those that were started since then. */
 export async function processesOfJobs(sinceS: number): Promise<ReadonlyMap<string, readonly number[]>> {
   comingMarks ??= { sinceS, found: processes().then(lookForMarks) };
   comingMarks.sinceS = Math.min(comingMarks.sinceS, sinceS);
@@ -102,8 +102,8 @@ async function lookForMarks(all: readonly ProcessEntry[]): Promise<ReadonlyMap<s
       if (index % SLICE === SLICE - 1) await setImmediate();
       if (hangs(entry.pid)) hung.push(entry);
       else {
-        const jobId = jobOf(entry.pid);
-        if (jobId !== undefined) found.set(jobId, [...(found.get(jobId) ?? []), entry.pid]);
+        const mark = markOf(entry.pid);
+        if (mark !== undefined) found.set(mark, [...(found.get(mark) ?? []), entry.pid]);
       }
     }
     unread = hung;
@@ -120,11 +120,11 @@ function hangs(pid: number): boolean {
   return threadsOf(pid).some((thread) => statOf(thread)?.state === "D");
 }
 
-/** The job that a process belongs to, by its environment; undefined where there is none, or where it is somebody else's. */
-function jobOf(pid: number): string | undefined {
-  const mark = `${JOB_ID_VARIABLE}=`;
+/** The mark in a process's environment; undefined where there is none, or where it is somebody else's. */
+function markOf(pid: number): string | undefined {
+  const name = `${JOB_MARK_VARIABLE}=`;
   const variables = readProc(`/proc/${pid}/environ`).split("\0");
-  return variables.find((variable) => variable.startsWith(mark))?.slice(mark.length);
+  return variables.find((variable) => variable.startsWith(name))?.slice(name.length);
 }
 
 function threadsOf(pid: number): number[] {

@@ -1,19 +1,20 @@
 import { closeSync, fchownSync } from "node:fs";
+import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import type { Command } from "../exec/command.ts";
 import type { Environment } from "./environment.ts";
-import type { End, Refused } from "./fork.ts";
+import type { Refused } from "./fork.ts";
 import type { Pipe, PipePool } from "./pipe-pool.ts";
 import type { JobUser } from "./run-as.ts";
 import type { Lost } from "./spawner-child.ts";
 import type { Exit } from "./spawner-messages.ts";
 import { type Prepared, type StartContext, startProcess } from "./start-process.ts";
-import { stdinFile } from "./stdin-file.ts";
 
 /** A command that runs on pipes, the leader of a process group of its own. */
 export interface Process {
   readonly pid: number;
-  /** Null where the process has all its input already. */
+  readonly cgroup?: string | undefined;
+  /** Null where the process has no input. */
   readonly stdin: Writable | null;
   readonly stdout: Readable;
   readonly stderr: Readable;
@@ -41,8 +42,9 @@ export interface Start {
   readonly input: Pick<Command, "stdin" | "stdinOpen">;
 }
 
-/** Where a command writes to. */
-interface Output {
+/** What a command reads and writes; without input it reads nothing. */
+interface Pipes {
+  readonly stdin: Pipe | undefined;
   readonly stdout: Pipe;
   readonly stderr: Pipe;
 }
@@ -55,27 +57,22 @@ export async function spawnCommand(
 ): Promise<Process | Refused | Lost> {
   const started = await startProcess(() => prepare(start, context), context, signal);
   if (!("pid" in started)) return started;
-  const { pid, exit, sockets, prepared } = started;
-  const [stdin = null, out, err] = sockets;
-  const stdout = prepared.output?.stdout.ours ?? out;
-  const stderr = prepared.output?.stderr.ours ?? err;
+  const { pid, cgroup, exit, sockets, prepared } = started;
+  const [stdin = null, stdout, stderr] = prepared.pipes === undefined ? sockets : agentEnds(prepared.pipes);
   if (!stdout || !stderr) throw new TypeError("there is no pipe where one was asked for");
-  return { pid, exit, stdin, stdout, stderr };
+  return { pid, cgroup, exit, stdin, stdout, stderr };
 }
 
 async function prepare(
   { program, args, cwd, escaped, env, trusted, input }: Start,
-  { user, pipes }: SpawnContext,
-): Promise<Prepared & { output: Output | undefined }> {
-  const output = await openOutput(pipes);
+  { user, pipes: pool }: SpawnContext,
+): Promise<Prepared & { pipes: Pipes | undefined }> {
+  const hasInput = input.stdinOpen || input.stdin.length > 0;
+  const pipes = await openPipes(pool, hasInput);
+  const descriptors = pipes === undefined ? [] : all(pipes).map(({ theirs }) => theirs);
   const drop = (): void => {
-    output?.stdout.ours.destroy();
-    output?.stderr.ours.destroy();
+    if (pipes !== undefined) for (const { ours } of all(pipes)) ours.destroy();
   };
-  const stdin = inputOf(input);
-  const descriptors = [stdin, output?.stdout.theirs, output?.stderr.theirs].filter(
-    (end) => typeof end === "number",
-  );
   const close = (): void => {
     for (const descriptor of descriptors) closeSync(descriptor);
   };
@@ -89,27 +86,37 @@ async function prepare(
   }
   return {
     launch: { program, args, cwd, escaped, env, user, trusted },
-    stdio: [stdin, output?.stdout.theirs ?? "pipe", output?.stderr.theirs ?? "pipe"],
+    stdio: [
+      hasInput ? (pipes?.stdin?.theirs ?? "pipe") : "ignore",
+      pipes?.stdout.theirs ?? "pipe",
+      pipes?.stderr.theirs ?? "pipe",
+    ],
     close,
     drop,
-    output,
+    pipes,
   };
 }
 
 /** Undefined where there are no pipes: sockets do it then. */
-async function openOutput(pipes: PipePool): Promise<Output | undefined> {
-  const stdout = await pipes.take();
-  if (stdout === undefined) return undefined;
-  const stderr = await pipes.take();
-  if (stderr !== undefined) return { stdout, stderr };
-  stdout.ours.destroy();
-  closeSync(stdout.theirs);
+async function openPipes(pool: PipePool, hasInput: boolean): Promise<Pipes | undefined> {
+  const stdin = hasInput ? await pool.take("input") : undefined;
+  const stdout = await pool.take("output");
+  const stderr = await pool.take("output");
+  if (stdout !== undefined && stderr !== undefined && (stdin !== undefined || !hasInput)) {
+    return { stdin, stdout, stderr };
+  }
+  for (const pipe of [stdin, stdout, stderr]) {
+    if (pipe === undefined) continue;
+    pipe.ours.destroy();
+    closeSync(pipe.theirs);
+  }
   return undefined;
 }
 
-/** What the process reads from: nothing, a file that has it all, or a pipe that stays open. */
-function inputOf({ stdin, stdinOpen }: Start["input"]): End {
-  if (stdinOpen) return "pipe";
-  if (stdin.length === 0) return "ignore";
-  return stdinFile(stdin) ?? "pipe";
+function all({ stdin, stdout, stderr }: Pipes): Pipe[] {
+  return stdin === undefined ? [stdout, stderr] : [stdin, stdout, stderr];
+}
+
+function agentEnds({ stdin, stdout, stderr }: Pipes): (Socket | null)[] {
+  return [stdin?.ours ?? null, stdout.ours, stderr.ours];
 }

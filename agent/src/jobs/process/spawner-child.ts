@@ -10,7 +10,7 @@ export interface Lost {
 
 /** The answer to a request. */
 export type Answer =
-  | { readonly pid: number; readonly exit: Promise<Exit | Lost> }
+  | { readonly pid: number; readonly cgroup?: string | undefined; readonly exit: Promise<Exit | Lost> }
   /** Nothing was started, and why, in words. */
   | { readonly failed: string }
   | Lost;
@@ -162,7 +162,7 @@ export class SpawnerChild {
     if (report.kind === "started") {
       const { promise, resolve } = Promise.withResolvers<Exit | Lost>();
       this.#running.set(id, { pid: report.pid, tell: resolve });
-      answer?.({ pid: report.pid, exit: promise });
+      answer?.({ pid: report.pid, cgroup: report.cgroup, exit: promise });
     } else answer?.({ failed: report.reason });
     this.#holdOpen();
     return answer !== undefined;

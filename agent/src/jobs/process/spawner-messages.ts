@@ -18,6 +18,8 @@ export interface StartRequest {
   readonly env: Readonly<Record<string, string>>;
   /** Standard input, output and error, and what follows them. */
   readonly stdio: readonly RequestedEnd[];
+  /** Whether it is a job's, which then has a cgroup of its own, or a helper's. */
+  readonly isJob: boolean;
   /** When it is too late to begin, in milliseconds by the clock that all processes of the system share (see `systemMs`). */
   readonly expiresAtMs: number;
 }
@@ -25,7 +27,13 @@ export interface StartRequest {
 /** What the spawner tells. Each request is answered by `started` or `failed`. */
 export type Report =
   | { readonly kind: "ready" }
-  | { readonly kind: "started"; readonly id: number; readonly pid: number }
+  | {
+      readonly kind: "started";
+      readonly id: number;
+      readonly pid: number;
+      /** The directory of the cgroup that it was started in, alone; absent where there is none. */
+      readonly cgroup?: string | undefined;
+    }
   /** Nothing was started, and why, in words. */
   | { readonly kind: "failed"; readonly id: number; readonly reason: string }
   | {
@@ -42,10 +50,11 @@ export function systemMs(): number {
 
 export function isStartRequest(message: unknown): message is StartRequest {
   if (!isRecord(message)) return false;
-  const { id, program, args, cwd, env, stdio, expiresAtMs } = message;
+  const { id, program, args, cwd, env, stdio, isJob, expiresAtMs } = message;
   return (
     isId(id) &&
     isId(expiresAtMs) &&
+    typeof isJob === "boolean" &&
     typeof program === "string" &&
     isListOf(args, isString) &&
     typeof cwd === "string" &&
@@ -57,13 +66,13 @@ export function isStartRequest(message: unknown): message is StartRequest {
 
 export function isReport(message: unknown): message is Report {
   if (!isRecord(message)) return false;
-  const { kind, id, pid, reason, code, signal } = message;
+  const { kind, id, pid, cgroup, reason, code, signal } = message;
   switch (kind) {
     case "ready":
       return true;
     case "started":
       // 0 and 1 would be our own group and everybody's, were they signaled.
-      return isId(id) && isId(pid) && pid > 1;
+      return isId(id) && isId(pid) && pid > 1 && (cgroup === undefined || isString(cgroup));
     case "failed":
       return isId(id) && isString(reason);
     case "exited":

@@ -13,6 +13,7 @@ import { flushCompileCache } from "node:module";
 import { connect, type Socket } from "node:net";
 import { closeInheritedDescriptors } from "./inherited-descriptors.ts";
 import { limitOpenFiles } from "./open-files.ts";
+import { Seat } from "./seat.ts";
 import {
   isStartRequest,
   type Report,
@@ -27,6 +28,7 @@ closeInheritedDescriptors();
 const agentDescriptors = `/proc/${Number(process.argv[2])}/fd`;
 const socketDoor = `\0${process.argv[3]}`;
 limitOpenFiles(Number(process.argv[4]));
+const seat = Seat.find();
 
 /** Bounded by the agent, which has only so many requests unanswered. */
 const queue: StartRequest[] = [];
@@ -74,6 +76,7 @@ function start(request: StartRequest, sockets: readonly Socket[]): void {
   const opened: number[] = [];
   const left = [...sockets];
   let child: ChildProcess;
+  let cgroup: string | undefined;
   try {
     // The agent has given it up by then, and said so.
     if (systemMs() >= expiresAtMs) throw new Error("it was too late");
@@ -84,6 +87,7 @@ function start(request: StartRequest, sockets: readonly Socket[]): void {
       opened.push(descriptor);
       return descriptor;
     });
+    cgroup = seat?.take();
     child = spawned(() => spawn(program, args, { cwd, env, detached: true, stdio: ends }));
   } catch (error) {
     if (error instanceof Refusal) report({ kind: "failed", id, reason: startFailure(error.cause, request) });
@@ -99,7 +103,8 @@ function start(request: StartRequest, sockets: readonly Socket[]): void {
     child.once("error", (error) => report({ kind: "failed", id, reason: startFailure(error, request) }));
     return;
   }
-  report({ kind: "started", id, pid });
+  seat?.use(request.isJob ? "job" : "helper");
+  report({ kind: "started", id, pid, cgroup });
   child.once("exit", (code, signal) => report({ kind: "exited", id, code, signal }));
 }
 

@@ -82,6 +82,7 @@ export class Spawner {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#retry);
+    this.#serve();
     const children = [...this.#left, ...(this.#current === undefined ? [] : [this.#current])];
     await Promise.all(children.map((child) => child.close()));
     this.#door.close();
@@ -89,6 +90,7 @@ export class Spawner {
 
   /** Gives the spawner what waits for one. */
   #serve(): void {
+    if (this.#closed) this.#refuse("The agent's helper process that starts commands has been shut down.");
     this.#launch();
     const child = this.#current;
     if (child === undefined || !child.isReady) return;
@@ -134,8 +136,11 @@ export class Spawner {
     const isLasting = this.#waitMs > FIRST_WAIT_MS;
     this.#waitMs = Math.min(2 * this.#waitMs, LONGEST_WAIT_MS);
     if (!isLasting && this.#pending.length > 0) this.#serve();
-    if (!isLasting) return;
-    const failed = `The agent's helper process that starts commands can't be started (${how}).`;
+    if (isLasting) this.#refuse(`The agent's helper process that starts commands can't be started (${how}).`);
+  }
+
+  /** Tells all that waits that nothing comes of it. */
+  #refuse(failed: string): void {
     for (const { take } of this.#pending.splice(0)) take({ failed });
   }
 

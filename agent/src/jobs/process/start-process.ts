@@ -109,7 +109,7 @@ async function begin(
   const { launch, stdio } = prepared;
   const isByShell =
     launch.user !== undefined || launch.terminal !== undefined || needsBytes(launch) || mayHang();
-  const pipe = isByShell ? await pipes.take() : undefined;
+  const pipe = isByShell ? await pipes.take("output") : undefined;
   const close = (): void => {
     prepared.close();
     if (pipe !== undefined) closeSync(pipe.theirs);

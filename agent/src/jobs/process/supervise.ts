@@ -3,6 +3,7 @@ import type { JobLimits } from "../limits.ts";
 import type { Outcome, StopCause } from "../outcome.ts";
 import type { Work } from "../work.ts";
 import type { Refused } from "./fork.ts";
+import { MAY_STILL_RUN, type Remains, sayRemains } from "./process-group.ts";
 import type { Lost } from "./spawner-child.ts";
 import type { Exit } from "./spawner-messages.ts";
 
@@ -20,8 +21,8 @@ export interface Life<P extends Living> {
   watch(stop: (cause: StopCause) => void): () => void;
   /** Sends a signal to where this kind of process expects it; false where nothing is left of it. */
   signal(process: P, name: NodeJS.Signals): boolean;
-  /** Ends all of it, also where only the job's id is known; true when nothing that can be seen is left. */
-  end(process: P | undefined): Promise<boolean>;
+  /** Ends all of it, also where no process is known. */
+  end(): Promise<Remains>;
   /** Takes in what it wrote before its end, and lets go of it. */
   finish(process: P, outcome: Outcome): Promise<void>;
 }
@@ -61,22 +62,33 @@ export function supervise<P extends Living>(
   });
 
   /** Nobody can tell how it ends any more, so what is left of it must not go on unseen. */
-  const lost = async (process: P | undefined, reason: string): Promise<Outcome> => {
-    const gone = await life.end(process);
+  const lost = async (reason: string): Promise<Outcome> => {
+    const ended = sayRemains(await life.end(), limits);
     return {
       kind: "unknown",
-      reason: `${reason} ${gone ? "What was left of it has been ended; how far it came is not known." : remains(limits)}`,
+      reason: `${reason} How far it came is not known. ${ended}`,
       durationMs: sinceSpawn(),
     };
   };
 
   const stopped = async (process: P, { kind, reason }: StopCause): Promise<Outcome> => {
-    const gone = await life.end(process);
-    if (!gone) return { kind: "unknown", reason: `${reason} ${remains(limits)}`, durationMs: sinceSpawn() };
-    // Nothing of it runs any more; how its leader ended is told at once, if anybody is left to tell.
+    const remains = await life.end();
+    if (remains === "processes") {
+      return {
+        kind: "unknown",
+        reason: `${reason} ${sayRemains(remains, limits)}`,
+        durationMs: sinceSpawn(),
+      };
+    }
+    // Nothing of it is seen any more; how its leader ended is told at once, if anybody is left to tell.
     const end = await within(process.exit, limits.killWaitMs);
     const signal = end !== undefined && "signal" in end ? (end.signal ?? undefined) : undefined;
-    return { kind, reason, signal, durationMs: sinceSpawn() };
+    return {
+      kind,
+      reason: remains === "nothing" ? reason : `${reason} ${MAY_STILL_RUN}`,
+      signal,
+      durationMs: sinceSpawn(),
+    };
   };
 
   const conclude = async (): Promise<Outcome> => {
@@ -87,7 +99,7 @@ export function supervise<P extends Living>(
       const { kind, reason } = await stop.promise;
       return { kind, reason: `${reason} ${process.failed}`, durationMs };
     }
-    if ("lost" in process) return lost(undefined, process.lost);
+    if ("lost" in process) return lost(process.lost);
     // All endings race here, and here alone: the first reason wins.
     const first = await Promise.race([process.exit, stop.promise]);
     const durationMs = sinceSpawn();
@@ -97,7 +109,7 @@ export function supervise<P extends Living>(
       "kind" in first
         ? await stopped(process, first)
         : "lost" in first
-          ? await lost(process, first.lost)
+          ? await lost(first.lost)
           : ended(first, durationMs);
     await life.finish(process, outcome);
     return outcome;
@@ -121,8 +133,4 @@ function ended({ code, signal }: Exit, durationMs: number): Outcome {
   if (signal !== null) return { kind: "signaled", signal, durationMs };
   if (code !== null) return { kind: "exited", exitCode: code, durationMs };
   return { kind: "unknown", reason: "The system reported neither an exit code nor a signal.", durationMs };
-}
-
-function remains({ killWaitMs }: Pick<JobLimits, "killWaitMs">): string {
-  return `But some of its processes are still there ${killWaitMs} ms after SIGKILL: they hang in the kernel, or run as another user.`;
 }

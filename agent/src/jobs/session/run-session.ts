@@ -1,10 +1,9 @@
 import { CmdopError } from "@cmdop/proto";
 import { workingDirectory } from "../exec/command.ts";
 import { type InputPiece, JobInput } from "../input.ts";
-import { JOB_ID_VARIABLE } from "../process/environment.ts";
+import { JOB_MARK_VARIABLE } from "../process/environment.ts";
 import type { Forked, Refused } from "../process/fork.ts";
 import { endSession, signalForeground } from "../process/process-group.ts";
-import { sinceBootS } from "../process/process-table.ts";
 import type { Lost } from "../process/spawner-child.ts";
 import { type Prepared, startProcess } from "../process/start-process.ts";
 import { supervise } from "../process/supervise.ts";
@@ -26,8 +25,7 @@ interface Session extends Forked {
 
 /** Runs a shell on a terminal of its own. Its output never waits for anybody: the journal drops the oldest. */
 export function runSession(request: SessionRequest, context: JobContext): Work {
-  const { jobId, keyId, journal, user, limits } = context;
-  const mark = { jobId, sinceS: sinceBootS() };
+  const { trace, keyId, journal, user, limits } = context;
   const idle = new IdleLimit(request.idleTimeoutMs, journal);
   let pty: Pty | undefined;
   const terminal = new SessionTerminal(journal, keyId, request.size, {
@@ -37,7 +35,7 @@ export function runSession(request: SessionRequest, context: JobContext): Work {
 
   const prepare = async (): Promise<Prepared & { opened: Pty }> => {
     const { environment, trusted, shell } = await context.login();
-    const env = { ...environment, ...TERMINAL_ENVIRONMENT, ...request.env, [JOB_ID_VARIABLE]: jobId };
+    const env = { ...environment, ...TERMINAL_ENVIRONMENT, ...request.env, [JOB_MARK_VARIABLE]: trace.mark };
     const cwd = workingDirectory(request.cwd, environment.HOME ?? "/");
     const [program, ...args] = programOf(request, shell);
     const opened = new Pty(terminal.size, (bytes) => journal.append("stdout", bytes));
@@ -59,6 +57,7 @@ export function runSession(request: SessionRequest, context: JobContext): Work {
   const start = async (signal: AbortSignal): Promise<Session | Refused | Lost> => {
     const started = await startProcess(prepare, context, signal);
     if (!("pid" in started)) return started;
+    context.onBorn(started);
     const { opened } = started.prepared;
     pty = opened;
     // It may have been resized while it was started.
@@ -81,7 +80,7 @@ export function runSession(request: SessionRequest, context: JobContext): Work {
         };
       },
       signal: ({ pid }, name) => signalForeground(pid, name),
-      end: (session) => endSession(session?.pid, mark, limits),
+      end: () => endSession(trace, limits),
       finish: async (session) => {
         session.input.close();
         await session.pty.drain(limits);

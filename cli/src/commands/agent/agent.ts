@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { startUnderInit } from "../../init-process.ts";
 import { jsonLine } from "../../json-line.ts";
 import { leavePassphraseBehind } from "../../passphrase/start-over.ts";
 import { registerAgentInstall } from "./install.ts";
@@ -31,6 +32,7 @@ this machine, so it is not taken from there.`,
     )
     .action(async (options: AgentCommandOptions) => {
       leavePassphraseBehind();
+      startUnderInit();
       const [
         { Agent },
         { homePaths },
