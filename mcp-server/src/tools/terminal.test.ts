@@ -54,7 +54,7 @@ test("the answer says which shell ran the line, where it was not sh", async () =
   const context = toolContext(scriptedClient(() => undefined));
   const { structured, text } = await call("terminal_execute", { command: "zsh" }, context);
   expect(structured).toMatchObject({ shell: "/bin/zsh" });
-  expect(text[0]).toMatch(/\[job \S+, ran by \/bin\/zsh, \d+ ms\]/);
+  expect(text[0]).toMatch(/job \S+, ran by \/bin\/zsh, \d+ ms\]/);
   const plain = await call("terminal_execute", { command: "echo 1" }, context);
   expect(plain.structured).toMatchObject({ shell: null });
   expect(plain.text[0]).not.toContain("ran by");
