@@ -15,6 +15,7 @@ const TIME_OF_DAY: Readonly<Record<string, string>> = {
   "agent/src/files/tree/symlink.ts": "a link's access time, where only its modification time is given",
   "agent/src/files/write/put.ts": "a file's access time, where only its modification time is given",
   "agent/src/files/unfinished/unfinished.ts": "when something was begun, for an agent of later: written down",
+  "agent/src/jobs/losses.ts": "when state was set aside, in the name of its directory",
   "agent/src/jobs/jobs.ts": "when a job was started, as it is shown",
   "agent/src/loop/confirmations.ts": "until when a question waits, as people are shown; a timer ends it",
   "agent/src/loop/failure.ts": "until when a model's provider says to wait",

@@ -8,9 +8,9 @@ const LISTING_BUDGET_BYTES = 20_500;
 
 /**
  * What clients commonly put before a model, in every conversation: names,
- * descriptions and arguments, about 2,450 tokens. Raise it only for a tool that is worth it.
+ * descriptions and arguments, about 2,500 tokens. Raise it only for a tool that is worth it.
  */
-const MODEL_BUDGET_BYTES = 9_800;
+const MODEL_BUDGET_BYTES = 9_900;
 
 const listed = listTools(TOOLS);
 
