@@ -1,10 +1,11 @@
-import { existsSync, mkdirSync, readdirSync, statfsSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { SQLInputValue, SQLOutputValue } from "node:sqlite";
 import { CmdopError, diskError, isDiskTrouble, refusalOf } from "@cmdop/proto";
-import { DiskDatabase, type Prepare } from "@cmdop/proto/disk-database";
+import type { DiskDatabase, Prepare } from "@cmdop/proto/disk-database";
 import { z } from "zod";
 import type { JobIdentity } from "./job.ts";
+import { openDatabase } from "./job-database.ts";
 import type { FileFacts } from "./journal/journal-file.ts";
 import { Losses } from "./losses.ts";
 import { type Outcome, outcomeSchema } from "./outcome.ts";
@@ -129,7 +130,7 @@ export class JobStore {
     this.#directory = directory;
     this.#outputDirectory = join(directory, "output");
     this.#makeDirectories();
-    this.#database = openDatabase(join(directory, "jobs.db"), onTrouble, this.#losses);
+    this.#database = openDatabase(join(directory, "jobs.db"), SCHEMA, onTrouble, this.#losses);
   }
 
   /** Why nothing can be written now; undefined where it can, and no other agent can have the store. */
@@ -356,48 +357,4 @@ function selectAll(prepare: Prepare): Record<string, SQLOutputValue>[] {
   const select = prepare(SELECT);
   select.setReadBigInts(true);
   return select.all();
-}
-
-/** SQLite's codes for a file that is damaged, or none of its own. */
-const DAMAGED = new Set([11, 26]);
-
-/**
- * Opens the database; one that is damaged is set aside, since a machine that
- * nobody can reach is worse than one that has forgotten what it did.
- */
-function openDatabase(file: string, onTrouble: (error: unknown) => void, losses: Losses): DiskDatabase {
-  // NORMAL survives the agent's death at any moment; after a power failure nothing of before runs anyway.
-  const options = { file, schema: SCHEMA, synchronous: "NORMAL", onTrouble } as const;
-  const damage = emptiness(file) ?? damageOf(file, () => new DiskDatabase(options));
-  if (damage instanceof DiskDatabase) return damage;
-  const files = ["", "-wal", "-shm"].map((suffix) => file + suffix).filter((path) => existsSync(path));
-  losses.setAside(files, `the list of all earlier jobs (${damage})`);
-  return new DiskDatabase(options);
-}
-
-/** A database of ours is never empty: it was emptied, or never finished. */
-function emptiness(file: string): string | undefined {
-  return statSync(file, { throwIfNoEntry: false })?.size === 0 ? "it was empty" : undefined;
-}
-
-/** The database, or how it is damaged. @throws CmdopError InvalidArgument where it can't be used for another reason */
-function damageOf(file: string, open: () => DiskDatabase): DiskDatabase | string {
-  let database: DiskDatabase | undefined;
-  try {
-    database = open();
-    if (!database.isReadable) return database;
-    const [found] = database.read((prepare) => prepare("PRAGMA quick_check(1)").all());
-    if (found?.quick_check === "ok") return database;
-    database.close();
-    return String(found?.quick_check);
-  } catch (thrown) {
-    database?.close();
-    const cause = thrown instanceof Error && thrown.cause !== undefined ? thrown.cause : thrown;
-    const code = cause instanceof Error && "errcode" in cause ? Number(cause.errcode) & 0xff : 0;
-    if (DAMAGED.has(code)) return String(cause);
-    throw new CmdopError("InvalidArgument", `The agent's jobs in ${file} can't be used: ${String(thrown)}.`, {
-      cause: thrown,
-      next: "Check that no other agent uses this home, and that it can be written.",
-    });
-  }
 }
