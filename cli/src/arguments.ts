@@ -58,8 +58,10 @@ export function splitAtDashes(
   argv: readonly string[],
 ): { before: string[]; behind: string[] | undefined } {
   const dashes = argv.indexOf("--");
-  const behind = dashes === -1 ? undefined : argv.slice(dashes + 1);
-  return { before: words.slice(0, words.length - (behind?.length ?? 0)), behind };
+  if (dashes === -1) return { before: [...words], behind: undefined };
+  // Of the parser's words, in which bytes that are not UTF-8 are whole still.
+  const end = words.length - (argv.length - dashes - 1);
+  return { before: words.slice(0, end), behind: words.slice(end) };
 }
 
 /** Tells `[MACHINE] WHAT` apart: the machine may be left out. */
