@@ -108,6 +108,21 @@ export const BOUNDARIES: Attacks = {
       file: "e2e/matrix.test.ts",
       test: "a key that is bound to a directory keeps it, and plants no link that leads out of it",
     },
+    {
+      attack: "hide a way out in the escapes of a name that is not UTF-8",
+      file: "agent/src/files/place/byte-names.test.ts",
+      test: "of whatever a caller writes: one path of bytes, which is what is judged",
+    },
+    {
+      attack: "change a file outside through its other name, by write or edit",
+      file: "agent/src/files/write/in-place.test.ts",
+      test: "but not names that may lie where its caller may not write, and says so",
+    },
+    {
+      attack: "have one's own content run with setuid",
+      file: "agent/src/files/write/in-place.test.ts",
+      test: "not setuid, which was given to the old content, even in place",
+    },
   ],
   "What is the agent's own": [
     {
@@ -224,6 +239,16 @@ export const BOUNDARIES: Attacks = {
       attack: "lead to the home by a link of one's own",
       file: "cli/src/trusted-home.test.ts",
       test: "not by way of a link that leads through somebody else's directory",
+    },
+    {
+      attack: "reach the state by an escape in its name",
+      file: "agent/src/files/place/byte-names.test.ts",
+      test: "of the agent's own state, by whatever escapes it is named",
+    },
+    {
+      attack: "write into it in place, where it is mounted",
+      file: "agent/src/files/write/in-place.test.ts",
+      test: "not the agent's own state, by whatever name it is mounted",
     },
   ],
   "Files and jobs of another user": [

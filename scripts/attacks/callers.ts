@@ -172,6 +172,16 @@ export const CALLERS: Attacks = {
       file: "agent/src/doors/revocation.test.ts",
       test: "and what jobs that had ended before left running by %s, unless the grant lets it live",
     },
+    {
+      attack: "end another key's job by giving one's own the same id",
+      file: "agent/src/jobs/process/leftovers.test.ts",
+      test: "another key's job of the same id is not ended with one's own",
+    },
+    {
+      attack: "leave something running by a clean environment and a session of its own",
+      file: "agent/src/jobs/process/leftovers.test.ts",
+      test: "promise 1: nothing of a job outlives its end, whatever it did to get away",
+    },
   ],
   "Callers who take too much": [
     { attack: "die with many open streams", file: "e2e/abuse.test.ts", test: "a caller that dies with" },

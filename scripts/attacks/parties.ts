@@ -50,6 +50,16 @@ export const PARTIES: Attacks = {
       file: "relay/src/audit/pull.test.ts",
       test: "what a machine's chain may not bring",
     },
+    {
+      attack: "come back with another machine's receipt, or after having been removed",
+      file: "relay/src/control/lost-state.test.ts",
+      test: "a receipt is this machine's, of this relay, and none for a machine that was removed",
+    },
+    {
+      attack: "teach a relay that has lost its memory a stranger's roster",
+      file: "relay/src/control/lost-state.test.ts",
+      test: "follows its owners, where they have changed meanwhile, and takes nothing of strangers",
+    },
   ],
   Clones: [
     {
