@@ -11,6 +11,7 @@ const TIME_OF_DAY: Readonly<Record<string, string>> = {
     "when a question was asked, and until when it waits, as people are shown; a timer ends it",
   "agent/src/audit/call-record.ts": "when a record was made",
   "agent/src/audit/machine-audit.ts": "when a record was made, a head signed",
+  "agent/src/files/tree/clean-up.ts": "how long ago an earlier agent began something",
   "agent/src/files/tree/mkdir.ts": "a directory's access time, where only its modification time is given",
   "agent/src/files/tree/symlink.ts": "a link's access time, where only its modification time is given",
   "agent/src/files/write/put.ts": "a file's access time, where only its modification time is given",

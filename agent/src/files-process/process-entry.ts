@@ -12,6 +12,7 @@ import { CmdopError, collectYoungBuffers } from "@cmdop/proto";
 import type { Boundary } from "../files/place/boundary.ts";
 import { PARTIALS_SWEEP_MS } from "../files/place/limits.ts";
 import { systemPinning } from "../files/place/pin.ts";
+import { cleanUp, sweepUploads } from "../files/tree/clean-up.ts";
 import { Unfinished } from "../files/unfinished/unfinished.ts";
 import { filesHandlers } from "../services/files.ts";
 import { becomeUser } from "./become-user.ts";
@@ -105,8 +106,8 @@ function onTrouble(what: string, thrown: unknown): void {
 function keepClean(unfinished: Unfinished, everywhere: Boundary): void {
   const { left } = unfinished;
   const clean = async (): Promise<void> => {
-    await unfinished.clean(everywhere, left, onTrouble);
-    await unfinished.sweep(everywhere, onTrouble);
+    await cleanUp(unfinished, everywhere, left, onTrouble);
+    await sweepUploads(unfinished, everywhere, onTrouble);
   };
   const cleanNow = (): void => void disk.run({ key: CLEANING }, clean);
   cleanNow();

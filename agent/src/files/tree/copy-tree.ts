@@ -21,6 +21,7 @@ import { shown } from "../place/path.ts";
 import { childOf, type Pin } from "../place/pin.ts";
 import { openRegular, readRange, refuseWrittenTo } from "../read/read.ts";
 import { changeDurably } from "../write/durable.ts";
+import { writeAll } from "../write/write-all.ts";
 import { refuseLeadingOut } from "./links-out.ts";
 import { below, goOn, type Spot, type TreeWalk } from "./tree-walk.ts";
 
@@ -174,14 +175,6 @@ async function copyLink(walk: CopyWalk, spot: Spot, from: Slot, pin: Pin, to: Sl
   await symlink(target, at);
   if (walk.moving && isRoot()) await lchown(at, Number(pin.stats.uid), Number(pin.stats.gid));
   await lutimes(at, seconds(pin.stats.atimeNs), seconds(pin.stats.mtimeNs));
-}
-
-/** Writes all of some bytes, at a position or where the file is. */
-export async function writeAll(file: FileHandle, bytes: Uint8Array, position?: number): Promise<void> {
-  for (let written = 0; written < bytes.length; ) {
-    const at = position === undefined ? null : position + written;
-    written += (await file.write(bytes, written, bytes.length - written, at)).bytesWritten;
-  }
 }
 
 function isRoot(): boolean {

@@ -10,9 +10,9 @@ import { refuseNoDirectory } from "../place/named-directory.ts";
 import { expandPath, shown } from "../place/path.ts";
 import { childOf } from "../place/pin.ts";
 import { openPlace, type Place } from "../place/resolve.ts";
+import { inTurn } from "../place/turns.ts";
 import { temporaryName } from "../unfinished/temporary.ts";
 import { changeDurably } from "../write/durable.ts";
-import { inTurn } from "../write/turns.ts";
 import { refuseLeadingOut } from "./links-out.ts";
 
 /**

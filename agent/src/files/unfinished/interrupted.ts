@@ -5,7 +5,7 @@ import { CmdopError, systemPath } from "@cmdop/proto";
 import { type Boundary, refuseOwn } from "../place/boundary.ts";
 import { shown } from "../place/path.ts";
 import { childOf, type Pin } from "../place/pin.ts";
-import { inTurnOf } from "../write/turns.ts";
+import { inTurnOf } from "../place/turns.ts";
 import { isBetween, pour } from "./pour.ts";
 import type { Begun } from "./unfinished-log.ts";
 

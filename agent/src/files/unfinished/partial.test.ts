@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Boundary } from "../place/boundary.ts";
 import { MAX_PARTIAL_AGE_MS } from "../place/limits.ts";
 import { makeScratch, refusalCode, type Scratch } from "../place/test-support.ts";
+import { cleanUp, sweepUploads } from "../tree/clean-up.ts";
 import { makeSymlink } from "../tree/symlink.ts";
 import { findPartial, receiveContent, type UploadPiece } from "../write/upload.ts";
 import { Unfinished } from "./unfinished.ts";
@@ -141,16 +142,16 @@ describe("an upload that can be resumed", () => {
     await brief(0n, "hel");
     for (const text of ["l", "o"]) {
       vi.advanceTimersByTime(keepMs - 1);
-      await unfinished.sweep(boundary, trouble);
+      await sweepUploads(unfinished, boundary, trouble);
       await brief((await ask()).size, text);
     }
     // The next agent knows nothing of its last stream.
     const next = new Unfinished(new UnfinishedLog(scratch.at("unfinished.log")));
     vi.advanceTimersByTime(keepMs - 1);
-    await next.sweep(boundary, trouble);
+    await sweepUploads(next, boundary, trouble);
     expect(await readdir(scratch.at("dir"))).toEqual([PART, "target"]);
     vi.advanceTimersByTime(1);
-    await next.sweep(boundary, trouble);
+    await sweepUploads(next, boundary, trouble);
     vi.useRealTimers();
     expect(await readdir(scratch.at("dir"))).toEqual(["target"]);
     expect(next.left).toEqual([]);
@@ -192,11 +193,11 @@ describe("an upload that can be resumed", () => {
     await refusalCode(upload({}, data("hel")));
     const next = new Unfinished(new UnfinishedLog(scratch.at("unfinished.log")));
     const trouble = (what: string, error: unknown) => expect.fail(`${what}: ${String(error)}`);
-    await next.clean(boundary, next.left, trouble);
-    await next.sweep(boundary, trouble);
+    await cleanUp(next, boundary, next.left, trouble);
+    await sweepUploads(next, boundary, trouble);
     expect(await readdir(scratch.at("dir"))).toEqual([PART, "target"]);
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + MAX_PARTIAL_AGE_MS + 1 });
-    await next.sweep(boundary, trouble);
+    await sweepUploads(next, boundary, trouble);
     vi.useRealTimers();
     expect(await readdir(scratch.at("dir"))).toEqual(["target"]);
     expect(next.left).toEqual([]);

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 
-/** How everything begins that is being made and has not got its name yet. What a crash leaves is removed at the next start (unfinished.ts). */
+/** How everything begins that is being made and has not got its name yet. What a crash leaves is removed at the next start (clean-up.ts). */
 export const TEMPORARY_PREFIX = ".cmdop-tmp-";
 
 /** The whole of such a name. */

@@ -1,12 +1,7 @@
-import { unless } from "@cmdop/kit";
-import { systemPath } from "@cmdop/proto";
 import type { Boundary } from "../place/boundary.ts";
-import { MAX_PARTIAL_AGE_MS, MAX_UNFINISHED, MAX_UNFINISHED_AGE_MS } from "../place/limits.ts";
-import { childOf } from "../place/pin.ts";
-import { removePinned } from "../tree/remove.ts";
+import { MAX_PARTIAL_AGE_MS, MAX_UNFINISHED } from "../place/limits.ts";
 import { finishInterrupted } from "./interrupted.ts";
 import { Partials } from "./partials.ts";
-import { TEMPORARY_NAME } from "./temporary.ts";
 import type { Begun, Notes } from "./unfinished-log.ts";
 
 /**
@@ -77,65 +72,23 @@ export class Unfinished {
     return [...this.#notes.begun.keys()];
   }
 
-  /** Removes the uploads that nobody has resumed in time. */
-  async sweep(boundary: Boundary, onTrouble: (what: string, error: unknown) => void): Promise<void> {
-    const uploads = [...this.#notes.begun].filter(([_, { upload }]) => upload);
-    await this.clean(
-      boundary,
-      uploads.map(([name]) => name),
-      onTrouble,
-    );
+  /** What was begun under a temporary name; undefined where nothing was, or it is over. */
+  begun(name: string): Begun | undefined {
+    return this.#notes.begun.get(name);
   }
 
-  /** Removes what was left. `onTrouble` is told what could not be removed; it is tried again at the next start. */
-  async clean(
-    boundary: Boundary,
-    left: readonly string[],
-    onTrouble: (what: string, error: unknown) => void,
-  ): Promise<void> {
-    for (const name of left) {
-      try {
-        const begun = this.#notes.begun.get(name);
-        if (begun !== undefined && (await this.#isCleaned(boundary, name, begun))) this.forget(name);
-      } catch (thrown) {
-        onTrouble("a file that was left unfinished", thrown);
-      }
-    }
+  /** The temporary names of the uploads. */
+  get uploads(): readonly string[] {
+    return [...this.#notes.begun].filter(([_, { upload }]) => upload).map(([name]) => name);
   }
 
   /** Whether a write in place that is to be finished needs it. */
-  #isNeeded(name: string): boolean {
+  isNeeded(name: string): boolean {
     return [...this.#notes.begun.values()].some(({ over }) => over?.before === name);
   }
 
-  /** Whether it can be forgotten: it is gone, or its directory has been away for too long. */
-  async #isCleaned(boundary: Boundary, name: string, begun: Begun): Promise<boolean> {
-    if (!TEMPORARY_NAME.test(name)) return true;
-    if (begun.upload && this.#isAwaited(name, begun)) return false;
-    const { directory, atMs, over } = begun;
-    const ageMs = Date.now() - atMs;
-    if (ageMs < MAX_UNFINISHED_AGE_MS && (over !== undefined || this.#isNeeded(name))) return false;
-    const found = await unless(["ENOENT", "ENOTDIR"], boundary.pinning.pin(systemPath(directory)));
-    // It may lie on a disk that is not there now.
-    if (found === undefined) return ageMs > MAX_UNFINISHED_AGE_MS;
-    using parent = found;
-    const left = await unless(["ENOENT", "ENOTDIR"], boundary.pinning.pin(childOf(parent, name)));
-    if (left === undefined) return true;
-    using pin = left;
-    const signal = new AbortController().signal;
-    await removePinned(
-      { boundary, verb: "clean up", signal },
-      { path: directory, depth: 0 },
-      parent,
-      name,
-      pin,
-      true,
-    );
-    return true;
-  }
-
   /** Whether somebody may still go on with an upload. */
-  #isAwaited(name: string, { keepMs, atMs }: Begun): boolean {
+  isAwaited(name: string, { keepMs, atMs }: Begun): boolean {
     if (this.partials.isActive(name)) return true;
     return keepMs === undefined
       ? Date.now() - atMs < MAX_PARTIAL_AGE_MS

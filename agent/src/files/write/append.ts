@@ -9,12 +9,12 @@ import { refuseDirectoryName } from "../place/named-directory.ts";
 import { expandPath } from "../place/path.ts";
 import { childOf } from "../place/pin.ts";
 import type { Place } from "../place/resolve.ts";
+import { inTurn } from "../place/turns.ts";
 import { notMatching } from "../read/content-hash.ts";
 import { refuseIrregular } from "../read/read.ts";
 import { changeDurably } from "./durable.ts";
 import { openDestination } from "./replacement.ts";
 import { FILE_MODE } from "./spool.ts";
-import { inTurn } from "./turns.ts";
 import { refuseLargeContent } from "./write.ts";
 
 /** How bytes are added to a file. */

@@ -25,6 +25,7 @@ import {
   type Scratch,
 } from "../place/test-support.ts";
 import { hashOf } from "../read/content-hash.ts";
+import { cleanUp } from "../tree/clean-up.ts";
 import { Unfinished } from "../unfinished/unfinished.ts";
 import { UnfinishedLog } from "../unfinished/unfinished-log.ts";
 import type { WriteOptions } from "./replacement.ts";
@@ -262,7 +263,7 @@ describe("killed in the middle of writing in place", () => {
     const { left } = unfinished;
     const onTrouble = (_: string, error: unknown): void => void troubles.push(error);
     await unfinished.finish(scratch.boundary(), onTrouble);
-    await unfinished.clean(scratch.boundary(), left, onTrouble);
+    await cleanUp(unfinished, scratch.boundary(), left, onTrouble);
     return { unfinished, troubles };
   }
 

@@ -47,7 +47,6 @@ export async function nearest(
   old: Uint8Array,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  if (isUtf16(bytes)) return "The file is UTF-16, in which the text has other bytes.";
   if (old.length > MAX_TEXT_BYTES) return undefined;
   const lines = split(bytes.subarray(0, MAX_LOOKED_AT_BYTES));
   const wanted = split(old);
@@ -171,9 +170,4 @@ async function firstLine(text: Buffer, needle: Buffer, signal: AbortSignal): Pro
     return line;
   }
   return undefined;
-}
-
-function isUtf16(bytes: Uint8Array): boolean {
-  const mark = ((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0);
-  return mark === 0xfffe || mark === 0xfeff;
 }

@@ -8,13 +8,13 @@ import { type Attributes, PERMISSION_BITS } from "../place/mode.ts";
 import { shown } from "../place/path.ts";
 import { childOf, type Pin } from "../place/pin.ts";
 import type { Place } from "../place/resolve.ts";
+import { inTurnOf } from "../place/turns.ts";
 import { carryOver } from "./carry-over.ts";
 import { type Condition, matching, refuseChanged } from "./condition.ts";
 import { changeDurably } from "./durable.ts";
 import { writeOver } from "./in-place.ts";
 import { publish } from "./publish.ts";
 import type { Spool } from "./spool.ts";
-import { inTurnOf } from "./turns.ts";
 
 /** A file's next content, all of it written. */
 export interface NextContent {

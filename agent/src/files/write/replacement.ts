@@ -11,13 +11,13 @@ import { type Attributes, checkedMode, checkedTime, PERMISSION_BITS } from "../p
 import { shown } from "../place/path.ts";
 import { childOf } from "../place/pin.ts";
 import { openPlace, openTarget, type Place } from "../place/resolve.ts";
+import { inTurn } from "../place/turns.ts";
 import { readRange, refuseIrregular } from "../read/read.ts";
-import { writeAll } from "../tree/copy-tree.ts";
 import type { Kept } from "../unfinished/partials.ts";
 import { type Condition, checkedCondition, isUnchanged, matching } from "./condition.ts";
 import { putInPlace } from "./put.ts";
 import { openSpool, type Spool } from "./spool.ts";
-import { inTurn } from "./turns.ts";
+import { writeAll } from "./write-all.ts";
 
 /** How a file is written. */
 export interface WriteOptions extends Attributes {

@@ -15,6 +15,7 @@ import {
   snapshot,
   whyNoMount,
 } from "../place/test-support.ts";
+import { cleanUp } from "../tree/clean-up.ts";
 import { Unfinished } from "../unfinished/unfinished.ts";
 import { UnfinishedLog } from "../unfinished/unfinished-log.ts";
 import type { WriteOptions } from "./replacement.ts";
@@ -270,7 +271,7 @@ describe("upload", () => {
     const troubles: unknown[] = [];
     const unfinished = new Unfinished(new UnfinishedLog(scratch.at("unfinished.log")));
     const { left } = unfinished;
-    await unfinished.clean(scratch.boundary(), left, (_, error) => troubles.push(error));
+    await cleanUp(unfinished, scratch.boundary(), left, (_, error) => troubles.push(error));
     expect([left, unfinished.left, troubles]).toEqual([temporaries, [], []]);
     expect(await snapshot(scratch.at("d"))).toEqual({ f: OLD });
   });

@@ -1,6 +1,6 @@
 import type { BigIntStats } from "node:fs";
 import { Turns } from "@cmdop/kit";
-import type { Place } from "../place/resolve.ts";
+import type { Place } from "./resolve.ts";
 
 const turns = new Turns<string>();
 

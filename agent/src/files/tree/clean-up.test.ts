@@ -3,10 +3,11 @@ import { afterEach, expect, it, vi } from "vitest";
 import type { Boundary } from "../place/boundary.ts";
 import { MAX_UNFINISHED_AGE_MS } from "../place/limits.ts";
 import { leftovers, makeScratch, NEVER, refusalCode, type Scratch, snapshot } from "../place/test-support.ts";
-import { copy } from "../tree/copy.ts";
+import { Unfinished } from "../unfinished/unfinished.ts";
+import { UnfinishedLog } from "../unfinished/unfinished-log.ts";
 import { writeContent } from "../write/write.ts";
-import { Unfinished } from "./unfinished.ts";
-import { UnfinishedLog } from "./unfinished-log.ts";
+import { cleanUp } from "./clean-up.ts";
+import { copy } from "./copy.ts";
 
 const NAME = ".cmdop-tmp-0123456789abcdef";
 
@@ -20,7 +21,7 @@ async function prepared(scratch: Scratch): Promise<{ unfinished: Unfinished; bou
 /** Cleans, and fails on any trouble. */
 async function clean(scratch: Scratch, unfinished: Unfinished): Promise<void> {
   const troubles: unknown[] = [];
-  await unfinished.clean(scratch.boundary(), unfinished.left, (_, error) => troubles.push(error));
+  await cleanUp(unfinished, scratch.boundary(), unfinished.left, (_, error) => troubles.push(error));
   expect(troubles).toEqual([]);
 }
 
