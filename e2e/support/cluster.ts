@@ -107,7 +107,8 @@ export class Cluster implements AsyncDisposable {
     paths?: readonly string[];
     expires?: string;
   }): Promise<{ apiKey: string; keyId: string }> {
-    const { name = "test", scopes, machines, paths, expires } = options;
+    const { name = "test", scopes, machines, expires } = options;
+    const paths = options.paths?.length === 0 ? undefined : options.paths;
     if (!isClockShifted()) {
       const expiresInS = expires === undefined ? undefined : parseDuration(expires);
       return this.#asOwner((owner) =>
