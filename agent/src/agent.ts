@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import path from "node:path";
+import type { Pauses } from "@cmdop/kit";
 import {
   type Admit,
   agentStateDir,
@@ -31,8 +32,7 @@ import { FilesProcess } from "./files-process/files-process.ts";
 import type { Job } from "./jobs/job.ts";
 import { JobStore } from "./jobs/job-store.ts";
 import { Jobs } from "./jobs/jobs.ts";
-import { type Backoff, DEFAULT_BACKOFF } from "./link/backoff.ts";
-import { Link, type LinkState } from "./link/link.ts";
+import { DEFAULT_BACKOFF, Link, type LinkState } from "./link/link.ts";
 import type { Log } from "./log.ts";
 import { takeModelKeys } from "./loop/model-environment.ts";
 import { Schemas } from "./loop/schema/schemas.ts";
@@ -60,7 +60,7 @@ export interface AgentOptions {
   /** `host:port` of the relay, where it is not the one in the join token; the pin stays the token's. */
   readonly relayAddress?: string | undefined;
   /** Pauses between two attempts to reach the relay; up to 500 ms at first and 5 s later unless given. */
-  readonly backoff?: Backoff | undefined;
+  readonly backoff?: Pauses | undefined;
   readonly version: string;
   readonly log: Log;
 }

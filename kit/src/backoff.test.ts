@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { Backoff } from "./backoff.ts";
+import { atLeastHalf, Backoff } from "./backoff.ts";
 
 const PAUSES = { firstPauseMs: 10, maxPauseMs: 100 };
 
@@ -16,6 +16,13 @@ it("doubles its pauses up to the longest, and begins again after a success", () 
 it("is anywhere between nothing and its bound", () => {
   expect(new Backoff(PAUSES, () => 0).nextMs()).toBe(0);
   expect(new Backoff(PAUSES, () => 0.5).nextMs()).toBe(5);
+});
+
+it("is at least half of its bound where that is asked for", () => {
+  const backoff = new Backoff({ firstPauseMs: 10, maxPauseMs: 10 }, atLeastHalf);
+  const pauses = Array.from({ length: 1_000 }, () => backoff.nextMs());
+  expect(Math.min(...pauses)).toBeGreaterThanOrEqual(5);
+  expect(Math.max(...pauses)).toBeLessThan(10);
 });
 
 it("is ended by its signal", async () => {

@@ -21,7 +21,7 @@ export class Backoff {
   readonly #random: () => number;
   #failures = 0;
 
-  /** `random`: from 0 to below 1, as Math.random. */
+  /** `random`: from 0 to below 1, as Math.random; or `atLeastHalf`. */
   constructor(pauses: Pauses, random: () => number = Math.random) {
     this.#pauses = pauses;
     this.#random = random;
@@ -49,4 +49,12 @@ export class Backoff {
   reset(): void {
     this.#failures = 0;
   }
+}
+
+/**
+ * For a Backoff whose attempts are counted: each pause is between half and all
+ * of its bound, so that the attempts are not over in no time.
+ */
+export function atLeastHalf(): number {
+  return 0.5 + Math.random() / 2;
 }

@@ -1,5 +1,5 @@
 export { onAbort } from "./abort.ts";
-export { Backoff, type Pauses } from "./backoff.ts";
+export { atLeastHalf, Backoff, type Pauses } from "./backoff.ts";
 export { BoundedMap } from "./bounded-map.ts";
 export { errnoOf, isErrno, unless, unlessSync } from "./errno.ts";
 export { isOpenToOthers, replacePrivateFile } from "./replace-file.ts";

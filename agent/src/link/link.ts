@@ -1,6 +1,6 @@
 import { once } from "node:events";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
+import { Backoff, type Pauses, pause } from "@cmdop/kit";
 import {
   type Admit,
   AGENT_ALPN,
@@ -20,7 +20,6 @@ import {
 } from "@cmdop/proto";
 import type { Log } from "../log.ts";
 import type { Caller } from "../policy/caller.ts";
-import { type Backoff, backoffMs } from "./backoff.ts";
 import { createGreeting, type Greeter } from "./greeting.ts";
 
 /** From a connection to the relay's welcome, in milliseconds. */
@@ -28,6 +27,9 @@ const GREETING_TIMEOUT_MS = 10_000;
 
 /** A link that was up this long, in milliseconds, starts its backoff anew: a relay that welcomes and drops is not hammered. */
 const STEADY_AFTER_MS = 5_000;
+
+/** Between attempts: a machine is back a few seconds after its relay. */
+export const DEFAULT_BACKOFF: Pauses = { firstPauseMs: 500, maxPauseMs: 5_000 };
 
 /** Where a link is. */
 export type LinkState =
@@ -46,7 +48,7 @@ export interface LinkOptions {
   readonly admit: Admit<Caller>;
   /** Told of each call that arrives. */
   readonly watch: WatchCall;
-  readonly backoff: Backoff;
+  readonly backoff: Pauses;
   readonly log: Log;
   /** Called at every change of state. */
   readonly onState: (state: LinkState) => void;
@@ -89,7 +91,7 @@ export class Link {
 
   async #run(): Promise<void> {
     const stop = this.#stopping.signal;
-    let failures = 0;
+    const backoff = new Backoff(this.#options.backoff);
     while (!stop.aborted) {
       const startedAt = performance.now();
       const error = await this.#connectOnce().then(
@@ -98,10 +100,10 @@ export class Link {
       );
       if (stop.aborted) break;
       const wasSteady = error.code === "LinkLost" && performance.now() - startedAt >= STEADY_AFTER_MS;
-      failures = wasSteady ? 0 : failures + 1;
-      const waitMs = backoffMs(failures, this.#options.backoff);
+      if (wasSteady) backoff.reset();
+      const waitMs = backoff.nextMs();
       this.#setState({ kind: "waiting", waitMs, error });
-      await sleep(waitMs, undefined, { signal: stop }).catch(ignoreAbort);
+      await pause(waitMs, { signal: stop });
     }
     this.#setState({ kind: "closed" });
   }
@@ -172,8 +174,4 @@ export class Link {
     this.#state = state;
     this.#options.onState(state);
   }
-}
-
-function ignoreAbort(thrown: unknown): void {
-  if (!(thrown instanceof Error && thrown.name === "AbortError")) throw thrown;
 }

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { atLeastHalf, Backoff } from "@cmdop/kit";
 import {
   Audit as AuditService,
   type CallOptions,
@@ -12,7 +12,7 @@ import type { AuditEntry } from "./types.ts";
 const QUERY = "/cmdop.relay.v1.Audit/Query";
 
 /** Attempts in a row that bring nothing before a stream gives up; with growing pauses they last about a minute. */
-const MAX_VAIN_ATTEMPTS = 30;
+const MAX_VAIN_ATTEMPTS = 40;
 
 /** The conditions as the relay wants them. */
 export interface AuditFilter {
@@ -31,15 +31,16 @@ export async function* queryRecords(
 ): AsyncGenerator<AuditEntry, void> {
   const service = relay.client(AuditService);
   const yielded = new Map<string, number>();
+  const pauses = new Backoff(relay.transport.reconnect, atLeastHalf);
   let wasConnected = false;
-  for (let vain = 1; ; vain += 1) {
+  for (;;) {
     try {
       const options: CallOptions = await relay.options(QUERY, { signal });
       wasConnected = true;
       for await (const { chain, seq, body } of service.query(filter, options)) {
         const entry = auditEntry(chain?.id ?? "", chain?.machineId ?? "", Number(seq), body);
         if (entry.seq <= (yielded.get(entry.chain) ?? 0)) continue;
-        vain = 0;
+        pauses.reset();
         yielded.set(entry.chain, entry.seq);
         yield entry;
       }
@@ -47,11 +48,9 @@ export async function* queryRecords(
     } catch (thrown) {
       const error = CmdopError.from(thrown);
       const isLost = mayHaveRun(error) || (wasConnected && error.code === "RelayUnreachable");
-      if (!isLost || signal?.aborted || vain >= MAX_VAIN_ATTEMPTS) throw error;
-      const { firstPauseMs, maxPauseMs } = relay.transport.reconnect;
-      await sleep(Math.min(firstPauseMs * 2 ** vain, maxPauseMs), undefined, { signal }).catch(() => {
-        throw new CmdopError("Canceled", "The query was ended by its caller.");
-      });
+      if (!isLost || signal?.aborted || pauses.failures >= MAX_VAIN_ATTEMPTS) throw error;
+      if (await pauses.wait({ signal })) continue;
+      throw new CmdopError("Canceled", "The query was ended by its caller.");
     }
   }
 }

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { pause } from "@cmdop/kit";
 import {
   type AuditChainsResponse_Kept,
   Audit as AuditService,
@@ -193,7 +193,7 @@ async function readChain(
       if (!mayHaveRun(error) || lost >= MAX_READ_ATTEMPTS) throw error;
     }
     if (check.last >= saidSeq || performance.now() > deadline) return;
-    await sleep(COPY_POLL_MS);
+    await pause(COPY_POLL_MS);
   }
 }
 

@@ -1,4 +1,4 @@
-import { pause } from "@cmdop/kit";
+import { atLeastHalf, Backoff, type Pauses } from "@cmdop/kit";
 import {
   type CallOptions,
   type ChannelOf,
@@ -15,17 +15,14 @@ import {
 import type { Transport } from "./transport.ts";
 import { type OnWaiting, waitingListener } from "./waiting.ts";
 
-/** Attempts at a call that may be repeated, in all. */
-const MAX_ATTEMPTS = 4;
+/** Times that a call which may be repeated is tried again. */
+const MAX_RETRIES = 3;
 
-/** Pause before the second attempt, in milliseconds; it doubles. */
-const FIRST_RETRY_PAUSE_MS = 50;
+/** Between attempts: many who were refused at once are not to come back at once. */
+const RETRY_PAUSES: Pauses = { firstPauseMs: 100, maxPauseMs: 1_000 };
 
 /** How long a call to the relay itself is tried while this key has too many of them open, in milliseconds: each is answered within moments. */
 const BUSY_RELAY_WINDOW_MS = 20_000;
-
-/** The longest pause between two attempts, in milliseconds. */
-const MAX_RETRY_PAUSE_MS = 1_000;
 
 /** What every call says about itself. */
 export interface InvokeOptions {
@@ -104,7 +101,7 @@ class Attempts {
   readonly #signal: AbortSignal | undefined;
   readonly #mayRepeat: boolean;
   readonly #busyUntilMs = performance.now() + BUSY_RELAY_WINDOW_MS;
-  #count = 0;
+  readonly #pauses = new Backoff(RETRY_PAUSES, atLeastHalf);
   #lost: CmdopError | undefined;
 
   constructor(path: string, { signal, repeatable = true }: InvokeOptions) {
@@ -121,14 +118,11 @@ class Attempts {
 
   /** Whether to try again after one that failed so; pauses first. */
   async mayGoOn(error: CmdopError): Promise<boolean> {
-    this.#count += 1;
     if (mayHaveRun(error)) this.#lost ??= error;
     if (!this.#mayRepeat || this.#signal?.aborted) return false;
-    const isOnItsWay = this.#lost !== undefined && isPassing(error) && this.#count < MAX_ATTEMPTS;
+    const isOnItsWay = this.#lost !== undefined && isPassing(error) && this.#pauses.failures < MAX_RETRIES;
     if (!isOnItsWay && !this.#isBusyRelay(error)) return false;
-    const longestMs = Math.min(FIRST_RETRY_PAUSE_MS * 2 ** this.#count, MAX_RETRY_PAUSE_MS);
-    // Between half and all of it: many who were refused at once are not to come back at once.
-    await pause(longestMs * (0.5 + Math.random() / 2), { signal: this.#signal });
+    await this.#pauses.wait({ signal: this.#signal });
     return true;
   }
 

@@ -1,7 +1,7 @@
 import type { ClientHttp2Stream, OutgoingHttpHeaders } from "node:http2";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { pause, within } from "@cmdop/kit";
+import { atLeastHalf, Backoff, pause, within } from "@cmdop/kit";
 import { CmdopError, type LaneName, type RpcChannel } from "@cmdop/proto";
 import { Connection } from "./connection.ts";
 import { keepRunning } from "./keep-running.ts";
@@ -25,18 +25,17 @@ type ChannelState =
 export class Channel implements RpcChannel {
   readonly #dial: Dial;
   readonly #lane: LaneName;
-  readonly #pauses: ReconnectPauses;
+  readonly #pauses: Backoff;
   readonly #closing = new AbortController();
   /** All that are not closed yet: one that takes no more calls still carries its last ones. */
   readonly #connections = new Set<Connection>();
   readonly hold = keepRunning;
   #state: ChannelState = { kind: "idle" };
-  #failures = 0;
 
   constructor(dial: Dial, lane: LaneName, pauses: ReconnectPauses) {
     this.#dial = dial;
     this.#lane = lane;
-    this.#pauses = pauses;
+    this.#pauses = new Backoff(pauses, atLeastHalf);
   }
 
   /** Resolves when there is a connection. Throws what the last attempt failed with, within CONNECT_WAIT_MS. */
@@ -99,11 +98,7 @@ export class Channel implements RpcChannel {
       this.#use(socket);
     } catch (thrown) {
       if (this.#state.kind === "closed") return;
-      const { firstPauseMs, maxPauseMs } = this.#pauses;
-      const longestMs = Math.min(firstPauseMs * 2 ** this.#failures, maxPauseMs);
-      this.#failures += 1;
-      // Between half and all of it, so that many callers do not come back as one.
-      const untilMs = performance.now() + longestMs * (0.5 + Math.random() / 2);
+      const untilMs = performance.now() + this.#pauses.nextMs();
       this.#state = { kind: "pausing", untilMs, error: CmdopError.from(thrown) };
     }
   }
@@ -117,7 +112,7 @@ export class Channel implements RpcChannel {
       onClosed: () => this.#connections.delete(connection),
     });
     this.#connections.add(connection);
-    this.#failures = 0;
+    this.#pauses.reset();
     this.#state = { kind: "connected", connection };
   }
 }

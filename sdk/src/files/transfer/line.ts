@@ -1,4 +1,4 @@
-import { onAbort } from "@cmdop/kit";
+import { Semaphore } from "@cmdop/kit";
 
 /**
  * The line that the files of one transfer share. Sixteen at once hide the way to
@@ -8,14 +8,12 @@ import { onAbort } from "@cmdop/kit";
  */
 export class Line {
   readonly #widest: number;
-  #width: number;
-  #busy = 0;
-  readonly #waiting = new Set<() => void>();
+  readonly #places: Semaphore;
 
   /** `widest`: files at once while all is well. */
   constructor(widest: number) {
     this.#widest = widest;
-    this.#width = widest;
+    this.#places = new Semaphore(widest);
   }
 
   /** What one file needs to be under way. */
@@ -23,52 +21,31 @@ export class Line {
     return new Turn(this);
   }
 
-  /** A place; false where there was one at once. Throws the signal's reason. */
-  async enter(signal: AbortSignal | undefined): Promise<boolean> {
-    signal?.throwIfAborted();
-    if (this.#busy < this.#width) {
-      this.#busy += 1;
-      return false;
-    }
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#waiting.add(resolve);
-    const stopListening = onAbort(signal, () => {
-      if (this.#waiting.delete(resolve)) reject(signal?.reason);
-    });
-    await promise.finally(stopListening);
-    return true;
+  /** Whether there is a place at once. */
+  get isFree(): boolean {
+    return this.#places.isFree;
   }
 
-  leave(): void {
-    this.#busy -= 1;
-    this.#admit();
+  /** A place. Throws the signal's reason. */
+  enter(signal: AbortSignal | undefined): Promise<Disposable> {
+    return this.#places.enter(signal);
   }
 
   /** Something was lost. */
   narrow(): void {
-    this.#width = Math.max(1, Math.floor(this.#width / 2));
+    this.#places.width = Math.max(1, Math.floor(this.#places.width / 2));
   }
 
   /** Something arrived. */
   widen(): void {
-    this.#width = Math.min(this.#widest, this.#width + 1);
-    this.#admit();
-  }
-
-  #admit(): void {
-    for (const next of this.#waiting) {
-      if (this.#busy >= this.#width) return;
-      this.#waiting.delete(next);
-      this.#busy += 1;
-      next();
-    }
+    this.#places.width = Math.min(this.#widest, this.#places.width + 1);
   }
 }
 
 /** One file's place on the line: shared by the end that reads it and the end that writes it, so that they never wait for each other's. */
 export class Turn implements Disposable {
   readonly #line: Line;
-  #entering: Promise<boolean> | undefined;
+  #entering: Promise<Disposable> | undefined;
 
   constructor(line: Line) {
     this.#line = line;
@@ -80,10 +57,11 @@ export class Turn implements Disposable {
       await this.#entering;
       return false;
     }
-    const entering = this.#line.enter(signal);
-    this.#entering = entering;
+    const mustWait = !this.#line.isFree;
+    this.#entering = this.#line.enter(signal);
     try {
-      return await entering;
+      await this.#entering;
+      return mustWait;
     } catch (thrown) {
       this.#entering = undefined;
       throw thrown;
@@ -106,7 +84,7 @@ export class Turn implements Disposable {
     this.#entering = undefined;
     // Whoever was still waiting for it and failed has no place to give back.
     entering?.then(
-      () => this.#line.leave(),
+      (place) => place[Symbol.dispose](),
       () => undefined,
     );
   }

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { Backoff } from "@cmdop/kit";
 import { CmdopError, type ErrorCode, mayHaveRun } from "@cmdop/proto";
 import type { Transport } from "../../connection/transport.ts";
 import { RECONNECT_WINDOW_MS } from "../../terminal/follow.ts";
@@ -21,7 +21,7 @@ export class Patience {
   readonly #link: LinkWatch;
   readonly #signal: AbortSignal | undefined;
   readonly #turn: Turn | undefined;
-  #pauseMs: number;
+  readonly #pauses: Backoff;
   #movedAtMs = performance.now();
 
   /** `turn`: given up while it waits, and taken again. */
@@ -30,14 +30,14 @@ export class Patience {
     this.#link = link;
     this.#signal = signal;
     this.#turn = turn;
-    this.#pauseMs = this.#transport.reconnect.firstPauseMs;
+    this.#pauses = new Backoff(this.#transport.reconnect);
   }
 
   /** Something arrived. */
   moved(): void {
     this.#link.back();
     this.#movedAtMs = performance.now();
-    this.#pauseMs = this.#transport.reconnect.firstPauseMs;
+    this.#pauses.reset();
   }
 
   /** Pauses after a failure that may pass; throws every other, and this one when it has lasted too long. */
@@ -51,8 +51,7 @@ export class Patience {
     if (!passes || isOver || this.#transport.closed.aborted) throw error;
     this.#link.lost(isBroken);
     this.#turn?.lost();
-    await sleep(this.#pauseMs, undefined, { signal: this.#signal });
-    this.#pauseMs = Math.min(this.#pauseMs * 2, this.#transport.reconnect.maxPauseMs);
+    if (!(await this.#pauses.wait({ signal: this.#signal }))) this.#signal?.throwIfAborted();
     // While others had their turn, nothing was tried.
     if (await this.#turn?.begin(this.#signal)) this.#movedAtMs = performance.now();
   }
