@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import { BoundedMap } from "@cmdop/kit";
 import {
   CLIENT_CAPABILITIES_META_KEY,
   type InputRequiredResult,
@@ -61,15 +62,13 @@ interface OpenAsk {
  * question, once, from the same client, for the same call.
  */
 export class OpenAsks {
-  readonly #asks = new Map<string, OpenAsk>();
+  readonly #asks = new BoundedMap<string, OpenAsk>(MAX_OPEN_ASKS);
 
   /** The question as MCP carries it; undefined where the same call has asked often enough. */
   put({ about, message }: AskPerson, call: AskingCall, round: number): InputRequiredResult | undefined {
     if (round > MAX_ASKS_OF_A_CALL) return undefined;
     const mark = randomBytes(16).toString("base64url");
     this.#asks.set(mark, { about, bound: boundTo(call), round });
-    const [oldest] = this.#asks.keys();
-    if (this.#asks.size > MAX_OPEN_ASKS && oldest !== undefined) this.#asks.delete(oldest);
     const question = inputRequired.elicit({ message, requestedSchema: FORM });
     return inputRequired({ inputRequests: { [KEY]: question }, requestState: mark });
   }

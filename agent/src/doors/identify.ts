@@ -1,3 +1,4 @@
+import { BoundedMap } from "@cmdop/kit";
 import {
   type Arrival,
   type CallToken,
@@ -45,7 +46,7 @@ export type OnKey = (keyId: string, keyName: string) => void;
  */
 export class Identifier {
   readonly #membership: Membership;
-  readonly #remembered = new Map<string, Verified>();
+  readonly #remembered = new BoundedMap<string, Verified>(MAX_REMEMBERED_CREDENTIALS);
 
   constructor(membership: Membership) {
     this.#membership = membership;
@@ -87,7 +88,7 @@ export class Identifier {
     let found = this.#remembered.get(cacheKey);
     if (found === undefined || found.rosterSeq !== rosterSeq) {
       found = await this.#verify(token, grantStatement);
-      this.#remember(cacheKey, found);
+      this.#remembered.set(cacheKey, found);
     }
     const { standing } = found;
     onKey?.(standing.keyId, standing.granted?.grant.name ?? "owner");
@@ -118,14 +119,5 @@ export class Identifier {
     }
     clock.observeOwner(grant.iat);
     return { rosterSeq, ...(await verifyCallToken(token, () => grant.key)), standing: { keyId, granted } };
-  }
-
-  #remember(cacheKey: string, verified: Verified): void {
-    if (this.#remembered.size >= MAX_REMEMBERED_CREDENTIALS) {
-      // A Map iterates in the order of insertion: the first is the oldest, and tokens age alike.
-      const oldest = this.#remembered.keys().next();
-      if (!oldest.done) this.#remembered.delete(oldest.value);
-    }
-    this.#remembered.set(cacheKey, verified);
   }
 }

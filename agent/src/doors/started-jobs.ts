@@ -1,3 +1,4 @@
+import { BoundedMap } from "@cmdop/kit";
 import type { Job } from "../jobs/index.ts";
 import type { OpenCalls } from "./open-calls.ts";
 import { endOf, isNewer, type Standing, type Statements } from "./standing.ts";
@@ -23,7 +24,7 @@ export class StartedJobs {
   /** Keys of which something runs. */
   readonly #keys = new Map<string, OfKey>();
   /** Keys of which nothing runs any more, in the order in which that became so. */
-  readonly #idle = new Map<string, OfKey>();
+  readonly #idle = new BoundedMap<string, OfKey>(MAX_IDLE_KEYS);
 
   /** `endLeftBehind` ends what jobs of the key have left running behind their own end. */
   constructor(calls: OpenCalls, endLeftBehind: (keyId: string) => void) {
@@ -74,7 +75,5 @@ export class StartedJobs {
   #rest(keyId: string, ofKey: OfKey): void {
     this.#keys.delete(keyId);
     this.#idle.set(keyId, ofKey);
-    const [first] = this.#idle.keys();
-    if (this.#idle.size > MAX_IDLE_KEYS && first !== undefined) this.#idle.delete(first);
   }
 }

@@ -1,3 +1,4 @@
+import { BoundedMap } from "@cmdop/kit";
 import type { AnyAuditRecord } from "@cmdop/proto";
 import type { AuditEntry } from "@cmdop/sdk";
 import { isoTime } from "../time.ts";
@@ -34,10 +35,10 @@ export class AuditCalls {
   readonly #write: (line: string) => void;
   readonly #machineName: (id: string) => string;
   /** Not printed yet. */
-  readonly #held = new Map<string, Open>();
+  readonly #held = new BoundedMap<string, Open>(MAX_HELD_CALLS, (id, call) => this.#print(id, call, "begun"));
   /** All that are known, held or printed. */
-  readonly #known = new Map<string, Open>();
-  readonly #jobs = new Map<string, string>();
+  readonly #known = new BoundedMap<string, Open>(MAX_REMEMBERED);
+  readonly #jobs = new BoundedMap<string, string>(MAX_REMEMBERED);
 
   constructor(write: (line: string) => void, machineName: (id: string) => string) {
     this.#write = write;
@@ -84,15 +85,14 @@ export class AuditCalls {
     if (!call.ended.has(chain)) call.begun.add(chain);
     if ("machineName" in record && record.machineName !== "") call.machine = record.machineName;
     if ("what" in record && record.what !== undefined) call.what = record.what;
-    if ("job" in record && record.job !== undefined) remember(this.#jobs, record.job, call.what);
+    if ("job" in record && record.job !== undefined) this.#jobs.set(record.job, call.what);
     if (known !== undefined) {
       // The machine's word came late: its clock differs, or the relay had to wait for its records.
       if (call.isPrinted && "what" in record) this.#write(auditLine(call, at, "was"));
       return;
     }
-    remember(this.#known, id, call);
+    this.#known.set(id, call);
     this.#held.set(id, call);
-    this.#makeRoom();
   }
 
   #end({ chain }: AuditEntry, record: Extract<AnyAuditRecord, { type: "end" }>): void {
@@ -142,12 +142,6 @@ export class AuditCalls {
     }
   }
 
-  #makeRoom(): void {
-    if (this.#held.size <= MAX_HELD_CALLS) return;
-    const first = this.#held.entries().next().value;
-    if (first !== undefined) this.#print(first[0], first[1], "begun");
-  }
-
   #print(id: string, call: Open, without: string): void {
     this.#held.delete(id);
     call.isPrinted = true;
@@ -166,11 +160,3 @@ export class AuditCalls {
 
 /** A line that tells of no call that is known. */
 const NOBODY = { key: null, keyName: "", machine: "", method: "-", what: "" };
-
-function remember<Value>(map: Map<string, Value>, key: string, value: Value): void {
-  if (map.size >= MAX_REMEMBERED) {
-    const oldest = map.keys().next();
-    if (!oldest.done) map.delete(oldest.value);
-  }
-  map.set(key, value);
-}

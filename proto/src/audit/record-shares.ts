@@ -1,3 +1,5 @@
+import { BoundedMap } from "@cmdop/kit";
+
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
@@ -37,11 +39,12 @@ interface Share {
 export class RecordShares {
   readonly #bounds: ShareBounds;
   readonly #nowMs: () => number;
-  readonly #shares = new Map<string, Share>();
+  readonly #shares: BoundedMap<string, Share>;
 
   /** `nowMs`: a clock that never goes back, in milliseconds. */
   constructor(bounds: Partial<ShareBounds> = {}, nowMs: () => number = () => performance.now()) {
     this.#bounds = { ...DEFAULT_SHARE_BOUNDS, ...bounds };
+    this.#shares = new BoundedMap(this.#bounds.remembered);
     this.#nowMs = nowMs;
   }
 
@@ -61,10 +64,7 @@ export class RecordShares {
     const share = this.#shares.get(name) ?? { bytes: mostBytes, atMs: nowMs };
     share.bytes = Math.min(mostBytes, share.bytes + ((nowMs - share.atMs) / MS_PER_HOUR) * bytesPerHour);
     share.atMs = nowMs;
-    this.#shares.delete(name);
     this.#shares.set(name, share);
-    const [oldest] = this.#shares.keys();
-    if (this.#shares.size > this.#bounds.remembered && oldest !== undefined) this.#shares.delete(oldest);
     return share;
   }
 }

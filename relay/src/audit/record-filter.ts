@@ -1,3 +1,4 @@
+import { BoundedMap } from "@cmdop/kit";
 import type { AnyAuditRecord, RelayRecord } from "@cmdop/proto";
 import { MAX_CALLS } from "../data/limits.ts";
 import type { View } from "./view.ts";
@@ -24,7 +25,7 @@ export class RecordFilter {
   readonly #condition: Condition;
   /** Of a machine's chain, its id. */
   readonly #machineId: string | undefined;
-  readonly #awaited = new Set<string>();
+  readonly #awaited = new BoundedMap<string, true>(MAX_AWAITED);
 
   constructor(view: () => View, condition: Condition, machineId: string | undefined) {
     this.#view = view;
@@ -58,7 +59,7 @@ export class RecordFilter {
     if (record.type === "started") this.#awaited.clear();
     if (record.type === "end") return this.#awaited.delete(record.call) || this.#wantsAll;
     const isMatch = this.#isAskedFor(record);
-    if (isMatch && record.type === "begin") this.#await(record.call);
+    if (isMatch && record.type === "begin") this.#awaited.set(record.call, true);
     return isMatch;
   }
 
@@ -79,12 +80,6 @@ export class RecordFilter {
     if (record.type === "started" || record.type === "clock") return false;
     if (record.type === "refused" && record.machine === this.#view().nameOf(machineId)) return true;
     return record.machine === machineId;
-  }
-
-  #await(call: string): void {
-    this.#awaited.add(call);
-    const [oldest] = this.#awaited;
-    if (this.#awaited.size > MAX_AWAITED && oldest !== undefined) this.#awaited.delete(oldest);
   }
 }
 

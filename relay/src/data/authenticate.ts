@@ -1,3 +1,4 @@
+import { BoundedMap } from "@cmdop/kit";
 import {
   type CallToken,
   CmdopError,
@@ -47,7 +48,7 @@ const BEARER = /^Bearer ([A-Za-z0-9._-]+)$/i;
 export class Authenticator {
   readonly #directory: Directory;
   readonly #failedLogins: FailedLogins;
-  readonly #verified = new Map<string, CallToken>();
+  readonly #verified = new BoundedMap<string, CallToken>(MAX_CACHED_TOKENS);
   // Calls that arrive together with the same new token wait for one check.
   readonly #verifying = new Map<string, Promise<CallToken>>();
 
@@ -139,11 +140,8 @@ export class Authenticator {
 
   #recall(bearer: string): CallToken | undefined {
     const token = this.#verified.get(bearer);
-    if (token !== undefined) {
-      // The last used is the last to go.
-      this.#verified.delete(bearer);
-      this.#verified.set(bearer, token);
-    }
+    // The last used is the last to go.
+    if (token !== undefined) this.#verified.set(bearer, token);
     return token;
   }
 
@@ -152,19 +150,12 @@ export class Authenticator {
     if (underWay !== undefined) return underWay;
     const verifying = verifyCallToken(bearer, () => publicKey)
       .then(({ token }) => {
-        this.#remember(bearer, token);
+        if (bearer.length <= MAX_CACHED_TOKEN_BYTES) this.#verified.set(bearer, token);
         return token;
       })
       .finally(() => this.#verifying.delete(bearer));
     this.#verifying.set(bearer, verifying);
     return verifying;
-  }
-
-  #remember(bearer: string, token: CallToken): void {
-    if (bearer.length > MAX_CACHED_TOKEN_BYTES) return;
-    this.#verified.set(bearer, token);
-    const [oldest] = this.#verified.keys();
-    if (this.#verified.size > MAX_CACHED_TOKENS && oldest !== undefined) this.#verified.delete(oldest);
   }
 }
 

@@ -1,3 +1,4 @@
+import { BoundedMap } from "@cmdop/kit";
 import { CmdopError, type KeyId } from "@cmdop/proto";
 import type { Visitor } from "./visitor.ts";
 
@@ -55,12 +56,16 @@ interface Failures {
 export class FailedLogins {
   readonly #bounds: LoginBounds;
   readonly #nowMs: () => number;
-  readonly #addresses = new Map<string, Failures>();
-  readonly #claimed = new Map<KeyId, Failures>();
-  readonly #proven = new Map<string, Failures>();
+  readonly #addresses: BoundedMap<string, Failures>;
+  readonly #claimed: BoundedMap<KeyId, Failures>;
+  readonly #proven: BoundedMap<string, Failures>;
 
   constructor(bounds: Partial<LoginBounds> = {}, nowMs: () => number = () => performance.now()) {
     this.#bounds = { ...DEFAULT_LOGIN_BOUNDS, ...bounds };
+    const { remembered } = this.#bounds;
+    this.#addresses = new BoundedMap(remembered);
+    this.#claimed = new BoundedMap(remembered);
+    this.#proven = new BoundedMap(remembered);
     this.#nowMs = nowMs;
   }
 
@@ -120,7 +125,7 @@ export class FailedLogins {
       throw tooMany("in the name of this key", forgivenPerKeyPerSecond);
     }
     here.underWay.add(token);
-    this.#remember(this.#addresses, group, here);
+    this.#addresses.set(group, here);
     return {
       passed: () => {
         here.underWay.delete(token);
@@ -130,7 +135,7 @@ export class FailedLogins {
       failed: (proven) => {
         if (!here.underWay.delete(token)) return;
         here.count += 1;
-        this.#remember(this.#addresses, group, here);
+        this.#addresses.set(group, here);
         if (!proven) this.#countClaimed(keyId);
       },
     };
@@ -142,26 +147,19 @@ export class FailedLogins {
   }
 
   /** Counts a failure, up to the bound: what a flood leaves behind is to be forgiven within a minute. */
-  #count<Name>(all: Map<Name, Failures>, name: Name, most: number, perSecond: number): void {
+  #count<Name>(all: BoundedMap<Name, Failures>, name: Name, most: number, perSecond: number): void {
     const failures = this.#forgive(all, name, perSecond);
     failures.count = Math.min(most, failures.count + 1);
-    this.#remember(all, name, failures);
+    all.set(name, failures);
   }
 
   /** What is still held against one, after what time has forgiven. */
-  #forgive<Name>(all: Map<Name, Failures>, name: Name, perSecond: number): Failures {
+  #forgive<Name>(all: BoundedMap<Name, Failures>, name: Name, perSecond: number): Failures {
     const nowMs = this.#nowMs();
     const failures = all.get(name) ?? { count: 0, atMs: nowMs, underWay: new Set<string>() };
     failures.count = Math.max(0, failures.count - ((nowMs - failures.atMs) / 1_000) * perSecond);
     failures.atMs = nowMs;
     return failures;
-  }
-
-  #remember<Name>(all: Map<Name, Failures>, name: Name, failures: Failures): void {
-    all.delete(name);
-    all.set(name, failures);
-    const [oldest] = all.keys();
-    if (all.size > this.#bounds.remembered && oldest !== undefined) all.delete(oldest);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Hash } from "node:crypto";
 import type { BigIntStats } from "node:fs";
+import { BoundedMap } from "@cmdop/kit";
 import { CmdopError } from "@cmdop/proto";
 import type { Entry } from "../place/entry.ts";
 import { MAX_REMEMBERED_UPLOADS } from "../place/limits.ts";
@@ -51,11 +52,11 @@ interface Active {
  */
 export class Partials {
   readonly #active = new Map<string, Active>();
-  readonly #done = new Map<string, Entry>();
-  readonly #kept = new Map<string, Kept>();
-  readonly #discarded = new Map<string, true>();
+  readonly #done = new BoundedMap<string, Entry>(MAX_REMEMBERED_UPLOADS);
+  readonly #kept = new BoundedMap<string, Kept>(MAX_REMEMBERED_UPLOADS);
+  readonly #discarded = new BoundedMap<string, true>(MAX_REMEMBERED_UPLOADS);
   /** By the name alone, on the clock that nobody sets. */
-  readonly #leftAtMs = new Map<string, number>();
+  readonly #leftAtMs = new BoundedMap<string, number>(MAX_REMEMBERED_UPLOADS);
   readonly #startedAtMs = performance.now();
 
   /** Begins to write, when whoever wrote so far has stopped. */
@@ -77,11 +78,11 @@ export class Partials {
     return {
       signal: stop.signal,
       kept,
-      leave: (left) => remember(this.#kept, key, left),
-      done: (entry) => remember(this.#done, key, entry),
+      leave: (left) => this.#kept.set(key, left),
+      done: (entry) => this.#done.set(key, entry),
       [Symbol.dispose]: () => {
         if (this.#active.get(key) === active) this.#active.delete(key);
-        remember(this.#leftAtMs, name, performance.now());
+        this.#leftAtMs.set(name, performance.now());
         resolve();
       },
     };
@@ -98,7 +99,7 @@ export class Partials {
 
   /** The same for good: a stream that was on its way is refused when it comes. */
   async discard(path: string, name: string): Promise<void> {
-    remember(this.#discarded, keyOf(path, name), true);
+    this.#discarded.set(keyOf(path, name), true);
     await this.stop(path, name);
   }
 
@@ -116,13 +117,6 @@ export class Partials {
   isActive(name: string): boolean {
     return [...this.#active.keys()].some((key) => key.startsWith(name));
   }
-}
-
-/** Remembers something of an upload, and forgets the oldest where there is too much. */
-function remember<T>(map: Map<string, T>, key: string, value: T): void {
-  map.set(key, value);
-  const [oldest] = map.keys();
-  if (map.size > MAX_REMEMBERED_UPLOADS && oldest !== undefined) map.delete(oldest);
 }
 
 /** Whoever names an upload may write to its path: a name seen elsewhere is of no use. */
