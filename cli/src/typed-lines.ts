@@ -1,7 +1,7 @@
 import { createInterface, type Interface } from "node:readline";
 import type { Readable } from "node:stream";
-import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
-import { onAbort } from "@cmdop/kit";
+import { setImmediate as turn } from "node:timers/promises";
+import { onAbort, pause } from "@cmdop/kit";
 
 /** How long nothing must have been typed before a question is shown: the terminal hands out a line at a time, long after it has echoed them. */
 const QUIET_MS = 100;
@@ -39,7 +39,7 @@ export class TypedLines implements Disposable {
     let before = -1;
     while (!this.#isOver && !signal.aborted && before !== this.#count) {
       before = this.#count;
-      await sleep(QUIET_MS);
+      await pause(QUIET_MS, { signal });
       // Where this process was busy all the while, what came has still to be read.
       await turn();
     }

@@ -6,9 +6,6 @@ const MiB = 1024 * KiB;
 /** How long terminal_execute and agent_run wait for the end: clients cut calls at 60 s, and the answer still has to travel. */
 export const WAIT_MS = 45_000;
 
-/** The longest time limit of a command, about 24 days: what timers everywhere can count. */
-export const MAX_TIMEOUT_MS = 2 ** 31 - 1;
-
 /** How long an answer waits for its machine's name: with WAIT_MS still below the clients' 60 s. */
 export const MACHINE_NAME_WAIT_MS = 5_000;
 

@@ -1,3 +1,4 @@
+import { within } from "@cmdop/kit";
 import { z } from "zod";
 import type { ToolClient, ToolMachine } from "./client.ts";
 import { MACHINE_NAME_WAIT_MS } from "./limits.ts";
@@ -35,14 +36,12 @@ export function nameMachines(
   return async (machine) => {
     const name = machine || known;
     if (name !== undefined) return name;
-    const { promise: late, resolve } = Promise.withResolvers<null>();
-    const timer = setTimeout(resolve, MACHINE_NAME_WAIT_MS, null);
     const asked = ask().catch((thrown) => {
       // A local socket has no relay to ask: that stays so, and saying it once is enough.
       if (!hasReported) report(thrown);
       hasReported = true;
       return null;
     });
-    return Promise.race([asked, late]).finally(() => clearTimeout(timer));
+    return (await within(asked, MACHINE_NAME_WAIT_MS)) ?? null;
   };
 }

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { pause } from "@cmdop/kit";
 import type { ChainBatch } from "@cmdop/proto";
 import type { MachineAudit } from "./machine-audit.ts";
 
@@ -54,14 +54,6 @@ export async function* auditFeed(
       position = batch.firstSeq + batch.records.length - 1;
     }
     await log.waitFor(position, signal);
-    await pause(signal);
-  }
-}
-
-async function pause(signal: AbortSignal): Promise<void> {
-  try {
-    await sleep(PAUSE_MS, undefined, { signal });
-  } catch (thrown) {
-    if (!signal.aborted) throw thrown;
+    await pause(PAUSE_MS, { signal });
   }
 }

@@ -3,6 +3,7 @@ import fs, { closeSync, readlinkSync } from "node:fs";
 import promises from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { devNull } from "node:os";
+import { errnoOf } from "@cmdop/kit";
 import { pathText } from "@cmdop/proto";
 import { KeyPlaces } from "./key-places.ts";
 import { DISK_THREADS, DISK_THREADS_PER_KEY, PROBE_THREADS } from "./limits.ts";
@@ -241,7 +242,7 @@ function locate(descriptor: string): string {
     return pathText(readlinkSync(`/proc/self/fd/${descriptor}`, { encoding: "buffer" }));
   } catch (thrown) {
     // Not Linux, or closed by now: the operation itself will say so.
-    if (thrown instanceof Error && "code" in thrown) return "";
+    if (errnoOf(thrown) !== undefined) return "";
     throw thrown;
   }
 }

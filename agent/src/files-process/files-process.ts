@@ -1,6 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
-import { onAbort } from "@cmdop/kit";
+import { onAbort, pause, within } from "@cmdop/kit";
 import { type CallOptions, CmdopError } from "@cmdop/proto";
 import type { Notes } from "../files/unfinished/unfinished-log.ts";
 import type { Log } from "../log.ts";
@@ -88,7 +87,7 @@ export class FilesProcess implements FileWork {
     this.#isClosed = true;
     const current = this.#current;
     if (current === undefined) return;
-    await Promise.race([current.idle(), sleep(CLEAN_UP_MS, undefined, { ref: false })]);
+    await within(current.idle(), CLEAN_UP_MS, { ref: false });
     current.end("the agent ends");
     await this.#predecessorsGone();
   }
@@ -148,7 +147,7 @@ export class FilesProcess implements FileWork {
   }
 
   async #start(): Promise<Connection> {
-    await sleep(this.#pauseMs);
+    await pause(this.#pauseMs);
     const hasPredecessor = !(await this.#predecessorsGone());
     const startedAtMs = performance.now();
     const greeted = Promise.withResolvers<void>();
@@ -194,11 +193,7 @@ export class FilesProcess implements FileWork {
   /** Whether all that were killed are gone; they are waited for, but not for ever. */
   async #predecessorsGone(): Promise<boolean> {
     const leaving = [...this.#living].map(({ gone }) => gone);
-    if (leaving.length === 0) return true;
-    const { promise, resolve } = Promise.withResolvers<false>();
-    const timer = setTimeout(() => resolve(false), GONE_WITHIN_MS);
-    const all = Promise.all(leaving).then(() => true);
-    return Promise.race([all, promise]).finally(() => clearTimeout(timer));
+    return leaving.length === 0 || (await within(Promise.all(leaving), GONE_WITHIN_MS)) !== undefined;
   }
 
   #hear(connection: Connection, report: Report): void {

@@ -1,5 +1,6 @@
 import { lstat, readlink, statfs } from "node:fs/promises";
 import { posix } from "node:path";
+import { within } from "@cmdop/kit";
 import { pathText, systemPath } from "@cmdop/proto";
 import { MOUNT_ANSWER_MS } from "./limits.ts";
 import { type Mount, mountOf, readMounts } from "./mounts.ts";
@@ -83,11 +84,8 @@ async function hanging(
 ): Promise<FoundStall | undefined> {
   if (mount === undefined || asked === undefined) return undefined;
   const answer = Promise.allSettled([asked]);
-  const { promise: late, resolve } = Promise.withResolvers<"late">();
-  const timer = setTimeout(() => resolve("late"), MOUNT_ANSWER_MS);
-  const first = await Promise.race([answer, late]);
-  clearTimeout(timer);
-  return first === "late" ? { mount, link, answer } : undefined;
+  const inTime = await within(answer, MOUNT_ANSWER_MS);
+  return inTime === undefined ? { mount, link, answer } : undefined;
 }
 
 function partsOf(path: string): string[] {

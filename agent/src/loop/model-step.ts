@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { Backoff, pause } from "@cmdop/kit";
 import { modelFailure } from "./failure.ts";
 import { LOOP_LIMITS } from "./limits.ts";
 import { isRefusal, lesserManner } from "./manners.ts";
@@ -17,7 +17,8 @@ export async function modelStep(run: RunContext, request: StepRequest): Promise<
   events.write({ type: "step", step: run.budget.beginStep() });
   let manner = manners.of(settings);
   let refusal: Error | undefined;
-  for (let attempt = 1; ; ) {
+  const pauses = new Backoff(LOOP_LIMITS);
+  for (;;) {
     const call = new ModelCall(run, request, manner);
     try {
       const result = await call.answer();
@@ -36,19 +37,11 @@ export async function modelStep(run: RunContext, request: StepRequest): Promise<
         continue;
       }
       if (refusal !== undefined && isRefusal(ai, thrown)) throw refusal;
-      if (!passes || attempt >= LOOP_LIMITS.maxAttempts) throw error;
-      const longest = LOOP_LIMITS.firstPauseMs * 2 ** (attempt - 1);
-      const pause = Math.min(pauseMs ?? longest * Math.random(), LOOP_LIMITS.maxPauseMs);
-      events.write({ type: "retry", reason: error.message, pauseMs: Math.round(pause) });
-      await paused(pause, signal);
-      attempt += 1;
+      if (!passes || pauses.failures >= LOOP_LIMITS.maxAttempts - 1) throw error;
+      const ownPauseMs = pauses.nextMs();
+      const waitMs = Math.min(pauseMs ?? ownPauseMs, LOOP_LIMITS.maxPauseMs);
+      events.write({ type: "retry", reason: error.message, pauseMs: Math.round(waitMs) });
+      if (!(await pause(waitMs, { signal }))) signal.throwIfAborted();
     }
   }
-}
-
-async function paused(durationMs: number, signal: AbortSignal): Promise<void> {
-  await sleep(durationMs, undefined, { signal }).catch((thrown) => {
-    signal.throwIfAborted();
-    throw thrown;
-  });
 }

@@ -1,7 +1,7 @@
 import { type FSWatcher, watch } from "node:fs";
 import { stat } from "node:fs/promises";
 import path from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { pause } from "@cmdop/kit";
 import { CmdopError } from "@cmdop/proto";
 import { fileError } from "../files/place/errors.ts";
 import type { JobRules } from "../jobs/jobs.ts";
@@ -172,7 +172,7 @@ export class LivePolicy {
     let seen = await look(file);
     if (seen === this.#seen) return;
     if (seen === MISSING) {
-      await sleep(this.#options.goneMs ?? GONE_MS, undefined, { ref: false });
+      await pause(this.#options.goneMs ?? GONE_MS, { ref: false });
       seen = await look(file);
     }
     let loaded: InForce;

@@ -1,3 +1,4 @@
+import { LONGEST_TIMER_MS } from "@cmdop/kit";
 import { CmdopError, MAX_PATH_BYTES, parseStrictJson, SCOPES, type Scope } from "@cmdop/proto";
 import { z } from "zod";
 import { JOB_LIMITS } from "../jobs/limits.ts";
@@ -12,9 +13,6 @@ const MAX_KEPT_MS = 365 * 24 * 3_600_000;
 
 /** Ten times the SDK's reconnect window, in milliseconds: a late retry must find what it started. */
 const MIN_OUTCOME_KEPT_MS = 600_000;
-
-/** The longest that a Node timer can wait, in milliseconds: about 24 days. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** How long a call waits for a person where the policy does not say, in milliseconds. */
 export const DEFAULT_ASK_TIMEOUT_MS = 300_000;
@@ -82,7 +80,7 @@ const policySchema = z
         /** Sessions among them. */
         maxSessions: z.int().min(0).max(JOB_LIMITS.maxSessions).optional(),
         /** How long a job runs at most, in milliseconds; then it ends `timed_out`. A shorter limit of its own counts. */
-        maxJobMs: z.int().min(1_000).max(MAX_TIMER_MS).optional(),
+        maxJobMs: z.int().min(1_000).max(LONGEST_TIMER_MS).optional(),
       })
       .optional(),
     /** How long the machine remembers jobs; where a field is absent: an hour, and a day. */

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { pause } from "@cmdop/kit";
 import { CmdopError, type ErrorCode, type Session } from "@cmdop/sdk";
 import type { Size } from "./local-terminal.ts";
 
@@ -40,7 +40,7 @@ export class FarScreen {
     this.#then(async () => {
       const { cols, rows } = this.#wanted();
       await this.#resize({ cols, rows: rows > 1 ? rows - 1 : rows + 1 });
-      await sleep(NUDGE_MS, undefined, { ref: false });
+      await pause(NUDGE_MS, { ref: false });
       await this.#resize(this.#wanted());
     });
   }

@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import { setTimeout as sleep } from "node:timers/promises";
+import { pause, within } from "@cmdop/kit";
 import { CmdopError, type Session } from "@cmdop/sdk";
 import { EscapeKeys } from "./escape-keys.ts";
 import { SHELL_RECONNECT_WINDOW_MS } from "./limits.ts";
@@ -62,7 +62,7 @@ export class Keyboard {
 
   /** Resolves when the session has accepted what has been typed; with false where it has not after the given time. */
   async flushed(limitMs: number): Promise<boolean> {
-    await Promise.race([this.#last, sleep(limitMs, undefined, { ref: false })]);
+    await within(this.#last, limitMs, { ref: false });
     return this.#pendingBytes === 0;
   }
 
@@ -85,7 +85,7 @@ export class Keyboard {
       while (!this.#over.aborted) {
         this.#type(Buffer.from(CTRL_D));
         await this.#last;
-        await sleep(CTRL_D_EVERY_MS, undefined, { ref: false });
+        await pause(CTRL_D_EVERY_MS, { signal: this.#over, ref: false });
       }
     });
   }

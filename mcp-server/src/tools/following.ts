@@ -1,4 +1,4 @@
-import { onAbort } from "@cmdop/kit";
+import { within } from "@cmdop/kit";
 import { dataMarker, printable, type TerminalText } from "@cmdop/proto";
 import { describeEnd, type ExecEnd, type LinkLoss, type WaitingForApproval } from "@cmdop/sdk";
 import { z } from "zod";
@@ -142,16 +142,9 @@ export async function watched<End>(
 
 /** The job's end, or undefined when the wait is over or the client is gone: then the job goes on by itself. */
 async function endWithin<End>(job: Ending<End>, { timings, gone }: ToolContext): Promise<End | undefined> {
-  const { promise: enough, resolve } = Promise.withResolvers<undefined>();
-  const timer = setTimeout(resolve, timings.waitMs, undefined);
-  const stopListening = onAbort(gone, () => resolve(undefined));
-  void job.asked?.then(() => resolve(undefined));
-  try {
-    return await Promise.race([job.end, enough]);
-  } finally {
-    clearTimeout(timer);
-    stopListening();
-  }
+  const asked = job.asked?.then(() => undefined);
+  const first = asked === undefined ? job.end : Promise.race([job.end, asked]);
+  return within(first, timings.waitMs, { signal: gone });
 }
 
 /** Tells the client now and then how far the job is, until the returned function is called. */

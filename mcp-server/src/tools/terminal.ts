@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
+import { LONGEST_TIMER_MS } from "@cmdop/kit";
 import { LinkWatch, type WaitingForApproval } from "@cmdop/sdk";
 import { z } from "zod";
 import { followJob } from "../follow-job.ts";
-import { MAX_OUTPUT_CHARS, MAX_TIMEOUT_MS, WAIT_MS } from "../limits.ts";
+import { MAX_OUTPUT_CHARS, WAIT_MS } from "../limits.ts";
 import { machineArgument, pickMachine } from "../machine-argument.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { answerFollowing, commandOutput, endText } from "./following.ts";
@@ -30,7 +31,7 @@ const execute = defineTool({
     cwd: z.string().optional(),
     env: z.record(z.string(), z.string()).optional(),
     stdin: z.string().optional(),
-    timeout_ms: z.int().min(1).max(MAX_TIMEOUT_MS).optional().describe("Ends the command; default none"),
+    timeout_ms: z.int().min(1).max(LONGEST_TIMER_MS).optional().describe("Ends the command; default none"),
     machine: machineArgument,
   }),
   output: commandOutput,

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { pause } from "@cmdop/kit";
 
 /**
  * Lets whoever reads the audit work one after the other, and rests after each for
@@ -19,7 +19,7 @@ export class Turns {
       return work();
     } finally {
       // At least a millisecond: what waits on the thread has its turn in between.
-      sleep(performance.now() - beganAt).then(rested.resolve, rested.reject);
+      void pause(performance.now() - beganAt).then(() => rested.resolve());
     }
   }
 }

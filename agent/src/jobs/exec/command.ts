@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
+import { LONGEST_TIMER_MS } from "@cmdop/kit";
 import {
   CmdopError,
   MAX_COMMAND_BYTES,
@@ -33,9 +34,6 @@ export interface Command {
   readonly stdin: Uint8Array;
 }
 
-/** The longest that a Node timer can wait; beyond, it would fire at once. About 24 days. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
-
 /** How much of a command a list shows. */
 const SUMMARY_CHARACTERS = 200;
 
@@ -64,8 +62,8 @@ export function checkCommand(command: Command): void {
     if (value.includes("\0")) throw invalid(`The environment variable ${name} contains a NUL byte.`);
   }
   if (cwd.includes("\0")) throw invalid("The working directory contains a NUL byte.");
-  if (timeoutMs > MAX_TIMEOUT_MS) {
-    throw invalid(`A time limit is at most ${MAX_TIMEOUT_MS} ms (24 days); ${timeoutMs} was asked for.`);
+  if (timeoutMs > LONGEST_TIMER_MS) {
+    throw invalid(`A time limit is at most ${LONGEST_TIMER_MS} ms (24 days); ${timeoutMs} was asked for.`);
   }
 
   const size = [...args, ...Object.entries(env).flat()].reduce(

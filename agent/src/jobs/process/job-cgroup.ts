@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { errnoOf } from "@cmdop/kit";
 import { statOf } from "./process-table.ts";
-import { errorCode } from "./start-failure.ts";
 
 /** The cgroup that a job was started in: what it starts stays there, whatever its session, group and environment. */
 export class JobCgroup {
@@ -41,8 +41,8 @@ export class JobCgroup {
       rmdirSync(this.directory);
       return true;
     } catch (error) {
-      if (errorCode(error) === undefined) throw error;
-      return errorCode(error) === "ENOENT";
+      if (errnoOf(error) === undefined) throw error;
+      return errnoOf(error) === "ENOENT";
     }
   }
 }
@@ -63,7 +63,7 @@ function unlessGone<T>(act: () => T): T | undefined {
   try {
     return act();
   } catch (error) {
-    if (errorCode(error) !== undefined) return undefined;
+    if (errnoOf(error) !== undefined) return undefined;
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync } from "node:fs";
+import { errnoOf } from "@cmdop/kit";
 
 /**
  * File systems that answer by themselves: local disks, memory, and the kernel's
@@ -23,7 +24,7 @@ export function mountsMayHang(list = "/proc/self/mountinfo"): boolean {
     file = openSync(list, "r");
   } catch (error) {
     // No /proc: nothing is known, so the careful answer.
-    if (error instanceof Error && "code" in error) return true;
+    if (errnoOf(error) !== undefined) return true;
     throw error;
   }
   try {

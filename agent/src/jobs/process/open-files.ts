@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, readlinkSync } from "node:fs";
+import { errnoOf } from "@cmdop/kit";
 
 /** The soft limit of a service and of a login, unless somebody says otherwise: select(2) can't take more. */
 const USUAL_OPEN_FILES = 1024;
@@ -28,7 +29,7 @@ export function startingOpenFiles(): number {
     }
   } catch (error) {
     // A parent that has ended meanwhile, or belongs to somebody else.
-    if (!(error instanceof Error && "code" in error)) throw error;
+    if (errnoOf(error) === undefined) throw error;
   }
   return USUAL_OPEN_FILES;
 }

@@ -1,14 +1,13 @@
 import { constants } from "node:os";
-import { setTimeout as sleep } from "node:timers/promises";
+import { atLeastHalf, Backoff, isErrno, type Pauses } from "@cmdop/kit";
 import { CmdopError } from "@cmdop/proto";
 import type { JobLimits } from "../limits.ts";
 import { Family } from "./family.ts";
 import type { JobTrace } from "./job-trace.ts";
 import { processesOfJobs, statOf } from "./process-table.ts";
 
-/** Between two looks at processes that were asked to end: soon at first, then doubling up to the longest. */
-const FIRST_POLL_MS = 5;
-const LONGEST_POLL_MS = 200;
+/** Between two looks at processes that were asked to end: most end soon. */
+const LOOK_PAUSES: Pauses = { firstPauseMs: 5, maxPauseMs: 200 };
 
 /**
  * What is left of a job after its end: nothing for certain, nothing that can be seen, or
@@ -151,15 +150,14 @@ async function end({
   for (const { name, waitMs, again } of stages) {
     const until = performance.now() + waitMs;
     const asked = new Set<number>();
-    let pollMs = FIRST_POLL_MS;
+    const pauses = new Backoff(LOOK_PAUSES, atLeastHalf);
     for (let first = true; found.length > 0 && (first || performance.now() < until); first = false) {
       const unasked = again ? found : found.filter((pid) => !asked.has(pid));
       for (const pid of unasked) asked.add(pid);
       if (unasked.length > 0) signal(name, unasked);
       // A stopped process gets its SIGTERM only when it goes on.
       if (unasked.length > 0 && (first || !again)) signal("SIGCONT", unasked);
-      await sleep(pollMs);
-      pollMs = Math.min(2 * pollMs, LONGEST_POLL_MS);
+      await pauses.wait();
       found = await look();
     }
   }
@@ -176,15 +174,11 @@ export function sendSignal(target: number, signal: NodeJS.Signals | 0): boolean 
     process.kill(target, signal);
     return true;
   } catch (error) {
-    if (hasCode(error, "ESRCH")) return false;
+    if (isErrno(error, "ESRCH")) return false;
     // It is there, but belongs to another user (sudo): it can be waited for, no more.
-    if (hasCode(error, "EPERM")) return true;
+    if (isErrno(error, "EPERM")) return true;
     throw error;
   }
-}
-
-function hasCode(error: unknown, ...codes: string[]): boolean {
-  return error instanceof Error && "code" in error && codes.some((code) => code === error.code);
 }
 
 function isSignal(name: string): name is NodeJS.Signals {

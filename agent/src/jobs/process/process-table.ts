@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { uptime } from "node:os";
-import { setImmediate, setTimeout as sleep } from "node:timers/promises";
+import { setImmediate } from "node:timers/promises";
+import { pause, unlessSync } from "@cmdop/kit";
 import { JOB_MARK_VARIABLE } from "./environment.ts";
 
 /** Processes that are looked at in one turn of the loop: some 5 ms. A machine may have many thousands. */
@@ -12,6 +13,9 @@ const TICKS_PER_SECOND = 100;
 /** Looks at a process that waits in the kernel: whoever waits for a disk that answers is soon through. */
 const ROUNDS = 4;
 const ROUND_PAUSE_MS = 20;
+
+/** The process has ended meanwhile, or belongs to somebody else. */
+const GONE = ["ENOENT", "ESRCH", "EACCES", "EPERM"];
 
 /** What /proc/PID/stat tells of a process. */
 export interface ProcessEntry {
@@ -96,7 +100,7 @@ async function lookForMarks(all: readonly ProcessEntry[]): Promise<ReadonlyMap<s
   const found = new Map<string, number[]>();
   let unread = all.filter(({ startedAtS, state }) => startedAtS >= sinceS && state !== "Z" && state !== "X");
   for (let round = 0; round < ROUNDS && unread.length > 0; round += 1) {
-    if (round > 0) await sleep(ROUND_PAUSE_MS);
+    if (round > 0) await pause(ROUND_PAUSE_MS);
     const hung: ProcessEntry[] = [];
     for (const [index, entry] of unread.entries()) {
       if (index % SLICE === SLICE - 1) await setImmediate();
@@ -128,28 +132,10 @@ function markOf(pid: number): string | undefined {
 }
 
 function threadsOf(pid: number): number[] {
-  try {
-    return readdirSync(`/proc/${pid}/task`).map(Number);
-  } catch (error) {
-    if (isGone(error)) return [];
-    throw error;
-  }
+  return (unlessSync(GONE, () => readdirSync(`/proc/${pid}/task`)) ?? []).map(Number);
 }
 
 /** Empty where the process has ended meanwhile, or belongs to somebody else. */
 function readProc(file: string): string {
-  try {
-    return readFileSync(file, "latin1");
-  } catch (error) {
-    if (isGone(error)) return "";
-    throw error;
-  }
-}
-
-function isGone(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    "code" in error &&
-    ["ENOENT", "ESRCH", "EACCES", "EPERM"].some((code) => code === error.code)
-  );
+  return unlessSync(GONE, () => readFileSync(file, "latin1")) ?? "";
 }

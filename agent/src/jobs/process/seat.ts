@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { errorCode } from "./start-failure.ts";
+import { errnoOf } from "@cmdop/kit";
 
 /** The directories of jobs, below that of the agent's own cgroup. */
 const PREFIX = "cmdop-job-";
@@ -45,7 +45,7 @@ export class Seat {
       return seat;
     } catch (error) {
       // Read-only, or somebody else's.
-      if (errorCode(error) !== undefined) return undefined;
+      if (errnoOf(error) !== undefined) return undefined;
       throw error;
     }
   }
@@ -73,7 +73,7 @@ export class Seat {
     try {
       this.take();
     } catch (error) {
-      if (errorCode(error) === undefined) throw error;
+      if (errnoOf(error) === undefined) throw error;
     }
   }
 }
@@ -84,7 +84,7 @@ export function removeEmptyCgroups(): void {
     const base = process.platform === "linux" ? ownDirectory() : undefined;
     if (base !== undefined) removeEmpty(base);
   } catch (error) {
-    if (errorCode(error) === undefined) throw error;
+    if (errnoOf(error) === undefined) throw error;
   }
 }
 
@@ -113,8 +113,8 @@ function removed(directory: string): boolean {
     rmdirSync(directory);
     return true;
   } catch (error) {
-    if (errorCode(error) === undefined) throw error;
-    return errorCode(error) === "ENOENT";
+    if (errnoOf(error) === undefined) throw error;
+    return errnoOf(error) === "ENOENT";
   }
 }
 

@@ -1,5 +1,6 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, resolve } from "node:path";
+import { errnoOf } from "@cmdop/kit";
 
 /** What was to be started, as far as it can fail. */
 export interface Wanted {
@@ -16,7 +17,7 @@ export interface Wanted {
 export function startFailure(error: unknown, { program, cwd, env }: Wanted): string {
   const directory = lookAtDirectory(cwd);
   if (directory !== undefined) return directoryFailure(cwd, directory);
-  const code = errorCode(error);
+  const code = errnoOf(error);
   if (code === "ENOENT") return programFailure(program, { code, there: isThere(program, cwd, env) });
   return programFailure(program, { code, message: messageOf(error) });
 }
@@ -47,11 +48,6 @@ export function launchFailure(mark: string, program: string, cwd: string): strin
 export function startHung({ program, cwd, env }: Wanted, waitedMs: number): string {
   const search = program.includes("/") ? "" : ` (looked for in PATH ${env.PATH})`;
   return `It was not started, and will not be: the file system of its working directory ${cwd}, or of its program ${program}${search}, did not answer in ${(waitedMs / 1000).toFixed(1)} s. Use others, or have the mount repaired (umount -l lets go of one whose server is gone).`;
-}
-
-/** The system's code of an error, "ENOENT" for one. */
-export function errorCode(error: unknown): unknown {
-  return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
 /** What went wrong with a path, as far as it is known. */
@@ -105,7 +101,7 @@ function lookAtDirectory(cwd: string): Trouble | undefined {
     accessSync(cwd, constants.X_OK);
     return undefined;
   } catch (error) {
-    return { code: errorCode(error), message: messageOf(error) };
+    return { code: errnoOf(error), message: messageOf(error) };
   }
 }
 

@@ -1,9 +1,9 @@
 import { chownSync, closeSync, constants, openSync, statSync, writeSync } from "node:fs";
-import { setImmediate, setTimeout as sleep } from "node:timers/promises";
+import { setImmediate } from "node:timers/promises";
 import { ReadStream } from "node:tty";
+import { isErrno, pause } from "@cmdop/kit";
 import type { JobLimits } from "../limits.ts";
 import { keepPrivate } from "../process/private-descriptors.ts";
-import { errorCode } from "../process/start-failure.ts";
 import { EndMark } from "./end-mark.ts";
 import { type NativePty, nativePty } from "./native-pty.ts";
 import type { TerminalSize } from "./request.ts";
@@ -82,7 +82,7 @@ export class Pty {
     let lastArrival = performance.now();
     while (this.#open && !mark.found && arrivedBytes - before <= maxPipeRestBytes) {
       unwritten = unwritten.subarray(this.#write(unwritten));
-      await sleep(POLL_MS);
+      await pause(POLL_MS);
       // Timers come before what can be read: after a busy while, a look at the terminal comes first.
       await setImmediate();
       if (this.#arrivedBytes > arrivedBytes) lastArrival = performance.now();
@@ -110,7 +110,7 @@ export class Pty {
       return writeNow(this.#slave, bytes);
     } catch (error) {
       // Hung up: there is no other end.
-      if (errorCode(error) === "EIO") return 0;
+      if (isErrno(error, "EIO")) return 0;
       throw error;
     }
   }
@@ -133,7 +133,7 @@ function writeNow(descriptor: number, bytes: Uint8Array): number {
   try {
     return writeSync(descriptor, bytes);
   } catch (error) {
-    if (errorCode(error) === "EAGAIN") return 0;
+    if (isErrno(error, "EAGAIN")) return 0;
     throw error;
   }
 }

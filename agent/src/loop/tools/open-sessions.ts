@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
+import { pause } from "@cmdop/kit";
 import { asData, CmdopError } from "@cmdop/proto";
 import type { Job } from "../../jobs/index.ts";
 import { LOOP_LIMITS } from "../limits.ts";
@@ -65,7 +65,7 @@ export class OpenSession {
         if (screen?.lines.some((line) => line.includes(text))) return true;
       } else if (outcome !== undefined) return false;
       if (performance.now() >= giveUpAtMs) return false;
-      await sleep(LOOP_LIMITS.screenLookMs);
+      await pause(LOOP_LIMITS.screenLookMs, { signal });
     }
     return false;
   }
@@ -74,7 +74,7 @@ export class OpenSession {
     const giveUpAtMs = performance.now() + LOOP_LIMITS.screenMovesMs;
     let [seen, sinceMs] = [this.job.journal.end, performance.now()];
     while (!signal.aborted && this.job.outcome === undefined && performance.now() < giveUpAtMs) {
-      await sleep(LOOP_LIMITS.screenLookMs);
+      await pause(LOOP_LIMITS.screenLookMs, { signal });
       if (seen !== this.job.journal.end) [seen, sinceMs] = [this.job.journal.end, performance.now()];
       else if (performance.now() - sinceMs >= LOOP_LIMITS.screenStillMs) return;
     }
