@@ -228,6 +228,32 @@ describe("files", () => {
   });
 });
 
+describe("the kit", () => {
+  const product = SOURCES.filter((file) => file.folder !== "kit" && !isTest(file));
+
+  it("has the waits: nobody else waits by a timer of node:timers/promises", () => {
+    const offenders = product.filter((file) =>
+      importsOf(file).some(
+        ({ specifier, names }) => specifier === "node:timers/promises" && names.includes("setTimeout"),
+      ),
+    );
+    expectNone(
+      offenders.map((file) => file.path),
+      "Use pause, within or Backoff of @cmdop/kit.",
+    );
+  });
+
+  it("has the look at the system's errors: nobody else compares their codes", () => {
+    const comparison = /\.code [!=]== "E[A-Z0-9]+"|\bErrnoException\b/;
+    expectNone(occurrences(product, comparison, code), "Use isErrno, unless or unlessSync of @cmdop/kit.");
+  });
+
+  it("has the longest timer", () => {
+    const longest = /\b2 \*\* 31 - 1\b|2_?147_?483_?647|0x7fff_?ffff/i;
+    expectNone(occurrences(product, longest, code), "Use LONGEST_TIMER_MS of @cmdop/kit.");
+  });
+});
+
 describe("text", () => {
   const written = FILES.filter(others);
   const sources = SOURCES.filter(others);

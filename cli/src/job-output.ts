@@ -1,3 +1,4 @@
+import { isErrno } from "@cmdop/kit";
 import { CmdopError, type ExecEvent } from "@cmdop/sdk";
 import { EXIT_PIPE_CLOSED } from "./exit-codes.ts";
 
@@ -11,11 +12,11 @@ export type UnwritableJob =
 /** Writes a job's output to this process's own: stdout to stdout, stderr to stderr. */
 export class JobOutput {
   readonly #unwritable = new AbortController();
-  #writeError: NodeJS.ErrnoException | undefined;
+  #writeError: Error | undefined;
 
   constructor() {
     for (const name of ["stdout", "stderr"] as const) {
-      process[name].on("error", (error: NodeJS.ErrnoException) => {
+      process[name].on("error", (error: Error) => {
         this.#writeError ??= error;
         this.#unwritable.abort();
       });
@@ -42,7 +43,7 @@ export class JobOutput {
   /** The exit code where nobody reads any more; undefined while all is well. Throws where writing failed. */
   exitCodeIfUnread(fate: UnwritableJob): number | undefined {
     if (this.#writeError === undefined) return undefined;
-    if (this.#writeError.code === "EPIPE") return EXIT_PIPE_CLOSED;
+    if (isErrno(this.#writeError, "EPIPE")) return EXIT_PIPE_CLOSED;
     throw new CmdopError("NoSpace", `The output could not be written here: ${this.#writeError.message}.`, {
       cause: this.#writeError,
       next: `${fate} Check where the output goes to: is that disk full?`,

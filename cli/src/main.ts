@@ -25,18 +25,19 @@ if (whyDistrusted(home) === undefined && existsSync(home)) {
 collectYoungBuffers();
 
 // Whoever read our output may leave (| head), or its disk be full: never a crash, never a success.
-let outputError: NodeJS.ErrnoException | undefined;
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+let outputError: Error | undefined;
+process.stdout.on("error", (error: Error) => {
   outputError ??= error;
   process.exitCode ||= 1;
 });
 // A log that can't be written (its disk is full, its reader gone) is no reason for an agent or a relay to end.
 process.stderr.on("error", () => undefined);
 
+const { isErrno } = await import("@cmdop/kit");
 const { runProgram } = await import("./program.ts");
 const { argumentsWithBytes } = await import("./raw-arguments.ts");
 const exitCode = await runProgram(argumentsWithBytes(process.argv));
 if (exitCode !== 0) process.exitCode = exitCode;
-else if (outputError !== undefined && outputError.code !== "EPIPE") {
+else if (outputError !== undefined && !isErrno(outputError, "EPIPE")) {
   process.stderr.write(`error: the output could not be written: ${outputError.message}\n`);
 }

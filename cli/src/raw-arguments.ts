@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { errnoOf } from "@cmdop/kit";
 import { pathCharacters, pathText } from "@cmdop/proto/path-text";
 
 /** Where Linux has this process's command line as the bytes that it was given. */
@@ -47,7 +48,7 @@ function commandLine(): Buffer[] | undefined {
     line = readFileSync(COMMAND_LINE);
   } catch (thrown) {
     // Not Linux.
-    if (thrown instanceof Error && "code" in thrown) return undefined;
+    if (errnoOf(thrown) !== undefined) return undefined;
     throw thrown;
   }
   const words: Buffer[] = [];

@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import path from "node:path";
+import { unless } from "@cmdop/kit";
 import { CmdopError, type Files, namesDirectory, sourceName, systemPath } from "@cmdop/sdk";
 import { printable } from "../printable.ts";
 
@@ -38,13 +39,8 @@ export async function findDestination(
 type Kind = "directory" | "other" | "unknown";
 
 async function kindHere(at: string): Promise<Kind> {
-  try {
-    return (await stat(systemPath(at))).isDirectory() ? "directory" : "other";
-  } catch (thrown) {
-    const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
-    if (code === "ENOENT" || code === "ENOTDIR") return "other";
-    throw thrown;
-  }
+  const stats = await unless(["ENOENT", "ENOTDIR"], stat(systemPath(at)));
+  return stats?.isDirectory() === true ? "directory" : "other";
 }
 
 async function kindThere(to: Files, at: string): Promise<Kind> {

@@ -1,6 +1,6 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import tty from "node:tty";
-import { onAbort } from "@cmdop/kit";
+import { onAbort, unlessSync } from "@cmdop/kit";
 import { MAX_PASSPHRASE_BYTES } from "@cmdop/proto";
 import { ExitWith } from "../exit.ts";
 import { EXIT_INTERRUPTED } from "../exit-codes.ts";
@@ -8,14 +8,8 @@ import { HiddenLine } from "./hidden-line.ts";
 
 /** The terminal that this process was started on, whatever its streams are; undefined where there is none. */
 function openTerminal(flags: "r+" | "w"): number | undefined {
-  try {
-    return openSync("/dev/tty", flags);
-  } catch (thrown) {
-    const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
-    // No such device, or none for a process that has no terminal.
-    if (code === "ENXIO" || code === "ENOENT" || code === "EACCES") return undefined;
-    throw thrown;
-  }
+  // No such device, or none for a process that has no terminal.
+  return unlessSync(["ENXIO", "ENOENT", "EACCES"], () => openSync("/dev/tty", flags));
 }
 
 /** Writes to the terminal itself, past whatever our streams were redirected to. False where there is none. */

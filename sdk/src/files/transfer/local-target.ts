@@ -16,6 +16,7 @@ import {
   utimes,
 } from "node:fs/promises";
 import path from "node:path";
+import { unless } from "@cmdop/kit";
 import {
   CmdopError,
   FILE_CHUNK_BYTES,
@@ -48,13 +49,8 @@ export function localTarget(given: string | Uint8Array): Target {
     path: root,
     directory: (below, mode = DIRECTORY_MODE) =>
       localError(at(below), async () => {
-        const made = await mkdir(systemPath(at(below)), { mode: mode | OWNER_BITS }).then(
-          () => true,
-          (error: NodeJS.ErrnoException) => {
-            if (error.code === "EEXIST") return false;
-            throw error;
-          },
-        );
+        const making = mkdir(systemPath(at(below)), { mode: mode | OWNER_BITS }).then(() => true);
+        const made = await unless(["EEXIST"], making);
         const stats = await lstat(systemPath(at(below)));
         if (made) return stats.mode & PERMISSION_BITS;
         // The root may be a link: that was the user's word. Below it, no link is followed.
@@ -78,7 +74,7 @@ export function localTarget(given: string | Uint8Array): Target {
 async function putFile(asked: string, content: Content, options: PutOptions): Promise<Uint8Array> {
   const destination = options.follow ? await followed(asked) : asked;
   const { resume, overwrite, preserve } = options;
-  const taken = await lstat(systemPath(destination)).catch(absent);
+  const taken = await lookAt(destination);
   if (taken !== undefined && !overwrite) throw occupied(destination);
   if (taken?.isDirectory() === true) {
     throw new CmdopError("IsADirectory", `${printable(destination)} is a directory.`);
@@ -166,7 +162,7 @@ async function receive(
 }
 
 async function putLink(at: string, linkTarget: string): Promise<void> {
-  const taken = await lstat(systemPath(at)).catch(absent);
+  const taken = await lookAt(at);
   if (taken === undefined) return symlink(systemPath(linkTarget), systemPath(at));
   if (!taken.isSymbolicLink()) throw occupied(at);
   const aside = path.join(path.dirname(at), PART_PREFIX + randomBytes(8).toString("hex"));
@@ -181,14 +177,15 @@ async function putLink(at: string, linkTarget: string): Promise<void> {
 
 /** The file behind a link. */
 async function followed(at: string): Promise<string> {
-  const found = await lstat(systemPath(at)).catch(absent);
+  const found = await lookAt(at);
   return found?.isSymbolicLink() === true
     ? pathText(await realpath(systemPath(at), { encoding: "buffer" }))
     : at;
 }
 
-function absent(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== "ENOENT") throw error;
+/** Undefined where there is nothing. */
+function lookAt(at: string): Promise<Stats | undefined> {
+  return unless(["ENOENT"], lstat(systemPath(at)));
 }
 
 function occupied(at: string): CmdopError {
