@@ -79,6 +79,6 @@ describe("promise 6: a join token", () => {
     await writeFile(file, TOKEN, { mode: 0o644 });
     const { exitCode, stderr } = await runCmdop(["agent", "--join", file], env);
     expect(exitCode).toBe(1);
-    expect(stderr).toContain("can be read by others");
+    expect(stderr).toContain("Others than its owner may use");
   });
 });

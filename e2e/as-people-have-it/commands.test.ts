@@ -136,7 +136,7 @@ describe("the machine's environment", () => {
         "SHELL=/bin/bash",
       ]),
     );
-    expect(variables.join("\n")).not.toMatch(/API_KEY|sk-of|CMDOP_(?!JOB_ID)/);
+    expect(variables.join("\n")).not.toMatch(/API_KEY|sk-of|CMDOP_(?!JOB_MARK)/);
     expect((await sh("echo $JAVA_HOME", { env: { JAVA_HOME: "/mine" } })).stdout).toBe("/mine\n");
     const shell = await client.terminal.create({ shell: ["/bin/sh", "-c", "echo [$KUBECONFIG]"] });
     await shell.waitFor(/\[\/etc\/k8s\/config\]/);
