@@ -1,7 +1,16 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { labelChanges } from "./arguments.ts";
+import { collectPairs, labelChanges } from "./arguments.ts";
 
 afterEach(() => vi.restoreAllMocks());
+
+describe("KEY=VALUE options", () => {
+  it("are collected; bytes that are not UTF-8 are refused, not replaced", () => {
+    expect(collectPairs("A=b=c", { X: "y" })).toEqual({ X: "y", A: "b=c" });
+    // Bytes arrive as half of a surrogate pair: raw-arguments.ts.
+    expect(() => collectPairs("A=caf\udce9", undefined)).toThrow("not UTF-8");
+    expect(() => collectPairs("=b", undefined)).toThrow("KEY=VALUE");
+  });
+});
 
 describe("changes of labels", () => {
   it("KEY=VALUE sets, KEY- removes", () => {

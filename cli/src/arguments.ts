@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "commander";
 import { usageError } from "./exit.ts";
+import { hasBytes } from "./raw-arguments.ts";
 
 /** Collects an option that may be given several times. */
 export function collect(value: string, previous: readonly string[] | undefined): string[] {
@@ -13,6 +14,11 @@ export function collectPairs(
 ): Record<string, string> {
   const equals = value.indexOf("=");
   if (equals < 1) throw new InvalidArgumentError("Give it as KEY=VALUE.");
+  // They would arrive as U+FFFD: another value, of which nobody is told.
+  if (hasBytes(value))
+    throw new InvalidArgumentError(
+      "It has bytes that are not UTF-8. Give UTF-8; other bytes can be set in the line.",
+    );
   return { ...previous, [value.slice(0, equals)]: value.slice(equals + 1) };
 }
 

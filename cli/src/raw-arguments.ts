@@ -24,14 +24,19 @@ export function argumentsWithBytes(argv: readonly string[]): string[] {
   });
 }
 
+/** Whether a word that was typed is not UTF-8. */
+export function hasBytes(argument: string): boolean {
+  return LONE_BYTE.test(argument);
+}
+
 /** A word of a command: bytes where it is not UTF-8. */
 export function wordOf(argument: string): string | Buffer {
-  return LONE_BYTE.test(argument) ? bytesOf(argument) : argument;
+  return hasBytes(argument) ? bytesOf(argument) : argument;
 }
 
 /** A path on a machine, as the SDK takes it: bytes that were typed are written as escapes, and escapes that were typed stay. */
 export function pathOf(argument: string): string {
-  return LONE_BYTE.test(argument) ? pathText(bytesOf(argument)) : argument;
+  return hasBytes(argument) ? pathText(bytesOf(argument)) : argument;
 }
 
 function bytesOf(argument: string): Buffer {

@@ -27,6 +27,7 @@ import {
   WriteBehind,
 } from "@cmdop/proto";
 import { localError } from "./local-error.ts";
+import { replaceLocal } from "./local-replace.ts";
 import { resumeName, sameHash } from "./names.ts";
 import { OWNER_BITS } from "./tree.ts";
 import type { Content, PutOptions, Target } from "./types.ts";
@@ -96,11 +97,13 @@ async function putFile(asked: string, content: Content, options: PutOptions): Pr
   try {
     const sha256 = await receive(file, behind, content, options);
     isArrived = true;
-    await file.chmod(modeOf(content, preserve, taken));
-    if (preserve && content.mtimeMs !== undefined) {
-      await file.utimes(new Date(), utimesArgument(content.mtimeMs));
-    }
     await behind.finish();
+    const finish = (arrived: FileHandle): Promise<void> => giveAttributes(arrived, content, preserve, taken);
+    if (taken?.isFile() === true) {
+      await replaceLocal({ file, path: part }, destination, taken, finish);
+      return sha256;
+    }
+    await finish(file);
     if (overwrite) await rename(systemPath(part), systemPath(destination));
     else await link(systemPath(part), systemPath(destination));
     return sha256;
@@ -113,10 +116,15 @@ async function putFile(asked: string, content: Content, options: PutOptions): Pr
 }
 
 /** What is made is less the umask, unless the mode is kept; what is replaced has what it had. */
-function modeOf({ mode }: Content, preserve: boolean, taken: Stats | undefined): number {
-  if (preserve && mode !== undefined) return mode;
-  if (taken?.isFile() === true) return taken.mode & PERMISSION_BITS;
-  return (mode ?? FILE_MODE) & ~process.umask();
+async function giveAttributes(
+  file: FileHandle,
+  { mode, mtimeMs }: Content,
+  preserve: boolean,
+  taken: Stats | undefined,
+): Promise<void> {
+  if (preserve && mode !== undefined) await file.chmod(mode);
+  else if (taken?.isFile() !== true) await file.chmod((mode ?? FILE_MODE) & ~process.umask());
+  if (preserve && mtimeMs !== undefined) await file.utimes(new Date(), utimesArgument(mtimeMs));
 }
 
 /** Writes the content behind what is there, and makes sure that it is what was sent. */

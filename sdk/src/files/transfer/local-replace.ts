@@ -1,0 +1,91 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { constants, existsSync, type Stats } from "node:fs";
+import { type FileHandle, open, rename } from "node:fs/promises";
+import { unless } from "@cmdop/kit";
+import { FILE_CHUNK_BYTES, systemPath } from "@cmdop/proto";
+
+/** Where cp lies: that of PATH may be another's. */
+const CP = ["/usr/bin/cp", "/bin/cp", "/run/current-system/sw/bin/cp"];
+
+/** Why a system lets nobody put another file in the place of one that may be written: a mount point, another's file in a sticky directory. */
+const IRREPLACEABLE = ["EBUSY", "EPERM"];
+
+/** Why a system starts no program, which says nothing about the file. */
+const NOT_STARTED = ["ENOENT", "EACCES", "EAGAIN", "ENOMEM", "EMFILE"];
+
+const PERMISSION_BITS = 0o777;
+
+/**
+ * Gives what has arrived whole the place of a file of this computer, which keeps
+ * its owner, ACL, attributes and other names: replaced at once where the new file
+ * can be given all of these, else written in place, as scp writes. `finish` gives
+ * mode and times to the file that it is.
+ */
+export async function replaceLocal(
+  arrived: { readonly file: FileHandle; readonly path: string },
+  destination: string,
+  taken: Stats,
+  finish: (file: FileHandle) => Promise<void>,
+): Promise<void> {
+  if (await isGivenAll(arrived.file, destination, taken)) {
+    await finish(arrived.file);
+    const renamed = rename(systemPath(arrived.path), systemPath(destination)).then(() => true);
+    if ((await unless(IRREPLACEABLE, renamed)) !== undefined) return;
+  }
+  const file = await open(systemPath(destination), constants.O_WRONLY | constants.O_NOFOLLOW);
+  try {
+    await writeOver(arrived.file, file);
+    await finish(file);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Gives a new file what an old one has; whether that was all. setuid, setgid and capabilities were given to the old content. */
+async function isGivenAll(file: FileHandle, destination: string, taken: Stats): Promise<boolean> {
+  if (taken.nlink > 1) return false;
+  // Elsewhere cp can't do it, and files seldom have any.
+  if (process.platform === "linux" && !(await carriedOver(destination, file))) return false;
+  // Also where nothing changes: the system takes capabilities away then.
+  const owned = file.chown(taken.uid, taken.gid).then(() => true);
+  if ((await unless(["EPERM"], owned)) === undefined) return false;
+  await file.chmod(taken.mode & PERMISSION_BITS);
+  return true;
+}
+
+/** Whether GNU's cp has given a file the ACL and the extended attributes of another, which Node can't read. */
+async function carriedOver(path: string, to: FileHandle): Promise<boolean> {
+  const program = CP.find((each) => existsSync(each));
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW;
+  // Who may only write it can't read what it has.
+  const from = program === undefined ? undefined : await unless(["EACCES"], open(systemPath(path), flags));
+  if (program === undefined || from === undefined) return false;
+  try {
+    const child = spawn(
+      program,
+      ["--attributes-only", "--preserve=mode,xattr", "--", "/proc/self/fd/3", "/proc/self/fd/4"],
+      { stdio: ["ignore", "ignore", "ignore", from.fd, to.fd] },
+    );
+    const ended = once(child, "close").then(([code]) => code === 0);
+    return (await unless(NOT_STARTED, ended)) ?? false;
+  } finally {
+    await from.close();
+  }
+}
+
+async function writeOver(from: FileHandle, to: FileHandle): Promise<void> {
+  const piece = Buffer.allocUnsafe(FILE_CHUNK_BYTES);
+  let position = 0;
+  for (;;) {
+    const { bytesRead } = await from.read(piece, 0, piece.length, position);
+    if (bytesRead === 0) break;
+    for (let done = 0; done < bytesRead; ) {
+      const { bytesWritten } = await to.write(piece, done, bytesRead - done, position + done);
+      done += bytesWritten;
+    }
+    position += bytesRead;
+  }
+  await to.truncate(position);
+}
