@@ -258,3 +258,35 @@ describe("promise 9: the time that anything hostile costs grows with its length,
     expect(best(TIMES * COUNT) / small).toBeLessThan(MOST);
   });
 });
+
+describe("a stream that is no text", () => {
+  const binary = Buffer.from(Array.from({ length: 5_000 }, (_, at) => (at * 197 + (at >> 3) * 31) & 0xff));
+
+  it("is one line, however much comes; another stream is read", () => {
+    const output = new TerminalText({ maxCharacters: 4_000, advice: () => "" });
+    for (let piece = 0; piece < 20; piece += 1) output.add(binary, { channel: "stdout" });
+    output.add(Buffer.from("done\n"), { channel: "stderr" });
+    expect(output.text()).toBe("[binary output: left out. Redirect it to a file to have it.]\ndone\n");
+    expect([output.totalBytes, output.isBinary]).toEqual([100_005, true]);
+    expect(output.take()).toContain("binary output");
+    output.add(binary, { channel: "stdout" });
+    expect(output.take()).toContain("binary output");
+  });
+
+  it("says its kind where its first bytes tell", () => {
+    const output = new TerminalText({ maxCharacters: 4_000, advice: () => "" });
+    output.add(Buffer.concat([Buffer.from("\x7fELF"), binary]));
+    expect(output.text()).toMatch(/^\[binary output, ELF/);
+  });
+
+  it("is none because of NULs between names, nor because of one byte of another encoding", () => {
+    for (const text of [
+      Buffer.from("./a/name\0".repeat(100)),
+      Buffer.concat([Buffer.from("a line of a log\n".repeat(50)), Buffer.from([0xe9]), Buffer.from("\n")]),
+    ]) {
+      const output = new TerminalText({ maxCharacters: 4_000, advice: () => "" });
+      output.add(text);
+      expect(output.text()).not.toContain("binary");
+    }
+  });
+});

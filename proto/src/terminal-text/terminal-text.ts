@@ -1,4 +1,5 @@
 import { isUtf8 } from "node:buffer";
+import { detectText } from "../text/index.ts";
 import { EscapeReader } from "./escape-reader.ts";
 import { type KeptBounds, KeptLines, type KeptText } from "./kept-lines.ts";
 import type { Place } from "./line-list.ts";
@@ -19,16 +20,22 @@ interface Channel {
   bytes: Uint8Array;
   /** The beginning of an escape sequence. */
   sequence: string;
+  /** In words, where its first bytes are those of a binary file: nobody reads any of it. Undefined before its first bytes. */
+  binary: string | false | undefined;
 }
 
 const NOTHING = new Uint8Array();
+
+/** Fewer bytes say too little of what they are, and take little room, in bytes. */
+const MIN_BINARY_BYTES = 256;
 
 /**
  * The output of a command as a person would see it, for a model to read: escape
  * sequences are gone, of what was drawn over the last state is left (progress,
  * backspaces), a line that comes again and again is counted, and where there is
  * too much of it, its beginning and its end are kept and the rest is counted.
- * Plain text stays as it is. Bytes that are not UTF-8 become U+FFFD.
+ * Plain text stays as it is. Bytes that are not UTF-8 become U+FFFD. A stream
+ * that begins as no text does is one line.
  *
  * Time is linear in the bytes and memory bounded, whatever they are.
  */
@@ -40,6 +47,8 @@ export class TerminalText {
   #latest: Channel | undefined;
   #totalBytes = 0;
   #isBinary = false;
+  /** Whether this text says already that something binary was left out. */
+  #isPassedOver = false;
   /** What is being read: its text, how far its bytes have been counted, and where it ends. */
   #reading:
     | { readonly text: string; at: number; place: Place; readonly end: Place; readonly isAscii: boolean }
@@ -58,6 +67,11 @@ export class TerminalText {
     // Lines of two streams are lines of their own, also where one has not ended yet.
     if (this.#latest !== undefined && this.#latest !== channel) this.#rows.moveElsewhere();
     this.#latest = channel;
+    if (bytes.length > 0) channel.binary ??= binaryOutput(bytes);
+    if (typeof channel.binary === "string") {
+      this.#passOver(channel.binary, bytes.length);
+      return;
+    }
     const held = channel.bytes.length + Buffer.byteLength(channel.sequence);
     const place = { bytes: this.#totalBytes - held, offset: offset - held };
     this.#totalBytes += bytes.length;
@@ -67,6 +81,14 @@ export class TerminalText {
     channel.sequence = channel.reader.read(text);
     this.#reading = undefined;
     this.#kept = undefined;
+  }
+
+  #passOver(binary: string, bytes: number): void {
+    this.#totalBytes += bytes;
+    this.#isBinary = true;
+    if (this.#isPassedOver) return;
+    this.#isPassedOver = true;
+    this.note(`[${binary}: left out. Redirect it to a file to have it.]`);
   }
 
   /** Takes a line about the output. */
@@ -105,6 +127,7 @@ export class TerminalText {
   /** What there is so far, which is forgotten then; what has begun goes on in the next text. */
   take(): string {
     const text = this.text();
+    this.#isPassedOver = false;
     this.#lines = new KeptLines(this.#bounds);
     this.#rows = this.#newRows();
     for (const channel of this.#channels.values()) channel.reader = channel.reader.copyFor(this.#rows);
@@ -141,6 +164,7 @@ export class TerminalText {
       reader: new EscapeReader(this.#rows),
       bytes: NOTHING,
       sequence: "",
+      binary: undefined,
     };
     this.#channels.set(name, channel);
     return channel;
@@ -169,6 +193,16 @@ export class TerminalText {
     reading.place = { bytes, offset };
     return reading.place;
   }
+}
+
+/** What output is that begins so, in words, where it is no text; NULs alone (`find -print0`) don't make it that. */
+function binaryOutput(first: Uint8Array): string | false {
+  const beginning = first.subarray(0, first.length - openBytes(first));
+  if (beginning.length < MIN_BINARY_BYTES || isUtf8(beginning)) return false;
+  const detected = detectText(beginning);
+  return (
+    detected.kind === "binary" && `binary output${detected.type === undefined ? "" : `, ${detected.type}`}`
+  );
 }
 
 /** How many bytes at the end are of a character that is not complete. */
