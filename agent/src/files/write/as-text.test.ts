@@ -10,7 +10,7 @@ async function edited(before: Buffer, old: string | Buffer, substitute: string |
   await writeFile(file, before);
   const options = { old: Buffer.from(old), new: Buffer.from(substitute), all: false };
   await edit(scratch.boundary(), file, options, NEVER);
-  return readFile(file);
+  return await readFile(file);
 }
 
 describe("an edit of a text that is not UTF-8", () => {
