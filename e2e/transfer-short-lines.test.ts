@@ -11,7 +11,7 @@ const MiB = 1024 * 1024;
 const TREE_FILE_BYTES = 384 * 1024;
 
 /** Many times what a connection lives for. */
-const FILE_BYTES = 12 * MiB;
+const FILE_BYTES = 8 * MiB;
 
 /**
  * Connections that a transfer may use up for each that it would need if it lost
@@ -28,7 +28,6 @@ describe("on a line that is cut again and again, sooner than its windows are ful
 }, () => {
   it.each([
     ["upload", 1 * MiB],
-    ["upload", 4 * MiB],
     ["transfer", 2 * MiB],
     ["download", 2 * MiB],
   ] as const)("a file makes steady way: %s, connections of %i bytes at most", async (way, maxBytes) => {
