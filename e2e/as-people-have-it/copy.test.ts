@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   chmod,
+  link,
   lutimes,
   mkdir,
   readdir,
@@ -66,6 +67,23 @@ describe("cmdop cp, as scp and cp are known", () => {
       ["a.txt"],
       "b",
     ]);
+  });
+
+  it("a file with a second name keeps it, there and here, and that is said", async () => {
+    await link(at("b.txt"), at("dir", "second"));
+    for (const [from, to] of [
+      [at("a.txt"), there("b.txt")],
+      [there("a.txt"), at("b.txt")],
+    ] as const) {
+      await writeFile(at("b.txt"), "b");
+      expect(await cp(from, to)).toMatchObject({
+        exitCode: 0,
+        stderr: expect.stringMatching(/^cmdop: \S+b\.txt: written in place, since it has 2 names/),
+      });
+      expect(await text("dir", "second")).toBe("a");
+    }
+    const { stdout } = await cp("--json", at("a.txt"), there("b.txt"));
+    expect(JSON.parse(stdout)).toMatchObject({ written: [{ atomic: false, linkSplit: false }] });
   });
 
   it("several sources go into a directory, which must be there; one that is missing does not keep the others", async () => {

@@ -54,6 +54,7 @@ export type {
   TransferProgress,
   TransferResult,
   UploadOptions,
+  WrittenFile,
 } from "./files/transfer/types.ts";
 export type {
   CopyOptions,

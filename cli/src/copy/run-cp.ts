@@ -7,6 +7,7 @@ import {
   systemPath,
   type TransferResult,
   type UploadOptions,
+  type WrittenFile,
 } from "@cmdop/sdk";
 import { EXIT_FAILURE, EXIT_OK, failedWith } from "../exit.ts";
 import { EXIT_INTERRUPTED } from "../exit-codes.ts";
@@ -56,6 +57,7 @@ export async function runCp(
       const durationMs = Math.round(performance.now() - startedAtMs);
       process.stdout.write(jsonLine({ ...result, durationMs }));
     }
+    reportWritten(result.written);
     return reportSkipped(result.skipped);
   } catch (thrown) {
     view.clear();
@@ -73,6 +75,7 @@ class Copy {
   readonly #view: ProgressView;
   readonly #signal: AbortSignal;
   readonly #skipped: SkippedPath[] = [];
+  readonly #written: WrittenFile[] = [];
 
   constructor(
     client: CMDOPClient,
@@ -104,9 +107,11 @@ class Copy {
     for (const group of groups) {
       const { bytes, files, ...result } = await this.#transfer(group, takesNames, to, path, sum);
       this.#skipped.push(...result.skipped);
+      this.#written.push(...(result.written ?? []));
       sum = { ...result, bytes: sum.bytes + bytes, files: sum.files + files };
     }
-    return { ...sum, skipped: this.#skipped };
+    const unusual = this.#written.length === 0 ? {} : { written: this.#written };
+    return { ...sum, skipped: this.#skipped, ...unusual };
   }
 
   #transfer(
@@ -172,6 +177,16 @@ function interruptedText(thrown: unknown, view: ProgressView): string {
   const there = total > 1 ? ` ${done} of ${total} files are there.` : "";
   const error = CmdopError.from(thrown);
   return `${printable(error.message)}${there}`;
+}
+
+/** Says which files were not simply replaced at once, and why. */
+function reportWritten(written: readonly WrittenFile[] = []): void {
+  for (const { path, message } of written.slice(0, MAX_NAMED)) {
+    process.stderr.write(`cmdop: ${printable(path)}: ${printable(message)}\n`);
+  }
+  if (written.length > MAX_NAMED) {
+    process.stderr.write(`cmdop: so were ${written.length - MAX_NAMED} more\n`);
+  }
 }
 
 function reportSkipped(skipped: readonly SkippedPath[]): number {

@@ -34,7 +34,8 @@ export function fileInfo(entry: FileEntry | undefined): FileInfo {
   };
 }
 
-function writtenOf({ atomic, linkSplit, message }: FilesWritten): FileWritten {
+/** How a file was written, as the SDK gives it. */
+export function writtenOf({ atomic, linkSplit, message }: FilesWritten): FileWritten {
   return { atomic, linkSplit, message };
 }
 

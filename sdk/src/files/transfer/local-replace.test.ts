@@ -33,8 +33,10 @@ function arriving(text: string, attributes: Partial<Content> = {}): Content {
   };
 }
 
-async function download(destination: string, content: Content, preserve = false): Promise<void> {
+/** What is said of how it was written. */
+async function download(destination: string, content: Content, preserve = false): Promise<string[]> {
   using turn = new Line(1).turn();
+  const said: string[] = [];
   await localTarget(destination).file("", content, {
     overwrite: true,
     resume: false,
@@ -44,8 +46,10 @@ async function download(destination: string, content: Content, preserve = false)
     signal: undefined,
     turn,
     passed: () => undefined,
+    written: ({ message }) => said.push(message),
     left: () => undefined,
   });
+  return said;
 }
 
 /** A directory with a file that has much beside its content. */
@@ -72,7 +76,7 @@ describe("a file of this computer that a download replaces", () => {
     await chown(place.file, 1, 2);
     const before = await dress(place.file);
     const { ino } = await stat(place.file);
-    await download(place.file, arriving("new"));
+    expect(await download(place.file, arriving("new"))).toEqual([]);
     expect(await dress(place.file)).toBe(before);
     expect(await readFile(place.file, "utf8")).toBe("new");
     // At once: who has the old one open still reads it.
@@ -89,22 +93,23 @@ describe("a file of this computer that a download replaces", () => {
     expect([mode & 0o7777, mtimeMs]).toEqual([0o640, 1_000_000]);
   });
 
-  it("keeps its other names (hard links)", async () => {
+  it("keeps its other names (hard links), and says so", async () => {
     await using place = await dressed();
     const other = path.join(place.directory, "other");
     await link(place.file, other);
-    await download(place.file, arriving("new"));
+    const said = await download(place.file, arriving("new"));
+    expect(said).toEqual([expect.stringContaining("2 names (hard links), which stay one file")]);
     expect(await readFile(other, "utf8")).toBe("new");
     expect(await readdir(place.directory)).toEqual(["file", "other"]);
   });
 
-  it("is written in place where it is a mount point", async () => {
+  it("is written in place where it is a mount point, and that is said", async () => {
     await using place = await dressed();
     const target = path.join(place.directory, "mounted");
     await writeFile(target, "");
     await run("mount", ["--bind", place.file, target]);
     try {
-      await download(target, arriving("new"));
+      expect(await download(target, arriving("new"))).toEqual([expect.stringContaining("a mount point")]);
     } finally {
       await run("umount", [target]);
     }

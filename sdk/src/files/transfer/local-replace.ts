@@ -20,18 +20,20 @@ const PERMISSION_BITS = 0o777;
  * Gives what has arrived whole the place of a file of this computer, which keeps
  * its owner, ACL, attributes and other names: replaced at once where the new file
  * can be given all of these, else written in place, as scp writes. `finish` gives
- * mode and times to the file that it is.
+ * mode and times to the file that it is. What it gives says why it was written in
+ * place; undefined where it was replaced.
  */
 export async function replaceLocal(
   arrived: { readonly file: FileHandle; readonly path: string },
   destination: string,
   taken: Stats,
   finish: (file: FileHandle) => Promise<void>,
-): Promise<void> {
-  if (await isGivenAll(arrived.file, destination, taken)) {
+): Promise<string | undefined> {
+  const isGiven = await isGivenAll(arrived.file, destination, taken);
+  if (isGiven) {
     await finish(arrived.file);
     const renamed = rename(systemPath(arrived.path), systemPath(destination)).then(() => true);
-    if ((await unless(IRREPLACEABLE, renamed)) !== undefined) return;
+    if ((await unless(IRREPLACEABLE, renamed)) !== undefined) return undefined;
   }
   const file = await open(systemPath(destination), constants.O_WRONLY | constants.O_NOFOLLOW);
   try {
@@ -41,6 +43,14 @@ export async function replaceLocal(
   } finally {
     await file.close();
   }
+  return inPlace(isGiven, taken);
+}
+
+function inPlace(isGiven: boolean, { nlink }: Stats): string {
+  let why = "a new file could not be given all that it has";
+  if (nlink > 1) why = `it has ${nlink} names (hard links), which stay one file`;
+  else if (isGiven) why = "it can't be replaced (it may be a mount point)";
+  return `written in place, since ${why}: who read it meanwhile may have seen some of the old and some of the new`;
 }
 
 /** Gives a new file what an old one has; whether that was all. setuid, setgid and capabilities were given to the old content. */

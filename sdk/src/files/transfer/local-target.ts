@@ -100,7 +100,8 @@ async function putFile(asked: string, content: Content, options: PutOptions): Pr
     await behind.finish();
     const finish = (arrived: FileHandle): Promise<void> => giveAttributes(arrived, content, preserve, taken);
     if (taken?.isFile() === true) {
-      await replaceLocal({ file, path: part }, destination, taken, finish);
+      const inPlace = await replaceLocal({ file, path: part }, destination, taken, finish);
+      if (inPlace !== undefined) options.written({ atomic: false, linkSplit: false, message: inPlace });
       return sha256;
     }
     await finish(file);

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { posix } from "node:path";
 import { CmdopError, FILE_CHUNK_BYTES, FilesModeUse, mayHaveRun } from "@cmdop/proto";
+import { writtenOf } from "../file-info.ts";
 import { methodOf } from "../method-of.ts";
 import type { Machine } from "./machine.ts";
 import { sameHash } from "./names.ts";
@@ -79,6 +80,7 @@ async function putSmall(
     const call = await caller.options(methodOf("Write"), { signal });
     const { entry } = await files.write({ path, content: bytes, ...attributesOf(content, options) }, call);
     if (entry?.sha256 === undefined || !sameHash(entry.sha256, sha256)) throw wrong(content);
+    if (entry.written !== undefined) options.written(writtenOf(entry.written));
   } catch (thrown) {
     await new Patience(machine, signal, turn).after(thrown);
     stretch.broke(bytes.length, 0);

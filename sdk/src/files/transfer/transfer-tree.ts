@@ -1,5 +1,5 @@
 import { CmdopError, LANE_WINDOWS, visible } from "@cmdop/proto";
-import type { SkippedPath } from "../types.ts";
+import type { FileWritten, SkippedPath } from "../types.ts";
 import { atOnce } from "./at-once.ts";
 import { Line } from "./line.ts";
 import { Progress } from "./progress.ts";
@@ -12,6 +12,7 @@ import type {
   TransferResult,
   TreeEntry,
   UploadOptions,
+  WrittenFile,
 } from "./types.ts";
 
 /** Files of a tree under way at once: enough to hide the way to the machine. Each holds a few pieces in memory. */
@@ -37,6 +38,7 @@ class TreeTransfer {
   readonly #options: UploadOptions;
   readonly #settings: PutSettings;
   readonly #skipped: SkippedPath[] = [];
+  readonly #written: WrittenFile[] = [];
   /** Directories that can't be there, nor anything in them. */
   readonly #refused = new Set<string>();
   /** What directories are to have at the end, by their depth: what is written into one changes its time. */
@@ -69,7 +71,8 @@ class TreeTransfer {
         await this.#try({ path }, () => this.#target.finishDirectory(path, given));
       });
     }
-    return { ...result, skipped: this.#skipped };
+    const unusual = this.#written.length === 0 ? {} : { written: this.#written };
+    return { ...result, skipped: this.#skipped, ...unusual };
   }
 
   async #files(files: readonly TreeEntry[]): Promise<{ bytes: number; files: number }> {
@@ -88,7 +91,10 @@ class TreeTransfer {
         const count = progress.begin(entry.path, content.size, entry.size);
         let isDone = false;
         try {
-          const options = { ...this.#settings, signal, turn, follow: false, passed: count.passed };
+          const written = (how: FileWritten): void => {
+            this.#written.push({ path: entry.path, ...how });
+          };
+          const options = { ...this.#settings, signal, turn, follow: false, passed: count.passed, written };
           await this.#target.file(entry.path, content, options);
           isDone = true;
         } finally {

@@ -5,7 +5,7 @@ import { namesDirectory } from "./names.ts";
 import { Progress } from "./progress.ts";
 import { KEPT_TEXT } from "./retention.ts";
 import { transferTree } from "./transfer-tree.ts";
-import type { PutOptions, Source, Target, TransferResult, UploadOptions } from "./types.ts";
+import type { PutOptions, Source, Target, TransferResult, UploadOptions, WrittenFile } from "./types.ts";
 
 /** What is the same for each file of a transfer. */
 export type PutSettings = Pick<PutOptions, "overwrite" | "resume" | "preserve" | "ifMatch" | "left">;
@@ -79,15 +79,18 @@ async function transferAll(
   await using content = await source.open("", turn);
   const progress = new Progress(options, content.size === undefined ? {} : { bytes: content.size });
   const count = progress.begin(content.path, content.size, content.size ?? 0);
+  const written: WrittenFile[] = [];
   const sha256 = await target.file("", content, {
     ...settings,
     signal,
     turn,
     follow: true,
     passed: count.passed,
+    written: (how) => written.push({ path: target.path ?? content.path, ...how }),
   });
   progress.end(count, true);
-  return { ...progress.result, skipped: [], sha256: Buffer.from(sha256).toString("hex") };
+  const unusual = written.length === 0 ? {} : { written };
+  return { ...progress.result, skipped: [], ...unusual, sha256: Buffer.from(sha256).toString("hex") };
 }
 
 function noFileThere(path: string): CmdopError {

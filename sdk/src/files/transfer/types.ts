@@ -1,4 +1,4 @@
-import type { FileKind, SignalOption, SkippedPath } from "../types.ts";
+import type { FileKind, FileWritten, SignalOption, SkippedPath } from "../types.ts";
 import type { Turn } from "./line.ts";
 
 /** How far a transfer is. */
@@ -60,6 +60,14 @@ export interface TransferResult {
   readonly skipped: readonly SkippedPath[];
   /** SHA-256 in hex, of a single file. */
   readonly sha256?: string;
+  /** Files that were not simply replaced at once: how, and why. Absent where there is none. */
+  readonly written?: readonly WrittenFile[];
+}
+
+/** A file that was not simply replaced at once. */
+export interface WrittenFile extends FileWritten {
+  /** As in `skipped`: of a tree from its root. */
+  readonly path: string;
 }
 
 /** The content of one file, on its way. */
@@ -130,6 +138,8 @@ export interface PutOptions {
   readonly turn: Turn;
   /** Told the bytes of each piece, and whether they were found there. */
   readonly passed: (bytes: number, isFound?: boolean) => void;
+  /** Told how the file was written, where it was not simply replaced at once. */
+  readonly written: (how: FileWritten) => void;
   /** Told that something unfinished could not be removed from the machine. */
   readonly left: () => void;
 }

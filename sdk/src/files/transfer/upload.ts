@@ -8,6 +8,7 @@ import {
   mayHaveRun,
   visible,
 } from "@cmdop/proto";
+import { writtenOf } from "../file-info.ts";
 import { methodOf } from "../method-of.ts";
 import type { Machine } from "./machine.ts";
 import { resumeName, sameHash, UPLOAD_BYTES } from "./names.ts";
@@ -61,10 +62,11 @@ export class Upload {
 
   async run(): Promise<Uint8Array> {
     try {
-      const { sha256 } = await this.#tryAll();
+      const { sha256, written } = await this.#tryAll();
       if (this.#sha256 === undefined || (sha256 !== undefined && !sameHash(sha256, this.#sha256))) {
         throw wrong(this.#content);
       }
+      if (written !== undefined) this.#options.written(writtenOf(written));
       return this.#sha256;
     } catch (thrown) {
       if (!this.#options.resume) await this.#discard();
