@@ -90,6 +90,14 @@ describe("an end without its beginning", () => {
     const plain = new ThoughtSplitter(true);
     expect([...plain.push("Five."), ...plain.end()]).toEqual([{ kind: "text", text: "Five." }]);
   });
+
+  it("is waited for, and an answer about such tags is still whole", () => {
+    const answer = "Use it so:\n```\n<think>x</think>\n```\nend";
+    const about = new ThoughtSplitter(true);
+    const pieces = [...about.push(answer), ...about.end()];
+    expect(pieces.map(({ kind }) => kind)).not.toContain("thought");
+    expect(pieces.map(({ text }) => text).join("")).toBe(answer);
+  });
 });
 
 it("no text is lost, and none without a tag is changed", () => {

@@ -172,6 +172,11 @@ export class ThoughtSplitter {
     const own = SECTIONS.some(({ open }) => this.#buffer.replace(BLANK, "").toLowerCase().startsWith(open));
     if (own) this.#state = "head";
     if (own || end === undefined) return own;
+    // A text about thoughts, not the end of one.
+    if (!isLoneEnd(this.#buffer.slice(0, end.at))) {
+      this.#state = "answer";
+      return true;
+    }
     pieces.push({ kind: "thought", text: this.#buffer.slice(0, end.at) });
     this.#buffer = this.#buffer.slice(end.at);
     this.#leaveThought(end.close);
