@@ -159,6 +159,9 @@ describe("login: true reads the profile, as cmdop shell does", () => {
     expect(await client.terminal.execute(["nvm-node"], { login: true })).toMatchObject({ stdout: "v24\n" });
     const fed = await sh("nvm-node; cat; pwd", { login: true, stdin: "input\n", cwd: "/tmp" });
     expect(fed).toMatchObject({ stdout: "v24\ninput\n/tmp\n", shell: "/bin/bash" });
+    // One that no profile is written for has what the user's own leaves.
+    const other = await sh("whatever", { login: true, shell: "/usr/bin/echo" });
+    expect(other).toMatchObject({ stdout: "-c whatever\n", exitCode: 0, shell: "/usr/bin/echo" });
   });
 
   test("so for every command, where the policy says so, and not for one that will not", async () => {

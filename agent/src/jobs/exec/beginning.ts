@@ -1,4 +1,4 @@
-import { lineArguments, shellNamed } from "../../login/line-shell.ts";
+import { isPosixShell, lineArguments, shellNamed } from "../../login/line-shell.ts";
 import { type Environment, JOB_MARK_VARIABLE } from "../process/environment.ts";
 import type { Refused } from "../process/fork.ts";
 import type { Start } from "../process/spawn.ts";
@@ -27,15 +27,17 @@ export async function beginningOf(
   const own = { ...command.env, [JOB_MARK_VARIABLE]: context.trace.mark };
   const shell = shellNamed(command.shell ?? "", login);
   const readsProfile = command.login ?? login.readsProfile;
-  if (shell === undefined && ("shell" in run || readsProfile)) {
+  // Profiles are written for shells like these; what they leave serves any.
+  const reader = shell !== undefined && isPosixShell(shell) ? shell : login.lineShell;
+  if ((shell === undefined && "shell" in run) || (reader === undefined && readsProfile)) {
     return {
       failed:
         "The machine's policy (shells) allows neither the user's own shell nor /bin/sh, so nothing could run it.",
     };
   }
   let environment: Environment = { ...login.environment, ...own };
-  if (readsProfile && shell !== undefined) {
-    const read = await readProfile({ shell, environment, trusted: login.trusted }, context, signal);
+  if (readsProfile && reader !== undefined) {
+    const read = await readProfile({ shell: reader, environment, trusted: login.trusted }, context, signal);
     if (!("variables" in read)) return read;
     environment = { ...read.variables, ...own };
   }
