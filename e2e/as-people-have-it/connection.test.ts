@@ -75,7 +75,8 @@ describe("'JSON.stringify of an event throws: Do not know how to serialize a Big
     for await (const event of client.terminal.stream("printf one; printf two >&2")) events.push({ ...event });
     const parsed: unknown[] = JSON.parse(JSON.stringify(events));
     expect(parsed[0]).toMatchObject({ type: "started", outputEnd: expect.any(Number) });
-    expect(parsed).toContainEqual(expect.objectContaining({ type: "stdout", offset: expect.any(Number) }));
+    const data = { type: "Buffer", data: [...Buffer.from("one")] };
+    expect(parsed).toContainEqual({ type: "stdout", offset: expect.any(Number), data });
 
     const result = await client.terminal.execute("echo done");
     const handle = await client.terminal.execute("echo so far; sleep 0.2", { waitMs: 1 });
@@ -85,7 +86,7 @@ describe("'JSON.stringify of an event throws: Do not know how to serialize a Big
     const all = { result, handle, chunks, jobs: await client.terminal.jobs(), end: await session.wait() };
     expect(JSON.parse(JSON.stringify(all))).toMatchObject({
       result: { exitCode: 0, stdout: "done\n" },
-      chunks: [{ offset: 0 }],
+      chunks: [{ offset: 0, data: { type: "Buffer" } }],
       jobs: expect.arrayContaining([expect.objectContaining({ outputStart: 0, outputEnd: 5 })]),
     });
     // What was written down once is good for coming back.

@@ -34,6 +34,11 @@ export class CmdopError extends Error {
     return ERROR_TABLE[this.code].status;
   }
 
+  /** What JSON has of it: its message, too, which JSON has of no other error; not the cause, which stays here. */
+  toJSON(): object {
+    return { ...this, message: this.message };
+  }
+
   /** Any thrown thing as a CmdopError; what is not one becomes Internal, with the original as cause. */
   static from(thrown: unknown): CmdopError {
     if (thrown instanceof CmdopError) return thrown;

@@ -6,6 +6,7 @@ import {
   Files as FilesService,
   type ServiceClient,
 } from "@cmdop/proto";
+import { asBuffer } from "../as-buffer.ts";
 import type { MachineCaller } from "../connection/caller.ts";
 import { lastEntry } from "./copy-progress.ts";
 import { fileInfo } from "./file-info.ts";
@@ -106,7 +107,7 @@ export class Files {
     const request = { path, ...range(options) };
     try {
       const { content } = await this.#invoke("Read", (call) => this.#files.read(request, call), options);
-      return content;
+      return asBuffer(content);
     } catch (thrown) {
       if (!(thrown instanceof CmdopError) || thrown.code !== "MessageTooLarge") throw thrown;
     }

@@ -1,4 +1,5 @@
 import { Channel, type JobEvent, type Outcome, OutcomeKind } from "@cmdop/proto";
+import { asBuffer } from "../as-buffer.ts";
 import type { ExecEnd, ExecEvent, JobEnd, JobStarted, OutcomeName } from "./types.ts";
 
 /** The machine's word that a job runs, as it comes over the wire. */
@@ -20,7 +21,7 @@ export function execEvent(jobId: string, { offset, kind }: JobEvent): ExecEvent 
       return { type: "started", jobId, ...jobStarted(kind.value) };
     case "output": {
       const type = kind.value.channel === Channel.STDERR ? "stderr" : "stdout";
-      return { type, data: kind.value.data, offset: Number(offset) };
+      return { type, data: asBuffer(kind.value.data), offset: Number(offset) };
     }
     case "dropped":
       return { type: "dropped", bytes: Number(kind.value.bytes), offset: Number(offset) };

@@ -36,6 +36,11 @@ export class ExecError extends Error implements ExecResult {
     this.stderrBytes = result.stderrBytes;
     this.truncated = result.truncated;
   }
+
+  /** What JSON has of it: its message, too, which JSON has of no other error. */
+  toJSON(): object {
+    return { ...this, message: this.message };
+  }
 }
 
 /** How a command ended, in words: `exited with 3`. */

@@ -1,5 +1,6 @@
 import { onAbort } from "@cmdop/kit";
 import { CmdopError, Sessions } from "@cmdop/proto";
+import { asBuffer } from "../as-buffer.ts";
 import type { MachineCaller } from "../connection/caller.ts";
 import { execEnd, jobStarted, unknownEnd } from "./events.ts";
 import { bytesOf } from "./feed-input.ts";
@@ -171,7 +172,7 @@ export class Session implements AsyncDisposable {
       const options = { reconnectWindowMs, onLink, onOffline, leave: leave.signal };
       for await (const { offset, kind } of follow(this.#caller, job, options)) {
         if (kind.case === "started") onStarted?.(jobStarted(kind.value));
-        if (kind.case === "output") yield { offset: Number(offset), data: kind.value.data };
+        if (kind.case === "output") yield { offset: Number(offset), data: asBuffer(kind.value.data) };
       }
     } finally {
       stopListening();
