@@ -8,7 +8,7 @@ import { changed, changedSchema, changes, ifMatch, parents, path } from "./file-
 export const write = defineTool({
   name: "files_write",
   title: "files.write",
-  description: `Write a whole file (${MAX_WRITE_BYTES / 1024 / 1024} MiB at most), atomically; an existing file is replaced.`,
+  description: `Write a whole file (${MAX_WRITE_BYTES / 1024 / 1024} MiB at most); an existing file is replaced.`,
   input: z.strictObject({
     path,
     content: z.string(),
@@ -40,7 +40,7 @@ export const edit = defineTool({
   name: "files_edit",
   title: "files.edit",
   description:
-    "Replace exact text in a file, atomically. It must occur exactly once, unless all is set; else nothing changes.",
+    "Replace exact text in a file. It must occur exactly once, unless all is set; else nothing changes.",
   input: z.strictObject({
     path,
     old: z.string().min(1).describe("Spaces and tabs count"),

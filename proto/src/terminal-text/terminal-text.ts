@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { detectText } from "../text/index.ts";
+import { openBytes } from "../text/utf8-pieces.ts";
 import { EscapeReader } from "./escape-reader.ts";
 import { type KeptBounds, KeptLines, type KeptText } from "./kept-lines.ts";
 import type { Place } from "./line-list.ts";
@@ -203,15 +204,4 @@ function binaryOutput(first: Uint8Array): string | false {
   return (
     detected.kind === "binary" && `binary output${detected.type === undefined ? "" : `, ${detected.type}`}`
   );
-}
-
-/** How many bytes at the end are of a character that is not complete. */
-function openBytes(bytes: Uint8Array): number {
-  for (let begun = 1; begun <= Math.min(3, bytes.length); begun += 1) {
-    const byte = bytes[bytes.length - begun] ?? 0;
-    if ((byte & 0xc0) === 0x80) continue;
-    const length = byte < 0xc0 || byte >= 0xf8 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
-    return length > begun ? begun : 0;
-  }
-  return 0;
 }

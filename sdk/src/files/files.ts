@@ -143,15 +143,15 @@ export class Files {
   }
 
   /**
-   * Replaces a file atomically: whoever reads it sees the old content or the
-   * new, never a part. With `append` adds to its end instead. Where the reply
+   * Replaces a file: whoever reads it sees the old content or the new, never a
+   * part, unless the result has `written`, which says why not. With `append` adds to its end instead. Where the reply
    * to a conditional write is lost, OutcomeUnknown; others are sent again.
    */
   write(path: string, content: FileContent, options: WriteOptions = {}): Promise<FileInfo> {
     return writeFile({ files: this.#files, caller: this.#caller }, path, content, options);
   }
 
-  /** Replaces exact text in a file, atomically. Throws InvalidArgument, and changes nothing, where it does not match, or matches more than once without `all`. */
+  /** Replaces exact text in a file, at once unless the result has `written`. Throws InvalidArgument, and changes nothing, where it does not match, or matches more than once without `all`. */
   async edit(path: string, options: EditOptions): Promise<EditedFile> {
     const { all = false, ifMatch } = options;
     const request = {

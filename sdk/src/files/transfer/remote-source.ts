@@ -14,9 +14,6 @@ import type { Content, Source, TreeEntry } from "./types.ts";
 /** Permission bits that travel. */
 const PERMISSION_BITS = 0o777;
 
-/** What a name that is not UTF-8 is shown with. */
-const NOT_UTF8 = "\uFFFD";
-
 /** How a machine's files are read. */
 export interface RemoteSourceOptions {
   readonly signal?: AbortSignal | undefined;
@@ -90,10 +87,6 @@ async function listed(machine: Machine, root: string, signal: AbortSignal | unde
     prefix ??= path.slice(0, path.length - name.length);
     const below = path.startsWith(prefix) ? path.slice(prefix.length) : path;
     if (unread !== undefined) skipped.push(unread);
-    if (below.includes(NOT_UTF8)) {
-      skipped.push({ path, reason: "unreadable", message: "Its name is not UTF-8." });
-      continue;
-    }
     // A directory that failed in the middle is told of a second time.
     if (unread !== undefined && entries.some((entry) => entry.path === below)) continue;
     const target = linkTarget === undefined ? {} : { linkTarget };

@@ -56,7 +56,7 @@ export interface TransferResult {
   /** Bytes of content. */
   readonly bytes: number;
   readonly files: number;
-  /** What was passed over, of a tree or of several sources: devices, FIFOs, sockets, what can't be read or written, and names that are not UTF-8. */
+  /** What was passed over, of a tree or of several sources: devices, FIFOs, sockets, and what can't be read or written. */
   readonly skipped: readonly SkippedPath[];
   /** SHA-256 in hex, of a single file. */
   readonly sha256?: string;
