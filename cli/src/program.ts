@@ -42,7 +42,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     .version(VERSION, "-V, --version")
     .addHelpText("after", ENVIRONMENT_HELP)
     .showHelpAfterError("Run it with --help to see how it is used.")
-    // Ids are base64url and may begin with -V or -h: after a command's name, only its own options count.
+    // After a command's name, only its own options count: `exec m -- ls -h`.
     .enablePositionalOptions()
     .exitOverride();
   // The order is that of a newcomer's way.

@@ -21,9 +21,15 @@ export interface KeyPair {
 /** What precedes the seed in the PKCS #8 form of an Ed25519 private key (RFC 8410, section 7). */
 const PKCS8_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
 
-/** A new key pair. */
+/**
+ * A new key pair. Its id does not begin with a dash: people give ids as
+ * arguments of commands, where a dash begins an option.
+ */
 export function generateKeyPair(): KeyPair {
-  return keyPairOf(randomBytes(ED25519_BYTES));
+  for (;;) {
+    const made = keyPairOf(randomBytes(ED25519_BYTES));
+    if (!made.id.startsWith("-")) return made;
+  }
 }
 
 /** The key pair of a 32-byte seed. */
