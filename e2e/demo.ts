@@ -7,7 +7,7 @@ import path from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { cmdopHome } from "@cmdop/sdk";
 import type { Client } from "@modelcontextprotocol/client";
-import { mcpServerBlock, pasteText } from "../cli/src/mcp-config.ts";
+import { mcpServerBlock, pasteText } from "../cli/src/mcp/config.ts";
 import { Cluster } from "./support/cluster.ts";
 import { connectMcp } from "./support/mcp-client.ts";
 

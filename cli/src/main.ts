@@ -4,7 +4,7 @@ import { enableCompileCache } from "node:module";
 import os from "node:os";
 import path from "node:path";
 import { collectYoungBuffers } from "@cmdop/proto/young-buffers";
-import { makeTrusted, whyDistrusted } from "./trusted-home.ts";
+import { makeTrusted, whyDistrusted } from "./home/trusted-home.ts";
 
 // Halves the start-up time. The cache is code that will run here, so it stays in
 // this user's own directory, never in Node's default below /tmp, and is used only
@@ -35,7 +35,7 @@ process.stderr.on("error", () => undefined);
 
 const { isErrno } = await import("@cmdop/kit");
 const { runProgram } = await import("./program.ts");
-const { argumentsWithBytes } = await import("./raw-arguments.ts");
+const { argumentsWithBytes } = await import("./console/raw-arguments.ts");
 const exitCode = await runProgram(argumentsWithBytes(process.argv));
 if (exitCode !== 0) process.exitCode = exitCode;
 else if (outputError !== undefined && !isErrno(outputError, "EPIPE")) {

@@ -4,7 +4,7 @@ import path from "node:path";
 import { parseSealedKey, SCOPES, type Scope } from "@cmdop/proto";
 import { CMDOPClient, CmdopError } from "@cmdop/sdk";
 import { z } from "zod";
-import { parseDuration } from "../../cli/src/duration.ts";
+import { parseDuration } from "../../cli/src/console/duration.ts";
 import { CmdopProcess, type Finished, runCmdop } from "./cmdop-process.ts";
 
 const relayReadySchema = z.object({ relay: z.string(), id: z.string(), target: z.string() });

@@ -237,7 +237,7 @@ export const BOUNDARIES: Attacks = {
     },
     {
       attack: "lead to the home by a link of one's own",
-      file: "cli/src/trusted-home.test.ts",
+      file: "cli/src/home/trusted-home.test.ts",
       test: "not by way of a link that leads through somebody else's directory",
     },
     {

@@ -214,7 +214,7 @@ export const PEOPLE: Attacks = {
     },
     {
       attack: "steer it by a line of --json",
-      file: "cli/src/json-line.test.ts",
+      file: "cli/src/console/json-line.test.ts",
       test: "JSON says the same to a program, and steers no terminal",
     },
   ],

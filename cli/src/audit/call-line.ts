@@ -1,6 +1,6 @@
-import { shortMethod } from "../method-name.ts";
-import { printable } from "../printable.ts";
-import { isoTime } from "../time.ts";
+import { printable } from "../console/printable.ts";
+import { isoTime } from "../console/time.ts";
+import { shortMethod } from "../policy/method-name.ts";
 
 /** What is known of one call, from the records of relay and machine together. */
 export interface KnownCall {

@@ -1,7 +1,7 @@
 import { BoundedMap } from "@cmdop/kit";
 import type { AnyAuditRecord } from "@cmdop/proto";
 import type { AuditEntry } from "@cmdop/sdk";
-import { isoTime } from "../time.ts";
+import { isoTime } from "../console/time.ts";
 import { auditLine, type KnownCall, shortDuration } from "./call-line.ts";
 import { eventLine } from "./event-line.ts";
 

@@ -1,5 +1,5 @@
 import type { AuditChainReport } from "@cmdop/sdk";
-import { printable } from "../printable.ts";
+import { printable } from "../console/printable.ts";
 
 /** What a verification found of one chain: a line, and one more for each problem. */
 export function chainLines(report: AuditChainReport): string {

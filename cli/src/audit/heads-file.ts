@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { isErrno } from "@cmdop/kit";
 import { type AuditHeads, auditHeadsSchema, CmdopError } from "@cmdop/sdk";
-import { writeHomeFile } from "../home.ts";
+import { writeHomeFile } from "../home/home.ts";
 
 /** Reads heads that an earlier verification wrote; undefined where the file does not exist yet. */
 export async function readHeads(file: string): Promise<AuditHeads | undefined> {

@@ -1,6 +1,6 @@
 import { pathText } from "@cmdop/proto/path-text";
-import { usageError } from "../exit.ts";
-import { pathOf, wordOf } from "../raw-arguments.ts";
+import { usageError } from "../console/exit.ts";
+import { pathOf, wordOf } from "../console/raw-arguments.ts";
 
 /** One end of a copy: a path here, or one on a machine. */
 export interface CopyEnd {

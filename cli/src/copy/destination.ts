@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import path from "node:path";
 import { unless } from "@cmdop/kit";
 import { CmdopError, type Files, namesDirectory, sourceName, systemPath } from "@cmdop/sdk";
-import { printable } from "../printable.ts";
+import { printable } from "../console/printable.ts";
 
 /** Where sources go: under which path, and whether that is a directory which takes them by their names. */
 export interface Destination {

@@ -1,5 +1,5 @@
 import { CmdopError, type Files } from "@cmdop/sdk";
-import { printable } from "../printable.ts";
+import { printable } from "../console/printable.ts";
 import type { CopyEnd } from "./copy-end.ts";
 
 /** The sources of one machine, or of this computer. */

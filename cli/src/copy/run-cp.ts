@@ -9,11 +9,11 @@ import {
   type UploadOptions,
   type WrittenFile,
 } from "@cmdop/sdk";
-import { EXIT_FAILURE, EXIT_OK, failedWith } from "../exit.ts";
-import { EXIT_INTERRUPTED } from "../exit-codes.ts";
-import { jsonLine } from "../json-line.ts";
-import { printable } from "../printable.ts";
-import { terminationSignal } from "../signals.ts";
+import { EXIT_FAILURE, EXIT_OK, failedWith } from "../console/exit.ts";
+import { jsonLine } from "../console/json-line.ts";
+import { printable } from "../console/printable.ts";
+import { terminationSignal } from "../console/signals.ts";
+import { EXIT_INTERRUPTED } from "../jobs/exit-codes.ts";
 import type { CopyEnd } from "./copy-end.ts";
 import { findDestination } from "./destination.ts";
 import { findSources, type SourceGroup } from "./find-sources.ts";

@@ -2,8 +2,8 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import tty from "node:tty";
 import { onAbort, unlessSync } from "@cmdop/kit";
 import { MAX_PASSPHRASE_BYTES } from "@cmdop/proto";
-import { ExitWith } from "../exit.ts";
-import { EXIT_INTERRUPTED } from "../exit-codes.ts";
+import { ExitWith } from "../console/exit.ts";
+import { EXIT_INTERRUPTED } from "../jobs/exit-codes.ts";
 import { HiddenLine } from "./hidden-line.ts";
 
 /** The terminal that this process was started on, whatever its streams are; undefined where there is none. */

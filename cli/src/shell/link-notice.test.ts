@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { LINK_BACK, LINK_LOST } from "../link-messages.ts";
+import { LINK_BACK, LINK_LOST } from "../jobs/link-messages.ts";
 import { LinkNotice } from "./link-notice.ts";
 
 /** A screen that remembers what was written to it. */

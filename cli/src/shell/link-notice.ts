@@ -1,4 +1,4 @@
-import { LINK_LOST, sayLink } from "../link-messages.ts";
+import { LINK_LOST, sayLink } from "../jobs/link-messages.ts";
 
 /** Where a notice goes. */
 export interface NoticePlace {

@@ -1,10 +1,10 @@
 import { CMDOPClient, CmdopError, describeEnd, type Session } from "@cmdop/sdk";
-import { failedWith } from "../exit.ts";
-import { EXIT_OURS, exitCodeOf } from "../exit-codes.ts";
-import { findJob } from "../find-job.ts";
-import { commandFor, terminalOf } from "../machine-terminal.ts";
-import { printable } from "../printable.ts";
-import { waitingMessage } from "../waiting-message.ts";
+import { failedWith } from "../console/exit.ts";
+import { printable } from "../console/printable.ts";
+import { EXIT_OURS, exitCodeOf } from "../jobs/exit-codes.ts";
+import { findJob } from "../jobs/find-job.ts";
+import { commandFor, terminalOf } from "../jobs/machine-terminal.ts";
+import { waitingMessage } from "../jobs/waiting-message.ts";
 import { terminalSize } from "./local-terminal.ts";
 import type { ViewStart } from "./session-output.ts";
 import { type Departure, view } from "./viewer.ts";

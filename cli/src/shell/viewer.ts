@@ -1,8 +1,8 @@
 import { onAbort } from "@cmdop/kit";
 import type { ExecEnd, Session } from "@cmdop/sdk";
-import { EXIT_OK } from "../exit.ts";
-import { EXIT_PIPE_CLOSED, exitCodeOfSignal } from "../exit-codes.ts";
-import { terminationSignal } from "../signals.ts";
+import { EXIT_OK } from "../console/exit.ts";
+import { terminationSignal } from "../console/signals.ts";
+import { EXIT_PIPE_CLOSED, exitCodeOfSignal } from "../jobs/exit-codes.ts";
 import { ESCAPE_HELP } from "./escape-keys.ts";
 import { FarScreen } from "./far-screen.ts";
 import { Keyboard } from "./keyboard.ts";

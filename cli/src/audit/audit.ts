@@ -1,0 +1,76 @@
+import type { Command } from "commander";
+import { jsonLine } from "../console/json-line.ts";
+import { parseMoment } from "../console/time.ts";
+import { passphraseFdOption, relayOption } from "../owner/options.ts";
+import type { OwnerOptions } from "../owner/owner.ts";
+import { registerAuditVerify } from "./verify.ts";
+
+interface AuditCommandOptions extends OwnerOptions {
+  machine?: string;
+  key?: string;
+  since?: number;
+  until?: number;
+  follow?: boolean;
+  json?: boolean;
+}
+
+/** How long a call that is followed may go on before it is printed as running, in milliseconds. */
+const FOLLOW_FLUSH_MS = 2_000;
+
+export function registerAudit(program: Command): void {
+  const audit = program
+    .command("audit")
+    .description("what was recorded: every call, the refused ones too; needs the scope audit:read")
+    .enablePositionalOptions()
+    .option("--machine <machine>", "only calls to this machine, by name or id")
+    .option("--key <key>", "only calls of this key, by name or id; local for a machine's own socket")
+    .option("--since <time>", "records from then on: 2h (ago), 2026-11-23T13:00Z", (text: string) =>
+      parseMoment(text),
+    )
+    .option("--until <time>", "records before then", (text: string) => parseMoment(text))
+    .option("-f, --follow", "go on with records as they come; Ctrl-C ends it")
+    .addOption(relayOption())
+    .addOption(passphraseFdOption())
+    .option("--json", "print the records themselves, a line of JSON each")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  cmdop audit --since 2h
+  cmdop audit --machine web-1 --key deploy --follow
+  cmdop audit --since 2026-11-23 --json | jq -c 'select(.record.type == "refused")'
+  cmdop audit verify --heads heads.json
+
+A line is a call: when, which key, which machine, which method, how it ended, what was done. A
+call whose end is far from its begin has two lines; one that nobody knows the end of, since the
+relay or the agent has started anew, is unknown.`,
+    )
+    .action(async (options: AuditCommandOptions) => {
+      const [{ operatorClient }, { AuditCalls }, { machineNames }, { terminationSignal }] = await Promise.all(
+        [
+          import("../owner/operator.ts"),
+          import("./calls.ts"),
+          import("./machine-names.ts"),
+          import("../console/signals.ts"),
+        ],
+      );
+      const { machine, key, since: sinceMs, until: untilMs, follow, json } = options;
+      const signal = follow ? terminationSignal() : undefined;
+      await using client = await operatorClient(options, "audit:read");
+      const nameOf = json ? (id: string) => id : await machineNames(client);
+      const calls = new AuditCalls((line) => process.stdout.write(line), nameOf);
+      const timer = follow ? setInterval(() => calls.flush(FOLLOW_FLUSH_MS), FOLLOW_FLUSH_MS) : undefined;
+      try {
+        for await (const entry of client.audit.query({ machine, key, sinceMs, untilMs, follow, signal })) {
+          if (json) process.stdout.write(jsonLine(entry));
+          else calls.add(entry);
+        }
+      } catch (thrown) {
+        if (!signal?.aborted) throw thrown;
+      } finally {
+        clearInterval(timer);
+        calls.flush();
+      }
+    });
+  registerAuditVerify(audit);
+}

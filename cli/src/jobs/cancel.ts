@@ -1,0 +1,34 @@
+import type { Command } from "commander";
+import { machineAnd } from "../console/arguments.ts";
+
+export function registerCancel(program: Command): void {
+  program
+    .command("cancel")
+    .description("end a job and say how it ended; a session is closed as its window would be")
+    .usage("[MACHINE] JOB")
+    .argument("<words...>", "id or name of the machine; the job's id, or how it begins")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  cmdop cancel web-1 3f2a
+
+It gets SIGTERM (a session SIGHUP) and, after a grace, SIGKILL: its whole process group.`,
+    )
+    .action(async (words: string[]) => {
+      const { machine, id } = machineAnd(words, "cancel", "JOB");
+      const [{ CMDOPClient, describeEnd }, { findJobId }, { terminalOf }, { printable }] = await Promise.all([
+        import("@cmdop/sdk"),
+        import("./find-job.ts"),
+        import("./machine-terminal.ts"),
+        import("../console/printable.ts"),
+      ]);
+      await using client = CMDOPClient.fromProfile();
+      const terminal = terminalOf(client, machine);
+      const jobId = await findJobId(terminal, id);
+      const end = await terminal.cancel(jobId);
+      // Whoever canceled it knows why.
+      const reason = end.outcome === "canceled" ? "" : end.reason;
+      process.stdout.write(`${jobId} ${printable(describeEnd({ ...end, reason }))}\n`);
+    });
+}

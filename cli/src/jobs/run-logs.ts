@@ -1,0 +1,69 @@
+import { CMDOPClient, type ExecEvent } from "@cmdop/sdk";
+import { EXIT_OK, failedWith } from "../console/exit.ts";
+import { writeRun } from "../runs/write-run.ts";
+import { EXIT_OURS } from "./exit-codes.ts";
+import { findJobOfAnyKind } from "./find-job.ts";
+import { JobOutput } from "./job-output.ts";
+import { linkMessages } from "./link-messages.ts";
+import { agentOf, terminalOf } from "./machine-terminal.ts";
+import { reportEnd, writeAll } from "./run-exec.ts";
+
+/** Which part of a job's output to write. */
+export interface LogsOptions {
+  /** The journal offset to begin after. */
+  readonly after: number;
+  /** True: until the job's end. False: what there is now. */
+  readonly follow: boolean;
+  /** The channel to write; both unless given. */
+  readonly only?: "stdout" | "stderr" | undefined;
+}
+
+/** Writes a job's output to this process's own; the exit code to end with. Never touches the job. */
+export async function runLogs(
+  machine: string | undefined,
+  job: string,
+  { after, follow, only }: LogsOptions,
+): Promise<number> {
+  const output = new JobOutput();
+  try {
+    await using client = CMDOPClient.fromProfile();
+    const terminal = terminalOf(client, machine);
+    const { jobId, isRun } = await findJobOfAnyKind(terminal, job);
+    if (isRun) {
+      const agent = agentOf(client, machine);
+      const events = agent.resumeStream(jobId, { after, ...linkMessages(machine, "run") });
+      return await writeRun(events, output, { runId: jobId, follow, only });
+    }
+    const events = terminal.resumeStream(jobId, { after, ...linkMessages(machine, "job") });
+    const part = readable(events, output.unwritable, follow ? undefined : after, only);
+    const end = await writeAll(part, output);
+    const exitCode = output.exitCodeIfUnread("The job goes on.");
+    if (exitCode !== undefined) return exitCode;
+    return follow ? reportEnd(machine, end) : EXIT_OK;
+  } catch (thrown) {
+    return failedWith(thrown, EXIT_OURS);
+  }
+}
+
+/**
+ * The events that are asked for: of one channel where one is named, as long as they can
+ * be written, and where `untilNowAfter` is given only what there was when the stream began.
+ */
+async function* readable(
+  events: AsyncIterable<ExecEvent>,
+  unwritable: AbortSignal,
+  untilNowAfter: number | undefined,
+  only: "stdout" | "stderr" | undefined,
+): AsyncGenerator<ExecEvent, void, void> {
+  let at = untilNowAfter ?? 0;
+  let end: number | undefined;
+  for await (const event of events) {
+    if (event.type === "started" && untilNowAfter !== undefined) end = event.outputEnd;
+    if (event.type === "stdout" || event.type === "stderr") {
+      at = event.offset + event.data.length;
+      if (only === undefined || event.type === only) yield event;
+    } else yield event;
+    if (event.type === "dropped") at = event.offset + event.bytes;
+    if (unwritable.aborted || (end !== undefined && at >= end)) return;
+  }
+}

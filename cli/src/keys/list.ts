@@ -1,0 +1,41 @@
+import type { Command } from "commander";
+import { jsonLine } from "../console/json-line.ts";
+import { passphraseFdOption, relayOption } from "../owner/options.ts";
+import type { OwnerOptions } from "../owner/owner.ts";
+
+interface ListCommandOptions extends OwnerOptions {
+  all?: boolean;
+  json?: boolean;
+}
+
+export function registerKeysList(keys: Command): void {
+  keys
+    .command("list")
+    .description("list the keys that count; needs the owner key, or a key with the scope admin")
+    .option("-a, --all", "also those that have expired, were revoked, or count no more")
+    .addOption(relayOption())
+    .addOption(passphraseFdOption())
+    .option("--json", "print JSON, a line a key")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  cmdop keys list
+  cmdop keys list --all --json | jq -r 'select(.state == "expired").name'`,
+    )
+    .action(async (options: ListCommandOptions) => {
+      const { all = false, json } = options;
+      const [{ operatorClient }, { keyTable }] = await Promise.all([
+        import("../owner/operator.ts"),
+        import("./text.ts"),
+      ]);
+      await using client = await operatorClient(options, "admin");
+      const found = await client.keys.list();
+      const listed = all ? found : found.filter(({ state }) => state === "active" || state === "blocked");
+      if (json) for (const key of listed) process.stdout.write(jsonLine(key));
+      else if (listed.length > 0) process.stdout.write(keyTable(listed, process.stdout.columns));
+      else process.stderr.write("There is no key that counts; cmdop keys create makes one.\n");
+      const more = found.length - listed.length;
+      if (!json && more > 0) process.stderr.write(`${more} more that count no longer: --all lists them.\n`);
+    });
+}

@@ -1,0 +1,81 @@
+import type { Scope } from "@cmdop/proto/methods";
+import type { CreatedKey, KeyInfo } from "@cmdop/sdk";
+import { jsonLine } from "../console/json-line.ts";
+import { printable } from "../console/printable.ts";
+import { table } from "../console/table.ts";
+import { isoTime, isoTimeOr } from "../console/time.ts";
+
+/** Prints a new key: the secret alone on standard output, what a person wants to know beside it. */
+export function printCreated(name: string, created: CreatedKey, json = false): void {
+  if (json) {
+    process.stdout.write(jsonLine(created));
+    return;
+  }
+  process.stdout.write(`${created.apiKey}\n`);
+  process.stderr.write(`key ${printable(name)} (${created.keyId}) ends on ${isoTime(created.expiresAtMs)}\n`);
+}
+
+/** Says of a new key what its scopes do not seem to: that it may do anything. */
+export function printAuthority(scopes: readonly Scope[], paths: readonly string[] | undefined): void {
+  // Of a key that may run commands, nobody thinks otherwise.
+  if (!scopes.includes("files:write") || scopes.includes("terminal") || paths !== undefined) return;
+  process.stderr.write(
+    "note: files:write without --path is the full authority of the user that files calls run as on each machine: it can write ~/.bashrc, ~/.ssh/authorized_keys and cron. Bind it with --path DIRECTORY.\n",
+  );
+}
+
+/** Keys as people read them, a line each below a heading. */
+export function keyTable(keys: readonly KeyInfo[], maxWidth?: number): string {
+  const rows = keys.map((key) => [
+    key.name,
+    key.state,
+    isoTime(key.expiresAtMs),
+    isoTimeOr(key.lastUsedMs, "never"),
+    key.scopes.join(","),
+    machinesText(key),
+    key.keyId,
+  ]);
+  return table([["NAME", "STATE", "ENDS", "LAST USED", "SCOPES", "MACHINES", "ID"], ...rows], maxWidth);
+}
+
+/** All that is known of one key, a line a fact. */
+export function keyText(key: KeyInfo): string {
+  return table([
+    ["name", key.name],
+    ["id", key.keyId],
+    ["state", STATES[key.state]],
+    ["scopes", key.scopes.join(", ")],
+    ["machines", machinesText(key)],
+    ...(key.paths === undefined ? [] : [["paths", key.paths.join(", ")]]),
+    ["made", isoTime(key.createdAtMs)],
+    ["ends", isoTime(key.expiresAtMs)],
+    ["last used", isoTimeOr(key.lastUsedMs, "never")],
+    ["its jobs", key.jobs === "live" ? "live on when it ends or is revoked" : "end with it"],
+  ]);
+}
+
+/** Which machines a key reaches, as the options of `cmdop keys create` would say it. */
+export function machinesText({ machines }: Pick<KeyInfo, "machines">): string {
+  return machines
+    .map((selector) => {
+      if ("id" in selector) return selector.id;
+      if ("name" in selector) return selector.name;
+      return Object.entries(selector.labels)
+        .map(([key, value]) => `${key}=${value}`)
+        .join("&");
+    })
+    .join(", ");
+}
+
+/** A key as one names it in a sentence: `ci (m5hY…)`. */
+export function keyNamed({ name, keyId }: Pick<KeyInfo, "name" | "keyId">): string {
+  return `${printable(name)} (${printable(keyId)})`;
+}
+
+const STATES: Readonly<Record<KeyInfo["state"], string>> = {
+  active: "active",
+  expired: "expired",
+  revoked: "revoked by the owner: relay and machines refuse it",
+  blocked: "blocked: this relay refuses it; the machines hear of it only when the owner revokes it",
+  orphaned: "orphaned: who signed its grant is no owner any more, so it counts nowhere",
+};

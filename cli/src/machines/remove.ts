@@ -1,0 +1,36 @@
+import type { Command } from "commander";
+import { EXIT_FAILURE, ExitWith } from "../console/exit.ts";
+import { passphraseFdOption, relayOption } from "../owner/options.ts";
+import type { OwnerOptions } from "../owner/owner.ts";
+
+export function registerMachinesRemove(machines: Command): void {
+  machines
+    .command("remove")
+    .description("make the relay forget a machine; needs the owner key, or a key with the scope admin")
+    .argument("<machine>", "name or id of the machine")
+    .option("-y, --yes", "do not ask")
+    .addOption(relayOption())
+    .addOption(passphraseFdOption())
+    .addHelpText(
+      "after",
+      `
+Examples:
+  cmdop machines remove web-1 --yes
+
+Its links end at once. It comes back only with a new join token (cmdop join-token), after its
+state was deleted there: cmdop agent uninstall --purge.`,
+    )
+    .action(async (machine: string, options: OwnerOptions & { yes?: boolean }) => {
+      const [{ operatorClient }, { confirm }] = await Promise.all([
+        import("../owner/operator.ts"),
+        import("../console/confirm.ts"),
+      ]);
+      if (!options.yes && !(await confirm(`Forget ${machine}? It comes back only with a new join token.`))) {
+        process.stderr.write("Nothing was changed.\n");
+        throw new ExitWith(EXIT_FAILURE);
+      }
+      await using client = await operatorClient(options, "admin");
+      await client.machines.remove(machine);
+      process.stdout.write(`${machine} is removed\n`);
+    });
+}

@@ -1,0 +1,70 @@
+import os from "node:os";
+import { ownCommand } from "../own-command.ts";
+import type { UpReady } from "../up/bring-up.ts";
+
+/** How an MCP client starts cmdop: what stands below `mcpServers` in Claude's and Cursor's files. */
+export interface McpServerBlock {
+  readonly mcpServers: {
+    readonly cmdop: {
+      readonly command: string;
+      readonly args: readonly string[];
+      readonly env: Readonly<Record<string, string>>;
+    };
+  };
+}
+
+/** The block for the cmdop that runs now and a home. It holds no secret: the key stays in the profile. */
+export function mcpServerBlock(home: string): McpServerBlock {
+  const { program, main } = ownCommand();
+  return { mcpServers: { cmdop: { command: program, args: [main, "mcp"], env: { CMDOP_HOME: home } } } };
+}
+
+/** What `cmdop up` tells a person. */
+export function readyText({ relay, machine, profile, mcp }: UpReady): string {
+  return [
+    `machine ${machine.name} is online through the relay at ${relay}`,
+    `profile ${profile}`,
+    powerOf(),
+    "",
+    pasteText(mcp),
+    "",
+    `Try: cmdop exec ${machine.name} "uname -a"`,
+    "Ctrl-C ends it.",
+    "",
+  ].join("\n");
+}
+
+/** What whoever has the profile's key can do, in one line. */
+export function powerOf(): string {
+  const { username } = os.userInfo();
+  return `The key in it, which the MCP server uses, can run any command on this machine as ${username} unless policy.json narrows that; it can't make keys, join machines or answer approvals.`;
+}
+
+/** The block as each client wants it. */
+export function pasteText(mcp: McpServerBlock): string {
+  const { command, args, env } = mcp.mcpServers.cmdop;
+  const vscode = { servers: { cmdop: { type: "stdio", command, args, env } } };
+  const variables = Object.entries(env).map(([name, value]) => `-e ${name}=${shellQuoted(value)}`);
+  const claudeCode = [
+    "claude mcp add cmdop",
+    ...variables,
+    "--",
+    ...[command, ...args].map(shellQuoted),
+  ].join(" ");
+  return [
+    "Claude Desktop (claude_desktop_config.json) and Cursor (.cursor/mcp.json):",
+    indented(JSON.stringify(mcp, null, 2)),
+    "VS Code (.vscode/mcp.json):",
+    indented(JSON.stringify(vscode, null, 2)),
+    "Claude Code:",
+    indented(claudeCode),
+  ].join("\n");
+}
+
+function shellQuoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+function indented(text: string): string {
+  return text.replaceAll(/^/gm, "  ");
+}

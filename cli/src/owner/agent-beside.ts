@@ -1,0 +1,25 @@
+import { once } from "node:events";
+import net from "node:net";
+import { agentStateDir, localSocketPath } from "@cmdop/proto";
+import { homePaths } from "../home/home.ts";
+
+/** Says what sealing can't help against, where an agent runs on the owner key's own home. */
+export async function warnOfAgentBeside(): Promise<void> {
+  if (!(await runsAgent())) return;
+  process.stderr.write(
+    "warning: an agent runs here as the same user. What its jobs run can't read the sealed owner key, but it can watch a passphrase while it is typed: for more than this one machine, keep the owner key where no agent runs.\n",
+  );
+}
+
+async function runsAgent(): Promise<boolean> {
+  const socket = net.connect(localSocketPath(agentStateDir(homePaths.home())));
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    // No socket, or nobody behind it.
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}

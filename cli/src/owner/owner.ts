@@ -1,0 +1,140 @@
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import {
+  formatApiKey,
+  formatSealedKey,
+  generateKeyPair,
+  type KeyPair,
+  MAX_SEALED_KEY_BYTES,
+  type PublicKey,
+  parseSealedKey,
+  type RelayTarget,
+  readPrivateFile,
+  type SealedOwnerKey,
+  sealOwnerKey,
+} from "@cmdop/proto";
+import { CMDOPClient, CmdopError, type OnSigned } from "@cmdop/sdk";
+import { homePaths, writeHomeFile } from "../home/home.ts";
+import { Passphrase } from "../passphrase/passphrase.ts";
+import { OwnerLedger } from "./ledger.ts";
+import { showRecoveryKey } from "./recovery-key.ts";
+import { ownersRelay, rememberRelay } from "./relay.ts";
+
+/** The owner's key, opened: who may grant. No profile and no MCP server ever loads it. */
+export interface Owner {
+  readonly key: KeyPair;
+  /** Public keys that the first roster names: the owner's, and the recovery owner's where there is one. */
+  readonly publicKeys: readonly PublicKey[];
+}
+
+/** How a command is told of the owner: `--relay` and `--passphrase-fd`. */
+export interface OwnerOptions {
+  readonly relay?: string | undefined;
+  readonly passphraseFd?: number | undefined;
+}
+
+/** The file with the owner's key. */
+export const ownerFile = (): string => path.join(homePaths.owner(), "owner.key");
+/** The new owner's key, from before the relay hears of it until it has taken the old one's place. */
+export const newOwnerFile = (): string => path.join(homePaths.owner(), "owner.key.new");
+
+/** Reads a sealed key; undefined where there is none. */
+export async function readSealedFile(file: string): Promise<SealedOwnerKey | undefined> {
+  const text = readPrivateFile(file, { maxBytes: MAX_SEALED_KEY_BYTES });
+  return text === undefined ? undefined : parseSealedKey(text, file);
+}
+
+/** Writes a sealed key to a file of its own. */
+export async function writeSealedFile(file: string, sealed: SealedOwnerKey): Promise<void> {
+  await writeHomeFile(file, formatSealedKey(sealed));
+}
+
+/** Who the owner of this home is, without the private half; undefined before `cmdop init`. */
+export function readOwner(): Promise<SealedOwnerKey | undefined> {
+  return readSealedFile(ownerFile());
+}
+
+/** Who the owner of this home is, or an error that says how to make one. */
+export async function requireOwner(): Promise<SealedOwnerKey> {
+  const owner = await readOwner();
+  if (owner !== undefined) return owner;
+  throw new CmdopError("Unauthenticated", `There is no owner key in ${homePaths.owner()}.`, {
+    next: "Run cmdop init first, or set CMDOP_HOME to the home where the owner key is.",
+  });
+}
+
+/** Opens the owner's key of this home. */
+export async function openOwner(passphrase: Passphrase): Promise<Owner> {
+  const sealed = await requireOwner();
+  return ownerOf(await passphrase.open(sealed, ownerFile()), sealed.recovery);
+}
+
+/** Makes the owner key, which is kept sealed, and the recovery owner's, which is shown and kept nowhere. */
+export async function createOwner(passphrase: Passphrase): Promise<Owner> {
+  // Where nothing can be written, nothing is shown either.
+  await mkdir(homePaths.owner(), { recursive: true, mode: 0o700 });
+  const key = generateKeyPair();
+  const recovery = generateKeyPair();
+  const words = await passphrase.forNewKey();
+  showRecoveryKey(recovery);
+  const sealed = await sealOwnerKey(key, { passphrase: words, recovery: recovery.publicKey });
+  await writeSealedFile(ownerFile(), sealed);
+  return ownerOf(key, recovery.publicKey);
+}
+
+/**
+ * A client that acts as the owner, on the relay that is named or was named
+ * last. Makes sure that the relay has a roster.
+ */
+export async function ownerClient(options: OwnerOptions): Promise<CMDOPClient> {
+  await requireOwner();
+  // What is missing is said before a passphrase is asked for.
+  const relay = await ownersRelay(options.relay);
+  const owner = await openOwner(new Passphrase(options.passphraseFd));
+  const client = await clientOf(owner, relay);
+  await rememberRelay(relay);
+  return client;
+}
+
+/**
+ * A client that acts as this home's owner. It keeps what it signs, and teaches a
+ * relay that has lost its roster first: a new one would go back behind what
+ * machines hold.
+ */
+export async function clientOf(owner: Owner, relay: RelayTarget): Promise<CMDOPClient> {
+  const ledger = await OwnerLedger.open(relay.id);
+  const client = clientAs(owner.key, relay, (signed) => ledger.keep([signed]));
+  try {
+    const taught = await ledger.teach(client);
+    if (taught.roster) {
+      process.stderr.write(
+        `note: this relay had lost its roster, and was taught it again; ${taught.grants.length} of its keys too\n`,
+      );
+    }
+    await client.roster.ensure(owner.publicKeys);
+    await ledger.learnRosters(client);
+    return client;
+  } catch (thrown) {
+    await client.close();
+    throw await afterRotation(thrown);
+  }
+}
+
+/** A client that acts with an owner's key. `onSigned`: told of what it signs. */
+export function clientAs(key: KeyPair, relay: RelayTarget, onSigned?: OnSigned): CMDOPClient {
+  return CMDOPClient.remote({ apiKey: formatApiKey({ key, relay }), relay: relay.address, onSigned });
+}
+
+function ownerOf(key: KeyPair, recovery: PublicKey | undefined): Owner {
+  return { key, publicKeys: recovery === undefined ? [key.publicKey] : [key.publicKey, recovery] };
+}
+
+/** A relay that does not know the owner may have taken a rotation that ended before its last step here. */
+async function afterRotation(thrown: unknown): Promise<unknown> {
+  const { code, message } = CmdopError.from(thrown);
+  if (code !== "KeyUnknown" || (await readSealedFile(newOwnerFile())) === undefined) return thrown;
+  return new CmdopError(code, message, {
+    cause: thrown,
+    next: "A rotation of the owner was interrupted here: run cmdop owner rotate again, it goes on where it was.",
+  });
+}

@@ -1,0 +1,18 @@
+import type { KeyPair } from "@cmdop/proto";
+import { jsonLine } from "../console/json-line.ts";
+import { ownerFile } from "./owner.ts";
+
+/** Says who the owner is now. The key itself stays in its file. */
+export function printRotated(
+  { key, resigned }: { readonly key: KeyPair; readonly resigned: readonly string[] },
+  json = false,
+): void {
+  if (json) {
+    process.stdout.write(jsonLine({ owner: key.publicKey, resigned }));
+    return;
+  }
+  process.stdout.write(`owner ${key.publicKey}\n`);
+  process.stderr.write(
+    `${resigned.length} grants were signed anew. The new key is in ${ownerFile()}: back it up.\n`,
+  );
+}

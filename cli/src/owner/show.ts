@@ -1,0 +1,66 @@
+import type { Command } from "commander";
+import { jsonLine } from "../console/json-line.ts";
+import { passphraseFdOption, relayOption } from "./options.ts";
+import type { OwnerOptions } from "./owner.ts";
+
+interface ShowCommandOptions extends OwnerOptions {
+  roster?: boolean;
+  json?: boolean;
+}
+
+export function registerOwnerShow(owner: Command): void {
+  owner
+    .command("show")
+    .description("who this home's owner is, and with --roster whom the relay's roster names")
+    .option("--roster", "ask the relay, as the owner: this needs the passphrase")
+    .addOption(relayOption())
+    .addOption(passphraseFdOption())
+    .option("--json", "print one line of JSON")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  cmdop owner show
+  cmdop owner show --roster
+  cmdop owner show --roster --json | jq .roster.revoked`,
+    )
+    .action(async (options: ShowCommandOptions) => {
+      const [{ ownerClient, ownerFile, requireOwner }, { rememberedRelay }, { isoTime }, { table }] =
+        await Promise.all([
+          import("./owner.ts"),
+          import("./relay.ts"),
+          import("../console/time.ts"),
+          import("../console/table.ts"),
+        ]);
+      const { owner: publicKey, recovery } = await requireOwner();
+      const readRoster = async () => {
+        await using client = await ownerClient(options);
+        return await client.roster.get();
+      };
+      const roster = options.roster ? await readRoster() : undefined;
+      const relay = await rememberedRelay();
+      if (options.json) {
+        const shown = { owner: publicKey, recovery: recovery ?? null, relay, roster };
+        process.stdout.write(jsonLine(shown));
+        return;
+      }
+      const whose = (listed: string): string =>
+        listed === publicKey ? "  this home's" : listed === recovery ? "  recovery" : "  another's";
+      process.stdout.write(
+        table([
+          ["owner", publicKey],
+          ["recovery", recovery ?? ""],
+          ["file", ownerFile()],
+          ["relay", relay ?? ""],
+          ...(roster === undefined
+            ? []
+            : [
+                ["roster", `number ${roster.seq}, signed ${isoTime(roster.signedAtMs)}`],
+                ...roster.owners.map((listed) => ["  owner", listed + whose(listed)]),
+                ...roster.relays.map(({ id, addresses }) => ["  relay", `${id} ${addresses.join(" ")}`]),
+                ["  revoked", `${roster.revoked.length} keys`],
+              ]),
+        ]),
+      );
+    });
+}

@@ -1,0 +1,31 @@
+import type { Command } from "commander";
+import { ExitWith } from "../console/exit.ts";
+
+export function registerModel(program: Command): void {
+  const model = program
+    .command("model")
+    .description("the model that this machine's agents think with")
+    .enablePositionalOptions();
+  model
+    .command("test")
+    .description("ask the machine's model for one word, and say which it is and how long that took")
+    .argument("[machine]", "id or name of another machine; this one, through its own socket, unless given")
+    .option("--json", "print one line of JSON")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  cmdop model test
+  sudo cmdop model test            # where the agent is root's
+  cmdop model test web-1
+
+The agent there has to run, since its environment counts. The model is CMDOP_MODEL=provider:model
+there, with CMDOP_MODEL_API_KEY and CMDOP_MODEL_BASE_URL, or model.json in its state directory.
+
+Exit codes: 0 when it answers; 1 otherwise, and what to set is said.`,
+    )
+    .action(async (machine: string | undefined, { json = false }: { json?: boolean }) => {
+      const { testModel } = await import("./model-test.ts");
+      throw new ExitWith(await testModel(machine, json));
+    });
+}

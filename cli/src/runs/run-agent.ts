@@ -1,0 +1,116 @@
+import { randomUUID } from "node:crypto";
+import {
+  type Agent,
+  CMDOPClient,
+  describeEnd,
+  RunError,
+  type RunFacts,
+  type RunOptions,
+  type RunResult,
+  type RunStreamEvent,
+} from "@cmdop/sdk";
+import { EXIT_OK, failedWith, reportError } from "../console/exit.ts";
+import { jsonLine } from "../console/json-line.ts";
+import { terminationSignal } from "../console/signals.ts";
+import { TypedLines } from "../console/typed-lines.ts";
+import { EXIT_OURS, exitCodeOf } from "../jobs/exit-codes.ts";
+import { JobOutput } from "../jobs/job-output.ts";
+import { linkMessages } from "../jobs/link-messages.ts";
+import { agentOf, commandFor } from "../jobs/machine-terminal.ts";
+import { waitingMessage } from "../jobs/waiting-message.ts";
+import { RunQuestions } from "./run-questions.ts";
+import { answerText, RunProgress } from "./run-text.ts";
+
+/** A run as it is asked for on the command line. */
+export type AgentCommand = Pick<
+  RunOptions,
+  "agentType" | "outputJsonSchema" | "maxSteps" | "timeoutMs" | "approve"
+> & {
+  /** True: one line with all that there is to know, instead of the answer. */
+  readonly json: boolean;
+};
+
+/** Runs an agent on a machine: what it does goes to stderr, its answer to stdout; the exit code to end with. */
+export async function runAgent(
+  machine: string | undefined,
+  prompt: string,
+  { json, ...options }: AgentCommand,
+): Promise<number> {
+  const output = new JobOutput();
+  // An answer that can't be written has nobody to read it: the run is not worth its tokens.
+  const signal = AbortSignal.any([terminationSignal(), output.unwritable]);
+  const { outputJsonSchema, ...plain } = options;
+  const runId = randomUUID();
+  using lines = plain.approve === undefined ? undefined : new TypedLines();
+  try {
+    await using client = CMDOPClient.fromProfile();
+    const agent = agentOf(client, machine);
+    const onEvent = lines === undefined ? showProgress() : askOnTheWay(agent, { runId, machine, lines });
+    const run = {
+      ...plain,
+      runId,
+      signal,
+      ...linkMessages(machine, "run"),
+      onWaiting: waitingMessage(),
+      onEvent,
+    };
+    const result: RunResult<unknown> = await (outputJsonSchema === undefined
+      ? agent.run(prompt, run)
+      : agent.run(prompt, { ...run, outputJsonSchema }));
+    await output.print(
+      json ? jsonLine({ ...factsOf(result), output: result.output }) : answerText(result.output),
+    );
+    return output.exitCodeIfUnread("The run has ended.") ?? EXIT_OK;
+  } catch (thrown) {
+    if (!(thrown instanceof RunError)) return failedWith(thrown, EXIT_OURS);
+    const { code, message, next } = thrown;
+    if (json)
+      await output.print(jsonLine({ ...factsOf(thrown), output: null, error: { code, message, next } }));
+    return output.exitCodeIfUnread("The run was canceled.") ?? reportRunError(machine, thrown);
+  }
+}
+
+/** Writes what a run does to stderr, a line each. */
+export function showProgress(): (event: RunStreamEvent) => void {
+  const progress = new RunProgress();
+  return (event) => {
+    const lines = progress.add(event);
+    if (lines !== "") process.stderr.write(lines);
+  };
+}
+
+/** The same, and puts the run's questions to the person at the terminal. */
+function askOnTheWay(
+  agent: Agent,
+  {
+    runId,
+    machine = "this machine",
+    lines,
+  }: { runId: string; machine: string | undefined; lines: TypedLines },
+): (event: RunStreamEvent) => void {
+  const progress = new RunProgress();
+  const questions = new RunQuestions({
+    machine,
+    lines,
+    write: (text) => void process.stderr.write(text),
+    answer: (use, answer, reason) => agent.approve(runId, use, answer, reason),
+  });
+  return (event) => questions.add(event, progress.add(event));
+}
+
+/** Says why a run has no answer; the exit code that stands for it. */
+function reportRunError(machine: string | undefined, error: RunError): number {
+  const { outcome, runId } = error;
+  const ended = { outcome, exitCode: null, signal: null, reason: "" };
+  process.stderr.write(`cmdop: the run ${describeEnd(ended)}\n`);
+  if (outcome !== "canceled") {
+    reportError(error);
+    process.stderr.write(`cmdop: what it did: ${commandFor("logs", machine, runId)}\n`);
+  }
+  // Completed, and yet no answer: its events are missing or make no sense.
+  return outcome === "completed" ? EXIT_OURS : exitCodeOf(ended);
+}
+
+function factsOf({ runId, outcome, text, steps, toolCalls, usage, durationMs }: RunFacts): RunFacts {
+  return { runId, outcome, text, steps, toolCalls, usage, durationMs };
+}

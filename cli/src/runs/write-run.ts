@@ -1,0 +1,67 @@
+import { CollectedRun, describeEnd, RunError, type RunStreamEvent } from "@cmdop/sdk";
+import { EXIT_OK, reportError } from "../console/exit.ts";
+import { EXIT_OURS, exitCodeOf } from "../jobs/exit-codes.ts";
+import type { JobOutput } from "../jobs/job-output.ts";
+import { answerText, RunProgress } from "./run-text.ts";
+
+/** How a run's events are written. */
+export interface WriteRunOptions {
+  readonly runId: string;
+  /** True: until its end. False: what there is now. */
+  readonly follow: boolean;
+  /** What it did is stderr's, its answer stdout's; both unless given. */
+  readonly only?: "stdout" | "stderr" | undefined;
+}
+
+/** Writes what a run did to stderr and its answer to stdout, as `cmdop run` does; the exit code to end with. */
+export async function writeRun(
+  events: AsyncIterable<RunStreamEvent>,
+  output: JobOutput,
+  { runId, follow, only }: WriteRunOptions,
+): Promise<number> {
+  const collected = new CollectedRun(runId);
+  const progress = new RunProgress();
+  const isOver = untilNow(follow);
+  for await (const event of events) {
+    collected.add(event);
+    const lines = only === "stdout" ? "" : progress.add(event);
+    if (lines !== "") process.stderr.write(lines);
+    if (event.type === "ended") {
+      const code = await writeEnd(collected, output, only);
+      return output.exitCodeIfUnread("The run has ended.") ?? (follow ? code : EXIT_OK);
+    }
+    if (output.unwritable.aborted || isOver(event)) break;
+  }
+  return output.exitCodeIfUnread("The job goes on.") ?? (follow ? EXIT_OURS : EXIT_OK);
+}
+
+/** Tells when all has been read that was there when the stream began. */
+function untilNow(follow: boolean): (event: RunStreamEvent) => boolean {
+  let end: number | undefined;
+  return (event) => {
+    if (event.type === "started" && !follow) end = event.outputEnd;
+    // Behind the last event of a run comes its outcome at once.
+    return end !== undefined && event.after >= end && event.type !== "end";
+  };
+}
+
+/** Writes the answer, or why there is none; the exit code that stands for it. */
+async function writeEnd(
+  collected: CollectedRun,
+  output: JobOutput,
+  only: "stdout" | "stderr" | undefined,
+): Promise<number> {
+  try {
+    const result = collected.result();
+    if (only !== "stderr") await output.print(answerText(result.output));
+    return EXIT_OK;
+  } catch (thrown) {
+    if (!(thrown instanceof RunError)) throw thrown;
+    const ended = { outcome: thrown.outcome, exitCode: null, signal: null, reason: "" };
+    if (only !== "stdout") {
+      process.stderr.write(`cmdop: the run ${describeEnd(ended)}\n`);
+      reportError(thrown);
+    }
+    return thrown.outcome === "completed" ? EXIT_OURS : exitCodeOf(ended);
+  }
+}

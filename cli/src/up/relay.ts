@@ -1,0 +1,25 @@
+import type { Log } from "@cmdop/agent";
+import type { PublicKey } from "@cmdop/proto";
+import { Relay } from "@cmdop/relay";
+import { stderrLog } from "../console/log.ts";
+import { homePaths } from "../home/home.ts";
+import type { UpOptions } from "./bring-up.ts";
+
+/** The relay of `cmdop up`, listening. */
+export async function startUpRelay(options: UpOptions, owner: PublicKey): Promise<Relay> {
+  const { host, port } = options;
+  const relay = new Relay({
+    stateDir: homePaths.relay(),
+    ownerPublicKey: owner,
+    host,
+    port,
+    log: upLog(options),
+  });
+  await relay.listen();
+  return relay;
+}
+
+/** What `cmdop up` logs: warnings, unless a log was asked for. */
+export function upLog({ log }: UpOptions): Log {
+  return log === undefined ? { ...stderrLog("text"), info: () => undefined } : stderrLog(log);
+}

@@ -1,0 +1,75 @@
+import { type Command, Option } from "commander";
+import { startUnderInit } from "../agent/init-process.ts";
+import { parsePort } from "../console/arguments.ts";
+import { jsonLine } from "../console/json-line.ts";
+import { passphraseFdOption } from "../owner/options.ts";
+import { passphraseFromEnvironment } from "../passphrase/environment.ts";
+import { DEFAULT_RELAY_PORT } from "../relay/default-port.ts";
+
+interface UpCommandOptions {
+  name?: string;
+  host: string;
+  port: number;
+  passphraseFd?: number;
+  log?: "text" | "json";
+  json?: boolean;
+  signed?: boolean;
+}
+
+export function registerUp(program: Command): void {
+  program
+    .command("up")
+    .description("owner, relay and agent for this machine in one command; stays up until Ctrl-C")
+    .option("--name <name>", "what this machine is called; its host name unless given")
+    .option("--host <address>", "address that the relay listens on", "127.0.0.1")
+    .option(
+      "--port <port>",
+      "port that the relay listens on; 0 lets the system choose",
+      parsePort,
+      DEFAULT_RELAY_PORT,
+    )
+    .addOption(passphraseFdOption())
+    .option("--log <format>", "log to stderr as text or json; only warnings unless given")
+    .option("--json", "print one line of JSON when ready")
+    .addOption(new Option("--signed", "what the owner has to sign has just been signed").hideHelp())
+    .addHelpText(
+      "after",
+      `
+The first time it makes the owner key and seals it under a passphrase of words, which it shows this
+once, on the terminal (without one, on standard error), with the recovery key, which is kept
+nowhere. A passphrase that is given, by --passphrase-fd or in CMDOP_OWNER_PASSPHRASE, is used
+instead. After that it needs the passphrase only when its own key is about to end.`,
+    )
+    .action(async (options: UpCommandOptions) => {
+      const [{ bringUp }, { signForUp }, { powerOf, readyText }, { Passphrase }, { startOver }, signals] =
+        await Promise.all([
+          import("./bring-up.ts"),
+          import("./signing.ts"),
+          import("../mcp/config.ts"),
+          import("../passphrase/passphrase.ts"),
+          import("../passphrase/start-over.ts"),
+          import("../console/signals.ts"),
+        ]);
+      const isSigned = options.signed === true;
+      const hasPassphrase = options.passphraseFd !== undefined || passphraseFromEnvironment() !== undefined;
+      // Process 1 stays, and is to have no passphrase in its environment.
+      if (isSigned || !hasPassphrase) startUnderInit();
+      const stop = signals.terminationSignal();
+      const mustSign = !isSigned && passphraseFromEnvironment() !== undefined;
+      const up = mustSign ? undefined : await bringUp(options, isSigned);
+      if (up === undefined) {
+        if (isSigned) throw new TypeError("what was signed is not there");
+        await signForUp(options, new Passphrase(options.passphraseFd, stop));
+        // Neither this memory nor the environment that this process was started with is for an agent's jobs to read.
+        startOver("--signed");
+        return;
+      }
+      try {
+        process.stdout.write(options.json ? jsonLine(up.ready) : readyText(up.ready));
+        if (options.json) process.stderr.write(`${powerOf()}\n`);
+        await signals.aborted(stop);
+      } finally {
+        await up.shutdown();
+      }
+    });
+}
