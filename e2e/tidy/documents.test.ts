@@ -1,5 +1,5 @@
 import path from "node:path";
-import { describe, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { expectNone, others } from "./offenders.ts";
 import { commentsOf, FILES, resolveImport, SOURCES } from "./source-tree.ts";
 
@@ -15,6 +15,16 @@ describe("documents", () => {
       (folder) => !/(?:^|\/)(?:testing|\.)$/.test(folder) && !says(`${folder}/README.md`),
     );
     expectNone(offenders, "Write its README.md: a title, and in a sentence or two what belongs there.");
+  });
+
+  it("number the promises as the titles of tests cite them, and each is cited", () => {
+    const text = FILES.find(({ path: name }) => name === "docs/ARCHITECTURE.md")?.text ?? "";
+    const section = /^## Promises\n([\s\S]*?)^## /m.exec(text)?.[1] ?? "";
+    const numbered = [...section.matchAll(/^(\d+)\. /gm)].map(([, number]) => number);
+    const cited = SOURCES.filter((file) => file.path.endsWith(".test.ts") && others(file)).flatMap((file) =>
+      [...file.text.matchAll(/["`{]promise (\d+)/g)].map(([, number]) => number),
+    );
+    expect([...new Set(cited)].sort()).toEqual(numbered.sort());
   });
 
   it("name files which exist", () => {
