@@ -2,8 +2,8 @@ import path from "node:path";
 import { METHODS } from "@cmdop/proto";
 import { describe, expect, it } from "vitest";
 import { entriesOf, MANIFESTS, manifestOf, WORKSPACE } from "./tidy/manifests.ts";
+import { expectNone, others } from "./tidy/offenders.ts";
 import {
-  commentsOf,
   FILES,
   importsOf,
   isTest,
@@ -16,15 +16,6 @@ import {
 
 /** Lines of a file, tests included: beyond this it holds more than one idea. */
 const MAX_LINES = 400;
-
-/** This test names what it forbids. */
-const others = (file: SourceFile): boolean => !/^e2e\/tidy[./]/.test(file.path);
-
-/** Fails with the offenders, one a line, and what to do about them. */
-function expectNone(offenders: Iterable<string>, remedy: string): void {
-  const list = [...new Set(offenders)].sort();
-  expect(list, `${remedy}\n${list.map((offender) => `  ${offender}`).join("\n")}\n`).toEqual([]);
-}
 
 /** Where a pattern occurs: `file:line: text`. */
 function occurrences(
@@ -321,42 +312,6 @@ describe("text", () => {
       [...empty, ...ignored],
       "Handle it, or let only the one expected error pass and rethrow the rest.",
     );
-  });
-});
-
-describe("documents", () => {
-  const paths = FILES.map((file) => file.path);
-
-  it("name files which exist", () => {
-    const documents = FILES.filter((file) => file.path.endsWith(".md") && others(file));
-    const offenders = documents.flatMap((file) => {
-      const named = [
-        ...file.text.matchAll(/`([\w@.-]+(?:\/[\w@.-]+)+\.(?:ts|md|json|proto|yaml|yml))`/g),
-      ].map(([, name = ""]) => name);
-      const linked = [...file.text.matchAll(/\]\((?!\w+:|#)([^)#\s]+)/g)].map(([, name = ""]) =>
-        resolveImport(file, name),
-      );
-      return [...named, ...linked]
-        .filter(
-          (name) =>
-            !paths.some(
-              (candidate) => candidate === name || candidate.startsWith(`${name.replace(/\/$/, "")}/`),
-            ),
-        )
-        .map((name) => `${file.path} names ${name}`);
-    });
-    expectNone(offenders, "Correct the name, or the document with it. Paths in documents start at the root.");
-  });
-
-  it("so do comments", () => {
-    const offenders = FILES.filter((file) => /\.(?:ts|proto)$/.test(file.path) && others(file)).flatMap(
-      (file) =>
-        [...commentsOf(file.text).matchAll(/(?<![\w:/.@-])[\w-]+(?:\/[\w.-]+)+\.(?:ts|md|proto)\b/g)]
-          .map(([name]) => name)
-          .filter((name) => !paths.some((candidate) => candidate === name || candidate.endsWith(`/${name}`)))
-          .map((name) => `${file.path} names ${name}`),
-    );
-    expectNone(offenders, "Correct the comment.");
   });
 });
 
