@@ -7,6 +7,7 @@ import {
   type PublicKey,
   splitAddress,
 } from "@cmdop/proto";
+import { Archives } from "./archives.ts";
 import { RelayAudit } from "./audit/audit.ts";
 import type { AuditBounds } from "./audit/bounds.ts";
 import { auditHandlers } from "./audit/service.ts";
@@ -54,6 +55,8 @@ export interface RelayOptions {
   readonly keyFile?: string | undefined;
   /** `host:port` by which others reach this relay, where that differs from host and port. */
   readonly publicAddress?: string | undefined;
+  /** A directory with a release (npm run release), for machines that have no cmdop yet. */
+  readonly archivesDir?: string | undefined;
   readonly log?: Log | undefined;
   /** Time limits that differ from the named ones. */
   readonly times?: Partial<Times> | undefined;
@@ -230,7 +233,11 @@ export class Relay {
       }),
     );
     undo.defer(() => services.close());
+    const { archivesDir } = this.#options;
+    const archives = archivesDir === undefined ? undefined : new Archives(archivesDir, log);
+    await archives?.check();
     const frontDoor = new FrontDoor({
+      plain: archives && ((raw) => archives.accept(raw)),
       secureContext: await identity.secureContext(),
       directory: trust,
       authenticator,

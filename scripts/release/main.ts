@@ -4,11 +4,11 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { generateKeyPair, keyPairOf } from "../../proto/src/credentials/ed25519.ts";
+import { PROTOCOL } from "../../proto/src/protocol.ts";
 import {
   type Artefact,
   INSTALLER_FILE,
   MANIFEST_FILE,
-  PROTOCOL,
   type ReleaseManifest,
   signManifest,
 } from "../../proto/src/release/manifest.ts";

@@ -13,6 +13,7 @@ interface RelayCommandOptions {
   healthPort?: number;
   cert?: string;
   key?: string;
+  archives?: string;
   log: "text" | "json";
   json?: boolean;
 }
@@ -31,6 +32,7 @@ export function registerRelay(program: Command): void {
     .option("--health-port <port>", "loopback port of /healthz; off unless given", parsePort)
     .option("--cert <file>", "public certificate chain (PEM); without it the relay makes its own CA")
     .option("--key <file>", "private key of --cert (PEM)")
+    .option("--archives <dir>", "serve this release (npm run release) to machines that have no cmdop yet")
     .option("--log <format>", "text or json, on stderr", "text")
     .option("--json", "print one line of JSON when ready")
     .action(async (options: RelayCommandOptions) => {
@@ -53,6 +55,7 @@ export function registerRelay(program: Command): void {
         healthPort: options.healthPort,
         certFile: options.cert,
         keyFile: options.key,
+        archivesDir: options.archives,
         log: stderrLog(options.log),
       });
       await relay.listen();
