@@ -40,6 +40,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
+          env,
           include: ["*/src/**/*.test.ts", "scripts/**/*.test.ts"],
           expect,
           testTimeout: UNIT_TIMEOUT_MS,
