@@ -53,8 +53,10 @@ if [ "$uid" = 0 ]; then
 elif [ -n "${HOME:-}" ] && [ "$HOME" != / ] && [ -d "$HOME" ] && [ -w "$HOME" ]; then
   prefix=${CMDOP_PREFIX:-$HOME/.local/share/cmdop} bin=$HOME/.local/bin home=${CMDOP_HOME:-$HOME/.cmdop}
 else
-  # A user without a home, as in many containers.
-  prefix=${CMDOP_PREFIX:-/var/tmp/cmdop-$uid} bin=$prefix/bin home=${CMDOP_HOME:-$prefix/home}
+  # A user without a home, as in many containers: it gets one.
+  HOME=${CMDOP_PREFIX:-/var/tmp/cmdop-$uid}
+  export HOME
+  prefix=$HOME bin=$HOME/bin home=${CMDOP_HOME:-$HOME/.cmdop}
 fi
 case $prefix$home in *[!a-zA-Z0-9/._@+-]*) fail "$prefix or $home has characters that this script can't handle." "Set CMDOP_PREFIX and CMDOP_HOME to plainer paths." ;; esac
 mkdir -p "$prefix" || fail "$prefix can't be made." "Set CMDOP_PREFIX to a directory that you may write to."
@@ -84,7 +86,7 @@ if [ ! -d "$target" ]; then
   sync
   mv "$work/${file%.tar.gz}" "$target"
 fi
-"$target/bin/cmdop" --version > /dev/null || fail "cmdop does not start here." "Run $target/bin/cmdop --version."
+"$target/bin/cmdop" version > /dev/null || fail "cmdop does not start here." "Run $target/bin/cmdop version."
 ln -sfn "versions/${target##*/}" "$prefix/current"
 mkdir -p "$bin"
 ln -sfn "$prefix/current/bin/cmdop" "$bin/cmdop"
