@@ -73,7 +73,13 @@ if [ ! -d "$target" ]; then
     *://*)
       if command -v curl > /dev/null; then curl -fsS -o "$work/$file" "$from/$file"
       elif command -v wget > /dev/null; then wget -q -O "$work/$file" "$from/$file"
-      else fail "there is neither curl nor wget." "Install one, or copy $file here and say sh install.sh DIRECTORY."
+      elif command -v bash > /dev/null; then
+        # A bare Debian.
+        at=${from#*://}
+        host=${at%%/*}
+        bash -c 'exec 3<>"/dev/tcp/$1/$2"; printf "GET /%s HTTP/1.0\r\n\r\n" "$3" >&3; LC_ALL=C sed "1,/^\r$/d" <&3 >"$4"' \
+          sh "${host%:*}" "${host##*:}" "${at#*/}/$file" "$work/$file"
+      else fail "there is neither curl nor wget nor bash." "Install one, or copy $file here and say sh install.sh DIRECTORY."
       fi || fail "$from/$file can't be fetched." "Look whether this machine reaches it, and whether the disk is full."
       ;;
     *) cp "$from/$file" "$work/$file" ;;
