@@ -13,7 +13,8 @@ interface RelayCommandOptions {
   healthPort?: number;
   cert?: string;
   key?: string;
-  log: "text" | "json";
+  log?: string;
+  logLevel?: string;
   json?: boolean;
 }
 
@@ -31,18 +32,24 @@ export function registerRelay(program: Command): void {
     .option("--health-port <port>", "loopback port of /healthz; off unless given", parsePort)
     .option("--cert <file>", "public certificate chain (PEM); without it the relay makes its own CA")
     .option("--key <file>", "private key of --cert (PEM)")
-    .option("--log <format>", "text or json, on stderr", "text")
+    .option("--log <format>", "text or json, on stderr; text unless given (or CMDOP_LOG=json)")
+    .option("--log-level <level>", "debug, info, warn or error; info unless given (or CMDOP_LOG=warn)")
     .option("--json", "print one line of JSON when ready")
     .action(async (options: RelayCommandOptions) => {
       leavePassphraseBehind();
-      const [{ Relay }, { splitAddress }, { homePaths }, { stderrLog }, { aborted, terminationSignal }] =
-        await Promise.all([
-          import("@cmdop/relay"),
-          import("@cmdop/proto"),
-          import("../home/home.ts"),
-          import("../console/log.ts"),
-          import("../console/signals.ts"),
-        ]);
+      const [
+        { Relay },
+        { splitAddress },
+        { homePaths },
+        { logSettings, stderrLog },
+        { aborted, terminationSignal },
+      ] = await Promise.all([
+        import("@cmdop/relay"),
+        import("@cmdop/proto"),
+        import("../home/home.ts"),
+        import("../console/log.ts"),
+        import("../console/signals.ts"),
+      ]);
       const stop = terminationSignal();
       const relay = new Relay({
         stateDir: homePaths.relay(),
@@ -53,7 +60,7 @@ export function registerRelay(program: Command): void {
         healthPort: options.healthPort,
         certFile: options.cert,
         keyFile: options.key,
-        log: stderrLog(options.log),
+        log: stderrLog(logSettings(options)),
       });
       await relay.listen();
       try {

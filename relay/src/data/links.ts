@@ -95,7 +95,10 @@ export class Links {
       else if (state.admission.lane === lane) other.drain("a new link took its place");
     }
     this.#table.set(machineId, { ...this.#table.get(machineId), [lane]: link });
-    this.#options.log.info("link up", { machine: admission.machineName, id: machineId, lane, bootId });
+    const { log } = this.#options;
+    // By the interactive lane a machine is online: a line for each of the three would say the same thrice.
+    const say = lane === "interactive" ? log.info : log.debug;
+    say?.("link up", { machine: admission.machineName, id: machineId, lane, bootId });
     this.#options.onSeen(admission);
     this.#options.onUp?.(link);
   }
@@ -113,7 +116,9 @@ export class Links {
     }
     if (before.kind === "up" || before.kind === "draining") {
       const { machineName, machineId, lane } = before.admission;
-      this.#options.log.info("link down", {
+      const { log } = this.#options;
+      const say = lane === "interactive" ? log.info : log.debug;
+      say?.("link down", {
         machine: machineName,
         id: machineId,
         lane,
