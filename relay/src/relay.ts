@@ -27,6 +27,7 @@ import { FrontDoor } from "./data/front-door.ts";
 import { KeyWatch } from "./data/key-watch.ts";
 import { DEFAULT_TIMES, type Times } from "./data/limits.ts";
 import { Links } from "./data/links.ts";
+import { Balancers } from "./data/proxy-protocol.ts";
 import { Health } from "./health.ts";
 import { filesIdentity, type Identity, makeStateDir, ownIdentity } from "./identity/identity.ts";
 import { type Log, SILENT_LOG } from "./log.ts";
@@ -54,6 +55,8 @@ export interface RelayOptions {
   readonly keyFile?: string | undefined;
   /** `host:port` by which others reach this relay, where that differs from host and port. */
   readonly publicAddress?: string | undefined;
+  /** Load balancers before this relay that pass TLS on and speak the PROXY protocol: their addresses or CIDR blocks. None unless given. */
+  readonly proxyProtocol?: readonly string[] | undefined;
   readonly log?: Log | undefined;
   /** Time limits that differ from the named ones. */
   readonly times?: Partial<Times> | undefined;
@@ -89,6 +92,7 @@ export class Relay {
   readonly #options: RelayOptions;
   readonly #times: Times;
   readonly #log: Log;
+  readonly #balancers: Balancers;
   #running: Running | undefined;
 
   constructor(options: RelayOptions) {
@@ -111,6 +115,7 @@ export class Relay {
       throw new CmdopError("InvalidArgument", "A certificate needs its key, and a key its certificate.");
     }
     this.#options = options;
+    this.#balancers = new Balancers(options.proxyProtocol ?? []);
     this.#times = { ...DEFAULT_TIMES, ...options.times };
     this.#log = options.log ?? SILENT_LOG;
   }
@@ -232,6 +237,7 @@ export class Relay {
     undo.defer(() => services.close());
     const frontDoor = new FrontDoor({
       secureContext: await identity.secureContext(),
+      balancers: this.#balancers,
       directory: trust,
       authenticator,
       budget,

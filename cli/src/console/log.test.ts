@@ -7,6 +7,7 @@ afterEach(() => {
 });
 
 function written(settings: Parameters<typeof stderrLog>[0]): string {
+  vi.restoreAllMocks();
   const write = vi.spyOn(process.stderr, "write").mockReturnValue(true);
   const log = stderrLog(settings);
   log.debug?.("attempt");

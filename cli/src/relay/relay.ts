@@ -13,6 +13,7 @@ interface RelayCommandOptions {
   healthPort?: number;
   cert?: string;
   key?: string;
+  proxyProtocol?: string[];
   log?: string;
   logLevel?: string;
   json?: boolean;
@@ -32,6 +33,10 @@ export function registerRelay(program: Command): void {
     .option("--health-port <port>", "loopback port of /healthz; off unless given", parsePort)
     .option("--cert <file>", "public certificate chain (PEM); without it the relay makes its own CA")
     .option("--key <file>", "private key of --cert (PEM)")
+    .option(
+      "--proxy-protocol <cidr...>",
+      "load balancers that pass TLS on and speak the PROXY protocol (v1 or v2), by address or CIDR block",
+    )
     .option("--log <format>", "text or json, on stderr; text unless given (or CMDOP_LOG=json)")
     .option("--log-level <level>", "debug, info, warn or error; info unless given (or CMDOP_LOG=warn)")
     .option("--json", "print one line of JSON when ready")
@@ -58,6 +63,7 @@ export function registerRelay(program: Command): void {
         port: options.port,
         publicAddress: options.publicAddress,
         healthPort: options.healthPort,
+        proxyProtocol: options.proxyProtocol,
         certFile: options.cert,
         keyFile: options.key,
         log: stderrLog(logSettings(options)),

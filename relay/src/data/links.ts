@@ -29,11 +29,12 @@ export class Links {
   }
 
   /** Greets the agent on a fresh connection. Resolves true once its link is up; when it is refused, the connection is closed. */
-  async accept(tls: TLSSocket, raw: Socket): Promise<boolean> {
+  async accept(tls: TLSSocket, raw: Socket, address: string): Promise<boolean> {
     const { greet, times, log } = this.#options;
     const link: Link = new Link({
       tls,
       raw,
+      address,
       times,
       onState: (state, before) => this.#changed(link, state, before),
     });
@@ -45,7 +46,7 @@ export class Links {
       return true;
     } catch (thrown) {
       const { code, message } = CmdopError.from(thrown);
-      log.warn("agent refused", { address: tls.remoteAddress, code, message });
+      log.warn("agent refused", { address, code, message });
       link.close("the agent was refused");
       return false;
     }
