@@ -28,6 +28,9 @@ const env = { NODE_COMPILE_CACHE: path.join(import.meta.dirname, "node_modules",
 /** What is polled for comes at once on a quiet machine, and may take a while on a busy one. */
 const POLL_TIMEOUT_MS = 10_000;
 
+/** Makes the program that the tests start. */
+const globalSetup = "./e2e/support/build-program.ts";
+
 const expect = { poll: { timeout: POLL_TIMEOUT_MS } };
 
 export default defineConfig({
@@ -37,6 +40,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
+          env,
           include: ["*/src/**/*.test.ts", "scripts/**/*.test.ts"],
           expect,
           testTimeout: UNIT_TIMEOUT_MS,
@@ -50,6 +54,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           env,
+          globalSetup,
           include: ["e2e/**/*.test.ts", "examples/**/*.test.ts"],
           exclude: [...configDefaults.exclude, ...ALONE],
           expect,
@@ -63,6 +68,7 @@ export default defineConfig({
         test: {
           name: "e2e alone",
           env,
+          globalSetup,
           include: ALONE,
           expect,
           testTimeout: E2E_TIMEOUT_MS,

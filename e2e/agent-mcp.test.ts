@@ -113,17 +113,25 @@ it("promise 2: a client that goes away leaves the run running; agent_wait of the
   expect(await runningJobs()).toEqual([]);
 });
 
-it("tells a client that asks how far the run is, and answers with a handle after 45 s", async () => {
-  const { cluster, model } = world();
+it("tells a client that asks how far the run is, and answers with a handle when the client would wait no longer", async () => {
+  const { cluster, model, apiKey } = world();
+  const impatient = await connectMcp(
+    { CMDOP_API_KEY: apiKey, CMDOP_HOME: path.join(cluster.directory, "ai") },
+    ["--wait", "8s"],
+  );
   const file = path.join(cluster.directory, "long");
   model.script({ tools: [execute(`until test -e ${file}; do sleep 0.1; done`)] }, { text: "At last." });
   const told: string[] = [];
-  const onprogress = ({ message }: { message?: string }) => void told.push(message ?? "");
-  const result = await call("agent_run", { prompt: "Take your time." }, { onprogress });
+  const onprogress = ({ message }: { message?: string | undefined }) => void told.push(message ?? "");
+  const result = await impatient.callTool(
+    { name: "agent_run", arguments: { prompt: "Take your time." } },
+    { onprogress },
+  );
   expect(result.structuredContent).toMatchObject({ status: "running", outcome: null, toolCalls: 1 });
   expect(told.at(-1)).toMatch(/^\d+ s: > execute \{"command":"until test/);
+  await impatient.close();
   const { runId } = handleSchema.parse(result).structuredContent;
   await writeFile(file, "");
   const end = await call("agent_wait", { run_id: runId });
   expect(end.structuredContent).toMatchObject({ status: "done", outcome: "completed", text: "At last." });
-}, 90_000);
+});

@@ -3,12 +3,10 @@ import { chmod, chown, lstat, mkdir, mkdtemp, readdir, rm, writeFile } from "nod
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { runCmdop } from "./support/cmdop-process.ts";
+import { CMDOP_MAIN, runCmdop } from "./support/cmdop-process.ts";
 
 /** A user that is neither us nor root. */
 const SOMEBODY = 65_534;
-
-const MAIN = path.join(import.meta.dirname, "../cli/src/main.ts");
 
 let directory: string;
 let home: string;
@@ -23,7 +21,7 @@ afterEach(() => rm(directory, { recursive: true }));
 /** Runs a command with another umask and without the compile cache that the tests have of their own. */
 function runWithUmask(umask: string, args: readonly string[]): Promise<string> {
   const { NODE_COMPILE_CACHE: _, ...env } = process.env;
-  const words = ["-c", `umask ${umask}; exec "$@"`, "sh", process.execPath, MAIN, ...args];
+  const words = ["-c", `umask ${umask}; exec "$@"`, "sh", process.execPath, CMDOP_MAIN, ...args];
   return new Promise((resolve, reject) => {
     execFile("/bin/sh", words, { env: { ...env, CMDOP_HOME: home } }, (error, _stdout, stderr) => {
       if (error === null) resolve(stderr);

@@ -2,8 +2,8 @@ import path from "node:path";
 import { METHODS } from "@cmdop/proto";
 import { describe, expect, it } from "vitest";
 import { entriesOf, MANIFESTS, manifestOf, WORKSPACE } from "./tidy/manifests.ts";
+import { expectNone, others } from "./tidy/offenders.ts";
 import {
-  commentsOf,
   FILES,
   importsOf,
   isTest,
@@ -16,15 +16,6 @@ import {
 
 /** Lines of a file, tests included: beyond this it holds more than one idea. */
 const MAX_LINES = 400;
-
-/** This test names what it forbids. */
-const others = (file: SourceFile): boolean => !/^e2e\/tidy[./]/.test(file.path);
-
-/** Fails with the offenders, one a line, and what to do about them. */
-function expectNone(offenders: Iterable<string>, remedy: string): void {
-  const list = [...new Set(offenders)].sort();
-  expect(list, `${remedy}\n${list.map((offender) => `  ${offender}`).join("\n")}\n`).toEqual([]);
-}
 
 /** Where a pattern occurs: `file:line: text`. */
 function occurrences(
@@ -71,6 +62,8 @@ describe("dependencies", () => {
     // Programs export nothing; whole-system tests and benchmarks may use their parts.
     const mayLookInto = (from: string, into: string): boolean =>
       from === into ||
+      // They belong to the workspace: the build, and where it puts the program.
+      (from === "e2e" && into === "scripts") ||
       (["e2e", "bench", "examples"].includes(from) && manifestOf(into).exports === undefined);
     const exported = new Set(
       MANIFESTS.flatMap(({ name, exports }) =>
@@ -81,7 +74,8 @@ describe("dependencies", () => {
       importsOf(file).flatMap(({ specifier }) => {
         if (specifier.startsWith(".")) {
           const target = resolveImport(file, specifier);
-          return mayLookInto(file.folder, target.split("/")[0] ?? "")
+          const isBuilt = file.path === "scripts/bundle.ts" && target.endsWith("/src/entries.ts");
+          return isBuilt || mayLookInto(file.folder, target.split("/")[0] ?? "")
             ? []
             : [`${file.path} imports ${target}`];
         }
@@ -194,8 +188,10 @@ describe("files", () => {
         queue.push(resolveImport(file, specifier));
       for (const [, name = ""] of file.text.matchAll(/"([\w.-]+\.ts)"/g))
         queue.push(resolveImport(file, name));
-      // Beside us, as source or as built.
-      for (const [, name = ""] of file.text.matchAll(/`([\w.-]+)\$\{extname\(/g))
+      // What a program starts by name, as source or as built.
+      for (const [, name = ""] of file.path.endsWith("/src/entries.ts")
+        ? file.text.matchAll(/"([\w/-]+)"/g)
+        : [])
         queue.push(resolveImport(file, `${name}.ts`));
     }
     const offenders = SOURCES.filter((file) => /\/src\//.test(file.path) && !reached.has(file.path));
@@ -321,42 +317,6 @@ describe("text", () => {
       [...empty, ...ignored],
       "Handle it, or let only the one expected error pass and rethrow the rest.",
     );
-  });
-});
-
-describe("documents", () => {
-  const paths = FILES.map((file) => file.path);
-
-  it("name files which exist", () => {
-    const documents = FILES.filter((file) => file.path.endsWith(".md") && others(file));
-    const offenders = documents.flatMap((file) => {
-      const named = [
-        ...file.text.matchAll(/`([\w@.-]+(?:\/[\w@.-]+)+\.(?:ts|md|json|proto|yaml|yml))`/g),
-      ].map(([, name = ""]) => name);
-      const linked = [...file.text.matchAll(/\]\((?!\w+:|#)([^)#\s]+)/g)].map(([, name = ""]) =>
-        resolveImport(file, name),
-      );
-      return [...named, ...linked]
-        .filter(
-          (name) =>
-            !paths.some(
-              (candidate) => candidate === name || candidate.startsWith(`${name.replace(/\/$/, "")}/`),
-            ),
-        )
-        .map((name) => `${file.path} names ${name}`);
-    });
-    expectNone(offenders, "Correct the name, or the document with it. Paths in documents start at the root.");
-  });
-
-  it("so do comments", () => {
-    const offenders = FILES.filter((file) => /\.(?:ts|proto)$/.test(file.path) && others(file)).flatMap(
-      (file) =>
-        [...commentsOf(file.text).matchAll(/(?<![\w:/.@-])[\w-]+(?:\/[\w.-]+)+\.(?:ts|md|proto)\b/g)]
-          .map(([name]) => name)
-          .filter((name) => !paths.some((candidate) => candidate === name || candidate.endsWith(`/${name}`)))
-          .map((name) => `${file.path} names ${name}`),
-    );
-    expectNone(offenders, "Correct the comment.");
   });
 });
 

@@ -13,6 +13,9 @@ const root = path.join(import.meta.dirname ?? path.dirname(new URL(import.meta.u
 const pnpmHome = path.join(root, "scripts", "pnpm");
 const pinned = JSON.parse(readFileSync(path.join(pnpmHome, "package.json"), "utf8")).optionalDependencies;
 
+/** What takes a while is said while it lasts, on stderr: scripts read the other. */
+const say = (text) => console.error(text);
+
 /** Runs a program to its end; says what failed and ends where it did. */
 function run(program, args, cwd = root) {
   const { status, signal, error } = spawnSync(program, args, { cwd, stdio: "inherit" });
@@ -35,14 +38,21 @@ function pnpmProgram() {
   const isThere = () =>
     existsSync(path.join(folder, "pnpm")) &&
     JSON.parse(readFileSync(path.join(folder, "package.json"), "utf8")).version === version;
-  if (!isThere()) run("npm", ["ci", "--ignore-scripts", "--silent", "--no-audit", "--no-fund"], pnpmHome);
+  if (isThere()) return path.join(folder, "pnpm");
+  say(`Getting pnpm ${version}, which installs the rest …`);
+  run("npm", ["ci", "--ignore-scripts", "--silent", "--no-audit", "--no-fund"], pnpmHome);
   // With another C library than the pinned one's npm installs nothing.
   return isThere() ? path.join(folder, "pnpm") : undefined;
 }
 
+/** Whether pnpm has been here: a set-up of long ago is only brought up to date, in no time. */
+const isInstalled = existsSync(path.join(root, "node_modules", ".pnpm", "lock.yaml"));
+
 const [anyVersion] = Object.values(pinned);
-const install = ["install", "--frozen-lockfile", "--silent"];
+// Where npm install was called by reflex, its node_modules are replaced unasked.
+const install = ["install", "--frozen-lockfile", "--silent", "--config.confirm-modules-purge=false"];
 const pnpm = pnpmProgram();
+if (!isInstalled) say("Installing Node 24 and all packages into this directory: a minute or two …");
 if (pnpm === undefined) run("npx", ["-y", `pnpm@${anyVersion}`, ...install]);
 else run(pnpm, install);
 

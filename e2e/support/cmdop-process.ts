@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import path from "node:path";
 import readline from "node:readline";
+import { PROGRAM_MAIN } from "../../scripts/bundle.ts";
 
-/** The real command, from source. */
-export const CMDOP_MAIN = path.resolve(import.meta.dirname, "../../cli/src/main.ts");
+/** The real command, as it is shipped (vitest's globalSetup makes it). */
+export const CMDOP_MAIN = PROGRAM_MAIN;
 
 /** As a shell on a terminal starts a command, and hands on its end. */
 const AS_CHILD = '"$@" & trap "kill $!" TERM; wait $!; wait $!';

@@ -219,6 +219,16 @@ export {
 } from "./path-text.ts";
 export { readPrivateFile, refuseShared, writePrivateFile } from "./private-file.ts";
 export { alternatingBuffers, readAhead } from "./read-ahead.ts";
+export {
+  type Artefact,
+  INSTALLER_FILE,
+  isArtefact,
+  MANIFEST_FILE,
+  PROTOCOL,
+  type ReleaseManifest,
+  signManifest,
+  verifyManifest,
+} from "./release/manifest.ts";
 export { mayHaveRun } from "./rpc/broken-call.ts";
 export { type RpcChannel, sessionChannel } from "./rpc/channel.ts";
 export { type ChannelOf, createClient } from "./rpc/client.ts";

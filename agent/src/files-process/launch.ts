@@ -1,13 +1,11 @@
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { getCompileCacheDir } from "node:module";
 import type { OnReadOpts, Socket } from "node:net";
-import { dirname, extname, join } from "node:path";
+import { dirname } from "node:path";
+import { entryFile } from "../entries.ts";
 import { covered } from "../jobs/process/private-descriptors.ts";
 import { DISK_THREADS } from "./limits.ts";
 import { socketPair } from "./socket-pair.ts";
-
-/** Beside us, as source or as built. */
-const ENTRY = join(import.meta.dirname, `process-entry${extname(import.meta.filename)}`);
 
 /** A files process that was started, and our end of the pipe to it. */
 export interface Launched {
@@ -35,7 +33,7 @@ export async function launch(onread: OnReadOpts): Promise<Launched> {
       detached: true,
       stdio: [stdin, stdout, stderr, theirs, ...more],
     };
-    const child = spawn(process.execPath, [ENTRY], options);
+    const child = spawn(process.execPath, [entryFile("files")], options);
     const gone = new Promise<string>((resolve) => {
       child.once("error", (error) => resolve(error.message));
       child.once("exit", (code, signal) => resolve(signal ?? `code ${code}`));

@@ -1,10 +1,15 @@
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
+import { parseDuration } from "../console/duration.ts";
 import { usageError } from "../console/exit.ts";
 import { leavePassphraseBehind } from "../passphrase/start-over.ts";
+
+/** An answer can't be held back for longer, in seconds: most clients cut a call at 60 s, and it still has to travel. */
+const LONGEST_WAIT_S = 45;
 
 interface McpCommandOptions {
   machine?: string;
   toolNames: string;
+  wait: number;
 }
 
 export function registerMcp(program: Command): void {
@@ -18,6 +23,12 @@ export function registerMcp(program: Command): void {
       "--tool-names <style>",
       "underscore (terminal_execute) or dotted (terminal.execute)",
       "underscore",
+    )
+    .option(
+      "--wait <duration>",
+      `how long a call waits for the end of its command: below the client's own limit, ${LONGEST_WAIT_S}s at most`,
+      parseWait,
+      LONGEST_WAIT_S,
     )
     .action(async (options: McpCommandOptions) => {
       leavePassphraseBehind();
@@ -36,6 +47,19 @@ export function registerMcp(program: Command): void {
       ]);
       await using client = CMDOPClient.fromProfile({ machine: options.machine });
       const ownMachine = client.machineName;
-      await serveMcpStdio({ client, ownMachine, version: VERSION, toolNames, signal: terminationSignal() });
+      await serveMcpStdio({
+        client,
+        ownMachine,
+        version: VERSION,
+        toolNames,
+        timings: { waitMs: options.wait * 1000 },
+        signal: terminationSignal(),
+      });
     });
+}
+
+function parseWait(text: string): number {
+  const seconds = parseDuration(text);
+  if (seconds > LONGEST_WAIT_S) throw new InvalidArgumentError(`It can be ${LONGEST_WAIT_S}s at most.`);
+  return seconds;
 }

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { Stream } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { Client } from "@modelcontextprotocol/client";
-import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
+import { getDefaultEnvironment, StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { Client as FirstClient } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport as FirstTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js";
@@ -72,7 +72,10 @@ export async function connect(
   settings: ServerSettings = {},
   person?: () => Promise<{ action: "accept" | "decline" | "cancel" }>,
 ): Promise<Connection> {
-  const parameters = { ...serverCommand(settings), stderr: "pipe" as const };
+  // The clients pass nothing on of what vitest.config.ts sets.
+  const { NODE_COMPILE_CACHE = "" } = process.env;
+  const env = { ...getDefaultEnvironment(), NODE_COMPILE_CACHE };
+  const parameters = { ...serverCommand(settings), env, stderr: "pipe" as const };
   if (kind === "1.x") {
     const transport = new FirstTransport(parameters);
     const client = new FirstClient(CLIENT_INFO, {

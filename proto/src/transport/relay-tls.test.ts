@@ -43,7 +43,7 @@ const connectTo = (address: string, id = authority.relayId, options = {}) =>
 const untrusted = (why: RegExp) => ({ code: "RelayUntrusted", message: expect.stringMatching(why) });
 const unreachable = (why: RegExp) => ({ code: "RelayUnreachable", message: expect.stringMatching(why) });
 
-describe("connectToRelay, pinned", () => {
+describe("promise 7: connectToRelay, pinned", () => {
   it("accepts a leaf that the pinned CA issued", async () => {
     const socket = await connectTo(await relayWith(testLeaf(authority)));
     expect(socket).toMatchObject({ alpnProtocol: CALLER_ALPN });

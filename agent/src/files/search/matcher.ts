@@ -1,13 +1,10 @@
-import { extname, join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { onAbort } from "@cmdop/kit";
 import { CmdopError } from "@cmdop/proto";
+import { entryFile } from "../../entries.ts";
 import { MATCHING_HEAP_MIB, MAX_MATCHING_MS, MAX_PATTERN_BYTES } from "../place/limits.ts";
 import { shown } from "../place/path.ts";
 import { type Answer, type Found, isAnswer, type Question, type Settings } from "./messages.ts";
-
-/** Beside us, as source or as built. */
-const ENTRY = join(import.meta.dirname, `matching-thread${extname(import.meta.filename)}`);
 
 /** Flags that mean something for single lines. */
 const FLAGS = /^[isu]*$/;
@@ -25,7 +22,7 @@ export class Matcher implements AsyncDisposable {
   private constructor(settings: Settings, signal: AbortSignal) {
     this.#settings = settings;
     this.#signal = signal;
-    this.#worker = new Worker(ENTRY, {
+    this.#worker = new Worker(entryFile("matching"), {
       workerData: settings,
       env: {},
       execArgv: [],

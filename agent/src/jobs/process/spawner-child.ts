@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { getCompileCacheDir } from "node:module";
-import { dirname, extname, join } from "node:path";
+import { dirname } from "node:path";
+import { entryFile } from "../../entries.ts";
 import { type Exit, isReport, type Report, type StartRequest } from "./spawner-messages.ts";
 
 /** What became of a process is not known any more, and why. */
@@ -17,9 +18,6 @@ export type Answer =
 
 /** It needs next to no heap, and the smaller it is the faster it forks. In MiB. */
 const NODE_OPTIONS = ["--max-semi-space-size=1", "--max-old-space-size=64"];
-
-/** Beside us, as source or as built. */
-const ENTRY = join(import.meta.dirname, `spawner-process${extname(import.meta.filename)}`);
 
 /** What a spawner is told at its start. */
 export interface SpawnerOptions {
@@ -43,7 +41,7 @@ export class SpawnerChild {
   #isRetired = false;
 
   constructor({ socketDoor, openFiles }: SpawnerOptions) {
-    const args = [...NODE_OPTIONS, ENTRY, String(process.pid), socketDoor, String(openFiles)];
+    const args = [...NODE_OPTIONS, entryFile("spawner"), String(process.pid), socketDoor, String(openFiles)];
     const child = spawn(process.execPath, args, {
       // A place that never goes away, and nothing of our environment, which may hold keys.
       cwd: "/",

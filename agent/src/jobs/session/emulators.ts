@@ -1,5 +1,5 @@
-import { extname, join } from "node:path";
 import { CmdopError } from "@cmdop/proto";
+import { entryFile } from "../../entries.ts";
 import { Holdings } from "../../shares/holdings.ts";
 import { Shares } from "../../shares/shares.ts";
 import { GaveUp, Thread } from "../../threads/thread.ts";
@@ -26,9 +26,6 @@ export interface AskedTerminal {
 
 /** Looks at a terminal; `truncated` says that it has not seen everything. */
 type Look<T> = (emulator: RemoteEmulator, work: Work, truncated: boolean) => Promise<T>;
-
-/** Beside us, as source or as built. */
-const ENTRY = join(import.meta.dirname, `emulator-thread${extname(import.meta.filename)}`);
 
 /** Heap of the thread, most of it for what the emulators below hold. */
 const HEAP_MIB = 256;
@@ -89,7 +86,7 @@ class Emulators {
   ): Promise<T & { readonly offset: bigint }> {
     const { keyId, journal, signal = forever } = asked;
     using _ = await this.#turns.enter(keyId, signal);
-    const thread = this.#thread ?? new Thread({ entry: ENTRY, heapMiB: HEAP_MIB, isAnswer });
+    const thread = this.#thread ?? new Thread({ entry: entryFile("emulators"), heapMiB: HEAP_MIB, isAnswer });
     this.#thread = thread;
     const end = journal.end;
     try {

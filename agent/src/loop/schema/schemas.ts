@@ -1,12 +1,9 @@
-import { extname, join } from "node:path";
+import { entryFile } from "../../entries.ts";
 import { Shares } from "../../shares/shares.ts";
 import { GaveUp, Thread } from "../../threads/thread.ts";
 import { LOOP_LIMITS } from "../limits.ts";
 import { type Answer, isAnswer, type Question } from "./messages.ts";
 import { type OutputSchema, unusableSchema } from "./output-schema.ts";
-
-/** Beside us, as source or as built. */
-const ENTRY = join(import.meta.dirname, `schema-thread${extname(import.meta.filename)}`);
 
 /** What an answer came to. */
 export type Reading =
@@ -47,7 +44,9 @@ export class Schemas {
   async #ask(keyId: string, question: Question, signal: AbortSignal): Promise<Answer | GaveUp> {
     using _ = await this.#turns.enter(keyId, signal);
     clearTimeout(this.#idle);
-    const thread = this.#thread ?? new Thread({ entry: ENTRY, heapMiB: LOOP_LIMITS.schemaHeapMiB, isAnswer });
+    const thread =
+      this.#thread ??
+      new Thread({ entry: entryFile("schemas"), heapMiB: LOOP_LIMITS.schemaHeapMiB, isAnswer });
     this.#thread = thread;
     try {
       return await thread.ask(question, LOOP_LIMITS.schemaCheckMs, signal);

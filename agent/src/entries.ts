@@ -1,0 +1,19 @@
+import path from "node:path";
+
+/**
+ * What the agent runs in processes and threads of their own, by where the file
+ * stands below this one. It stands there as source, as compiled and in the
+ * bundle (scripts/bundle.ts keeps the names).
+ */
+export const AGENT_ENTRIES = {
+  spawner: "jobs/process/spawner-process",
+  files: "files-process/process-entry",
+  matching: "files/search/matching-thread",
+  emulators: "jobs/session/emulator-thread",
+  schemas: "loop/schema/schema-thread",
+} as const;
+
+/** The file to start, with the ending that the program's files have. */
+export function entryFile(entry: keyof typeof AGENT_ENTRIES): string {
+  return path.join(import.meta.dirname, AGENT_ENTRIES[entry] + path.extname(import.meta.filename));
+}
