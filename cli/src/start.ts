@@ -8,8 +8,8 @@ import { makeTrusted, whyDistrusted } from "./home/trusted-home.ts";
 // Halves the start-up time. The cache is code that will run here, so it stays in
 // this user's own directory, never in Node's default below /tmp, and is used only
 // where nobody else could have put something into it. (A command refuses to run then.)
-const home = process.env.CMDOP_HOME ?? path.join(os.homedir(), ".cmdop");
-if (whyDistrusted(home) === undefined && existsSync(home)) {
+const home = cmdopHomeOrNone();
+if (home !== undefined && whyDistrusted(home) === undefined && existsSync(home)) {
   const cache = path.join(home, "cache");
   try {
     const distrust = makeTrusted(cache);
@@ -39,4 +39,14 @@ const exitCode = await runProgram(argumentsWithBytes(process.argv));
 if (exitCode !== 0) process.exitCode = exitCode;
 else if (outputError !== undefined && !isErrno(outputError, "EPIPE")) {
   process.stderr.write(`error: the output could not be written: ${outputError.message}\n`);
+}
+
+/** Undefined for a user without a home: what needs one says so. */
+function cmdopHomeOrNone(): string | undefined {
+  try {
+    return process.env.CMDOP_HOME ?? path.join(os.homedir(), ".cmdop");
+  } catch (thrown) {
+    if (thrown instanceof Error && "code" in thrown && thrown.code === "ERR_SYSTEM_ERROR") return undefined;
+    throw thrown;
+  }
 }

@@ -53,8 +53,10 @@ if [ "$uid" = 0 ]; then
 elif [ -n "${HOME:-}" ] && [ "$HOME" != / ] && [ -d "$HOME" ] && [ -w "$HOME" ]; then
   prefix=${CMDOP_PREFIX:-$HOME/.local/share/cmdop} bin=$HOME/.local/bin home=${CMDOP_HOME:-$HOME/.cmdop}
 else
-  # A user without a home, as in many containers.
-  prefix=${CMDOP_PREFIX:-/var/tmp/cmdop-$uid} bin=$prefix/bin home=${CMDOP_HOME:-$prefix/home}
+  # A user without a home, as in many containers: it gets one.
+  HOME=${CMDOP_PREFIX:-/var/tmp/cmdop-$uid}
+  export HOME
+  prefix=$HOME bin=$HOME/bin home=${CMDOP_HOME:-$HOME/.cmdop}
 fi
 case $prefix$home in *[!a-zA-Z0-9/._@+-]*) fail "$prefix or $home has characters that this script can't handle." "Set CMDOP_PREFIX and CMDOP_HOME to plainer paths." ;; esac
 mkdir -p "$prefix" || fail "$prefix can't be made." "Set CMDOP_PREFIX to a directory that you may write to."
@@ -71,7 +73,13 @@ if [ ! -d "$target" ]; then
     *://*)
       if command -v curl > /dev/null; then curl -fsS -o "$work/$file" "$from/$file"
       elif command -v wget > /dev/null; then wget -q -O "$work/$file" "$from/$file"
-      else fail "there is neither curl nor wget." "Install one, or copy $file here and say sh install.sh DIRECTORY."
+      elif command -v bash > /dev/null; then
+        # A bare Debian.
+        at=${from#*://}
+        host=${at%%/*}
+        bash -c 'exec 3<>"/dev/tcp/$1/$2"; printf "GET /%s HTTP/1.0\r\n\r\n" "$3" >&3; LC_ALL=C sed "1,/^\r$/d" <&3 >"$4"' \
+          sh "${host%:*}" "${host##*:}" "${at#*/}/$file" "$work/$file"
+      else fail "there is neither curl nor wget nor bash." "Install one, or copy $file here and say sh install.sh DIRECTORY."
       fi || fail "$from/$file can't be fetched." "Look whether this machine reaches it, and whether the disk is full."
       ;;
     *) cp "$from/$file" "$work/$file" ;;
@@ -84,7 +92,7 @@ if [ ! -d "$target" ]; then
   sync
   mv "$work/${file%.tar.gz}" "$target"
 fi
-"$target/bin/cmdop" --version > /dev/null || fail "cmdop does not start here." "Run $target/bin/cmdop --version."
+"$target/bin/cmdop" version > /dev/null || fail "cmdop does not start here." "Run $target/bin/cmdop version."
 ln -sfn "versions/${target##*/}" "$prefix/current"
 mkdir -p "$bin"
 ln -sfn "$prefix/current/bin/cmdop" "$bin/cmdop"

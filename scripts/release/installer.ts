@@ -8,5 +8,5 @@ export function installerText(version: string, archives: Readonly<Record<string,
   const lines = Object.entries(archives).map(
     ([platform, { file, sha256 }]) => `${platform} ${file} ${sha256}`,
   );
-  return text.replace("@VERSION@", version).replace("@ARCHIVES@", lines.join("\n"));
+  return text.replaceAll("@VERSION@", version).replace("@ARCHIVES@", lines.join("\n"));
 }

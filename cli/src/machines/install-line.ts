@@ -28,10 +28,17 @@ export async function installLine(token: string): Promise<string> {
   const script = `${place}/${installer.file}`;
   return [
     `f=$(mktemp)`,
-    `{ curl -fsSo "$f" ${script} 2>/dev/null || wget -qO "$f" ${script}; }`,
+    `{ curl -fsSo "$f" ${script} 2>/dev/null || wget -qO "$f" ${script} 2>/dev/null || ${byBash(relay.address, installer.file)}; }`,
     `echo "${installer.sha256}  $f" | sha256sum -c >/dev/null`,
     `printf '%s\\n' '${token}' | sh "$f" --join ${place}`,
   ].join(" && ");
+}
+
+/** For a bare Debian, which has neither curl nor wget. */
+function byBash(address: string, file: string): string {
+  const { host, port } = splitAddress(address);
+  const ask = `printf "GET /release/${file} HTTP/1.0\\r\\n\\r\\n" >&3; sed "1,/^\\r$/d" <&3 >"$0"`;
+  return `bash -c 'exec 3<>/dev/tcp/${host}/${port}; ${ask}' "$f"`;
 }
 
 /** Whether an address means the computer itself, so that nobody else comes anywhere by it. */
