@@ -33,6 +33,7 @@ import type { Job } from "./jobs/job.ts";
 import { JobStore } from "./jobs/job-store.ts";
 import { Jobs } from "./jobs/jobs.ts";
 import { DEFAULT_BACKOFF, Link, type LinkState } from "./link/link.ts";
+import { OutageLog } from "./link/outage-log.ts";
 import type { Log } from "./log.ts";
 import { takeModelKeys } from "./loop/model-environment.ts";
 import { Schemas } from "./loop/schema/schemas.ts";
@@ -97,10 +98,12 @@ interface Running {
 export class Agent {
   readonly #options: AgentOptions;
   readonly #linked = Promise.withResolvers<CmdopError | undefined>();
+  readonly #outages: OutageLog;
   #running: Running | undefined;
 
   constructor(options: AgentOptions) {
     this.#options = options;
+    this.#outages = new OutageLog(options.log);
   }
 
   /** The machine as its owner describes it; after start. */
@@ -334,24 +337,17 @@ export class Agent {
   }
 
   #onLinkState(lane: LaneName, state: LinkState): void {
-    const { log } = this.#options;
     if (state.kind === "up") {
-      log.info("link up", { lane });
+      this.#outages.up(lane);
       // The first lane uses up the join token; the others follow once the relay knows this machine.
       this.#running?.links.download.start();
       this.#running?.links.upload.start();
       if (lane === "interactive") this.#linked.resolve(undefined);
     }
     if (state.kind === "waiting") {
-      const { error, waitMs } = state;
+      const { error } = state;
       if (error.code === "LinkLost") this.#suspectOthers(lane);
-      log.warn("link down", {
-        lane,
-        code: error.code,
-        error: error.message,
-        next: error.next,
-        waitMs: Math.round(waitMs),
-      });
+      this.#outages.failed(lane, error);
       const isRefusal = error.code === "LinkRefused" || error.code === "MachineQuarantined";
       if (isRefusal) this.#linked.resolve(error);
     }

@@ -1,7 +1,7 @@
 /** The system's name of an error, such as ENOENT; undefined for an error that is not the system's. */
 export function errnoOf(thrown: unknown): string | undefined {
   if (!(thrown instanceof Error) || !("code" in thrown) || typeof thrown.code !== "string") return undefined;
-  return /^E[A-Z0-9]+$/.test(thrown.code) ? thrown.code : undefined;
+  return /^E(?:AI_)?[A-Z0-9]+$/.test(thrown.code) ? thrown.code : undefined;
 }
 
 /** Whether the system failed with one of these. */

@@ -101,6 +101,9 @@ export {
   selects,
 } from "./credentials/selectors.ts";
 export { statementSigner, statementText } from "./credentials/statement.ts";
+export { type Route, routeTo } from "./dial/dial-relay.ts";
+export { PROXY_ENVIRONMENT } from "./dial/proxy-settings.ts";
+export { RelayFault, type RelayFaultKind, relayFaultOf } from "./dial/relay-fault.ts";
 export {
   databaseError,
   diskError,
@@ -283,8 +286,8 @@ export { applyWindows, LANE_WINDOWS, LANES, type LaneName, type Windows } from "
 export {
   AGENT_ALPN,
   CALLER_ALPN,
-  checkPinnedCertificate,
   connectToRelay,
+  RELAY_CA_NAME,
   RELAY_CONNECT_TIMEOUT_MS,
   type RelayConnectOptions,
 } from "./transport/relay-tls.ts";

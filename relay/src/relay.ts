@@ -28,6 +28,7 @@ import { FrontDoor } from "./data/front-door.ts";
 import { KeyWatch } from "./data/key-watch.ts";
 import { DEFAULT_TIMES, type Times } from "./data/limits.ts";
 import { Links } from "./data/links.ts";
+import { Balancers } from "./data/proxy-protocol.ts";
 import { Health } from "./health.ts";
 import { filesIdentity, type Identity, makeStateDir, ownIdentity } from "./identity/identity.ts";
 import { type Log, SILENT_LOG } from "./log.ts";
@@ -57,6 +58,8 @@ export interface RelayOptions {
   readonly publicAddress?: string | undefined;
   /** A directory with a release (npm run release), for machines that have no cmdop yet. */
   readonly archivesDir?: string | undefined;
+  /** Load balancers before this relay that pass TLS on and speak the PROXY protocol: their addresses or CIDR blocks. None unless given. */
+  readonly proxyProtocol?: readonly string[] | undefined;
   readonly log?: Log | undefined;
   /** Time limits that differ from the named ones. */
   readonly times?: Partial<Times> | undefined;
@@ -92,6 +95,7 @@ export class Relay {
   readonly #options: RelayOptions;
   readonly #times: Times;
   readonly #log: Log;
+  readonly #balancers: Balancers;
   #running: Running | undefined;
 
   constructor(options: RelayOptions) {
@@ -114,6 +118,7 @@ export class Relay {
       throw new CmdopError("InvalidArgument", "A certificate needs its key, and a key its certificate.");
     }
     this.#options = options;
+    this.#balancers = new Balancers(options.proxyProtocol ?? []);
     this.#times = { ...DEFAULT_TIMES, ...options.times };
     this.#log = options.log ?? SILENT_LOG;
   }
@@ -239,6 +244,7 @@ export class Relay {
     const frontDoor = new FrontDoor({
       plain: archives && ((raw) => archives.accept(raw)),
       secureContext: await identity.secureContext(),
+      balancers: this.#balancers,
       directory: trust,
       authenticator,
       budget,

@@ -7,7 +7,8 @@ import { registerAgentUninstall } from "./uninstall.ts";
 
 interface AgentCommandOptions {
   join?: string;
-  log: "text" | "json";
+  log?: string;
+  logLevel?: string;
   json?: boolean;
 }
 
@@ -17,7 +18,8 @@ export function registerAgent(program: Command): void {
     .description("run the agent: makes this machine reachable through the relay; or install it")
     .enablePositionalOptions()
     .option("--join <file>", "join with the token in this file, the first time; - reads standard input")
-    .option("--log <format>", "text or json, on stderr", "text")
+    .option("--log <format>", "text or json, on stderr; text unless given (or CMDOP_LOG=json)")
+    .option("--log-level <level>", "debug, info, warn or error; info unless given (or CMDOP_LOG=warn)")
     .option("--json", "print one line of JSON when the relay has welcomed this machine")
     .addHelpText(
       "after",
@@ -37,7 +39,7 @@ this machine, so it is not taken from there.`,
         { Agent },
         { homePaths },
         { joinToken },
-        { stderrLog },
+        { logSettings, stderrLog },
         { aborted, terminationSignal },
         { VERSION },
       ] = await Promise.all([
@@ -54,7 +56,7 @@ this machine, so it is not taken from there.`,
         joinToken: await joinToken(options.join),
         relayAddress: process.env.CMDOP_RELAY,
         version: VERSION,
-        log: stderrLog(options.log),
+        log: stderrLog(logSettings(options)),
       });
       await running.start();
       try {

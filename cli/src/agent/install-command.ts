@@ -31,22 +31,26 @@ Examples:
   cmdop agent install --dry-run
 
 The token is used up before the unit is written; no secret is in the unit. The state stays in
-CMDOP_HOME (default ~/.cmdop), and so does the agent's policy.json.`,
+CMDOP_HOME (default ~/.cmdop), and so does the agent's policy.json. HTTPS_PROXY, ALL_PROXY and
+NO_PROXY of this environment are kept for the service, in a file there that only its user can read.`,
     )
     // --join is of the parent, too, and is taken by whichever sees it first.
     .action(async (_own: InstallCommandOptions, command: Command) => {
       const options = command.optsWithGlobals<InstallCommandOptions>();
       const scope = unitScope(options);
-      const [{ homePaths }, { ownCommand }, { systemdManager }, { unitText, UNIT_NAME }] = await Promise.all([
-        import("../home/home.ts"),
-        import("../own-command.ts"),
-        import("./manager.ts"),
-        import("./unit.ts"),
-      ]);
+      const [{ homePaths }, { ownCommand }, { systemdManager }, environment, { unitText, UNIT_NAME }] =
+        await Promise.all([
+          import("../home/home.ts"),
+          import("../own-command.ts"),
+          import("./manager.ts"),
+          import("./service-environment.ts"),
+          import("./unit.ts"),
+        ]);
       const home = homePaths.home();
       const relay = process.env.CMDOP_RELAY || undefined;
       const own = ownCommand();
-      const text = unitText({ scope, ...own, home, relay, hardened: options.hardened });
+      const environmentFile = environment.serviceEnvironmentFile(home);
+      const text = unitText({ scope, ...own, home, relay, environmentFile, hardened: options.hardened });
       if (scope === "system") await warnOfOthers([own.program, own.main, home]);
       if (options.dryRun) {
         process.stdout.write(text);
@@ -57,10 +61,14 @@ CMDOP_HOME (default ~/.cmdop), and so does the agent's policy.json.`,
         import("./join-once.ts"),
       ]);
       const name = await joinOnce(home, options.join);
+      const kept = await environment.keepServiceEnvironment(home);
       const manager = systemdManager(scope);
       const isStarted = await installUnit(manager, text, options.start);
       const systemctl = scope === "user" ? "systemctl --user" : "systemctl";
       process.stdout.write(`wrote ${manager.unitFile}\n`);
+      if (kept.length > 0) {
+        process.stdout.write(`kept ${kept.join(", ")} of this environment in ${environmentFile}\n`);
+      }
       process.stdout.write(
         isStarted
           ? `machine ${name} runs: ${systemctl} status ${UNIT_NAME}\n`

@@ -3,6 +3,7 @@ import path from "node:path";
 import { isErrno } from "@cmdop/kit";
 import { agentStateDir, CmdopError } from "@cmdop/proto";
 import type { Manager } from "./manager.ts";
+import { serviceEnvironmentFile } from "./service-environment.ts";
 import { homeOfUnit, UNIT_NAME } from "./unit.ts";
 
 /** Writes the unit, and enables and starts it where systemd runs. Returns whether it did. */
@@ -45,6 +46,7 @@ export async function uninstallUnit(
   const isToStop = manager.isRunning && stop;
   if (isToStop) await manager.systemctl("disable", "--now", UNIT_NAME);
   await rm(manager.unitFile);
+  await rm(serviceEnvironmentFile(home), { force: true });
   if (isToStop) await manager.systemctl("daemon-reload");
   if (purge) await rm(agentStateDir(home), { recursive: true, force: true });
   return home;

@@ -1,5 +1,5 @@
 import { Agent } from "@cmdop/agent";
-import { stderrLog } from "../console/log.ts";
+import { logSettings, stderrLog } from "../console/log.ts";
 import { VERSION } from "../version.ts";
 import { joinToken } from "./join-input.ts";
 
@@ -15,7 +15,7 @@ export async function joinOnce(home: string, option: string | undefined): Promis
     joinToken: token,
     relayAddress: process.env.CMDOP_RELAY,
     version: VERSION,
-    log: { ...stderrLog("text"), info: () => undefined },
+    log: stderrLog(logSettings({}, "warn")),
   });
   // It has joined before: the unit's agent will find its relay when there is one to be found.
   await agent.start();

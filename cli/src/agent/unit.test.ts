@@ -44,6 +44,16 @@ describe("the unit", () => {
     expect(text).toContain('Environment="CMDOP_RELAY=relay.example.com:7443"');
   });
 
+  it("names a file for variables that nobody else may read, in systemd's own way of writing it", () => {
+    const text = unitText({ scope: "user", ...PARTS, environmentFile: "/a b/100%/[x]*/service.env" });
+    expect(text).toContain(
+      String.raw`
+EnvironmentFile=-/a b/100%%/\[x]\*/service.env
+`.replaceAll("\\\\", "\\"),
+    );
+    expect(text).toContain("\nSyslogIdentifier=cmdop-agent\n");
+  });
+
   it("quotes what systemd would read otherwise, and its home can be read back", () => {
     const text = unitText({ scope: "user", ...PARTS, main: "/a b/$x/main.ts" });
     expect(text).toContain('"/a b/$$x/main.ts"');

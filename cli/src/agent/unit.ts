@@ -17,12 +17,15 @@ export interface UnitOptions {
   readonly home: string;
   /** `host:port` of the relay, where it is not the one in the join token. */
   readonly relay?: string | undefined;
+  /** A file with variables of the agent's own, which need not be there. */
+  readonly environmentFile?: string | undefined;
   /** For a machine whose policy withholds terminal and agent: closes what jobs would have needed. */
   readonly hardened?: boolean | undefined;
 }
 
 /** The unit's text. It holds no secret: the machine's key and membership are in the home. */
-export function unitText({ scope, program, main, home, relay, hardened = false }: UnitOptions): string {
+export function unitText(options: UnitOptions): string {
+  const { scope, program, main, home, relay, environmentFile, hardened = false } = options;
   const isSystem = scope === "system";
   return `# Written by cmdop agent install, removed by cmdop agent uninstall.
 # Settings of your own: systemctl ${isSystem ? "" : "--user "}edit ${UNIT_NAME}
@@ -39,7 +42,9 @@ ExecStart=${[program, main, "agent"].map(commandWord).join(" ")}
 # what policy.json names: "environment": {"pass": ["HTTPS_PROXY", "JAVA_*"]}; it can set values and name
 # files too.
 Environment=${assignment("CMDOP_HOME", home)}
-${relay === undefined ? "" : `Environment=${assignment("CMDOP_RELAY", relay)}\n`}Restart=always
+${relay === undefined ? "" : `Environment=${assignment("CMDOP_RELAY", relay)}\n`}${environmentFile === undefined ? "" : `EnvironmentFile=-${fileName(environmentFile)}\n`}# What the journal calls it. Its lines have the journal's time.
+SyslogIdentifier=cmdop-agent
+Restart=always
 RestartSec=2s
 
 # The agent ends its jobs itself, records how, and hears of nothing but SIGTERM. What is left in the
@@ -114,6 +119,11 @@ function commandWord(word: string): string {
 
 function assignment(name: string, value: string): string {
   return quoted(`${name}=${value}`);
+}
+
+/** A file as EnvironmentFile= reads it: no quotes, but `%` begins a specifier, and there can be wildcards. */
+function fileName(file: string): string {
+  return quoted(file).slice(1, -1).replaceAll('\\"', '"').replaceAll(/[*?[]/g, "\\$&");
 }
 
 function quoted(word: string): string {

@@ -14,7 +14,9 @@ interface RelayCommandOptions {
   cert?: string;
   key?: string;
   archives?: string;
-  log: "text" | "json";
+  proxyProtocol?: string[];
+  log?: string;
+  logLevel?: string;
   json?: boolean;
 }
 
@@ -33,18 +35,28 @@ export function registerRelay(program: Command): void {
     .option("--cert <file>", "public certificate chain (PEM); without it the relay makes its own CA")
     .option("--key <file>", "private key of --cert (PEM)")
     .option("--archives <dir>", "serve this release (npm run release) to machines that have no cmdop yet")
-    .option("--log <format>", "text or json, on stderr", "text")
+    .option(
+      "--proxy-protocol <cidr...>",
+      "load balancers that pass TLS on and speak the PROXY protocol (v1 or v2), by address or CIDR block",
+    )
+    .option("--log <format>", "text or json, on stderr; text unless given (or CMDOP_LOG=json)")
+    .option("--log-level <level>", "debug, info, warn or error; info unless given (or CMDOP_LOG=warn)")
     .option("--json", "print one line of JSON when ready")
     .action(async (options: RelayCommandOptions) => {
       leavePassphraseBehind();
-      const [{ Relay }, { splitAddress }, { homePaths }, { stderrLog }, { aborted, terminationSignal }] =
-        await Promise.all([
-          import("@cmdop/relay"),
-          import("@cmdop/proto"),
-          import("../home/home.ts"),
-          import("../console/log.ts"),
-          import("../console/signals.ts"),
-        ]);
+      const [
+        { Relay },
+        { splitAddress },
+        { homePaths },
+        { logSettings, stderrLog },
+        { aborted, terminationSignal },
+      ] = await Promise.all([
+        import("@cmdop/relay"),
+        import("@cmdop/proto"),
+        import("../home/home.ts"),
+        import("../console/log.ts"),
+        import("../console/signals.ts"),
+      ]);
       const stop = terminationSignal();
       const relay = new Relay({
         stateDir: homePaths.relay(),
@@ -53,10 +65,11 @@ export function registerRelay(program: Command): void {
         port: options.port,
         publicAddress: options.publicAddress,
         healthPort: options.healthPort,
+        proxyProtocol: options.proxyProtocol,
         certFile: options.cert,
         keyFile: options.key,
         archivesDir: options.archives,
-        log: stderrLog(options.log),
+        log: stderrLog(logSettings(options)),
       });
       await relay.listen();
       try {

@@ -12,7 +12,8 @@ export interface UpOptions {
   readonly name?: string | undefined;
   readonly host: string;
   readonly port: number;
-  readonly log?: "text" | "json" | undefined;
+  readonly log?: string | undefined;
+  readonly logLevel?: string | undefined;
 }
 
 /** What `cmdop up` prints when all is ready. */

@@ -1,7 +1,7 @@
 import type { Log } from "@cmdop/agent";
 import type { PublicKey } from "@cmdop/proto";
 import { Relay } from "@cmdop/relay";
-import { stderrLog } from "../console/log.ts";
+import { logSettings, stderrLog } from "../console/log.ts";
 import { homePaths } from "../home/home.ts";
 import type { UpOptions } from "./bring-up.ts";
 
@@ -20,6 +20,6 @@ export async function startUpRelay(options: UpOptions, owner: PublicKey): Promis
 }
 
 /** What `cmdop up` logs: warnings, unless a log was asked for. */
-export function upLog({ log }: UpOptions): Log {
-  return log === undefined ? { ...stderrLog("text"), info: () => undefined } : stderrLog(log);
+export function upLog(options: UpOptions): Log {
+  return stderrLog(logSettings(options, options.log === undefined ? "warn" : "info"));
 }

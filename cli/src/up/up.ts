@@ -11,7 +11,8 @@ interface UpCommandOptions {
   host: string;
   port: number;
   passphraseFd?: number;
-  log?: "text" | "json";
+  log?: string;
+  logLevel?: string;
   json?: boolean;
   signed?: boolean;
 }
@@ -30,6 +31,7 @@ export function registerUp(program: Command): void {
     )
     .addOption(passphraseFdOption())
     .option("--log <format>", "log to stderr as text or json; only warnings unless given")
+    .option("--log-level <level>", "debug, info, warn or error")
     .option("--json", "print one line of JSON when ready")
     .addOption(new Option("--signed", "what the owner has to sign has just been signed").hideHelp())
     .addHelpText(

@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import { z } from "zod";
 
 /** The pieces that several statements are made of. */
@@ -26,11 +27,18 @@ export const labelsSchema = z
   .record(z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,62}$/), z.string().regex(/^[a-zA-Z0-9._-]{0,63}$/))
   .refine((labels) => Object.keys(labels).length <= 32, "expected at most 32 labels");
 
-/** `host:port`, the host a name, an IPv4 address or an IPv6 address in brackets, the port 1 to 65,535. */
+/** `host:port`, the host a name, an IPv4 address or an IPv6 address in brackets (with a zone id where it needs one), the port 1 to 65,535. */
 export const addressSchema = z
   .string()
   .max(260)
-  .regex(/^(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):[1-9][0-9]{0,4}$/, "expected host:port")
+  .regex(
+    /^(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]{1,32})?\]):[1-9][0-9]{0,4}$/,
+    "expected host:port",
+  )
+  .refine(
+    (address) => !address.startsWith("[") || isIPv6(address.slice(1, address.lastIndexOf("]"))),
+    "expected an IPv6 address",
+  )
   .refine((address) => Number(address.slice(address.lastIndexOf(":") + 1)) <= 65_535, "expected a port");
 
 /** A relay's id: the SHA-256 of its CA's public key as base64url, or the host name of a relay with a public certificate. */

@@ -149,7 +149,7 @@ describe("connectToRelay, when nothing answers", () => {
   it("something accepts and stays silent: given up after the time-out", async () => {
     const address = await listening(createTcpServer());
     await expect(connectTo(address, authority.relayId, { timeoutMs: 200 })).rejects.toMatchObject(
-      unreachable(/no answer within 200 ms/),
+      unreachable(/no TLS came back within 200 ms/),
     );
   });
 

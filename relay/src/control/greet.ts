@@ -67,14 +67,16 @@ interface Challenge {
 
 /** Hello and Welcome, the relay's half. */
 export function createGreet({ trust, bootIds, receipts, onRoster, onCloned, log }: GreetOptions): Greet {
-  return async (session, tls) => {
+  return async (session, tls, address) => {
     const agent = linkClient(session);
     const nonce = randomBytes(HELLO_NONCE_BYTES);
     const challenge = { nonce, at: bootIds.moment() };
     const roster = trust.roster();
     const hello = { nonce, relayTimeMs: Date.now(), rosterSeq: BigInt(roster?.claims.seq ?? 0) };
     const answer = await agent.hello(hello, ANSWER);
-    const verdict = await examine(session, answer, challenge, tls).catch((thrown) => CmdopError.from(thrown));
+    const verdict = await examine(session, answer, challenge, tls, address).catch((thrown) =>
+      CmdopError.from(thrown),
+    );
     if (verdict instanceof CmdopError) {
       const refusal = { refusedCode: verdict.code, refusedReason: verdict.message };
       await agent.welcome(refusal, ANSWER);
@@ -92,6 +94,7 @@ export function createGreet({ trust, bootIds, receipts, onRoster, onCloned, log 
     answer: unknown,
     challenge: Challenge,
     tls: TLSSocket,
+    address: string,
   ): Promise<Admission> {
     const claim = claimSchema.safeParse(answer);
     const lane = claim.success ? LANES[claim.data.lane] : undefined;
@@ -117,7 +120,7 @@ export function createGreet({ trust, bootIds, receipts, onRoster, onCloned, log 
     if (trust.quarantinedSinceMs(machine.id) !== undefined) throw quarantined(machine);
     const start = bootIds.note(machine.id, bootId, challenge.at);
     if (start === "cloned") {
-      await onCloned(machine, tls.remoteAddress ?? "");
+      await onCloned(machine, address);
       throw quarantined(machine);
     }
     if (start === "stale") throw refused("a newer start of its machine has come meanwhile");

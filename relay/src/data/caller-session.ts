@@ -61,6 +61,8 @@ export interface CallerSessionOptions extends FrontServices {
   /** The caller's connection, its handshake done, and the raw one below it. */
   readonly tls: TLSSocket;
   readonly raw: Socket;
+  /** Who connected. */
+  readonly address: string;
   /** Called once, with the first call that has a good token. */
   readonly onKnown: () => void;
   readonly onClose: () => void;
@@ -89,7 +91,7 @@ export class CallerSession {
   constructor(options: CallerSessionOptions) {
     this.#options = options;
     const { tls, raw, times } = options;
-    this.#address = raw.remoteAddress ?? "";
+    this.#address = options.address;
     this.#visitor = new Visitor(this.#address);
     this.#session = performServerHandshake(tls, {
       maxSendHeaderBlockLength: Number.MAX_SAFE_INTEGER,

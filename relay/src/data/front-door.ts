@@ -10,6 +10,7 @@ import { AGENT_ALPN, CALLER_ALPN, CmdopError } from "@cmdop/proto";
 import { CallerSession, type FrontServices } from "./caller-session.ts";
 import { MAX_CONNECTIONS, MAX_STRANGERS, MAX_STRANGERS_PER_ADDRESS } from "./limits.ts";
 import type { Links } from "./links.ts";
+import { type Balancers, takeProxyHeader } from "./proxy-protocol.ts";
 import { Strangers } from "./strangers.ts";
 
 /** What the front door needs. */
@@ -18,6 +19,8 @@ export interface FrontDoorOptions extends FrontServices {
   readonly secureContext: SecureContextOptions;
   /** Takes what does not begin as TLS does; without it such a connection is closed. */
   readonly plain?: ((raw: Socket) => void) | undefined;
+  /** Whose word on who connects is taken. */
+  readonly balancers: Balancers;
 }
 
 /** The type of the first record of a TLS connection (RFC 8446, section 5.1). */
@@ -26,6 +29,8 @@ const TLS_HANDSHAKE = 22;
 /** One accepted connection. */
 interface Connection {
   readonly raw: Socket;
+  /** Who connected, as the balancer says where there is one. */
+  readonly address: string;
   /** It has shown a credential, or is gone: it does not count as a stranger any more. */
   readonly settle: () => void;
   /** Its handshake is done: ends it unless it shows its credential in time. */
@@ -123,9 +128,37 @@ export class FrontDoor {
 
   #accept(raw: Socket): void {
     raw.on("error", () => raw.destroy());
+    const peer = raw.remoteAddress ?? "";
+    const { balancers, times, log } = this.#options;
+    if (!balancers.has(peer)) {
+      this.#admit(raw, peer);
+      return;
+    }
+    // Not by the balancer's address, which all share until they are told apart.
+    const leave = this.#knocking.add(nameOf(raw), () => raw.destroy());
+    const timer = setTimeout(() => raw.destroy(), times.handshakeTimeoutMs);
+    const settle = (): void => {
+      clearTimeout(timer);
+      leave();
+    };
+    raw.once("close", settle);
+    takeProxyHeader(
+      raw,
+      (address) => {
+        raw.off("close", settle);
+        settle();
+        this.#admit(raw, address ?? peer);
+      },
+      (why) => {
+        log.debug?.("no header of the PROXY protocol", { address: peer, why });
+        raw.destroy();
+      },
+    );
+  }
+
+  #admit(raw: Socket, address: string): void {
     const name = nameOf(raw);
     const { handshakeTimeoutMs } = this.#options.times;
-    const address = raw.remoteAddress ?? "";
     let leave = this.#knocking.add(address, () => raw.destroy());
     let timer: NodeJS.Timeout | undefined;
     const expect = (timeoutMs: number): void => {
@@ -134,6 +167,7 @@ export class FrontDoor {
     };
     const connection: Connection = {
       raw,
+      address,
       settle: () => {
         clearTimeout(timer);
         leave();
@@ -175,20 +209,21 @@ export class FrontDoor {
       return;
     }
     const { times, links } = this.#options;
-    const { raw, settle, greeted } = connection;
+    const { raw, address, settle, greeted } = connection;
     if (tls.alpnProtocol === CALLER_ALPN) {
       greeted(times.firstCallTimeoutMs);
       const session: CallerSession = new CallerSession({
         ...this.#options,
         tls,
         raw,
+        address,
         onKnown: settle,
         onClose: () => this.#callers.delete(session),
       });
       this.#callers.add(session);
     } else if (tls.alpnProtocol === AGENT_ALPN) {
       greeted(times.greetTimeoutMs);
-      links.accept(tls, raw).then(
+      links.accept(tls, raw, address).then(
         (isUp) => {
           if (isUp) settle();
         },

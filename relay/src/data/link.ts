@@ -29,7 +29,7 @@ export interface Admission {
 }
 
 /** Hello and Welcome on a fresh link. Throws when the agent is refused; it has been told then. */
-export type Greet = (session: ClientHttp2Session, tls: TLSSocket) => Promise<Admission>;
+export type Greet = (session: ClientHttp2Session, tls: TLSSocket, address: string) => Promise<Admission>;
 
 /** Something that the relay says to an agent beside the calls. */
 export type Tell = (session: ClientHttp2Session, admission: Admission) => Promise<void>;
@@ -46,6 +46,8 @@ export interface LinkOptions {
   /** The connection that the agent dialled, its handshake done, and the raw one below it. */
   readonly tls: TLSSocket;
   readonly raw: Socket;
+  /** Who dialled. */
+  readonly address: string;
   readonly times: Times;
   /** Called at every change of state, with the state before. */
   readonly onState: (state: LinkState, before: LinkState) => void;
@@ -101,10 +103,10 @@ export class Link implements Upstream {
 
   /** Asks who is there and brings the link up. Throws when the agent is refused or does not answer in time. */
   async greet(greet: Greet): Promise<Admission> {
-    const { tls, times } = this.#options;
+    const { tls, address, times } = this.#options;
     const timer = setTimeout(() => this.close("the agent did not greet in time"), times.greetTimeoutMs);
     try {
-      const admission = await greet(this.#session, tls);
+      const admission = await greet(this.#session, tls, address);
       if (this.#state.kind !== "greeting") throw this.#offline();
       applyWindows(this.#session, LANE_WINDOWS[admission.lane].toCaller);
       this.#setState({ kind: "up", admission });

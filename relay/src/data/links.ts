@@ -29,11 +29,12 @@ export class Links {
   }
 
   /** Greets the agent on a fresh connection. Resolves true once its link is up; when it is refused, the connection is closed. */
-  async accept(tls: TLSSocket, raw: Socket): Promise<boolean> {
+  async accept(tls: TLSSocket, raw: Socket, address: string): Promise<boolean> {
     const { greet, times, log } = this.#options;
     const link: Link = new Link({
       tls,
       raw,
+      address,
       times,
       onState: (state, before) => this.#changed(link, state, before),
     });
@@ -45,7 +46,7 @@ export class Links {
       return true;
     } catch (thrown) {
       const { code, message } = CmdopError.from(thrown);
-      log.warn("agent refused", { address: tls.remoteAddress, code, message });
+      log.warn("agent refused", { address, code, message });
       link.close("the agent was refused");
       return false;
     }
@@ -95,7 +96,10 @@ export class Links {
       else if (state.admission.lane === lane) other.drain("a new link took its place");
     }
     this.#table.set(machineId, { ...this.#table.get(machineId), [lane]: link });
-    this.#options.log.info("link up", { machine: admission.machineName, id: machineId, lane, bootId });
+    const { log } = this.#options;
+    // By the interactive lane a machine is online: a line for each of the three would say the same thrice.
+    const say = lane === "interactive" ? log.info : log.debug;
+    say?.("link up", { machine: admission.machineName, id: machineId, lane, bootId });
     this.#options.onSeen(admission);
     this.#options.onUp?.(link);
   }
@@ -113,7 +117,9 @@ export class Links {
     }
     if (before.kind === "up" || before.kind === "draining") {
       const { machineName, machineId, lane } = before.admission;
-      this.#options.log.info("link down", {
+      const { log } = this.#options;
+      const say = lane === "interactive" ? log.info : log.debug;
+      say?.("link down", {
         machine: machineName,
         id: machineId,
         lane,

@@ -7,6 +7,7 @@ import {
   CmdopError,
   diskError,
   isPinnedRelayId,
+  RELAY_CA_NAME,
   readPrivateFile,
   relayIdOf,
   relayIdSchema,
@@ -138,7 +139,7 @@ async function loadOrCreateCa(
       },
     );
   }
-  const ca = createCa("cmdop relay CA", daysFromNow(-1), daysFromNow(CA_LIFETIME_DAYS));
+  const ca = createCa(RELAY_CA_NAME, daysFromNow(-1), daysFromNow(CA_LIFETIME_DAYS));
   // Key and certificate are one file, and it appears whole or not at all: half a CA would be another relay.
   await writePrivateFile(file, pemOf(ca.privateKey) + ca.certificate.toString());
   return { ca, isKnown: false };

@@ -77,13 +77,11 @@ export class World implements AsyncDisposable {
 
   private constructor(stateDir: string, options: Partial<RelayOptions>) {
     this.stateDir = stateDir;
-    const log: Log = {
-      ...(options.log ?? SILENT_LOG),
-      info: (event, fields) => {
-        options.log?.info(event, fields);
-        if (event === "link up") this.#up.emit(`${fields?.lane} ${fields?.bootId}`);
-      },
+    const heard: Log["info"] = (event, fields) => {
+      options.log?.info(event, fields);
+      if (event === "link up") this.#up.emit(`${fields?.lane} ${fields?.bootId}`);
     };
+    const log: Log = { ...(options.log ?? SILENT_LOG), debug: heard, info: heard };
     const base = { stateDir, ownerPublicKey: this.owner.publicKey, healthPort: 0 };
     this.relay = new Relay({ ...base, ...options, log });
   }

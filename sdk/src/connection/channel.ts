@@ -26,14 +26,17 @@ export class Channel implements RpcChannel {
   readonly #dial: Dial;
   readonly #lane: LaneName;
   readonly #pauses: Backoff;
+  readonly #peer: string;
   readonly #closing = new AbortController();
   /** All that are not closed yet: one that takes no more calls still carries its last ones. */
   readonly #connections = new Set<Connection>();
   readonly hold = keepRunning;
   #state: ChannelState = { kind: "idle" };
 
-  constructor(dial: Dial, lane: LaneName, pauses: ReconnectPauses) {
+  /** `peer`: what is dialled, as people know it. */
+  constructor(dial: Dial, lane: LaneName, pauses: ReconnectPauses, peer: string) {
     this.#dial = dial;
+    this.#peer = peer;
     this.#lane = lane;
     this.#pauses = new Backoff(pauses, atLeastHalf);
   }
@@ -75,7 +78,7 @@ export class Channel implements RpcChannel {
         continue;
       }
       const attempt = state.kind === "dialling" ? state.attempt : this.#attempt();
-      if (!(await inTime(attempt, leftMs, signal))) throw tooSlow();
+      if (!(await inTime(attempt, leftMs, signal))) throw tooSlow(this.#peer);
     }
   }
 
@@ -128,8 +131,11 @@ function canceled(): CmdopError {
   return new CmdopError("Canceled", "The call was canceled before it was sent.");
 }
 
-function tooSlow(): CmdopError {
-  return new CmdopError("RelayUnreachable", `There was no connection within ${CONNECT_WAIT_MS} ms.`);
+function tooSlow(peer: string): CmdopError {
+  return new CmdopError(
+    "RelayUnreachable",
+    `There was no connection to ${peer} within ${CONNECT_WAIT_MS} ms.`,
+  );
 }
 
 /** Whether something came to its end in time. Throws Canceled where the signal aborts first. */

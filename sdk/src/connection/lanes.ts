@@ -6,17 +6,20 @@ import type { ReconnectPauses } from "./reconnect.ts";
 export class Lanes {
   readonly #dial: Dial;
   readonly #pauses: ReconnectPauses;
+  readonly #peer: string;
   readonly #channels = new Map<LaneName, Channel>();
 
-  constructor(dial: Dial, pauses: ReconnectPauses) {
+  /** `peer`: what is dialled, as people know it. */
+  constructor(dial: Dial, pauses: ReconnectPauses, peer: string) {
     this.#dial = dial;
+    this.#peer = peer;
     this.#pauses = pauses;
   }
 
   of(lane: LaneName): Channel {
     let channel = this.#channels.get(lane);
     if (channel === undefined) {
-      channel = new Channel(this.#dial, lane, this.#pauses);
+      channel = new Channel(this.#dial, lane, this.#pauses, this.#peer);
       this.#channels.set(lane, channel);
     }
     return channel;

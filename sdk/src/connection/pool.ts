@@ -1,4 +1,11 @@
-import { CALLER_ALPN, connectToRelay, type RelayTarget } from "@cmdop/proto";
+import {
+  CALLER_ALPN,
+  connectToRelay,
+  type RelayTarget,
+  relayFaultOf,
+  routeTo,
+  splitAddress,
+} from "@cmdop/proto";
 import { Lanes } from "./lanes.ts";
 import type { ReconnectPauses } from "./reconnect.ts";
 
@@ -22,7 +29,7 @@ export function acquireRelay(relay: RelayTarget, reconnect: ReconnectPauses): Po
   let entry = pool.get(name);
   if (entry === undefined) {
     const dial = (signal: AbortSignal) => connectToRelay({ relay, alpn: CALLER_ALPN, signal });
-    entry = { lanes: new Lanes(dial, reconnect), shares: 0 };
+    entry = { lanes: new Lanes(dial, reconnect, wayTo(relay.address)), shares: 0 };
     pool.set(name, entry);
   }
   entry.shares += 1;
@@ -39,4 +46,19 @@ export function acquireRelay(relay: RelayTarget, reconnect: ReconnectPauses): Po
       mine.lanes.close();
     },
   };
+}
+
+/** A relay as it is dialled: by a proxy, where the environment names one. */
+function wayTo(address: string): string {
+  const { host, port } = splitAddress(address);
+  try {
+    const { proxy } = routeTo(host, port);
+    return proxy === undefined
+      ? `the relay at ${address}`
+      : `the relay at ${address} by the proxy ${proxy.address}`;
+  } catch (thrown) {
+    // A proxy that can't be read fails each attempt to dial, with the reason.
+    if (relayFaultOf(thrown) === undefined) throw thrown;
+    return `the relay at ${address}`;
+  }
 }

@@ -58,7 +58,7 @@ export function relayTransport(apiKey: ApiKey, reconnect: ReconnectPauses): Tran
 
 /** The way to the agent on this machine, through its unix socket. */
 export function localTransport(socketPath: string, reconnect: ReconnectPauses): Transport {
-  const lanes = new Lanes((signal) => dialLocal(socketPath, signal), reconnect);
+  const lanes = new Lanes((signal) => dialLocal(socketPath, signal), reconnect, `the agent on ${socketPath}`);
   const closing = new AbortController();
   return {
     kind: "local",
