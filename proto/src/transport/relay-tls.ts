@@ -15,6 +15,9 @@ export const AGENT_ALPN = "cmdop-agent/1";
 /** From the first packet to a verified TLS connection, in milliseconds. */
 export const RELAY_CONNECT_TIMEOUT_MS = 10_000;
 
+/** Hosts that are this machine itself. */
+const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "::1", "localhost"]);
+
 /** How to reach a relay. */
 export interface RelayConnectOptions {
   readonly relay: RelayTarget;
@@ -113,8 +116,11 @@ function canceled(): CmdopError {
 }
 
 function unreachable(relay: RelayTarget, why: string, cause?: unknown): CmdopError {
+  const { host } = splitAddress(relay.address);
   return new CmdopError("RelayUnreachable", `The relay at ${relay.address} can't be reached: ${why}.`, {
     cause,
+    // Only `cmdop up` makes keys of a relay that nobody else can reach.
+    ...(LOOPBACK.has(host) ? { next: "It is this machine's own: run cmdop up." } : {}),
   });
 }
 
