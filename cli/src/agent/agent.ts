@@ -50,7 +50,7 @@ this machine, so it is not taken from there.`,
         import("../console/signals.ts"),
         import("../version.ts"),
       ]);
-      const stop = terminationSignal();
+      const stop = terminationSignal(undefined, { outlivesTerminal: true });
       const running = new Agent({
         home: homePaths.home(),
         joinToken: await joinToken(options.join),

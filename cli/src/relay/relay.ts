@@ -57,7 +57,7 @@ export function registerRelay(program: Command): void {
         import("../console/log.ts"),
         import("../console/signals.ts"),
       ]);
-      const stop = terminationSignal();
+      const stop = terminationSignal(undefined, { outlivesTerminal: true });
       const relay = new Relay({
         stateDir: homePaths.relay(),
         ownerPublicKey: options.owner,
