@@ -11,6 +11,7 @@ interface RelayCommandOptions {
   port: number;
   publicAddress?: string;
   healthPort?: number;
+  metrics?: number;
   cert?: string;
   key?: string;
   proxyProtocol?: string[];
@@ -31,6 +32,7 @@ export function registerRelay(program: Command): void {
       "how agents and callers reach it, where that is not host and port",
     )
     .option("--health-port <port>", "loopback port of /healthz; off unless given", parsePort)
+    .option("--metrics <port>", "loopback port of /metrics, for Prometheus; off unless given", parsePort)
     .option("--cert <file>", "public certificate chain (PEM); without it the relay makes its own CA")
     .option("--key <file>", "private key of --cert (PEM)")
     .option(
@@ -63,6 +65,7 @@ export function registerRelay(program: Command): void {
         port: options.port,
         publicAddress: options.publicAddress,
         healthPort: options.healthPort,
+        metricsPort: options.metrics,
         proxyProtocol: options.proxyProtocol,
         certFile: options.cert,
         keyFile: options.key,
@@ -74,7 +77,13 @@ export function registerRelay(program: Command): void {
         const isEverywhere = host === "0.0.0.0" || host === "::";
         const address = isEverywhere ? `${outwardAddress()}:${relay.port}` : relay.address;
         const target = `${relay.id}@${address}`;
-        const ready = { relay: address, id: relay.id, target, healthPort: relay.healthPort };
+        const ready = {
+          relay: address,
+          id: relay.id,
+          target,
+          healthPort: relay.healthPort,
+          metricsPort: relay.metricsPort,
+        };
         process.stdout.write(
           options.json
             ? jsonLine(ready)
