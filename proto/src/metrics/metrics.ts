@@ -42,7 +42,8 @@ export class Metrics {
   readonly #gauges: readonly Gauge[];
   readonly #calls = new Map<string, CallSeries>();
   readonly #durations = new Map<string, Durations>();
-  readonly #bytes = { in: 0, out: 0 };
+  /** Undefined where no call has told its bytes. */
+  #bytes: { in: number; out: number } | undefined;
   readonly #loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
 
   /** `prefix`: what every name begins with, such as `cmdop_relay`. */
@@ -57,7 +58,7 @@ export class Metrics {
     const method = methodRule(path) !== undefined ? path.slice(1) : "other";
     const startedAtMs = performance.now();
     let isOver = false;
-    return (outcome, bytes = { in: 0, out: 0 }) => {
+    return (outcome, bytes) => {
       if (isOver) return;
       isOver = true;
       const labels = labelsText({ method, outcome });
@@ -65,6 +66,8 @@ export class Metrics {
       series.count += 1;
       this.#calls.set(labels, series);
       this.#observe(method, (performance.now() - startedAtMs) / 1000);
+      if (bytes === undefined) return;
+      this.#bytes ??= { in: 0, out: 0 };
       this.#bytes.in += bytes.in;
       this.#bytes.out += bytes.out;
     };
@@ -93,10 +96,10 @@ export class Metrics {
     };
     const calls = [...this.#calls].map(([labels, { count }]) => `${labels} ${count}`);
     family("calls_total", "counter", "Calls that are over, by method and outcome.", calls);
-    family("call_bytes_total", "counter", "Bytes of messages, from callers (in) and to them (out).", [
-      `{direction="in"} ${this.#bytes.in}`,
-      `{direction="out"} ${this.#bytes.out}`,
-    ]);
+    const bytes = Object.entries(this.#bytes ?? {}).map(
+      ([direction, value]) => `{direction="${direction}"} ${value}`,
+    );
+    family("call_bytes_total", "counter", "Bytes of messages, from callers (in) and to them (out).", bytes);
     family("call_duration_seconds", "histogram", "From a call's arrival to its end.", this.#durationLines());
     for (const { name, help, values } of this.#gauges) {
       const samples = values().map(
