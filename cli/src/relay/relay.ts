@@ -96,10 +96,16 @@ export function registerRelay(program: Command): void {
     });
 }
 
-/** An address that others can dial, for a relay that listens on every interface: the first that is not loopback. */
+/**
+ * An address that others can dial, for a relay that listens on every interface: the first
+ * that is neither loopback nor of its own link, IPv4 before IPv6.
+ */
 function outwardAddress(): string {
   const outward = Object.values(os.networkInterfaces())
     .flatMap((addresses) => addresses ?? [])
-    .find(({ internal, family }) => !internal && family === "IPv4");
-  return outward?.address ?? "127.0.0.1";
+    .filter(({ internal, scopeid }) => !internal && !scopeid);
+  const ipv4 = outward.find(({ family }) => family === "IPv4");
+  if (ipv4 !== undefined) return ipv4.address;
+  const [ipv6] = outward;
+  return ipv6 === undefined ? "127.0.0.1" : `[${ipv6.address}]`;
 }
