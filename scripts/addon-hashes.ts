@@ -1,8 +1,8 @@
-import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { unpackLocked } from "./locked-tarball.ts";
 import { type LockedPackage, readLockfile } from "./lockfile.ts";
 
 /**
@@ -15,18 +15,8 @@ const TARGET = path.join(import.meta.dirname, "../agent/src/jobs/session/addon-h
 /** Those on which an agent runs. */
 const PLATFORM = /^@lydell\/node-pty-((?:linux|darwin)-\w+)$/;
 
-function hashOf({ name, version, integrity }: LockedPackage, directory: string): string {
-  execFileSync("npm", ["pack", "--silent", `${name}@${version}`, "--pack-destination", directory]);
-  const tarball = path.join(directory, `${name.slice(1).replace("/", "-")}-${version}.tgz`);
-  const got = `sha512-${createHash("sha512").update(readFileSync(tarball)).digest("base64")}`;
-  if (got !== integrity) {
-    throw new Error(`${name}@${version} is ${got}, but the lockfile promises ${integrity}: do not use it.`);
-  }
-  const unpacked = path.join(directory, "unpacked");
-  mkdirSync(unpacked);
-  execFileSync("tar", ["-xzf", tarball, "-C", unpacked]);
-  const addon = readFileSync(path.join(unpacked, "package", "pty.node"));
-  rmSync(unpacked, { recursive: true });
+function hashOf(locked: LockedPackage, directory: string): string {
+  const addon = readFileSync(path.join(unpackLocked(locked, directory), "pty.node"));
   return createHash("sha256").update(addon).digest("hex");
 }
 

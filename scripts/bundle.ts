@@ -1,16 +1,7 @@
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
-import { build } from "esbuild";
+import { build, type Metafile, type Plugin } from "esbuild";
 import { z } from "zod";
 import { AGENT_ENTRIES } from "../agent/src/entries.ts";
 import { ROOT } from "./lockfile.ts";
@@ -21,23 +12,28 @@ export const PROGRAM = path.join(ROOT, "dist", "program");
 /** The file to start it by. */
 export const PROGRAM_MAIN = path.join(PROGRAM, "main.js");
 
-/** Node's name of a platform: `linux-x64`. */
-export const OWN_PLATFORM = `${process.platform}-${process.arch}`;
-
 /** Bundled CommonJS asks for Node's own modules by `require`, which a module does not have. */
 const BANNER = `import { createRequire as createRequireOfBundle } from "node:module";
 const require = createRequireOfBundle(import.meta.url);`;
 
-const manifestSchema = z.object({ name: z.string(), version: z.string(), license: z.string() });
+const nameSchema = z.object({ name: z.string() });
+
+/** What a release's program knows of itself (cli/src/build-info.ts). */
+export interface Built {
+  readonly commit: string;
+  readonly committedAt: number;
+  readonly releaseKey: string;
+}
 
 /**
  * Makes one directory of the whole program: the command, and all that it starts
  * in processes and threads, each in a file of its own; what they share and what
  * only some commands need is in chunks. No path of this machine gets into it.
+ * `addon`: the directory of the package with the compiled part that opens terminals.
  */
-export async function bundle(target: string, addon = OWN_PLATFORM): Promise<void> {
+export async function bundle(target: string, addon = installedAddon(), built?: Built): Promise<Metafile> {
   const agentEntries = Object.values(AGENT_ENTRIES).map((entry) => [entry, `agent/src/${entry}.ts`]);
-  await build({
+  const { metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints: {
       main: "cli/src/main.ts",
@@ -52,17 +48,25 @@ export async function bundle(target: string, addon = OWN_PLATFORM): Promise<void
     platform: "node",
     target: "node24",
     banner: { js: BANNER },
+    // Notices are kept whole, beside the program (scripts/release/licence-texts.ts).
     legalComments: "none",
     logLevel: "warning",
+    metafile: true,
+    plugins: built === undefined ? [] : [buildInfo(built)],
   });
-  const manifest = manifestSchema.parse(
-    JSON.parse(readFileSync(path.join(ROOT, "cli", "package.json"), "utf8")),
-  );
-  writeFileSync(
-    path.join(target, "package.json"),
-    `${JSON.stringify({ ...manifest, type: "module" }, null, 2)}\n`,
-  );
   copyAddon(addon, target);
+  return metafile;
+}
+
+function buildInfo(built: Built): Plugin {
+  return {
+    name: "build-info",
+    setup: ({ onLoad }) =>
+      onLoad({ filter: /\/cli\/src\/build-info\.json$/ }, () => ({
+        contents: JSON.stringify(built),
+        loader: "json",
+      })),
+  };
 }
 
 /** Makes the program anew in its place. Processes that run from the old one find their chunks: names have a hash. */
@@ -79,16 +83,18 @@ export async function buildProgram(): Promise<void> {
   }
 }
 
-/** The compiled part that opens terminals, where the program asks for it. */
-function copyAddon(platform: string, target: string): void {
-  const name = `@lydell/node-pty-${platform}`;
+/** The package with the compiled part for this platform. */
+function installedAddon(): string {
   const agent = createRequire(path.join(ROOT, "agent", "package.json"));
-  const source = path.dirname(agent.resolve(`${name}/package.json`));
+  return path.dirname(agent.resolve(`@lydell/node-pty-${process.platform}-${process.arch}/package.json`));
+}
+
+/** Puts it where the program asks for it, by the name of its package. */
+function copyAddon(source: string, target: string): void {
+  const { name } = nameSchema.parse(JSON.parse(readFileSync(path.join(source, "package.json"), "utf8")));
   const place = path.join(target, "node_modules", name);
   mkdirSync(place, { recursive: true });
-  for (const file of ["package.json", "pty.node"]) {
-    cpSync(path.join(source, file), path.join(place, file));
-  }
+  for (const file of ["package.json", "pty.node"]) cpSync(path.join(source, file), path.join(place, file));
 }
 
 if (import.meta.main) await buildProgram();

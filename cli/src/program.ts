@@ -26,6 +26,7 @@ import "./passphrase/environment.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, ExitWith, failedWith } from "./console/exit.ts";
 import { whyDistrusted } from "./home/trusted-home.ts";
 import { VERSION } from "./version.ts";
+import { registerVersion } from "./version-command.ts";
 
 const ENVIRONMENT_HELP = `
 Environment:
@@ -71,6 +72,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     registerAudit,
     registerPolicy,
     registerOwner,
+    registerVersion,
   ]) {
     register(program);
   }

@@ -220,14 +220,15 @@ export {
   systemPath,
 } from "./path-text.ts";
 export { readPrivateFile, refuseShared, writePrivateFile } from "./private-file.ts";
+export { PROTOCOL } from "./protocol.ts";
 export { alternatingBuffers, readAhead } from "./read-ahead.ts";
 export {
   type Artefact,
   INSTALLER_FILE,
   isArtefact,
   MANIFEST_FILE,
-  PROTOCOL,
   type ReleaseManifest,
+  readManifest,
   signManifest,
   verifyManifest,
 } from "./release/manifest.ts";

@@ -8,6 +8,7 @@ import {
   type PublicKey,
   splitAddress,
 } from "@cmdop/proto";
+import { Archives } from "./archives.ts";
 import { RelayAudit } from "./audit/audit.ts";
 import type { AuditBounds } from "./audit/bounds.ts";
 import { auditHandlers } from "./audit/service.ts";
@@ -59,6 +60,8 @@ export interface RelayOptions {
   readonly keyFile?: string | undefined;
   /** `host:port` by which others reach this relay, where that differs from host and port. */
   readonly publicAddress?: string | undefined;
+  /** A directory with a release (npm run release), for machines that have no cmdop yet. */
+  readonly archivesDir?: string | undefined;
   /** Load balancers before this relay that pass TLS on and speak the PROXY protocol: their addresses or CIDR blocks. None unless given. */
   readonly proxyProtocol?: readonly string[] | undefined;
   readonly log?: Log | undefined;
@@ -245,6 +248,9 @@ export class Relay {
       }),
     );
     undo.defer(() => services.close());
+    const { archivesDir } = this.#options;
+    const archives = archivesDir === undefined ? undefined : new Archives(archivesDir, log);
+    await archives?.check();
     const metrics =
       metricsPort === undefined
         ? undefined
@@ -256,6 +262,7 @@ export class Relay {
           });
     undo.defer(() => metrics?.close());
     const frontDoor: FrontDoor = new FrontDoor({
+      plain: archives && ((raw) => archives.accept(raw)),
       secureContext: await identity.secureContext(),
       balancers: this.#balancers,
       directory: trust,

@@ -133,5 +133,7 @@ describe("the agent's own program", () => {
     await scratch.file("alone/package.json");
     expect(programTree(scratch.at("work/agent/src/a.ts"))).toBe(scratch.at("work"));
     expect(programTree(scratch.at("alone/a.js"))).toBe(scratch.at("alone"));
+    await scratch.file("opt/cmdop/versions/1.0.0/package.json");
+    expect(programTree(scratch.at("opt/cmdop/versions/1.0.0/program/main.js"))).toBe(scratch.at("opt/cmdop"));
   });
 });

@@ -28,12 +28,17 @@ export async function ownProgram(): Promise<readonly Landmark[]> {
   return found.flat();
 }
 
-/** The directory with all of a program: what was installed together, or the workspace that it is developed in. */
+/**
+ * The directory with all of a program: what was installed together, with the
+ * versions beside it that an upgrade would start, or the workspace that it is developed in.
+ */
 export function programTree(file: string): string {
   const [before, ...after] = file.split("/node_modules/");
   if (after.length > 0) return `${before}/node_modules`;
   const directory = path.dirname(file);
-  return above(directory, "pnpm-workspace.yaml") ?? above(directory, "package.json") ?? directory;
+  const tree = above(directory, "pnpm-workspace.yaml") ?? above(directory, "package.json") ?? directory;
+  const place = path.dirname(tree);
+  return path.basename(place) === "versions" ? path.dirname(place) : tree;
 }
 
 function above(directory: string, name: string): string | undefined {

@@ -28,9 +28,16 @@ export function registerJoinToken(program: Command): void {
     .addOption(passphraseFdOption())
     .option("--json", "print one line of JSON")
     .action(async (name: string, options: JoinTokenCommandOptions) => {
-      const [{ ownerClient }, { warnOfAgentBeside }] = await Promise.all([
+      const [
+        { ownerClient },
+        { warnOfAgentBeside },
+        { installLine, isOwnComputer },
+        { CmdopError, openJoinToken },
+      ] = await Promise.all([
         import("../owner/owner.ts"),
         import("../owner/agent-beside.ts"),
+        import("./install-line.ts"),
+        import("@cmdop/proto"),
       ]);
       await warnOfAgentBeside();
       await using client = await ownerClient(options);
@@ -40,13 +47,22 @@ export function registerJoinToken(program: Command): void {
         expiresInS: options.expires,
         uses: options.uses,
       });
+      const line = await installLine(token).catch((thrown: unknown) => CmdopError.from(thrown));
       if (options.json) {
-        process.stdout.write(jsonLine({ name, token }));
+        process.stdout.write(jsonLine({ name, token, line: line instanceof CmdopError ? null : line }));
         return;
       }
       process.stdout.write(`${token}\n`);
+      const { relay } = await openJoinToken(token);
+      if (isOwnComputer(relay.address)) {
+        process.stderr.write(
+          `warning: the token names the relay ${relay.address}, which only this computer reaches. For other machines, start the relay with --public-address HOST:PORT, and make the token with --relay.\n`,
+        );
+      }
       process.stderr.write(
-        `On ${name}: cmdop agent install --join - (and paste it), or to try it: cmdop agent --join -\n`,
+        line instanceof CmdopError
+          ? `On ${name}: cmdop agent install --join - (and paste it), or to try it: cmdop agent --join -\nThere is no line that installs cmdop, too: ${line.message}\n`
+          : `On ${name}, as root or as the user whose commands it shall run, this installs cmdop, joins and starts it:\n\n${line}\n\n`,
       );
     });
 }

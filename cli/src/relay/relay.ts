@@ -14,6 +14,7 @@ interface RelayCommandOptions {
   metrics?: number;
   cert?: string;
   key?: string;
+  archives?: string;
   proxyProtocol?: string[];
   log?: string;
   logLevel?: string;
@@ -35,6 +36,7 @@ export function registerRelay(program: Command): void {
     .option("--metrics <port>", "loopback port of /metrics, for Prometheus; off unless given", parsePort)
     .option("--cert <file>", "public certificate chain (PEM); without it the relay makes its own CA")
     .option("--key <file>", "private key of --cert (PEM)")
+    .option("--archives <dir>", "serve this release (npm run release) to machines that have no cmdop yet")
     .option(
       "--proxy-protocol <cidr...>",
       "load balancers that pass TLS on and speak the PROXY protocol (v1 or v2), by address or CIDR block",
@@ -69,6 +71,7 @@ export function registerRelay(program: Command): void {
         proxyProtocol: options.proxyProtocol,
         certFile: options.cert,
         keyFile: options.key,
+        archivesDir: options.archives,
         log: stderrLog(logSettings(options)),
       });
       await relay.listen();

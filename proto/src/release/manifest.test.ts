@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { generateKeyPair } from "../credentials/ed25519.ts";
-import { isArtefact, PROTOCOL, type ReleaseManifest, signManifest, verifyManifest } from "./manifest.ts";
+import { PROTOCOL } from "../protocol.ts";
+import { isArtefact, type ReleaseManifest, signManifest, verifyManifest } from "./manifest.ts";
 
 const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const artefact = (file: string) => ({ file, sha256: EMPTY_SHA256, bytes: 1 });

@@ -2,16 +2,18 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import { type KeyPair, type PublicKey, thumbprint } from "../credentials/ed25519.ts";
 import { bytes32Schema, secondsSchema } from "../credentials/fields.ts";
-import { type StatementKind, signStatement, verifyStatement } from "../credentials/statement.ts";
+import {
+  readUnverified,
+  type StatementKind,
+  signStatement,
+  verifyStatement,
+} from "../credentials/statement.ts";
 
 /** The file of a release that says what it consists of, beside its archives. */
 export const MANIFEST_FILE = "manifest.jws";
 
 /** The script of a release that unpacks an archive and starts what it is asked for. */
 export const INSTALLER_FILE = "install.sh";
-
-/** The number in the names of the wire protocol: `cmdop.v1`, `cmdop-agent/1`. Ends with the same one understand each other. */
-export const PROTOCOL = 1;
 
 const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, "expected a SHA-256 in lower-case hex");
 
@@ -59,6 +61,11 @@ export async function verifyManifest(text: string, releaseKey: PublicKey): Promi
   const id = thumbprint(bytes32Schema.parse(releaseKey));
   const keyOf = (signer: string): PublicKey | undefined => (signer === id ? releaseKey : undefined);
   return (await verifyStatement(RELEASE, text.trim(), keyOf)).claims;
+}
+
+/** What a release says, whoever has signed it: for a relay, which only hands it on. @throws CmdopError AccessDenied */
+export function readManifest(text: string): ReleaseManifest {
+  return readUnverified(RELEASE, text.trim()).claims;
 }
 
 /** Whether these bytes are the file that the manifest means. */

@@ -17,9 +17,14 @@ import { Strangers } from "./strangers.ts";
 export interface FrontDoorOptions extends FrontServices {
   readonly links: Links;
   readonly secureContext: SecureContextOptions;
+  /** Takes what does not begin as TLS does; without it such a connection is closed. */
+  readonly plain?: ((raw: Socket) => void) | undefined;
   /** Whose word on who connects is taken. */
   readonly balancers: Balancers;
 }
+
+/** The type of the first record of a TLS connection (RFC 8446, section 5.1). */
+const TLS_HANDSHAKE = 22;
 
 /** One accepted connection. */
 interface Connection {
@@ -179,7 +184,21 @@ export class FrontDoor {
       connection.settle();
       if (this.#connections.get(name) === connection) this.#connections.delete(name);
     });
-    this.#tls.emit("connection", raw);
+    if (this.#options.plain === undefined) this.#tls.emit("connection", raw);
+    else raw.once("readable", () => this.#tell(connection));
+  }
+
+  /** Looks at the first byte, and leaves it where it was. */
+  #tell({ raw, settle }: Connection): void {
+    const first: unknown = raw.read();
+    if (!(first instanceof Buffer)) return;
+    raw.unshift(first);
+    if (first[0] === TLS_HANDSHAKE) {
+      this.#tls.emit("connection", raw);
+      return;
+    }
+    settle();
+    this.#options.plain?.(raw);
   }
 
   #dispatch(tls: TLSSocket): void {
