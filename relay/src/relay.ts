@@ -4,6 +4,7 @@ import {
   bytes32Schema,
   CmdopError,
   DiskTrouble,
+  LoopbackHttp,
   type PublicKey,
   splitAddress,
 } from "@cmdop/proto";
@@ -28,10 +29,11 @@ import { FrontDoor } from "./data/front-door.ts";
 import { KeyWatch } from "./data/key-watch.ts";
 import { DEFAULT_TIMES, type Times } from "./data/limits.ts";
 import { Links } from "./data/links.ts";
+import { measured } from "./data/measured.ts";
 import { Balancers } from "./data/proxy-protocol.ts";
-import { Health } from "./health.ts";
 import { filesIdentity, type Identity, makeStateDir, ownIdentity } from "./identity/identity.ts";
 import { type Log, SILENT_LOG } from "./log.ts";
+import { relayMetrics } from "./relay-metrics.ts";
 
 /** How often the certificate is looked at, in milliseconds: a leaf near its end is replaced, changed files are read. */
 const CERTIFICATE_CHECK_MS = 60 * 60 * 1000;
@@ -51,6 +53,8 @@ export interface RelayOptions {
   readonly port?: number | undefined;
   /** The loopback port of /healthz; 0 takes any free one, absent means none. */
   readonly healthPort?: number | undefined;
+  /** The loopback port of /metrics, for Prometheus; 0 takes any free one, absent means none. */
+  readonly metricsPort?: number | undefined;
   /** PEM files of a public certificate, and of its key. Without them the relay makes its own CA. */
   readonly certFile?: string | undefined;
   readonly keyFile?: string | undefined;
@@ -84,7 +88,8 @@ interface Running {
   readonly links: Links;
   readonly services: LocalUpstream;
   readonly frontDoor: FrontDoor;
-  readonly health: Health | undefined;
+  readonly metricsPort: number | undefined;
+  readonly stopWatching: () => Promise<void>;
   readonly certificateTimer: NodeJS.Timeout;
   readonly port: number;
   readonly healthPort: number | undefined;
@@ -138,6 +143,11 @@ export class Relay {
     return this.#started().healthPort;
   }
 
+  /** The port of /metrics, where there is one. */
+  get metricsPort(): number | undefined {
+    return this.#started().metricsPort;
+  }
+
   /** `host:port` by which others reach it. */
   get address(): string {
     const { publicAddress, host = "127.0.0.1" } = this.#options;
@@ -147,7 +157,7 @@ export class Relay {
   /** Opens the store and the ports. Throws InvalidArgument when one of them can't be had; nothing stays open then. */
   async listen(): Promise<void> {
     if (this.#running !== undefined) return;
-    const { ownerPublicKey, host = "127.0.0.1", port = 0, healthPort } = this.#options;
+    const { ownerPublicKey, host = "127.0.0.1", port = 0, healthPort, metricsPort } = this.#options;
     const log = this.#log;
     const times = this.#times;
     await using undo = new AsyncDisposableStack();
@@ -241,14 +251,24 @@ export class Relay {
     const { archivesDir } = this.#options;
     const archives = archivesDir === undefined ? undefined : new Archives(archivesDir, log);
     await archives?.check();
-    const frontDoor = new FrontDoor({
+    const metrics =
+      metricsPort === undefined
+        ? undefined
+        : relayMetrics({
+            links: () => links.counts(),
+            connections: () => frontDoor.counts,
+            calls: () => budget.callCount,
+            machines: () => trust.machines().length,
+          });
+    undo.defer(() => metrics?.close());
+    const frontDoor: FrontDoor = new FrontDoor({
       plain: archives && ((raw) => archives.accept(raw)),
       secureContext: await identity.secureContext(),
       balancers: this.#balancers,
       directory: trust,
       authenticator,
       budget,
-      recorder: audit.recorder,
+      recorder: metrics === undefined ? audit.recorder : measured(audit.recorder, metrics),
       links,
       machineUpstream: (machine, lane) => links.pick(machine, lane),
       relayUpstream: () => services,
@@ -256,20 +276,20 @@ export class Relay {
       log,
     });
     undo.defer(() => frontDoor.close());
-    const health =
-      healthPort === undefined
-        ? undefined
-        : new Health(() => ({
-            status: "ok",
-            disk: trouble.current === "" ? "ok" : "takes nothing",
-            relay: identity.id,
-            links: links.counts(),
-            machines: trust.machines().length,
-            ...frontDoor.counts,
-            calls: budget.callCount,
-          }));
-    if (health !== undefined) undo.defer(() => health.close());
-    const takenHealthPort = await health?.listen(healthPort ?? 0);
+    const watched = new AsyncDisposableStack();
+    undo.defer(() => watched.disposeAsync());
+    const report = (): object => ({
+      status: "ok",
+      disk: trouble.current === "" ? "ok" : "takes nothing",
+      relay: identity.id,
+      links: links.counts(),
+      machines: trust.machines().length,
+      ...frontDoor.counts,
+      calls: budget.callCount,
+    });
+    const pages = { "/healthz": { type: "application/json", body: () => `${JSON.stringify(report())}\n` } };
+    const takenHealthPort = await serve(watched, pages, healthPort, "health");
+    const takenMetricsPort = await serve(watched, metrics?.pages ?? {}, metricsPort, "metrics");
     const takenPort = await frontDoor.listen(host, port);
     const certificateTimer = setInterval(() => this.#renew(identity, frontDoor), CERTIFICATE_CHECK_MS);
     certificateTimer.unref();
@@ -286,10 +306,11 @@ export class Relay {
       links,
       services,
       frontDoor,
-      health,
+      stopWatching: () => watched.disposeAsync(),
       certificateTimer,
       port: takenPort,
       healthPort: takenHealthPort,
+      metricsPort: takenMetricsPort,
     };
     log.info("relay listening", { id: identity.id, address: this.address });
   }
@@ -308,7 +329,7 @@ export class Relay {
     await running.frontDoor.drain(LAST_WORDS_MS);
     await running.frontDoor.close();
     await running.services.close();
-    await running.health?.close();
+    await running.stopWatching();
     running.keyWatch.close();
     running.budget.close();
     // The calls that were open are told by their streams' ends, which come a moment after their connections'.
@@ -359,6 +380,19 @@ export class Relay {
     }
     return this.#running;
   }
+}
+
+/** Serves pages on a loopback port, where one was asked for. Resolves with the port. */
+async function serve(
+  watched: AsyncDisposableStack,
+  pages: ConstructorParameters<typeof LoopbackHttp>[0],
+  port: number | undefined,
+  what: string,
+): Promise<number | undefined> {
+  if (port === undefined) return undefined;
+  const http = new LoopbackHttp(pages);
+  watched.defer(() => http.close());
+  return http.listen(port, what);
 }
 
 /** What callers' connections have for the last words of calls whose links were closed, in milliseconds. */

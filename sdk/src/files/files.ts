@@ -179,7 +179,11 @@ export class Files {
     await this.#invoke("Delete", (call) => this.#files.delete(request, call), options);
   }
 
-  /** Copies on the machine; `destination` is the new path itself. The copy appears whole or not at all. */
+  /**
+   * Copies on the machine; `destination` is the new path itself. The copy appears whole or not at all. A file that is
+   * copied onto another (`overwrite`) gives it its content and time: owner, mode, ACL and hard links of that one stay,
+   * and where it had to be written in place the result has `written`.
+   */
   copy(source: string, destination: string, options: CopyOptions = {}): Promise<FileInfo> {
     const { recursive = false, overwrite = false } = options;
     const request = { source, destination, recursive, overwrite };
