@@ -1,6 +1,6 @@
 import { LANES, type LaneName, Metrics } from "@cmdop/proto";
 
-/** Where the relay's numbers come from. */
+/** Sources of the relay's numbers. */
 export interface RelayNumbers {
   readonly links: () => Readonly<Record<LaneName, number>>;
   readonly connections: () => Readonly<Record<string, number>>;
@@ -8,7 +8,7 @@ export interface RelayNumbers {
   readonly machines: () => number;
 }
 
-/** What a relay counts of itself. */
+/** Makes the metrics of a relay. */
 export function relayMetrics({ links, connections, calls, machines }: RelayNumbers): Metrics {
   return new Metrics("cmdop_relay", [
     {

@@ -180,9 +180,9 @@ export class Files {
   }
 
   /**
-   * Copies on the machine; `destination` is the new path itself. The copy appears whole or not at all. A file that is
-   * copied onto another (`overwrite`) gives it its content and time: owner, mode, ACL and hard links of that one stay,
-   * and where it had to be written in place the result has `written`.
+   * Copies on the machine; `destination` is the new path itself. The copy appears whole or not at all. A file
+   * copied onto another (`overwrite`) gives that one its content and time; the target's owner, mode, ACL and
+   * hard links stay, and if it had to be written in place the result has `written`.
    */
   copy(source: string, destination: string, options: CopyOptions = {}): Promise<FileInfo> {
     const { recursive = false, overwrite = false } = options;
