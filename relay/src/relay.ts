@@ -133,7 +133,6 @@ export class Relay {
     return this.#started().identity.id;
   }
 
-  /** The port that it listens on. */
   get port(): number {
     return this.#started().port;
   }
@@ -154,9 +153,7 @@ export class Relay {
     return publicAddress ?? `${host.includes(":") ? `[${host}]` : host}:${this.port}`;
   }
 
-  /**
-   * Opens the store and the ports. Throws InvalidArgument if one can't be opened; nothing stays open then.
-   */
+  /** Opens the store and the ports. Throws InvalidArgument if one can't be opened; nothing stays open. */
   async listen(): Promise<void> {
     if (this.#running !== undefined) return;
     const { ownerPublicKey, host = "127.0.0.1", port = 0, healthPort, metricsPort } = this.#options;

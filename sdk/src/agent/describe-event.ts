@@ -18,9 +18,9 @@ export function describeRunEvent(event: RunStreamEvent): string | undefined {
     case "tool_result":
       return `< ${event.tool} ${event.ok ? "says" : "failed"}: ${quoted(withoutMarks(event.output))}`;
     case "approval":
-      return `${event.tool} waits for approval until ${timeText(event.expiresAtMs)}; whoever may says: cmdop approve ${event.approvalId}`;
+      return `${event.tool} waits for approval until ${timeText(event.expiresAtMs)}; to allow it: cmdop approve ${event.approvalId}`;
     case "asked":
-      return `${event.tool} waits for your word until ${timeText(event.expiresAtMs)}: agent.approve(runId, event, …) for ${JSON.stringify(event.callId)}`;
+      return `${event.tool} waits for your answer until ${timeText(event.expiresAtMs)}: agent.approve(runId, event, …) for ${JSON.stringify(event.callId)}`;
     case "answered":
       return `answered: ${event.approved ? "yes" : "no"}${event.reason === "" ? "" : `, ${quoted(event.reason)}`}`;
     case "choice":
