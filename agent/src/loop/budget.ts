@@ -2,16 +2,16 @@ import { CmdopError, type RunUsage } from "@cmdop/proto";
 import { LOOP_LIMITS } from "./limits.ts";
 import type { RunRequest } from "./request.ts";
 
-/** Every model that can hold a conversation can answer with as many. */
+/** A limit for one answer, in tokens, that the provider of every current model accepts. */
 const SMALL_ANSWER_TOKENS = 4_096;
 
-/** What a run may use, and what it has used. */
+/** A run's limits on model calls and tokens, and its use of both so far. */
 export class Budget {
   readonly #maxSteps: number;
   readonly #maxTokens: number;
   #steps = 0;
   #usage: RunUsage = { inputTokens: 0, outputTokens: 0, totalTokens: 0 };
-  /** Tools that the model has asked for. */
+  /** Number of tool calls that the model has asked for. */
   toolCalls = 0;
 
   constructor({ maxSteps, maxTokens }: Pick<RunRequest, "maxSteps" | "maxTokens">) {
@@ -19,7 +19,7 @@ export class Budget {
     this.#maxTokens = maxTokens || LOOP_LIMITS.defaultTokens;
   }
 
-  /** Calls of the model. */
+  /** Number of model calls so far. */
   get steps(): number {
     return this.#steps;
   }
@@ -29,19 +29,19 @@ export class Budget {
   }
 
   /**
-   * How long one answer may be, in tokens: undefined until little is left, since
-   * providers refuse a limit above their model's own. All of them take this one.
+   * The limit for the next answer, in tokens. Undefined until few tokens are left, because providers refuse a
+   * limit above their model's own; SMALL_ANSWER_TOKENS is below every model's limit.
    */
   get answerTokens(): number | undefined {
     return this.tokensLeft <= SMALL_ANSWER_TOKENS ? this.tokensLeft : undefined;
   }
 
-  /** Tokens that are left. */
+  /** Number of tokens that the run may still use. */
   get tokensLeft(): number {
     return Math.max(0, this.#maxTokens - this.#usage.totalTokens);
   }
 
-  /** One more call of the model; its number, from 1. @throws CmdopError BudgetSpent */
+  /** Counts one more model call and returns its number, from 1. @throws CmdopError BudgetSpent */
   beginStep(): number {
     if (this.#steps >= this.#maxSteps) {
       throw new CmdopError(

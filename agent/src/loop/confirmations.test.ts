@@ -4,7 +4,7 @@ import { Confirmations } from "./confirmations.ts";
 import { RunEvents } from "./run-events.ts";
 import { CallIds } from "./tools/tools.ts";
 
-/** A use of a tool, and what is written down of it. */
+/** Makes a tool use, and the list of events that it writes. */
 function use(callId: string, signal: AbortSignal = new AbortController().signal) {
   const lines: string[] = [];
   const events = new RunEvents(
@@ -72,7 +72,7 @@ describe("a use of a tool that waits for the run's caller", () => {
     confirmations.answer({ ...yes, hash });
     await expect(changing).rejects.toMatchObject({
       code: "ApprovalRefused",
-      message: expect.stringContaining("not what its caller has seen"),
+      message: expect.stringContaining("something else than its caller has seen"),
     });
   });
 });

@@ -4,10 +4,13 @@ import { z } from "zod";
 import { LOOP_LIMITS } from "./limits.ts";
 import type { RunEvents } from "./run-events.ts";
 
-/** What a tool does to a machine; one that does none of it needs nobody's word. */
+/** A tool's effect on the machine. A tool without any needs no confirmation. */
 export type ToolTouch = "reads" | "writes" | "commands";
 
-/** What each wish of a caller covers. Who wants to be asked for writes is asked for commands: they can write as well. */
+/**
+ * The effects that each setting of `approve` covers. "writes" includes commands, because a command can write
+ * too.
+ */
 const COVERED: Readonly<Record<RunApproveName, readonly ToolTouch[]>> = {
   none: [],
   writes: ["writes", "commands"],
@@ -15,29 +18,32 @@ const COVERED: Readonly<Record<RunApproveName, readonly ToolTouch[]>> = {
   all: ["reads", "writes", "commands"],
 };
 
-/** The word of a run's caller. */
+/** The caller's answer to a question of the run. */
 const answerSchema = z.object({
   callId: z.string(),
-  /** Of the use that the caller has seen; a no may leave it empty. */
+  /** Hash of the use that the caller has seen. A refusal may leave it empty. */
   hash: z.string(),
   approve: z.boolean(),
   reason: z.string().max(500, "a reason has at most 500 characters"),
 });
 export type RunAnswer = z.infer<typeof answerSchema>;
 
-/** One use of a tool, about to begin. */
+/** A use of a tool that is about to begin. */
 export interface PendingUse {
-  /** Unique in its run: an answer must not reach a later use. */
+  /** Unique in its run, so that an answer can't reach a later use. */
   readonly callId: string;
   readonly tool: string;
-  /** What it will be used with. */
+  /** The tool's arguments. */
   readonly input: unknown;
   readonly touches: ToolTouch | undefined;
   readonly events: RunEvents;
   readonly signal: AbortSignal;
 }
 
-/** The uses of a run's tools that wait for its caller. What the machine's policy wants comes after, whatever is said here. */
+/**
+ * The tool uses of a run that wait for the caller's answer. The machine's policy is applied afterwards,
+ * whatever the caller answers.
+ */
 export class Confirmations {
   readonly #covered: readonly ToolTouch[];
   readonly #timeoutMs: number;
@@ -46,15 +52,16 @@ export class Confirmations {
     { readonly hash: string; readonly settle: (answer: RunAnswer) => void }
   >();
 
-  /** `timeoutMs`: how long silence is waited for. */
+  /** `timeoutMs`: the longest wait for an answer, in milliseconds. */
   constructor(approve: RunApproveName, timeoutMs: number = LOOP_LIMITS.answerMs) {
     this.#covered = COVERED[approve];
     this.#timeoutMs = timeoutMs;
   }
 
   /**
-   * Resolves when the tool may be used, as it was asked for. @throws CmdopError ApprovalRefused (a no, silence, or
-   * another use by now), or the signal's reason
+   * Waits until the caller confirms the use.
+   * @throws CmdopError ApprovalRefused (the caller refused, did not answer in time, or the use has changed
+   * since it was shown), or the signal's reason
    */
   async ask({ callId, tool, input, touches, events, signal }: PendingUse): Promise<void> {
     if (touches === undefined || !this.#covered.includes(touches)) return;
@@ -67,12 +74,12 @@ export class Confirmations {
     try {
       events.write({ type: "asked", callId, tool, hash, expiresAtMs: Date.now() + this.#timeoutMs });
       const answer = await said.promise;
-      if (answer === undefined) throw refused(`Its caller has not said yes within ${this.#timeoutMs} ms.`);
+      if (answer === undefined) throw refused(`Its caller has not answered within ${this.#timeoutMs} ms.`);
       const reason = visible(answer.reason);
       events.write({ type: "answered", callId, approved: answer.approve, reason });
       if (!answer.approve) throw refused(`Its caller said no${reason === "" ? "" : `: ${reason}`}.`);
       if (useHash(tool, input) !== hash)
-        throw refused("What it would do now is not what its caller has seen.");
+        throw refused("It would now do something else than its caller has seen.");
     } finally {
       this.#waiting.delete(callId);
       clearTimeout(timer);
@@ -81,8 +88,9 @@ export class Confirmations {
   }
 
   /**
-   * Takes the word of the run's caller. The first counts; a yes names the hash of what was seen.
-   * @throws CmdopError InvalidArgument, NotFound, ApprovalRefused (a yes to something else)
+   * Takes the caller's answer. The first answer counts; an approval must name the hash of the use that was
+   * shown.
+   * @throws CmdopError InvalidArgument, NotFound, ApprovalRefused (the approval is for another use)
    */
   answer(given: RunAnswer): void {
     const { success, data, error } = answerSchema.safeParse(given);
@@ -92,13 +100,17 @@ export class Confirmations {
     if (waiting === undefined) {
       const shown = JSON.stringify(data.callId.slice(0, LOOP_LIMITS.maxCallIdCharacters));
       throw new CmdopError("NotFound", `No tool of this run waits for its caller as ${shown}.`, {
-        next: "It may have been answered, or have expired; what the machine's policy asks is answered with approvals.approve, by another key.",
+        next: "It may have been answered already, or have expired. A question of the machine's policy is answered with approvals.approve, by another key.",
       });
     }
     if (data.approve && data.hash !== waiting.hash) {
-      throw new CmdopError("ApprovalRefused", "What waits is another use of a tool than this yes is for.", {
-        next: "Look at the run's event asked, and at what the tool will be used with; answer with its hash.",
-      });
+      throw new CmdopError(
+        "ApprovalRefused",
+        "This approval is for another use of a tool than the one that waits.",
+        {
+          next: "Read the run's event `asked` and the tool's arguments, and answer with the hash in that event.",
+        },
+      );
     }
     this.#waiting.delete(data.callId);
     waiting.settle(data);
@@ -106,9 +118,7 @@ export class Confirmations {
 }
 
 function refused(why: string): CmdopError {
-  return new CmdopError(
-    "ApprovalRefused",
-    `This use of a tool waits for the word of the run's caller. ${why}`,
-    { next: "Do without it, and say in the answer what was not done." },
-  );
+  return new CmdopError("ApprovalRefused", `This use of a tool needs a yes from the run's caller. ${why}`, {
+    next: "Do without it, and say in the answer what was not done.",
+  });
 }

@@ -30,6 +30,6 @@ it("takes the oldest output out first, says so, and never what was asked nor the
   expect(texts[2]).toContain("b".repeat(5_000));
   expect(shortenOldOutput(messages, 0)).toBeGreaterThan(4_000);
   expect(JSON.stringify(messages[3])).toContain("c".repeat(5_000));
-  // What is short already is not shortened again.
+  // Output that is short already is not shortened again.
   expect(shortenOldOutput(messages, 0)).toBe(0);
 });

@@ -2,9 +2,8 @@ import type { ModelMessage } from "ai";
 import { LOOP_LIMITS } from "./limits.ts";
 
 /**
- * Takes old output of tools out of a conversation that grew too long, the
- * oldest first; what the model and its caller said stays. Returns how many
- * characters went.
+ * Shortens the output of tools, oldest first, in a conversation that has grown too long. The words of the
+ * model and of its caller stay. Returns the number of characters removed.
  */
 export function shortenOldOutput(
   messages: ModelMessage[],
@@ -12,7 +11,7 @@ export function shortenOldOutput(
 ): number {
   const before = messages.reduce((sum, message) => sum + sizeOf(message), 0);
   let left = before;
-  // The newest message is what the model is about to answer to.
+  // The newest message stays: the model is about to answer it.
   for (const [index, message] of messages.slice(0, -1).entries()) {
     if (left <= maxCharacters) break;
     if (message.role !== "tool") continue;
@@ -23,7 +22,7 @@ export function shortenOldOutput(
   return before - left;
 }
 
-/** Messages stay what they are, and a conversation has hundreds of them: each is measured once. */
+/** Messages do not change and a conversation has hundreds of them, so each is measured once. */
 const sizes = new WeakMap<ModelMessage, number>();
 
 function sizeOf(message: ModelMessage): number {

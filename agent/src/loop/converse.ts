@@ -8,34 +8,34 @@ import type { RunContext } from "./run-context.ts";
 import type { OutputSchema } from "./schema/output-schema.ts";
 import { DATA_RULE } from "./tools/data.ts";
 
-/** A conversation with the model, to its answer. */
+/** A conversation with the model that ends with its answer. */
 export interface Talk {
-  /** Who the model is here, and what it is to do. */
+  /** The model's role and its task, in general. */
   readonly instructions: string;
-  /** What it is asked. */
+  /** The question or task of this conversation. */
   readonly prompt: string;
-  /** What it may use; nothing unless given. */
+  /** Tools that the model may use. Default: none. */
   readonly tools?: ToolSet | undefined;
-  /** How freely it may use them in its nth call, from 1; as it likes unless given. */
+  /** The choice of tools in the nth call, from 1. Default: "auto". */
   readonly toolChoice?: ((call: number) => ToolChoice<ToolSet>) | undefined;
-  /** What the answer must match; words unless given. */
+  /** Schema that the answer must match. Default: none, an answer in words. */
   readonly schema?: OutputSchema | undefined;
 }
 
 /** The model's answer. */
 export interface Answer {
   readonly text: string;
-  /** What matches the schema, where one was given. */
+  /** The value that matches the schema; undefined without a schema. */
   readonly output: unknown;
 }
 
-/** What the model is told of an answer with nothing in it. */
+/** The message to a model whose answer was empty. */
 const EMPTY = "Your answer is empty.";
 
 /**
- * Calls the model until it answers rather than asks for tools. An empty answer,
- * or one of thoughts alone, is asked for once more; one that does not match its
- * schema is given back once, with what is wrong with it.
+ * Calls the model until it answers instead of asking for tools. After an empty answer, or one of thoughts
+ * alone, it is asked once more; an answer that does not match the schema is returned to it once, with the
+ * errors.
  * @throws CmdopError ModelFailed, OutputInvalid, and as modelStep
  */
 export async function converse(run: RunContext, talk: Talk): Promise<Answer> {
@@ -46,7 +46,7 @@ export async function converse(run: RunContext, talk: Talk): Promise<Answer> {
 
   const call = async (choice: ToolChoice<ToolSet>): Promise<StepResult> => {
     const step = await modelStep(run, { instructions, messages, tools, toolChoice: choice, schema });
-    // Nothing that was not said is sent back: some providers refuse an empty message.
+    // An empty answer is not sent back: some providers refuse an empty message.
     if (!isEmpty(step)) messages.push(...step.messages);
     const characters = shortenOldOutput(messages);
     if (characters > 0) run.events.write({ type: "shortened", characters });
@@ -82,16 +82,18 @@ export async function converse(run: RunContext, talk: Talk): Promise<Answer> {
   if (second.ok) return { text: again.text, output: second.output };
   throw new CmdopError(
     "OutputInvalid",
-    `The model's answer does not match the output schema, not even when it was told so: ${second.errors}`,
+    `The model's answer does not match the output schema, even after it was told what was wrong: ${second.errors}`,
   );
 }
 
-/** Whether the model has said nothing, and asked for nothing. */
+/** True if the answer has neither text nor tool calls. */
 function isEmpty({ text, toolCalls }: StepResult): boolean {
   return toolCalls === 0 && text.trim() === "";
 }
 
-/** The answer of a model that never said where its thoughts end: JSON that matches, as the last thing that it said. */
+/**
+ * Reads the answer of a model that did not close its thoughts: JSON that matches the schema, at the very end.
+ */
 async function lateAnswer(
   run: RunContext,
   schema: OutputSchema,
@@ -102,7 +104,10 @@ async function lateAnswer(
   return reading.ok ? { text: JSON.stringify(reading.output), output: reading.output } : undefined;
 }
 
-/** Tells the model something; in the last message, where that is the caller's: some models take turns strictly. */
+/**
+ * Adds a message to the model. It goes into the last message if that is the caller's, because some models
+ * insist on strict turns.
+ */
 function say(messages: ModelMessage[], text: string): void {
   const last = messages.at(-1);
   if (last?.role !== "user" || typeof last.content !== "string")
@@ -112,7 +117,7 @@ function say(messages: ModelMessage[], text: string): void {
 
 function emptyAnswer({ unended }: StepResult): CmdopError {
   const how = unended === "" ? "nothing" : "a thought that has no end";
-  return failed(`The model has answered with ${how}, also when it was asked once more.`, {
+  return failed(`The model has answered with ${how}, even when it was asked once more.`, {
     next: "Look at the run's events (reasoning); use another model, or let the model's server give it more tokens.",
   });
 }

@@ -2,7 +2,7 @@ import * as ai from "ai";
 import { describe, expect, it } from "vitest";
 import { modelFailure } from "./failure.ts";
 
-/** What the AI SDK throws where a provider refuses. */
+/** Makes the error that the AI SDK throws when a provider refuses. */
 function refusal(statusCode: number | undefined, more: object = {}): ai.APICallError {
   const call = { message: "no", url: "http://127.0.0.1/v1", requestBodyValues: {} };
   return new ai.APICallError({ ...call, ...(statusCode === undefined ? {} : { statusCode }), ...more });

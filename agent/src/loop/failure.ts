@@ -2,10 +2,10 @@ import { CmdopError } from "@cmdop/proto";
 import { z } from "zod";
 import type { AiSdk } from "./run-context.ts";
 
-/** Characters of what a provider says that an error quotes. */
+/** Most characters of a provider's message that an error quotes. */
 const MAX_QUOTED_CHARACTERS = 500;
 
-/** How Google says when to come back: in the refusal itself. */
+/** Google's form of Retry-After: a field in the body of the refusal. */
 const retryInfo = z.object({
   error: z.object({
     details: z.array(
@@ -17,21 +17,21 @@ const retryInfo = z.object({
   }),
 });
 
-/** How servers say that a model was not made for tools. */
+/** Error texts of servers whose model can't use tools. */
 const NO_TOOLS = /(?:not support|unsupported).{0,40}\btools?\b|\btools?\b.{0,40}(?:not support|unsupported)/i;
 const TAKES_NO_TOOLS =
   "Use a model that takes tools (CMDOP_MODEL, or model.json), or the agent type chat, which needs none.";
 
-/** Why a call of the model failed. */
+/** A failed call of the model. */
 export interface ModelFailure {
   readonly error: CmdopError;
-  /** Whether the same call may succeed a little later. */
+  /** True if the same call may succeed a little later. */
   readonly passes: boolean;
-  /** What the provider asks for, in milliseconds. */
+  /** The pause that the provider asks for, in milliseconds; undefined if it names none. */
   readonly pauseMs: number | undefined;
 }
 
-/** What was thrown while the model was called, or came in its place. */
+/** Classifies an error of a model call, thrown or sent in the stream. */
 export function modelFailure(ai: AiSdk, thrown: unknown): ModelFailure {
   if (thrown instanceof CmdopError)
     return { error: thrown, passes: thrown instanceof SilentProvider, pauseMs: undefined };
@@ -45,19 +45,19 @@ export function modelFailure(ai: AiSdk, thrown: unknown): ModelFailure {
       pauseMs: pauseOf(responseHeaders ?? {}) ?? pauseInBody(data),
     };
   }
-  // An answer that broke off, or was none: the next one may be whole.
+  // The answer broke off or was malformed: the next attempt may succeed.
   const error = failed(`The model's answer broke off: ${quoted(messageOf(thrown))}`, { cause: thrown });
   return { error, passes: true, pauseMs: undefined };
 }
 
-/** A provider that says nothing any more. */
+/** Thrown when the provider has sent nothing for too long. */
 export class SilentProvider extends CmdopError {
   constructor(quietMs: number) {
     super("ModelFailed", `The model's provider has said nothing for ${quietMs} ms.`);
   }
 }
 
-/** A failure that another attempt would not cure. */
+/** Returns a failure that another attempt would not cure. */
 export function failed(
   message: string,
   options: { cause?: unknown; next?: string | undefined } = {},
@@ -65,7 +65,7 @@ export function failed(
   return new CmdopError("ModelFailed", message, options);
 }
 
-/** What is to be done about a status; undefined where the provider's own words have to do. */
+/** Returns the next step for a status; undefined where the provider's own message has to do. */
 function nextOf(status: number | undefined): string | undefined {
   switch (status) {
     case undefined:

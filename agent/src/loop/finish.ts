@@ -2,14 +2,14 @@ import type { FinishReason } from "ai";
 import type { Budget } from "./budget.ts";
 import { failed } from "./failure.ts";
 
-/** How an answer ended. */
+/** The end of an answer. */
 export interface Finish {
   readonly reason: FinishReason;
-  /** In the provider's own word; undefined where the stream just stopped. */
+  /** The provider's own word for it; undefined if the stream ended without one. */
   readonly said: string | undefined;
 }
 
-/** An answer that was cut off is none, and none of its tools has run. */
+/** Throws unless the answer is complete. None of the tools of an incomplete answer has run. */
 export function checkFinish(budget: Budget, { reason, said }: Finish, toolCalls: number): void {
   switch (reason) {
     case "stop":
@@ -25,7 +25,7 @@ export function checkFinish(budget: Budget, { reason, said }: Finish, toolCalls:
         next: "Put the task in other words, or use another model.",
       });
     default:
-      // Words of their own are how some servers end a whole answer.
+      // Some servers end a complete answer with a word of their own.
       if (reason === "other" && said !== undefined && toolCalls === 0) return;
       throw new Error(said === undefined ? "its stream just stopped" : `it ended with ${said}`);
   }

@@ -4,30 +4,29 @@ import type { AiSdk } from "./run-context.ts";
 import type { ModelSettings } from "./settings.ts";
 
 /**
- * How a model is told what its answer must look like: by its provider with the
- * schema, by its provider as any JSON, or in words alone. Words are said too
- * where the provider may not know schemas.
+ * The way in which a model learns the required form of its answer: its provider gets the schema, or is asked
+ * for any JSON, or the instructions alone say it. They say it too where the provider may not know schemas.
  */
 export type AnswerForm = "schema" | "json" | "words";
 
-/** How one model is called: what its provider has refused before is not sent again. */
+/** The options that one model's provider accepts: an option that it has refused is not sent again. */
 export interface Manner {
   readonly form: AnswerForm;
-  /** The same where tools are offered: some providers take one or the other. */
+  /** The same for calls with tools: some providers accept either tools or a form. */
   readonly formWithTools: AnswerForm;
-  /** Whether a tool may be named that is to be used, or none. */
+  /** True if a call may require a certain tool, or forbid tools. */
   readonly toolChoice: boolean;
-  /** Whether an answer may be given a limit of tokens. */
+  /** True if a call may limit the tokens of the answer. */
   readonly tokenLimit: boolean;
-  /** Whether tokens may be asked for (`stream_options`). */
+  /** True if a call may ask for token counts (`stream_options`). */
   readonly usage: boolean;
-  /** Whether the model's thoughts may be sent back to it. */
+  /** True if the model's thoughts may be sent back to it. */
   readonly thoughts: boolean;
-  /** Whether its thoughts end without having begun, so that its text waits for such an end. */
+  /** True if its thoughts have an end tag but no start tag; its text is then held back until such an end. */
   readonly thinksUnopened: boolean;
 }
 
-/** What a call has in it that a provider may refuse. */
+/** The parts of a call that a provider may refuse. */
 export interface Used {
   readonly form: boolean;
   readonly tools: boolean;
@@ -47,13 +46,13 @@ const USUAL: Manner = {
   thinksUnopened: false,
 };
 
-/** Models that one agent calls in its life: their settings are read anew for each run. */
+/** Models that are remembered. Settings are read anew for each run, so one agent may call several. */
 const MAX_MODELS = 100;
 
-/** Answers to a request that is not as the provider wants it. */
+/** HTTP statuses of a request that the provider does not accept. */
 const REFUSALS: ReadonlySet<number> = new Set([400, 422]);
 
-/** The words by which a refusal names what it refuses. */
+/** Patterns of the names by which a refusal mentions the refused part. */
 const NAMES = {
   usage: /stream_options|include_usage/i,
   tokenLimit: /max_(?:completion_|output_|new_)?tokens|maxOutputTokens/i,
@@ -62,10 +61,10 @@ const NAMES = {
   form: /response_?format|response_?mime|response_?(?:json_?)?schema|json_?schema|json_?object|structured|grammar|output_config/i,
 } as const;
 
-/** A refusal of the conversation itself: no other manner would help. */
+/** Pattern of a refusal because the conversation is too long: other options would not help. */
 const TOO_LONG = /context.{0,20}(?:length|window|size)|too (?:long|many tokens)/i;
 
-/** What each provider knows below a schema. */
+/** The next simpler form after each form. */
 const LESSER: Readonly<Record<AnswerForm, AnswerForm | undefined>> = {
   schema: "json",
   json: "words",
@@ -78,7 +77,7 @@ const withStatus = z.union([
   z.object({ statusCode: z.number() }).transform(({ statusCode }) => statusCode),
 ]);
 
-/** What is known of models, for the life of this process. */
+/** The options that each model has accepted, kept while the process lives. */
 export class Manners {
   readonly #known = new BoundedMap<string, Manner>(MAX_MODELS);
 
@@ -86,16 +85,18 @@ export class Manners {
     return this.#known.get(keyOf(settings)) ?? USUAL;
   }
 
-  /** To be told what has worked, and nothing else: a bad minute of a provider is no refusal. */
+  /**
+   * Remembers options after a call has succeeded, and only then: a temporary failure of a provider is no
+   * refusal.
+   */
   remember(settings: ModelSettings, manner: Manner): void {
     if (manner !== this.of(settings)) this.#known.set(keyOf(settings), manner);
   }
 }
 
 /**
- * The manner to try next, where a call was refused: without what the refusal
- * names, or, where it names nothing, with less said about the answer. Undefined
- * where nothing is left to leave out.
+ * Returns the options for the next attempt after a refusal: without the part that the refusal names, or, if
+ * it names none, with a simpler form. Returns undefined if nothing is left to leave out.
  */
 export function lesserManner(ai: AiSdk, manner: Manner, used: Used, thrown: unknown): Manner | undefined {
   if (!isRefusal(ai, thrown)) return undefined;
@@ -108,9 +109,9 @@ export function lesserManner(ai: AiSdk, manner: Manner, used: Used, thrown: unkn
   return lesser === undefined ? undefined : { ...manner, [which]: lesser };
 }
 
-/** Whether a request was refused for what is in it. */
+/** True if the provider refused the request because of its content. */
 export function isRefusal(ai: AiSdk, thrown: unknown): boolean {
-  // Some servers send their status within a stream that began well.
+  // Some servers send the status within a stream that began with success.
   const status = ai.APICallError.isInstance(thrown) ? thrown.statusCode : withStatus.safeParse(thrown).data;
   return status !== undefined && REFUSALS.has(status);
 }

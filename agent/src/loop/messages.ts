@@ -4,9 +4,8 @@ import { withoutThoughts } from "./thoughts.ts";
 type Part = Exclude<AssistantModelMessage["content"], string>[number];
 
 /**
- * What is sent back of an answer: without the thoughts in its text, which models
- * do not want to read again. What a provider itself calls a thought stays: some
- * want it back between tools.
+ * Returns messages without the thoughts in their text, which models do not want to read again. Parts that the
+ * provider itself marks as reasoning stay: some providers require them between tool calls.
  */
 export function spoken(messages: readonly ModelMessage[]): ModelMessage[] {
   return mapped(messages, (part) =>
@@ -14,7 +13,7 @@ export function spoken(messages: readonly ModelMessage[]): ModelMessage[] {
   );
 }
 
-/** Without what a provider has called thoughts: for one that refuses its own. */
+/** Returns messages without reasoning parts, for a provider that refuses its own. */
 export function withoutReasoning(messages: readonly ModelMessage[]): ModelMessage[] {
   return mapped(messages, (part) => (part.type === "reasoning" ? undefined : part));
 }
@@ -26,7 +25,7 @@ export function hasReasoning(messages: readonly ModelMessage[]): boolean {
   );
 }
 
-/** Parts of the model's own messages, changed; what is empty then goes. */
+/** Changes the parts of the model's own messages; parts and messages that are then empty are dropped. */
 function mapped(messages: readonly ModelMessage[], change: (part: Part) => Part | undefined): ModelMessage[] {
   return messages.flatMap((message): ModelMessage[] => {
     if (message.role !== "assistant") return [message];

@@ -17,17 +17,17 @@ export interface StepRequest {
   readonly messages: readonly ModelMessage[];
   readonly tools: ToolSet;
   readonly toolChoice: ToolChoice<ToolSet>;
-  /** What the answer is to match. */
+  /** Schema that the answer must match. */
   readonly schema: OutputSchema | undefined;
 }
 
-/** What came of it. */
+/** The result of one model call. */
 export interface StepResult {
-  /** Without thoughts. */
+  /** The answer's text, without thoughts. */
   readonly text: string;
-  /** A thought that did not end: the model may have forgotten to say where its answer begins. */
+  /** A thought without an end: the model may have left out the tag before its answer. */
   readonly unended: string;
-  /** What is to be sent with the next call: the model's words, and those of the tools that it asked for. */
+  /** The model's messages and the results of its tool calls, to be sent with the next call. */
   readonly messages: readonly ModelMessage[];
   readonly toolCalls: number;
 }
@@ -38,16 +38,16 @@ export class ModelCall {
   readonly #request: StepRequest;
   readonly #thoughts: ThoughtSplitter;
   #manner: Manner;
-  /** What it has in it that a provider may refuse. */
+  /** The parts of this call that a provider may refuse. */
   readonly used: Used;
-  /** Tools that have begun. */
+  /** Number of tools that have begun to run. */
   toolsRun = 0;
-  /** Of text, thoughts and arguments. */
+  /** Characters of text, thoughts and tool arguments so far. */
   #characters = 0;
   #toolCalls = 0;
-  /** What of the text was a thought, where one has begun last. */
+  /** Text of the thoughts so far. */
   #thought = "";
-  /** What the run calls the uses of tools that can't be. */
+  /** Ids in this run of tool calls that can't be carried out, by the provider's id. */
   readonly #unusable = new Map<string, string>();
   #finish: Finish = { reason: "other", said: undefined };
 
@@ -59,12 +59,15 @@ export class ModelCall {
     this.used = usedBy(run, request, manner);
   }
 
-  /** What is known of its model now. */
+  /** The options of its model, as far as known now. */
   get manner(): Manner {
     return this.#manner;
   }
 
-  /** @throws what the provider's library throws, or the reason why the run ends */
+  /**
+   * Calls the model and reads its answer.
+   * @throws the errors of the provider's library, or the reason why the run ends
+   */
   async answer(): Promise<StepResult> {
     const run = this.#run;
     using silence = new Silence(run.settings.quietMs);
@@ -107,17 +110,18 @@ export class ModelCall {
       stopWhen: ai.isStepCount(1),
       onToolExecutionStart: () => {
         this.toolsRun += 1;
-        // From here on it is a tool that takes its time.
+        // From now on a tool is running, and the provider's silence is no fault.
         silence.end();
       },
       toolCallConcurrency: LOOP_LIMITS.maxParallelTools,
-      // Calls are repeated by modelStep, where it is seen; naming a number of retries is what makes tools wait for the end.
+      // modelStep repeats calls, so that events show it. With an explicit number of retries the SDK starts
+      // tools only once the whole answer is there.
       maxRetries: 0,
       streamRetries: 0,
       onError: () => undefined,
       abortSignal: AbortSignal.any([signal, silence.signal]),
-      // Schemas of callers are not as some providers' strict mode wants them; they are checked here anyway.
-      // What an agent reads is not to be kept: each call sends the whole conversation.
+      // Callers' schemas do not fit the strict mode of some providers; answers are checked here anyway.
+      // Providers must not store the conversation (store: false): each call sends all of it again.
       providerOptions: {
         openai: { strictJsonSchema: false, store: false },
         openaiCompatible: { strictJsonSchema: false },
@@ -152,7 +156,7 @@ export class ModelCall {
         }
         break;
       case "tool-error": {
-        // A tool of ours never throws: the model has asked for one that there is not, or with what it can't use.
+        // Our tools never throw: the model has asked for an unknown tool, or with invalid arguments.
         const { toolCallId, toolName: tool, error } = part;
         const callId = this.#unusable.get(toolCallId) ?? toolCallId;
         const output = error instanceof Error ? error.message : String(error);
@@ -172,7 +176,7 @@ export class ModelCall {
     }
   }
 
-  /** Passes on what the model says, its thoughts as thoughts. */
+  /** Writes the model's words as events: text as text, thoughts as reasoning. */
   #say(pieces: readonly Piece[]): void {
     const run = this.#run;
     for (const { kind, text } of pieces) {
@@ -185,7 +189,7 @@ export class ModelCall {
       } else {
         run.text = "";
         run.events.write({ type: "revoked" });
-        // From now on its text waits for such an end, and nothing has to be revoked.
+        // From now on its text is held back until such an end, so that nothing has to be revoked.
         this.#manner = { ...this.#manner, thinksUnopened: true };
       }
     }
@@ -198,7 +202,7 @@ function usedBy({ settings, budget }: RunContext, request: StepRequest, manner: 
   const isCompatible = settings.provider === "openai-compatible";
   const form = tools ? manner.formWithTools : manner.form;
   return {
-    // Servers that run models themselves take a format as an order to call no tool.
+    // Servers of local models take a response format as an order to call no tool.
     form: schema !== undefined && form !== "words" && !(isCompatible && tools && toolChoice !== "none"),
     tools,
     toolChoice: tools && toolChoice !== "auto",

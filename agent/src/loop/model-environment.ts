@@ -1,4 +1,4 @@
-/** Where models come from, and the variables in which their own tools look for a key. */
+/** Model providers, and the environment variables in which their own tools look for a key. */
 export const PROVIDERS = {
   anthropic: ["ANTHROPIC_API_KEY"],
   openai: ["OPENAI_API_KEY"],
@@ -6,23 +6,21 @@ export const PROVIDERS = {
   "openai-compatible": [],
 } as const satisfies Record<string, readonly string[]>;
 
-/** The variables that hold a key. */
+/** Environment variables that may hold a model key. */
 const KEYS: readonly string[] = ["CMDOP_MODEL_API_KEY", ...Object.values(PROVIDERS).flat()];
 
-/** Whether a variable is one in which a model's key may be. */
+/** True if a model's key may be in this variable. */
 export function isModelKey(name: string): boolean {
   return KEYS.includes(name);
 }
 
-/** The keys that were taken out of this process's environment, which is all that holds them then. */
+/** Keys that were removed from the environment; from then on they are held only here. */
 const taken: Record<string, string> = {};
 
 /**
- * Takes the keys of models out of the environment, so that nothing that this
- * process starts can inherit them; whether there have been any. To be called
- * before anything is started. What it can't undo: Linux shows the environment
- * that a process was started with in /proc/PID/environ, to its own user, for as
- * long as it runs.
+ * Removes model keys from the environment, so that no process started from here inherits them. Returns true
+ * if there were any. Must be called before anything is started. It can't change /proc/PID/environ: there
+ * Linux shows the user the environment that the process was started with, as long as it runs.
  */
 export function takeModelKeys(env: NodeJS.ProcessEnv = process.env): boolean {
   for (const name of KEYS) {
@@ -33,7 +31,7 @@ export function takeModelKeys(env: NodeJS.ProcessEnv = process.env): boolean {
   return Object.keys(taken).length > 0;
 }
 
-/** The environment as far as it is about models, with the keys that were taken out of it. */
+/** Returns the environment variables about models, including the keys that were removed. */
 export function modelEnvironment(): NodeJS.ProcessEnv {
   takeModelKeys();
   const { CMDOP_MODEL, CMDOP_MODEL_BASE_URL } = process.env;

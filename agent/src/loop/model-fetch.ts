@@ -1,25 +1,24 @@
 import { printable } from "@cmdop/proto";
 import { failed } from "./failure.ts";
 
-/** Answers that send the caller to another address. */
+/** HTTP statuses of a redirect. */
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
-/** Hosts that are this machine itself. */
+/** Names and addresses of this machine itself. */
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
 const NEXT =
   "Set the model's own address: CMDOP_MODEL_BASE_URL, or baseUrl in model.json. What an agent reads goes to its model, and its key with it.";
 
-/** Whether nobody on the way reads what goes to an address: https, or plain http within this machine. */
+/** True if nobody on the way can read the traffic: https, or plain http within this machine. */
 export function goesUnread(url: URL): boolean {
   return url.protocol === "https:" || (url.protocol === "http:" && LOOPBACK.test(url.hostname));
 }
 
 /**
- * How providers are called: never unencrypted to another machine, and nowhere
- * but where the settings say. A redirect is refused: whoever answers with one
- * would choose who gets the conversation.
- * @throws CmdopError ModelFailed, and what fetch throws
+ * The `fetch` of all providers: never unencrypted to another machine, and only to the configured address.
+ * Redirects are refused, because the answering server could otherwise choose who receives the conversation.
+ * @throws CmdopError ModelFailed, and the errors of fetch
  */
 export const modelFetch: typeof fetch = async (input, init) => {
   const url = new URL(input instanceof Request ? input.url : input);

@@ -6,10 +6,10 @@ import { ModelCall, type StepRequest, type StepResult } from "./model-call.ts";
 import type { RunContext } from "./run-context.ts";
 
 /**
- * Calls the model once, and runs the tools that it asks for. A call that fails
- * is made again where that may help, but never once a tool has run: tools wait
- * until the whole answer is there. One that is refused for something that it can
- * do without is made without it, and so are all later ones of that model.
+ * Calls the model once, and runs the tools that it asks for. A failed call is repeated where that may help,
+ * but never after a tool has run: tools start only when the whole answer is there. A call that is refused
+ * because of a part that it can do without is repeated without that part, as are all later calls of that
+ * model.
  * @throws CmdopError ModelFailed, BudgetSpent, or the reason why the run ends
  */
 export async function modelStep(run: RunContext, request: StepRequest): Promise<StepResult> {
@@ -30,7 +30,7 @@ export async function modelStep(run: RunContext, request: StepRequest): Promise<
       if (call.toolsRun > 0) throw error;
       const lesser = lesserManner(ai, manner, call.used, thrown);
       if (lesser !== undefined) {
-        // The first refusal says most, should the rest be refused, too.
+        // The first refusal says most if the later attempts are refused, too.
         refusal ??= error;
         manner = lesser;
         events.write({ type: "retry", reason: error.message, pauseMs: 0 });

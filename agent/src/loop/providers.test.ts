@@ -8,7 +8,7 @@ import type { ModelSettings, ProviderName } from "./settings.ts";
 const KEY = "sk-a-secret-of-the-machine";
 const PROVIDERS: readonly ProviderName[] = ["anthropic", "openai", "google", "openai-compatible"];
 
-/** A server of HTTP that counts its calls. */
+/** Starts an HTTP server that counts its calls. */
 async function serve(answer: (path: string) => { status: number; location?: string }) {
   const paths: string[] = [];
   const server: Server = createServer((request, response) => {
@@ -34,7 +34,7 @@ beforeEach(async () => {
 });
 afterEach(() => other.close());
 
-/** What a call of a model there ends with. */
+/** Calls a model at the address, and returns the error. */
 async function failure(provider: ProviderName, baseUrl: string): Promise<unknown> {
   const settings: ModelSettings = { provider, modelId: "m", baseUrl, apiKey: KEY, quietMs: 1_000 };
   const model = await openModel(settings);

@@ -2,24 +2,24 @@ import type { LanguageModel } from "ai";
 import { modelFetch } from "./model-fetch.ts";
 import type { ModelSettings } from "./settings.ts";
 
-/** The model object of the AI SDK, not its name: a name alone would go to a gateway. */
+/** The AI SDK's model object. Not its name: the SDK sends a mere name to a gateway. */
 export type Model = Exclude<LanguageModel, string>;
 
-/** What a model is asked for beside its answers. */
+/** Options of a model beside its settings. */
 interface ModelOptions {
-  /** Whether for the tokens of a stream, where that has to be said. */
+  /** True if token counts of a stream are requested, where the provider needs a request. */
   readonly asksUsage: boolean;
 }
 
 /**
- * Opens the machine's model; nothing is called yet. Each provider's library is
- * loaded when it is first needed: an agent that runs no LLM must not pay for it.
+ * Returns the machine's model without calling it. A provider's library is loaded when it is first needed, so
+ * that an agent without LLM runs does not pay for it.
  */
 export async function openModel(
   { provider, modelId, baseUrl, apiKey }: ModelSettings,
   { asksUsage }: ModelOptions = { asksUsage: true },
 ): Promise<Model> {
-  // The libraries take an absent option and an undefined one for different things.
+  // The libraries treat an undefined option differently from an absent one.
   const options = {
     fetch: modelFetch,
     ...(baseUrl === undefined ? {} : { baseURL: baseUrl }),

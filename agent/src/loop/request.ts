@@ -9,17 +9,17 @@ import {
 import { summary } from "../jobs/exec/command.ts";
 import { LOOP_LIMITS } from "./limits.ts";
 
-/** One run, as its caller asked for it. */
+/** A caller's request for a run. */
 export interface RunRequest {
   readonly prompt: string;
   readonly agentType: AgentTypeName;
-  /** A JSON Schema as text; empty for an answer in words. */
+  /** JSON Schema as text; empty for an answer in words. */
   readonly outputSchema: string;
-  /** Calls of the model; 0 means the default. So with the other two. */
+  /** Largest number of model calls. 0 means the default, as in the next two fields. */
   readonly maxSteps: number;
   readonly maxTokens: number;
   readonly timeoutMs: number;
-  /** Which uses of tools wait for its caller. */
+  /** The tool uses that need the caller's confirmation. */
   readonly approve: RunApproveName;
 }
 
@@ -34,7 +34,7 @@ export function checkRun({ prompt, outputSchema, maxSteps, timeoutMs }: RunReque
   tooHigh("timeoutMs", timeoutMs, LOOP_LIMITS.maxTimeoutMs);
 }
 
-/** What makes two requests the same. */
+/** Returns a hash that is equal for equal requests. */
 export function runHash(request: RunRequest): string {
   const { prompt, agentType, outputSchema, maxSteps, maxTokens, timeoutMs, approve } = request;
   return createHash("sha256")
@@ -42,7 +42,7 @@ export function runHash(request: RunRequest): string {
     .digest("base64url");
 }
 
-/** The run as one line for people. */
+/** Returns the run as one line for people. */
 export function runSummary({ agentType, prompt }: RunRequest): string {
   return summary({ run: { shell: `${agentType}: ${prompt}` } });
 }

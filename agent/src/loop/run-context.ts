@@ -8,31 +8,31 @@ import type { Reading } from "./schema/schemas.ts";
 import type { ModelSettings } from "./settings.ts";
 import type { CallIds, RunTools } from "./tools/tools.ts";
 
-/** The AI SDK, which is loaded with the first run. */
+/** The AI SDK, loaded with the first run. */
 export type AiSdk = typeof import("ai");
 
-/** What every part of a run works with. */
+/** The dependencies and the state that all parts of a run share. */
 export interface RunContext {
   readonly ai: AiSdk;
   readonly model: Model;
   readonly settings: ModelSettings;
-  /** How models are called. */
+  /** Options that models accept. */
   readonly manners: Manners;
   readonly events: RunEvents;
   readonly budget: Budget;
-  /** Whose run it is, when it was started. */
+  /** The run's caller, as it was when the run started. */
   readonly caller: Caller;
-  /** What the caller's scopes allow. */
+  /** The tools that the caller's scopes allow. */
   readonly tools: RunTools;
-  /** The tool that runs commands, for one of them only. */
+  /** The tool that runs commands, usable once. */
   readonly oneCommand: RunTools;
   readonly callIds: CallIds;
-  /** Reads an answer of the model as its schema wants it. */
+  /** Reads an answer of the model according to its schema. */
   readonly read: (schema: OutputSchema, text: string) => Promise<Reading>;
   /** One line about the machine, for the model. */
   readonly place: string;
-  /** Aborts, with a CmdopError as reason, when the run is to end. */
+  /** Aborts with a CmdopError as reason when the run must end. */
   readonly signal: AbortSignal;
-  /** The model's text since its last call began: what is left of a run that fails. */
+  /** The model's text since its last call began: the text that a failed run reports. */
   text: string;
 }

@@ -30,40 +30,40 @@ import type { AgentWork } from "./types/types.ts";
 
 const WORK = { chat, terminal, command, router, planner } as const satisfies Record<AgentTypeName, AgentWork>;
 
-/** What runs work on. */
+/** The dependencies that all runs share. */
 export interface LoopCore {
   readonly jobs: Jobs;
   readonly gate: ToolGate;
   /** Checks answers against schemas. */
   readonly schemas: Schemas;
-  /** What providers have refused. */
+  /** Options that models accept. */
   readonly manners: Manners;
-  /** The files that a caller may touch. */
+  /** Returns the file operations that a caller may use. */
   readonly files: (caller: Caller) => FileCalls;
-  /** One line about the machine, for the model. */
+  /** Returns one line about the machine, for the model. */
   readonly place: () => string;
 }
 
-/** One run, ready to begin. */
+/** A checked run that is ready to begin. */
 export interface PreparedRun {
   readonly request: RunRequest;
   readonly schema: OutputSchema | undefined;
   readonly settings: ModelSettings;
   readonly caller: Caller;
-  /** Where its caller answers. */
+  /** Waits for the answers of the run's caller. */
   readonly confirmations: Confirmations;
 }
 
-/** What a run needs of its job. */
+/** The parts of its job that a run needs. */
 type RunJob = Pick<JobContext, "journal" | "maxJobMs">;
 
-/** What ends a run before its answer. */
+/** Error codes of a run that is stopped before its answer. */
 const CODES = { timed_out: "DeadlineExceeded", canceled: "Canceled" } as const;
 const TIMED_OUT = {
   next: "Give the run more time (timeoutMs, within the machine's policy), or less to do; its events show what it was about.",
 };
 
-/** Begins a run: a job without a process. It ends when all that it started has ended. */
+/** Begins a run, a job without a process. The run ends when everything that it started has ended. */
 export function beginRun(core: LoopCore, run: PreparedRun, { journal, maxJobMs }: RunJob): Work {
   const { request, settings } = run;
   const beganAt = performance.now();
@@ -83,7 +83,7 @@ export function beginRun(core: LoopCore, run: PreparedRun, { journal, maxJobMs }
   const own = (job: Job): void => {
     started.add(job);
     const stopListening = onAbort(over.signal, () => {
-      job.stop({ kind: "canceled", reason: "The agent's run that had started it has ended." });
+      job.stop({ kind: "canceled", reason: "The agent's run that started it has ended." });
     });
     job.ended.then(() => {
       stopListening();
@@ -97,7 +97,7 @@ export function beginRun(core: LoopCore, run: PreparedRun, { journal, maxJobMs }
     const { signal } = over;
     if (schema !== undefined) await core.schemas.check(caller.keyId, schema, signal);
     const ai = await import("ai");
-    // What it has to say about a provider's settings belongs to no terminal and no log of ours.
+    // The SDK's warnings about provider settings would otherwise go to the console.
     Reflect.set(globalThis, "AI_SDK_LOG_WARNINGS", false);
     const model = await openModel(settings);
     const callIds = new CallIds();
@@ -155,7 +155,7 @@ export function beginRun(core: LoopCore, run: PreparedRun, { journal, maxJobMs }
   };
 }
 
-/** Rejects when the signal aborts: a library that does not heed it must not keep a run alive. */
+/** Rejects when the signal aborts, because a library that ignores it must not keep a run alive. */
 function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
     onAbort(signal, () => reject(signal.reason));

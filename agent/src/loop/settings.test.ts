@@ -68,7 +68,7 @@ describe("the machine's model", () => {
     [JSON.stringify({ model: "nobody:gpt-x", apiKey: KEY }), "provider"],
     [JSON.stringify({ model: "openai:gpt-x", apiKey: `${KEY}\n` }), "key"],
     [JSON.stringify({ model: "openai:gpt-x" }), "no key"],
-    [JSON.stringify({ model: "openai-compatible:x", apiKey: KEY }), "nothing says where"],
+    [JSON.stringify({ model: "openai-compatible:x", apiKey: KEY }), "its address is missing"],
     [
       JSON.stringify({ model: "openai-compatible:x", baseUrl: "http://192.0.2.1/v1", apiKey: KEY }),
       "plain http",

@@ -6,22 +6,22 @@ import { goesUnread } from "./model-fetch.ts";
 
 export type ProviderName = keyof typeof PROVIDERS;
 
-/** How long a provider may be silent in the midst of an answer, in milliseconds: large models think for a minute before the first word. */
+/** Default of `quietMs`, in milliseconds: large models think for a minute before the first word. */
 const DEFAULT_QUIET_MS = 120_000;
 
-/** An hour, in milliseconds: for the slowest of machines that run their model themselves. */
+/** Largest `quietMs`: one hour, for the slowest machines that run their model themselves. */
 const MAX_QUIET_MS = 3_600_000;
 
 const EXAMPLE = '{"model": "anthropic:MODEL", "apiKey": "…"}';
 const HOW = `Set CMDOP_MODEL=provider:model (${Object.keys(PROVIDERS).join(", ")}) and CMDOP_MODEL_API_KEY in the environment of the machine's agent; or write ${EXAMPLE} into model.json in its state directory (~/.cmdop/agent, or agent in CMDOP_HOME), and chmod 600 it.`;
 
-/** One printable word: it travels in a header, and is looked for in whatever is written down. */
+/** One printable word: it is sent in a header, and is searched for in everything that is written down. */
 const apiKeySchema = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,4096}$/);
 
-/** Shorter keys are words: no provider gives a secret so short. */
+/** Keys shorter than this are not secret: no provider issues such short ones. */
 const MIN_SECRET_CHARACTERS = 8;
 
-/** Longer words that stand where a server of models on this machine wants any key. */
+/** Longer placeholders, used with local model servers that accept any key. */
 const PLACEHOLDERS: readonly string[] = [
   "lm-studio",
   "llama.cpp",
@@ -36,27 +36,27 @@ const PLACEHOLDERS: readonly string[] = [
 const fileSchema = z.strictObject({
   /** `provider:model`. */
   model: z.string(),
-  /** Where the provider is, where that is not its usual place. */
+  /** The provider's address, if it is not the usual one. */
   baseUrl: z.string().optional(),
   apiKey: z.string().optional(),
-  /** How long the provider may be silent, in milliseconds; DEFAULT_QUIET_MS unless given. */
+  /** Longest silence of the provider within an answer, in milliseconds. Default: DEFAULT_QUIET_MS. */
   quietMs: z.int().min(1).max(MAX_QUIET_MS).default(DEFAULT_QUIET_MS),
 });
 
-/** Which model the machine's agents think with. */
+/** The settings of the machine's model. */
 export interface ModelSettings {
   readonly provider: ProviderName;
   readonly modelId: string;
   readonly baseUrl: string | undefined;
-  /** Undefined where the provider asks for none. */
+  /** Undefined for a provider that needs no key. */
   readonly apiKey: string | undefined;
   readonly quietMs: number;
 }
 
 /**
- * The machine's model: CMDOP_MODEL and its companions, or else `model.json` of
- * the state directory, read anew for each run.
- * @throws CmdopError ModelMissing that says what to set; AccessDenied where others can read the file
+ * Loads the settings of the machine's model, anew for each run: from CMDOP_MODEL and the variables beside it,
+ * or else from `model.json` in the state directory.
+ * @throws CmdopError ModelMissing, saying what to set; AccessDenied if others can read the file
  */
 export async function loadModelSettings(
   stateDir: string,
@@ -67,10 +67,10 @@ export async function loadModelSettings(
   const text = readPrivateFile(path.join(stateDir, "model.json"));
   if (text === undefined) throw missing("This machine has no model, and an agent can't think without one.");
   const parsed = fileSchema.safeParse(parseJson(text));
-  // Neither the file's text nor a parser's quotation of it may reach a message: it holds a key.
+  // Messages must quote neither the file nor the parser's error: the file holds a key.
   if (!parsed.success) {
-    const where = parsed.error.issues.map((issue) => issue.path.join(".") || "the whole").join(", ");
-    throw missing(`The machine's model.json can't be used; what is wrong with it: ${where}.`);
+    const where = parsed.error.issues.map((issue) => issue.path.join(".") || "the whole file").join(", ");
+    throw missing(`The machine's model.json can't be used. Invalid: ${where}.`);
   }
   return settings(parsed.data, env, "model.json");
 }
@@ -82,7 +82,7 @@ function settings(given: z.infer<typeof fileSchema>, env: NodeJS.ProcessEnv, fro
   }
   const baseUrl = given.baseUrl ? checkedUrl(given.baseUrl, from) : undefined;
   if (name === "openai-compatible" && baseUrl === undefined) {
-    throw missing(`The model in ${from} is openai-compatible, and nothing says where.`, {
+    throw missing(`The model in ${from} is openai-compatible, and its address is missing.`, {
       next: "Set CMDOP_MODEL_BASE_URL (baseUrl in model.json), for example http://127.0.0.1:11434/v1.",
     });
   }
@@ -96,15 +96,15 @@ function settings(given: z.infer<typeof fileSchema>, env: NodeJS.ProcessEnv, fro
   }
   if (apiKey !== undefined && !apiKeySchema.safeParse(apiKey).success) {
     throw missing(
-      `The key of the machine's model is none: expected one word of printable characters, 4,096 at most.`,
+      `The key of the machine's model is not valid: it must be one word of at most 4,096 printable ASCII characters, without " and \\.`,
     );
   }
   return { provider: name, modelId, baseUrl, apiKey, quietMs: given.quietMs };
 }
 
 /**
- * The key, where it is a secret: it is taken out of whatever is written down. A
- * word such as `ollama`, which local servers take for a key, is none, and stays.
+ * Returns the key if it is a secret, to be removed from everything that is written down. A word such as
+ * `ollama`, which local servers accept as a key, is not secret and stays.
  */
 export function secretOf({ apiKey }: Pick<ModelSettings, "apiKey">): string | undefined {
   if (apiKey === undefined || apiKey.length < MIN_SECRET_CHARACTERS) return undefined;
@@ -114,7 +114,9 @@ export function secretOf({ apiKey }: Pick<ModelSettings, "apiKey">): string | un
 function checkedUrl(text: string, from: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username || url.password) {
-    throw missing(`The base URL of the model in ${from} is no http(s) address without a password.`);
+    throw missing(
+      `The base URL of the model in ${from} must be an http or https address without a user or password.`,
+    );
   }
   if (!goesUnread(url)) {
     throw missing(`The base URL of the model in ${from} is plain http to another machine.`, {

@@ -14,12 +14,12 @@ export class Silence implements Disposable {
     return this.#controller.signal;
   }
 
-  /** It has said something. */
+  /** Restarts the wait: the provider has sent something. */
   over(): void {
     if (!this.#isEnded) this.#timer.refresh();
   }
 
-  /** Nobody waits for it any more. */
+  /** Stops the wait for good. */
   end(): void {
     this.#isEnded = true;
     clearTimeout(this.#timer);

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Piece, ThoughtSplitter, withoutThoughts } from "./thoughts.ts";
 
-/** What comes of an answer in pieces of one size. */
+/** Splits an answer that comes in pieces of one size. */
 function split(answer: string, size = answer.length): { text: string; thought: string; pieces: Piece[] } {
   const splitter = new ThoughtSplitter();
   const pieces: Piece[] = [];

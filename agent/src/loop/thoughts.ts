@@ -1,18 +1,18 @@
-/** A piece of what a model said. */
+/** A piece of a model's answer. */
 export interface Piece {
-  /** `revoked`: all text before it was a thought, whose end came without its beginning. */
+  /** `revoked`: all text before it was a thought that had an end tag but no start tag. */
   readonly kind: "text" | "thought" | "revoked";
   readonly text: string;
 }
 
-/** What begins a section at the head of an answer, and what ends it; upper and lower case are the same. */
+/** The tags around a section at the head of an answer; upper and lower case are the same. */
 interface Section {
   readonly kind: "text" | "thought";
   readonly open: string;
   readonly closes: readonly string[];
 }
 
-/** Elements that models think in: DeepSeek, Qwen and GLM have the first, the others are those of smaller houses. */
+/** Element names of thoughts. DeepSeek, Qwen and GLM use the first; smaller vendors use the others. */
 const THINKING_ELEMENTS = [
   "think",
   "thinking",
@@ -35,44 +35,46 @@ const SECTIONS: readonly Section[] = [
   section("thought", "<|channel>", "<channel|>"),
 ];
 
-/** What some models put around their answer, behind a thought. */
+/** Tags that some models put around their answer, after a thought. */
 const WRAPPERS: readonly Section[] = [
   section("text", "<answer>", "</answer>"),
   section("text", "<|start_response|>", "<|end_response|>"),
   section("text", "<|begin_of_solution|>", "<|end_of_solution|>"),
 ];
 
-/** The head of a message of gpt-oss, whose channels are messages of their own; `final` is the answer. */
+/** The head of a gpt-oss message. Its channels are messages of their own; `final` is the answer. */
 const CHANNEL = /^(?:<\|start\|>assistant)?<\|channel\|>([\s\S]*?)<\|message\|>/;
 const CHANNEL_BEGINNINGS = ["<|start|>assistant<|channel|>", "<|channel|>"];
 const CHANNEL_CLOSES = ["<|end|>", "<|return|>", "<|call|>", "<|start|>", "<|channel|>"];
-/** Characters of such a head: a channel, and a recipient. */
+/** Most characters of such a head: a channel, and a recipient. */
 const MAX_CHANNEL_CHARACTERS = 200;
 
-/** The end of a thought whose beginning stood in the prompt: as some servers have DeepSeek's and Qwen's. */
+/** End tags of a thought whose start tag was in the prompt, as with DeepSeek and Qwen on some servers. */
 const LONE_CLOSES = ["</think>", "[/think]", "</thinking>"];
 
 const BLANK = /^[\s\ufeff]+/;
 
 /**
- * Takes the thoughts out of what a model says, piece by piece. Where they stand
- * decides: a thought is at the head of an answer, or behind another thought. The
- * same tag further on is text, an answer about such tags for one; an end without
- * a beginning counts only where no writer would put it (isLoneEnd).
+ * Separates a model's thoughts from its answer, piece by piece. The position decides: a thought stands at the
+ * head of an answer, or after another thought. The same tag further on is text, for example in an answer
+ * about such tags. An end tag without a start tag counts only where no writer would put it (isLoneEnd).
  */
 export class ThoughtSplitter {
   #state: "head" | "answer" | "held" | Section;
   #buffer = "";
   #hasThought = false;
-  /** The answer as far as it was given out; undefined once it can't turn out to be a thought. */
+  /** The answer's text given out so far; undefined once it can no longer turn out to be a thought. */
   #given: string | undefined = "";
 
-  /** `isHeldBack`: the model is known for ends without beginnings, so its text waits for one. */
+  /**
+   * `isHeldBack`: the model is known for end tags without start tags, so its text is held back until one
+   * comes.
+   */
   constructor(isHeldBack = false) {
     this.#state = isHeldBack ? "held" : "head";
   }
 
-  /** Whether a thought has begun, and not ended. */
+  /** True while a thought has begun and not ended. */
   get isThinking(): boolean {
     return typeof this.#state === "object" && this.#state.kind === "thought";
   }
@@ -84,7 +86,7 @@ export class ThoughtSplitter {
     return pieces.filter(({ kind, text }) => text !== "" || kind === "revoked");
   }
 
-  /** Nothing more comes. */
+  /** Returns the rest: the answer has ended. */
   end(): Piece[] {
     const text = this.#buffer;
     this.#buffer = "";
@@ -93,7 +95,7 @@ export class ThoughtSplitter {
     return [{ kind: this.isThinking ? "thought" : "text", text }];
   }
 
-  /** Takes what it can from the buffer; whether there may be more to take. */
+  /** Takes as much as it can from the buffer; returns true if there may be more to take. */
   #advance(pieces: Piece[]): boolean {
     if (this.#state === "head") return this.#readHead();
     if (this.#state === "answer") return this.#readAnswer(pieces);
@@ -119,7 +121,7 @@ export class ThoughtSplitter {
       (CHANNEL_BEGINNINGS.some((open) => head.startsWith(open)) && head.length < MAX_CHANNEL_CHARACTERS);
     if (mayBe) return false;
     this.#state = "answer";
-    // Nothing is before an answer that has a thought before it.
+    // White space between a thought and its answer is dropped.
     if (this.#hasThought) this.#buffer = text;
     return true;
   }
@@ -137,7 +139,7 @@ export class ThoughtSplitter {
       return false;
     }
     pieces.push({ kind, text: this.#buffer.slice(0, end.at) });
-    // The next message of gpt-oss begins with what ends this one.
+    // In gpt-oss, the tag that ends this message also begins the next one.
     const isNext = CHANNEL_BEGINNINGS.some((open) => open.startsWith(end.close));
     this.#buffer = this.#buffer.slice(isNext ? end.at : end.at + end.close.length);
     this.#state = "head";
@@ -158,7 +160,7 @@ export class ThoughtSplitter {
     const text = this.#buffer.slice(0, end.at);
     pieces.push({ kind: "text", text });
     this.#buffer = this.#buffer.slice(end.at);
-    // The first end decides.
+    // The first end tag decides.
     this.#given = undefined;
     if (isLoneEnd(given + text)) {
       pieces.push({ kind: "revoked", text: "" });
@@ -172,7 +174,7 @@ export class ThoughtSplitter {
     const own = SECTIONS.some(({ open }) => this.#buffer.replace(BLANK, "").toLowerCase().startsWith(open));
     if (own) this.#state = "head";
     if (own || end === undefined) return own;
-    // A text about thoughts, not the end of one.
+    // It is a text about thoughts, not the end of one.
     if (!isLoneEnd(this.#buffer.slice(0, end.at))) {
       this.#state = "answer";
       return true;
@@ -189,7 +191,7 @@ export class ThoughtSplitter {
     this.#state = "head";
   }
 
-  /** All but what may be the beginning of an end. */
+  /** Takes the buffer except for a tail that may be the start of an end tag. */
   #takeSure(closes: readonly string[]): string {
     const longest = Math.max(...closes.map(({ length }) => length));
     const from = Math.max(0, this.#buffer.length - longest + 1);
@@ -204,17 +206,16 @@ export class ThoughtSplitter {
 }
 
 /**
- * Whether a thought ends behind this text, which has not begun as one. Such an
- * end stands at the beginning of a line, or right behind a word or a full stop.
- * Who writes about the tag has its beginning before it, puts a space or a
- * quotation mark there, or has it in a code block.
+ * True if a thought ends after this text, which did not begin as one. Such an end tag stands at the start of
+ * a line, or directly after a word or a full stop. A writer who mentions the tag has its start tag before it,
+ * puts a space or a quotation mark in front of it, or has it in a code block.
  */
 function isLoneEnd(text: string): boolean {
   if (/[<[]think/i.test(text) || text.split("```").length % 2 === 0) return false;
   return /(?:^|\n)[ \t]*$|[\p{L}\p{N}.!?…:;,)\]}]$/u.test(text);
 }
 
-/** A whole answer without its thoughts. */
+/** Returns a whole answer without its thoughts. */
 export function withoutThoughts(text: string): string {
   const splitter = new ThoughtSplitter();
   let answer = "";
@@ -232,7 +233,7 @@ function channelSection([open, name = ""]: RegExpExecArray): Section {
   return { kind, open: open ?? "", closes: CHANNEL_CLOSES };
 }
 
-/** The first of several ends in a text. */
+/** Finds the first of several end tags in a text. */
 function firstOf(text: string, closes: readonly string[]): { at: number; close: string } | undefined {
   const pattern = new RegExp(closes.map((close) => close.replaceAll(/[|[\]\\/]/g, "\\$&")).join("|"), "i");
   const found = pattern.exec(text);

@@ -2,17 +2,16 @@ import type { OutputInterface as Output } from "ai";
 import type { OutputSchema } from "./output-schema.ts";
 
 /**
- * Tells the provider what to answer with, any JSON without a schema, and nothing else. The AI SDK's own
- * `Output.object` would parse all of the answer again with every piece that
- * comes: an answer of a megabyte would hold the agent up for minutes. Answers
- * are read once, when they are whole (schemas.ts).
+ * Tells the provider to answer with JSON that matches the schema, or with any JSON without one, and does no
+ * more. The AI SDK's own `Output.object` would parse the whole answer again with every piece: an answer of a
+ * megabyte would block the agent for minutes. Answers are read once, when they are complete (schemas.ts).
  */
 export function answerFormat(schema: OutputSchema | undefined): Output<string, number, never> {
   return {
     name: "object",
     responseFormat: Promise.resolve({ type: "json", ...(schema && { schema: schema.json }) }),
     parseCompleteOutput: async ({ text }) => text,
-    // Something new with each piece: only then is the piece passed on.
+    // The value must differ with each piece: only then does the SDK pass the piece on.
     parsePartialOutput: async ({ text }) => ({ partial: text.length }),
     createElementStreamTransform: () => undefined,
   };

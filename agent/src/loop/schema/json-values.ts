@@ -1,18 +1,21 @@
-/** Starts of objects and arrays in an answer that are tried: more is no answer, and each costs a look at the rest. */
+/**
+ * Starts of objects and arrays that are tried in one answer. An answer with more is not meant as JSON, and
+ * each costs a scan of the rest.
+ */
 const MAX_TRIED = 100;
 
-/** Values of one answer that are looked at. */
+/** Values that are tried in one answer. */
 const MAX_VALUES = 32;
 
-/** JSON in a string of JSON, and that once more: deeper is no answer. */
+/** Levels of JSON within a JSON string. Deeper nesting is not meant as an answer. */
 const MAX_STRING_DEPTH = 2;
 
 const FENCED = /(?:```|~~~)[\w-]*[ \t]*\r?\n([\s\S]*?)(?:```|~~~|$)/g;
 
 /**
- * What an answer may mean as JSON, the likeliest first: all of it; what stands in
- * code fences; objects and arrays among other words. Of several the last comes
- * first, since drafts come before answers, and an empty object last of all.
+ * Returns the JSON values that an answer may mean, the likeliest first: the whole answer; the contents of
+ * code fences; objects and arrays among other words. Of several, the last comes first, since drafts come
+ * before answers; empty objects come last.
  */
 export function jsonValues(answer: string, depth = 0): unknown[] {
   const text = answer.replace(/^\ufeff/, "").trim();
@@ -26,7 +29,7 @@ export function jsonValues(answer: string, depth = 0): unknown[] {
   return [...found.filter((value) => !isEmpty(value)), ...found.filter(isEmpty)].slice(0, MAX_VALUES);
 }
 
-/** Objects and arrays in a text, those within others left out. */
+/** Returns the outermost objects and arrays in a text. */
 function embedded(text: string): unknown[] {
   const values: unknown[] = [];
   let at = text.search(/[{[]/);
@@ -41,7 +44,7 @@ function embedded(text: string): unknown[] {
   return values;
 }
 
-/** Behind the bracket that closes the one at `from`; undefined where there is none. */
+/** Returns the index after the bracket that closes the one at `from`; undefined if there is none. */
 function endOfValue(text: string, from: number): number | undefined {
   let depth = 0;
   let isString = false;
@@ -60,7 +63,7 @@ function endOfValue(text: string, from: number): number | undefined {
   return undefined;
 }
 
-/** Undefined for what is no JSON: undefined itself can't be said in it. */
+/** Parses JSON; returns undefined for invalid JSON, since no JSON value is undefined. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);

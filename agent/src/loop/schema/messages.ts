@@ -1,10 +1,13 @@
-/** What is said between the agent and its thread for schemas. It imports nothing: the thread begins quickly. */
+/**
+ * Messages between the agent and its schema thread. This file imports nothing, so that the thread starts
+ * quickly.
+ */
 
-/** Checks an answer against a schema; without an answer, whether the schema can be used. */
+/** A request to check an answer against a schema or, without an answer, to check the schema itself. */
 export interface Question {
-  /** JSON. */
+  /** The schema as JSON. */
   readonly schema: string;
-  /** The model's words. */
+  /** The model's answer; undefined to check the schema alone. */
   readonly answer: string | undefined;
 }
 
@@ -13,11 +16,11 @@ export type Answer =
   | { readonly kind: "ready" }
   /** The schema can be used. */
   | { readonly kind: "usable" }
-  /** It can't. */
+  /** The schema can't be used. */
   | { readonly kind: "unusable"; readonly why: string }
-  /** What the answer says, as JSON: with the schema's defaults. */
+  /** The answer matches: its value as JSON, with the schema's defaults. */
   | { readonly kind: "matches"; readonly output: string }
-  /** What is wrong with the answer. */
+  /** The answer does not match, for these reasons. */
   | { readonly kind: "differs"; readonly errors: string };
 
 export function isQuestion(message: unknown): message is Question {

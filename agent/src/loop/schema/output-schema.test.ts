@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { LOOP_LIMITS } from "../limits.ts";
 import { parseSchema } from "./output-schema.ts";
 
-/** Objects in objects, so many levels of them below the first. */
+/** Makes nested objects, with this many levels below the first. */
 function nested(levels: number): string {
   return `${'{"type": "object", "a": '.repeat(levels)}{}${"}".repeat(levels)}`;
 }

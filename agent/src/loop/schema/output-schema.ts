@@ -3,14 +3,17 @@ import type { JSONSchema7 } from "ai";
 import { z } from "zod";
 import { LOOP_LIMITS } from "../limits.ts";
 
-/** The shape that an answer must have. Whether it can be checked against is for the thread to find out (schemas.ts). */
+/** The schema of an answer. The schema thread checks whether it can be used (schemas.ts). */
 export interface OutputSchema {
   readonly json: JSONSchema7;
-  /** The same, as text. */
+  /** The schema as text. */
   readonly text: string;
 }
 
-/** A schema of a caller, as far as it costs nothing to look at. @throws CmdopError InvalidArgument */
+/**
+ * Parses a caller's schema and makes the cheap checks: its JSON, its size, its type.
+ * @throws CmdopError InvalidArgument
+ */
 export function parseSchema(text: string): OutputSchema {
   let json: unknown;
   try {
@@ -20,21 +23,21 @@ export function parseSchema(text: string): OutputSchema {
   }
   checkSize(json);
   const schema = z.custom<JSONSchema7>(isObjectSchema).safeParse(json);
-  if (!schema.success) throw unusableSchema('it is none of an object ("type": "object")');
+  if (!schema.success) throw unusableSchema('its type is not "object"');
   return { json: schema.data, text };
 }
 
-/** A schema of our own. */
+/** Converts one of our own Zod schemas. */
 export function schemaOf(schema: z.ZodType): OutputSchema {
   return parseSchema(JSON.stringify(z.toJSONSchema(schema, { target: "draft-7" })));
 }
 
-/** The schema as a model is told it. */
+/** Returns instructions for a model that describe the schema. */
 export function inWords({ text }: OutputSchema): string {
   return `When you answer, answer with one JSON object that matches this JSON Schema, and with nothing else:\n${text}`;
 }
 
-/** What is said of a schema that can't be used. */
+/** Returns the error for a schema that can't be used. */
 export function unusableSchema(why: string, cause?: unknown): CmdopError {
   return new CmdopError("InvalidArgument", `The output schema can't be used: ${why.slice(0, 500)}.`, {
     cause,
@@ -46,7 +49,7 @@ function isObjectSchema(value: unknown): boolean {
   return typeof value === "object" && value !== null && "type" in value && value.type === "object";
 }
 
-/** Looks at each part once, a level at a time: what is too deep is never walked to its end. */
+/** Counts the parts level by level: a schema that is too deep is never walked to its end. */
 function checkSize(json: unknown): void {
   const { maxSchemaParts, maxSchemaDepth } = LOOP_LIMITS;
   let parts = 0;

@@ -5,15 +5,14 @@ import { jsonValues } from "./json-values.ts";
 import { type Answer, isQuestion, type Question } from "./messages.ts";
 
 /**
- * The thread that checks answers of models against schemas. Both come from
- * strangers, and together can keep a processor busy for ever: a thread can be
- * ended in the middle of that (schemas.ts).
+ * The thread that checks models' answers against schemas. Both come from strangers and together can keep a
+ * processor busy for ever; a thread can be stopped in the middle of that (schemas.ts).
  */
 
 const port = parentPort;
 if (port === null) throw new Error("this is a thread of the agent, not a program");
 
-/** The newest schema: a run asks about the same one again. */
+/** The newest schema, kept because a run asks about the same one again. */
 let newest: { readonly text: string; readonly schema: z.ZodType } | undefined;
 
 function compiled(text: string): z.ZodType {
@@ -33,7 +32,10 @@ function answerTo({ schema: text, answer }: Question): Answer {
   return answer === undefined ? { kind: "usable" } : check(schema, answer);
 }
 
-/** The first of what the answer may mean that the schema takes; or what is wrong with the likeliest. */
+/**
+ * Returns the first possible value of the answer that matches the schema, or the errors of the likeliest
+ * value.
+ */
 function check(schema: z.ZodType, answer: string): Answer {
   let difference: Answer | undefined;
   try {
@@ -43,7 +45,7 @@ function check(schema: z.ZodType, answer: string): Answer {
       difference ??= { kind: "differs", errors: complaints(checked.error) };
     }
   } catch (thrown) {
-    // It is nested too deep to be walked through.
+    // The value is nested too deeply to be checked.
     return { kind: "differs", errors: `It can't be checked: ${String(thrown).slice(0, 200)}` };
   }
   return difference ?? { kind: "differs", errors: notJson(answer) };

@@ -5,16 +5,15 @@ import { LOOP_LIMITS } from "../limits.ts";
 import { type Answer, isAnswer, type Question } from "./messages.ts";
 import { type OutputSchema, unusableSchema } from "./output-schema.ts";
 
-/** What an answer came to. */
+/** The result of reading an answer. */
 export type Reading =
   | { readonly ok: true; readonly output: unknown }
   | { readonly ok: false; readonly errors: string };
 
 /**
- * Checks schemas of callers, and answers of models against them, in a thread
- * beside the agent's: one question at a time, while the keys that ask take turns.
- * A thread that misses its deadline is ended, and the next question begins
- * another; one that nobody asks any more ends by itself.
+ * Checks callers' schemas, and models' answers against them, in a thread beside the agent's: one question at
+ * a time, while the keys that ask take turns. A thread that misses its deadline is ended, and the next
+ * question starts another. An idle thread is ended, too.
  */
 export class Schemas {
   readonly #turns = new Shares({
@@ -25,14 +24,17 @@ export class Schemas {
   #thread: Thread<Answer> | undefined;
   #idle: NodeJS.Timeout | undefined;
 
-  /** Resolves where answers can be checked against the schema. @throws CmdopError InvalidArgument, Canceled */
+  /** Checks that answers can be checked against the schema. @throws CmdopError InvalidArgument, Canceled */
   async check(keyId: string, schema: OutputSchema, signal: AbortSignal): Promise<void> {
     const answer = await this.#ask(keyId, { schema: schema.text, answer: undefined }, signal);
     if (answer instanceof GaveUp) throw unusableSchema(`its check ${answer.message}`, answer);
     if (answer.kind === "unusable") throw unusableSchema(answer.why);
   }
 
-  /** Reads an answer of a model: JSON, also among other words (json-values.ts). @throws CmdopError InvalidArgument, Canceled */
+  /**
+   * Reads a model's answer: JSON, which may stand among other words (json-values.ts).
+   * @throws CmdopError InvalidArgument, Canceled
+   */
   async read(keyId: string, schema: OutputSchema, text: string, signal: AbortSignal): Promise<Reading> {
     const answer = await this.#ask(keyId, { schema: schema.text, answer: text }, signal);
     if (answer instanceof GaveUp) return { ok: false, errors: `Its check ${answer.message}.` };

@@ -24,7 +24,7 @@ const cancelInput = z.object({ jobId });
 
 type HandleOptions = Pick<ExecuteOptions, "caller" | "gate" | "jobs">;
 
-/** Looks again at a command of this run that goes on. */
+/** Makes the tool that waits for a running command of this run, or reads its output again. */
 export function waitCommandTool(
   { caller, gate }: HandleOptions,
   commands: OpenCommands,
@@ -44,7 +44,7 @@ export function waitCommandTool(
   };
 }
 
-/** Ends a command of this run. */
+/** Makes the tool that ends a command of this run. */
 export function cancelCommandTool(
   { caller, gate, jobs }: HandleOptions,
   commands: OpenCommands,
@@ -59,7 +59,7 @@ export function cancelCommandTool(
       return gate({ ...call, request: { jobId } }, async ({ keyId }) => {
         await jobs.cancel({ keyId, admin: false }, jobId);
         const { text } = await commands.look(command);
-        // To end it is what was asked for, and that it has ended.
+        // The model asked for its end, so an ended command is a success.
         return { ok: true, text };
       });
     },

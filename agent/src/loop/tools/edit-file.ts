@@ -17,7 +17,10 @@ const input = z.object({
 
 export const EDIT_METHOD = "/cmdop.v1.Files/Edit";
 
-/** Replaces exact text in a file, atomically, or changes nothing; what somebody else writes meanwhile stays. */
+/**
+ * Makes the tool that replaces exact text in a file, atomically or not at all; changes that others make
+ * meanwhile stay.
+ */
 export function editFileTool({ caller, gate, files }: FileToolOptions): ToolSpec<z.infer<typeof input>> {
   return {
     name: "edit_file",

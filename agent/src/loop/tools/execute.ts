@@ -28,7 +28,7 @@ const input = z.object({
     .describe(`Time limit in milliseconds; ${LOOP_LIMITS.defaultCommandMs} unless given.`),
 });
 
-/** How long a tool waits for a command's end. */
+/** The argument that says how long a tool waits for a command's end. */
 export const waitMs = z
   .int()
   .min(0)
@@ -40,16 +40,16 @@ export const waitMs = z
 
 const patientInput = input.extend({ waitMs });
 
-/** What the tool works with. */
+/** The dependencies of the tools that start jobs. */
 export interface ExecuteOptions {
   readonly caller: Caller;
   readonly gate: ToolGate;
   readonly jobs: Jobs;
-  /** Told of each job that is started: the run's end must end it. */
+  /** Called with each job that is started, so that the end of the run ends it. */
   readonly own: (job: Job) => void;
 }
 
-/** Runs a command to its end. */
+/** Makes the tool that runs a command to its end. */
 export function executeTool(options: ExecuteOptions): ToolSpec<z.infer<typeof input>> {
   return {
     name: "execute",
@@ -64,7 +64,7 @@ export function executeTool(options: ExecuteOptions): ToolSpec<z.infer<typeof in
   };
 }
 
-/** Runs a command, and answers before its end where that takes long. */
+/** Makes the tool that runs a command, and answers before its end if that takes long. */
 export function startTool(
   options: ExecuteOptions,
   commands: OpenCommands,
@@ -86,11 +86,11 @@ export function startTool(
 interface Start extends ExecuteOptions {
   readonly wanted: z.infer<typeof input>;
   readonly use: ToolUse;
-  /** What it belongs to while it is open. */
+  /** The run's commands, which it joins while it is open. */
   readonly commands?: OpenCommands;
 }
 
-/** As any caller's exec: a job of the same key, with its own journal. */
+/** Starts a command as any caller's exec does: a job of the same key, with its own journal. */
 function started<R>(start: Start, then: (command: OpenCommand) => Promise<R>): Promise<R> {
   const { caller, gate, jobs, own, wanted, use, commands } = start;
   const { command, cwd = "", stdin: text = "", login, timeoutMs = LOOP_LIMITS.defaultCommandMs } = wanted;

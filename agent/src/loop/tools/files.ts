@@ -6,14 +6,14 @@ import { LOOP_LIMITS } from "../limits.ts";
 import type { ToolGate } from "./tool-gate.ts";
 import type { ToolSpec } from "./tools.ts";
 
-/** What kinds of things are called; everything else is "other". */
+/** Names of file types for models; all others are "other". */
 const TYPE_NAMES: Readonly<Partial<Record<FileType, string>>> = {
   [FileType.FILE]: "file",
   [FileType.DIRECTORY]: "directory",
   [FileType.SYMLINK]: "symlink",
 };
 
-/** Where a file is, as models name it. */
+/** The argument for a file's path. */
 export const filePath = z.string().min(1).describe("Absolute, or beginning with ~/.");
 
 const readInput = z.object({
@@ -26,21 +26,21 @@ const listInput = z.object({
   page: z.string().optional().describe("Where to go on: what the page before named."),
 });
 
-/** A kind of thing, as models read it. */
+/** Returns the name of a file type for models. */
 export function fileTypeName(type: FileType): string {
   return TYPE_NAMES[type] ?? "other";
 }
 
-/** How a file was written, where that was not as usual. */
+/** Returns a note on an unusual way of writing; empty if the file was written as usual. */
 export function howWritten(entry: FileEntry | undefined): string {
   return entry?.written === undefined ? "" : ` (${entry.written.message})`;
 }
 
-/** What the tools work with. */
+/** The dependencies of the file tools. */
 export interface FileToolOptions {
   readonly caller: Caller;
   readonly gate: ToolGate;
-  /** The files that a caller may touch. */
+  /** Returns the file operations that a caller may use. */
   readonly files: (caller: Caller) => FileCalls;
 }
 
@@ -48,7 +48,7 @@ export const READ_METHOD = "/cmdop.v1.Files/Read";
 export const WRITE_METHOD = "/cmdop.v1.Files/Write";
 export const LIST_METHOD = "/cmdop.v1.Files/List";
 
-/** Reads text, a piece of bounded size at a time. */
+/** Makes the tool that reads text, a piece of bounded size at a time. */
 export function readFileTool(options: FileToolOptions): ToolSpec<z.infer<typeof readInput>> {
   const { caller, gate, files } = options;
   return {
@@ -73,7 +73,7 @@ export function readFileTool(options: FileToolOptions): ToolSpec<z.infer<typeof 
       if (text === undefined) {
         const { detected } = opened;
         const type = detected.kind === "binary" && detected.type !== undefined ? `: ${detected.type}` : "";
-        return { ok: false, text: `${path} is no text (binary${type}): it has ${size} bytes.` };
+        return { ok: false, text: `${path} is not text (binary${type}): it has ${size} bytes.` };
       }
       const notes = textNotes(text, text.encoding, (stray) => `byte ${window.offset + stray.offset}`);
       if (window.nextOffset !== null)
@@ -83,7 +83,7 @@ export function readFileTool(options: FileToolOptions): ToolSpec<z.infer<typeof 
   };
 }
 
-/** Replaces a whole file, atomically. */
+/** Makes the tool that replaces a whole file, atomically. */
 export function writeFileTool(options: FileToolOptions): ToolSpec<z.infer<typeof writeInput>> {
   const { caller, gate, files } = options;
   return {
@@ -104,7 +104,7 @@ export function writeFileTool(options: FileToolOptions): ToolSpec<z.infer<typeof
   };
 }
 
-/** Lists a directory, a page of bounded size at a time. */
+/** Makes the tool that lists a directory, a page of bounded size at a time. */
 export function listFilesTool(options: FileToolOptions): ToolSpec<z.infer<typeof listInput>> {
   const { caller, gate, files } = options;
   return {

@@ -4,29 +4,32 @@ import type { Job, JobEvent, Outcome } from "../../jobs/index.ts";
 import { LOOP_LIMITS } from "../limits.ts";
 import type { ToolAnswer } from "./tools.ts";
 
-/** Characters of a command's output in one answer. */
+/** Most characters of a command's output in one answer. */
 const maxCharacters = LOOP_LIMITS.maxToolCharacters;
 
-/** A command of a run, followed from its beginning: what it says is kept until the model reads it. */
+/** A command of a run, followed from its start: its output is kept until the model reads it. */
 export class OpenCommand {
   readonly job: Job;
   readonly #read: Promise<void>;
   readonly #unread: TerminalText;
   #outcome: Outcome | undefined;
 
-  /** `canBeReadAgain`: whether the model has the tool for it. */
+  /** `canBeReadAgain`: true if the model has the tool to read output again. */
   constructor(job: Job, canBeReadAgain: boolean) {
     this.job = job;
     const { id } = job.identity;
     const advice = (offset: number): string => `wait_command with jobId ${id} and offset ${offset} shows it`;
     this.#unread = new TerminalText({ maxCharacters, advice: canBeReadAgain ? advice : undefined });
-    // Whoever looks is told what went wrong; until then nobody listens.
+    // `look` reports a failure; until then nobody handles the rejection.
     this.#read = this.#follow().catch((thrown) => {
       this.#outcome = { kind: "unknown", reason: CmdopError.from(thrown).message, durationMs: 0 };
     });
   }
 
-  /** Waits for its end, for `waitMs` at most (for as long as it takes unless given), and says what it has said since the last look. */
+  /**
+   * Waits for the command's end, `waitMs` at most (without it, as long as it takes), and returns its output
+   * since the last look.
+   */
   async look(waitMs?: number): Promise<ToolAnswer & { readonly ended: boolean }> {
     await (waitMs === undefined ? this.#read : within(this.#read, waitMs));
     const ended = this.#outcome !== undefined;
@@ -37,10 +40,10 @@ export class OpenCommand {
     return { ok: !failed, text, ended };
   }
 
-  /** What it has said so far from an offset on: as much as an answer holds. */
+  /** Reads its output again from an offset on, as much as one answer holds. */
   async readAgain(offset: number): Promise<ToolAnswer> {
     const end = Number(this.job.journal.end);
-    // There are no more characters than bytes, so nothing has to be left out.
+    // A text has no more characters than bytes, so nothing has to be left out.
     const until = Math.min(end, offset + maxCharacters);
     const text = new TerminalText({ maxCharacters });
     const events = this.job.events({ after: BigInt(offset), attached: false, holds: false });
@@ -73,19 +76,22 @@ export class OpenCommand {
   }
 }
 
-/** Takes what an event of a job has of its output. */
+/** Adds the output in a job's event to the text. */
 function takeOutput(text: TerminalText, event: JobEvent): void {
   if (event.kind === "output")
     text.add(event.bytes, { channel: event.channel, offset: Number(event.offset) });
   if (event.kind === "dropped") text.note(`[${event.bytes} bytes are gone]`);
 }
 
-/** The commands of a run: those whose end its model has not read, and what others have said. */
+/**
+ * The commands of a run: the open ones, whose end the model has not read, and the latest ones, whose output
+ * can be read again.
+ */
 export class OpenCommands {
   readonly #open = new Map<string, OpenCommand>();
   readonly #known = new BoundedMap<string, OpenCommand>(LOOP_LIMITS.maxKnownCommands);
 
-  /** To be asked before one is started. @throws CmdopError LimitExceeded */
+  /** Checks that another command may be started. @throws CmdopError LimitExceeded */
   checkRoom(): void {
     if (this.#open.size < LOOP_LIMITS.maxOpenCommands) return;
     throw new CmdopError("LimitExceeded", `${this.#open.size} commands of this run are open, its limit.`, {
@@ -111,12 +117,12 @@ export class OpenCommands {
     );
   }
 
-  /** One of this run, also where its end was read. @throws CmdopError JobUnknown */
+  /** Returns a command of this run, even if its end was read. @throws CmdopError JobUnknown */
   known(jobId: string): OpenCommand {
     return this.#known.get(jobId) ?? this.get(jobId);
   }
 
-  /** As `look` of a command that is open; one that has ended is closed by it. */
+  /** Calls the command's `look`, and closes the command if it has ended. */
   async look(command: OpenCommand, waitMs?: number): Promise<ToolAnswer> {
     const { ended, ...answer } = await command.look(waitMs);
     if (ended) this.#open.delete(command.job.identity.id);
@@ -124,7 +130,7 @@ export class OpenCommands {
   }
 }
 
-/** How a job ended, for the model. */
+/** Describes a job's outcome for the model. */
 export function inWords(outcome: Outcome): string {
   switch (outcome.kind) {
     case "exited":

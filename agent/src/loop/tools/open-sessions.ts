@@ -6,15 +6,15 @@ import { LOOP_LIMITS } from "../limits.ts";
 import { inWords } from "./open-commands.ts";
 import type { ToolAnswer } from "./tools.ts";
 
-/** What to wait for on a screen. */
+/** A wait for a change on a screen. */
 export interface ScreenWait {
-  /** Without one, until nothing moves any more. */
+  /** Text to wait for. Without it, the wait is until the screen is still. */
   readonly text?: string | undefined;
   readonly waitMs?: number | undefined;
   readonly signal: AbortSignal;
 }
 
-/** A session of a run, as its model works with it. */
+/** A terminal session of a run. */
 export class OpenSession {
   readonly job: Job;
   readonly #writerId = randomUUID();
@@ -28,12 +28,12 @@ export class OpenSession {
   async type(text: string, signal: AbortSignal): Promise<void> {
     const data = Buffer.from(text);
     const offset = this.#typed;
-    // At once, so that what is typed in parallel comes one after the other.
+    // Advanced at once, so that parallel inputs follow one another.
     this.#typed += BigInt(data.length);
     await this.job.input({ writerId: this.#writerId, offset, data, eof: false }, signal);
   }
 
-  /** The screen as a person would see it, once what is waited for is there, or has not come. */
+  /** Returns the screen as a person would see it, once the awaited text is there or the wait is over. */
   async screen({ text, waitMs, signal }: ScreenWait): Promise<ToolAnswer & { readonly ended: boolean }> {
     const isThere = text === undefined ? undefined : await this.#waitFor(text, waitMs, signal);
     if (text === undefined) await this.#waitUntilStill(signal);
@@ -53,7 +53,10 @@ export class OpenSession {
     return { ok: isThere !== false, text: told, ended: outcome !== undefined };
   }
 
-  /** A plain text, no pattern: one of the model's could take for ever. Whether it came. */
+  /**
+   * Returns true if the text came. It is plain text, because a pattern from a model could take for ever to
+   * match.
+   */
   async #waitFor(text: string, waitMs: number = LOOP_LIMITS.defaultScreenWaitMs, signal: AbortSignal) {
     const giveUpAtMs = performance.now() + waitMs;
     let seen: bigint | undefined;
@@ -81,11 +84,11 @@ export class OpenSession {
   }
 }
 
-/** The sessions of a run that its model has not closed. */
+/** The open sessions of a run. */
 export class OpenSessions {
   readonly #open = new Map<string, OpenSession>();
 
-  /** To be asked before one is started. @throws CmdopError LimitExceeded */
+  /** Checks that another session may be started. @throws CmdopError LimitExceeded */
   checkRoom(): void {
     if (this.#open.size < LOOP_LIMITS.maxOpenSessions) return;
     throw new CmdopError("LimitExceeded", `${this.#open.size} sessions of this run are open, its limit.`, {
@@ -101,7 +104,7 @@ export class OpenSessions {
     this.#open.delete(job.identity.id);
   }
 
-  /** As `screen` of a session that is open; one that has ended is closed by it. */
+  /** Calls the session's `screen`, and closes the session if it has ended. */
   async look(session: OpenSession, wait: ScreenWait): Promise<ToolAnswer> {
     const { ended, ...answer } = await session.screen(wait);
     if (ended) this.close(session);

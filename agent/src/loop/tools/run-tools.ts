@@ -26,10 +26,10 @@ import {
 import { mayEver } from "./tool-gate.ts";
 import { makeTool, once, type RunTools, type ToolMaker } from "./tools.ts";
 
-/** What the tools of a run work with. */
+/** The dependencies of a run's tools. */
 export type RunToolOptions = ExecuteOptions & FileToolOptions;
 
-/** The tools that a caller's scopes allow at all; each use passes the gate again. */
+/** Makes the tools that a caller's scopes allow at all. Each use passes the gate again. */
 export function runTools(options: RunToolOptions, maker: ToolMaker): RunTools {
   const { caller } = options;
   const commands = new OpenCommands();
@@ -50,7 +50,7 @@ export function runTools(options: RunToolOptions, maker: ToolMaker): RunTools {
   };
 }
 
-/** The tool that runs one command, to its end, where the caller may run any. */
+/** Makes the tool that runs one command to its end, if the caller may run commands. */
 export function oneCommandTool(options: ExecuteOptions, maker: ToolMaker): RunTools {
   return mayEver(options.caller, EXECUTE_METHOD) ? makeTool(maker, once(executeTool(options))) : {};
 }

@@ -22,7 +22,10 @@ const input = z.object({
 
 export const SEARCH_METHOD = "/cmdop.v1.Files/Search";
 
-/** Looks for names and lines, up to a bounded number of results; what was passed over is told. */
+/**
+ * Makes the tool that searches names and lines. The number of results is bounded, and the answer lists the
+ * files that were skipped.
+ */
 export function searchFilesTool(options: FileToolOptions): ToolSpec<z.infer<typeof input>> {
   const { caller, gate, files } = options;
   return {

@@ -49,7 +49,7 @@ const typeInput = z.object({
 const screenInput = z.object({ sessionId, ...waiting });
 const closeInput = z.object({ sessionId });
 
-/** Starts a program on a terminal, as any caller's session. */
+/** Makes the tool that starts a program on a terminal, as any caller's session. */
 export function sessionStartTool(
   { caller, gate, jobs, own }: ExecuteOptions,
   sessions: OpenSessions,
@@ -70,7 +70,7 @@ export function sessionStartTool(
         own(job);
         const session = new OpenSession(job);
         sessions.add(session);
-        // None where it could not be started: that is its end.
+        // Without a pid the start has failed, which ends the job.
         if ((await job.pid) === 0) await job.ended;
         const { text } = await sessions.look(session, { signal: use.signal });
         return { ok: job.outcome === undefined, text: `sessionId ${sessionId}\n${text}`, jobId: sessionId };
@@ -79,7 +79,7 @@ export function sessionStartTool(
   };
 }
 
-/** Types, and shows what comes of it. */
+/** Makes the tool that types into a session and returns the screen afterwards. */
 export function sessionTypeTool(
   { caller, gate }: ExecuteOptions,
   sessions: OpenSessions,
@@ -101,7 +101,7 @@ export function sessionTypeTool(
   };
 }
 
-/** Waits, and looks. */
+/** Makes the tool that waits and returns the screen. */
 export function sessionScreenTool(
   { caller, gate }: ExecuteOptions,
   sessions: OpenSessions,
@@ -120,7 +120,7 @@ export function sessionScreenTool(
   };
 }
 
-/** Ends a session, and what runs in it. */
+/** Makes the tool that ends a session and all programs in it. */
 export function sessionCloseTool(
   { caller, gate, jobs }: ExecuteOptions,
   sessions: OpenSessions,

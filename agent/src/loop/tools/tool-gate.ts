@@ -3,15 +3,15 @@ import type { Caller } from "../../policy/caller.ts";
 
 /** One use of a tool. */
 export interface ToolUse {
-  /** Aborts when nobody waits for it any more. */
+  /** Aborts when nobody waits for the result any more. */
   readonly signal: AbortSignal;
-  /** Called where a person has to be asked first. */
+  /** Called when a person must approve the use first. */
   readonly onWaiting: (approvalId: string, expiresAtMs: number) => void;
 }
 
-/** What a tool is about to do, as the call that any caller would make for it. */
+/** The planned action of a tool, as the call that any caller would make for it. */
 export interface ToolCall<T extends MessageType> {
-  /** Whose run it is. */
+  /** The run's caller. */
   readonly caller: Caller;
   /** The method's path. */
   readonly path: string;
@@ -21,17 +21,17 @@ export interface ToolCall<T extends MessageType> {
 }
 
 /**
- * The gate as tools pass it: may the run's caller do this, now? A person is
- * asked where the policy wants that, and it is recorded; then `act` does it,
- * with what this one call may touch.
- * @throws CmdopError PermissionDenied, PolicyDenied, ApprovalRefused, AuditUnavailable, and what `act` throws
+ * Admits one action of a tool if the run's caller may do it now. If the policy wants it, a person is asked
+ * first; the action is recorded. Then `act` carries it out, with the rights of this one call.
+ * @throws CmdopError PermissionDenied, PolicyDenied, ApprovalRefused, AuditUnavailable, and the errors of
+ * `act`
  */
 export type ToolGate = <T extends MessageType, R>(
   call: ToolCall<T>,
   act: (caller: Caller) => Promise<R>,
 ) => Promise<R>;
 
-/** Whether a caller has all scopes of a method: a tool that could only be refused is not offered. */
+/** True if a caller has all scopes of a method. A tool that could only be refused is not offered. */
 export function mayEver({ scopes }: Caller, method: string): boolean {
   return methodRule(method)?.scopes.every((scope) => scopes.has(scope)) ?? false;
 }

@@ -7,13 +7,13 @@ import type { AiSdk } from "../run-context.ts";
 import type { RunEvents } from "../run-events.ts";
 import type { ToolUse } from "./tool-gate.ts";
 
-/** What a tool says. */
+/** The result of a tool. */
 export interface ToolAnswer {
-  /** False where it was refused, or failed. */
+  /** False if the use was refused or failed. */
   readonly ok: boolean;
-  /** What the model reads. */
+  /** The text that the model reads. */
   readonly text: string;
-  /** The job that it has started. */
+  /** Id of the job that the tool started, if any. */
   readonly jobId?: string | undefined;
 }
 
@@ -22,43 +22,46 @@ export interface ToolSpec<I> {
   readonly name: string;
   readonly description: string;
   readonly input: z.ZodType<I>;
-  /** What it does, for callers who want to be asked; undefined where they have been, or there is nothing to ask. */
+  /**
+   * Its effect on the machine, for callers who want to confirm uses. Undefined if there is nothing to
+   * confirm, or it was confirmed before (cancel_command: the start of the command).
+   */
   readonly touches?: ToolTouch;
-  /** A CmdopError that it throws is told to the model, with its reason. */
+  /** Carries out one use. If it throws a CmdopError, the model gets its message. */
   run(input: I, use: ToolUse): Promise<ToolAnswer>;
 }
 
-/** What a run's model may use, by name. */
+/** The tools that a run's model may use, by name. */
 export type RunTools = ToolSet;
 
-/** What turns tools into those of the AI SDK. */
+/** The dependencies for turning our tools into those of the AI SDK. */
 export interface ToolMaker {
   readonly ai: AiSdk;
   readonly events: RunEvents;
-  /** Aborts when the run is to end. */
+  /** Aborts when the run must end. */
   readonly signal: AbortSignal;
-  /** What runs now: its last words belong to the run. */
+  /** Tool uses that are running: the run waits briefly for their last events. */
   readonly running: Set<Promise<unknown>>;
-  /** Asks the run's caller, where it wants that. */
+  /** Asks the run's caller for confirmation, if it wants that. */
   readonly confirmations: Confirmations;
   readonly callIds: CallIds;
 }
 
-/** What a run calls the uses of its tools. Some providers give the same id again and again. */
+/** Unique ids for the tool calls of a run: some providers use the same id again and again. */
 export class CallIds {
   readonly #uses = new Map<string, number>();
 
-  /** The provider's id, made unique in the run. */
+  /** Returns the provider's id, made unique in the run. */
   unique(given: string): string {
     const id = given.slice(0, LOOP_LIMITS.maxCallIdCharacters);
     const uses = (this.#uses.get(id) ?? 0) + 1;
     this.#uses.set(id, uses);
-    // Whatever a provider gives, the added part makes two of them differ.
+    // The suffix keeps ids different, whatever the provider sends.
     return uses === 1 && !id.includes("#") ? id : `${id}#${uses}`;
   }
 }
 
-/** A tool as the AI SDK wants it, with its events. It never throws: the model is told what went wrong. */
+/** Makes a tool for the AI SDK that also writes events. It never throws: errors are told to the model. */
 export function makeTool<I>(maker: ToolMaker, spec: ToolSpec<I>): RunTools {
   const { ai, events, signal, running, confirmations, callIds } = maker;
   const { name, description, input: inputSchema, touches } = spec;
@@ -91,7 +94,7 @@ export function makeTool<I>(maker: ToolMaker, spec: ToolSpec<I>): RunTools {
   const shape = ai.zodSchema(inputSchema);
   const made = ai.tool({
     description,
-    // Made into a JSON Schema once, not with each step.
+    // The JSON Schema is made once, not with each step.
     inputSchema: ai.jsonSchema<I>(() => shape.jsonSchema, { validate: (given) => validated(read(given)) }),
     execute: (input, { toolCallId }) => {
       const used = use(input, callIds.unique(toolCallId));
@@ -103,7 +106,7 @@ export function makeTool<I>(maker: ToolMaker, spec: ToolSpec<I>): RunTools {
   return { [name]: made };
 }
 
-/** A tool that works once: a model may ask for it several times, also at once. */
+/** Makes a tool that works once: a model may ask for it several times, even at once. */
 export function once<I>(spec: ToolSpec<I>): ToolSpec<I> {
   let isUsed = false;
   return {

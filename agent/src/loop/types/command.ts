@@ -4,7 +4,7 @@ import type { AgentWork } from "./types.ts";
 const INSTRUCTIONS =
   "You run exactly one command on a machine, the one that answers or does what you are asked, and then report what it said. You can't run a second one: where one is not enough, say so.";
 
-/** One command, run, and a report of what it said. */
+/** The agent type command: runs one command and reports its result. */
 export const command: AgentWork = (run, { prompt, schema }): Promise<Answer> =>
   converse(run, {
     instructions: INSTRUCTIONS,

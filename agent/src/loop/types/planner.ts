@@ -17,7 +17,10 @@ const FINISH =
 const planShape = z.strictObject({ steps: z.array(z.string().min(1)).max(MAX_PLAN_STEPS) });
 const stepShape = z.strictObject({ done: z.boolean(), report: z.string() });
 
-/** A plan first; then each of its steps, checked; a new plan where one fails. */
+/**
+ * The agent type planner: makes a plan, carries out its steps one by one, and makes a new plan when a step
+ * fails.
+ */
 export const planner: AgentWork = async (run, { prompt, schema }): Promise<Answer> => {
   const reports: string[] = [];
   for (let replans = 0; replans <= LOOP_LIMITS.maxReplans; replans += 1) {
@@ -38,7 +41,7 @@ async function plan(run: RunContext, prompt: string, reports: readonly string[])
   return steps;
 }
 
-/** Whether all of its steps were done; the rest is left where one was not. */
+/** Carries out the steps, and returns true if all were done. Stops at the first one that failed. */
 async function carryOut(
   run: RunContext,
   prompt: string,

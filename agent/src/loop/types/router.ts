@@ -11,7 +11,7 @@ import type { AgentWork } from "./types.ts";
 const INSTRUCTIONS =
   "You choose who is to work on what a person asks; you do not do it yourself. These can be chosen:";
 
-/** Who can be chosen, for what, and whose tools it needs. */
+/** Agent types that the router may choose, with their purposes and the tools that they need. */
 const CHOICES = {
   chat: {
     work: chat,
@@ -34,13 +34,16 @@ const CHOICES = {
 interface Choice {
   readonly work: AgentWork;
   readonly about: string;
-  /** What it works with; undefined for one that needs nothing. */
+  /** Returns the tools that it needs; undefined if it needs none. */
   readonly tools: (run: RunContext) => object | undefined;
 }
 
 const typeSchema = z.enum(["chat", "command", "terminal", "planner"]);
 
-/** Chooses one of the other types, which then works; never one whose tools the run's key lacks. */
+/**
+ * The agent type router: chooses one of the other types, which then does the work. It never chooses a type
+ * for whose tools the run's key lacks the scopes.
+ */
 export const router: AgentWork = async (run, task): Promise<Answer> => {
   const able = typeSchema.options.filter((type) => {
     const tools = CHOICES[type].tools(run);

@@ -2,12 +2,12 @@ import type { Answer } from "../converse.ts";
 import type { RunContext } from "../run-context.ts";
 import type { OutputSchema } from "../schema/output-schema.ts";
 
-/** What an agent is asked. */
+/** The task of an agent. */
 export interface Assignment {
   readonly prompt: string;
-  /** What its answer must match; words where there is none. */
+  /** Schema that the answer must match; undefined for an answer in words. */
   readonly schema: OutputSchema | undefined;
 }
 
-/** How one type of agent works. */
+/** The work of one agent type. */
 export type AgentWork = (run: RunContext, assignment: Assignment) => Promise<Answer>;
