@@ -183,7 +183,7 @@ export class ChainLog {
     }
   }
 
-  /** Reads the records after `after` in batches; ones dropped meanwhile are a gap. @throws CmdopError AuditBroken */
+  /** Reads the records after `after`, in batches. Dropped ones are a gap. @throws CmdopError AuditBroken */
   *read(after: number): Generator<ChainBatch> {
     const until = this.#end.seq;
     for (const file of [...this.#files]) {
