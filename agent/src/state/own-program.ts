@@ -20,7 +20,7 @@ const UNIT_DIRECTORIES = ["/etc", "/run", "/usr/local/lib", "/usr/lib"].flatMap(
 
 /**
  * Returns the files that this agent consists of and that start it: the tree from which its code was loaded,
- * Node itself, and the systemd unit. Whoever could write there would soon run code as the agent. Looked up
+ * Node itself, and the systemd unit. Anybody who could write there would soon run code as the agent. Looked up
  * once, valid while the agent runs.
  */
 export async function ownProgram(): Promise<readonly Landmark[]> {
