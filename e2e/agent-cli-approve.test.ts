@@ -37,7 +37,7 @@ describe("cmdop run --approve", () => {
     await using near = await atTerminal("--approve", "commands");
     await near.waitFor("Allow it? [y/N] ");
     const asked = await near.getHistory();
-    expect(asked).toContain("execute on web-1 waits for your word until 20");
+    expect(asked).toContain("execute on web-1 waits for your answer until 20");
     expect(asked).toContain(`\n  command: touch ${file} \\u{202e}# \\u{1b}[2J\n`);
     await noFile(file);
     await near.sendInput("y\r");
@@ -114,7 +114,7 @@ describe("cmdop run --approve", () => {
       break;
     }
     expect(await near.wait()).toMatchObject({ exitCode: 0 });
-    expect(await near.getHistory()).toMatch(/this is not asked any more\nanswered: yes\n/);
+    expect(await near.getHistory()).toMatch(/this question is no longer open\nanswered: yes\n/);
   });
 
   it("--json: standard output has its one line and nothing else", async () => {

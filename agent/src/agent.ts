@@ -42,6 +42,7 @@ import { explain } from "./policy/explain.ts";
 import { LivePolicy } from "./policy/live-policy.ts";
 import { policyFile } from "./policy/policy-file.ts";
 import type { Redact } from "./policy/redact.ts";
+import { type Measured, serveMetrics } from "./serve-metrics.ts";
 import type { MachineOptions } from "./services/machine.ts";
 import { addServices, type Core } from "./services/services.ts";
 import { loadMachineKey } from "./state/machine-key.ts";
@@ -64,6 +65,8 @@ export interface AgentOptions {
   readonly backoff?: Pauses | undefined;
   readonly version: string;
   readonly log: Log;
+  /** The loopback port of /metrics, for Prometheus; 0 takes any free one, absent means none. */
+  readonly metricsPort?: number | undefined;
 }
 
 /** Said once, where it is so: the environment that a process was started with can't be taken back. */
@@ -87,6 +90,7 @@ interface Running {
   readonly files: FilesProcess;
   readonly unfinished: UnfinishedLog;
   readonly stopWatching: () => void;
+  readonly measured: Measured | undefined;
   readonly localDoor: LocalDoor;
   readonly links: Readonly<Record<LaneName, Link>>;
 }
@@ -110,6 +114,11 @@ export class Agent {
   get identity(): MachineIdentity {
     if (this.#running === undefined) throw new TypeError("the agent has not been started");
     return this.#running.membership.identity;
+  }
+
+  /** The port of /metrics, where there is one. */
+  get metricsPort(): number | undefined {
+    return this.#running?.measured?.port;
   }
 
   /** Resolves at the first welcome; throws when the relay refuses this machine before that. */
@@ -212,7 +221,9 @@ export class Agent {
       openCalls,
       startedJobs,
       largeAnswers: new LargeAnswers(),
+      measure: (path) => measured?.begin(path) ?? (() => undefined),
     };
+    const measured = await serveMetrics(this.#options.metricsPort, jobs);
     const heldCalls = new HeldCalls(gate.identifier);
     const localDoor = await openLocalDoor(
       stateDir,
@@ -223,6 +234,7 @@ export class Agent {
       },
     ).catch(async (thrown) => {
       await policy.close();
+      await measured?.close();
       await jobs.shutdown(async () => audit.close());
       throw thrown;
     });
@@ -260,6 +272,7 @@ export class Agent {
       files,
       unfinished,
       stopWatching,
+      measured,
       localDoor,
       links,
     };
@@ -282,6 +295,7 @@ export class Agent {
       await Promise.all(LANES.map((lane) => running.links[lane].close()));
       await running.localDoor.close();
       running.stopWatching();
+      await running.measured?.close();
       await running.openCalls.drained(CALLS_END_MS);
       await running.files.close();
       running.unfinished.close();

@@ -221,9 +221,7 @@ describe("a machine that goes away in the middle of cmdop cp", () => {
     await expect.poll(() => said().split("waiting").length).toBe(3);
     child.kill("SIGINT");
     expect((await ended)[0]).toBe(130);
-    expect(said()).toMatch(
-      /could not be told to remove what has arrived of a file: it does so by itself within/,
-    );
+    expect(said()).toMatch(/could not be told to remove an unfinished file: it does so by itself within/);
     expect(await names("dir")).toHaveLength(1);
     await cluster.restartAgent(machine);
   });

@@ -209,6 +209,8 @@ export {
   SCOPES,
   type Scope,
 } from "./methods.ts";
+export { LoopbackHttp } from "./metrics/loopback-http.ts";
+export { type EndMeasured, type Gauge, Metrics } from "./metrics/metrics.ts";
 export {
   canonicalPath,
   pathBytes,

@@ -7,27 +7,32 @@ import { errnoOf, isErrno } from "@cmdop/kit";
 import { CmdopError, MANIFEST_FILE, readManifest } from "@cmdop/proto";
 import type { Log } from "./log.ts";
 
-/** Where files of the release are, as the address says it. */
+/** Path prefix of the release's files. */
 export const RELEASE_PATH = "/release/";
 
-/** Downloads at once: a fleet that is installed waits in the installer, which is told to come back. Each holds some 128 KiB. */
+/**
+ * Most downloads at once, each of about 128 KiB. When a fleet is installed, the installers beyond it are told
+ * to come back and wait.
+ */
 const MAX_DOWNLOADS = 64;
 
-/** Time for an archive of 45 MB on a line of 100 kB/s, in milliseconds: whoever is slower gives its place to others. */
+/**
+ * Longest download, in milliseconds: enough for 45 MB on a line of 100 kB/s. A slower one makes room for
+ * others.
+ */
 const MAX_DOWNLOAD_MS = 450_000;
 
-/** A request that takes longer to ask, in milliseconds, is none. */
+/** Longest time for sending a request, in milliseconds. */
 const REQUEST_TIMEOUT_MS = 5_000;
 
-/** A manifest has some 800 bytes, and no more than a statement may have. */
+/** Most bytes of a manifest, which are those of a statement; a usual one has about 800. */
 const MAX_MANIFEST_BYTES = 16 * 1024;
 
 /**
- * The release that the relay's operator has put into a directory, for machines
- * that have no cmdop yet: in plain HTTP, since some of them have nothing that
- * speaks TLS. Nothing in it is secret, and nobody trusts it for where it comes
- * from: the line of `cmdop join-token` has the hash of the installer, which has
- * those of the archives. Only files that the manifest names are served.
+ * The release in a directory of the relay's operator, for machines that have no cmdop yet. It is served in
+ * plain HTTP, because some of them have no program that speaks TLS. Nothing in it is secret, and its origin
+ * is not trusted: the line of `cmdop join-token` has the hash of the installer, which has those of the
+ * archives. Only files that the manifest names are served.
  */
 export class Archives {
   readonly #directory: string;
@@ -49,7 +54,7 @@ export class Archives {
     );
   }
 
-  /** @throws CmdopError InvalidArgument where the directory has no release. */
+  /** Checks that the directory has a release. @throws CmdopError InvalidArgument where it has none */
   async check(): Promise<void> {
     const { version } = await this.#manifest();
     this.#log.info("archives are served", { directory: this.#directory, version });

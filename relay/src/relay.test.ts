@@ -69,7 +69,7 @@ it("has no id before it listens, and refuses what it can't start with", () =>
       "InvalidArgument",
     );
     taken.close();
-    // The failed start left nothing open: this one gets the store, and no second one beside it.
+    // The failed start left nothing open, so this one gets the store, and there is no second one beside it.
     await relay.listen();
     expect(await refusal(new Relay({ stateDir: dir, ownerPublicKey: owner }).listen())).toBe(
       "InvalidArgument",

@@ -4,6 +4,7 @@ import {
   bytes32Schema,
   CmdopError,
   DiskTrouble,
+  LoopbackHttp,
   type PublicKey,
   splitAddress,
 } from "@cmdop/proto";
@@ -28,50 +29,53 @@ import { FrontDoor } from "./data/front-door.ts";
 import { KeyWatch } from "./data/key-watch.ts";
 import { DEFAULT_TIMES, type Times } from "./data/limits.ts";
 import { Links } from "./data/links.ts";
+import { measured } from "./data/measured.ts";
 import { Balancers } from "./data/proxy-protocol.ts";
-import { Health } from "./health.ts";
 import { filesIdentity, type Identity, makeStateDir, ownIdentity } from "./identity/identity.ts";
 import { type Log, SILENT_LOG } from "./log.ts";
+import { relayMetrics } from "./relay-metrics.ts";
 
-/** How often the certificate is looked at, in milliseconds: a leaf near its end is replaced, changed files are read. */
+/** Interval of certificate checks, in milliseconds: they renew a leaf near its end and reread files. */
 const CERTIFICATE_CHECK_MS = 60 * 60 * 1000;
 
 const CLOCK_JUMP =
-  "the system clock has moved against the time that has passed; what is open is ended by it only when it has stood by that for a minute";
+  "the system clock has jumped; open calls are ended by the new time only after it has stayed so for a minute";
 
-/** What a relay is started with. */
+/** Options of a relay. */
 export interface RelayOptions {
-  /** Where the CA and the store live; made with mode 0700 when it is missing. */
+  /** Directory of the CA and the store; made with mode 0700 if it is missing. */
   readonly stateDir: string;
-  /** Who may put the first roster. Later ones name the owners themselves. */
+  /** Public key of the owner who may put the first roster. Later ones name the owners themselves. */
   readonly ownerPublicKey: PublicKey;
-  /** Where to listen; 127.0.0.1 unless said. */
+  /** Address to listen on; default 127.0.0.1. */
   readonly host?: string | undefined;
-  /** 0, the default, takes any free port. */
+  /** Port to listen on; 0, the default, takes any free port. */
   readonly port?: number | undefined;
-  /** The loopback port of /healthz; 0 takes any free one, absent means none. */
+  /** Loopback port of /healthz; 0 takes any free one, absent means none. */
   readonly healthPort?: number | undefined;
-  /** PEM files of a public certificate, and of its key. Without them the relay makes its own CA. */
+  /** Loopback port of /metrics, for Prometheus; 0 takes any free one, absent means none. */
+  readonly metricsPort?: number | undefined;
+  /** PEM files of a public certificate and of its key. Without them the relay makes its own CA. */
   readonly certFile?: string | undefined;
   readonly keyFile?: string | undefined;
-  /** `host:port` by which others reach this relay, where that differs from host and port. */
+  /** `host:port` by which others reach this relay, if it differs from host and port. */
   readonly publicAddress?: string | undefined;
   /** A directory with a release (npm run release), for machines that have no cmdop yet. */
   readonly archivesDir?: string | undefined;
-  /** Load balancers before this relay that pass TLS on and speak the PROXY protocol: their addresses or CIDR blocks. None unless given. */
+  /** Addresses or CIDR blocks of TLS-passing load balancers that speak the PROXY protocol; default none. */
   readonly proxyProtocol?: readonly string[] | undefined;
   readonly log?: Log | undefined;
-  /** Time limits that differ from the named ones. */
+  /** Time limits that differ from the defaults. */
   readonly times?: Partial<Times> | undefined;
-  /** Bounds per caller and in all that differ from the named ones. */
+  /** Bounds per caller and in total that differ from the defaults. */
   readonly bounds?: Partial<BudgetBounds> | undefined;
-  /** How much of the audit is kept, where that differs from the named bounds. */
+  /** Bounds of the audit that differ from the defaults. */
   readonly auditBounds?: Partial<AuditBounds> | undefined;
-  /** How many logins may fail, where that differs from the named bounds. */
+  /** Bounds of failed logins that differ from the defaults. */
   readonly loginBounds?: Partial<LoginBounds> | undefined;
 }
 
-/** What runs while the relay listens. */
+/** The parts of a listening relay. */
 interface Running {
   readonly trouble: DiskTrouble;
   readonly identity: Identity;
@@ -84,13 +88,14 @@ interface Running {
   readonly links: Links;
   readonly services: LocalUpstream;
   readonly frontDoor: FrontDoor;
-  readonly health: Health | undefined;
+  readonly metricsPort: number | undefined;
+  readonly stopWatching: () => Promise<void>;
   readonly certificateTimer: NodeJS.Timeout;
   readonly port: number;
   readonly healthPort: number | undefined;
 }
 
-/** The relay: construct it (nothing happens yet), `listen()`, and `shutdown()` at the end. */
+/** A relay. Construct it (nothing happens yet), `listen()`, and `shutdown()` at the end. */
 export class Relay {
   readonly #options: RelayOptions;
   readonly #times: Times;
@@ -123,19 +128,23 @@ export class Relay {
     this.#log = options.log ?? SILENT_LOG;
   }
 
-  /** The relay's id: what keys and tokens name. */
+  /** The relay's id, which keys and tokens name. */
   get id(): string {
     return this.#started().identity.id;
   }
 
-  /** The port that it listens on. */
   get port(): number {
     return this.#started().port;
   }
 
-  /** The port of /healthz, where there is one. */
+  /** The port of /healthz, if there is one. */
   get healthPort(): number | undefined {
     return this.#started().healthPort;
+  }
+
+  /** The port of /metrics, if there is one. */
+  get metricsPort(): number | undefined {
+    return this.#started().metricsPort;
   }
 
   /** `host:port` by which others reach it. */
@@ -144,10 +153,10 @@ export class Relay {
     return publicAddress ?? `${host.includes(":") ? `[${host}]` : host}:${this.port}`;
   }
 
-  /** Opens the store and the ports. Throws InvalidArgument when one of them can't be had; nothing stays open then. */
+  /** Opens the store and the ports. Throws InvalidArgument if one can't be opened; nothing stays open. */
   async listen(): Promise<void> {
     if (this.#running !== undefined) return;
-    const { ownerPublicKey, host = "127.0.0.1", port = 0, healthPort } = this.#options;
+    const { ownerPublicKey, host = "127.0.0.1", port = 0, healthPort, metricsPort } = this.#options;
     const log = this.#log;
     const times = this.#times;
     await using undo = new AsyncDisposableStack();
@@ -241,14 +250,24 @@ export class Relay {
     const { archivesDir } = this.#options;
     const archives = archivesDir === undefined ? undefined : new Archives(archivesDir, log);
     await archives?.check();
-    const frontDoor = new FrontDoor({
+    const metrics =
+      metricsPort === undefined
+        ? undefined
+        : relayMetrics({
+            links: () => links.counts(),
+            connections: () => frontDoor.counts,
+            calls: () => budget.callCount,
+            machines: () => trust.machines().length,
+          });
+    undo.defer(() => metrics?.close());
+    const frontDoor: FrontDoor = new FrontDoor({
       plain: archives && ((raw) => archives.accept(raw)),
       secureContext: await identity.secureContext(),
       balancers: this.#balancers,
       directory: trust,
       authenticator,
       budget,
-      recorder: audit.recorder,
+      recorder: metrics === undefined ? audit.recorder : measured(audit.recorder, metrics),
       links,
       machineUpstream: (machine, lane) => links.pick(machine, lane),
       relayUpstream: () => services,
@@ -256,20 +275,20 @@ export class Relay {
       log,
     });
     undo.defer(() => frontDoor.close());
-    const health =
-      healthPort === undefined
-        ? undefined
-        : new Health(() => ({
-            status: "ok",
-            disk: trouble.current === "" ? "ok" : "takes nothing",
-            relay: identity.id,
-            links: links.counts(),
-            machines: trust.machines().length,
-            ...frontDoor.counts,
-            calls: budget.callCount,
-          }));
-    if (health !== undefined) undo.defer(() => health.close());
-    const takenHealthPort = await health?.listen(healthPort ?? 0);
+    const watched = new AsyncDisposableStack();
+    undo.defer(() => watched.disposeAsync());
+    const report = (): object => ({
+      status: "ok",
+      disk: trouble.current === "" ? "ok" : "takes nothing",
+      relay: identity.id,
+      links: links.counts(),
+      machines: trust.machines().length,
+      ...frontDoor.counts,
+      calls: budget.callCount,
+    });
+    const pages = { "/healthz": { type: "application/json", body: () => `${JSON.stringify(report())}\n` } };
+    const takenHealthPort = await serve(watched, pages, healthPort, "health");
+    const takenMetricsPort = await serve(watched, metrics?.pages ?? {}, metricsPort, "metrics");
     const takenPort = await frontDoor.listen(host, port);
     const certificateTimer = setInterval(() => this.#renew(identity, frontDoor), CERTIFICATE_CHECK_MS);
     certificateTimer.unref();
@@ -286,15 +305,16 @@ export class Relay {
       links,
       services,
       frontDoor,
-      health,
+      stopWatching: () => watched.disposeAsync(),
       certificateTimer,
       port: takenPort,
       healthPort: takenHealthPort,
+      metricsPort: takenMetricsPort,
     };
     log.info("relay listening", { id: identity.id, address: this.address });
   }
 
-  /** Takes no more calls, gives the running ones a bounded time, closes everything. */
+  /** Stops taking calls, gives the running ones a limited time, and closes everything. */
   async shutdown(): Promise<void> {
     const running = this.#running;
     if (running === undefined) return;
@@ -304,14 +324,14 @@ export class Relay {
     running.audit.chains.endFollowing();
     await running.frontDoor.drain(this.#times.shutdownDrainMs);
     running.links.close("the relay is shutting down");
-    // What the links' calls were told goes out before their connections go.
+    // The last answers to the links' calls are sent before their connections close.
     await running.frontDoor.drain(LAST_WORDS_MS);
     await running.frontDoor.close();
     await running.services.close();
-    await running.health?.close();
+    await running.stopWatching();
     running.keyWatch.close();
     running.budget.close();
-    // The calls that were open are told by their streams' ends, which come a moment after their connections'.
+    // The open calls learn of the end by their streams, which end a moment after their connections.
     await setImmediate();
     await running.audit[Symbol.asyncDispose]();
     await running.keyUses.close();
@@ -319,10 +339,10 @@ export class Relay {
     this.#log.info("relay ended", {});
   }
 
-  /** Says where the store of a relay is gone that there was before, and whose the store is from now on. */
+  /** Logs the loss of an earlier store, and records in the store the relay that it belongs to. */
   #noteIdentity(store: SqliteStore, identity: Identity): void {
     if (store.isNew && identity.isKnown) {
-      this.#log.error("relay.db is gone, or was emptied: this relay begins with nothing but its identity", {
+      this.#log.error("relay.db is gone, or was emptied: this relay starts with nothing but its identity", {
         id: identity.id,
         next: "Machines that have joined come back by themselves, and bring the newest roster that they hold. The keys' grants come from the owner: cmdop owner teach, or a backup (docs/backup.md).",
       });
@@ -330,7 +350,7 @@ export class Relay {
     if (store.relayId() !== identity.id) store.setRelayId(identity.id);
   }
 
-  /** `before`: the id of the relay whose store this is. */
+  /** Opens the identity. `before`: the id of the relay that the store belongs to. */
   #identity(before: string | undefined): Promise<Identity> {
     const { stateDir, certFile, keyFile, publicAddress, host = "127.0.0.1" } = this.#options;
     if (certFile !== undefined && keyFile !== undefined) return filesIdentity(stateDir, certFile, keyFile);
@@ -361,5 +381,18 @@ export class Relay {
   }
 }
 
-/** What callers' connections have for the last words of calls whose links were closed, in milliseconds. */
+/** Serves pages on a loopback port, if one was requested, and returns the port. */
+async function serve(
+  watched: AsyncDisposableStack,
+  pages: ConstructorParameters<typeof LoopbackHttp>[0],
+  port: number | undefined,
+  what: string,
+): Promise<number | undefined> {
+  if (port === undefined) return undefined;
+  const http = new LoopbackHttp(pages);
+  watched.defer(() => http.close());
+  return http.listen(port, what);
+}
+
+/** Time for sending the last answers of calls whose links were closed, in milliseconds. */
 const LAST_WORDS_MS = 200;

@@ -1,4 +1,4 @@
 import packageJson from "../package.json" with { type: "json" };
 
-/** The relay's version, as its audit chain says it. */
+/** The relay's version, as in its audit chain. */
 export const VERSION: string = packageJson.version;

@@ -7,20 +7,20 @@ export interface ApprovalInfo {
   readonly approvalId: string;
   /** The asking key's id, or `local` for a caller of the machine's own socket. */
   readonly keyId: string;
-  /** What the owner calls that key. */
+  /** The owner's name for that key. */
   readonly keyName: string;
   /** The method's path: `/cmdop.v1.Exec/Start`. */
   readonly method: string;
-  /** What tells this call from every other, SHA-256 in hexadecimal: a yes is for this and nothing else. */
+  /** SHA-256 of the request, in hexadecimal. An approval is for this request and nothing else. */
   readonly requestHash: string;
   /**
-   * What will run: all that the request says, a field a line, with everything made
-   * visible that could mislead; of what is long both ends, its size and SHA-256.
+   * The request that will run, in full: a field a line, with misleading characters made visible. A long value
+   * is shown by its beginning and end, with its size and SHA-256.
    */
   readonly what: string;
-  /** When it was asked, in milliseconds since 1970 by the machine's clock. */
+  /** Time of the request, in milliseconds since 1970 by the machine's clock. */
   readonly askedAtMs: number;
-  /** When silence becomes a no, in milliseconds since 1970 by the machine's clock. */
+  /** Time after which the call is refused, in milliseconds since 1970 by the machine's clock. */
   readonly expiresAtMs: number;
 }
 
@@ -32,7 +32,7 @@ export class Approvals {
     this.#caller = caller;
   }
 
-  /** The calls that wait now, the oldest first. */
+  /** Returns the calls that wait now, the oldest first. */
   async list(): Promise<ApprovalInfo[]> {
     const service = this.#caller.client(ApprovalsService);
     const { approvals } = await this.#caller.invoke("/cmdop.v1.Approvals/List", (call) =>
@@ -42,15 +42,18 @@ export class Approvals {
   }
 
   /**
-   * Lets one of them run, as `list` has told it.
-   * @throws CmdopError NotFound when it waits no longer; PermissionDenied for the asking key itself;
-   *   ApprovalRefused where the call that waits is another
+   * Approves one of them, as `list` has returned it.
+   * @throws CmdopError NotFound when it no longer waits; PermissionDenied for the key that asked;
+   *   ApprovalRefused where the waiting call is another one
    */
   approve({ approvalId, requestHash }: Pick<ApprovalInfo, "approvalId" | "requestHash">): Promise<void> {
     return this.#answer({ approvalId, requestHash, approve: true, reason: "" });
   }
 
-  /** Refuses one of them. `reason`: for the asking caller, at most 500 characters. @throws CmdopError NotFound when it waits no longer */
+  /**
+   * Refuses one of them. `reason` is for the asking caller, at most 500 characters.
+   * @throws CmdopError NotFound when it no longer waits
+   */
   refuse(approvalId: string, reason = ""): Promise<void> {
     return this.#answer({ approvalId, requestHash: "", approve: false, reason });
   }

@@ -24,16 +24,19 @@ import { Roster } from "./relay/roster.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 
 /**
- * A machine, or all that a key reaches: `remote` through a relay, `local` through
- * this machine's own socket, `fromProfile` as CMDOP_HOME says. Nothing is
- * connected before the first call.
+ * A client of one machine, or of all machines that a key reaches: `remote` goes through a relay, `local`
+ * through this machine's own socket, `fromProfile` takes the settings in CMDOP_HOME. It connects on the first
+ * call.
  */
 export class CMDOPClient implements AsyncDisposable {
   readonly machines: Machines;
   readonly keys: Keys;
   readonly roster: Roster;
   readonly audit: Audit;
-  /** Id or name of the machine that the client's own calls go to, where it was given; otherwise the key's only one. */
+  /**
+   * Id or name of the machine for the client's own calls, where it was given; otherwise they go to the only
+   * machine of the key.
+   */
   readonly machineName: string | undefined;
   readonly #transport: Transport;
   readonly #default: MachineClient;
@@ -74,22 +77,25 @@ export class CMDOPClient implements AsyncDisposable {
     );
   }
 
-  /** Through a relay, with an API key. */
+  /** Makes a client through a relay, with an API key. */
   static remote(options: RemoteOptions = {}): CMDOPClient {
     const remote = resolveRemote(options);
     return new CMDOPClient(relayTransport(remote.apiKey, remote.reconnect), remote);
   }
 
-  /** Through a relay, with the profile of CMDOP_HOME; environment and overrides come first. */
+  /**
+   * Makes a client through a relay, with the profile of CMDOP_HOME. Environment variables and `overrides`
+   * take precedence.
+   */
   static fromProfile(overrides: RemoteOptions = {}): CMDOPClient {
     const remote = resolveProfile(overrides);
     return new CMDOPClient(relayTransport(remote.apiKey, remote.reconnect), remote);
   }
 
   /**
-   * As an owner: makes and revokes keys, names machines. Nothing else names the
-   * owner key, no profile and no variable: the program itself must, and open it
-   * with its passphrase.
+   * Makes a client with the owner's rights: it makes and revokes keys and names machines. The owner key is
+   * never taken from a profile or a variable; the program itself must name its file and open it with its
+   * passphrase.
    */
   static async owner(options: OwnerOptions): Promise<CMDOPClient> {
     const relay = parseRelayTarget(options.relay);
@@ -100,13 +106,13 @@ export class CMDOPClient implements AsyncDisposable {
     return new CMDOPClient(relayTransport(apiKey, reconnect), remote);
   }
 
-  /** The agent on this same machine, through its unix socket. */
+  /** Makes a client of the agent on this same machine, through its unix socket. */
   static local(options: LocalOptions = {}): CMDOPClient {
     const socketPath = localSocketPath(agentStateDir(cmdopHome(options.home)));
     return new CMDOPClient(localTransport(socketPath, reconnectPauses(options.reconnect)), undefined);
   }
 
-  /** One machine by id or name. */
+  /** Returns one machine by id or name. */
   machine(name: string): MachineClient {
     if (this.#transport.kind === "local") throw notOnLocalSocket();
     return new MachineClient(new MachineCaller(this.#transport, async () => name));
@@ -132,22 +138,22 @@ export class CMDOPClient implements AsyncDisposable {
     return this.#default.approvals;
   }
 
-  /** What the client's own machine would say to a call; runs nothing. */
+  /** Returns the decision that the client's own machine would make on a call; runs nothing. */
   explain(options: ExplainOptions): Promise<Explanation> {
     return this.#default.explain(options);
   }
 
-  /** What the client's own machine is, and what this key may do on it. */
+  /** Describes the client's own machine, and the scopes of this key on it. */
   info(): ReturnType<MachineClient["info"]> {
     return this.#default.info();
   }
 
-  /** Who this client is to the relay, and which machines it reaches. */
+  /** Returns the identity of this client at the relay, and the machines that it reaches. */
   whoAmI(): Promise<WhoAmI> {
     return this.keys.whoAmI();
   }
 
-  /** Gives the connections back; what still streams through this client ends. Jobs on machines go on. */
+  /** Closes the connections, which ends open streams of this client. Jobs on machines go on. */
   async close(): Promise<void> {
     this.#transport.close();
   }

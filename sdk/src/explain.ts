@@ -1,29 +1,32 @@
 import { ExplainDecision, Machine as MachineService } from "@cmdop/proto";
 import type { MachineCaller } from "./connection/caller.ts";
 
-/** A call that might be made. */
+/** A call to be judged by the machine's rules without making it. */
 export interface ExplainOptions {
-  /** The key's owner-signed grant, as `keys.show` gives it; a caller of the local socket unless given. */
+  /**
+   * The key's owner-signed grant, as `keys.show` returns it. Without it the caller is one of the local
+   * socket.
+   */
   readonly grant?: string | undefined;
   /** The method's path: `/cmdop.v1.Files/Read`. */
   readonly method: string;
-  /** The paths that the call would name, in the order of the method table. */
+  /** The paths in the call, in the order of the method table. */
   readonly paths?: readonly string[] | undefined;
 }
 
-/** What the machine would answer, and by which rule. */
+/** A machine's decision on a call, and the rule behind it. */
 export interface Explanation {
-  /** `ask`: it would wait for a person. */
+  /** `ask`: the call would wait for a person. */
   readonly decision: "allow" | "deny" | "ask";
   /** The rule that decides. */
   readonly reason: string;
-  /** The error's code, where it would be denied. */
+  /** The error's code, if the call would be denied. */
   readonly code?: string;
-  /** What to do next, where it would be denied. */
+  /** The next step for the caller, if the call would be denied. */
   readonly next?: string;
 }
 
-/** Asks a machine what it would say to a call; runs nothing. */
+/** Asks a machine for its decision on a call; runs nothing. */
 export async function explain(caller: MachineCaller, options: ExplainOptions): Promise<Explanation> {
   const service = caller.client(MachineService);
   const request = { grant: options.grant ?? "", method: options.method, paths: [...(options.paths ?? [])] };
@@ -37,7 +40,7 @@ export async function explain(caller: MachineCaller, options: ExplainOptions): P
   };
 }
 
-/** An answer that this version does not know is no permission. */
+/** Reads the decision; one that this version does not know counts as a denial. */
 function decisionOf(decision: ExplainDecision): Explanation["decision"] {
   if (decision === ExplainDecision.ALLOW) return "allow";
   return decision === ExplainDecision.ASK ? "ask" : "deny";

@@ -1,15 +1,20 @@
 import { expectTypeOf, it } from "vitest";
 import type { CMDOPClient, ExecError, RunError } from "./index.ts";
 
-/** Steps from the client to the field of a result; a walk must end somewhere, since clients give clients. */
+/**
+ * Greatest number of steps from the client to a field of a result. The walk needs a limit, because clients
+ * return clients.
+ */
 type Deepest = 12;
 
-/** What JSON has a form for, whatever is in it; and what a caller brings along himself. */
+/** Types where the walk ends: JSON has a form for them, or the caller provides them. */
 type Leaf = Uint8Array | Date | AbortSignal | RegExp;
 
 type Deeper<Steps extends 0[]> = [...Steps, 0];
 
-/** The paths to whatever is a bigint in what a type gives: its fields, what its methods return, yield and resolve with. */
+/**
+ * The paths to every bigint in a type: in its fields and in the results, items and promises of its methods.
+ */
 type Bigints<T, Path extends string = "", Steps extends 0[] = []> = unknown extends T
   ? never
   : Steps["length"] extends Deepest

@@ -6,7 +6,7 @@ import { type ExplainOptions, type Explanation, explain } from "./explain.ts";
 import { Files } from "./files/files.ts";
 import { Terminal } from "./terminal/terminal.ts";
 
-/** A machine, from its own mouth. */
+/** A machine's description of itself. */
 export interface MachineDescription {
   readonly id: string;
   readonly name: string;
@@ -18,26 +18,32 @@ export interface MachineDescription {
   readonly arch: string;
   readonly release: string;
   readonly agentVersion: string;
-  /** The user that jobs run as, and its home. */
+  /** The user that jobs run as, and that user's home directory. */
   readonly user: string;
   readonly home: string;
   readonly cpus: number;
   readonly memoryBytes: number;
   readonly uptimeSeconds: number;
-  /** What this key may do there, after grant and policy. */
+  /** This key's scopes on the machine, after grant and policy. */
   readonly scopes: readonly string[];
-  /** Why the machine's policy file is not in force, where it is broken and the last good one is; else empty. */
+  /**
+   * The error in the machine's policy file, if the file is broken and the last good policy is in force; else
+   * empty.
+   */
   readonly policyError: string;
-  /** Why the machine's agent can't write its state (a full or read-only disk), where it goes on in memory; else empty. */
+  /**
+   * The error that keeps the agent from writing its state (a full or read-only disk), if it goes on in
+   * memory; else empty.
+   */
   readonly diskError: string;
 }
 
-/** One machine: everything that can be done on it. */
+/** One machine and all that can be done on it. */
 export class MachineClient {
   readonly terminal: Terminal;
   readonly files: Files;
   readonly agent: Agent;
-  /** The calls there that wait for a person. */
+  /** The calls on the machine that wait for a person. */
   readonly approvals: Approvals;
   readonly #caller: MachineCaller;
 
@@ -49,7 +55,7 @@ export class MachineClient {
     this.approvals = new Approvals(caller);
   }
 
-  /** What the machine is, and what this key may do on it. */
+  /** Returns the machine's description, and this key's scopes on it. */
   async info(): Promise<MachineDescription> {
     const service = this.#caller.client(MachineService);
     const answer = await this.#caller.invoke("/cmdop.v1.Machine/Info", (call) => service.info({}, call));
@@ -57,7 +63,7 @@ export class MachineClient {
     return { ...rest, memoryBytes: Number(memoryBytes) };
   }
 
-  /** What the machine would say to a call, and by which rule; runs nothing. */
+  /** Returns the decision that the machine would make on a call, and the rule behind it; runs nothing. */
   explain(options: ExplainOptions): Promise<Explanation> {
     return explain(this.#caller, options);
   }

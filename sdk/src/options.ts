@@ -4,20 +4,26 @@ import { type ApiKey, addressSchema, CmdopError, parseApiKey, readPrivateFile } 
 import { z } from "zod";
 import { type ReconnectOptions, type ReconnectPauses, reconnectPauses } from "./connection/reconnect.ts";
 
-/** How `CMDOPClient.remote` is made. */
+/** Options of `CMDOPClient.remote`. */
 export interface RemoteOptions {
-  /** `cmd_…`; CMDOP_API_KEY unless given. */
+  /** The API key, `cmd_…`; default CMDOP_API_KEY. */
   readonly apiKey?: string | undefined;
-  /** `host:port` of the relay, where it is not the one in the key; CMDOP_RELAY unless given. The pin stays the key's. */
+  /**
+   * `host:port` of the relay, if it is not the address in the key; default CMDOP_RELAY. The relay's pinned id
+   * stays the key's.
+   */
   readonly relay?: string | undefined;
-  /** Id or name of the machine that calls go to; CMDOP_MACHINE unless given. Not needed by a key that reaches exactly one. */
+  /**
+   * Id or name of the machine that calls go to; default CMDOP_MACHINE. Not needed for a key that reaches only
+   * one machine.
+   */
   readonly machine?: string | undefined;
-  /** Pauses between attempts over a lost connection. Tests of cut lines make them short. */
+  /** Pauses between attempts to reconnect. Tests with cut connections make them short. */
   readonly reconnect?: ReconnectOptions | undefined;
   /**
-   * Told of each statement that this client has signed with its owner's key and
-   * that the relay has taken: whoever keeps them can teach a relay that has lost
-   * them (`roster.bring`, `keys.bring`). The call waits for it.
+   * Called with each statement that this client has signed with the owner's key and that the relay has taken.
+   * A program that keeps them can restore a relay that has lost them (`roster.bring`, `keys.bring`). The call
+   * waits for it.
    */
   readonly onSigned?: OnSigned | undefined;
 }
@@ -28,18 +34,18 @@ export interface SignedStatement {
   readonly statement: string;
 }
 
-/** Told of statements that were signed and taken. */
+/** Callback for statements that were signed and taken. */
 export type OnSigned = (signed: SignedStatement) => void | Promise<void>;
 
-/** How `CMDOPClient.local` is made. */
+/** Options of `CMDOPClient.local`. */
 export interface LocalOptions {
-  /** The agent's home; CMDOP_HOME or `~/.cmdop` unless given. */
+  /** The agent's home; default CMDOP_HOME or `~/.cmdop`. */
   readonly home?: string | undefined;
-  /** Pauses between attempts over a lost connection. */
+  /** Pauses between attempts to reconnect. */
   readonly reconnect?: ReconnectOptions | undefined;
 }
 
-/** What `remote` comes to. */
+/** The settings of a remote client, after environment and defaults. */
 export interface ResolvedRemote {
   readonly apiKey: ApiKey;
   readonly machine: string | undefined;
@@ -47,24 +53,24 @@ export interface ResolvedRemote {
   readonly onSigned: OnSigned;
 }
 
-/** The profile in CMDOP_HOME: what a program or MCP client on this machine uses when it is told nothing else. */
+/** The profile in CMDOP_HOME: default settings of programs and MCP clients on this machine. */
 const profileSchema = z.strictObject({
   apiKey: z.string(),
   machine: z.string().optional(),
 });
 export type Profile = z.infer<typeof profileSchema>;
 
-/** CMDOP_HOME, or `~/.cmdop`. */
+/** Returns `home`, or else CMDOP_HOME, or else `~/.cmdop`. */
 export function cmdopHome(home?: string): string {
   return path.resolve(home ?? process.env.CMDOP_HOME ?? path.join(os.homedir(), ".cmdop"));
 }
 
-/** Where the profile of a home is. */
+/** Returns the path of a home's profile. */
 export function profilePath(home?: string): string {
   return path.join(cmdopHome(home), "profile.json");
 }
 
-/** Options of `remote` with the environment behind them. */
+/** Completes the options of `remote` from the environment. */
 export function resolveRemote(options: RemoteOptions): ResolvedRemote {
   const text = options.apiKey ?? process.env.CMDOP_API_KEY;
   if (text === undefined || text === "") {
@@ -83,7 +89,10 @@ export function resolveRemote(options: RemoteOptions): ResolvedRemote {
   };
 }
 
-/** Options of `remote` from the profile of CMDOP_HOME; environment and overrides come first. */
+/**
+ * Completes the options of `remote` from the profile of CMDOP_HOME. Environment variables and `overrides`
+ * take precedence.
+ */
 export function resolveProfile(overrides: RemoteOptions): ResolvedRemote {
   if (overrides.apiKey !== undefined || process.env.CMDOP_API_KEY) return resolveRemote(overrides);
   const profile = readProfile(profilePath());
@@ -104,7 +113,7 @@ function readProfile(file: string): Profile {
   try {
     return profileSchema.parse(JSON.parse(text));
   } catch (cause) {
-    // The file holds a key: neither its text nor the parser's quotation of it may reach a message.
+    // The file holds a key, so neither its text nor a parser's quotation of it may reach a message.
     throw new CmdopError(
       "InvalidArgument",
       `The profile ${file} is damaged: expected {"apiKey": …, "machine": …}.`,

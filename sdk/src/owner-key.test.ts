@@ -17,7 +17,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-/** What opening the file throws. */
+/** Returns the error that opening the file throws. */
 const refused = (given?: string) =>
   readOwnerKey(file, given).then(
     () => "no error",

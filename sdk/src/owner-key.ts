@@ -12,24 +12,24 @@ import {
 import type { ReconnectOptions } from "./connection/reconnect.ts";
 import type { OnSigned } from "./options.ts";
 
-/** How `CMDOPClient.owner` is made. */
+/** Options of `CMDOPClient.owner`. */
 export interface OwnerOptions {
-  /** The file of the owner key that `cmdop init` made: `owner/owner.key` in the operator's CMDOP_HOME. */
+  /** Path of the owner key file that `cmdop init` made: `owner/owner.key` in the operator's CMDOP_HOME. */
   readonly keyFile: string;
-  /** `ID@HOST:PORT`, as `cmdop relay` prints it. */
+  /** The relay as `ID@HOST:PORT`; `cmdop relay` prints it. */
   readonly relay: string;
-  /** What the key is sealed under; CMDOP_OWNER_PASSPHRASE unless given. */
+  /** The passphrase that the key is sealed with; default CMDOP_OWNER_PASSPHRASE. */
   readonly passphrase?: string | undefined;
-  /** Pauses between attempts over a lost connection. */
+  /** Pauses between attempts to reconnect. */
   readonly reconnect?: ReconnectOptions | undefined;
-  /** Told of each statement that is signed and taken; see RemoteOptions. */
+  /** Called with each statement that is signed and taken; see RemoteOptions. */
   readonly onSigned?: OnSigned | undefined;
 }
 
 /**
- * Opens an owner key. Takes some 0.3 s and 128 MiB, off this thread: that is what
- * a guess at the passphrase costs. The errors never repeat any of the key.
- * @throws CmdopError AccessDenied, InvalidArgument, Unauthenticated for a passphrase that is missing or wrong
+ * Opens an owner key. It takes about 0.3 s and 128 MiB, off this thread, so that guessing a passphrase is
+ * costly. Errors never quote the key.
+ * @throws CmdopError AccessDenied, InvalidArgument; Unauthenticated for a missing or wrong passphrase
  */
 export async function readOwnerKey(
   file: string,
@@ -41,7 +41,7 @@ export async function readOwnerKey(
       "Unauthenticated",
       `The owner key in ${file} is sealed, and there is no passphrase.`,
       {
-        next: "Pass passphrase, or set CMDOP_OWNER_PASSPHRASE: what cmdop init or cmdop up showed once.",
+        next: "Pass passphrase, or set CMDOP_OWNER_PASSPHRASE. cmdop init or cmdop up showed the passphrase once.",
       },
     );
   }

@@ -1,4 +1,4 @@
-import { type Admit, type Arrival, CmdopError, type ErrorCode, methodRule } from "@cmdop/proto";
+import { type Admit, type Arrival, CmdopError, type ErrorCode, type Metrics, methodRule } from "@cmdop/proto";
 import type { Ask } from "../approvals/asking.ts";
 import type { CallRecord } from "../audit/call-record.ts";
 import type { MachineAudit } from "../audit/machine-audit.ts";
@@ -21,6 +21,8 @@ export interface Gate {
   readonly openCalls: OpenCalls;
   readonly startedJobs: StartedJobs;
   readonly largeAnswers: LargeAnswers;
+  /** Counts a call until it ends, where somebody wants to know. */
+  readonly measure?: Metrics["begin"] | undefined;
 }
 
 type Door = Caller["door"];
@@ -33,10 +35,12 @@ type Door = Caller["door"];
 export function admitThrough(door: Door, gate: Gate): Admit<Caller> {
   return async (arrival) => {
     const record = gate.audit.arrived(door, arrival);
+    const measured = gate.measure?.(arrival.path);
     let open: OpenCall | undefined;
     const onEnd = (code: "Ok" | ErrorCode): void => {
       open?.leave();
       record.end(code);
+      measured?.(code);
     };
     try {
       const identity = await identify(door, gate, arrival, record);

@@ -165,6 +165,11 @@ export class Jobs {
     return this.#table.running;
   }
 
+  /** Output that is kept in files, in bytes. */
+  get journalBytes(): number {
+    return this.#disk.usedBytes;
+  }
+
   /** Memory that all output takes, in bytes. */
   get outputBytes(): number {
     return this.#memory.usedBytes;

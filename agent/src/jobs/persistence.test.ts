@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { JobStore } from "./job-store.ts";
 import type { Jobs, JobsOptions } from "./jobs.ts";
@@ -201,6 +202,18 @@ describe("when the disk says no", () => {
       expect(await run(jobs, shell("echo again"))).toMatchObject({ stdout: "again\n" });
     },
   );
+
+  test("a database that another version made is set aside, and said: an upgraded agent starts", async () => {
+    const first = life();
+    await collect(follow(begin(first.jobs, shell("echo precious"))));
+    await first.jobs.shutdown();
+    const database = new DatabaseSync(join(directory, "jobs.db"));
+    database.exec("ALTER TABLE jobs RENAME COLUMN outcome TO ended");
+    database.close();
+    const { jobs, troubles } = life();
+    expect(troubles.join("\n")).toMatch(/lost the list of all earlier jobs[^\n]*made by another version/);
+    expect(await run(jobs, shell("echo again"))).toMatchObject({ stdout: "again\n" });
+  });
 
   test("one job of which the record is damaged is said, and hinders nothing", async () => {
     const first = life();

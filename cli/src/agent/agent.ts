@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { parsePort } from "../console/arguments.ts";
 import { jsonLine } from "../console/json-line.ts";
 import { leavePassphraseBehind } from "../passphrase/start-over.ts";
 import { startUnderInit } from "./init-process.ts";
@@ -7,6 +8,7 @@ import { registerAgentUninstall } from "./uninstall.ts";
 
 interface AgentCommandOptions {
   join?: string;
+  metrics?: number;
   log?: string;
   logLevel?: string;
   json?: boolean;
@@ -18,6 +20,7 @@ export function registerAgent(program: Command): void {
     .description("run the agent: makes this machine reachable through the relay; or install it")
     .enablePositionalOptions()
     .option("--join <file>", "join with the token in this file, the first time; - reads standard input")
+    .option("--metrics <port>", "loopback port of /metrics, for Prometheus; off unless given", parsePort)
     .option("--log <format>", "text or json, on stderr; text unless given (or CMDOP_LOG=json)")
     .option("--log-level <level>", "debug, info, warn or error; info unless given (or CMDOP_LOG=warn)")
     .option("--json", "print one line of JSON when the relay has welcomed this machine")
@@ -50,12 +53,13 @@ this machine, so it is not taken from there.`,
         import("../console/signals.ts"),
         import("../version.ts"),
       ]);
-      const stop = terminationSignal();
+      const stop = terminationSignal(undefined, { outlivesTerminal: true });
       const running = new Agent({
         home: homePaths.home(),
         joinToken: await joinToken(options.join),
         relayAddress: process.env.CMDOP_RELAY,
         version: VERSION,
+        metricsPort: options.metrics,
         log: stderrLog(logSettings(options)),
       });
       await running.start();
@@ -63,7 +67,9 @@ this machine, so it is not taken from there.`,
         const linked = running.linked().then(() => {
           const { id, name } = running.identity;
           process.stdout.write(
-            options.json ? jsonLine({ machine: { id, name } }) : `machine ${name} is online\n`,
+            options.json
+              ? jsonLine({ machine: { id, name }, metricsPort: running.metricsPort })
+              : `machine ${name} is online\n`,
           );
         });
         // Not to be reached yet is a wait; to be refused is an end.

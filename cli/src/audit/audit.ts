@@ -14,20 +14,20 @@ interface AuditCommandOptions extends OwnerOptions {
   json?: boolean;
 }
 
-/** How long a call that is followed may go on before it is printed as running, in milliseconds. */
+/** Time after which an open call is printed as running while following, in milliseconds. */
 const FOLLOW_FLUSH_MS = 2_000;
 
 export function registerAudit(program: Command): void {
   const audit = program
     .command("audit")
-    .description("what was recorded: every call, the refused ones too; needs the scope audit:read")
+    .description("the records of all calls, refused ones too; needs the scope audit:read")
     .enablePositionalOptions()
     .option("--machine <machine>", "only calls to this machine, by name or id")
     .option("--key <key>", "only calls of this key, by name or id; local for a machine's own socket")
-    .option("--since <time>", "records from then on: 2h (ago), 2026-11-23T13:00Z", (text: string) =>
+    .option("--since <time>", "only records from this time on: 2h (ago), 2026-11-23T13:00Z", (text: string) =>
       parseMoment(text),
     )
-    .option("--until <time>", "records before then", (text: string) => parseMoment(text))
+    .option("--until <time>", "only records before this time", (text: string) => parseMoment(text))
     .option("-f, --follow", "go on with records as they come; Ctrl-C ends it")
     .addOption(relayOption())
     .addOption(passphraseFdOption())
@@ -41,9 +41,9 @@ Examples:
   cmdop audit --since 2026-11-23 --json | jq -c 'select(.record.type == "refused")'
   cmdop audit verify --heads heads.json
 
-A line is a call: when, which key, which machine, which method, how it ended, what was done. A
-call whose end is far from its begin has two lines; one that nobody knows the end of, since the
-relay or the agent has started anew, is unknown.`,
+Each line is a call: time, key, machine, method, end, and the command or path. A call that ended long
+after its begin has two lines. The end of a call is unknown if the relay or the agent has restarted
+meanwhile.`,
     )
     .action(async (options: AuditCommandOptions) => {
       const [{ operatorClient }, { AuditCalls }, { machineNames }, { terminationSignal }] = await Promise.all(

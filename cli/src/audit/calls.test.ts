@@ -20,7 +20,7 @@ beforeEach(() => {
   );
 });
 
-/** A record of the relay's chain, or of machine `m1`'s. */
+/** Adds a record of the relay's chain, or of machine `m1`'s. */
 function add(maker: "relay" | "m1", record: AnyAuditRecord | null): void {
   seq += 1;
   const machineId = maker === "relay" ? null : maker;

@@ -5,38 +5,42 @@ import { isoTime } from "../console/time.ts";
 import { auditLine, type KnownCall, shortDuration } from "./call-line.ts";
 import { eventLine } from "./event-line.ts";
 
-/** Calls that wait for their end before they are printed: those that are near each other become one line. */
+/**
+ * Most calls that wait for their end before they are printed. A begin and an end close together become one
+ * line.
+ */
 const MAX_HELD_CALLS = 256;
 
-/** Calls and jobs of which is remembered what they were, so that their ends can be told; the oldest are forgotten. */
+/** Most calls and jobs that are remembered, so that their ends can be described; the oldest are forgotten. */
 const MAX_REMEMBERED = 10_000;
 
-/** A call that has begun. Relay and machine each have a chain, so each may have recorded a begin and an end. */
+/**
+ * A call that has begun. Relay and machine each have a chain, so each may have recorded a begin and an end.
+ */
 interface Open extends KnownCall {
-  /** Chains that have recorded its begin, and not its end. */
+  /** Chains that have recorded its begin, but not its end. */
   readonly begun: Set<string>;
-  /** Chains that have recorded its end: a begin that comes later, since clocks differ, is over already. */
+  /** Chains that have recorded its end. Clocks differ, so the begin may come later. */
   readonly ended: Set<string>;
   end: string | undefined;
-  /** When its first record came, in milliseconds by the monotonic clock. */
+  /** Time of its first record, in milliseconds by the monotonic clock. */
   readonly cameMs: number;
-  /** Printed already, perhaps without its end. */
+  /** True if it is printed, perhaps without its end. */
   isPrinted: boolean;
-  /** Its end is printed, too. */
+  /** True if its end is printed too. */
   isTold: boolean;
 }
 
 /**
- * Turns records into lines: one a call where begin and end are near, else one
- * for each. Holds a bounded number of calls and writes them in the order in
- * which they began.
+ * Converts records to lines: one a call if begin and end are close together, else one for each. Holds a
+ * bounded number of calls and writes them in the order in which they began.
  */
 export class AuditCalls {
   readonly #write: (line: string) => void;
   readonly #machineName: (id: string) => string;
-  /** Not printed yet. */
+  /** Calls that are not printed yet. */
   readonly #held = new BoundedMap<string, Open>(MAX_HELD_CALLS, (id, call) => this.#print(id, call, "begun"));
-  /** All that are known, held or printed. */
+  /** All known calls, held or printed. */
   readonly #known = new BoundedMap<string, Open>(MAX_REMEMBERED);
   readonly #jobs = new BoundedMap<string, string>(MAX_REMEMBERED);
 
@@ -54,10 +58,7 @@ export class AuditCalls {
     else this.#event(entry, record);
   }
 
-  /**
-   * Prints what has been held for so many milliseconds: calls whose end has not
-   * come are running, as far as anybody knows.
-   */
+  /** Prints calls that have been held for at least `heldForMs`, as running if their end has not come. */
   flush(heldForMs = 0): void {
     for (const [id, call] of this.#held) {
       if (performance.now() - call.cameMs < heldForMs) return;
@@ -87,7 +88,7 @@ export class AuditCalls {
     if ("what" in record && record.what !== undefined) call.what = record.what;
     if ("job" in record && record.job !== undefined) this.#jobs.set(record.job, call.what);
     if (known !== undefined) {
-      // The machine's word came late: its clock differs, or the relay had to wait for its records.
+      // The machine's record came late: its clock differs, or the relay had to wait for its records.
       if (call.isPrinted && "what" in record) this.#write(auditLine(call, at, "was"));
       return;
     }
@@ -99,19 +100,19 @@ export class AuditCalls {
     const call = this.#known.get(record.call);
     const end = `${record.code}, ${shortDuration(record.ms)}`;
     if (call === undefined) {
-      // Its begin is before what was asked for.
+      // Its begin is before the requested time.
       this.#printDue();
       this.#write(auditLine({ ...NOBODY, what: `call ${record.call}` }, record.at, end));
       return;
     }
     call.begun.delete(chain);
     call.ended.add(chain);
-    // The first to tell an error tells it best; the relay's end is the whole call's.
+    // The first record of an error describes it best; the relay's end is that of the whole call.
     if (call.end === undefined || call.end.startsWith("Ok")) call.end = end;
     if (call.isPrinted && call.begun.size === 0) this.#tell(call, record.at);
   }
 
-  /** Whoever starts anew has lost the ends of what it had begun. */
+  /** Marks open calls as unknown, because a relay or agent that restarts has lost their ends. */
   #started(entry: AuditEntry, at: number): void {
     for (const call of this.#known.values()) {
       if (!call.begun.delete(entry.chain) || call.begun.size > 0 || call.end !== undefined) continue;
@@ -134,7 +135,7 @@ export class AuditCalls {
     else if (entry.record !== null) this.#write(eventLine(entry.record, machine, what));
   }
 
-  /** What has ended and stands first is printed. */
+  /** Prints the first calls in the order as far as they have ended. */
   #printDue(): void {
     for (const [id, call] of this.#held) {
       if (call.begun.size > 0 || call.end === undefined) return;
@@ -149,7 +150,7 @@ export class AuditCalls {
     this.#write(auditLine(call, call.at, call.isTold ? (call.end ?? without) : without));
   }
 
-  /** The end of a call that was printed without it. */
+  /** Prints the end of a call that was printed without it. */
   #tell(call: Open, at: number): void {
     if (call.isTold || call.end === undefined) return;
     call.isTold = true;
@@ -158,5 +159,5 @@ export class AuditCalls {
   }
 }
 
-/** A line that tells of no call that is known. */
+/** Values for a line without a known call. */
 const NOBODY = { key: null, keyName: "", machine: "", method: "-", what: "" };

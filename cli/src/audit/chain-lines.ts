@@ -1,7 +1,7 @@
 import type { AuditChainReport } from "@cmdop/sdk";
 import { printable } from "../console/printable.ts";
 
-/** What a verification found of one chain: a line, and one more for each problem. */
+/** Formats the report on one chain: a line, and one more for each problem. */
 export function chainLines(report: AuditChainReport): string {
   const { chain, machineId, machineName, first, last, confirmed, problems, warnings } = report;
   const whose = machineId === null ? "relay" : `machine ${machineName ?? machineId}`;

@@ -1,7 +1,7 @@
 import type { AnyAuditRecord } from "@cmdop/proto";
 import { auditLine, shortDuration } from "./call-line.ts";
 
-/** A record that is a line of its own. `what`: the command of its job or call, where it is known. */
+/** Formats a record that is a line of its own. `what`: the command of its job or call, if known. */
 export function eventLine(
   record: Exclude<AnyAuditRecord, { type: "begin" | "end" }> | AnyAuditRecord,
   machine: string,
@@ -63,7 +63,7 @@ export function eventLine(
     case "started":
       return auditLine({ ...nobody, method: "started", what: `version ${record.version}` }, record.at, "");
     default:
-      // Begins and ends are lines of calls.
+      // Begins and ends are printed by calls.
       return "";
   }
 }

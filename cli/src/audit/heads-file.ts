@@ -3,7 +3,7 @@ import { isErrno } from "@cmdop/kit";
 import { type AuditHeads, auditHeadsSchema, CmdopError } from "@cmdop/sdk";
 import { writeHomeFile } from "../home/home.ts";
 
-/** Reads heads that an earlier verification wrote; undefined where the file does not exist yet. */
+/** Reads the heads of an earlier verification; undefined if the file does not exist yet. */
 export async function readHeads(file: string): Promise<AuditHeads | undefined> {
   let text: string;
   try {
@@ -14,13 +14,13 @@ export async function readHeads(file: string): Promise<AuditHeads | undefined> {
   }
   const parsed = auditHeadsSchema.safeParse(jsonOf(text));
   if (parsed.success) return parsed.data;
-  throw new CmdopError("InvalidArgument", `${file} holds no heads that cmdop audit verify wrote.`, {
+  throw new CmdopError("InvalidArgument", `${file} has no heads from cmdop audit verify.`, {
     cause: parsed.error,
-    next: "Name another file, or restore it from a copy: without heads, a chain that was cut off on both sides is not found.",
+    next: "Name another file, or restore it from a copy: without heads, the loss of a chain's end on both sides is not found.",
   });
 }
 
-/** Undefined for what is no JSON. */
+/** Parses JSON; returns undefined for other text. */
 function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -30,7 +30,7 @@ function jsonOf(text: string): unknown {
   }
 }
 
-/** Replaces the file. */
+/** Replaces the file with new heads. */
 export async function writeHeads(file: string, heads: AuditHeads): Promise<void> {
   await writeHomeFile(file, `${JSON.stringify(heads, null, 2)}\n`);
 }

@@ -4,7 +4,7 @@ import { jsonLine } from "../console/json-line.ts";
 import { passphraseFdOption, relayOption } from "../owner/options.ts";
 import type { OwnerOptions } from "../owner/owner.ts";
 
-/** All that is kept holds, but records are gone that were there when the heads were kept. */
+/** Exit code when all kept records are intact, but records have gone since the heads were kept. */
 const EXIT_MOVED = 3;
 
 interface VerifyCommandOptions extends OwnerOptions {
@@ -17,11 +17,8 @@ interface VerifyCommandOptions extends OwnerOptions {
 export function registerAuditVerify(audit: Command): void {
   audit
     .command("verify")
-    .description("compute every chain of records anew and say where somebody has been")
-    .option(
-      "--heads <file>",
-      "compare with the ends that this file keeps, and keep the new ones when all is well",
-    )
+    .description("recompute every chain of records and report where records were tampered with")
+    .option("--heads <file>", "compare with the chain ends in this file, and update it when all is well")
     .option("--machine <machine>", "only the chains of this machine, by name or id")
     .option("--no-ask-machines", "do not ask the machines that are online where their chains end")
     .addOption(relayOption())
@@ -34,16 +31,16 @@ Examples:
   cmdop audit verify
   cmdop audit verify --heads /media/safe/heads.json
 
-Finds records that were changed, removed, moved or cut off. Whoever holds the relay's disk can
-cut off its own chain's end and write it anew: keep the heads elsewhere, and verify regularly.
+Finds records that were changed, removed, moved or cut off. Anyone who controls the relay's disk can
+rewrite or cut off the end of its own chain: keep the heads elsewhere, and verify regularly.
 
-A chain is bounded, and loses its oldest records where more come. With --heads it says how many
-have gone since the last time: verify more often than that, and ask who makes so many calls.
+A chain has a maximum size, beyond which it loses its oldest records. With --heads the report says how
+many have gone since the last time. Verify more often then, and find out who makes so many calls.
 
-Exit codes: 0 when all is well, 1 when it is not, 3 when all that is kept holds but records are gone
-that were there when the heads were kept. --json: "gone" and "warnings" of each chain.`,
+Exit codes: 0 when all is well; 1 when it is not; 3 when the kept records are intact, but some have gone
+since the heads were kept. --json: "gone" and "warnings" of each chain.`,
     )
-    // --machine and --json are of the parent, too, and are taken by whichever sees them first.
+    // The parent has --machine and --json too, and the first command to see them takes them.
     .action(async (_own: VerifyCommandOptions, command: Command) => {
       const options = command.optsWithGlobals<VerifyCommandOptions>();
       const [{ operatorClient }, { readHeads, writeHeads }, { chainLines }, { printable }] =
@@ -61,7 +58,7 @@ that were there when the heads were kept. --json: "gone" and "warnings" of each 
       if (!json) for (const note of report.notes) process.stdout.write(`note    ${printable(note)}\n`);
       if (!report.ok) {
         process.stderr.write(
-          "error: the records do not hold together.\nnext:  Keep a copy of the audit files of relay and machine, and find out who could write to them.\n",
+          "error: the records are not consistent.\nnext:  Keep a copy of the audit files of relay and machine, and find out who could write to them.\n",
         );
         throw new ExitWith(EXIT_FAILURE);
       }
@@ -73,7 +70,7 @@ that were there when the heads were kept. --json: "gone" and "warnings" of each 
         );
       if (report.chains.every(({ gone }) => gone === 0)) return;
       process.stderr.write(
-        "warning: records that were there when the heads were kept are gone; what is left holds.\nnext:    Verify more often, and look who makes so many calls: cmdop audit.\n",
+        "warning: records have gone since the heads were kept; the remaining ones are intact.\nnext:    Verify more often, and find out who makes so many calls: cmdop audit.\n",
       );
       throw new ExitWith(EXIT_MOVED);
     });

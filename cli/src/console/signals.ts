@@ -1,8 +1,15 @@
-/** The first SIGINT, SIGTERM or SIGHUP: aborts, so that the command ends cleanly. A second one ends the process at once; `onSecond` has the last word. */
-export function terminationSignal(onSecond: () => void = () => undefined): AbortSignal {
+/**
+ * The first SIGINT, SIGTERM or SIGHUP: aborts, so that the command ends cleanly. A second one ends the process at once;
+ * `onSecond` has the last word. `outlivesTerminal`: SIGHUP is ignored, as a service's is.
+ */
+export function terminationSignal(
+  onSecond: () => void = () => undefined,
+  { outlivesTerminal = false }: { readonly outlivesTerminal?: boolean } = {},
+): AbortSignal {
   const controller = new AbortController();
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(name, () => {
+      if (outlivesTerminal && name === "SIGHUP") return;
       if (controller.signal.aborted) {
         onSecond();
         process.exit(130);

@@ -13,6 +13,13 @@ export async function writeProfile({ apiKey, machine }: Profile): Promise<void> 
   }
 }
 
+/** Makes a key the home's own; the machine that calls go to stays, where one was named. */
+export async function saveKey(apiKey: string): Promise<void> {
+  const text = readPrivateFile(homePaths.profile());
+  const machine: unknown = text === undefined ? undefined : JSON.parse(text).machine;
+  await writeProfile({ apiKey, machine: typeof machine === "string" ? machine : undefined });
+}
+
 /**
  * The profile's key, with the address that the relay has now; undefined where
  * there is none, or it can't be used for long. It is kept while it is good: its

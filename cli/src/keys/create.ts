@@ -13,6 +13,7 @@ interface CreateCommandOptions extends OwnerOptions {
   path?: string[];
   expires?: number;
   jobs?: "end" | "live";
+  save?: boolean;
   json?: boolean;
 }
 
@@ -40,6 +41,7 @@ export function registerKeysCreate(keys: Command): void {
         "what becomes of its running jobs when it ends or is revoked (default: end)",
       ).choices(["end", "live"]),
     )
+    .option("--save", "make it this home's own key, which the MCP server and all commands use when told none")
     .addOption(relayOption())
     .addOption(passphraseFdOption())
     .option("--json", "print one line of JSON")
@@ -64,7 +66,12 @@ A key that is to answer approvals needs approve; no key can approve its own call
           'Say --machine NAME or --label KEY=VALUE; --machine "*" is all of them.',
         );
       }
-      const { ownerClient } = await import("../owner/owner.ts");
+      const [{ ownerClient }, { saveKey }, { makeOutputPrivate }] = await Promise.all([
+        import("../owner/owner.ts"),
+        import("../home/profile.ts"),
+        import("../console/secret-output.ts"),
+      ]);
+      makeOutputPrivate();
       await using client = await ownerClient(options);
       const created = await client.keys.create({
         name,
@@ -75,8 +82,11 @@ A key that is to answer approvals needs approve; no key can approve its own call
         expiresInS: options.expires,
         jobs: options.jobs,
       });
-      const { printAuthority, printCreated } = await import("./text.ts");
-      printCreated(name, created, options.json);
+      const { printAuthority, printCreated, printSaved } = await import("./text.ts");
+      if (options.save) {
+        await saveKey(created.apiKey);
+        printSaved(name, created, options.json);
+      } else printCreated(name, created, options.json);
       printAuthority(scopes, options.path);
     });
 }

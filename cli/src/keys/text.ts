@@ -4,6 +4,8 @@ import { jsonLine } from "../console/json-line.ts";
 import { printable } from "../console/printable.ts";
 import { table } from "../console/table.ts";
 import { isoTime, isoTimeOr } from "../console/time.ts";
+import { homePaths } from "../home/home.ts";
+import { mcpServerBlockOf } from "../mcp/config.ts";
 
 /** Prints a new key: the secret alone on standard output, what a person wants to know beside it. */
 export function printCreated(name: string, created: CreatedKey, json = false): void {
@@ -13,6 +15,29 @@ export function printCreated(name: string, created: CreatedKey, json = false): v
   }
   process.stdout.write(`${created.apiKey}\n`);
   process.stderr.write(`key ${printable(name)} (${created.keyId}) ends on ${isoTime(created.expiresAtMs)}\n`);
+  process.stderr.write(usesOf(created.apiKey));
+}
+
+/** Says of a new key that this home uses it from now on. It is not shown: it is in the profile. */
+export function printSaved(name: string, { keyId, expiresAtMs }: CreatedKey, json = false): void {
+  const profile = homePaths.profile();
+  process.stdout.write(
+    json
+      ? jsonLine({ keyId, expiresAtMs, profile })
+      : `key ${printable(name)} (${keyId}) is in ${profile} and ends on ${isoTime(expiresAtMs)}\nAn MCP client that runs uses it after its next start.\n`,
+  );
+}
+
+/** How a new key is used. It is repeated only where it stands on the terminal anyway: standard error goes into logs. */
+function usesOf(apiKey: string): string {
+  const isShown = process.stdout.isTTY && process.stderr.isTTY;
+  const key = isShown ? apiKey : "KEY";
+  return `
+In a shell:
+  export CMDOP_API_KEY=${key}
+In an MCP client${isShown ? "" : ", with the key in the place of KEY"}:
+  ${JSON.stringify(mcpServerBlockOf(key))}
+`;
 }
 
 /** Says of a new key what its scopes do not seem to: that it may do anything. */

@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import { collectPairs, parseCount } from "../console/arguments.ts";
 import { parseDuration } from "../console/duration.ts";
 import { jsonLine } from "../console/json-line.ts";
+import { makeOutputPrivate } from "../console/secret-output.ts";
 import { passphraseFdOption, relayOption } from "../owner/options.ts";
 import type { OwnerOptions } from "../owner/owner.ts";
 
@@ -40,6 +41,7 @@ export function registerJoinToken(program: Command): void {
         import("@cmdop/proto"),
       ]);
       await warnOfAgentBeside();
+      makeOutputPrivate();
       await using client = await ownerClient(options);
       const token = await client.machines.createJoinToken({
         name,

@@ -19,6 +19,12 @@ export function mcpServerBlock(home: string): McpServerBlock {
   return { mcpServers: { cmdop: { command: program, args: [main, "mcp"], env: { CMDOP_HOME: home } } } };
 }
 
+/** The same for a key of its own, which then stands in the block. */
+export function mcpServerBlockOf(apiKey: string): McpServerBlock {
+  const { program, main } = ownCommand();
+  return { mcpServers: { cmdop: { command: program, args: [main, "mcp"], env: { CMDOP_API_KEY: apiKey } } } };
+}
+
 /** What `cmdop up` tells a person. */
 export function readyText({ relay, machine, profile, mcp }: UpReady): string {
   return [

@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { parseDuration } from "../console/duration.ts";
 import { usageError } from "../console/exit.ts";
 import { leavePassphraseBehind } from "../passphrase/start-over.ts";
+import { registerMcpConfig } from "./config-command.ts";
 
 /** An answer can't be held back for longer, in seconds: most clients cut a call at 60 s, and it still has to travel. */
 const LONGEST_WAIT_S = 45;
@@ -13,8 +14,9 @@ interface McpCommandOptions {
 }
 
 export function registerMcp(program: Command): void {
-  program
+  const mcp = program
     .command("mcp")
+    .enablePositionalOptions()
     .description(
       "serve the machines as MCP tools on standard input and output, for Claude, Cursor and others",
     )
@@ -56,6 +58,7 @@ export function registerMcp(program: Command): void {
         signal: terminationSignal(),
       });
     });
+  registerMcpConfig(mcp);
 }
 
 function parseWait(text: string): number {

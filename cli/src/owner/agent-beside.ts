@@ -3,7 +3,7 @@ import net from "node:net";
 import { agentStateDir, localSocketPath } from "@cmdop/proto";
 import { homePaths } from "../home/home.ts";
 
-/** Says what sealing can't help against, where an agent runs on the owner key's own home. */
+/** Warns of a risk that sealing does not remove: an agent that runs in the home of the owner key. */
 export async function warnOfAgentBeside(): Promise<void> {
   if (!(await runsAgent())) return;
   process.stderr.write(
@@ -17,7 +17,7 @@ async function runsAgent(): Promise<boolean> {
     await once(socket, "connect");
     return true;
   } catch {
-    // No socket, or nobody behind it.
+    // There is no socket, or no agent listens on it.
     return false;
   } finally {
     socket.destroy();

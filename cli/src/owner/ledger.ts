@@ -3,31 +3,30 @@ import { readGrant, readPrivateFile, readRoster, thumbprint } from "@cmdop/proto
 import { type CMDOPClient, CmdopError, type SignedStatement } from "@cmdop/sdk";
 import { homePaths, writeHomeFile } from "../home/home.ts";
 
-/** The longest ledger that is read, in bytes: tens of thousands of grants, and the rosters of a long life. */
+/** Longest ledger that is read, in bytes: tens of thousands of grants, and the rosters of many years. */
 const MAX_LEDGER_BYTES = 64 * 1024 * 1024;
 
-/** Rosters that are kept, the newest: one that names other owners comes once in years. */
+/** Most rosters that are kept, the newest ones. Rosters that name other owners are rare. */
 const MAX_ROSTERS = 64;
 
-/** Statements as they were signed. */
+/** Signed statements. */
 interface Signed {
   rosters: string[];
   grants: string[];
 }
 
-/** What a relay was taught. */
+/** The statements that a relay was taught. */
 export interface Taught {
-  /** Whether its roster was older than the newest one that is known here. */
+  /** True if its roster was older than the newest one known here. */
   readonly roster: boolean;
-  /** Ids of keys whose grants it had not. */
+  /** Ids of the keys whose grants it lacked. */
   readonly grants: readonly string[];
 }
 
 /**
- * What the owner has signed for one relay, beside the owner's key: the relay's
- * memory can be lost, or be put back from an old backup, and is then taught again
- * from here. All of it is signed: whoever can write the file can take something
- * away, and add nothing.
+ * The owner's signed statements for one relay, kept beside the owner's key. A relay that has lost its store,
+ * or was restored from an old backup, is taught again from here. All of it is signed, so anyone who can write
+ * the file can remove statements, but not add any.
  */
 export class OwnerLedger {
   readonly #file: string;
@@ -38,15 +37,18 @@ export class OwnerLedger {
     this.#signed = signed;
   }
 
-  /** `relayId`: whose memory it is. @throws CmdopError InvalidArgument where the file is damaged */
+  /**
+   * Opens the ledger for the relay with this id.
+   * @throws CmdopError InvalidArgument where the file is damaged
+   */
   static async open(relayId: string): Promise<OwnerLedger> {
     const file = path.join(homePaths.owner(), "relays", `${relayId}.json`);
     return new OwnerLedger(file, await load(file));
   }
 
-  /** Keeps what was signed; at once on disk. */
+  /** Adds signed statements, and writes them to disk at once. */
   async keep(signed: readonly SignedStatement[]): Promise<void> {
-    // Another command of this owner may have kept something meanwhile.
+    // Another command of this owner may have added statements meanwhile.
     this.#signed = await load(this.#file);
     const before = this.#text();
     for (const { kind, statement } of signed) {
@@ -57,13 +59,19 @@ export class OwnerLedger {
     if (this.#text() !== before) await writeHomeFile(this.#file, this.#text());
   }
 
-  /** Teaches the relay its roster, where that is older than the one that is known here, and then its grants too; `all`: the grants anyway. */
+  /**
+   * Teaches the relay its roster if that is older than the newest one known here, and then its grants. `all`:
+   * teaches the grants in any case.
+   */
   async teach(client: CMDOPClient, { all = false } = {}): Promise<Taught> {
     const roster = await client.roster.bring(this.#signed.rosters);
     return { roster, grants: roster || all ? await this.#teachGrants(client) : [] };
   }
 
-  /** Keeps what the relay has, grants too: other homes' owners have signed it, or this one before it had a ledger. */
+  /**
+   * Adds the relay's statements, with grants: owners in other homes have signed some, or this one before it
+   * had a ledger.
+   */
   async learn(client: CMDOPClient): Promise<void> {
     await this.learnRosters(client);
     const kept = await client.keys.list();
@@ -71,7 +79,7 @@ export class OwnerLedger {
     await this.keep(good.map(({ grant }) => ({ kind: "grant", statement: grant })));
   }
 
-  /** Keeps the relay's rosters, where it has newer ones. */
+  /** Adds the relay's rosters, if it has newer ones. */
   async learnRosters(client: CMDOPClient): Promise<void> {
     const rosters = await client.roster.statements();
     await this.keep(rosters.map((statement) => ({ kind: "roster", statement })));
@@ -87,7 +95,7 @@ export class OwnerLedger {
       try {
         taught.push(await client.keys.bring(grant));
       } catch (thrown) {
-        // Revoked since, or of an owner who has left: it is to stay away.
+        // This grant was revoked, or its owner has left, so it must not come back.
         const { code } = CmdopError.from(thrown);
         if (code !== "KeyRevoked" && code !== "GrantRefused") throw thrown;
       }
@@ -95,7 +103,10 @@ export class OwnerLedger {
     return taught;
   }
 
-  /** Forgets rosters beyond the bound, the oldest first, and grants that have ended; of two of one key the older. */
+  /**
+   * Removes rosters beyond the limit, the oldest first, grants that have ended, and the older one of two
+   * grants for a key.
+   */
   #tidy(): void {
     this.#signed.rosters = this.#signed.rosters
       .toSorted((one, other) => readRoster(one).seq - readRoster(other).seq)
@@ -123,13 +134,13 @@ async function load(file: string): Promise<Signed> {
     return { rosters: read(rosters, readRoster), grants: read(grants, readGrant) };
   } catch (cause) {
     throw new CmdopError("InvalidArgument", `${file} is damaged.`, {
-      next: "Restore it from a backup, or move it away: cmdop owner teach makes it anew of what the relay has.",
+      next: "Restore it from a backup, or move it away: cmdop owner teach makes a new one from the relay's statements.",
       cause,
     });
   }
 }
 
-/** Those of a list; throws where one of them can't be read. */
+/** Reads the statements of a list; throws if one can't be read. */
 function read(list: unknown, readOne: (statement: string) => unknown): string[] {
   if (!Array.isArray(list)) throw new TypeError("not a list");
   return list.map((statement: unknown) => {

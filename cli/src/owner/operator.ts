@@ -6,10 +6,9 @@ import { passphraseFromEnvironment } from "../passphrase/environment.ts";
 import { type OwnerOptions, ownerClient, readOwner } from "./owner.ts";
 
 /**
- * A client for work that the owner may do, and others with the scope that it
- * needs: the key of environment or profile where that has it, so that nobody is
- * asked for a passphrase in vain; else the owner. The owner comes first where the
- * passphrase is given, or a relay was named, which only the owner's commands take.
+ * Makes a client for work that needs a scope or the owner. It takes the key of environment or profile if that
+ * has the scope, so that no passphrase is asked for in vain; else the owner's key. The owner's key comes
+ * first if the passphrase is given, or a relay was named, which only the owner's commands accept.
  */
 export async function operatorClient(options: OwnerOptions, scope: Scope): Promise<CMDOPClient> {
   const meansOwner =
@@ -24,18 +23,27 @@ export async function operatorClient(options: OwnerOptions, scope: Scope): Promi
   return ownerOrKey(options);
 }
 
-/** A client as the owner, where this home has the owner key or a relay was named; else with the key of environment or profile. */
+/**
+ * Makes a client as the owner, if this home has the owner key or a relay was named; else with the key of
+ * environment or profile.
+ */
 export async function ownerOrKey(options: OwnerOptions): Promise<CMDOPClient> {
   const isOwner = options.relay !== undefined || (await readOwner()) !== undefined;
   return isOwner ? ownerClient(options) : CMDOPClient.fromProfile();
 }
 
-/** A client that lists machines: what environment or profile say, and the owner only where neither says anything. */
+/**
+ * Makes a client that lists machines: with the key of environment or profile, and as the owner only if there
+ * is no key.
+ */
 export async function machinesClient(options: OwnerOptions): Promise<CMDOPClient> {
   return isToldOfKey() ? CMDOPClient.fromProfile() : ownerOrKey(options);
 }
 
-/** A client with the key of environment or profile; undefined where there is none, or it does not count or lacks the scope. */
+/**
+ * Makes a client with the key of environment or profile; undefined if there is none, or it is not valid or
+ * lacks the scope.
+ */
 async function clientWith(scope: Scope): Promise<CMDOPClient | undefined> {
   if (!isToldOfKey()) return undefined;
   const client = CMDOPClient.fromProfile();
@@ -43,7 +51,7 @@ async function clientWith(scope: Scope): Promise<CMDOPClient | undefined> {
     const { scopes } = await client.whoAmI();
     if (scopes.includes(scope)) return client;
   } catch (thrown) {
-    // The relay refuses the key: the owner may know more. Everything else would be the owner's trouble, too.
+    // The relay refuses the key, but may accept the owner. Any other error would concern the owner too.
     if (!(thrown instanceof CmdopError) || !REFUSALS.includes(thrown.code)) {
       await client.close();
       throw thrown;
@@ -53,7 +61,7 @@ async function clientWith(scope: Scope): Promise<CMDOPClient | undefined> {
   return undefined;
 }
 
-/** What a relay says to a key that does not count. */
+/** Error codes for a key that is not valid. */
 const REFUSALS: readonly string[] = ["KeyUnknown", "KeyRevoked", "GrantExpired", "GrantRefused"];
 
 function isToldOfKey(): boolean {

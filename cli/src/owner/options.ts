@@ -1,11 +1,11 @@
 import { InvalidArgumentError, Option } from "commander";
 
-/** Which relay the owner's command is for. */
+/** Returns the option for the relay of an owner's command. */
 export function relayOption(): Option {
-  return new Option("--relay <id@host:port>", "the relay, as it printed itself; remembered");
+  return new Option("--relay <id@host:port>", "the relay, as cmdop relay printed it; remembered");
 }
 
-/** Where the owner's passphrase is read from, for scripts. */
+/** Returns the option for the owner's passphrase, for scripts. */
 export function passphraseFdOption(): Option {
   return new Option(
     "--passphrase-fd <fd>",

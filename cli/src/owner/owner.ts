@@ -20,41 +20,44 @@ import { OwnerLedger } from "./ledger.ts";
 import { showRecoveryKey } from "./recovery-key.ts";
 import { ownersRelay, rememberRelay } from "./relay.ts";
 
-/** The owner's key, opened: who may grant. No profile and no MCP server ever loads it. */
+/** The opened owner's key, which may grant. No profile and no MCP server ever loads it. */
 export interface Owner {
   readonly key: KeyPair;
-  /** Public keys that the first roster names: the owner's, and the recovery owner's where there is one. */
+  /** Public keys in the first roster: the owner's, and the recovery owner's if there is one. */
   readonly publicKeys: readonly PublicKey[];
 }
 
-/** How a command is told of the owner: `--relay` and `--passphrase-fd`. */
+/** Options of an owner's command: `--relay` and `--passphrase-fd`. */
 export interface OwnerOptions {
   readonly relay?: string | undefined;
   readonly passphraseFd?: number | undefined;
 }
 
-/** The file with the owner's key. */
+/** Returns the path of the owner's key. */
 export const ownerFile = (): string => path.join(homePaths.owner(), "owner.key");
-/** The new owner's key, from before the relay hears of it until it has taken the old one's place. */
+/**
+ * Returns the path of the new owner's key, from before the relay hears of it until it has replaced the old
+ * one.
+ */
 export const newOwnerFile = (): string => path.join(homePaths.owner(), "owner.key.new");
 
-/** Reads a sealed key; undefined where there is none. */
+/** Reads a sealed key; undefined if there is none. */
 export async function readSealedFile(file: string): Promise<SealedOwnerKey | undefined> {
   const text = readPrivateFile(file, { maxBytes: MAX_SEALED_KEY_BYTES });
   return text === undefined ? undefined : parseSealedKey(text, file);
 }
 
-/** Writes a sealed key to a file of its own. */
+/** Writes a sealed key to its own file. */
 export async function writeSealedFile(file: string, sealed: SealedOwnerKey): Promise<void> {
   await writeHomeFile(file, formatSealedKey(sealed));
 }
 
-/** Who the owner of this home is, without the private half; undefined before `cmdop init`. */
+/** Returns the owner of this home without the private half; undefined before `cmdop init`. */
 export function readOwner(): Promise<SealedOwnerKey | undefined> {
   return readSealedFile(ownerFile());
 }
 
-/** Who the owner of this home is, or an error that says how to make one. */
+/** Returns the owner of this home, or throws an error that says how to make one. */
 export async function requireOwner(): Promise<SealedOwnerKey> {
   const owner = await readOwner();
   if (owner !== undefined) return owner;
@@ -69,9 +72,9 @@ export async function openOwner(passphrase: Passphrase): Promise<Owner> {
   return ownerOf(await passphrase.open(sealed, ownerFile()), sealed.recovery);
 }
 
-/** Makes the owner key, which is kept sealed, and the recovery owner's, which is shown and kept nowhere. */
+/** Makes the owner key, which is kept sealed, and the recovery owner's key, which is shown and not kept. */
 export async function createOwner(passphrase: Passphrase): Promise<Owner> {
-  // Where nothing can be written, nothing is shown either.
+  // The directory comes first, so that nothing is shown if nothing can be written.
   await mkdir(homePaths.owner(), { recursive: true, mode: 0o700 });
   const key = generateKeyPair();
   const recovery = generateKeyPair();
@@ -83,12 +86,12 @@ export async function createOwner(passphrase: Passphrase): Promise<Owner> {
 }
 
 /**
- * A client that acts as the owner, on the relay that is named or was named
- * last. Makes sure that the relay has a roster.
+ * Makes a client that acts as the owner, on the named relay or the one named last. Makes sure that the relay
+ * has a roster.
  */
 export async function ownerClient(options: OwnerOptions): Promise<CMDOPClient> {
   await requireOwner();
-  // What is missing is said before a passphrase is asked for.
+  // Missing settings are reported before a passphrase is asked for.
   const relay = await ownersRelay(options.relay);
   const owner = await openOwner(new Passphrase(options.passphraseFd));
   const client = await clientOf(owner, relay);
@@ -97,9 +100,9 @@ export async function ownerClient(options: OwnerOptions): Promise<CMDOPClient> {
 }
 
 /**
- * A client that acts as this home's owner. It keeps what it signs, and teaches a
- * relay that has lost its roster first: a new one would go back behind what
- * machines hold.
+ * Makes a client that acts as this home's owner. It keeps the statements that it signs. It first teaches a
+ * relay that has lost its roster, because a new roster would have a lower number than those that machines
+ * hold.
  */
 export async function clientOf(owner: Owner, relay: RelayTarget): Promise<CMDOPClient> {
   const ledger = await OwnerLedger.open(relay.id);
@@ -108,7 +111,7 @@ export async function clientOf(owner: Owner, relay: RelayTarget): Promise<CMDOPC
     const taught = await ledger.teach(client);
     if (taught.roster) {
       process.stderr.write(
-        `note: this relay had lost its roster, and was taught it again; ${taught.grants.length} of its keys too\n`,
+        `note: this relay had lost its roster and got it back; ${taught.grants.length} of its keys too\n`,
       );
     }
     await client.roster.ensure(owner.publicKeys);
@@ -120,7 +123,7 @@ export async function clientOf(owner: Owner, relay: RelayTarget): Promise<CMDOPC
   }
 }
 
-/** A client that acts with an owner's key. `onSigned`: told of what it signs. */
+/** Makes a client that acts with an owner's key. `onSigned`: called with the statements that it signs. */
 export function clientAs(key: KeyPair, relay: RelayTarget, onSigned?: OnSigned): CMDOPClient {
   return CMDOPClient.remote({ apiKey: formatApiKey({ key, relay }), relay: relay.address, onSigned });
 }
@@ -129,12 +132,15 @@ function ownerOf(key: KeyPair, recovery: PublicKey | undefined): Owner {
   return { key, publicKeys: recovery === undefined ? [key.publicKey] : [key.publicKey, recovery] };
 }
 
-/** A relay that does not know the owner may have taken a rotation that ended before its last step here. */
+/**
+ * Adds advice to an error: a relay that does not know the owner may have completed a rotation whose last step
+ * here is missing.
+ */
 async function afterRotation(thrown: unknown): Promise<unknown> {
   const { code, message } = CmdopError.from(thrown);
   if (code !== "KeyUnknown" || (await readSealedFile(newOwnerFile())) === undefined) return thrown;
   return new CmdopError(code, message, {
     cause: thrown,
-    next: "A rotation of the owner was interrupted here: run cmdop owner rotate again, it goes on where it was.",
+    next: "A rotation of the owner was interrupted here: run cmdop owner rotate again, it continues where it stopped.",
   });
 }

@@ -12,14 +12,10 @@ export function registerOwnerRecover(owner: Command): void {
   owner
     .command("recover")
     .description("make a new owner with the recovery key, when the owner key is lost or stolen")
-    .option(
-      "--remove <pub>",
-      "public key of the owner that goes; this home's unless given",
-      (text: string) => {
-        if (bytes32Schema.safeParse(text).success) return text;
-        throw new InvalidArgumentError("Give the public key as cmdop init printed it.");
-      },
-    )
+    .option("--remove <pub>", "public key of the owner to remove; default this home's", (text: string) => {
+      if (bytes32Schema.safeParse(text).success) return text;
+      throw new InvalidArgumentError("Give the public key as cmdop init printed it.");
+    })
     .addOption(relayOption())
     .addOption(passphraseFdOption())
     .option("--json", "print one line of JSON")
@@ -30,10 +26,9 @@ Examples:
   cmdop owner recover
   cmdop owner recover --remove OLD_OWNER --relay ID@HOST:PORT < /media/safe/recovery-key
 
-The recovery key is what cmdop init or cmdop up showed once: it is asked for on the terminal, or read
-from standard input, never from the command line. It stays the recovery owner's. The new owner key is
-made in this home, and sealed like that of cmdop init: under a passphrase that is shown once, or under
-one that you give.`,
+cmdop init or cmdop up showed the recovery key once. It is asked for on the terminal, or read from
+standard input, never from the command line; it stays valid. The new owner key is made in this home,
+and sealed like that of cmdop init: with a passphrase that is shown once, or with one that you give.`,
     )
     .action(async (options: RecoverCommandOptions) => {
       const [{ handOver }, { readOwner }, relays, { readRecoveryKey }, { Passphrase }, { printRotated }] =
@@ -47,8 +42,8 @@ one that you give.`,
         ]);
       const remove = options.remove ?? (await readOwner())?.owner;
       if (remove === undefined) {
-        throw new CmdopError("InvalidArgument", "It is not known which owner goes: this home has none.", {
-          next: "Say --remove with the old owner's public key, as cmdop init or cmdop owner show printed it.",
+        throw new CmdopError("InvalidArgument", "The owner to remove is not known: this home has none.", {
+          next: "Use --remove with the old owner's public key, as cmdop init or cmdop owner show printed it.",
         });
       }
       const relay = await relays.ownersRelay(options.relay);

@@ -3,19 +3,22 @@ import { readInput } from "../console/standard-input.ts";
 import { showOnce } from "../passphrase/show-once.ts";
 import { askHidden } from "../passphrase/terminal.ts";
 
-/** The most that is read as a recovery key, in bytes: it has 43 characters. */
+/** Longest input that is read as a recovery key, in bytes; the key has 43 characters. */
 const MAX_INPUT_BYTES = 1024;
 
-/** Shows the recovery owner's key: the only time, it is kept nowhere. */
+/** Shows the recovery owner's key, only this once: it is not kept. */
 export function showRecoveryKey(recovery: KeyPair): void {
   showOnce(
     "recovery key",
     Buffer.from(recovery.seed).toString("base64url"),
-    "A second owner, for the day when the owner key or its passphrase is lost or stolen: cmdop owner recover. It is shown this once: keep it off this machine.",
+    "It is a second owner, for cmdop owner recover when the owner key or its passphrase is lost or stolen. It is shown only this once: keep it off this machine.",
   );
 }
 
-/** The recovery key as it was shown: from the person at the terminal, else from standard input; never from the command line. */
+/**
+ * Reads the recovery key from the person at the terminal, else from standard input; never from the command
+ * line.
+ */
 export async function readRecoveryKey(): Promise<KeyPair> {
   const typed = process.stdin.isTTY ? await askHidden("Recovery key: ") : undefined;
   const text = (typed ?? (await readInput(MAX_INPUT_BYTES, "a recovery key"))).trim();

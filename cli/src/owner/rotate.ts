@@ -5,7 +5,7 @@ import type { OwnerOptions } from "./owner.ts";
 export function registerOwnerRotate(owner: Command): void {
   owner
     .command("rotate")
-    .description("put a new owner key in the place of this home's")
+    .description("replace this home's owner key with a new one")
     .addOption(relayOption())
     .addOption(passphraseFdOption())
     .option("--json", "print one line of JSON")
@@ -15,13 +15,13 @@ export function registerOwnerRotate(owner: Command): void {
 Examples:
   cmdop owner rotate
 
-The relay gets a roster that names the new owner instead of the old, and the grants of all keys
-that count are signed anew; nobody needs a new key. What runs on a machine by a key that has not
-called since is ended, since the machine knows only its old grant: choose a quiet moment. Machines
-that are offline follow when they come back. Interrupted, it can be run again. The new key is sealed
-under the passphrase of the old one, which is kept beside it as owner.key.old-TIME, since other
-relays may still name it: rotate there too, then delete it. The relay's own --owner option stays as
-it is: it counts only before the first roster.`,
+The relay gets a roster that names the new owner instead of the old one, and the grants of all valid
+keys are signed again; nobody needs a new key. A machine ends the jobs of a key that has not called
+since, because it knows only the key's old grant: choose a quiet moment. Machines that are offline
+follow when they come back. If it is interrupted, run it again. The new key is sealed with the passphrase
+of the old one. The old key is kept beside it as owner.key.old-TIME, because other relays may still
+name it: rotate there too, then delete it. The relay's own --owner option need not be changed, since
+it matters only before the first roster.`,
     )
     .action(async ({ relay: named, passphraseFd, json }: OwnerOptions & { json?: boolean }) => {
       const [{ handOver }, { openOwner, requireOwner }, relays, { Passphrase }, { printRotated }] =

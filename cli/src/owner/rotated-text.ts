@@ -2,7 +2,7 @@ import type { KeyPair } from "@cmdop/proto";
 import { jsonLine } from "../console/json-line.ts";
 import { ownerFile } from "./owner.ts";
 
-/** Says who the owner is now. The key itself stays in its file. */
+/** Prints the new owner. The key itself stays in its file. */
 export function printRotated(
   { key, resigned }: { readonly key: KeyPair; readonly resigned: readonly string[] },
   json = false,
@@ -13,6 +13,6 @@ export function printRotated(
   }
   process.stdout.write(`owner ${key.publicKey}\n`);
   process.stderr.write(
-    `${resigned.length} grants were signed anew. The new key is in ${ownerFile()}: back it up.\n`,
+    `${resigned.length} grants were signed again. The new key is in ${ownerFile()}: back it up.\n`,
   );
 }

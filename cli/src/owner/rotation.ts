@@ -15,27 +15,26 @@ import type { Passphrase } from "../passphrase/passphrase.ts";
 import { OwnerLedger } from "./ledger.ts";
 import { clientAs, newOwnerFile, ownerFile, readSealedFile, writeSealedFile } from "./owner.ts";
 
-/** The old owner's key, while the new one takes its place. */
+/** Returns the path of the old owner's key while the new one replaces it. */
 const oldOwnerFile = (): string => path.join(homePaths.owner(), "owner.key.old");
 
-/** What a rotation needs to know. */
+/** Options of a rotation. */
 export interface HandOver {
   readonly relay: RelayTarget;
-  /** The owner that signs it: the one that goes, or the recovery owner. */
+  /** The owner that signs it: the one to remove, or the recovery owner. */
   readonly signer: KeyPair;
-  /** The public key of the owner that goes. */
+  /** The public key of the owner to remove. */
   readonly remove: PublicKey;
-  /** The recovery owner's public key, where it is known: it is believed, and goes into the new key's file. */
+  /** The recovery owner's public key, if known. It is trusted, and stored in the new key's file. */
   readonly recovery: PublicKey | undefined;
-  /** What the new key is sealed under. */
+  /** The passphrase for sealing the new key. */
   readonly passphrase: Passphrase;
 }
 
 /**
- * Makes a new owner key and puts it in the place of the old one. In an order that
- * a crash can't break: the new key is on disk before the relay hears of it, the
- * old one until the relay has taken the roster without it; run again, it goes on
- * with the key that it had made.
+ * Makes a new owner key and replaces the old one. A crash does no harm: the new key is on disk before the
+ * relay hears of it, and the old one until the relay has taken the roster without it. Run again, it continues
+ * with the new key that it had made.
  */
 export async function handOver(order: HandOver): Promise<{ key: KeyPair; resigned: readonly string[] }> {
   const { passphrase } = order;
@@ -60,13 +59,14 @@ async function rotate({ relay, signer, remove, recovery }: HandOver, key: KeyPai
   await ledger.teach(client);
   await client.roster.ensure([signer.publicKey, remove, ...(recovery === undefined ? [] : [recovery])]);
   const rotated = await client.roster.rotateOwner({ newOwner: key.publicKey, remove, resignWith: key });
-  // Both the hand-over and the grants that were signed anew; the one that signed may be none any more.
+  // The ledger takes the hand-over and the grants that were signed again. The new owner reads them, because
+  // the signer may no longer be one.
   await using asNew = clientAs(key, relay);
   await ledger.learn(asNew);
   return rotated;
 }
 
-/** Whether an earlier attempt came as far as the relay: the new owner is one, and the old one is none any more. */
+/** Returns true if an earlier attempt reached the relay: it names the new owner and no longer the old one. */
 async function isOwnerAlone({ relay, remove }: HandOver, key: KeyPair): Promise<boolean> {
   await using client = clientAs(key, relay);
   let roster: RosterInfo;
@@ -81,20 +81,26 @@ async function isOwnerAlone({ relay, remove }: HandOver, key: KeyPair): Promise<
   return roster.owners.includes(key.publicKey) && !roster.owners.includes(remove);
 }
 
-/** There is an owner.key at every moment: the old one gets a second name before the new one takes its first. */
+/**
+ * Replaces the key file. There is an owner.key at every moment: the old one gets a second name before the new
+ * one takes its name.
+ */
 async function takePlace(): Promise<void> {
   await rm(oldOwnerFile(), { force: true });
   try {
     await link(ownerFile(), oldOwnerFile());
   } catch (thrown) {
-    // A recovery in a home that had no owner.
+    // This is a recovery in a home that had no owner.
     if (!isErrno(thrown, "ENOENT")) throw thrown;
   }
   await rename(newOwnerFile(), ownerFile());
   await keepOld();
 }
 
-/** Another relay of this owner may still name the old key: it is kept, under the time at which it went. */
+/**
+ * Keeps the old key, named with the time of its replacement, because another relay of this owner may still
+ * name it.
+ */
 async function keepOld(): Promise<void> {
   const wentAt = new Date().toISOString().replaceAll(":", "");
   try {

@@ -11,7 +11,7 @@ interface ShowCommandOptions extends OwnerOptions {
 export function registerOwnerShow(owner: Command): void {
   owner
     .command("show")
-    .description("who this home's owner is, and with --roster whom the relay's roster names")
+    .description("show this home's owner, and with --roster the owners in the relay's roster")
     .option("--roster", "ask the relay, as the owner: this needs the passphrase")
     .addOption(relayOption())
     .addOption(passphraseFdOption())
@@ -45,7 +45,7 @@ Examples:
         return;
       }
       const whose = (listed: string): string =>
-        listed === publicKey ? "  this home's" : listed === recovery ? "  recovery" : "  another's";
+        listed === publicKey ? "  this home's" : listed === recovery ? "  recovery" : "  another";
       process.stdout.write(
         table([
           ["owner", publicKey],

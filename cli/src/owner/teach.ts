@@ -11,7 +11,7 @@ export function registerOwnerTeach(owner: Command): void {
   owner
     .command("teach")
     .description(
-      "teach a relay that has lost something what the owner has signed: its roster and its keys' grants",
+      "give a relay that has lost its data the owner's statements again: the roster and the keys' grants",
     )
     .addOption(relayOption())
     .addOption(passphraseFdOption())
@@ -23,9 +23,9 @@ Examples:
   cmdop owner teach
   cmdop owner teach --relay ID@HOST:PORT
 
-After a relay was restored from a backup, or has lost relay.db. What the owner signs is kept in
-owner/relays, one file a relay; what the relay has and this home has not is added to it. Machines
-need nothing of this: they come back by themselves.`,
+Use it after a relay was restored from a backup, or has lost relay.db. The owner's statements are kept
+in owner/relays, one file for each relay; statements that only the relay has are added to it. Machines
+do not need this: they come back by themselves.`,
     )
     .action(async (options: TeachCommandOptions) => {
       const [{ ownerClient }, { OwnerLedger }, { ownersRelay }] = await Promise.all([

@@ -11,6 +11,7 @@ interface RelayCommandOptions {
   port: number;
   publicAddress?: string;
   healthPort?: number;
+  metrics?: number;
   cert?: string;
   key?: string;
   archives?: string;
@@ -32,6 +33,7 @@ export function registerRelay(program: Command): void {
       "how agents and callers reach it, where that is not host and port",
     )
     .option("--health-port <port>", "loopback port of /healthz; off unless given", parsePort)
+    .option("--metrics <port>", "loopback port of /metrics, for Prometheus; off unless given", parsePort)
     .option("--cert <file>", "public certificate chain (PEM); without it the relay makes its own CA")
     .option("--key <file>", "private key of --cert (PEM)")
     .option("--archives <dir>", "serve this release (npm run release) to machines that have no cmdop yet")
@@ -57,7 +59,7 @@ export function registerRelay(program: Command): void {
         import("../console/log.ts"),
         import("../console/signals.ts"),
       ]);
-      const stop = terminationSignal();
+      const stop = terminationSignal(undefined, { outlivesTerminal: true });
       const relay = new Relay({
         stateDir: homePaths.relay(),
         ownerPublicKey: options.owner,
@@ -65,6 +67,7 @@ export function registerRelay(program: Command): void {
         port: options.port,
         publicAddress: options.publicAddress,
         healthPort: options.healthPort,
+        metricsPort: options.metrics,
         proxyProtocol: options.proxyProtocol,
         certFile: options.cert,
         keyFile: options.key,
@@ -77,7 +80,13 @@ export function registerRelay(program: Command): void {
         const isEverywhere = host === "0.0.0.0" || host === "::";
         const address = isEverywhere ? `${outwardAddress()}:${relay.port}` : relay.address;
         const target = `${relay.id}@${address}`;
-        const ready = { relay: address, id: relay.id, target, healthPort: relay.healthPort };
+        const ready = {
+          relay: address,
+          id: relay.id,
+          target,
+          healthPort: relay.healthPort,
+          metricsPort: relay.metricsPort,
+        };
         process.stdout.write(
           options.json
             ? jsonLine(ready)
@@ -90,10 +99,16 @@ export function registerRelay(program: Command): void {
     });
 }
 
-/** An address that others can dial, for a relay that listens on every interface: the first that is not loopback. */
+/**
+ * An address that others can dial, for a relay that listens on every interface: the first
+ * that is neither loopback nor of its own link, IPv4 before IPv6.
+ */
 function outwardAddress(): string {
   const outward = Object.values(os.networkInterfaces())
     .flatMap((addresses) => addresses ?? [])
-    .find(({ internal, family }) => !internal && family === "IPv4");
-  return outward?.address ?? "127.0.0.1";
+    .filter(({ internal, scopeid }) => !internal && !scopeid);
+  const ipv4 = outward.find(({ family }) => family === "IPv4");
+  if (ipv4 !== undefined) return ipv4.address;
+  const [ipv6] = outward;
+  return ipv6 === undefined ? "127.0.0.1" : `[${ipv6.address}]`;
 }

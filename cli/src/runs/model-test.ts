@@ -7,16 +7,19 @@ import { agentOf } from "../jobs/machine-terminal.ts";
 import { waitingMessage } from "../jobs/waiting-message.ts";
 import { showProgress } from "./run-agent.ts";
 
-/** The model may have to be loaded first, where the machine runs it itself. */
+/**
+ * Longest wait for the answer, in milliseconds. A machine that runs the model itself may have to load it
+ * first.
+ */
 const TIMEOUT_MS = 180_000;
 
-/** One call is enough for one word. */
+/** Most calls of the model: one is enough for one word. */
 const MAX_STEPS = 1;
 
-/** Characters of the answer that are shown: some models say more than they are asked for. */
+/** Most characters of the answer that are shown; some models say more than they are asked for. */
 const MAX_ANSWER_CHARACTERS = 200;
 
-/** Asks a machine's model for one word; the exit code to end with. */
+/** Asks a machine's model for one word, and returns the exit code. */
 export async function testModel(machine: string | undefined, json: boolean): Promise<number> {
   let model = "unknown";
   const show = showProgress();

@@ -21,23 +21,23 @@ import { waitingMessage } from "../jobs/waiting-message.ts";
 import { RunQuestions } from "./run-questions.ts";
 import { answerText, RunProgress } from "./run-text.ts";
 
-/** A run as it is asked for on the command line. */
+/** A run from the command line. */
 export type AgentCommand = Pick<
   RunOptions,
   "agentType" | "outputJsonSchema" | "maxSteps" | "timeoutMs" | "approve"
 > & {
-  /** True: one line with all that there is to know, instead of the answer. */
+  /** True prints one line with all the facts instead of the answer. */
   readonly json: boolean;
 };
 
-/** Runs an agent on a machine: what it does goes to stderr, its answer to stdout; the exit code to end with. */
+/** Runs an agent on a machine: its progress goes to stderr, its answer to stdout. Returns the exit code. */
 export async function runAgent(
   machine: string | undefined,
   prompt: string,
   { json, ...options }: AgentCommand,
 ): Promise<number> {
   const output = new JobOutput();
-  // An answer that can't be written has nobody to read it: the run is not worth its tokens.
+  // A run whose answer can't be written is canceled, because nobody reads it and it costs tokens.
   const signal = AbortSignal.any([terminationSignal(), output.unwritable]);
   const { outputJsonSchema, ...plain } = options;
   const runId = randomUUID();
@@ -70,7 +70,7 @@ export async function runAgent(
   }
 }
 
-/** Writes what a run does to stderr, a line each. */
+/** Writes the progress of a run to stderr, one line for each event. */
 export function showProgress(): (event: RunStreamEvent) => void {
   const progress = new RunProgress();
   return (event) => {
@@ -79,7 +79,7 @@ export function showProgress(): (event: RunStreamEvent) => void {
   };
 }
 
-/** The same, and puts the run's questions to the person at the terminal. */
+/** Writes the progress too, and asks the person at the terminal the run's questions. */
 function askOnTheWay(
   agent: Agent,
   {
@@ -98,7 +98,7 @@ function askOnTheWay(
   return (event) => questions.add(event, progress.add(event));
 }
 
-/** Says why a run has no answer; the exit code that stands for it. */
+/** Reports the reason for a missing answer, and returns the exit code for it. */
 function reportRunError(machine: string | undefined, error: RunError): number {
   const { outcome, runId } = error;
   const ended = { outcome, exitCode: null, signal: null, reason: "" };
@@ -107,7 +107,7 @@ function reportRunError(machine: string | undefined, error: RunError): number {
     reportError(error);
     process.stderr.write(`cmdop: what it did: ${commandFor("logs", machine, runId)}\n`);
   }
-  // Completed, and yet no answer: its events are missing or make no sense.
+  // A completed run without an answer has missing or invalid events.
   return outcome === "completed" ? EXIT_OURS : exitCodeOf(ended);
 }
 

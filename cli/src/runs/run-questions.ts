@@ -11,15 +11,15 @@ import { printable } from "../console/printable.ts";
 import { isoTime } from "../console/time.ts";
 import type { TypedLines } from "../console/typed-lines.ts";
 
-/** What a machine takes of a reason, in characters. */
+/** Longest reason that a machine accepts, in characters. */
 const MAX_REASON_CHARACTERS = 500;
 
-/** Errors that say that nothing waits any more. */
+/** Errors which say that the question is no longer open. */
 const TOO_LATE: ReadonlySet<string> = new Set(["NotFound", "JobEnded", "JobUnknown"]);
 
-/** Who asks, and how the answer gets there. */
+/** The machine that asks, and the functions for asking and answering. */
 export interface Asking {
-  /** The machine as the person named it. */
+  /** The machine's name as the person gave it. */
   readonly machine: string;
   readonly lines: Pick<TypedLines, "drop" | "next" | "isOver">;
   readonly write: (text: string) => void;
@@ -27,9 +27,8 @@ export interface Asking {
 }
 
 /**
- * Puts the questions of a run to the person at the terminal, one after the
- * other. Anything but a clear yes is a no. What the run does meanwhile is shown
- * once the question is off the screen.
+ * Asks the person at the terminal the questions of a run, one after the other. Anything but a clear yes is a
+ * no. The progress of the run is held back while a question is on the screen.
  */
 export class RunQuestions {
   readonly #asking: Asking;
@@ -42,12 +41,12 @@ export class RunQuestions {
     this.#asking = asking;
   }
 
-  /** Takes the run's next event, and the lines that it is worth. */
+  /** Takes the run's next event, and its lines of progress. */
   add(event: RunStreamEvent, lines: string): void {
     this.#questions.add(event);
     const isOpen = (id: string): boolean => this.#questions.open.some(({ callId }) => callId === id);
     if (this.#current !== undefined && !isOpen(this.#current.callId)) this.#current.over.abort();
-    // The question itself says more.
+    // The question itself shows more than the event's lines.
     if (event.type !== "asked" && lines !== "") {
       if (this.#current === undefined) this.#asking.write(lines);
       else this.#held.push(lines);
@@ -80,18 +79,18 @@ export class RunQuestions {
     await lines.drop(over);
     if (over.aborted) return;
     write(
-      `\n${printable(tool)} on ${printable(machine)} waits for your word until ${isoTime(expiresAtMs)}:\n${shown.join("")}`,
+      `\n${printable(tool)} on ${printable(machine)} waits for your answer until ${isoTime(expiresAtMs)}:\n${shown.join("")}`,
     );
     for (;;) {
       const said = await this.#typed("Allow it? [y/N] ", over);
       if (lines.isOver) write("\n");
       const isYes = said !== undefined && /^y(?:es)?$/i.test(said.trim());
-      // Enter is a no without a reason; where nobody can type any more, there is nobody to give one.
+      // Enter is a no without a reason; after the end of the input no reason can be given.
       const why =
         isYes || lines.isOver
           ? ""
           : await this.#typed("Why not? The agent is told (Enter: no reason) ", over);
-      if (over.aborted) return write("\ncmdop: this is not asked any more\n");
+      if (over.aborted) return write("\ncmdop: this question is no longer open\n");
       try {
         return await answer(
           question,
@@ -100,9 +99,9 @@ export class RunQuestions {
         );
       } catch (thrown) {
         const error = CmdopError.from(thrown);
-        if (TOO_LATE.has(error.code)) return write("cmdop: it was too late, this is not asked any more\n");
+        if (TOO_LATE.has(error.code)) return write("cmdop: too late, this question is no longer open\n");
         reportError(error);
-        // Silence is a no, too.
+        // No answer counts as a no.
         if (lines.isOver) return;
       }
     }

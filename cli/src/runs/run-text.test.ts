@@ -13,7 +13,7 @@ const call: RunStreamEvent = {
   after,
 };
 
-/** All lines that events are worth. */
+/** Returns all lines of the events. */
 function lines(...events: readonly RunStreamEvent[]): string {
   const progress = new RunProgress();
   return events.map((event) => progress.add(event)).join("");

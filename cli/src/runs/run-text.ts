@@ -2,15 +2,15 @@ import { describeRunEvent, type RunStreamEvent } from "@cmdop/sdk";
 import { jsonLine } from "../console/json-line.ts";
 import { printable, printableText } from "../console/printable.ts";
 
-/** Characters of what the model says between its tools, in a line of progress. */
+/** Most characters of the model's text between tools in a line of progress. */
 const MAX_SAID_CHARACTERS = 160;
 
-/** Makes lines of a run's events, as people follow them: all from afar, so all of it visible. */
+/** Makes lines of progress from a run's events. Text from the machine is made printable. */
 export class RunProgress {
   #said = "";
   #runId = "";
 
-  /** The lines that an event is worth, each with its newline; empty for most. */
+  /** Returns the lines of an event, each with its newline; empty for most. */
   add(event: RunStreamEvent): string {
     switch (event.type) {
       case "text":
@@ -36,7 +36,7 @@ export class RunProgress {
     }
   }
 
-  /** What the model said before it asked for a tool; said once. */
+  /** Returns the model's text before a tool call, only once. */
   #saidLine(): string {
     const said = this.#said.trim().replaceAll(/\s+/g, " ");
     this.#said = "";
@@ -49,7 +49,9 @@ function line(text: string | undefined): string {
   return text === undefined ? "" : `${printable(text)}\n`;
 }
 
-/** A run's answer as it may be shown: a text keeps its lines and tabs, anything else is one line of JSON. */
+/**
+ * Formats a run's answer for printing: a text keeps its lines and tabs, anything else is one line of JSON.
+ */
 export function answerText(output: unknown): string {
   if (typeof output !== "string") return jsonLine(output);
   return `${printableText(output).trimEnd()}\n`;

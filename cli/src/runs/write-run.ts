@@ -4,16 +4,19 @@ import { EXIT_OURS, exitCodeOf } from "../jobs/exit-codes.ts";
 import type { JobOutput } from "../jobs/job-output.ts";
 import { answerText, RunProgress } from "./run-text.ts";
 
-/** How a run's events are written. */
+/** Options for writing a run's events. */
 export interface WriteRunOptions {
   readonly runId: string;
-  /** True: until its end. False: what there is now. */
+  /** True follows the run to its end; false writes only the present events. */
   readonly follow: boolean;
-  /** What it did is stderr's, its answer stdout's; both unless given. */
+  /** The only stream to write: stderr gets the progress, stdout the answer; default both. */
   readonly only?: "stdout" | "stderr" | undefined;
 }
 
-/** Writes what a run did to stderr and its answer to stdout, as `cmdop run` does; the exit code to end with. */
+/**
+ * Writes the progress of a run to stderr and its answer to stdout, as `cmdop run` does. Returns the exit
+ * code.
+ */
 export async function writeRun(
   events: AsyncIterable<RunStreamEvent>,
   output: JobOutput,
@@ -35,17 +38,17 @@ export async function writeRun(
   return output.exitCodeIfUnread("The job goes on.") ?? (follow ? EXIT_OURS : EXIT_OK);
 }
 
-/** Tells when all has been read that was there when the stream began. */
+/** Returns a function that is true once all events from before the stream's start have been read. */
 function untilNow(follow: boolean): (event: RunStreamEvent) => boolean {
   let end: number | undefined;
   return (event) => {
     if (event.type === "started" && !follow) end = event.outputEnd;
-    // Behind the last event of a run comes its outcome at once.
+    // The outcome follows the last event of a run at once.
     return end !== undefined && event.after >= end && event.type !== "end";
   };
 }
 
-/** Writes the answer, or why there is none; the exit code that stands for it. */
+/** Writes the answer, or the reason that there is none. Returns the exit code for it. */
 async function writeEnd(
   collected: CollectedRun,
   output: JobOutput,

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EscapeKeys } from "./escape-keys.ts";
 
-/** What the pieces come to, one after the other: text that is sent, and «detach» and «help». */
+/** Returns the result of the pieces in order: the text to send, and «detach» and «help». */
 function typed(...pieces: readonly string[]): string {
   const keys = new EscapeKeys();
   return pieces

@@ -2,13 +2,13 @@ const TILDE = 0x7e;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
-/** What the person at the keyboard wants: bytes for the far side, or something of us. */
+/** An action from the keyboard: bytes for the machine, or a command for this program. */
 export type KeyAction =
   | { readonly type: "send"; readonly data: Uint8Array }
   | { readonly type: "detach" }
   | { readonly type: "help" };
 
-/** What `~?` shows. */
+/** The text that `~?` shows. */
 export const ESCAPE_HELP = `Escape sequences, after Enter:
   ~.  detach: the session lives on
   ~?  this help
@@ -16,14 +16,13 @@ export const ESCAPE_HELP = `Escape sequences, after Enter:
 `;
 
 /**
- * Finds ssh's escape sequences among the keys: at the beginning of a line a
- * tilde, then what to do. A tilde waits for the key behind it; one that means
- * nothing to us goes to the far side with that key.
+ * Finds ssh's escape sequences in the keys: a tilde at the beginning of a line, then a command. A tilde waits
+ * for the next key; with a key that is no command both are sent to the machine.
  */
 export class EscapeKeys {
   #state: "line" | "beginning" | "tilde" | "left" = "beginning";
 
-  /** The next keys. What is typed after `detach` is for nobody. */
+  /** Takes the next keys. Keys after `detach` are discarded. */
   push(keys: Uint8Array): KeyAction[] {
     const actions: KeyAction[] = [];
     let data: number[] = [];

@@ -2,7 +2,7 @@ import { CmdopError } from "@cmdop/sdk";
 import { describe, expect, it, vi } from "vitest";
 import { FarScreen } from "./far-screen.ts";
 
-/** A far side that remembers its sizes. */
+/** Makes a session that records its sizes. */
 function farSide(answer: () => Promise<void> = async () => undefined) {
   const sizes: string[] = [];
   const failures: unknown[] = [];

@@ -2,10 +2,13 @@ import { pause } from "@cmdop/kit";
 import { CmdopError, type ErrorCode, type Session } from "@cmdop/sdk";
 import type { Size } from "./local-terminal.ts";
 
-/** How long the far side is left at another size, in milliseconds: enough for its programs to see that there was one. */
+/** Time that the session keeps another size, in milliseconds: enough for its programs to notice. */
 const NUDGE_MS = 100;
 
-/** Errors that need nobody's attention: the size is sent again when the link is back, and an ended session needs none. */
+/**
+ * Errors that are not reported: the size is sent again when the link is back, and an ended session needs
+ * none.
+ */
 const PASSING: ReadonlySet<ErrorCode> = new Set([
   "LinkLost",
   "RelayUnreachable",
@@ -13,7 +16,7 @@ const PASSING: ReadonlySet<ErrorCode> = new Set([
   "JobEnded",
 ]);
 
-/** The session's screen, kept at the size of ours: one call at a time, the newest size last. */
+/** Keeps the session's screen at the size of this terminal: one call at a time, the newest size last. */
 export class FarScreen {
   readonly #session: Pick<Session, "resize" | "screen">;
   readonly #wanted: () => Size;
@@ -30,12 +33,12 @@ export class FarScreen {
     this.#failed = failed;
   }
 
-  /** Our size has changed. */
+  /** Sends this terminal's size, after it has changed. */
   fit(): void {
     this.#then(async () => this.#resize(this.#wanted()));
   }
 
-  /** Makes full-screen programs draw everything anew: they do when the size changes, and only then. */
+  /** Makes full-screen programs draw everything again, which they do only when the size changes. */
   nudge(): void {
     this.#then(async () => {
       const { cols, rows } = this.#wanted();
@@ -45,7 +48,10 @@ export class FarScreen {
     });
   }
 
-  /** Reads the text of a row, 1 being the first, behind what was asked for before; not where the size is not ours. */
+  /**
+   * Reads the text of a row, 1 being the first, after the earlier calls. Does nothing if the session has
+   * another size.
+   */
   readRow(row: number, use: (text: string) => void): void {
     this.#then(async () => {
       const { lines, rows } = await this.#session.screen();

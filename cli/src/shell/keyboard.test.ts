@@ -4,7 +4,7 @@ import { CmdopError } from "@cmdop/sdk";
 import { describe, expect, it } from "vitest";
 import { Keyboard } from "./keyboard.ts";
 
-/** A keyboard in front of a session that accepts what it is told to. */
+/** Makes a keyboard for a session with scripted acceptance. */
 function keyboard(isInteractive: boolean, sendInput?: (data: string) => Promise<void>) {
   const keys = new PassThrough();
   const over = new AbortController();

@@ -4,39 +4,41 @@ import { CmdopError, type Session } from "@cmdop/sdk";
 import { EscapeKeys } from "./escape-keys.ts";
 import { SHELL_RECONNECT_WINDOW_MS } from "./limits.ts";
 
-/** Keys that the machine has not accepted yet, in bytes; beyond this, reading waits. More than anyone types in an outage. */
+/**
+ * Most bytes of keys that the machine has not accepted yet, beyond which reading waits. Nobody types that
+ * much in an outage.
+ */
 const MAX_PENDING_BYTES = 1024 * 1024;
 
-/** What ends the input of a program that reads lines. */
+/** Key that ends the input of a program that reads lines. */
 const CTRL_D = "\x04";
 
 /**
- * How often Ctrl-D is typed when piped input has ended, in milliseconds: one
- * that comes while no program reads, or while a shell sets its terminal up, is lost.
+ * Interval at which Ctrl-D is typed after the end of piped input, in milliseconds. One that comes while no
+ * program reads, or while a shell sets up its terminal, is lost.
  */
 const CTRL_D_EVERY_MS = 1000;
 
-/** Where keys come from. */
+/** A source of keys. */
 export interface KeySource {
   readonly keys: Readable;
-  /** Whether a person types them. */
+  /** True if a person types them. */
   readonly isInteractive: boolean;
 }
 
-/** What the keyboard's user learns of it. */
+/** Callbacks of the keyboard. */
 export interface KeyboardEvents {
-  /** The person wants to leave. */
+  /** Called when the person wants to leave. */
   detach(): void;
-  /** The person wants to see the escape sequences. */
+  /** Called when the person wants to see the escape sequences. */
   help(): void;
-  /** The keys can't be sent; the reason. */
+  /** Called when the keys can't be sent, with the reason. */
   failed(thrown: unknown): void;
 }
 
 /**
- * Types what comes from a source into a session, in order, each key once. A
- * terminal's keys may have escape sequences among them; piped input is typed as it
- * is, and where it ends Ctrl-D is typed until the session has ended.
+ * Types the keys of a source into a session, in order, each once. A terminal's keys may contain escape
+ * sequences. Piped input is typed unchanged, and at its end Ctrl-D is typed until the session has ended.
  */
 export class Keyboard {
   readonly #session: Pick<Session, "sendInput">;
@@ -60,7 +62,7 @@ export class Keyboard {
     else this.#pipe();
   }
 
-  /** Resolves when the session has accepted what has been typed; with false where it has not after the given time. */
+  /** Waits until the session has accepted all typed keys. Returns false if it has not within the time. */
   async flushed(limitMs: number): Promise<boolean> {
     await within(this.#last, limitMs, { ref: false });
     return this.#pendingBytes === 0;
@@ -74,7 +76,7 @@ export class Keyboard {
         else this.#events[action.type]();
       }
     });
-    // The window was closed, or the terminal's other end has gone.
+    // The window was closed, or the terminal's other end is gone.
     for (const gone of ["end", "error"]) this.#keys.on(gone, () => this.#events.detach());
   }
 
@@ -101,7 +103,7 @@ export class Keyboard {
     try {
       await this.#session.sendInput(data, { reconnectWindowMs: SHELL_RECONNECT_WINDOW_MS });
     } catch (thrown) {
-      // A session that has ended takes no more; its output says that it has.
+      // A session that has ended takes no more keys; its output shows the end.
       if (!this.#over.aborted && CmdopError.from(thrown).code !== "JobEnded") this.#events.failed(thrown);
       return;
     }

@@ -1,2 +1,4 @@
-/** How long to go on over a lost link, in milliseconds: a day. A person sits in front and can leave at any time. */
+/**
+ * Longest time without a connection, in milliseconds: a day. A person is present and can leave at any time.
+ */
 export const SHELL_RECONNECT_WINDOW_MS = 24 * 60 * 60 * 1000;

@@ -2,13 +2,13 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { LINK_BACK, LINK_LOST } from "../jobs/link-messages.ts";
 import { LinkNotice } from "./link-notice.ts";
 
-/** A screen that remembers what was written to it. */
+/** Makes a screen that records its output. */
 function screenOf(cols: number, rows: number) {
   const written: string[] = [];
   return { written, screenSize: { cols, rows }, write: (data: string) => written.push(data) };
 }
 
-/** What a write does besides text: it saves the cursor, goes to a row, and restores. */
+/** The frame of a write: it saves the cursor, goes to a row, and restores. */
 const onRow = (row: number): RegExp => new RegExp(`^\x1b7.*\x1b\\[${row};1H.*\x1b8$`);
 
 describe("the notice of a lost link", () => {

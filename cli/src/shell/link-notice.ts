@@ -1,8 +1,8 @@
 import { LINK_LOST, sayLink } from "../jobs/link-messages.ts";
 
-/** Where a notice goes. */
+/** The place for a notice. */
 export interface NoticePlace {
-  /** The screen's size where there is one; undefined where the output goes to a file or a pipe. */
+  /** The screen's size; undefined if the output goes to a file or a pipe. */
   readonly screenSize: { readonly cols: number; readonly rows: number } | undefined;
   /** Writes to the screen. */
   write(data: string): unknown;
@@ -11,9 +11,8 @@ export interface NoticePlace {
 const SCREEN_HINT = "; keys are kept (Enter ~ . leaves)";
 
 /**
- * Says that the link is lost: on the last row of a screen, without moving the
- * cursor or touching the program's colours and margins; otherwise as lines on
- * stderr, so that the output stays the program's alone.
+ * Shows that the link is lost: on the last row of a screen, without moving the cursor or changing the
+ * program's colours and margins; otherwise as lines on stderr, so that stdout has only the program's output.
  */
 export class LinkNotice {
   readonly #place: NoticePlace;
@@ -24,7 +23,7 @@ export class LinkNotice {
     this.#place = place;
   }
 
-  /** The link is lost; said once until it is back. */
+  /** Shows the loss, once until the link is back. */
   lost(): void {
     if (this.#isLost) return;
     this.#isLost = true;
@@ -35,7 +34,7 @@ export class LinkNotice {
       this.#place.write(onRow(size.rows, `\x1b[0;7m${` ${LINK_LOST}${SCREEN_HINT} `.slice(0, size.cols)}`));
   }
 
-  /** The link is back: takes the notice away. The row where it stood, 1 being the first. */
+  /** Removes the notice after the link is back. Returns the row where it was, 1 being the first. */
   back(): number | undefined {
     if (!this.#isLost) return undefined;
     this.#isLost = false;
@@ -45,7 +44,10 @@ export class LinkNotice {
   }
 }
 
-/** Clears a row and writes there. Cursor, colours, character set and origin are saved before and restored after. */
+/**
+ * Returns the sequence that clears a row and writes there. Cursor, colours, character set and origin are
+ * saved before and restored after.
+ */
 export function onRow(row: number, text: string): string {
   return `\x1b7\x1b[?6l\x1b(B\x1b[${row};1H\x1b[m\x1b[2K${text}\x1b8`;
 }

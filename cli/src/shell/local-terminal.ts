@@ -9,33 +9,32 @@ export interface Size {
   readonly rows: number;
 }
 
-/** What programs take for granted where no terminal says otherwise. */
+/** Size that programs assume if no terminal says otherwise. */
 const DEFAULT_SIZE: Size = { cols: 80, rows: 24 };
 
-/** The most that a machine's terminal can have, either way. */
+/** Greatest width and height of a machine's terminal, in characters. */
 const MAX_SIZE = 500;
 
-/** The size of this process's terminal; what programs take for granted where there is none. */
+/** Returns the size of this process's terminal, or the default size if there is none. */
 export function terminalSize(): Size {
   const { columns = 0, rows = 0 } = screen() ?? {};
   if (columns === 0 || rows === 0) return DEFAULT_SIZE;
   return { cols: Math.min(columns, MAX_SIZE), rows: Math.min(rows, MAX_SIZE) };
 }
 
-/** Whichever of our streams knows a size, and its changes. */
+/** Returns the output stream that is a terminal and knows its size. */
 function screen(): tty.WriteStream | undefined {
   return [process.stdout, process.stderr].find((stream) => stream instanceof tty.WriteStream);
 }
 
 /**
- * This process's own terminal, as far as it has one: keys come from standard
- * input, raw where that is a terminal, and output goes to standard output. When it
- * is disposed of, or the process ends in any way that Node can see, the terminal
- * is as it was.
+ * This process's own terminal, as far as it has one. Keys come from standard input, raw if that is a
+ * terminal, and output goes to standard output. The terminal is restored when this is disposed of, or the
+ * process ends in any way that Node can see.
  */
 export class LocalTerminal implements Disposable {
   readonly keys: Readable = process.stdin;
-  /** Whether a person types: then the keys come one by one, Ctrl-C too. */
+  /** True if a person types. Keys then come one by one, Ctrl-C too. */
   readonly isInteractive: boolean = process.stdin.isTTY === true;
   readonly #undo: () => string;
   readonly #screen = screen();
@@ -44,7 +43,9 @@ export class LocalTerminal implements Disposable {
   #isRestored = false;
   #writeError: Error | undefined;
 
-  /** Takes the terminal over. `undo` says at the end what resets the modes that programs have left on. */
+  /**
+   * Takes over the terminal. `undo` returns the sequences that reset the modes which programs have left on.
+   */
   constructor(undo: () => string) {
     this.#undo = undo;
     process.stdout.on("error", (error) => {
@@ -56,18 +57,18 @@ export class LocalTerminal implements Disposable {
     this.#passOutputThrough();
   }
 
-  /** The size, where standard output is a screen. */
+  /** The size, if standard output is a screen. */
   get screenSize(): Size | undefined {
     return process.stdout.isTTY ? terminalSize() : undefined;
   }
 
-  /** Calls this one listener on every change of the size, until the terminal is given back. */
+  /** Calls this one listener on every change of the size, until the terminal is restored. */
   onResize(listener: () => void): void {
     this.#onResize = listener;
     this.#screen?.on("resize", listener);
   }
 
-  /** Resolves when the bytes have been taken; false where nobody takes them any more. */
+  /** Writes bytes, and waits until they are taken. Returns false if the output is closed. */
   write(data: string | Uint8Array): Promise<boolean> {
     if (this.#writeError !== undefined || process.stdout.destroyed) return Promise.resolve(false);
     return new Promise((resolve) => {
@@ -75,28 +76,28 @@ export class LocalTerminal implements Disposable {
     });
   }
 
-  /** Says something of ours to the person, on lines of its own. */
+  /** Writes a message of this program to the person, on its own lines. */
   say(text: string): void {
     process.stderr.write(`\r\n${text.replaceAll("\n", "\r\n")}`);
   }
 
-  /** Gives the terminal back as it was. */
+  /** Restores the terminal. */
   [Symbol.dispose](): void {
     if (this.#isRestored) return;
     this.#isRestored = true;
     process.off("exit", this.#restore);
     if (this.#onResize !== undefined) this.#screen?.off("resize", this.#onResize);
-    // A terminal takes this before the call returns, also when the process is ending.
+    // A terminal takes this before the call returns, even when the process is ending.
     if (process.stdout.isTTY) process.stdout.write(this.#undo());
     if (this.isInteractive) process.stdin.setRawMode(false);
-    // Keys that nobody will read must not keep the program alive.
+    // Unread keys must not keep the program running.
     process.stdin.destroy();
   }
 
   /**
-   * Node's raw mode still turns a line feed into carriage return and line feed. The
-   * far side's terminal has done that already where its programs want it; a
-   * full-screen program means the cursor to go straight down.
+   * Turns output processing off. Node's raw mode still converts a line feed to carriage return and line feed.
+   * The machine's terminal has already done so where its programs want it; a full-screen program expects the
+   * cursor to go straight down.
    */
   #passOutputThrough(): void {
     const { error, status, stderr } = spawnSync("stty", ["-opost"], { stdio: ["inherit", "ignore", "pipe"] });

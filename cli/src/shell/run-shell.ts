@@ -10,8 +10,8 @@ import type { ViewStart } from "./session-output.ts";
 import { type Departure, view } from "./viewer.ts";
 
 /**
- * Old output that `attach` shows, in bytes: enough screens to see what went on, and two
- * seconds on a slow line. Full-screen programs draw anew anyway.
+ * Most old output that `attach` shows, in bytes: some screens, and two seconds on a slow line. Full-screen
+ * programs draw their screen again anyway.
  */
 const MAX_REPLAY_BYTES = 256 * 1024;
 
@@ -20,7 +20,7 @@ interface Opened {
   readonly start: ViewStart;
 }
 
-/** Starts a session on a machine and shows it; the exit code to end with. */
+/** Starts a session on a machine and shows it. Returns the exit code. */
 export function runShell(machine: string | undefined, shell: readonly string[] | undefined): Promise<number> {
   return show(machine, async (client) => {
     const session = await terminalOf(client, machine).create({
@@ -32,7 +32,7 @@ export function runShell(machine: string | undefined, shell: readonly string[] |
   });
 }
 
-/** Shows a session that exists, by its id or the beginning of it; the exit code to end with. */
+/** Shows an existing session, by its id or the beginning of it. Returns the exit code. */
 export function runAttach(machine: string | undefined, id: string): Promise<number> {
   return show(machine, async (client) => {
     const terminal = terminalOf(client, machine);
@@ -68,7 +68,7 @@ async function show(
   }
 }
 
-/** Says what the screen does not; the exit code to end with. */
+/** Reports facts that the screen does not show. Returns the exit code. */
 function reportDeparture(departure: Departure, comeBack: string): number {
   const isCutOff = departure.type === "detached" || departure.end.outcome !== "exited";
   if (isCutOff) beginLine();
@@ -86,7 +86,9 @@ function reportDeparture(departure: Departure, comeBack: string): number {
   return exitCodeOf(end);
 }
 
-/** What was left in the middle has left the cursor anywhere: goes to a new line, with nothing below. */
+/**
+ * Goes to a new line and clears everything below, because an interrupted program leaves the cursor anywhere.
+ */
 function beginLine(): void {
   if (process.stdout.isTTY) process.stdout.write("\r\n\x1b[J");
 }

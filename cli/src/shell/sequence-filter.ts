@@ -1,6 +1,6 @@
 /**
- * A control sequence longer than this, in bytes, is taken for plain text: real
- * ones are shorter, and what has no end must not be held back for ever.
+ * Longest control sequence, in bytes. A longer one is treated as plain text: real ones are shorter, and one
+ * without an end must not be held back for ever.
  */
 export const MAX_SEQUENCE_BYTES = 4096;
 
@@ -11,19 +11,18 @@ const SUB = 0x1a;
 const ESC = 0x1b;
 const BACKSLASH = 0x5c;
 
-/** What becomes of a control sequence. */
+/** The decision on a control sequence. */
 export type Verdict = "keep" | "drop";
 
 /**
- * A terminal's output on its way through: whoever pushes it in sees each control
- * sequence whole, may drop it, and gets the rest back unchanged. However the
- * output was cut into pieces, the result is the same. What comes out never
- * ends inside a sequence or a character, so that a notice can be written after it.
+ * A filter of a terminal's output. `judge` sees each control sequence whole and may drop it; the rest passes
+ * unchanged. The result is the same for any division of the output into pieces. It never ends inside a
+ * sequence or a character, so that a notice can be written after it.
  */
 export class SequenceFilter {
   #held: Uint8Array = new Uint8Array();
 
-  /** The next bytes of output; what is still incomplete waits for the next call. */
+  /** Filters the next bytes of output; an incomplete end waits for the next call. */
   push(chunk: Uint8Array, judge: (sequence: Uint8Array) => Verdict): Uint8Array {
     const bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
     const kept: Uint8Array[] = [];
@@ -44,7 +43,7 @@ export class SequenceFilter {
     return kept.length === 1 && kept[0] !== undefined ? kept[0] : Buffer.concat(kept);
   }
 
-  /** What was still incomplete when the output ended. */
+  /** Returns the incomplete rest when the output has ended. */
   flush(): Uint8Array {
     const rest = this.#held;
     this.#held = new Uint8Array();
@@ -52,7 +51,10 @@ export class SequenceFilter {
   }
 }
 
-/** Where the next control sequence begins, or the length. ENQ, which terminals answer, is one by itself. */
+/**
+ * Returns the index of the next control sequence, or the length. ENQ, which terminals answer, is one by
+ * itself.
+ */
 function nextSequence(bytes: Uint8Array, from: number): number {
   for (let at = from; at < bytes.length; at++) {
     if (bytes[at] === ESC || bytes[at] === ENQ) return at;
@@ -60,7 +62,10 @@ function nextSequence(bytes: Uint8Array, from: number): number {
   return bytes.length;
 }
 
-/** The index behind the sequence that begins at `start`; `start` itself where it is none; undefined where more bytes must tell. */
+/**
+ * Returns the index behind the sequence at `start`; `start` itself if it is none; undefined if more bytes are
+ * needed.
+ */
 function sequenceEnd(bytes: Uint8Array, start: number): number | undefined {
   if (bytes[start] === ENQ) return start + 1;
   const limit = Math.min(bytes.length, start + MAX_SEQUENCE_BYTES);
@@ -87,7 +92,7 @@ function endBefore(bytes: Uint8Array, start: number, limit: number): number | un
   return plainEnd(bytes, start + 1, limit);
 }
 
-/** ESC, intermediates, final: a character set, a saved cursor. */
+/** Finds the end of ESC, intermediates, final, such as a character set or a saved cursor. */
 function plainEnd(bytes: Uint8Array, from: number, limit: number): number | undefined {
   for (let at = from; at < limit; at++) {
     const byte = bytes[at] ?? 0;
@@ -97,7 +102,9 @@ function plainEnd(bytes: Uint8Array, from: number, limit: number): number | unde
   return undefined;
 }
 
-/** Parameters, intermediates, final. Terminals obey the control characters in between and go on. */
+/**
+ * Finds the end of parameters, intermediates, final. Terminals obey control characters in between and go on.
+ */
 function controlEnd(bytes: Uint8Array, from: number, limit: number): number | undefined {
   for (let at = from; at < limit; at++) {
     const byte = bytes[at] ?? 0;
@@ -107,7 +114,7 @@ function controlEnd(bytes: Uint8Array, from: number, limit: number): number | un
   return undefined;
 }
 
-/** Up to the string terminator; another ESC abandons the string. */
+/** Finds the end of a string at its terminator; another ESC abandons the string. */
 function stringEnd(bytes: Uint8Array, from: number, limit: number, bellEnds: boolean): number | undefined {
   for (let at = from; at < limit; at++) {
     const byte = bytes[at];
@@ -119,7 +126,7 @@ function stringEnd(bytes: Uint8Array, from: number, limit: number, bellEnds: boo
   return undefined;
 }
 
-/** The length of the text without a UTF-8 character that has only begun. */
+/** Returns the length of the text without an unfinished UTF-8 character at its end. */
 function wholeCharacters(text: Uint8Array): number {
   for (let back = 1; back <= Math.min(3, text.length); back++) {
     const byte = text[text.length - back] ?? 0;

@@ -5,7 +5,7 @@ const live = { after: 0, isReplay: false, isAlternate: false };
 const replay = { after: 0, isReplay: true, isAlternate: false };
 const CURSOR_QUERY = "\x1b[6n";
 
-/** Pushes text that begins at an offset; what is shown of it. */
+/** Pushes text that begins at an offset, and returns the part that is shown. */
 function push(output: SessionOutput, offset: number, text: string): string {
   return Buffer.from(output.push({ offset, data: Buffer.from(text) })).toString();
 }

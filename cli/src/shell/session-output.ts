@@ -5,23 +5,23 @@ import { isQuery } from "./terminal-queries.ts";
 const LINE_FEED = 0x0a;
 const ESC = 0x1b;
 
-/** Puts the alternate screen on. */
+/** Sequence that turns the alternate screen on. */
 const ALTERNATE_SCREEN = Buffer.from("\x1b[?1049h");
 
-/** Where a viewer begins. */
+/** The start of a viewer. */
 export interface ViewStart {
   /** The journal offset to begin after. */
   readonly after: number;
   /**
-   * True where others may have watched before: what the session had written by now
-   * is shown without the questions in it, since our terminal's answers would be typed.
+   * True if others may have watched before. Earlier output is then shown without its queries, because this
+   * terminal's answers would be typed into the session.
    */
   readonly isReplay: boolean;
-  /** True where what came before `after` has put the alternate screen on. */
+  /** True if output before `after` has turned the alternate screen on. */
   readonly isAlternate: boolean;
 }
 
-/** A session's output on its way to our terminal. */
+/** A session's output on its way to this terminal. */
 export class SessionOutput {
   readonly #start: ViewStart;
   readonly #filter = new SequenceFilter();
@@ -36,22 +36,24 @@ export class SessionOutput {
     this.#replayEnd = start.after;
   }
 
-  /** Bytes that are missing from what has been shown: a bound of the machine dropped them. */
+  /** Number of bytes that are missing in the shown output, because a limit of the machine dropped them. */
   get droppedBytes(): number {
     return this.#droppedBytes;
   }
 
-  /** The offset behind what has been shown. */
+  /** The offset behind the shown output. */
   get offset(): number {
     return this.#next;
   }
 
-  /** The session runs, and has written so much until now. */
+  /** Sets the end of the output from before this viewer. */
   begin(outputEnd: number): void {
     if (this.#start.isReplay) this.#replayEnd = outputEnd;
   }
 
-  /** What to show of the next bytes: whole sequences and characters, old ones without queries. */
+  /**
+   * Returns the part of the next bytes to show: whole sequences and characters, old output without queries.
+   */
   push({ offset, data }: { readonly offset: number; readonly data: Uint8Array }): Uint8Array {
     const parts: Uint8Array[] = [];
     if (this.#next === this.#start.after && this.#start.isAlternate) {
@@ -66,12 +68,12 @@ export class SessionOutput {
     return Buffer.concat(parts);
   }
 
-  /** What was still incomplete when the output ended. */
+  /** Returns the incomplete rest when the output has ended. */
   flush(): Uint8Array {
     return this.#filter.flush();
   }
 
-  /** The sequences that undo what the session's programs have left changed in our terminal. */
+  /** Returns the sequences that undo the modes which the session's programs have left on. */
   undo(): string {
     return this.#modes.undo();
   }
@@ -85,7 +87,10 @@ export class SessionOutput {
   }
 }
 
-/** Where output that begins anywhere can be shown from: the rest of a sequence would be printed as text. */
+/**
+ * Returns the first index from which the output can be shown: the rest of a cut sequence would be printed as
+ * text.
+ */
 function safePlace(data: Uint8Array): number {
   const place = data.findIndex((byte) => byte === LINE_FEED || byte === ESC);
   return Math.max(place, 0);

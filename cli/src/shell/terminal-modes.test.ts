@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { TerminalModes } from "./terminal-modes.ts";
 
-/** What is undone after these sequences. */
+/** Returns the undo sequences after these sequences. */
 function undoAfter(...sequences: readonly string[]): string {
   const modes = new TerminalModes();
   for (const sequence of sequences) modes.note(Buffer.from(sequence));
   return modes.undo();
 }
 
-/** Undoing always ends colours; this is all where nothing else was changed. */
+/** The undo sequences without changes: colours always end. */
 const NOTHING = "\x1b[m";
 
 describe("modes that programs leave on", () => {

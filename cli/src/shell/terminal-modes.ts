@@ -1,29 +1,32 @@
-/** Private modes that a fresh terminal has on: lines wrap, the cursor shows. */
+/** Private modes that are on in a fresh terminal: lines wrap, the cursor shows. */
 const ON_BY_DEFAULT: ReadonlySet<number> = new Set([7, 25]);
 
 /** The alternate screen, in its three forms. */
 const ALTERNATE: ReadonlySet<number> = new Set([47, 1047, 1049]);
 
 /**
- * Private modes that a person notices when a program leaves them on: keys that type
- * other things (1, 66), a reversed or frozen screen (5, 6, 2026), the mouse (9,
- * 1000 to 1016), reports of focus and colours (1004, 2031), bracketed paste (2004).
+ * Private modes that a person notices if a program leaves them on: other codes for keys (1, 66), a reversed
+ * or frozen screen (5, 6, 2026), the mouse (9, 1000 to 1016), reports of focus and colours (1004, 2031),
+ * bracketed paste (2004).
  */
 const OFF_BY_DEFAULT: ReadonlySet<number> = new Set([
   1, 5, 6, 9, 66, 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 2004, 2026, 2031,
 ]);
 
-/** What a program's output has changed in the terminal, so that it can be undone when the program is left or dies. */
+/**
+ * The changes of a program to the terminal, so that they can be undone when the viewer leaves or the program
+ * dies.
+ */
 export class TerminalModes {
   readonly #changed = new Set<number>();
   #others = new Set<"keypad" | "margins" | "cursor shape" | "modified keys" | "kitty keys">();
 
-  /** Whether a full-screen program shows its own screen. */
+  /** True if a full-screen program shows its own screen. */
   get alternate(): boolean {
     return [...ALTERNATE].some((mode) => this.#changed.has(mode));
   }
 
-  /** A control sequence that the terminal obeys. */
+  /** Notes a control sequence that the terminal obeys. */
   note(sequence: Uint8Array): void {
     const text = Buffer.from(sequence).toString("latin1");
     if (text === "\x1bc" || text === "\x1b[!p") this.#reset(text === "\x1bc");
@@ -32,7 +35,7 @@ export class TerminalModes {
     else if (text.startsWith("\x1b[")) this.#noteControl(text.slice(2, -1), text.slice(-1));
   }
 
-  /** The sequences that undo what has been left changed. */
+  /** Returns the sequences that undo the remaining changes. */
   undo(): string {
     const parts = ["\x1b[m"];
     for (const mode of this.#changed) {
@@ -42,7 +45,7 @@ export class TerminalModes {
     if (this.#others.has("cursor shape")) parts.push("\x1b[0 q");
     if (this.#others.has("modified keys")) parts.push("\x1b[>4m");
     if (this.#others.has("kitty keys")) parts.push("\x1b[=0u");
-    // Margins send the cursor home when they are lifted.
+    // Resetting the margins moves the cursor to the top left, so it is saved and restored.
     if (this.#others.has("margins")) parts.push("\x1b7\x1b[r\x1b8");
     for (const mode of this.#changed) if (ALTERNATE.has(mode)) parts.push(`\x1b[?${mode}l`);
     return parts.join("");
@@ -71,7 +74,7 @@ export class TerminalModes {
     else this.#others.delete(name);
   }
 
-  /** A full reset undoes everything; a soft one leaves mouse, paste and screen as they are. */
+  /** Notes a reset: a full one undoes everything; a soft one keeps mouse, paste and screen. */
   #reset(full: boolean): void {
     for (const mode of full ? [...this.#changed] : [1, 6, 7, 25]) this.#changed.delete(mode);
     if (full) this.#others.clear();

@@ -67,20 +67,20 @@ const HARMLESS = [
   "plain text, ✓ and 漢字\r\n",
 ];
 
-/** The pieces one after the other, without queries. */
+/** Returns the pieces in order, without queries. */
 function withoutQueries(pieces: readonly Uint8Array[]): Buffer {
   const filter = new SequenceFilter();
   const kept = pieces.map((piece) => filter.push(piece, (found) => (isQuery(found) ? "drop" : "keep")));
   return Buffer.concat([...kept, filter.flush()]);
 }
 
-/** Bytes cut at any places. */
+/** Cuts bytes at these places. */
 function cut(bytes: Buffer, places: readonly number[]): Uint8Array[] {
   const sorted = [...new Set(places.map((place) => place % (bytes.length + 1)))].sort((a, b) => a - b);
   return [...sorted, bytes.length].map((end, index) => bytes.subarray(sorted[index - 1] ?? 0, end));
 }
 
-/** Output that is mostly about escape sequences, whole, broken and in between. */
+/** Output that is mostly escape sequences, whole, broken and in between. */
 const output = fc
   .array(
     fc.oneof(

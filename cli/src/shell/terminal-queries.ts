@@ -1,16 +1,15 @@
-/** Operating system commands that never ask: icon and window title, which may well be a question mark. */
+/** Operating system commands that never ask: icon and window title, which may be a question mark. */
 const TITLE = /^[012](?:;|$)/;
 
 /**
- * Whether a control sequence asks the terminal something. The answer would be
- * typed: into the program that asked, while it is live, and into whatever runs now
- * when old output is shown again.
+ * Returns true if a control sequence is a query to the terminal. The answer would be typed: into the program
+ * that asked, while it is live, and into any other program when old output is shown again.
  */
 export function isQuery(sequence: Uint8Array): boolean {
   const text = Buffer.from(sequence).toString("latin1");
-  // An answerback, or what a terminal is, in the oldest form.
+  // These are an answerback, and the oldest query for the terminal's type.
   if (text === "\x05" || text === "\x1bZ") return true;
-  // Control characters in between are obeyed by themselves, and change nothing.
+  // Terminals obey control characters in between, which do not change the sequence.
   const body = text.slice(2).replaceAll(/[^ -~]/g, "");
   switch (text[1]) {
     case "[":
@@ -18,10 +17,10 @@ export function isQuery(sequence: Uint8Array): boolean {
     case "]":
       return isCommandQuery(body);
     case "P":
-      // Settings and capabilities by name: DECRQSS, XTGETTCAP.
+      // This queries settings and capabilities by name: DECRQSS, XTGETTCAP.
       return /^[$+]q/.test(body);
     case "_":
-      // Kitty's images: unless told to be quiet, the terminal says how each went.
+      // Kitty's images: unless told to be quiet, the terminal reports each result.
       return body.startsWith("G");
     default:
       return false;
@@ -57,9 +56,9 @@ function isControlQuery(body: string): boolean {
   }
 }
 
-/** Colours, clipboard and the like: a parameter that is nothing but a question mark. */
+/** Returns true for queries of colours, clipboard and the like: one parameter is only a question mark. */
 function isCommandQuery(body: string): boolean {
-  // Its end, where it is ESC \, has left the backslash.
+  // If it ends with ESC \, the backslash is still there.
   const content = body.replace(/\\$/, "");
   return !TITLE.test(content) && content.split(";").includes("?");
 }

@@ -11,10 +11,10 @@ import { LinkNotice, onRow } from "./link-notice.ts";
 import { LocalTerminal, terminalSize } from "./local-terminal.ts";
 import { SessionOutput, type ViewStart } from "./session-output.ts";
 
-/** How long the machine may take, in milliseconds, to accept the last keys of a person who leaves. */
+/** Longest wait for the machine to accept the last keys of a person who leaves, in milliseconds. */
 const LAST_KEYS_MS = 2_000;
 
-/** How the viewer came to its end: with the session, or before it. */
+/** The end of a viewer: with the session, or before it. */
 export type Departure =
   | { readonly type: "ended"; readonly end: ExecEnd; readonly droppedBytes: number }
   | {
@@ -43,7 +43,7 @@ export async function view(session: Session, start: ViewStart): Promise<Departur
   local.onResize(() => far.fit());
   const keyboard = new Keyboard(session, local, leave.signal, {
     detach: async () => {
-      // What was typed before is for the session.
+      // Keys from before are for the session.
       areKeysLost = !(await keyboard.flushed(LAST_KEYS_MS));
       leaveFor({ exitCode: EXIT_OK });
     },
@@ -55,7 +55,8 @@ export async function view(session: Session, start: ViewStart): Promise<Departur
     far.nudge();
     if (row === undefined) return;
     const { offset } = output;
-    // Full-screen programs and editing shells have drawn the row again by now; a plain prompt has not.
+    // Full-screen programs and shells with line editing have drawn the row again by now; a plain prompt has
+    // not.
     far.readRow(row, (text) => {
       if (output.offset === offset) local.write(onRow(row, text));
     });

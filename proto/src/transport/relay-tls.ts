@@ -18,6 +18,9 @@ export const AGENT_ALPN = "cmdop-agent/1";
 /** From the first packet to a verified TLS connection, in milliseconds. */
 export const RELAY_CONNECT_TIMEOUT_MS = 10_000;
 
+/** Hosts that are this machine itself. */
+const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "::1", "localhost"]);
+
 /** How to reach a relay. */
 export interface RelayConnectOptions {
   readonly relay: RelayTarget;
@@ -187,7 +190,10 @@ const UNTRUSTED: readonly RelayFaultKind[] = [
 ];
 
 function relayError(relay: RelayTarget, fault: RelayFault): CmdopError {
-  const options = { cause: fault, next: fault.next };
+  // Only `cmdop up` makes keys of a relay that nobody else can reach.
+  const isOwn = fault.kind === "refused" && LOOPBACK.has(splitAddress(relay.address).host);
+  const next = isOwn ? "It is this machine's own: run cmdop up." : fault.next;
+  const options = { cause: fault, next };
   return UNTRUSTED.includes(fault.kind)
     ? new CmdopError(
         "RelayUntrusted",

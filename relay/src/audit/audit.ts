@@ -7,25 +7,25 @@ import { CallRecorder } from "./call-recorder.ts";
 import { Chains } from "./chains.ts";
 import { Puller } from "./pull.ts";
 
-/** What the relay's audit needs. */
+/** Options of the relay's audit. */
 export interface RelayAuditOptions {
   readonly stateDir: string;
   readonly bounds?: Partial<AuditBounds> | undefined;
-  /** The public key of a machine that has joined. */
+  /** Returns the public key of a machine that has joined. */
   readonly machineKey: (machineId: string) => PublicKey | undefined;
   readonly log: Log;
-  /** Told of a disk that takes nothing. */
+  /** Called when the disk takes no writes. */
   readonly onTrouble: (error: unknown) => void;
 }
 
-/** The relay's audit: what it records itself, and what it fetches from the machines. */
+/** The relay's audit: its own records, and those that it fetches from the machines. */
 export class RelayAudit implements AsyncDisposable {
   readonly bounds: AuditBounds;
   readonly chains: Chains;
   readonly recorder: CallRecorder;
   readonly puller: Puller;
 
-  /** Opens the chains and notes the start. @throws CmdopError AuditUnavailable */
+  /** Opens the chains and records the start. @throws CmdopError AuditUnavailable */
   constructor({ stateDir, bounds, machineKey, log, onTrouble }: RelayAuditOptions) {
     this.bounds = { ...DEFAULT_AUDIT_BOUNDS, ...bounds };
     this.chains = new Chains({
@@ -52,7 +52,9 @@ export class RelayAudit implements AsyncDisposable {
     this.recorder.started(VERSION);
   }
 
-  /** Writes what waits; whether all is written, and there is a reserve for the next time. */
+  /**
+   * Writes the records that wait. Returns true if all are written and the reserve for the next time is there.
+   */
   retry(): boolean {
     const isWritten = this.recorder.retry() && this.chains.own.hasReserve;
     if (isWritten) this.puller.retryNow();

@@ -2,33 +2,47 @@ import type { ChainLimits, ShareBounds } from "@cmdop/proto";
 
 const MiB = 1024 * 1024;
 
-/** How much the relay's audit keeps. */
+/** Bounds of the relay's audit. */
 export interface AuditBounds {
-  /** The relay's own chain on disk, where it differs from the named limits. */
+  /** Limits of the relay's own chain on disk that differ from the defaults. */
   readonly relayChain: Partial<ChainLimits>;
-  /** The copy of one chain of a machine. */
+  /** Limits of the copy of one machine's chain that differ from the defaults. */
   readonly machineChain: Partial<ChainLimits>;
-  /** Chains of one machine: it begins another when its files were lost or damaged. More would let it fill the disk. */
+  /**
+   * Most chains of one machine. It begins another when its files were lost or damaged; more would let it fill
+   * the disk.
+   */
   readonly chainsPerMachine: number;
-  /** Pieces of evidence kept of one machine: what did not follow, each at most a batch. */
+  /**
+   * Most pieces of evidence of one machine: batches that did not follow, each at most the size of a batch.
+   */
   readonly apartPerMachine: number;
-  /** How much of the relay's own chain each key, and all strangers together, may fill, where it differs from the named limits. */
+  /**
+   * Shares of the relay's own chain for each key, and for all strangers together, that differ from the
+   * defaults.
+   */
   readonly shares: Partial<ShareBounds>;
-  /** Time in which calls of a key that has filled its share are counted into one record, in milliseconds; five minutes unless given. */
+  /**
+   * Time in which calls of a key that has filled its share are counted into one record, in milliseconds;
+   * default five minutes.
+   */
   readonly countWindowMs: number | undefined;
   /** Time in which like refusals are counted into one record, in milliseconds. */
   readonly refusalWindowMs: number;
-  /** Different refusals that one key, or one address of strangers, can have written down in a window. */
+  /** Most different refusals in a window that are recorded for one key, or for one address of strangers. */
   readonly refusalsEach: number;
-  /** The same of all keys together, and of all strangers: two records of some 300 bytes each. Beyond it only their codes are counted. */
+  /**
+   * The same for all keys together, and for all strangers: two records of about 300 bytes each. Beyond it,
+   * only the error codes are counted.
+   */
   readonly refusalsOfKeys: number;
   readonly refusalsOfStrangers: number;
-  /** Streams of the Audit service at once, of all callers and of one key: each may hold MERGE_BYTES. */
+  /** Most streams of the Audit service at once, of all callers and of one key. Each may hold MERGE_BYTES. */
   readonly readers: number;
   readonly readersPerKey: number;
 }
 
-/** Small files make short ways to a place in the middle; the relay lends machines no reserve. */
+/** Small files make it quick to reach a place in the middle. Machines get no reserve on the relay's disk. */
 export const DEFAULT_AUDIT_BOUNDS: AuditBounds = {
   relayChain: {},
   machineChain: { fileBytes: 1 * MiB, keptBytes: 64 * MiB, reserveBytes: 0 },

@@ -16,13 +16,13 @@ import type { Log } from "../log.ts";
 import type { AuditBounds } from "./bounds.ts";
 import { Refusals } from "./refusals.ts";
 
-/** What the end of a call takes in the chain, in bytes: it is charged with its begin. */
+/** Size of the record of a call's end, in bytes: it is charged together with the begin. */
 const END_BYTES = 200;
 
-/** In the place of the machines of calls that are counted together. */
+/** Stands for the machine in records that count calls to several machines. */
 const VARIOUS = "*";
 
-/** What records call an owner, whose key has no name. */
+/** Name of an owner in records; an owner's key has no name. */
 const OWNER_NAME = "owner";
 
 /** Pause between two complaints about the same trouble, in milliseconds. */
@@ -32,19 +32,18 @@ type BeginRecord = Extract<RelayRecord, { type: "begin" }>;
 type CountedRecord = Extract<RelayRecord, { type: "counted" }>;
 type CountedFacts = Omit<CountedRecord, "type" | "at" | keyof CallTotals>;
 
-/** What the recorder needs. */
+/** Options of the recorder. */
 export interface CallRecorderOptions {
   readonly chain: Pick<ChainLog, "append">;
   readonly bounds: AuditBounds;
   readonly log: Log;
-  /** Told of a disk that takes nothing. */
+  /** Called when the disk takes no writes. */
   readonly onTrouble?: ((error: unknown) => void) | undefined;
 }
 
 /**
- * Writes every call down in the relay's own chain: one begin before it goes on
- * and one end after, or one refusal. Reads of a key that has filled its share of
- * the chain are counted.
+ * Records every call in the relay's own chain: a begin before it goes on and an end after it, or a refusal.
+ * Reads by a key that has filled its share of the chain are only counted.
  */
 export class CallRecorder implements Recorder {
   readonly #options: CallRecorderOptions;
@@ -71,9 +70,9 @@ export class CallRecorder implements Recorder {
     });
   }
 
-  /** Notes that the relay has begun to record: calls of before that have no end are unknown from now on. */
+  /** Records that the relay has started. Earlier calls without an end have an unknown end from now on. */
   started(version: string): void {
-    // Urgent: with a full disk the relay must come up all the same, for those who repair it.
+    // Urgent, because the relay must start with a full disk too, for the people who repair it.
     this.#writer.writeOrKeep({ type: "started", at: Date.now(), version }, { urgent: true });
   }
 
@@ -91,7 +90,7 @@ export class CallRecorder implements Recorder {
       machineName: machine?.name ?? "",
       method,
     };
-    // Owners and admins come in to repair a disk that is full.
+    // Owners and admins are let in to repair a full disk.
     const urgent = caller.grant === undefined || caller.scopes.includes("admin");
     const bytes = JSON.stringify(record).length + END_BYTES;
     const isWithinShare = this.#shares.take(caller.keyId, method, bytes);
@@ -110,12 +109,12 @@ export class CallRecorder implements Recorder {
     return call;
   }
 
-  /** Records that the system clock has jumped, and what became of it. */
+  /** Records that the system clock has jumped, and the consequence. */
   clock({ state, aheadMs }: ClockJump): void {
     this.#writer.writeOrKeep({ type: "clock", at: Date.now(), state, aheadMs });
   }
 
-  /** Notes that a machine is quarantined, or released. */
+  /** Records that a machine is quarantined, or released. */
   quarantine(facts: Omit<Extract<RelayRecord, { type: "quarantine" }>, "type" | "at">): void {
     this.#writer.writeOrKeep({ type: "quarantine", at: Date.now(), ...facts }, { urgent: true });
   }
@@ -145,12 +144,12 @@ export class CallRecorder implements Recorder {
     };
   }
 
-  /** Writes what waits; true where nothing does any more. */
+  /** Writes the records that wait. Returns true if none waits any more. */
   retry(): boolean {
     return this.#writer.retry();
   }
 
-  /** Ends what is still open: its callers saw their connections break. */
+  /** Ends the open calls, whose callers saw their connections break. */
   close(): void {
     const lost: CallEnding = { code: "LinkLost", bytesIn: 0, bytesOut: 0 };
     for (const call of [...this.#open]) call.end(lost);

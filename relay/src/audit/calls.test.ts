@@ -5,7 +5,10 @@ import { errorOf, rawAnswer, rawCall } from "../testing/raw-call.ts";
 import { ofType, relayRecords } from "../testing/relay-records.ts";
 import { all, nowS, refusal, until, World } from "../testing/world.ts";
 
-/** A relay with a machine and a key; `calls` are the records of what reached a machine, by method. */
+/**
+ * Starts a relay with a machine and a key. `calls` returns the records of calls that reached a machine, by
+ * method.
+ */
 async function house(options: Parameters<typeof World.start>[0] = {}) {
   const world = await World.start(options);
   const web = await world.agent("web-1");
@@ -15,7 +18,7 @@ async function house(options: Parameters<typeof World.start>[0] = {}) {
   const begun = (method: string) =>
     ofType(records(), "begin").filter((record) => record.method.endsWith(method));
   const endOf = (call: string) => ofType(records(), "end").filter((record) => record.call === call);
-  /** The one call of a method, once its end is written. */
+  /** Returns the only call of a method, once its end is recorded. */
   const only = async (method: string) => {
     await until(() => begun(method).some(({ call }) => endOf(call).length > 0));
     const [begin, ...more] = begun(method);

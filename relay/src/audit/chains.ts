@@ -7,12 +7,15 @@ import type { Log } from "../log.ts";
 import type { AuditBounds } from "./bounds.ts";
 import { KeptChain } from "./kept-chain.ts";
 
-/** What the chains need. */
+/** Options of the chains. */
 export interface ChainsOptions {
-  /** Holds `relay`, and `machines` with a directory a machine and in it one a chain. */
+  /**
+   * Directory with `relay`, and `machines`, which has a directory for each machine and in it one for each
+   * chain.
+   */
   readonly directory: string;
   readonly bounds: AuditBounds;
-  /** The public key of a machine that has joined. */
+  /** Returns the public key of a machine that has joined. */
   readonly machineKey?: ((machineId: string) => PublicKey | undefined) | undefined;
   readonly log: Log;
 }
@@ -28,7 +31,7 @@ export class Chains {
   #version = 0;
   #ending = false;
 
-  /** Opens what is there. @throws CmdopError AuditUnavailable where the directory can't be used */
+  /** Opens the existing chains. @throws CmdopError AuditUnavailable where the directory can't be used */
   constructor(options: ChainsOptions) {
     this.#options = options;
     const { directory, bounds } = options;
@@ -52,7 +55,7 @@ export class Chains {
     }
   }
 
-  /** The copies, in the order in which they began. */
+  /** Returns the copies, in the order in which they began. */
   kept(): readonly KeptChain[] {
     return [...this.#kept.values()].sort((a, b) => a.origin.sinceMs - b.origin.sinceMs);
   }
@@ -61,12 +64,15 @@ export class Chains {
     return this.#kept.get(chain);
   }
 
-  /** The chain that a machine has begun last. */
+  /** Returns the newest chain of a machine. */
   newestOf(machine: string): KeptChain | undefined {
     return this.kept().findLast(({ origin }) => origin.machine === machine);
   }
 
-  /** Begins the copy of a chain. @throws CmdopError LimitExceeded where its machine has too many, AuditBroken where another machine has it */
+  /**
+   * Begins the copy of a chain, or returns the existing one.
+   * @throws CmdopError LimitExceeded where its machine has too many, AuditBroken where another machine has it
+   */
   begin(machine: string, machineKey: PublicKey, chain: string): KeptChain {
     const { chainsPerMachine } = this.#options.bounds;
     const there = this.#kept.get(chain);
@@ -78,8 +84,8 @@ export class Chains {
     if (count >= chainsPerMachine) {
       throw new CmdopError(
         "LimitExceeded",
-        `The machine ${machine} has begun ${count} audit chains; ${chainsPerMachine} are the most that this relay keeps.`,
-        { next: `Find out why it begins anew, then move old chains away from ${this.#machines}.` },
+        `The machine ${machine} has begun ${count} audit chains; this relay keeps at most ${chainsPerMachine}.`,
+        { next: `Find out why it begins new chains, then move old chains away from ${this.#machines}.` },
       );
     }
     const directory = path.join(this.#machines, machine, chain);
@@ -93,7 +99,7 @@ export class Chains {
     return begun;
   }
 
-  /** Keeps what a machine sent and what does not follow, as evidence; never merged into a copy. */
+  /** Keeps a machine's batch that does not follow as evidence; it is never merged into a copy. */
   keepApart(machine: string, evidence: object): void {
     const directory = this.#nextApart(machine);
     if (directory === undefined) return;
@@ -106,7 +112,10 @@ export class Chains {
     }
   }
 
-  /** Sets a copy aside whose files on this disk are damaged; what the machine still has can be fetched anew. */
+  /**
+   * Sets aside a copy whose files on this disk are damaged. The records that the machine still has can be
+   * fetched again.
+   */
   setAside(kept: KeptChain): void {
     const directory = this.#nextApart(kept.origin.machine);
     kept.close();
@@ -115,18 +124,18 @@ export class Chains {
     this.#kept.delete(kept.origin.chain);
   }
 
-  /** Counts the changes: see waitForChange. */
+  /** Number of changes so far; see waitForChange. */
   get version(): number {
     return this.#version;
   }
 
-  /** Tells whoever waits that a chain has grown, or a new one was begun. */
+  /** Wakes the waiting readers: a chain has grown, or a new one was begun. */
   changed(): void {
     this.#version += 1;
     for (const wake of [...this.#waiting]) wake();
   }
 
-  /** Whether the relay is shutting down: whoever follows is to leave. */
+  /** True if the relay is shutting down, so that followers must leave. */
   get isEnding(): boolean {
     return this.#ending;
   }
@@ -136,7 +145,7 @@ export class Chains {
     this.changed();
   }
 
-  /** Resolves when something has changed since this version, when the time is over, or the signal aborts. */
+  /** Waits until something has changed since this version, the time is over, or the signal aborts. */
   async waitForChange(version: number, timeoutMs: number, signal: AbortSignal): Promise<void> {
     if (this.#version !== version || signal.aborted) return;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -163,7 +172,7 @@ export class Chains {
     };
   }
 
-  /** The machines of which there are copies. */
+  /** Returns the machines that have copies here. */
   #known(): string[] {
     return existsSync(this.#machines) ? readdirSync(this.#machines).filter(isMachineId) : [];
   }
@@ -182,7 +191,10 @@ export class Chains {
     }
   }
 
-  /** Whose a copy is stands in the names of its directories too: with the machine's key it is what it was; where the machine is not known any more, it stays as it lies. */
+  /**
+   * Restores the origin of a copy from the names of its directories and the machine's key. The copy of a
+   * machine that is no longer known is left as it is.
+   */
   #mend(machine: string, chain: string): void {
     const machineKey = this.#options.machineKey?.(machine);
     if (machineKey === undefined) return;
@@ -193,7 +205,7 @@ export class Chains {
     this.#options.log.info("audit copy mended: its machine is known by its directory", { machine, chain });
   }
 
-  /** Where the next piece of evidence goes; undefined when there is too much of it already. */
+  /** Returns the directory for the next piece of evidence; undefined when there is too much of it already. */
   #nextApart(machine: string): string | undefined {
     const home = path.join(this.#machines, machine);
     const count = existsSync(home) ? readdirSync(home).filter((name) => APART.test(name)).length : 0;

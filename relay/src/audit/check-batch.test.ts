@@ -5,7 +5,7 @@ import { checkBatch } from "./check-batch.ts";
 const machine = generateKeyPair();
 const chain = crypto.randomUUID();
 
-/** A batch of so many empty records, signed as it should be. */
+/** Makes a batch of `count` empty records, correctly signed. */
 async function batch(count: number) {
   const records = Array.from({ length: count }, () => new Uint8Array());
   let hash = chainStart(chain);

@@ -10,10 +10,13 @@ import {
 } from "@cmdop/proto";
 import { z } from "zod";
 
-/** Records in one batch: empty ones could make far more of them than a batch has bytes, and each costs a hash. An agent's own bound is half of it. */
+/**
+ * Most records in one batch. Empty ones could make far more than a batch has bytes, and each costs a hash. An
+ * agent's own limit is half of it.
+ */
 const MAX_BATCH_RECORDS = 4 * 1024;
 
-/** A newline: in a file of a chain it ends a record. */
+/** A newline, which ends a record in a chain's file. */
 const NEWLINE = 0x0a;
 
 const hash = z
@@ -33,25 +36,28 @@ const batchSchema = z.object({
   head: z.string(),
 });
 
-/** A batch of a machine's chain that holds together: what it brings leads to the head that the machine has signed. */
+/** A consistent batch of a machine's chain: its records lead to the head that the machine has signed. */
 export interface CheckedBatch {
   readonly chain: string;
   readonly firstSeq: number;
   readonly previousHash: Uint8Array;
   readonly records: Uint8Array[];
   readonly head: ChainHead;
-  /** The head as it was signed. */
+  /** The signed statement of the head. */
   readonly statement: string;
 }
 
-/** Checks a batch by itself; whether it follows the copy is for the copy to say. @throws CmdopError AuditBroken */
+/**
+ * Checks that a batch is consistent in itself; the copy decides if the batch follows it.
+ * @throws CmdopError AuditBroken
+ */
 export async function checkBatch(message: unknown, machineKey: PublicKey): Promise<CheckedBatch> {
   const checked = batchSchema.safeParse(message);
   if (!checked.success) throw broken(z.prettifyError(checked.error));
   const { head: statement, ...batch } = checked.data;
   const head = await verifyHead(statement, machineKey);
   if (head.chain !== batch.chain) throw broken("its head is of another chain");
-  // Nothing new: the head stands for itself, and is held against the copy.
+  // A batch without records brings only a head, which is compared with the copy.
   if (batch.records.length === 0) return { ...batch, head, statement };
   if (batch.firstSeq < 1) throw broken("records count from 1");
   if (batch.firstSeq === 1 && Buffer.compare(batch.previousHash, chainStart(batch.chain)) !== 0) {
@@ -67,5 +73,5 @@ export async function checkBatch(message: unknown, machineKey: PublicKey): Promi
 }
 
 function broken(why: string): CmdopError {
-  return new CmdopError("AuditBroken", `A batch of a machine's audit chain does not hold together: ${why}.`);
+  return new CmdopError("AuditBroken", `A batch of a machine's audit chain is not consistent: ${why}.`);
 }

@@ -40,7 +40,7 @@ describe("promise 8: kill -9", () => {
   });
 });
 
-/** The relay's records, their hashes held against each other. */
+/** Returns the relay's records after checking their hashes. */
 function verified(stateDir: string) {
   const log = ChainLog.open({ directory: path.join(stateDir, "audit", "relay") });
   let count = 0;

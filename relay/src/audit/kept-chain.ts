@@ -10,16 +10,19 @@ const HEAD = "head";
 const originSchema = z.strictObject({
   chain: z.uuid(),
   machine: bytes32Schema,
-  /** The machine's public key: heads are verified by it, also when the machine is gone. */
+  /** The machine's public key. It verifies heads, also when the machine is gone. */
   machineKey: bytes32Schema,
-  /** When the relay first saw the chain, in milliseconds since 1970. */
+  /** Time when the relay first saw the chain, in milliseconds since 1970. */
   sinceMs: z.number(),
 });
 
-/** Whose chain it is. */
+/** The chain's id and its machine. */
 export type ChainOrigin = z.infer<typeof originSchema>;
 
-/** The relay's copy of a machine's chain: its records, whose they are, and the newest head that the machine signed. */
+/**
+ * The relay's copy of a machine's chain: its records, its origin, and the newest head that the machine
+ * signed.
+ */
 export class KeptChain {
   readonly origin: ChainOrigin;
   readonly directory: string;
@@ -34,7 +37,10 @@ export class KeptChain {
     this.#head = textOf(path.join(directory, HEAD)) ?? "";
   }
 
-  /** The copy in a directory; undefined where it was not even begun. @throws CmdopError AuditBroken where it is not known whose it is */
+  /**
+   * Returns the copy in a directory; undefined if it was not even begun.
+   * @throws CmdopError AuditBroken where its origin is not known
+   */
   static found(directory: string, options: Omit<ChainLogOptions, "directory">): KeptChain | undefined {
     const text = textOf(path.join(directory, ORIGIN));
     if (text === undefined) return undefined;
@@ -46,7 +52,7 @@ export class KeptChain {
     throw new CmdopError("AuditBroken", `${path.join(directory, ORIGIN)} is damaged.`);
   }
 
-  /** Begins a copy in a directory that exists. */
+  /** Begins a copy in an existing directory. */
   static begin(
     directory: string,
     origin: ChainOrigin,
@@ -56,14 +62,14 @@ export class KeptChain {
     return new KeptChain(directory, origin, options);
   }
 
-  /** Its records, opened when first asked for. @throws CmdopError AuditBroken where the files are damaged */
+  /** The records, opened at the first use. @throws CmdopError AuditBroken where the files are damaged */
   get log(): ChainLog {
     const { directory, origin } = this;
     this.#log ??= ChainLog.openCopy({ ...this.#options, directory, chain: origin.chain });
     return this.#log;
   }
 
-  /** The newest statement of where the chain ends, signed by its machine; empty before the first. */
+  /** The newest signed head from its machine; empty before the first. */
   get head(): string {
     return this.#head;
   }
@@ -78,7 +84,7 @@ export class KeptChain {
   }
 }
 
-/** All of it or nothing, whenever this process ends. */
+/** Writes a file whole or not at all, even if this process ends meanwhile. */
 function writeWhole(file: string, text: string): void {
   const temporary = `${file}.new`;
   try {

@@ -2,17 +2,20 @@ import { type ChainLog, CmdopError, readAuditRecord } from "@cmdop/proto";
 import type { RecordFilter } from "./record-filter.ts";
 import type { Turns } from "./turns.ts";
 
-/** What one merge holds of all its chains together, in bytes. */
+/** Memory of one merge for all its chains together, in bytes. */
 export const MERGE_BYTES = 8 * 1024 * 1024;
 
-/** What it looks at of one chain at a time, and so holds of it, in bytes: at most some milliseconds of the relay's thread, at least the longest record. */
+/**
+ * Bytes that a merge reads of one chain at a time, and so holds of it: at most some milliseconds of the
+ * relay's thread, at least the longest record.
+ */
 const MAX_SHARE_BYTES = 64 * 1024;
 const MIN_SHARE_BYTES = 16 * 1024;
 
-/** Which chain is read. */
+/** A chain that is read. */
 export interface MergeSource {
   readonly chain: string;
-  /** Undefined for the relay's own. */
+  /** The machine's id; undefined for the relay's own chain. */
   readonly machineId: string | undefined;
   readonly log: () => ChainLog;
   readonly filter: RecordFilter;
@@ -25,13 +28,16 @@ export interface MergedRecord {
   readonly body: Uint8Array;
 }
 
-/** A record that waits for its turn. */
+/** A matching record that waits for its turn. */
 interface Waiting extends MergedRecord {
-  /** By the clock of its maker. Where that went back, the record is due at once: it never comes before the one in front of it. */
+  /**
+   * Time by the clock of its maker. If that clock went back, the record is due at once, as it never comes
+   * before the one in front of it.
+   */
   readonly atMs: number;
 }
 
-/** Where a merge is in one chain. */
+/** The position of a merge in one chain. */
 export class Cursor {
   readonly source: MergeSource;
   readonly #waiting: Waiting[] = [];
@@ -50,12 +56,12 @@ export class Cursor {
     this.#waiting.shift();
   }
 
-  /** Whether there are records that it has not looked at. */
+  /** True if there are records that it has not read. */
   get isBehind(): boolean {
     return this.#after < this.source.log().head.seq;
   }
 
-  /** Looks at some more records, and keeps those that match. @throws CmdopError AuditBroken */
+  /** Reads some more records, and keeps those that match. @throws CmdopError AuditBroken */
   fill(shareBytes: number): void {
     const { source } = this;
     let bytes = 0;
@@ -65,23 +71,22 @@ export class Cursor {
         this.#after = seq;
         bytes += body.length;
         const record = readAuditRecord(body, source.machineId === undefined ? "relay" : "machine");
-        // A copy of its own: a slice would hold on to all that was read with it.
+        // The record is copied, because a slice would keep the whole read buffer in memory.
         if (source.filter.matches(record)) {
           this.#waiting.push({ source, seq, body: Uint8Array.from(body), atMs: record?.at ?? 0 });
         }
         if (bytes >= shareBytes) return;
       }
     }
-    // What retention has dropped meanwhile is not waited for.
+    // Records that retention has dropped meanwhile are skipped.
     if (bytes === 0) this.#after = source.log().head.seq;
   }
 }
 
 /**
- * The records of many chains that match, up to where the chains end now, the
- * oldest first. A chain whose files are damaged ends there; the others come
- * first, then that is thrown. `pause` runs now and then and may throw; chains are
- * looked at in turns with whoever reads them too.
+ * Yields the matching records of many chains, up to their present ends, the oldest first. A chain with
+ * damaged files ends there; the others are read first, then the error is thrown. `pause` runs now and then
+ * and may throw. `turns` lets several readers read chains by turns.
  */
 export async function* merged(
   cursors: readonly Cursor[],

@@ -25,7 +25,9 @@ beforeEach(() => {
 
 afterEach(() => rmSync(directory, { recursive: true }));
 
-/** A machine's chain on disk and how an honest agent streams it; `asked` are the requests that came. */
+/**
+ * Makes a machine's chain on disk, and an honest agent that streams it. `asked` are the requests that came.
+ */
 function machineChain(machineKey: KeyPair, name = "chain", limits = {}) {
   const log = ChainLog.open({ directory: path.join(directory, name), limits });
   const asked: { chain: string; after: number }[] = [];
@@ -72,7 +74,7 @@ function machineChain(machineKey: KeyPair, name = "chain", limits = {}) {
   return { log, audit, asked, add, head };
 }
 
-/** What the relay wrote to its log as errors and warnings. */
+/** Collects the relay's log of errors and warnings. */
 function listening() {
   const said: string[] = [];
   const note = (event: string, fields?: Readonly<Record<string, unknown>>) => {
@@ -87,7 +89,7 @@ const copies = (world: World, machine: string) => {
   return existsSync(home) ? readdirSync(home).sort() : [];
 };
 
-/** The relay's copy as its own service tells it. */
+/** Reads the relay's copy through its own service. */
 async function kept(world: World, chainId: string) {
   const owner = world.caller(world.owner);
   const headers = await owner.headers();
@@ -214,7 +216,9 @@ describe("promise 8: the relay keeps a copy of a machine's chain", () => {
 describe("what a machine's chain may not bring", () => {
   type Batch = ReturnType<AuditHandler> extends AsyncIterable<infer Sent> ? Sent : never;
 
-  /** A relay that has two records of a chain; then the machine sends what `lie` makes of its third. */
+  /**
+   * Starts a relay that has two records of a chain. Then the machine sends the result of `lie` on its third.
+   */
   async function lied(
     lie: (honest: Batch, chain: ReturnType<typeof machineChain>, key: KeyPair) => Promise<Batch>,
   ) {

@@ -14,36 +14,45 @@ import type { Chains } from "./chains.ts";
 import { type CheckedBatch, checkBatch } from "./check-batch.ts";
 import type { KeptChain } from "./kept-chain.ts";
 
-/** Pause before a pull that broke off on a link that is still up is tried again, in milliseconds. */
+/** Pause before a broken pull on a link that is still up is tried again, in milliseconds. */
 const RETRY_MS = 10_000;
 
-/** Between two batches of one machine, in milliseconds: each costs a signature's check, and a machine may be in wrong hands. 12 MB/s is left. */
+/**
+ * Shortest pause between two batches of one machine, in milliseconds. Each batch costs a signature check, and
+ * a machine may be in wrong hands. 12 MB/s remain possible.
+ */
 const BATCH_INTERVAL_MS = 20;
 
-/** The same in the time that the batch before it took: no machine has more than a quarter of the relay's thread. */
+/**
+ * Pause after a batch, as a multiple of the time that the batch took: no machine gets more than a quarter of
+ * the relay's thread.
+ */
 const REST_PER_WORK = 3;
 
-/** The largest message that is read, in bytes: a batch of records, the last of which may be a long one, and its head. */
+/**
+ * Largest message that is read, in bytes: a batch of records, the last of which may be a long one, and its
+ * head.
+ */
 const MAX_BATCH_BYTES = 512 * 1024;
 
 type AuditMessage = MessageOf<typeof LinkService.method.audit.output>;
 
-/** What the puller needs. */
+/** Options of the puller. */
 export interface PullerOptions {
   readonly chains: Chains;
-  /** The public key of a machine that has joined. */
+  /** Returns the public key of a machine that has joined. */
   readonly machineKey: (machineId: string) => PublicKey | undefined;
   readonly log: Log;
   readonly retryMs?: number | undefined;
 }
 
-/** A pull that goes on. */
+/** A pull under way. */
 interface Pull {
   readonly leaving: AbortController;
   readonly done: Promise<void>;
 }
 
-/** Which machine a pull is from. */
+/** The machine that a pull is from. */
 interface Source {
   readonly id: string;
   readonly name: string;
@@ -55,9 +64,12 @@ export class Puller {
   readonly #options: PullerOptions;
   readonly #pulls = new Map<string, Pull>();
   readonly #toldOff = new Set<string>();
-  /** Chains with a batch that did not follow: nothing of them is taken any more until the relay starts anew. */
+  /** Chains with a batch that did not follow; no batch of them is taken until the relay restarts. */
   readonly #distrusted = new Set<string>();
-  /** Why the copy of a machine's chain is not up to date, of those whose last batch could not be kept. */
+  /**
+   * Reason that the copy of a machine's chain lags behind, by machine, for those whose last batch could not
+   * be kept.
+   */
   readonly #behind = new Map<string, string>();
   #woken = Promise.withResolvers<void>();
   #closed = false;
@@ -66,7 +78,7 @@ export class Puller {
     this.#options = options;
   }
 
-  /** Begins to pull on a link that has come up; an older pull from the same machine ends first. */
+  /** Begins to pull on a link that has come up. An older pull from the same machine ends first. */
   up(link: Link): void {
     const state = link.state();
     if (this.#closed || state.kind !== "up" || state.admission.lane !== "interactive") return;
@@ -85,12 +97,12 @@ export class Puller {
     this.#pulls.set(machineId, { leaving, done });
   }
 
-  /** Why the copies of a machine's chains lag behind it; empty where nothing is known of that. */
+  /** Returns the reason that the copies of a machine's chains lag behind it; empty if none is known. */
   behindOf(machineId: string): string {
     return this.#behind.get(machineId) ?? "";
   }
 
-  /** Pulls at once what could not be kept, since the disk takes something again. */
+  /** Pulls at once the batches that could not be kept, because the disk takes writes again. */
   retryNow(): void {
     this.#woken.resolve();
     this.#woken = Promise.withResolvers();
@@ -119,7 +131,7 @@ export class Puller {
           return;
         }
         log.error("audit pull stopped", { machine: name, id, code: error.code, message: error.message });
-        // What a machine did wrong it would do again; a disk or a connection may recover.
+        // A machine would repeat its own fault; a disk or a connection may recover.
         if (["AuditBroken", "LimitExceeded", "LinkRefused", "MessageTooLarge"].includes(error.code)) return;
         if (isDiskTrouble(thrown)) this.#behind.set(id, error.message);
       }
@@ -146,7 +158,7 @@ export class Puller {
     }
   }
 
-  /** Keeps a batch, or keeps it apart and throws. */
+  /** Adds a batch to its copy, or keeps it as evidence and throws. */
   async #take(message: AuditMessage, source: Source): Promise<void> {
     const { chains } = this.#options;
     if (this.#distrusted.has(message.chain)) {
@@ -162,7 +174,7 @@ export class Puller {
     } catch (thrown) {
       const error = CmdopError.from(thrown);
       if (error.code === "AuditBroken") {
-        // Of a chain that this machine has a copy of: whatever else it names is not its to spoil.
+        // Only a chain that this machine has a copy of: it must not be able to block another machine's chain.
         if (chains.find(message.chain)?.origin.machine === source.id) this.#distrusted.add(message.chain);
         chains.keepApart(source.id, evidenceOf(message, error.message));
       }
@@ -170,12 +182,15 @@ export class Puller {
     }
   }
 
-  /** The copy to go on with. One whose files are damaged is set aside, and fetched anew as far as the machine still has it. */
+  /**
+   * Returns the copy to continue. A copy with damaged files is set aside, and fetched again as far as the
+   * machine still has it.
+   */
   #openable(machineId: string): KeptChain | undefined {
     const { chains, log } = this.#options;
     const newest = chains.newestOf(machineId);
     try {
-      // Opening is what finds the damage.
+      // Opening the log finds the damage.
       return newest?.log === undefined ? undefined : newest;
     } catch (thrown) {
       const { code, message } = CmdopError.from(thrown);
@@ -187,7 +202,10 @@ export class Puller {
   }
 }
 
-/** @throws CmdopError AuditBroken where the batch does not follow, AuditUnavailable */
+/**
+ * Appends a batch to a copy.
+ * @throws CmdopError AuditBroken where the batch does not follow, AuditUnavailable
+ */
 function append(kept: KeptChain, { firstSeq, previousHash, records, head }: CheckedBatch): void {
   const { log } = kept;
   if (records.length > 0) {
@@ -198,11 +216,11 @@ function append(kept: KeptChain, { firstSeq, previousHash, records, head }: Chec
   if (head.seq > log.head.seq || (head.seq === log.head.seq && head.hash === ours)) return;
   throw new CmdopError(
     "AuditBroken",
-    `The machine says that its audit chain ${head.chain} ends at ${head.seq}; this relay has record ${log.head.seq} of it already${head.seq === log.head.seq ? ", which is another" : ""}.`,
+    `The machine says that its audit chain ${head.chain} ends at ${head.seq}; this relay already has its record ${log.head.seq}${head.seq === log.head.seq ? ", with another hash" : ""}.`,
   );
 }
 
-/** What was sent, as JSON can say it: bytes in base64. */
+/** Returns the batch for JSON, with bytes in base64. */
 function evidenceOf({ chain, firstSeq, previousHash, records, head }: AuditMessage, why: string): object {
   const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
   const sent = { chain, firstSeq: String(firstSeq), previousHash: base64(previousHash), head };

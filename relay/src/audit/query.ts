@@ -7,19 +7,25 @@ import { type Condition, RecordFilter } from "./record-filter.ts";
 import type { Turns } from "./turns.ts";
 import { View, type Viewer } from "./view.ts";
 
-/** Pause between two looks whether a long query may go on, in milliseconds: a revoked key's ends within two seconds. */
+/**
+ * Interval between checks that a long query may go on, in milliseconds: the query of a revoked key ends
+ * within two seconds.
+ */
 const CHECK_INTERVAL_MS = 1_000;
 
-/** Pause of a follower between two looks, in milliseconds: each looks through all chains, and under load there is always something new. */
+/**
+ * Pause of a follower between two reads, in milliseconds. Each read goes through all chains, and under load
+ * there is always something new.
+ */
 const FOLLOW_INTERVAL_MS = 50;
 
-/** What a query needs. */
+/** Options of a query. */
 export interface QueryOptions {
   readonly chains: Chains;
   readonly directory: Directory;
-  /** All queries of the relay take turns. */
+  /** The turns that all queries of the relay take. */
   readonly turns: Turns;
-  /** Who asks, as it stands now; throws when it may not ask any more. */
+  /** Returns the caller's present rights; throws when it may no longer query. */
   readonly viewer: () => Promise<Viewer>;
   readonly condition: Condition;
   readonly follow: boolean;
@@ -27,9 +33,10 @@ export interface QueryOptions {
 }
 
 /**
- * The records that match, from all chains that the caller may see: the oldest
- * first, by the clocks of their makers; then, when it follows, as they come.
- * @throws CmdopError AuditBroken after all else, where files are damaged; RelayUnreachable to followers when the relay ends; what `viewer` throws
+ * Yields the matching records of all chains that the caller may see: the oldest first, by the clocks of their
+ * makers; then, if it follows, new ones as they come.
+ * @throws CmdopError AuditBroken after all records, where files are damaged; RelayUnreachable to followers
+ *   when the relay ends; the errors of `viewer`
  */
 export async function* query(options: QueryOptions): AsyncGenerator<MergedRecord> {
   const { chains, directory, turns, condition, signal } = options;
@@ -51,10 +58,10 @@ export async function* query(options: QueryOptions): AsyncGenerator<MergedRecord
     };
     note(chains.own.chain, undefined, () => chains.own);
     for (const kept of chains.kept()) {
-      // A copy that is set aside is begun anew under the same id.
+      // After a copy was set aside, its chain is begun again under the same id.
       note(kept.origin.chain, kept.origin.machine, () => (chains.find(kept.origin.chain) ?? kept).log);
     }
-    // What was visible may have been withdrawn: by another grant, or another name or label of the machine.
+    // Chains may have become invisible, through another grant, or another name or label of the machine.
     for (const [chain, { source }] of cursors) if (!sees(source.machineId)) cursors.delete(chain);
   };
   for (;;) {

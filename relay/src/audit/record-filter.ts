@@ -3,27 +3,30 @@ import type { AnyAuditRecord, RelayRecord } from "@cmdop/proto";
 import { MAX_CALLS } from "../data/limits.ts";
 import type { View } from "./view.ts";
 
-/** Calls whose end is still to come: twice as many as can be open, since some never have one. 100 bytes each. */
+/**
+ * Most calls whose end is still to come: twice the number of open calls, since some never end. Each takes 100
+ * bytes.
+ */
 const MAX_AWAITED = 2 * MAX_CALLS;
 
-/** Which records are asked for. */
+/** The conditions of a query. */
 export interface Condition {
   readonly machineId: string | undefined;
   readonly keyId: string | undefined;
-  /** Milliseconds since 1970. */
+  /** Start and end of the time range, in milliseconds since 1970. */
   readonly sinceMs: number;
   readonly untilMs: number;
 }
 
 /**
- * Picks the records of one chain. They must be shown to it in their order: an
- * end names only its call, so where not all are asked for it goes by its begin.
+ * Selects the records of one chain. They must be passed to it in order: the record of an end names only its
+ * call, so it is selected with its begin, unless all records are.
  */
 export class RecordFilter {
-  /** What the caller may see now. */
+  /** Returns the caller's present view. */
   readonly #view: () => View;
   readonly #condition: Condition;
-  /** Of a machine's chain, its id. */
+  /** The machine's id, for a machine's chain. */
   readonly #machineId: string | undefined;
   readonly #awaited = new BoundedMap<string, true>(MAX_AWAITED);
 
@@ -33,13 +36,16 @@ export class RecordFilter {
     this.#machineId = machineId;
   }
 
-  /** Whether any record of this chain can match. */
+  /** True if any record of this chain can match. */
   get mayMatch(): boolean {
     const { machineId } = this.#condition;
     return this.#machineId === undefined || machineId === undefined || machineId === this.#machineId;
   }
 
-  /** `record`: undefined for one that nobody here can read; then only its chain counts. */
+  /**
+   * Returns true if a record matches. `record` is undefined for one that this version can't read; then only
+   * its chain counts.
+   */
   matches(record: AnyAuditRecord | undefined): boolean {
     if (record === undefined) return this.#condition.keyId === undefined;
     const isMatch = this.#isMatch(record);
@@ -47,7 +53,10 @@ export class RecordFilter {
     return isMatch && record.at >= sinceMs && record.at < untilMs;
   }
 
-  /** Whether every record of this chain is asked for and may be seen: then also an end whose begin is there no longer. */
+  /**
+   * True if every record of this chain is requested and visible. Then an end is selected even if its begin is
+   * gone.
+   */
   get #wantsAll(): boolean {
     const { keyId, machineId } = this.#condition;
     if (keyId !== undefined) return false;
@@ -55,7 +64,7 @@ export class RecordFilter {
   }
 
   #isMatch(record: AnyAuditRecord): boolean {
-    // What is open when its maker starts anew, has no end.
+    // Calls that are open when their maker restarts never get an end.
     if (record.type === "started") this.#awaited.clear();
     if (record.type === "end") return this.#awaited.delete(record.call) || this.#wantsAll;
     const isMatch = this.#isAskedFor(record);
@@ -71,7 +80,7 @@ export class RecordFilter {
     return "key" in record && record.key === keyId;
   }
 
-  /** Whether the record is of a machine that is asked for and may be seen. */
+  /** Returns true if the record concerns a machine that is requested and visible. */
   #isOfMachine(record: Exclude<AnyAuditRecord, { type: "end" }>): boolean {
     if (this.#machineId !== undefined || !isRelayRecord(record)) return this.#machineId !== undefined;
     if (!this.#view().seesRelayRecord(record)) return false;
@@ -83,7 +92,10 @@ export class RecordFilter {
   }
 }
 
-/** Records that both chains may have look alike; these say where the call went. */
+/**
+ * Returns true for a record of the relay's chain. Records of both kinds look alike, but only the relay's name
+ * the call's machine.
+ */
 function isRelayRecord(
   record: Exclude<AnyAuditRecord, { type: "end" }>,
 ): record is Exclude<RelayRecord, { type: "end" }> {

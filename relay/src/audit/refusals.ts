@@ -3,43 +3,42 @@ import { addressGroup } from "../data/address-group.ts";
 import type { RefusedCall } from "../data/recorder.ts";
 import type { AuditBounds } from "./bounds.ts";
 
-/** What a stranger may have written down of its own words, in characters: a machine's id is shorter. */
+/** Longest text from a stranger in a record, in characters; a machine's id is shorter. */
 const MAX_WORD_CHARACTERS = 64;
 
-/** What one kind of refusals takes in the chain in a window, in bytes: two records, the first and the count. */
+/** Size of one kind of refusal in a window, in bytes: two records, the first and the count. */
 const KIND_BYTES = 800;
 
-/** Whose share it is that strangers' refusals fill, and under which name refusals are in a share. */
+/** Names in the shares: the holder for all strangers, and the method for refusals. */
 const STRANGERS = "strangers";
 const REFUSED = "refused";
 
-/** In the place of what was not kept apart. */
+/** Stands for a value that was not kept apart. */
 const VARIOUS = "*";
 
 type RefusedRecord = Extract<RelayRecord, { type: "refused" }>;
 
-/** Like refusals of one window. */
+/** A count of like refusals in one window. */
 interface Counted {
   readonly record: Omit<RefusedRecord, "at" | "call" | "count">;
-  /** Those that no record speaks of yet. */
+  /** Number of refusals that are not recorded yet. */
   unwritten: number;
 }
 
-/** What the merger needs. */
+/** Options of the refusals. */
 export interface RefusalsOptions {
   readonly bounds: AuditBounds;
-  /** What of the chain each key, and all strangers together, may fill. */
+  /** Shares of the chain for each key, and for all strangers together. */
   readonly shares: RecordShares;
-  /** Writes a record down; false where that can't be done now. */
+  /** Writes a record; returns false if that is not possible now. */
   readonly write: (record: RefusedRecord) => boolean;
 }
 
 /**
- * Writes refusals down without letting anybody fill the disk by them: of like
- * ones (same caller, address, machine, method and code) the first of a window
- * is written at once, the rest as one record with their count. Whoever varies
- * what it does is counted more coarsely, and when there are too many of those,
- * by code alone: nothing is left out of the counts.
+ * Records refusals without letting anybody fill the disk with them. Of like refusals (same caller, address,
+ * machine, method and code) the first in a window is written at once, the rest as one record with their
+ * count. Callers that vary their refusals are counted more coarsely, and when there are too many of those, by
+ * code alone. No refusal is left out of the counts.
  */
 export class Refusals {
   readonly #options: RefusalsOptions;
@@ -59,7 +58,7 @@ export class Refusals {
     const record = recordOf(call);
     const who = call.key?.id ?? `address ${addressGroup(call.address)}`;
     const { refusalsEach } = this.#options.bounds;
-    // A stranger's words make no kind of their own: they cost it nothing.
+    // A stranger's own words do not make a new kind, because they cost it nothing.
     const words = call.key === undefined ? [knownMethod(call.method)] : [record.machine, record.method];
     const exact = JSON.stringify([who, addressGroup(call.address), ...words, call.code]);
     if (this.#count(exact)) return;
@@ -81,14 +80,14 @@ export class Refusals {
     this.#begin(byCode, { ...record, ...nobody });
   }
 
-  /** Ends the window: writes what was only counted. */
+  /** Ends the window: writes the counts. */
   flush(): void {
     const unwritten = [...this.#counted].filter(([_kind, counted]) => !this.#write(counted));
     this.#counted.clear();
     this.#details.clear();
     this.#ofKeys = 0;
     this.#ofStrangers = 0;
-    // What could not be written down is counted on; it takes its room with it.
+    // Counts that could not be written go on, and keep their room.
     for (const [kind, counted] of unwritten) {
       this.#counted.set(kind, counted);
       if (counted.record.key === null) this.#ofStrangers += 1;
@@ -144,7 +143,7 @@ function recordOf({ key, address, method, machine, code }: RefusedCall): Counted
   };
 }
 
-/** The method, where there is such a one. */
+/** Returns the method if it exists; else null. */
 function knownMethod(method: string): string | null {
   return methodRule(method) === undefined ? null : method;
 }

@@ -15,7 +15,7 @@ import {
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { all, type Caller, nowS, refusal, until, World } from "../testing/world.ts";
 
-/** What the promise says, in milliseconds, and as much again for a machine that is busy. */
+/** The promised time in milliseconds, doubled for a busy computer. */
 const REVOKED_WITHIN_MS = 4_000;
 
 let directory: string;
@@ -26,7 +26,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(directory, { recursive: true }));
 
-/** A machine with a chain of its own that says what it is told to. */
+/** Makes a machine with a chain of its own that records as told. */
 function recording(name: string) {
   const machineKey = generateKeyPair();
   const log = ChainLog.open({ directory: path.join(directory, name) });
@@ -67,7 +67,7 @@ interface Entry {
   record: AnyAuditRecord | undefined;
 }
 
-/** Two machines with chains, and two keys: one for each machine. */
+/** Starts a relay with two machines with chains, and two keys: one for each machine. */
 async function house() {
   const world = await World.start();
   const [web, db] = [recording("web"), recording("db")];
@@ -161,7 +161,7 @@ describe("promise 8: Audit.Query", () => {
     expect(await of({ keyId, machineId: db.machineKey.id })).toEqual([]);
     expect(await of({ keyId })).toEqual(["begin", "end", "job", "begin", "end"]);
     expect(await of({ machineId, sinceMs: 10_000 })).toEqual(["begin", "end"]);
-    // An end in the time that is asked for counts, though its begin lies before.
+    // An end in the requested time counts, though its begin was before.
     expect(await of({ keyId, sinceMs: 1_900, untilMs: 2_100 })).toEqual(["end"]);
   });
 
@@ -196,11 +196,11 @@ describe("promise 8: Audit.Query", () => {
       ["begin", "Query"],
     ]);
     expect(ours.find(({ type }) => type === "refused")).toMatchObject({ key: dbKey.id, machine: "web-1" });
-    // Whoever reaches every machine sees as much as an owner, but for what came since.
+    // A key that reaches every machine sees as much as an owner, apart from newer records.
     const whole = await ask(owner);
     const asEvery = await ask(world.caller(everyKey));
     expect(asEvery.slice(0, whole.length)).toEqual(whole);
-    // What is not for its eyes is as if it were not there.
+    // Records that a key may not see look as if they did not exist.
     expect(await ask(asWeb, { machineId: db.machineKey.id, untilMs: 10_000 })).toEqual([]);
     expect(await ask(asWeb, { keyId: dbKey.id, untilMs: 10_000 })).toEqual([]);
   });

@@ -7,31 +7,31 @@ import { query } from "./query.ts";
 import { Turns } from "./turns.ts";
 import { View, type Viewer } from "./view.ts";
 
-/** What the service needs. */
+/** Options of the service. */
 export interface AuditServiceOptions {
   readonly chains: Chains;
   readonly trust: Trust;
-  /** Resolves while a key may call; throws what refuses it. */
+  /** Resolves while a key may call; otherwise throws the reason for refusing it. */
   readonly checkKey: (keyId: KeyId) => Promise<void>;
-  /** Why the copies of a machine's chains lag behind it; empty where they do not, as far as is known. */
+  /** Returns the reason that the copies of a machine's chains lag behind it; empty if none is known. */
   readonly behind: (machineId: string) => string;
   readonly bounds: AuditBounds;
 }
 
-/** Reads the chains for those who may see them. */
+/** Makes the handlers that read the chains for callers who may see them. */
 export function auditHandlers(options: AuditServiceOptions): Handlers<typeof Audit, Viewer> {
   const { chains, trust, checkKey, behind, bounds } = options;
   const readers = new Map<KeyId, number>();
   const turns = new Turns();
 
-  /** Counts a stream, for as long as it lasts. */
+  /** Counts a stream for its lifetime. */
   const reader = (keyId: KeyId): Disposable => {
     const mine = readers.get(keyId) ?? 0;
     const all = [...readers.values()].reduce((sum, count) => sum + count, 0);
     if (mine >= bounds.readersPerKey || all >= bounds.readers) {
       throw new CmdopError(
         "LimitExceeded",
-        `The audit is read by ${all} callers, ${mine} of them with this key; ${bounds.readers} and ${bounds.readersPerKey} are the most.`,
+        `The audit is read by ${all} callers, ${mine} of them with this key; at most ${bounds.readers} and ${bounds.readersPerKey} are allowed.`,
       );
     }
     readers.set(keyId, mine + 1);
@@ -99,7 +99,7 @@ export function auditHandlers(options: AuditServiceOptions): Handlers<typeof Aud
       const log = readable(chainId, caller);
       for (const batch of log.read(Number(after))) {
         if (signal.aborted) return;
-        // Whoever reads slowly may have been revoked meanwhile.
+        // A slow reader's key may have been revoked meanwhile.
         await checkKey(caller.keyId);
         yield { ...batch, firstSeq: BigInt(batch.firstSeq) };
       }
@@ -121,7 +121,10 @@ export function auditHandlers(options: AuditServiceOptions): Handlers<typeof Aud
   }
 }
 
-/** Of a copy whose files are damaged there is nothing to say but what its machine has signed: reading it tells why. */
+/**
+ * Returns the ends of a copy. For a copy with damaged files it returns nothing, so only the head that its
+ * machine signed is told; reading it gives the reason.
+ */
 function endsOf(kept: KeptChain) {
   try {
     const { first, head } = kept.log;

@@ -1,14 +1,13 @@
 import { pause } from "@cmdop/kit";
 
 /**
- * Lets whoever reads the audit work one after the other, and rests after each for
- * as long as its work took: however many read at once, and however much there
- * is, half of the relay's thread is left for calls.
+ * Lets the readers of the audit work one after the other, with a rest as long as the work after each. So half
+ * of the relay's thread is left for calls, however many readers and records there are.
  */
 export class Turns {
   #last: Promise<unknown> = Promise.resolve();
 
-  /** Does a piece of work when it is its turn. Throws what it throws. */
+  /** Does a piece of work when it is its turn, and rethrows its error. */
   async take<T>(work: () => T): Promise<T> {
     const before = this.#last;
     const rested = Promise.withResolvers<void>();
@@ -18,7 +17,7 @@ export class Turns {
     try {
       return work();
     } finally {
-      // At least a millisecond: what waits on the thread has its turn in between.
+      // The rest lasts at least a millisecond, so that other work on the thread gets its turn.
       void pause(performance.now() - beganAt).then(() => rested.resolve());
     }
   }

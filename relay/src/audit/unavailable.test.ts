@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ofType, relayRecords } from "../testing/relay-records.ts";
 import { refusal, until, World } from "../testing/world.ts";
 
-/** A small disk of its own needs the right to mount one. */
+/** True if a small disk can be mounted, which needs the right to do so. */
 const canMount = (() => {
   const probe = mkdtempSync(path.join(os.tmpdir(), "cmdop-mount-"));
   try {
@@ -35,7 +35,7 @@ afterEach(() => {
   rmSync(disk, { recursive: true });
 });
 
-/** Writes until nothing more fits; answers how to make room again. */
+/** Writes until the disk is full; returns a function that frees the space again. */
 function fill(): () => void {
   const filler = path.join(disk, "filler");
   for (const bytes of [64 * 1024, 4 * 1024, 1]) {
@@ -69,14 +69,14 @@ describe("promise 8: nothing runs that can't be recorded", () => {
         refusal(caller.files.info({ path: "/" }, { headers: await caller.headers("web-1") }));
       expect(await info()).toBe("no error");
       const makeRoom = fill();
-      // The last page of a file takes some records yet.
+      // The last page of a file still takes some records.
       await until(async () => (await info()) === "AuditUnavailable");
       const heard = web.calls.length;
       expect(await info()).toBe("AuditUnavailable");
       expect(web.calls.length).toBe(heard);
       expect(await info(admin)).toBe("no error");
       expect(await refusal(owner.machines.list({}, { headers: await owner.headers() }))).toBe("no error");
-      // What the reserve has freed is not for everybody.
+      // The space from the reserve is not for ordinary calls.
       expect(await info()).toBe("AuditUnavailable");
       expect(errors).toContain("audit record not written");
       makeRoom();

@@ -2,14 +2,13 @@ import { type MachineIdentity, type RelayRecord, selects } from "@cmdop/proto";
 import type { AuthenticatedCaller } from "../data/authenticate.ts";
 import type { Directory } from "../data/directory.ts";
 
-/** Whose eyes. */
+/** The caller that a view is for. */
 export type Viewer = Pick<AuthenticatedCaller, "keyId" | "grant">;
 
 /**
- * What a caller may see of the audit. An owner, and a key whose grant reaches
- * every machine, see everything. Any other key sees the chains of the machines
- * that its grant selects now, and of the relay's chain what concerns those
- * machines or itself.
+ * A caller's view of the audit. An owner, and a key whose grant reaches every machine, see everything. Any
+ * other key sees the chains of the machines that its grant selects now, and those records of the relay's
+ * chain that concern these machines or itself.
  */
 export class View {
   readonly viewer: Viewer;
@@ -20,7 +19,7 @@ export class View {
     this.viewer = viewer;
   }
 
-  /** Whether it sees everything, strangers' calls and the relay's own services included. */
+  /** True if it sees everything, including strangers' calls and the relay's own services. */
   get seesAll(): boolean {
     const { grant } = this.viewer;
     return (
@@ -29,7 +28,7 @@ export class View {
     );
   }
 
-  /** `id`: of a machine, one that was removed too. */
+  /** Returns true if it sees a machine; also for one that was removed. */
   seesMachine(id: string): boolean {
     if (this.seesAll) return true;
     const [machine = { id, name: "", labels: {} }] = this.#directory
@@ -38,9 +37,10 @@ export class View {
     return this.#selects(machine);
   }
 
-  /** Whether a record of the relay's chain is for these eyes; of an end, its begin decides. */
+  /** Returns true if it sees a record of the relay's chain; an end follows its begin. */
   seesRelayRecord(record: Exclude<RelayRecord, { type: "end" }>): boolean {
-    // That the relay was started tells everybody which calls stay unknown; a clock that jumped, when they really were.
+    // Everybody sees starts, which show the calls whose end stays unknown, and clock jumps, which show when
+    // calls really were.
     if (this.seesAll || record.type === "started" || record.type === "clock") return true;
     if ("key" in record && record.key === this.viewer.keyId) return true;
     if (record.machine === null) return false;
@@ -48,7 +48,7 @@ export class View {
     return this.#directory.machinesCalled(record.machine).some((machine) => this.#selects(machine));
   }
 
-  /** The name of a machine that is known here. */
+  /** Returns the name of a machine that is known here. */
   nameOf(id: string): string | undefined {
     return this.#directory.machinesCalled(id).find((machine) => machine.id === id)?.name;
   }

@@ -6,13 +6,22 @@ import type { Links } from "../data/links.ts";
 import type { Log } from "../log.ts";
 import { type Bringer, bringStatements } from "./bring-statements.ts";
 
-/** Agents that are told at once: a roster may have 1 MiB, and each copy waits in the relay until it is sent. */
+/**
+ * Most agents that are told at the same time. A roster may have 1 MiB, and each copy waits in the relay until
+ * it is sent.
+ */
 const TOLD_AT_ONCE = 16;
 
-/** How long whoever has changed something waits for the agents to hear of it, in milliseconds: one that is deaf keeps nobody. */
+/**
+ * Longest wait of a caller that has changed something until the agents have heard of it, in milliseconds; an
+ * agent that does not answer must not hold it up.
+ */
 const HEARD_WITHIN_MS = 1_000;
 
-/** Brings new statements to the agents that are connected; those that come later get them with their welcome. */
+/**
+ * Sends new statements to the agents that are connected. Agents that connect later get them with their
+ * welcome.
+ */
 export class Announcer {
   readonly #bringer: Bringer;
   readonly #links: Links;
@@ -25,7 +34,10 @@ export class Announcer {
     this.#log = log;
   }
 
-  /** Tells every agent the roster in force, and once more where it changes meanwhile. Resolves when they have heard, or have had the time to. */
+  /**
+   * Sends the roster in force to every agent, and again if it changes meanwhile. Waits until they have heard,
+   * or the time is over.
+   */
   async announce(): Promise<void> {
     this.#telling ??= this.#tellAll().catch((thrown) =>
       this.#log.error("roster not announced", { message: String(thrown) }),
@@ -33,15 +45,15 @@ export class Announcer {
     await within(this.#telling, HEARD_WITHIN_MS);
   }
 
-  /** Tells one machine's agent what its owner says of it now. Resolves as `announce` does. */
+  /** Sends one machine's agent the owner's new statement about it. Waits as `announce` does. */
   async announceRecord(machineId: string): Promise<void> {
-    // A link whose greeting has just ended is in the table after this.
+    // A link whose greeting has just ended is in the table only after this.
     await setImmediate();
     const links = this.#linksOf(machineId);
     await within(Promise.all(links.map((link) => this.#tell(link))), HEARD_WITHIN_MS);
   }
 
-  /** Ends the links of a machine that is not to be here any more. `reason`: as its calls are told. */
+  /** Ends the links of a machine that must leave. `reason`: is told to its calls. */
   async dismiss(machineId: string, reason: string): Promise<void> {
     await setImmediate();
     for (const link of this.#linksOf(machineId)) link.close(reason);
@@ -58,7 +70,7 @@ export class Announcer {
     try {
       let told: unknown;
       do {
-        // A link whose greeting has just ended is in the table after this.
+        // A link whose greeting has just ended is in the table only after this.
         await setImmediate();
         told = this.#bringer.trust.roster();
         const waiting = [...this.#links.up()];
@@ -76,7 +88,7 @@ export class Announcer {
     try {
       await link.tell((session, { machineId }) => bringStatements(session, this.#bringer, machineId));
     } catch (thrown) {
-      // It is told with its next welcome.
+      // The agent gets the statements with its next welcome.
       const { code, message } = CmdopError.from(thrown);
       this.#log.warn("agent did not take its statements", { code, message });
     }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BootIds } from "./boot-ids.ts";
 
-/** One hello from challenge to answer, with nothing in between. */
+/** Runs one hello from challenge to answer, with nothing in between. */
 function hello(boots: BootIds, bootId: string, machine = "m"): string {
   return boots.note(machine, bootId, boots.moment());
 }
@@ -55,7 +55,7 @@ describe("starts of one machine", () => {
         const onTheirWay: { readonly boot: number; readonly challengedAt: number }[] = [];
         let boot = 0;
         for (const action of actions) {
-          // An agent answers while it lives; what it has answered arrives in its time, or long after it has ended.
+          // An agent answers while it lives; its answer arrives soon, or long after it has ended.
           if (action.kind === "dial") onTheirWay.push({ boot, challengedAt: boots.moment() });
           if (action.kind === "restart") boot += 1;
           if (action.kind !== "arrive" || onTheirWay.length === 0) continue;
@@ -63,7 +63,8 @@ describe("starts of one machine", () => {
           if (arrived === undefined) continue;
           const verdict = boots.note("m", String(arrived.boot), arrived.challengedAt);
           expect(verdict).not.toBe("cloned");
-          // Another of the same start may have been challenged later: only another start's makes it stale.
+          // Another hello of the same start may have been challenged later; only one of another start makes
+          // it stale.
           if (arrived.boot === boot) expect(verdict).toBe("newest");
         }
       }),
@@ -90,11 +91,11 @@ describe("starts of one machine", () => {
   it("promise 9: of a clone that makes up new ones push nothing out that matters, and are bounded", () => {
     let atMs = 0;
     const boots = new BootIds(() => atMs);
-    // As fast as it likes: no honest machine starts so often.
+    // This agent starts as fast as it likes; no honest machine starts so often.
     hello(boots, "genuine");
     const fast = Array.from({ length: 300 }, (_, made) => hello(boots, `made up ${made}`));
     expect(fast).toContain("cloned");
-    // Slowly, while the genuine machine dials again after some seconds.
+    // This agent starts slowly, while the genuine machine dials again after some seconds.
     boots.forget("m");
     const slow: string[] = [];
     for (let made = 0; made < 1_000 && !slow.includes("cloned"); made += 1) {
@@ -103,7 +104,7 @@ describe("starts of one machine", () => {
       slow.push(hello(boots, `made up ${made}`));
     }
     expect(slow).toContain("cloned");
-    // A crash loop of days is none.
+    // A crash loop that lasts for days is no clone.
     boots.forget("m");
     for (let start = 0; start < 5_000; start += 1) {
       atMs += 101;

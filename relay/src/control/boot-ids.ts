@@ -1,25 +1,30 @@
-/** Starts of one machine's agent that are remembered: 150 bytes each, so 40 KiB where somebody makes up new ones all the time. */
+/**
+ * Most starts of one machine's agent that are remembered: 150 bytes each, so 40 KiB if somebody invents new
+ * ones all the time.
+ */
 const MAX_BOOTS_PER_MACHINE = 256;
 
-/** What a start takes at the very least, from the end of the one before it to its hello, in milliseconds: Node alone needs longer. */
+/**
+ * Shortest time of a start, from the end of the one before it to its hello, in milliseconds: Node alone needs
+ * longer.
+ */
 const MIN_BOOT_MS = 100;
 
-/** One start of a machine's agent, by the moments at which it was certainly alive. */
+/** One start of a machine's agent, with the moments at which it was certainly alive. */
 interface Boot {
   readonly atMs: number;
-  /** It lived before this moment: its first hello had arrived. */
+  /** It was alive before this moment, since its first hello had arrived. */
   readonly seenBy: number;
-  /** It lived after this moment: it has answered a challenge that was made then. */
+  /** It was alive after this moment, since it has answered a challenge made then. */
   aliveAfter: number;
 }
 
 /**
- * Tells a restart from a cloned identity. An honest machine's agents live one
- * after the other. Whoever answers a challenge that was made after another start
- * had shown itself, and had shown itself before that one did so last, has lived
- * beside it: two agents share one identity. No single hello says which it is, so
- * a restart, three lanes that return at different times, and a hello that was
- * long on its way are never taken for a clone.
+ * Distinguishes a restart from a cloned identity. An honest machine's agents live one after the other. A
+ * start has lived beside another one if it answered a challenge made after the other had shown itself, and
+ * had itself been seen before the other last did so: then two agents share one identity. No single hello
+ * decides, so a restart, three lanes that return at different times, and a hello that was long on its way are
+ * never taken for a clone.
  */
 export class BootIds {
   readonly #nowMs: () => number;
@@ -30,16 +35,15 @@ export class BootIds {
     this.#nowMs = nowMs;
   }
 
-  /** A moment, to be taken before an agent is challenged: its answer is younger. */
+  /** Returns a moment, to be taken before an agent is challenged: its answer is younger. */
   moment(): number {
     this.#moment += 1;
     return this.#moment;
   }
 
   /**
-   * Takes note of a start that has answered a challenge. `newest`: it is the
-   * machine as far as anybody knows; `stale`: it answered before another start
-   * did, and was long on its way; `cloned`: two agents share the identity.
+   * Records a start that has answered a challenge. `newest`: it is the machine as far as is known; `stale`:
+   * it answered before another start did, and was long on its way; `cloned`: two agents share the identity.
    */
   note(machineId: string, bootId: string, challengedAt: number): "newest" | "stale" | "cloned" {
     const boots = this.#machines.get(machineId) ?? new Map<string, Boot>();
@@ -59,12 +63,15 @@ export class BootIds {
     return others.some((other) => other.aliveAfter > challengedAt) ? "stale" : "newest";
   }
 
-  /** Begins anew with a machine: it was removed, or its owner has decided. */
+  /** Forgets the starts of a machine, because it was removed or its owner has decided. */
   forget(machineId: string): void {
     this.#machines.delete(machineId);
   }
 
-  /** Forgets the oldest start where there are too many; true where no honest machine could have made them in that time. */
+  /**
+   * Forgets the oldest start if there are too many. Returns true if no honest machine could have made them in
+   * that time.
+   */
   #isTooMany(boots: Map<string, Boot>): boolean {
     const [oldest] = boots;
     if (boots.size <= MAX_BOOTS_PER_MACHINE || oldest === undefined) return false;

@@ -4,23 +4,22 @@ import { ANSWER, linkClient } from "./link-client.ts";
 import type { Receipts } from "./receipts.ts";
 import type { Trust } from "./trust.ts";
 
-/** What one welcome brings. */
+/** The statements in one welcome. */
 interface Statements {
   readonly roster: string;
   readonly machineRecord: string;
 }
 
-/** Who brings it. */
+/** The sources of the statements. */
 export interface Bringer {
   readonly trust: Trust;
   readonly receipts: Receipts;
 }
 
 /**
- * Brings the owner's statements in force to an agent that is admitted, or was
- * before, and once more where they change meanwhile. An agent that was away
- * while the owners changed, or joins by the token of an owner who did not sign
- * last, refuses the present roster: it is brought along by the ones in between.
+ * Sends the owner's statements in force to an agent that is admitted, and again if they change meanwhile. An
+ * agent that was away while the owners changed, or joins by the token of an owner who did not sign last,
+ * refuses the present roster; it then gets the rosters in between first.
  */
 export async function bringStatements(
   session: ClientHttp2Session,
@@ -38,7 +37,7 @@ export async function bringStatements(
     const roster = trust.roster()?.statement ?? "";
     const record = trust.machine(machineId)?.record ?? "";
     const isOrphaned = record !== "" && trust.ownerKey(statementSigner(record) ?? "") === undefined;
-    // Only before it hears that the record's owner has left can an agent take it.
+    // An agent can take the record only before it learns that the record's owner has left.
     if (isOrphaned) await refusable(welcome({ machineRecord: record }));
     const present = { roster, machineRecord: isOrphaned ? "" : record };
     if (!(await refusable(welcome(present)))) {
@@ -51,13 +50,13 @@ export async function bringStatements(
   }
 }
 
-/** False where the agent does not know the signer of what it was brought. */
+/** Returns false if the agent does not know the signer of a statement. */
 async function refusable(answer: Promise<unknown>): Promise<boolean> {
   try {
     await answer;
     return true;
   } catch (thrown) {
-    // What a roster, and a machine record, of a stranger is refused with.
+    // These are the codes for a roster, and for a machine record, of an unknown signer.
     const { code } = CmdopError.from(thrown);
     if (code === "GrantRefused" || code === "LinkRefused") return false;
     throw thrown;

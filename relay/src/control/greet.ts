@@ -31,7 +31,7 @@ const LANES: Readonly<Record<number, LaneName>> = {
   [Lane.UPLOAD]: "upload",
 };
 
-/** What the agent says of itself, and nothing more than fits. */
+/** The agent's claim about itself, limited in size. */
 const claimSchema = z.object({
   machineKey: z.instanceof(Uint8Array).refine((key) => key.length === 32, "a machine key has 32 bytes"),
   signature: z
@@ -47,25 +47,25 @@ const claimSchema = z.object({
 });
 type Claim = z.infer<typeof claimSchema>;
 
-/** What a greeting needs. */
+/** Options of a greeting. */
 export interface GreetOptions {
   readonly trust: Trust;
   readonly bootIds: BootIds;
   readonly receipts: Receipts;
   /** Called when another roster is in force. */
   readonly onRoster: () => void;
-  /** Called when two agents have shown the key of one machine. `address`: where the second hello came from. */
+  /** Called when two agents have shown the key of one machine. `address`: the sender of the second hello. */
   readonly onCloned: (machine: StoredMachine, address: string) => Promise<void>;
   readonly log: Log;
 }
 
-/** What an agent has to answer, and the moment before which it was made. */
+/** A challenge for an agent, and the moment before which it was made. */
 interface Challenge {
   readonly nonce: Buffer;
   readonly at: number;
 }
 
-/** Hello and Welcome, the relay's half. */
+/** Makes the relay's half of Hello and Welcome. */
 export function createGreet({ trust, bootIds, receipts, onRoster, onCloned, log }: GreetOptions): Greet {
   return async (session, tls, address) => {
     const agent = linkClient(session);
@@ -98,7 +98,7 @@ export function createGreet({ trust, bootIds, receipts, onRoster, onCloned, log 
   ): Promise<Admission> {
     const claim = claimSchema.safeParse(answer);
     const lane = claim.success ? LANES[claim.data.lane] : undefined;
-    if (!claim.success || lane === undefined) throw refused("its hello is not complete");
+    if (!claim.success || lane === undefined) throw refused("its hello is incomplete");
     const { bootId, agentVersion } = claim.data;
     const machineKey = Buffer.from(claim.data.machineKey).toString("base64url");
     const exporter = tls.exportKeyingMaterial(LINK_EXPORTER.length, LINK_EXPORTER.label, Buffer.alloc(0));
@@ -123,11 +123,11 @@ export function createGreet({ trust, bootIds, receipts, onRoster, onCloned, log 
       await onCloned(machine, address);
       throw quarantined(machine);
     }
-    if (start === "stale") throw refused("a newer start of its machine has come meanwhile");
+    if (start === "stale") throw refused("its machine's agent has been restarted meanwhile");
     return { machineId: machine.id, machineName: machine.name, lane, bootId, agentVersion };
   }
 
-  /** A machine that has joined holds newer statements than this relay, which has lost them: they are taken. */
+  /** Takes newer rosters from a machine that has joined, because this relay has lost them. */
   async function learn(session: ClientHttp2Session, machine: string, claim: Claim): Promise<void> {
     const after = trust.rosterSeq();
     if (claim.rosterSeq <= BigInt(after)) return;
@@ -135,7 +135,7 @@ export function createGreet({ trust, bootIds, receipts, onRoster, onCloned, log 
     try {
       const { rosters } = await linkClient(session).rosters({ after: BigInt(after) }, ROSTERS_ANSWER);
       for (const roster of rosters) {
-        // Of the older ones some may be of owners whom this relay has never known.
+        // Some of the older ones may be signed by owners whom this relay has never known.
         why = await learnRoster(roster, machine).then(() => undefined, CmdopError.from);
       }
     } catch (thrown) {
@@ -158,16 +158,16 @@ export function createGreet({ trust, bootIds, receipts, onRoster, onCloned, log 
       has: trust.rosterSeq(),
     });
     if (blocked.length > 0) {
-      log.error(
-        "keys that were revoked here by an older roster are blocked: the owner has to revoke them anew",
-        {
-          keys: blocked,
-        },
-      );
+      log.error("keys that an older roster revoked here are blocked: the owner must revoke them again", {
+        keys: blocked,
+      });
     }
   }
 
-  /** The record that a machine holds, where it is newer than the relay's. Another owner may have left by now: then the relay keeps what it has. */
+  /**
+   * Takes the record that a machine holds, if it is newer than the relay's. If the owner who signed it has
+   * left by now, the relay keeps its own.
+   */
   async function learnRecord(machine: StoredMachine, record: string): Promise<StoredMachine> {
     try {
       if (record === "" || readMachineRecord(record).seq <= machine.recordSeq) return machine;
@@ -183,7 +183,10 @@ export function createGreet({ trust, bootIds, receipts, onRoster, onCloned, log 
     }
   }
 
-  /** The machine of this key: joined before, or with its token now, or joined before this relay lost what it knew. */
+  /**
+   * Returns the machine of this key: one that has joined before, joins with its token now, or had joined
+   * before this relay lost its store.
+   */
   async function knownMachine(
     claim: Claim,
     machineKey: string,
@@ -194,13 +197,13 @@ export function createGreet({ trust, bootIds, receipts, onRoster, onCloned, log 
     if (claim.joinToken === "") {
       if (known !== undefined) return learnRecord(known, claim.machineRecord);
       throw refused(
-        "this relay does not know its machine, which was removed or has lost its receipt; with a new token of its owner it can join again (cmdop join-token NAME, and cmdop agent --join - there)",
+        "this relay does not know its machine, which was removed or has lost its receipt; it can join again with a new token from its owner (cmdop join-token NAME, and cmdop agent --join - there)",
       );
     }
     try {
       return await join(claim.joinToken, id, machineKey);
     } catch (thrown) {
-      // A machine that has joined stays in, whatever old token its start script still names.
+      // A known machine stays admitted, whatever old token its start script still names.
       if (known === undefined) throw thrown;
       log.warn("join token of a known machine ignored", {
         machine: known.name,
@@ -233,8 +236,8 @@ export function createGreet({ trust, bootIds, receipts, onRoster, onCloned, log 
     if (!trust.pastRosters().canFollow(token.owner)) {
       throw new CmdopError(
         "LinkRefused",
-        "The agent is refused: the owner of its join token has signed no roster of this relay that it could begin with.",
-        { next: "Let that owner sign the roster: cmdop join-token does, before it makes a new token." },
+        "The agent is refused: the owner of its join token has not signed any roster of this relay that the agent could start from.",
+        { next: "Let that owner sign the roster: cmdop join-token does so before it makes a new token." },
       );
     }
     const { name, labels, jti, uses } = token;
@@ -248,7 +251,7 @@ export function createGreet({ trust, bootIds, receipts, onRoster, onCloned, log 
 function quarantined(machine: StoredMachine): CmdopError {
   return new CmdopError(
     "MachineQuarantined",
-    `The machine ${machine.name} is quarantined: two agents have used its key, and its owner has not yet said which is to stay.`,
+    `The machine ${machine.name} is quarantined: two agents have used its key, and its owner has not yet decided which one may stay.`,
   );
 }
 

@@ -2,10 +2,16 @@ import type { KeyId } from "@cmdop/proto";
 import { type Log, SILENT_LOG } from "../log.ts";
 import type { Store, StoredGrant } from "./store.ts";
 
-/** How often uses are written down, in milliseconds: a crash may forget the last minute of them, and no call waits for a disk. */
+/**
+ * Interval at which uses are written to the store, in milliseconds. A crash may lose the last minute of them,
+ * and no call waits for the disk.
+ */
 const WRITE_INTERVAL_MS = 60_000;
 
-/** When keys were used last. Noted in memory, one entry a key, and written down now and then. */
+/**
+ * The times of the keys' last uses. They are kept in memory, one entry a key, and written to the store at
+ * intervals.
+ */
 export class KeyUses {
   readonly #store: Pick<Store, "used">;
   readonly #log: Log;
@@ -23,7 +29,7 @@ export class KeyUses {
     this.#noted.set(keyId, Date.now());
   }
 
-  /** Stored grants with what has been noted since. */
+  /** Returns stored grants, updated with the uses noted since. */
   upToDate(grants: readonly StoredGrant[]): StoredGrant[] {
     return grants.map((grant) => ({
       ...grant,
@@ -31,7 +37,7 @@ export class KeyUses {
     }));
   }
 
-  /** Writes down what was noted. */
+  /** Writes the noted uses to the store. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#write();

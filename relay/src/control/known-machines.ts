@@ -1,17 +1,19 @@
 import type { StoredMachine } from "./store.ts";
 
-/** The machines that have joined, in memory: every call looks for one, by id or by name. */
+/** The machines that have joined, in memory, because every call looks for one by id or by name. */
 export class KnownMachines {
   readonly #byId = new Map<string, StoredMachine>();
   readonly #byName = new Map<string, Map<string, StoredMachine>>();
-  /** Sorted by name; undefined after a name has come or gone. Every call that lists machines asks for it. */
+  /**
+   * The ids sorted by name; undefined after a name has come or gone. Every call that lists machines needs it.
+   */
   #sorted: readonly string[] | undefined;
 
   get(id: string): StoredMachine | undefined {
     return this.#byId.get(id);
   }
 
-  /** All of them, sorted by name. */
+  /** Returns all machines, sorted by name. */
   all(): readonly StoredMachine[] {
     this.#sorted ??= [...this.#byId.values()]
       .sort((a, b) => a.name.localeCompare(b.name) || (a.id < b.id ? -1 : 1))
@@ -19,7 +21,7 @@ export class KnownMachines {
     return this.#sorted.flatMap((id) => this.#byId.get(id) ?? []);
   }
 
-  /** The one with this id, or those with this name. */
+  /** Returns the machine with this id, or those with this name. */
   called(idOrName: string): readonly StoredMachine[] {
     const byId = this.#byId.get(idOrName);
     return byId !== undefined ? [byId] : [...(this.#byName.get(idOrName)?.values() ?? [])];

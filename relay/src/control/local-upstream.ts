@@ -47,13 +47,14 @@ export class LocalUpstream implements Upstream {
     this.#server.close();
   }
 
-  /** The session to the server; another one should the first ever end. */
+  /** Returns the session to the server, or a new one if the last has ended. */
   #connected(): ClientHttp2Session {
     if (this.#closed) throw new CmdopError("RelayUnreachable", "The relay is shutting down.");
     if (this.#session !== undefined && !this.#session.closed && !this.#session.destroyed)
       return this.#session;
     const [ours, theirs] = duplexPair();
-    // A pair in memory takes next to nothing: without this, both ends would wait for each other to read (HTTP/2 defect A).
+    // A pair in memory buffers almost nothing: without this, both ends would wait for each other to read
+    // (HTTP/2 defect A).
     this.#server.accept(new DrainingDuplex(theirs), LANE_WINDOWS.interactive.toMachine);
     this.#session = connect("http://relay", {
       createConnection: () => ours,
@@ -65,7 +66,7 @@ export class LocalUpstream implements Upstream {
         maxHeaderListSize: MAX_LINK_HEADER_BYTES,
       },
     });
-    // An error is followed by close, and by a new session at the next call.
+    // An error is followed by close, and the next call opens a new session.
     this.#session.on("error", () => undefined);
     return this.#session;
   }

@@ -22,7 +22,7 @@ afterEach(async () => {
   await rm(backup, { recursive: true });
 });
 
-/** What comes between the backup and its return. */
+/** Runs work between a backup and its restoration, which loses it. */
 async function lose(work: () => Promise<void>): Promise<void> {
   await world.relay.shutdown();
   await cp(world.stateDir, backup, { recursive: true });
@@ -95,7 +95,7 @@ describe("a relay that has lost something is taught again by its machines", () =
     for (const end of ["", "-wal", "-shm"]) await rm(join(world.stateDir, `relay.db${end}`), { force: true });
     await world.relay.listen();
     expect(said).toContain(
-      "relay.db is gone, or was emptied: this relay begins with nothing but its identity",
+      "relay.db is gone, or was emptied: this relay starts with nothing but its identity",
     );
     const receipt = agent.receipts.at(-1) ?? "";
     const holds = { receipt, rosterSeq: 1, rosters: [roster] };

@@ -70,7 +70,7 @@ it("a grant whose owner has left may be replaced once, and only by an owner; the
   const iat = nowS();
   await put(await world.grant(key, { iat, not_after: iat + 100 }, second));
   expect(await refusal(put(await world.grant(key, { scopes: ["admin"] }, third)))).toBe("AlreadyExists");
-  // The very same grant, signed by another owner, takes its place without a gap.
+  // The same grant, signed by another owner, replaces it without a gap.
   await put(await world.grant(key, { iat, not_after: iat + 100 }, third));
   await world.putRoster({ seq: 3, owners: [world.owner.publicKey, third.publicKey] });
   const caller = world.caller(key);
@@ -92,7 +92,7 @@ it("promise 9: keeps the rosters that are needed to follow, and no more of them 
   };
   await world.putRoster({ seq: 2, revoked: [generateKeyPair().id] });
   await world.putRoster({ seq: 3 });
-  // Nobody's owners have changed: the newest word of each is all that is needed.
+  // The owners have not changed, so the newest roster of each signer is enough.
   expect(await handOvers()).toEqual([3]);
   const changed: number[] = [];
   for (let seq = 4; seq < 80; seq++) {

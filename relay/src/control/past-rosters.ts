@@ -1,27 +1,31 @@
 import { type KeyId, type PublicKey, readRoster, statementSigner, thumbprint } from "@cmdop/proto";
 import type { PastRoster } from "./store.ts";
 
-/** Past rosters that are kept: an agent that was away for more changes of owners than this must join anew. */
+/**
+ * Most past rosters that are kept: an agent that was away for more changes of owners than this must join
+ * again.
+ */
 const MAX_PAST_ROSTERS = 64;
 
-/** Bytes of past rosters that are kept, in memory too: the usual ones have a few KiB. */
+/** Most bytes of past rosters that are kept, in memory too; usual ones have a few KiB. */
 const MAX_PAST_ROSTERS_BYTES = 16 * 1024 * 1024;
 
-/** Bytes of past rosters in one answer: less than a message may have, with room for the present one. */
+/**
+ * Most bytes of past rosters in one answer: less than the limit of a message, with room for the present one.
+ */
 const MAX_ANSWER_BYTES = 2 * 1024 * 1024;
 
-/** A past roster, and what of it decides. */
+/** A past roster, with its number and signer. */
 interface Known extends PastRoster {
   readonly seq: number;
   readonly signer: KeyId | undefined;
 }
 
 /**
- * The rosters by which others can follow to the present one: an agent that was
- * away while the owners changed, a machine that joins by an owner's token and so
- * trusts that owner alone, a program that knows an earlier owner. Whoever holds
- * some roster needs those that named other owners since, each signed by an owner
- * of the one before; whoever knows one owner needs the newest that it has signed.
+ * The rosters that lead others to the present one: an agent that was away while the owners changed, a machine
+ * that joined by an owner's token and so trusts only that owner, a program that knows an earlier owner. The
+ * holder of some roster needs those that named other owners since, each signed by an owner of the one before;
+ * a client that knows one owner needs the newest that this owner has signed.
  */
 export class PastRosters {
   #known: readonly Known[];
@@ -30,22 +34,25 @@ export class PastRosters {
     this.#known = stored.map(known);
   }
 
-  /** The statements, the oldest first. */
+  /** The signed rosters, the oldest first. */
   get statements(): readonly string[] {
     return this.#known.map(({ statement }) => statement);
   }
 
-  /** As many of the newest as fit into one answer, the oldest first. */
+  /** The newest rosters that fit into one answer, the oldest first. */
   get answer(): readonly string[] {
     return newestWithin(this.#known, this.#known.length, MAX_ANSWER_BYTES).map(({ statement }) => statement);
   }
 
-  /** Whether whoever knows this owner alone can follow to the present roster. */
+  /** Returns true if a client that knows only this owner can follow to the present roster. */
   canFollow(owner: PublicKey): boolean {
     return this.#known.some(({ signer }) => signer === thumbprint(owner));
   }
 
-  /** What is to be kept once `statement` is in force, itself included. `before`: the owners before it; undefined where it is the first. */
+  /**
+   * Returns the rosters to keep once `statement` is in force, including it. `before`: the owners before it;
+   * undefined for the first.
+   */
   with(statement: string, before: readonly PublicKey[] | undefined): PastRosters {
     const { owners } = readRoster(statement);
     const handOver = before !== undefined && new Set(before).symmetricDifference(new Set(owners)).size > 0;
@@ -59,7 +66,7 @@ export class PastRosters {
     return new PastRosters(newestWithin(kept, MAX_PAST_ROSTERS, MAX_PAST_ROSTERS_BYTES));
   }
 
-  /** As the store keeps them. */
+  /** The rosters in the store's form. */
   get stored(): readonly PastRoster[] {
     return this.#known.map(({ statement, handOver }) => ({ statement, handOver }));
   }

@@ -3,10 +3,10 @@ import { expect, it } from "vitest";
 import { ofType, relayRecords } from "../testing/relay-records.ts";
 import { all, refusal, until, World } from "../testing/world.ts";
 
-/** Agents at once with one machine key. */
+/** Number of agents at once with one machine key. */
 const CLONES = 20;
 
-/** A relay that keeps what it logs, and a machine with the key that others have copied. */
+/** Starts a relay that keeps its log, and a machine with the key that others have copied. */
 async function setUp() {
   const logged: string[] = [];
   const note = (event: string) => logged.push(event);
@@ -47,14 +47,14 @@ it(`${CLONES} agents at once with a copied machine key: none of them is the mach
   await using _ = world;
   const genuine = await world.agent("web-1", { machineKey });
   const boots = [genuine.bootId, ...Array.from({ length: CLONES }, () => crypto.randomUUID())];
-  // Each dials again when it is thrown out, as agents do: in no order.
+  // Each dials again when its link is closed, as agents do, in no order.
   for (let round = 0; round < 3; round += 1) {
     await Promise.all(boots.map((bootId) => refusal(world.dial({ ...again, bootId }))));
   }
   expect(await call()).toBe("MachineQuarantined");
   expect(await sinceMs()).toBeGreaterThan(0);
   for (const bootId of boots) expect(await refusal(world.dial({ ...again, bootId }))).toBe("LinkRefused");
-  // One that has made up another boot id is let in no more than they.
+  // An agent with an invented boot id is refused just like them.
   expect(await refusal(world.dial(again))).toBe("LinkRefused");
   expect((await world.health()).links).toEqual({ interactive: 0, download: 0, upload: 0 });
   expect(logged.filter((event) => event.startsWith("machine quarantined"))).toHaveLength(1);

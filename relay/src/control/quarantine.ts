@@ -5,7 +5,7 @@ import type { Announcer } from "./announcer.ts";
 import type { BootIds } from "./boot-ids.ts";
 import type { Trust } from "./trust.ts";
 
-/** What a quarantine needs. */
+/** Options of the quarantine. */
 export interface QuarantineOptions {
   readonly trust: Trust;
   readonly bootIds: BootIds;
@@ -15,9 +15,8 @@ export interface QuarantineOptions {
 }
 
 /**
- * What becomes of a machine whose key two agents have used: nobody can tell the
- * genuine one, so neither is let in and nothing is routed to it, over restarts of
- * the relay too, until an owner has decided.
+ * Handles a machine whose key two agents have used. The genuine one can't be told apart, so neither is let in
+ * and nothing is routed to it, across restarts of the relay too, until an owner has decided.
  */
 export class Quarantine {
   readonly #options: QuarantineOptions;
@@ -26,7 +25,7 @@ export class Quarantine {
     this.#options = options;
   }
 
-  /** `address`: where the hello came from that showed it. */
+  /** Begins a quarantine. `address`: the sender of the hello that revealed the clone. */
   async begin({ id, name }: MachineIdentity, address: string): Promise<void> {
     const { trust, announcer, recorder, log } = this.#options;
     if (trust.quarantinedSinceMs(id) !== undefined) return;
@@ -45,7 +44,7 @@ export class Quarantine {
     const { trust, bootIds, recorder, log } = this.#options;
     if (trust.quarantinedSinceMs(id) === undefined) return;
     await trust.release(id);
-    // The copy that is gone is not to count against the one that stays.
+    // The starts of the removed copy must not count against the one that stays.
     bootIds.forget(id);
     log.warn("machine released from quarantine by its owner", { machine: name, id });
     recorder.quarantine({ machine: id, machineName: name, state: "released", address: "" });

@@ -2,18 +2,18 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import { bytes32Schema, labelsSchema, type MachineIdentity, nameSchema, parseStrictJson } from "@cmdop/proto";
 import { z } from "zod";
 
-/** Sets these apart from whatever else is made with the same secret. */
+/** Keeps receipts apart from anything else made with the same secret. */
 const PURPOSE = "cmdop machine receipt v1";
 
-/** The longest receipt that is looked at, in characters: a name, the most labels, and the mark of this relay. */
+/** Longest receipt that is read, in characters: a name, the most labels, and the mark of this relay. */
 const MAX_RECEIPT_CHARACTERS = 16 * 1024;
 
 const receiptSchema = z.strictObject({ id: bytes32Schema, name: nameSchema, labels: labelsSchema });
 
 /**
- * The relay's own word, kept by each machine, that the machine has joined: with
- * it a relay whose store is gone, or older than the machine, takes it back. Only
- * this relay can make one; whoever shows it must prove the machine's key as well.
+ * The relay's receipts, kept by the machines, that they have joined. With its receipt a relay whose store is
+ * lost, or older than the machine, takes the machine back. Only this relay can make one, and the machine must
+ * prove its key as well.
  */
 export class Receipts {
   readonly #secret: Uint8Array;
@@ -27,7 +27,7 @@ export class Receipts {
     return `${body}.${this.#markOf(body).toString("base64url")}`;
   }
 
-  /** What a receipt of this machine says of it; undefined for anything else. */
+  /** Returns the machine's identity from its receipt; undefined for anything else. */
   read(receipt: string, machineId: string): MachineIdentity | undefined {
     if (receipt.length > MAX_RECEIPT_CHARACTERS) return undefined;
     const [body = "", mark = "", ...more] = receipt.split(".");

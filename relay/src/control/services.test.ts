@@ -4,7 +4,7 @@ import { errorOf, type RawAnswer, rawAnswer, rawCall } from "../testing/raw-call
 import { startTcpProxy } from "../testing/tcp-proxy.ts";
 import { nowS, refusal, until, World } from "../testing/world.ts";
 
-/** Only a new roster makes this relay look at its open calls. */
+/** Makes sure that only a new roster lets this relay check its open calls. */
 const NO_KEY_CHECKS = { keyCheckIntervalMs: 300_000, shutdownDrainMs: 50 };
 
 it("takes the first roster from the owner that it was started with, later ones from the owners in force", async () => {
@@ -28,7 +28,7 @@ it("never goes back to a lower seq, and does not mind the same roster again", as
   expect(await refusal(put(await world.roster({ seq: 10 })))).toBe("InvalidArgument");
   expect(await refusal(put(await world.roster({ seq: 11, iat: nowS() + 600 })))).toBe("InvalidArgument");
   expect(await owner.roster.get({}, { headers: await owner.headers() })).toMatchObject({ roster: tenth });
-  // Nor after a restart.
+  // The same holds after a restart.
   await world.relay.shutdown();
   await world.relay.listen();
   expect(await refusal(world.putRoster({ seq: 9 }))).not.toBe("no error");
@@ -100,7 +100,7 @@ it("survives more canceled calls to its own services than Node lets through by i
   const headers = await caller.headers();
   const victim = rawCall(await world.rawCaller(), "/cmdop.relay.v1.Keys/WhoAmI", headers);
   await until(async () => (await world.health()).calls === 1);
-  // Two connections, since each may reset so many streams only.
+  // Two connections, since each may reset only so many streams.
   for (const session of [await world.rawCaller(), await world.rawCaller()]) {
     for (let done = 0; done < 1_000; done += 50) {
       const calls = Array.from({ length: 50 }, () =>
@@ -153,7 +153,7 @@ it("lets no call slip in that was on its way when its key was revoked", async ()
   const key = await world.key();
   const caller = world.caller(key);
   const headers = await caller.headers("web-1");
-  // Each call has a token of its own, whose signature is still to be checked.
+  // Each call has its own token, whose signature is still to be checked.
   const tokens = await Promise.all(
     Array.from({ length: 200 }, (_, call) =>
       signCallToken({ relayId: world.relay.id, machine: "web-1" }, key, nowS() + 100 - call),
@@ -174,7 +174,7 @@ it("lets no call slip in that was on its way when its key was revoked", async ()
   }
   await put;
   const refusals = new Set((await Promise.all(answers)).map(errorOf));
-  // So many failures of one key are a reason of their own to refuse it.
+  // Too many failures of one key are also a reason to refuse it.
   refusals.delete("LimitExceeded");
   expect(refusals).toEqual(new Set(["KeyRevoked"]));
 });
@@ -185,7 +185,7 @@ it("brings a new roster to the agents that are connected, over each of their lin
   const interactive = await world.agent("web-1", { machineKey });
   const { bootId } = interactive;
   const download = await world.agent("web-1", { machineKey, bootId, lane: "download", joinToken: "" });
-  // An agent that hears nothing keeps it from nobody.
+  // An agent that does not answer keeps it from no other agent.
   const wire = await startTcpProxy(world.relay.port);
   world.defer(() => wire.close());
   await world.agent("deaf", { socket: await wire.socket() });
@@ -219,10 +219,10 @@ it("takes only so many calls of a key at once to its own services, and no large 
   const session = await world.rawCaller();
   const headers = await caller.headers();
   const call = () => rawCall(session, "/cmdop.relay.v1.Keys/WhoAmI", headers);
-  // From here on every call is let in at once, in the order of their arrival.
+  // From here on every call is admitted at once, in order of arrival.
   expect(errorOf(await rawAnswer(call().end(Buffer.alloc(5))))).toBe("status 0");
   const begun = Array.from({ length: 32 }, call);
-  // A message of 1 MiB begins like this.
+  // The first bytes of a message of 1 MiB.
   for (const one of begun) one.write(Buffer.concat([Buffer.of(0, 0, 16, 0, 0), Buffer.alloc(60_000)]));
   expect(errorOf(await rawAnswer(call().end(Buffer.alloc(5))))).toBe("LimitExceeded");
   const [large] = begun;

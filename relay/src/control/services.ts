@@ -18,40 +18,50 @@ import type { VerifiedGrant } from "../data/directory.ts";
 import { visibleMachines } from "../data/route.ts";
 import type { Trust } from "./trust.ts";
 
-/** Keys on one page of a list: grants of the largest kind still fit into one message. */
+/** Number of keys on one page of a list: grants of the largest kind still fit into one message. */
 const KEYS_PER_PAGE = 200;
 
-/** Who calls, as the front door has found out. */
+/** The caller, as identified by the front door. */
 interface RelayCaller {
   readonly keyId: KeyId;
-  /** Absent for an owner. */
+  /** The caller's grant; undefined for an owner. */
   readonly grant: VerifiedGrant | undefined;
 }
 
-/** What the services need. */
+/** Options of the services. */
 export interface ServicesOptions {
   readonly trust: Trust;
   readonly isOnline: (machineId: string) => boolean;
-  /** Called when another roster is in force; resolves when the agents have heard of it, or have had the time to. */
+  /**
+   * Called when another roster is in force. Resolves when the agents have heard of it, or the time for it is
+   * over.
+   */
   readonly onRoster: () => Promise<void>;
   /** Called when a key may no longer call. */
   readonly onBlocked: () => void;
-  /** Called when a machine has another record; resolves when its agent has heard of it, or has had the time to. */
+  /**
+   * Called when a machine has another record. Resolves when its agent has heard of it, or the time for it is
+   * over.
+   */
   readonly onRecord: (machineId: string) => Promise<void>;
-  /** Called when a machine is forgotten; resolves when its links have ended. */
+  /** Called when a machine is removed. Resolves when its links have ended. */
   readonly onRemoved: (machineId: string) => Promise<void>;
-  /** Ends the quarantine of a machine, where it is in one. */
+  /** Ends the quarantine of a machine, if it is in one. */
   readonly onRelease: (machine: MachineIdentity) => Promise<void>;
   readonly audit: Handlers<typeof Audit, RelayCaller>;
 }
 
-/** The relay's own services. They are reached only through the front door, which has checked token, grant, scopes and owner. */
+/**
+ * Adds the relay's own services. They are reached only through the front door, which has checked token,
+ * grant, scopes and owner.
+ */
 export function addServices(server: RpcServer, options: ServicesOptions): void {
   const { trust, isOnline, onRoster, onBlocked, onRecord, onRemoved, onRelease, audit } = options;
   const admit: Admit<RelayCaller> = async ({ header }) => {
     const keyId = header(HEADERS.caller);
-    if (keyId === undefined) throw new CmdopError("Unauthenticated", "The front door named no caller.");
-    // The roster may have changed since the front door looked.
+    if (keyId === undefined)
+      throw new CmdopError("Unauthenticated", "The relay's front door named no caller.");
+    // The roster may have changed since the front door checked.
     if (trust.isRevoked(keyId)) throw new CmdopError("KeyRevoked", "This key has been revoked.");
     const isOwner = trust.ownerKey(keyId) !== undefined;
     const grant = isOwner ? undefined : await trust.grantOf(keyId);
@@ -79,7 +89,7 @@ export function addServices(server: RpcServer, options: ServicesOptions): void {
       };
     });
 
-  /** One that the key does not reach is as unknown to it as one that does not exist. */
+  /** Returns a machine that the key reaches. Any other is as unknown to it as one that does not exist. */
   const reachable = (caller: RelayCaller, machineId: string): MachineIdentity => {
     const machine = visibleMachines(trust, caller).find(({ id }) => id === machineId);
     if (machine !== undefined) return machine;

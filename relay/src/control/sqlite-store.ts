@@ -65,29 +65,35 @@ const pastRosterRow = z.object({ statement: z.string(), hand_over: z.number() })
 
 const rosterRow = z.object({ statement: z.string(), trusted_owners: z.string() });
 
-/** The embedded store: one SQLite file in the state directory, for one relay at a time. On a disk that takes nothing it can still be read. */
+/**
+ * The embedded store: one SQLite file in the state directory, for one relay at a time. It can still be read
+ * on a disk that takes no writes.
+ */
 export class SqliteStore implements Store {
   readonly #database: DiskDatabase;
-  /** Whether there was nothing before: the relay's first start, or its store is gone. */
+  /** True if there was no store: at the relay's first start, or after its loss. */
   readonly isNew: boolean;
 
-  /** `onTrouble`: told of a disk that takes nothing; see `retry`. @throws CmdopError InvalidArgument where it can't be used */
+  /**
+   * `onTrouble`: called when the disk takes no writes; see `retry`.
+   * @throws CmdopError InvalidArgument where it can't be used
+   */
   constructor(stateDir: string, onTrouble: (error: unknown) => void = () => undefined) {
     const file = join(stateDir, "relay.db");
     const found = statSync(file, { throwIfNoEntry: false });
     refuseShared(
       file,
       found?.mode ?? 0,
-      "who may write it can block keys and forget machines, though grant nothing.",
+      "anyone who can write it can block keys and remove machines, though grant nothing.",
     );
-    // SQLite takes an empty file for a new one.
+    // SQLite treats an empty file as a new one.
     this.isNew = (found?.size ?? 0) === 0;
     try {
       this.#database = new DiskDatabase({ file, schema: SCHEMA, synchronous: "FULL", onTrouble });
     } catch (thrown) {
       if (isDamaged(thrown)) {
         throw new CmdopError("InvalidArgument", `The relay's store ${file} is damaged: ${String(thrown)}.`, {
-          next: `Restore ${stateDir} from a backup. Without one, move relay.db, relay.db-wal and relay.db-shm away, never ca.pem: machines come back by themselves, the owner brings the keys with cmdop owner teach.`,
+          next: `Restore ${stateDir} from a backup. Without one, move relay.db, relay.db-wal and relay.db-shm away, never ca.pem: machines come back by themselves, and the owner restores the keys with cmdop owner teach.`,
           cause: thrown,
         });
       }
@@ -100,11 +106,11 @@ export class SqliteStore implements Store {
         },
       );
     }
-    // Serving with nothing would tell every machine that it is unknown.
+    // Serving without data would tell every machine that it is unknown.
     if (!this.#database.isReadable && this.#database.blocked !== undefined) throw this.#database.blocked;
   }
 
-  /** Opens it anew where nothing could be written; true where it can be. */
+  /** Reopens the database if it could not be written. Returns true if it can be written now. */
   retry(): boolean {
     return this.#database.retry();
   }

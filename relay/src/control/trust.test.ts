@@ -16,7 +16,7 @@ import { Trust } from "./trust.ts";
 
 const [first, second] = [generateKeyPair(), generateKeyPair()];
 
-/** What a relay trusts, with two owners in force. */
+/** Opens a relay's trust, with two owners in force. */
 async function twoOwners(use: (trust: Trust) => Promise<void>): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), "cmdop-trust-"));
   const store = new SqliteStore(dir);
@@ -53,7 +53,7 @@ it("does not remember a grant that it verified under owners who have left meanwh
     const putting = trust.putRoster(await roster({ seq: 2 }));
     const asked = keys.map(({ id }) => refusal(trust.grantOf(id)));
     await putting;
-    // Those that were answered before the roster was in force were right; what counts is what holds from now on.
+    // Answers from before the roster was in force were right; later ones must refuse.
     expect(await Promise.all(asked)).toContain("GrantRefused");
     for (const { id } of keys) expect(await refusal(trust.grantOf(id))).toBe("GrantRefused");
   }));

@@ -20,13 +20,16 @@ import { KnownMachines } from "./known-machines.ts";
 import { PastRosters } from "./past-rosters.ts";
 import type { JoinUse, Store, StoredGrant, StoredMachine } from "./store.ts";
 
-/** Verified grants kept in memory: some 2 KiB each, so 20 MiB at most. */
+/** Most verified grants in memory: about 2 KiB each, so 20 MiB at most. */
 const MAX_CACHED_GRANTS = 10_000;
 
-/** How often it is written down when a machine was seen, in milliseconds: each time waits for the disk, and a machine may dial as often as it likes. */
+/**
+ * Shortest interval between writes of a machine's last contact to the store, in milliseconds. Each write
+ * waits for the disk, and a machine may dial as often as it likes.
+ */
 const SEEN_WRITE_INTERVAL_MS = 60_000;
 
-/** What a relay's trust begins with. */
+/** Options of a relay's trust. */
 export interface TrustOptions {
   readonly store: Store;
   readonly relayId: string;
@@ -35,7 +38,7 @@ export interface TrustOptions {
   readonly uses?: KeyUses | undefined;
 }
 
-/** What the owners have said, verified: who may grant, which keys and machines there are. */
+/** The owners' verified statements: the keys that may grant, the granted keys, and the machines. */
 export class Trust implements Directory {
   readonly relayId: string;
   readonly clock: TrustedClock;
@@ -44,7 +47,7 @@ export class Trust implements Directory {
   readonly #machines = new KnownMachines();
   readonly #blocked: Set<KeyId>;
   readonly #quarantines = new Map<string, number>();
-  /** When it was written down that a machine was seen, by a clock that never goes back. */
+  /** Times of those writes, by a clock that never goes back. */
   readonly #seenWrittenAtMs = new Map<string, number>();
   readonly #uses: KeyUses;
   #roster: { readonly statement: string; readonly claims: RosterClaims } | undefined;
@@ -52,7 +55,7 @@ export class Trust implements Directory {
   #owners = new Map<KeyId, PublicKey>();
   #putting: Promise<unknown> = Promise.resolve();
   #revoked: ReadonlySet<KeyId> = new Set();
-  /** Another one whenever a grant that was verified may not hold any more. */
+  /** Replaced whenever a verified grant may no longer be valid. */
   #grantsEra = {};
 
   private constructor({ store, relayId, firstOwner, clock, uses }: TrustOptions, blocked: readonly KeyId[]) {
@@ -64,7 +67,10 @@ export class Trust implements Directory {
     this.#owners.set(thumbprint(firstOwner), firstOwner);
   }
 
-  /** `firstOwner` counts until the first roster is stored; from then on the roster's owners do, and nobody else. */
+  /**
+   * Opens the trust from the store. `firstOwner` is the owner until the first roster is stored; from then on
+   * only the roster's owners are.
+   */
   static async open(options: TrustOptions): Promise<Trust> {
     const { store } = options;
     const trust = new Trust(options, await store.blockedKeys());
@@ -92,7 +98,7 @@ export class Trust implements Directory {
     return this.#roster?.claims.seq ?? 0;
   }
 
-  /** The roster in force; undefined until an owner has put the first. */
+  /** Returns the roster in force; undefined until an owner has put the first. */
   roster(): { readonly statement: string; readonly claims: RosterClaims } | undefined {
     return this.#roster;
   }
@@ -105,7 +111,7 @@ export class Trust implements Directory {
     return this.#owners.get(keyId);
   }
 
-  /** The rosters by which others can follow to the present one. */
+  /** Returns the rosters that lead others to the present one. */
   pastRosters(): PastRosters {
     return this.#past;
   }
@@ -114,12 +120,15 @@ export class Trust implements Directory {
     return this.#revoked.has(keyId) || this.isBlocked(keyId);
   }
 
-  /** Whether the owners have revoked a key, for every relay and machine. */
+  /** Returns true if the owners have revoked a key, for every relay and machine. */
   isRevokedByRoster(keyId: KeyId): boolean {
     return this.#revoked.has(keyId);
   }
 
-  /** Whether this relay alone refuses a key. What was a key's before it became an owner's says nothing about the owner. */
+  /**
+   * Returns true if this relay alone refuses a key. A block from before the key became an owner's does not
+   * count.
+   */
   isBlocked(keyId: KeyId): boolean {
     return this.#blocked.has(keyId) && !this.#owners.has(keyId);
   }
@@ -148,12 +157,12 @@ export class Trust implements Directory {
     this.#uses.note(keyId);
   }
 
-  /** Grants behind a key id, sorted by key id. */
+  /** Returns the grants after a key id, sorted by key id. */
   async grants(after: KeyId, limit: number): Promise<StoredGrant[]> {
     return this.#uses.upToDate(await this.#store.grants(after, limit));
   }
 
-  /** The grant of one key, or none. */
+  /** Returns the grant of one key, or none. */
   async storedGrant(keyId: KeyId): Promise<StoredGrant[]> {
     return this.#uses.upToDate(await this.#store.storedGrant(keyId));
   }
@@ -165,25 +174,25 @@ export class Trust implements Directory {
     const statement = await this.#store.grant(keyId);
     if (statement === undefined) return undefined;
     const grant = { statement, claims: await verifyGrant(statement, this.owners()) };
-    // Its signer may have left the owners meanwhile, or another have signed it.
+    // The signer may have left the owners meanwhile, or another owner may have signed the grant.
     if (this.#grantsEra !== era) return this.grantOf(keyId);
     if (this.#grants.size >= MAX_CACHED_GRANTS) this.#grants.clear();
     this.#grants.set(keyId, grant);
     return grant;
   }
 
-  /** Keeps an owner-signed grant. A key has one grant for ever, unless the owner who signed it has left; who signs the very same is its own affair. */
+  /**
+   * Keeps an owner-signed grant. A key keeps its grant for ever, unless the owner who signed it has left;
+   * another owner may sign the same terms again.
+   */
   async putGrant(statement: string): Promise<KeyId> {
     const claims = await verifyGrant(statement, this.owners());
     const keyId = thumbprint(claims.key);
     if (this.isRevoked(keyId)) {
-      throw new CmdopError("KeyRevoked", `The key ${keyId} is revoked, and so it stays.`);
+      throw new CmdopError("KeyRevoked", `The key ${keyId} is revoked for good.`);
     }
     if (this.#owners.has(keyId)) {
-      throw new CmdopError(
-        "InvalidArgument",
-        "An owner's own key can't be granted anything: use a key of its own.",
-      );
+      throw new CmdopError("InvalidArgument", "An owner's key can't get a grant: use a separate key.");
     }
     checkGrantTime(claims, this.nowS());
     checkNotFromFuture("grant", "InvalidArgument", claims.iat, this.nowS());
@@ -211,9 +220,12 @@ export class Trust implements Directory {
     }
   }
 
-  /** Keeps a roster with a higher seq than the present one, signed by a present owner. Returns what is in force. */
+  /**
+   * Keeps a roster with a higher seq than the present one, signed by a present owner. Returns the roster in
+   * force.
+   */
   putRoster(statement: string): Promise<RosterClaims> {
-    // One after the other: what a roster may do is up to the owners that the one before it names.
+    // Rosters are put one after the other, because the owners in the one before decide on the next.
     const put = (): Promise<RosterClaims> => this.#putRoster(statement);
     const putting = this.#putting.then(put, put);
     this.#putting = putting;
@@ -221,9 +233,8 @@ export class Trust implements Directory {
   }
 
   /**
-   * Takes a roster that a machine holds and this relay has lost, where it is newer.
-   * Keys that the owners have revoked here meanwhile, not knowing of it, stay
-   * blocked. Returns those.
+   * Takes a newer roster that a machine holds and this relay has lost. Keys that the owners, not knowing of
+   * it, have revoked here meanwhile stay blocked; their ids are returned.
    */
   async learnRoster(statement: string): Promise<readonly KeyId[]> {
     const before = this.#revoked;
@@ -269,7 +280,10 @@ export class Trust implements Directory {
     return this.#machines.called(idOrName);
   }
 
-  /** Keeps a machine record with a higher seq than the present one, signed by a present owner. Returns the machine as it is then. */
+  /**
+   * Keeps a machine record with a higher seq than the present one, signed by a present owner. Returns the
+   * machine as it is then.
+   */
   async putRecord(statement: string): Promise<StoredMachine> {
     const record = await verifyMachineRecord(statement, this.owners());
     const machine = await this.#store.putRecord(record, statement);
@@ -280,7 +294,7 @@ export class Trust implements Directory {
       throw new CmdopError(
         "InvalidArgument",
         `This machine record has seq ${record.seq}; the one in force has ${machine.recordSeq}.`,
-        { next: `Look at the machine again, and sign it with seq ${machine.recordSeq + 1} or higher.` },
+        { next: `Read the machine's record again, and sign it with seq ${machine.recordSeq + 1} or higher.` },
       );
     }
     const { lastSeenMs, agentVersion } = this.#machines.get(machine.id) ?? machine;
@@ -292,7 +306,7 @@ export class Trust implements Directory {
     return this.#quarantines.get(id);
   }
 
-  /** Lets nobody in as this machine any more, and routes nothing to it, until an owner has decided. */
+  /** Refuses every agent of this machine, and routes nothing to it, until an owner has decided. */
   async quarantine(id: string): Promise<void> {
     if (this.#quarantines.has(id)) return;
     const sinceMs = Date.now();
@@ -300,13 +314,16 @@ export class Trust implements Directory {
     await this.#store.quarantine(id, sinceMs);
   }
 
-  /** Ends a quarantine. Kept first: one that is over in memory alone would be back after a restart. */
+  /**
+   * Ends a quarantine. The store comes first, because a quarantine that ended only in memory would be back
+   * after a restart.
+   */
   async release(id: string): Promise<void> {
     await this.#store.release(id);
     this.#quarantines.delete(id);
   }
 
-  /** Forgets a machine. */
+  /** Removes a machine. */
   async removeMachine(id: string): Promise<void> {
     this.#machines.forget(id);
     this.#quarantines.delete(id);
@@ -314,21 +331,23 @@ export class Trust implements Directory {
     await this.#store.removeMachine(id);
   }
 
-  /** Takes one use of a join token for a machine. Undefined when none is left. */
+  /** Takes one use of a join token for a machine. Returns undefined when none is left. */
   async join(use: JoinUse): Promise<StoredMachine | undefined> {
     const machine = await this.#store.join(use);
     if (machine !== undefined) this.#machines.keep(machine);
     return machine;
   }
 
-  /** Takes a machine in that has joined before, and is not known any more. Undefined where it was removed. */
+  /** Takes back a machine that had joined and is no longer known. Returns undefined if it was removed. */
   async readmit(machine: JoinUse["machine"]): Promise<StoredMachine | undefined> {
     const readmitted = await this.#store.readmit(machine);
     if (readmitted !== undefined) this.#machines.keep(readmitted);
     return readmitted;
   }
 
-  /** Takes note that a machine's link is up, or was until now. After a crash the store may be a minute behind. */
+  /**
+   * Records that a machine's link is up, or was until now. After a crash the store may be a minute behind.
+   */
   async seen(machineId: string, agentVersion: string): Promise<void> {
     const machine = this.#machines.get(machineId);
     if (machine === undefined) return;
@@ -347,7 +366,7 @@ export class Trust implements Directory {
     this.#owners = new Map(claims.owners.map((owner) => [thumbprint(owner), owner]));
     this.#revoked = new Set(claims.revoked);
     this.clock.observeOwner(claims.iat);
-    // Some of them may have been signed by an owner who is none any more.
+    // Some of the grants may be signed by a former owner.
     this.#forgetGrants();
   }
 
@@ -358,15 +377,14 @@ export class Trust implements Directory {
 }
 
 /**
- * Refuses an owner's statement that says it was signed later than now: machines
- * take its time as a lower bound of their own clock, and would refuse every
- * call until then. `iatS`, `nowS`: seconds since 1970.
+ * Refuses an owner's statement that was signed later than now. Machines take its time as a lower bound of
+ * their own clock, and would refuse every call until then. `iatS`, `nowS`: seconds since 1970.
  */
 export function checkNotFromFuture(what: string, code: ErrorCode, iatS: number, nowS: number): void {
   if (iatS <= nowS + CLOCK_TOLERANCE_S) return;
   throw new CmdopError(
     code,
     `This ${what} is from the future: it says ${new Date(iatS * 1000).toISOString()}, the clock here ${new Date(nowS * 1000).toISOString()}.`,
-    { next: "Correct the clock that is wrong, the owner's most likely, and sign it anew." },
+    { next: "Correct the wrong clock, most likely the owner's, and sign it again." },
   );
 }

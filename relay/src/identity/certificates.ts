@@ -16,7 +16,7 @@ export interface Credential {
   readonly privateKey: KeyObject;
 }
 
-/** Bytes of a serial number: random, and enough that none comes twice. */
+/** Length of a serial number, in bytes: random, and long enough to be unique. */
 const SERIAL_BYTES = 16;
 
 const OID = {
@@ -33,7 +33,7 @@ const OID = {
 
 const SIGNATURE_ALGORITHM = der.sequence(der.oid(OID.ecdsaWithSha256));
 
-/** A self-signed CA that can issue leaves and nothing else. */
+/** Makes a self-signed CA that can issue leaves and nothing else. */
 export function createCa(commonName: string, notBefore: Date, notAfter: Date): Credential {
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const certificate = certify({
@@ -49,7 +49,7 @@ export function createCa(commonName: string, notBefore: Date, notAfter: Date): C
   return { certificate, privateKey };
 }
 
-/** A server's certificate for the hosts, names or IP addresses. */
+/** Makes a server's certificate for the hosts, which are names or IP addresses. */
 export function createLeaf(
   ca: Credential,
   commonName: string,
@@ -119,7 +119,7 @@ function extension(id: string, value: Buffer, critical?: "critical"): Buffer {
   return der.sequence(der.oid(id), ...(critical === undefined ? [] : [der.yes()]), der.octetString(value));
 }
 
-/** A host as subjectAltName has it: dNSName is [2], iPAddress is [7]. */
+/** Encodes a host for subjectAltName: dNSName is [2], iPAddress is [7]. */
 function generalName(host: string): Buffer {
   return isIP(host) === 0 ? der.tagged(0x82, Buffer.from(host)) : der.tagged(0x87, addressBytes(host));
 }

@@ -1,6 +1,6 @@
 /**
- * The few forms of DER (ITU-T X.690) that a certificate is made of. Writing
- * only: whatever comes from outside is read by OpenSSL.
+ * The few forms of DER (ITU-T X.690) that a certificate needs. They are only written here; certificates from
+ * outside are read by OpenSSL.
  */
 
 const UNIVERSAL = {
@@ -16,7 +16,7 @@ const UNIVERSAL = {
   set: 0x31,
 } as const;
 
-/** One element: tag, length, content. */
+/** Encodes one element: tag, length, content. */
 export function tagged(tag: number, ...content: Uint8Array[]): Buffer {
   const body = Buffer.concat(content);
   return Buffer.concat([Buffer.of(tag), lengthOf(body.length), body]);
@@ -28,25 +28,25 @@ export const octetString = (bytes: Uint8Array): Buffer => tagged(UNIVERSAL.octet
 export const utf8String = (text: string): Buffer => tagged(UNIVERSAL.utf8String, Buffer.from(text));
 export const yes = (): Buffer => tagged(UNIVERSAL.boolean, Buffer.of(0xff));
 
-/** A non-negative integer, big-endian; a leading zero keeps a high bit from meaning a sign. */
+/** Encodes a non-negative big-endian integer; a leading zero keeps a high bit from meaning a sign. */
 export function integer(bytes: Uint8Array): Buffer {
   const firstUsed = bytes.findIndex((byte) => byte !== 0);
   const used = firstUsed === -1 ? Buffer.of(0) : bytes.subarray(firstUsed);
   return tagged(UNIVERSAL.integer, (used[0] ?? 0) > 0x7f ? Buffer.of(0) : Buffer.alloc(0), used);
 }
 
-/** Bits, most significant first; `unused` of the last byte's bits do not count. */
+/** Encodes bits, the most significant first; the last `unused` bits of the last byte do not count. */
 export function bitString(bytes: Uint8Array, unused = 0): Buffer {
   return tagged(UNIVERSAL.bitString, Buffer.of(unused), bytes);
 }
 
-/** An object identifier in its dotted form. */
+/** Encodes an object identifier from its dotted form. */
 export function oid(dotted: string): Buffer {
   const [first = 0, second = 0, ...rest] = dotted.split(".").map(Number);
   return tagged(UNIVERSAL.oid, Buffer.from([first * 40 + second, ...rest].flatMap(base128)));
 }
 
-/** A point in time, in seconds; years from 2050 on have another form than those before (RFC 5280, 4.1.2.5). */
+/** Encodes a time to the second; years from 2050 on have another form (RFC 5280, 4.1.2.5). */
 export function time(date: Date): Buffer {
   const digits = date.toISOString().replace(/\.\d+Z$|[-:T]/g, "");
   return date.getUTCFullYear() < 2050

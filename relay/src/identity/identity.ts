@@ -15,39 +15,45 @@ import {
 } from "@cmdop/proto";
 import { type Credential, createCa, createLeaf } from "./certificates.ts";
 
-/** Life of the CA, in days: its key is the relay's id, and no client ever looks at its end. */
+/** Lifetime of the CA, in days. Its key is the relay's id, and no client checks its end. */
 const CA_LIFETIME_DAYS = 30 * 365;
 
-/** Life of a leaf, in days: short, since its key lives in memory only and a new one costs nothing. */
+/** Lifetime of a leaf, in days: short, since its key lives in memory only and a new one costs nothing. */
 const LEAF_LIFETIME_DAYS = 90;
 
-/** How long before its end a leaf is replaced, in days: a relay that hangs over a holiday is still in time. */
+/**
+ * Time before its end at which a leaf is replaced, in days: a relay whose renewal hangs over a holiday is
+ * still in time.
+ */
 const LEAF_RENEW_DAYS = 30;
 
-/** Bytes of a secret that is not derived from a CA's key. */
+/** Length of a secret that is not derived from a CA's key, in bytes. */
 const SECRET_BYTES = 32;
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** Hosts that every leaf is for. */
+/** Hosts in every leaf. */
 const LOCAL_HOSTS = ["localhost", "127.0.0.1", "::1"];
 
-/** What the relay shows on its port. */
+/** The relay's identity: its id, its secret and its certificate. */
 export interface Identity {
   /** The relay's id: the hash of its CA's public key, or its host name. */
   readonly id: string;
-  /** Whether it was there before this start. */
+  /** True if it existed before this start. */
   readonly isKnown: boolean;
-  /** What this relay alone knows, for as long as it is the same relay; 32 bytes. */
+  /** A secret of 32 bytes that only this relay knows, unchanged as long as it is the same relay. */
   readonly secret: Uint8Array;
-  /** What TLS needs now. A leaf near its end is replaced first, certificate files are read again. */
+  /**
+   * Returns the present options for TLS. A leaf near its end is replaced first, and certificate files are
+   * read again.
+   */
   secureContext(): Promise<SecureContextOptions>;
 }
 
 /**
- * The relay's own CA, made at the first start and kept in the state directory;
- * leaves live in memory only. `before`: whose the state is; where it is a CA's,
- * another one is never made in its place.
+ * Returns the identity with the relay's own CA, which is made at the first start and kept in the state
+ * directory; leaves live in memory only. `before`: the id of the relay that the state belongs to; if it is a
+ * CA's, a missing CA is never replaced by a new one.
  * @throws CmdopError InvalidArgument
  */
 export async function ownIdentity(
@@ -77,7 +83,10 @@ export async function ownIdentity(
   };
 }
 
-/** A certificate that somebody else issued, from two PEM files; the relay's id is its first host name. */
+/**
+ * Returns the identity with a certificate from another issuer, in two PEM files. The relay's id is the first
+ * host name in it.
+ */
 export async function filesIdentity(stateDir: string, certFile: string, keyFile: string): Promise<Identity> {
   await makeStateDir(stateDir);
   const read = async (): Promise<SecureContextOptions> => ({
@@ -90,20 +99,20 @@ export async function filesIdentity(stateDir: string, certFile: string, keyFile:
   if (id === undefined) {
     throw new CmdopError(
       "InvalidArgument",
-      `The certificate in ${certFile} names no host that could be the relay's id: ${hosts.join(", ") || "it has no DNS name at all"}.`,
+      `The certificate in ${certFile} has no host name that could be the relay's id: ${hosts.join(", ") || "there is no DNS name at all"}.`,
       { next: "Use a certificate for a full host name, or none: the relay then makes its own." },
     );
   }
   const file = join(stateDir, "secret.key");
   const known = readPrivateFile(file, {
-    danger: "who has read it can take machines in that were never let in.",
+    danger: "anyone who has read it can admit machines that never joined.",
   });
   const made = known ?? randomBytes(SECRET_BYTES).toString("base64url");
   if (known === undefined) await writePrivateFile(file, made);
   return { id, isKnown: known !== undefined, secret: secretOf(made), secureContext: read };
 }
 
-/** The host names of a certificate's subjectAltName, in their order. */
+/** Returns the host names of a certificate's subjectAltName, in their order. */
 function dnsNames(certificate: X509Certificate): string[] {
   return (certificate.subjectAltName ?? "")
     .split(", ")
@@ -118,7 +127,8 @@ async function loadOrCreateCa(
   await makeStateDir(stateDir);
   const file = join(stateDir, "ca.pem");
   const pem = readPrivateFile(file, {
-    danger: "who has read it can pose as this relay; deleting it makes another relay of this one.",
+    danger:
+      "anyone who has read it can pose as this relay; without the file this would become another relay.",
   });
   if (pem !== undefined) {
     const ca = readCa(pem, file);
@@ -133,14 +143,15 @@ async function loadOrCreateCa(
   if (mustBe !== undefined) {
     throw new CmdopError(
       "InvalidArgument",
-      `${file} is gone, the identity of relay ${mustBe}: all keys and machines know this relay by it.`,
+      `${file} is gone, the identity of relay ${mustBe}, by which all keys and machines know this relay.`,
       {
-        next: `Restore it from a backup (docs/backup.md). Where there is none, begin another relay: move ${stateDir} away, let every machine join anew and give out new keys.`,
+        next: `Restore it from a backup (docs/backup.md). Without one, begin another relay: move ${stateDir} away, let every machine join again and make new keys.`,
       },
     );
   }
   const ca = createCa(RELAY_CA_NAME, daysFromNow(-1), daysFromNow(CA_LIFETIME_DAYS));
-  // Key and certificate are one file, and it appears whole or not at all: half a CA would be another relay.
+  // Key and certificate are in one file, which appears whole or not at all, because half a CA would be
+  // another relay.
   await writePrivateFile(file, pemOf(ca.privateKey) + ca.certificate.toString());
   return { ca, isKnown: false };
 }
@@ -158,7 +169,7 @@ function readCa(pem: string, file: string): Credential {
 function damagedCa(file: string, cause: unknown): CmdopError {
   const words = cause instanceof Error ? cause.message : String(cause);
   return new CmdopError("InvalidArgument", `${file}, the relay's identity, is damaged: ${words}.`, {
-    next: "Restore it from a backup: docs/backup.md. Nothing was changed; another identity would be another relay to all machines and keys.",
+    next: "Restore it from a backup: docs/backup.md. Nothing was changed; with another identity this would be another relay to all machines and keys.",
     cause,
   });
 }
@@ -167,11 +178,11 @@ function secretOf(source: string | Uint8Array): Uint8Array {
   return createHash("sha256").update("cmdop relay secret v1\0").update(source).digest();
 }
 
-/** Nobody else may even look in, whatever the directory's mode was. */
+/** Makes the state directory, closed to other users whatever its mode was. */
 export async function makeStateDir(stateDir: string): Promise<void> {
   try {
     await mkdir(stateDir, { recursive: true, mode: 0o700 });
-    // A disk that takes nothing would not let it be said again.
+    // The mode is set only if needed, because a disk that takes no writes would refuse even the same mode.
     if (isOpenToOthers((await stat(stateDir)).mode)) await chmod(stateDir, 0o700);
   } catch (thrown) {
     throw diskError(thrown, "use", stateDir);

@@ -18,7 +18,7 @@ import type {
   RunStreamEvent,
 } from "./types.ts";
 
-/** LLM agents on one machine, with that machine's own model. */
+/** LLM agents on one machine, which use that machine's model. */
 export class Agent {
   readonly #caller: MachineCaller;
 
@@ -27,10 +27,11 @@ export class Agent {
   }
 
   /**
-   * Runs an agent to its answer. With `outputSchema` the answer is of its type;
-   * otherwise it is the text.
-   * @throws RunError where the run has no answer (OutputInvalid, ModelFailed, BudgetSpent, Canceled …): it has
-   * all that a result has; CmdopError where the run could not be handed over (ModelMissing, PermissionDenied …)
+   * Runs an agent and returns its answer: an object of the type of `outputSchema` if that is given, otherwise
+   * text.
+   * @throws RunError where the run has no answer (OutputInvalid, ModelFailed, BudgetSpent, Canceled …); it
+   *   has all fields of a result but the output. CmdopError where the run could not start (ModelMissing,
+   *   PermissionDenied …)
    */
   run<S extends z.ZodType>(
     prompt: string,
@@ -50,9 +51,8 @@ export class Agent {
   }
 
   /**
-   * Runs an agent and yields its events as they come; the last is `ended`.
-   * Whoever stops reading leaves the run running: only its end, its limits, the
-   * `signal` or `cancel` end it.
+   * Runs an agent and yields its events as they come; the last is `ended`. The run goes on when the reader
+   * stops reading: only its end, its limits, the `signal` or `cancel` end it.
    */
   stream(prompt: string, options: RunOptions = {}): AsyncGenerator<RunStreamEvent, void, void> {
     const { runId = randomUUID(), timeoutMs = 0, maxSteps = 0, maxTokens = 0 } = options;
@@ -87,9 +87,9 @@ export class Agent {
   }
 
   /**
-   * Follows a run that was started before, by this program or another with the
-   * same key, to its answer. Of tools and text there is what came after `after`.
-   * @throws as run; CmdopError JobUnknown where the machine knows no such run (any more)
+   * Follows a run, which this program or another with the same key has started, to its answer. Tool calls and
+   * text from before `after` are missing in the result.
+   * @throws as run; CmdopError JobUnknown where the machine does not know the run (any more)
    */
   resume<S extends z.ZodType>(
     runId: string,
@@ -100,23 +100,23 @@ export class Agent {
     return this.#collect(runId, this.resumeStream(runId, options), options);
   }
 
-  /** The events of a run that was started before, from `after` on. */
+  /** Yields the events of a run that was started before, from `after` on. */
   resumeStream(runId: string, options: ResumeRunOptions = {}): AsyncGenerator<RunStreamEvent, void, void> {
     const { after, signal, reconnectWindowMs, onLink, onOffline } = options;
     return followRun(this.#caller, { runId, after, signal, reconnectWindowMs, onLink, onOffline });
   }
 
-  /** Ends a run, with the commands that it has started and that still run, and returns how it ended. */
+  /** Cancels a run and the commands that it has started, and returns its end. */
   cancel(runId: string): Promise<RunEnd> {
     return cancelRun(this.#caller, runId);
   }
 
   /**
-   * Answers for a tool of a run that waits for you: `use` is the event `asked`, or
-   * what OpenQuestions has of it, whose hash is that of what it shows. The model is
-   * told the reason of a no. The first answer counts.
-   * @throws CmdopError NotFound where nothing waits so (any more), ApprovalRefused for a yes to another use, JobEnded,
-   *   JobUnknown
+   * Answers a tool call that waits for approval. `use` is the event `asked`, or a question of OpenQuestions,
+   * whose hash covers exactly what it shows. The model is told the reason of a refusal. The first answer
+   * counts.
+   * @throws CmdopError NotFound where no such call waits (any more), ApprovalRefused for a yes to another
+   *   call, JobEnded, JobUnknown
    */
   async approve(runId: string, use: AskedUse, answer: "yes" | "no", reason = ""): Promise<void> {
     const { callId, hash } = use;

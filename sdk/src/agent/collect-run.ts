@@ -4,7 +4,7 @@ import type { RunEnd, RunFacts, RunStreamEvent, RunToolCall, RunUsage } from "./
 
 type EndEvent = Extract<RunEvent, { type: "end" }>;
 
-/** What each end without an answer is called, where the run itself could not say it. */
+/** Error codes by outcome, for a run that ended without an answer and without an error of its own. */
 const CODES = {
   completed: "OutcomeUnknown",
   exited: "OutcomeUnknown",
@@ -16,7 +16,7 @@ const CODES = {
   unknown: "OutcomeUnknown",
 } as const satisfies Record<RunEnd["outcome"], string>;
 
-/** What the events of a run come to, as far as they have come: for those who follow `stream` and stop before its end. */
+/** The result of a run's events so far, for callers that follow `stream` and may stop before its end. */
 export class CollectedRun {
   readonly #runId: string;
   readonly #calls = new Map<string, RunToolCall>();
@@ -69,7 +69,10 @@ export class CollectedRun {
     }
   }
 
-  /** What there is to know, and the output as the machine gave it. @throws RunError where the run has no answer */
+  /**
+   * Returns the facts of the run, and the output as the machine sent it.
+   * @throws RunError where the run has no answer
+   */
   result(): RunFacts & { readonly outcome: "completed"; readonly output: unknown } {
     const facts = this.facts();
     const last = this.#last;
@@ -97,7 +100,7 @@ export class CollectedRun {
       const code = isErrorCode(failure.code) ? failure.code : CODES[outcome];
       return new CmdopError(code, failure.message, { next: failure.next });
     }
-    const reason = this.#end?.reason || "nobody can say how it ended";
+    const reason = this.#end?.reason || "its end is not known";
     return new CmdopError(CODES[outcome], `The run ${this.#runId} has no answer: ${reason}.`);
   }
 }

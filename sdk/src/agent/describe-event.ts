@@ -1,13 +1,13 @@
 import { withoutMarks } from "@cmdop/proto";
 import type { RunStreamEvent } from "./types.ts";
 
-/** Characters of one value (arguments of a tool, its output, a report) in a line. */
+/** Longest quotation of one value (a tool's arguments or output, a report) in a line, in characters. */
 const MAX_QUOTED_CHARACTERS = 160;
 
 /**
- * What an event of a run says to a person, on one line; undefined for those
- * that come in pieces or say nothing new (text, reasoning, steps, usage). It
- * holds what models and tools have said: whoever shows it makes it visible first.
+ * Describes an event of a run on one line for a person; undefined for events that come in pieces or say
+ * nothing new (text, reasoning, steps, usage). The line quotes models and tools, so make it visible before
+ * you show it.
  */
 export function describeRunEvent(event: RunStreamEvent): string | undefined {
   switch (event.type) {
@@ -18,9 +18,9 @@ export function describeRunEvent(event: RunStreamEvent): string | undefined {
     case "tool_result":
       return `< ${event.tool} ${event.ok ? "says" : "failed"}: ${quoted(withoutMarks(event.output))}`;
     case "approval":
-      return `${event.tool} waits for approval until ${timeText(event.expiresAtMs)}; whoever may says: cmdop approve ${event.approvalId}`;
+      return `${event.tool} waits for approval until ${timeText(event.expiresAtMs)}; to allow it: cmdop approve ${event.approvalId}`;
     case "asked":
-      return `${event.tool} waits for your word until ${timeText(event.expiresAtMs)}: agent.approve(runId, event, …) for ${JSON.stringify(event.callId)}`;
+      return `${event.tool} waits for your answer until ${timeText(event.expiresAtMs)}: agent.approve(runId, event, …) for ${JSON.stringify(event.callId)}`;
     case "answered":
       return `answered: ${event.approved ? "yes" : "no"}${event.reason === "" ? "" : `, ${quoted(event.reason)}`}`;
     case "choice":
@@ -42,13 +42,13 @@ export function describeRunEvent(event: RunStreamEvent): string | undefined {
   }
 }
 
-/** The beginning, on one line. */
+/** Returns the beginning of the text, on one line. */
 function quoted(text: string): string {
   const line = text.trim().replaceAll(/\s+/g, " ");
   return line.length <= MAX_QUOTED_CHARACTERS ? line : `${line.slice(0, MAX_QUOTED_CHARACTERS)}…`;
 }
 
-/** A machine may send any number, also one that is no date. */
+/** Formats a time. A machine may send any number, also one that is no date. */
 function timeText(timeMs: number): string {
   const date = new Date(timeMs);
   return Number.isNaN(date.getTime()) ? `time ${timeMs}` : date.toISOString();

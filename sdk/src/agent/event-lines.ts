@@ -1,16 +1,19 @@
 import { type RunEvent, readRunEvent } from "@cmdop/proto";
 
-/** Bytes of one line that are kept while its end is missing: far more than the machine writes in one. */
+/** Longest line that is kept while its end is missing, in bytes: far more than the machine writes in one. */
 const MAX_LINE_BYTES = 16 * 1024 * 1024;
 
 const NEWLINE = 0x0a;
 
-/** A run's events out of the bytes of its journal, wherever the pieces begin and end. */
+/** Reads a run's events from the bytes of its journal, whatever the pieces' boundaries. */
 export class EventLines {
   #pieces: Uint8Array[] = [];
   #bytes = 0;
 
-  /** The events that a piece completes, with the offset behind each. What is no event that this version knows is left out. */
+  /**
+   * Yields the events that a piece completes, each with the offset behind it. Skips lines that this version
+   * does not know as an event.
+   */
   *add(offset: bigint, data: Uint8Array): Generator<RunEvent & { after: number }> {
     let from = 0;
     for (let at = data.indexOf(NEWLINE); at >= 0; at = data.indexOf(NEWLINE, from)) {
@@ -23,7 +26,7 @@ export class EventLines {
     if (from < data.length) this.#keep(data.subarray(from));
   }
 
-  /** The bytes before the next piece are missing. */
+  /** Forgets an unfinished line: the bytes before the next piece are missing. */
   reset(): void {
     this.#pieces = [];
     this.#bytes = 0;
@@ -32,7 +35,7 @@ export class EventLines {
   #keep(piece: Uint8Array): void {
     this.#bytes += piece.length;
     if (this.#bytes <= MAX_LINE_BYTES) this.#pieces.push(piece);
-    // What is left of it is no JSON, and so no event.
+    // The rest of the line is no JSON, and so no event.
     else this.#pieces = [];
   }
 }

@@ -11,16 +11,16 @@ import type { JobEnd } from "../terminal/types.ts";
 import { EventLines } from "./event-lines.ts";
 import type { ResumeRunOptions, RunEnd, RunStreamEvent } from "./types.ts";
 
-/** Which run to follow, and how. */
+/** A run to follow, and the options for it. */
 export interface FollowedRun
   extends Pick<ResumeRunOptions, "after" | "signal" | "reconnectWindowMs" | "onLink" | "onOffline"> {
   readonly runId: string;
-  /** Starts the run first, where it is to be started. */
+  /** Starts the run, if it is a new one. */
   readonly start?: EventsMethod;
   readonly onWaiting?: OnWaiting | undefined;
 }
 
-/** Ends a run and returns how it ended. */
+/** Cancels a run and returns its end. */
 export async function cancelRun(caller: MachineCaller, runId: string): Promise<RunEnd> {
   const { outcome } = await caller.invoke(
     "/cmdop.v1.Agent/Cancel",
@@ -30,7 +30,10 @@ export async function cancelRun(caller: MachineCaller, runId: string): Promise<R
   return runEnd(jobEnd(runId, outcome));
 }
 
-/** What happens in a run, over lost connections too. Whoever stops reading leaves the run running; aborting the signal cancels it. */
+/**
+ * Yields the events of a run, across lost connections. The run goes on when the reader stops reading;
+ * aborting the signal cancels it.
+ */
 export function followRun(
   caller: MachineCaller,
   run: FollowedRun,
@@ -64,7 +67,7 @@ async function* events(
     open: (behind, call) => caller.client(AgentService).attach({ runId, after: behind }, call),
   };
   const lines = new EventLines();
-  /** Told when all is cleaned up: whoever stops reading there leaves nothing behind. */
+  /** The end, yielded after the clean-up: a reader that stops there leaves nothing behind. */
   let last: RunStreamEvent | undefined;
   try {
     const job = { jobId: runId, after, attach, ...(start === undefined ? {} : { start }) };

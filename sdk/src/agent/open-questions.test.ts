@@ -29,7 +29,7 @@ it("a question is open until it is answered, its tool has said something, or the
       callId: "a",
       tool: "execute",
       input: { command: "a" },
-      // Of what is shown, whatever the event says.
+      // The hash is of the input that is shown, whatever the event says.
       hash: useHash("execute", { command: "a" }),
       expiresAtMs: 7,
     },

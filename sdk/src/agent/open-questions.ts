@@ -2,21 +2,24 @@ import { createHash } from "node:crypto";
 import { counted, excerpt, useHash } from "@cmdop/proto";
 import type { AskedUse, RunStreamEvent } from "./types.ts";
 
-/** Characters of one argument: what a person overlooks on one screen. Of what is longer both ends are shown. */
+/**
+ * Longest argument that is shown whole, in characters: a person can read that much on one screen. Longer ones
+ * are shown by their beginning and end.
+ */
 const MAX_LINE_CHARACTERS = 2_000;
 
-/** A use of a tool that waits for the word of its run's caller: what `agent.approve` answers. */
+/** A tool call that waits for the answer of the run's caller, given with `agent.approve`. */
 export interface RunQuestion extends AskedUse {
   readonly tool: string;
-  /** What the tool will be used with, whole. */
+  /** The tool's input, whole. */
   readonly input: unknown;
-  /** Of this tool and this input: where the machine is about to do something else, a yes is refused there. */
+  /** Hash of this tool and this input. The machine refuses a yes if it is about to do anything else. */
   readonly hash: string;
-  /** In milliseconds since 1970 by the machine's clock; then it is a no. */
+  /** Time after which the call is refused, in milliseconds since 1970 by the machine's clock. */
   readonly expiresAtMs: number;
 }
 
-/** What waits for a run's caller, as the events of the run tell it. */
+/** The questions of a run that wait for its caller, collected from the run's events. */
 export class OpenQuestions {
   readonly #inputs = new Map<string, unknown>();
   readonly #open = new Map<string, RunQuestion>();
@@ -46,17 +49,16 @@ export class OpenQuestions {
     }
   }
 
-  /** The oldest first. */
+  /** The open questions, the oldest first. */
   get open(): readonly RunQuestion[] {
     return [...this.#open.values()];
   }
 }
 
 /**
- * What a tool is to be used with, an argument a line, with everything made
- * visible that could mislead; of what is long both ends, with its size and
- * SHA-256. The longest come first, and what to be careful about last: none can
- * push another out of the sight of the person who is asked below.
+ * Describes a tool's input, an argument a line, with misleading characters made visible. Long arguments are
+ * shown by their beginning and end, with size and SHA-256. The longest come first and the warnings last, so
+ * that no argument can push another out of the reader's sight.
  */
 export function describeToolInput(input: unknown): string[] {
   const isRecord = typeof input === "object" && input !== null;

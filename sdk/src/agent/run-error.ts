@@ -2,7 +2,7 @@ import { CmdopError, type RunUsage } from "@cmdop/proto";
 import type { JobOutcomeName } from "../terminal/types.ts";
 import type { RunFacts, RunToolCall } from "./types.ts";
 
-/** A run without its answer: it has all that a result has, but for the output. */
+/** A run that ended without an answer. It has all fields of a result but the output. */
 export class RunError extends CmdopError implements RunFacts {
   readonly runId: string;
   readonly outcome: JobOutcomeName;

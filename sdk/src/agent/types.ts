@@ -5,115 +5,126 @@ import type { JobOutcomeName, JobStarted, LinkListeners } from "../terminal/type
 
 export type { RunEvent, RunUsage };
 
-/** What kind of agent works: see `RunOptions.agentType`. */
+/** The kind of agent: see `RunOptions.agentType`. */
 export type AgentType = AgentTypeName;
 
-/** Which uses of tools wait for their caller: see `RunOptions.approve`. */
+/** The tool calls that wait for the caller's approval: see `RunOptions.approve`. */
 export type RunApprove = RunApproveName;
 
-/** A use of a tool that waits for the word of its run's caller. */
+/** A tool call that waits for the answer of its run's caller. */
 export interface AskedUse {
-  /** Unique in its run. */
+  /** Id of the call, unique in its run. */
   readonly callId: string;
-  /** What tells it from every other: a yes is for this use and nothing else. */
+  /** Hash of the tool and its input. An approval is for this call and nothing else. */
   readonly hash: string;
 }
 
-/** A JSON Schema (draft 2020-12 or 7), its references within itself. */
+/** A JSON Schema (draft 2020-12 or 7) whose references are all within itself. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
-/** Options of following a run that was started before. */
+/** Options for following a run that was started before. */
 export interface ResumeRunOptions<S extends z.ZodType = z.ZodType> extends LinkListeners {
-  /** The offset behind what is known already; 0, so everything, unless given. */
+  /** The offset behind the events that are already known; default 0: all events. */
   readonly after?: number | bigint | undefined;
-  /** What the answer is parsed with. */
+  /** The zod schema that the answer is parsed with. */
   readonly outputSchema?: S | undefined;
-  /** Aborting cancels the run, and what it started, and waits for the end; to leave it running, stop reading. */
+  /**
+   * Aborting cancels the run and the commands that it started, and waits for its end. To leave it running,
+   * stop reading.
+   */
   readonly signal?: AbortSignal | undefined;
-  /** How long to go on after a lost connection, in milliseconds, before the outcome is `unknown`; 15 minutes unless given: a laptop's sleep, a restart. */
+  /**
+   * Longest time without a connection, in milliseconds, before the outcome is `unknown`; default 15 minutes,
+   * enough for a laptop's sleep or a restart.
+   */
   readonly reconnectWindowMs?: number | undefined;
-  /** Told of each event as it comes. */
+  /** Called with each event as it comes. */
   readonly onEvent?: ((event: RunStreamEvent) => void) | undefined;
 }
 
 /** Options of a run. */
 export interface RunOptions<S extends z.ZodType = z.ZodType> extends Omit<ResumeRunOptions<S>, "after"> {
   /**
-   * `chat`: one answer, no tools. `terminal` (unless given): commands and files,
-   * as many steps as the budget allows. `command`: one command, and a report.
-   * `router` chooses one of the others. `planner` plans first, and checks each step.
+   * `chat`: one answer, no tools. `terminal` (default): commands and files, in as many steps as the budget
+   * allows. `command`: one command, and a report. `router`: chooses one of the others. `planner`: plans
+   * first, and checks each step.
    */
   readonly agentType?: AgentType | undefined;
-  /** The answer's shape: an object. It is checked on the machine, where the model is told once what is wrong, and parsed here. */
+  /**
+   * Schema of the answer, which must be an object. The machine checks the answer and tells the model once of
+   * its errors; the answer is parsed here.
+   */
   readonly outputSchema?: S | undefined;
-  /** The shape as a JSON Schema of an object, where there is no zod schema: the machine checks the answer, and its type is unknown here. */
+  /**
+   * The same as a JSON Schema, for callers without a zod schema: the machine checks the answer; its type here
+   * is unknown.
+   */
   readonly outputJsonSchema?: JsonSchema | undefined;
-  /** Calls of the model, all together; 50 unless given, 500 at most. */
+  /** Most calls of the model in the run; default 50, at most 500. */
   readonly maxSteps?: number | undefined;
-  /** Tokens of all calls together; 1,000,000 unless given. The last call may go beyond it. */
+  /** Most tokens of all model calls; default 1,000,000. The last call may exceed it. */
   readonly maxTokens?: number | undefined;
-  /** The run's time limit in milliseconds, kept by the machine; 30 minutes unless given. */
+  /** The run's time limit in milliseconds, enforced by the machine; default 30 minutes. */
   readonly timeoutMs?: number | undefined;
   /**
-   * Which uses of tools wait for your word: `writes` (whatever can change the
-   * machine: files, and commands, which can write as well), `commands` (those that
-   * run commands or type into sessions; files are changed unasked), `all` (also
-   * those that read files); none unless given. Each is an event `asked`, to be
-   * answered with `agent.approve` within five minutes: silence means no. What the
-   * machine's policy lets a person decide is asked all the same.
+   * Tool calls that wait for your approval: `writes` (all that can change the machine: files, and commands,
+   * since these can write too), `commands` (those that run commands or type into sessions; files are changed
+   * without asking), `all` (also those that read files); default none. Each comes as an event `asked`, to be
+   * answered with `agent.approve` within five minutes; without an answer it is refused. Approvals that the
+   * machine's policy requires are asked for in any case.
    */
   readonly approve?: RunApprove | undefined;
-  /** The run's name, a UUID; made up unless given. The same id never runs twice. */
+  /** The run's id, a UUID; random by default. The same id never runs twice. */
   readonly runId?: string | undefined;
-  /** Told when the machine's policy makes the run wait for a person; it has not begun then. */
+  /** Called when the machine's policy makes the run wait for a person, before it begins. */
   readonly onWaiting?: OnWaiting | undefined;
 }
 
-/** A tool that the model used. */
+/** A tool call of the model. */
 export interface RunToolCall {
   readonly callId: string;
   readonly tool: string;
   readonly input: unknown;
-  /** What the model read; empty where the run ended before the tool did. */
+  /** The output that the model read; empty if the run ended before the tool did. */
   readonly output: string;
-  /** False where it was refused, failed, or did not come to its end. */
+  /** False if the call was refused, failed, or did not finish. */
   readonly ok: boolean;
-  /** The job that it started on the machine. */
+  /** The job that the tool started on the machine. */
   readonly jobId: string | undefined;
 }
 
-/** What there is to know of a run, with its answer or without. */
+/** The facts of a run, with its answer or without. */
 export interface RunFacts {
   readonly runId: string;
   readonly outcome: JobOutcomeName;
   /** The model's last text. */
   readonly text: string;
-  /** Calls of the model. */
+  /** Number of calls of the model. */
   readonly steps: number;
   readonly toolCalls: readonly RunToolCall[];
   readonly usage: RunUsage;
   readonly durationMs: number;
 }
 
-/** A run that came to its answer. */
+/** A run that has ended with an answer. */
 export interface RunResult<T> extends RunFacts {
   readonly outcome: "completed";
-  /** The answer, parsed with the schema; the text where there was none. */
+  /** The answer, parsed with the schema; the text if there was none. */
   readonly output: T;
 }
 
-/** How a run ended. */
+/** The end of a run. */
 export interface RunEnd {
   readonly runId: string;
   readonly outcome: JobOutcomeName;
-  /** Why, where the outcome alone does not say it; otherwise empty. */
+  /** The reason, if the outcome alone does not say it; otherwise empty. */
   readonly reason: string;
   readonly durationMs: number;
 }
 
 /**
- * One event of a run. `after` is the offset behind it: whoever resumes there
- * meets the next one. The last is `ended`.
+ * One event of a run; the last is `ended`. `after` is the offset behind the event: resuming there continues
+ * with the next one.
  */
 export type RunStreamEvent =
   | ({ readonly type: "started"; readonly runId: string; readonly after: number } & Omit<
@@ -121,6 +132,6 @@ export type RunStreamEvent =
       "pid" | "shell"
     >)
   | (RunEvent & { readonly after: number })
-  /** Events that a bound of the machine dropped before they could be read. */
+  /** Events that the machine dropped, for a limit of its own, before they could be read. */
   | { readonly type: "dropped"; readonly bytes: number; readonly after: number }
   | ({ readonly type: "ended"; readonly after: number } & RunEnd);

@@ -8,19 +8,24 @@ import {
 } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
 
-/** Bytes of a challenge. */
+/** Length of a challenge, in bytes. */
 const NONCE_BYTES = 32;
 
-/** How long a machine may take to say where its chain ends, in milliseconds: one that is stuck must not hold up the others. */
+/**
+ * Longest wait for a machine's signed head, in milliseconds. A machine that hangs must not hold up the
+ * others.
+ */
 const ANSWER_TIMEOUT_MS = 10_000;
 
-/** What a machine says of its chain now: its head, that it is offline, or why it said nothing that counts. */
+/**
+ * A machine's answer about its chain: its head, that it is offline, or the reason for having no valid answer.
+ */
 export type MachineAnswer =
   | { readonly kind: "head"; readonly head: ChainHead }
   | { readonly kind: "offline" }
   | { readonly kind: "failed"; readonly why: string };
 
-/** Asks a machine where its audit chain ends, by a challenge that no old answer can meet. */
+/** Asks a machine for the head of its audit chain. The challenge keeps an old answer from being accepted. */
 export async function askMachine(machine: MachineCaller, machineKey: PublicKey): Promise<MachineAnswer> {
   const service = machine.client(MachineService);
   const nonce = randomBytes(NONCE_BYTES);

@@ -13,10 +13,10 @@ import {
 } from "./types.ts";
 import { verifyChains } from "./verify.ts";
 
-/** What a key's caller of the machine's own socket is called in records. */
+/** Key id in records of calls through the machine's own socket. */
 const LOCAL_KEY = "local";
 
-/** What the reading of records needs of its client. */
+/** The parts of the client that reading records needs. */
 export interface AuditParts {
   readonly relay: MachineCaller;
   readonly machines: Machines;
@@ -24,7 +24,7 @@ export interface AuditParts {
   readonly callerOf: (machineId: string) => MachineCaller;
 }
 
-/** What was recorded of calls, by the relay and by the machines. Needs the scope `audit:read`. */
+/** The records of calls, kept by the relay and by the machines. Needs the scope `audit:read`. */
 export class Audit {
   readonly #parts: AuditParts;
 
@@ -32,7 +32,7 @@ export class Audit {
     this.#parts = parts;
   }
 
-  /** The records that match, the oldest first, from all chains that this key may see. */
+  /** Yields the records that match, the oldest first, from all chains that this key may see. */
   async *query(options: AuditQueryOptions = {}): AsyncGenerator<AuditEntry, void> {
     const { relay, machines } = this.#parts;
     const { machine, key, sinceMs = 0, untilMs = 0, follow = false, signal } = options;
@@ -42,21 +42,24 @@ export class Audit {
   }
 
   /**
-   * Recomputes every chain from its records and holds the result against the
-   * hashes beside them, the machines' signed heads, what machines that are online
-   * say now, and the heads that an earlier verification returned. Finds records
-   * that were changed, removed, moved or cut off.
+   * Recomputes every chain from its records and compares the result with the hashes stored beside them, the
+   * machines' signed heads, the answers of machines that are online, and the heads from an earlier
+   * verification. Finds records that were changed, removed, moved or cut off.
    */
   async verify(options: AuditVerifyOptions = {}): Promise<AuditReport> {
     const { relay, machines, callerOf } = this.#parts;
     const { heads = [], machine, askMachines = true, signal } = options;
     const checked = auditHeadsSchema.safeParse(heads);
     if (!checked.success) {
-      throw new CmdopError("InvalidArgument", `These are no heads: ${z.prettifyError(checked.error)}`, {
-        next: "Give what an earlier verification returned as heads, unchanged.",
-      });
+      throw new CmdopError(
+        "InvalidArgument",
+        `These heads are not valid: ${z.prettifyError(checked.error)}`,
+        {
+          next: "Give what an earlier verification returned as heads, unchanged.",
+        },
+      );
     }
-    // Without the scope for it the names are missing, and nobody is asked.
+    // Without the scope to list machines, names are missing and no machine is asked.
     const known = await machines.list().catch((thrown) => {
       if (CmdopError.from(thrown).code === "PermissionDenied") return [];
       throw thrown;
@@ -77,7 +80,7 @@ export class Audit {
   }
 }
 
-/** Records outlive their machine, so an id needs no look-up. */
+/** Returns the machine's id. An id needs no look-up, since records outlive their machine. */
 async function idOf(machine: string, machines: Machines): Promise<string> {
   return bytes32Schema.safeParse(machine).success ? machine : (await machines.find(machine)).id;
 }

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Batch, ChainCheck, type Mark } from "./chain-check.ts";
 
-/** A record as a relay stores it: what it says, and the hash beside it. */
+/** A record as a relay stores it: its body, and the hash beside it. */
 interface Stored {
   readonly record: Buffer;
   readonly hash: Uint8Array;
@@ -21,7 +21,7 @@ function chained(bodies: readonly string[]): Stored[] {
   });
 }
 
-/** What a relay makes of its records: batches of some size, numbered from `firstSeq`. */
+/** Yields records as a relay sends them: in batches of some size, numbered from `firstSeq`. */
 function* batches(stored: readonly Stored[], size: number, firstSeq = 1, previous = start): Generator<Batch> {
   for (let from = 0; from < stored.length; from += size) {
     const some = stored.slice(from, from + size);
@@ -78,7 +78,7 @@ describe("promise 8: a chain that nobody touched", () => {
 });
 
 describe("promise 8: what was done to a chain is found", () => {
-  /** What somebody may do to the records at a place; the numbers are the relay's to give, so they close up. */
+  /** Ways to tamper with the record at a place. The relay gives the numbers, so they leave no gap. */
   const DEEDS: Record<string, (stored: Stored[], at: number) => void> = {
     changed: (stored, at) => {
       const { hash = start } = stored[at] ?? {};
@@ -125,7 +125,7 @@ describe("promise 8: what was done to a chain is found", () => {
       fc.property(bodies, size, place, place, (texts, batch, anywhere, vouched) => {
         const marks = [markAt(chained(texts), texts.length)];
         const from = anywhere % texts.length;
-        // Vouched for behind the place where it was changed, it shows.
+        // A mark behind the place of the change reveals it.
         marks.push(markAt(chained(texts), from + 1 + (vouched % (texts.length - from))));
         const forged = chained(texts.with(from, "written by somebody else, from here on"));
         const { problems } = check([...forged, ...chained(["more"])], marks, batch);

@@ -1,18 +1,18 @@
 import { CHAIN_HASH_BYTES, chainNext, chainStart } from "@cmdop/proto";
 
-/** Problems that are listed of one chain; where one record is wrong, many may be. */
+/** Most problems that are listed of one chain, since one wrong record may cause many. */
 const MAX_PROBLEMS = 20;
 
-/** A place in a chain that somebody vouches for. */
+/** A trusted hash at a place in a chain. */
 export interface Mark {
   readonly seq: number;
-  /** Base64url. */
+  /** The record's hash, base64url. */
   readonly hash: string;
-  /** Who vouches, as a message begins: `The head that was kept`. */
+  /** The source of the mark, as a message begins: `The head that was kept`. */
   readonly who: string;
 }
 
-/** Some records of a chain, as the relay sends them. */
+/** Consecutive records of a chain, as the relay sends them. */
 export interface Batch {
   readonly firstSeq: bigint;
   readonly previousHash: Uint8Array;
@@ -21,18 +21,17 @@ export interface Batch {
 }
 
 /**
- * Computes a chain anew from its records. The first record whose hash does not
- * follow is where somebody has been; what was written anew from there on, or
- * cut off, contradicts a mark.
+ * Recomputes a chain from its records. The first record whose hash does not follow from the one before was
+ * tampered with. A chain that was rewritten from there on, or cut off, contradicts a mark.
  */
 export class ChainCheck {
   readonly #chain: string;
   readonly #marks: Map<number, Mark[]>;
-  /** Why the relay's copy lags behind its machine, in the relay's words; empty where it does not. */
+  /** The reason that the relay's copy lags behind its machine, in the relay's words; empty if it does not. */
   readonly #behind: string;
   #problems: string[] = [];
   #omitted = 0;
-  /** The hash of the last record read; undefined before the first. */
+  /** The hash of the last record that was read; undefined before the first. */
   #hash: Uint8Array | undefined;
   first = 0;
   last = 0;
@@ -59,13 +58,13 @@ export class ChainCheck {
     else this.#omitted += 1;
   }
 
-  /** Takes the next records. Returns false where going on makes no sense. */
+  /** Checks the next records. Returns false if the rest need not be read. */
   add(batch: Batch): boolean {
     const { records, hashes } = batch;
     if (records.length === 0) return true;
     const firstSeq = Number(batch.firstSeq);
     if (records.length !== hashes.length || !Number.isSafeInteger(firstSeq) || firstSeq < 1) {
-      this.problem("The relay's answer is not one: records without hashes, or without a number.");
+      this.problem("The relay's answer is malformed: records without hashes, or without a number.");
       return false;
     }
     if (!this.#begin(firstSeq, batch.previousHash)) return false;
@@ -79,7 +78,7 @@ export class ChainCheck {
           `Record ${seq} does not follow from the one before it: it was changed, or a record before it was removed or moved.`,
         );
       }
-      // Going on from what is written finds further places, instead of every record after the first.
+      // Continuing from the stored hash finds further places, instead of every record after the first.
       this.#hash = stored ?? computed;
       this.last = seq;
       this.#hold(seq, this.#hash);
@@ -87,11 +86,11 @@ export class ChainCheck {
     return true;
   }
 
-  /** Holds the marks outside of what was read against it. To be called once, when all has been read. */
+  /** Checks the marks outside of the records that were read. Call it once, when all are read. */
   finish(): void {
     if (this.first === 0) this.#hold(0, chainStart(this.#chain));
     for (const [seq, marks] of this.#marks) {
-      // What is kept is bounded; but what nobody has verified yet is not to go unsaid.
+      // The relay keeps a bounded number of records, but the loss of unverified ones must be reported.
       if (seq < this.first - 1) {
         this.problem(
           `The records ${seq + 1} to ${this.first - 1} are gone, and nobody has verified them: they were removed, or more came than is kept.`,

@@ -11,10 +11,13 @@ import type { AuditEntry } from "./types.ts";
 
 const QUERY = "/cmdop.relay.v1.Audit/Query";
 
-/** Attempts in a row that bring nothing before a stream gives up; with growing pauses they last about a minute. */
+/**
+ * Most attempts in a row without a record before a stream gives up. With their growing pauses they last about
+ * a minute.
+ */
 const MAX_VAIN_ATTEMPTS = 40;
 
-/** The conditions as the relay wants them. */
+/** The conditions in the relay's terms. */
 export interface AuditFilter {
   readonly machineId: string;
   readonly keyId: string;
@@ -23,7 +26,7 @@ export interface AuditFilter {
   readonly follow: boolean;
 }
 
-/** Streams records; where the connection is lost it begins anew and leaves out what it has yielded. */
+/** Streams records. After a lost connection it begins anew and skips the records that it has yielded. */
 export async function* queryRecords(
   relay: MachineCaller,
   filter: AuditFilter,

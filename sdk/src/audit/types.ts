@@ -1,17 +1,20 @@
 import type { AnyAuditRecord } from "@cmdop/proto";
 import { z } from "zod";
 
-/** Which records; absent conditions match everything. */
+/** Conditions on records; an absent one matches everything. */
 export interface AuditQueryOptions {
   /** Id or name of a machine. */
   readonly machine?: string | undefined;
-  /** Id or name of the calling key; `local` for callers of a machine's own socket. Names need the scope admin. */
+  /**
+   * Id or name of the calling key; `local` for callers of a machine's own socket. Names need the scope
+   * `admin`.
+   */
   readonly key?: string | undefined;
   /** Records made at this time or later, in milliseconds since 1970. */
   readonly sinceMs?: number | undefined;
   /** Records made before this time, in milliseconds since 1970. */
   readonly untilMs?: number | undefined;
-  /** Goes on with records as they come, over lost connections too. */
+  /** True continues with new records as they come, across lost connections. */
   readonly follow?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -22,11 +25,13 @@ export interface AuditEntry {
   readonly chain: string;
   /** The id of the machine that made it; null for the relay's own. */
   readonly machineId: string | null;
-  /** Its number in the chain, from 1. */
+  /** The record's number in the chain, from 1. */
   readonly seq: number;
-  /** What it says; null where it is no record that this version knows. */
+  /** The parsed record; null if this version does not know its kind. */
   readonly record: AnyAuditRecord | null;
-  /** The record as it was hashed, as text. It comes from afar: make it visible before it is shown. */
+  /**
+   * The record's text, as it was hashed. It comes from another machine: make it visible before you show it.
+   */
   readonly raw: string;
 }
 
@@ -35,30 +40,33 @@ const headSchema = z.strictObject({
   chain: z.string().min(1).max(64),
   /** The id of the machine that made it; null for the relay's own. */
   machineId: z.string().max(64).nullable(),
-  /** The number of its last record. */
+  /** The number of the chain's last record. */
   seq: z.int().min(0),
   /** The hash of that record, base64url. */
   hash: z.string().length(43),
-  /** The number of the oldest record that was kept then; absent from heads of before this was noted. */
+  /** The number of the oldest record at that time; absent in heads from versions before this field. */
   first: z.int().min(0).optional(),
-  /** When that was, in milliseconds since 1970. */
+  /** Time of the verification, in milliseconds since 1970. */
   atMs: z.number().min(0).optional(),
 });
 
-/** Chains whose ends one file of heads holds: more machines than one relay serves. */
+/** Most chains in one file of heads: more machines than one relay serves. */
 const MAX_HEADS = 100_000;
 
-/** Where chains ended when they were verified: kept elsewhere, they show later what was cut off or written anew. */
+/**
+ * The ends of chains when they were verified. Kept elsewhere, they later reveal records that were cut off or
+ * rewritten.
+ */
 export const auditHeadsSchema = z.array(headSchema).max(MAX_HEADS);
 export type AuditHeads = z.infer<typeof auditHeadsSchema>;
 
-/** What to verify, and against what. */
+/** Options of a verification. */
 export interface AuditVerifyOptions {
-  /** What an earlier verification returned and was kept where the relay can't reach. */
+  /** The heads that an earlier verification returned, kept out of the relay's reach. */
   readonly heads?: AuditHeads | undefined;
   /** Only this machine's chains, by id or name. */
   readonly machine?: string | undefined;
-  /** Whether machines that are online are asked where their chains end; true unless given. */
+  /** True (default) asks the machines that are online for the ends of their chains. */
   readonly askMachines?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -76,22 +84,31 @@ export interface AuditChainReport {
   readonly last: number;
   /** The hash of the last, base64url. */
   readonly hash: string;
-  /** Whether the machine itself has confirmed its end just now; null where it was not asked. */
+  /** True if the machine has just confirmed the end of its chain; null if it was not asked. */
   readonly confirmed: boolean | null;
-  /** What is wrong, in words; empty when nothing is. */
+  /** The problems, in words; empty if there are none. */
   readonly problems: readonly string[];
-  /** Records that were kept when the heads were, and had been verified, and are kept no longer. Where all holds it is 0, or the chain has moved on. */
+  /**
+   * Number of verified records that the relay kept at the time of the given head and no longer keeps. It is 0
+   * if all are there.
+   */
   readonly gone: number;
-  /** What is no proof of anything wrong, and yet somebody should know: that records are gone. In words; empty when there is nothing. */
+  /**
+   * Hints, in words, that prove no tampering but should be known: that records are gone. Empty if there are
+   * none.
+   */
   readonly warnings: readonly string[];
 }
 
-/** What a verification found. */
+/** The result of a verification. */
 export interface AuditReport {
   readonly ok: boolean;
   readonly chains: readonly AuditChainReport[];
-  /** What is no proof of anything and yet worth a question: machines without a chain, or with more than one. */
+  /** Hints that prove nothing but need an explanation: machines without a chain, or with more than one. */
   readonly notes: readonly string[];
-  /** To be kept elsewhere for the next time. A chain with problems keeps the head that it was verified against. */
+  /**
+   * The heads to keep elsewhere for the next verification. A chain with problems keeps the head that it was
+   * verified against.
+   */
   readonly heads: AuditHeads;
 }

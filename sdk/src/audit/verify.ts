@@ -18,34 +18,34 @@ import type { AuditChainReport, AuditHeads, AuditReport } from "./types.ts";
 
 const READ = "/cmdop.relay.v1.Audit/Read";
 
-/** Machines that are asked at once. */
+/** Most machines that are asked at the same time. */
 const ASKED_AT_ONCE = 16;
 
-/** How long the relay's copy may lag behind what a machine has just said, in milliseconds. */
+/** Longest time that the relay's copy may lag behind a machine's latest answer, in milliseconds. */
 const COPY_LAG_MS = 5_000;
 
-/** How often the copy is looked at meanwhile, in milliseconds. */
+/** Interval between looks at the copy meanwhile, in milliseconds. */
 const COPY_POLL_MS = 100;
 
-/** Times that one read of a chain goes on over a lost connection. */
+/** Most attempts to read one chain over lost connections. */
 const MAX_READ_ATTEMPTS = 5;
 
-/** Of a chain that begins where it did. */
+/** Result for a chain that still has its old beginning. */
 const NOTHING_GONE = { gone: 0, warnings: [] } as const;
 
-/** What a verification works on. */
+/** The input of a verification. */
 export interface Verification {
   readonly relay: MachineCaller;
   readonly machines: readonly MachineStatus[];
   /** Only this machine's chains. */
   readonly machineId: string | undefined;
   readonly heads: AuditHeads;
-  /** The caller of a machine; undefined where none is to be asked. */
+  /** Returns the caller of a machine; undefined if none is to be asked. */
   readonly callerOf: ((machineId: string) => MachineCaller) | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
-/** Recomputes the chains that a relay keeps and holds them against all who vouch for them. */
+/** Recomputes the chains that a relay keeps and compares them with all trusted marks. */
 export async function verifyChains(verification: Verification): Promise<AuditReport> {
   const { relay, machineId, heads, signal } = verification;
   const service = relay.client(AuditService);
@@ -62,7 +62,7 @@ export async function verifyChains(verification: Verification): Promise<AuditRep
   return { ok, chains: reports, notes, heads: nextHeads(reports, heads) };
 }
 
-/** What a deleted chain leaves behind where nobody has kept its head. */
+/** Yields notes on lost chains, the only trace of a deleted chain whose head was not kept. */
 function* notesOn(
   { machines, machineId }: Verification,
   kept: readonly AuditChainsResponse_Kept[],
@@ -90,13 +90,13 @@ async function verifyChain(
   const marks: Mark[] = heads
     .filter(({ chain }) => chain === id)
     .map(({ seq, hash }) => ({ seq, hash, who: "The head that was kept elsewhere" }));
-  // None where the relay can't even read the copy: reading it says why.
+  // There is no hash if the relay can't read its copy; reading the chain gives the reason.
   if (kept.hash.length > 0) {
     marks.push({ seq: Number(kept.lastSeq), hash: base64url(kept.hash), who: "The relay's own word" });
   }
   const complaints: string[] = [];
   if (heads.some((head) => head.chain === id && head.machineId !== machineId)) {
-    complaints.push("The chain was another machine's when its head was kept.");
+    complaints.push("The chain belonged to another machine when its head was kept.");
   }
   const key = base64url(kept.machineKey);
   let confirmed: boolean | null = null;
@@ -108,7 +108,7 @@ async function verifyChain(
         (mark) => mark && marks.push(mark),
         (thrown) => {
           complaints.push(
-            `The machine's signed head does not hold: ${visible(CmdopError.from(thrown).message)}`,
+            `The machine's signed head is not valid: ${visible(CmdopError.from(thrown).message)}`,
           );
         },
       );
@@ -146,7 +146,10 @@ async function verifyChain(
   };
 }
 
-/** What was kept, and had been verified, when the head was, and is kept no longer: more has come than is kept, or somebody has seen to it. */
+/**
+ * Counts the verified records that were kept at the time of the head and no longer are: the relay has dropped
+ * old ones to stay within its limit, or they were removed.
+ */
 function movedSince(
   head: AuditHeads[number] | undefined,
   { first, last, firstRecord }: ChainCheck,
@@ -169,7 +172,9 @@ function movedSince(
   };
 }
 
-/** Reads a chain to its end; where its machine has just said that there is more, the copy gets a moment to catch up. */
+/**
+ * Reads a chain to its end. Waits a moment for the relay's copy if the machine has just named a later end.
+ */
 async function readChain(
   { relay, signal }: Verification,
   chainId: string,
@@ -197,10 +202,10 @@ async function readChain(
   }
 }
 
-/** Where the machine's signed statement says that its chain is; undefined where there is none yet. */
+/** Returns the mark from the machine's signed head; undefined if there is none yet. */
 async function signedMark(kept: AuditChainsResponse_Kept, key: PublicKey): Promise<Mark | undefined> {
   if (kept.head === "") {
-    // The relay had no room to write it beside the records.
+    // The relay had no disk space to write the head beside the records.
     if (kept.lastSeq === 0n || kept.behind !== "") return undefined;
     throw new CmdopError("AuditBroken", "there is none, though there are records.");
   }
@@ -209,7 +214,7 @@ async function signedMark(kept: AuditChainsResponse_Kept, key: PublicKey): Promi
   return { seq: head.seq, hash: head.hash, who: "The machine's signed head" };
 }
 
-/** Asks every machine that is online and has a chain here where its chain ends. */
+/** Asks every machine that is online and has a chain here for the end of its chain. */
 async function askMachines(
   { callerOf, machines }: Verification,
   kept: readonly AuditChainsResponse_Kept[],
@@ -235,7 +240,7 @@ async function askMachines(
   return answers;
 }
 
-/** Chains that somebody vouches for and the relay does not have. */
+/** Yields a report for each chain that a head or a machine names and the relay does not have. */
 function* missingChains(
   { heads, machineId }: Verification,
   kept: readonly AuditChainsResponse_Kept[],
@@ -245,7 +250,7 @@ function* missingChains(
   const nothing = { first: 0, last: 0, hash: "", confirmed: null, ...NOTHING_GONE };
   for (const head of heads) {
     if (ids.has(head.chain) || (machineId !== undefined && head.machineId !== machineId)) continue;
-    const problems = [`The relay keeps this chain no longer; it had ${head.seq} records.`];
+    const problems = [`The relay no longer keeps this chain; it had ${head.seq} records.`];
     yield { ...nothing, chain: head.chain, machineId: head.machineId, problems };
   }
   for (const [machine, answer] of answers) {
@@ -255,7 +260,10 @@ function* missingChains(
   }
 }
 
-/** What held is the head from now on; what did not keeps its old one, so that the finding can be repeated. */
+/**
+ * Returns the heads for next time. A chain with problems keeps its old head, so that the finding can be
+ * repeated.
+ */
 function nextHeads(reports: readonly AuditChainReport[], heads: AuditHeads): AuditHeads {
   const next = new Map(heads.map((head) => [head.chain, head]));
   const atMs = Date.now();

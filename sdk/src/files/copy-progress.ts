@@ -2,7 +2,10 @@ import { CmdopError, type FileEntry, type FilesProgress } from "@cmdop/proto";
 import { fileInfo } from "./file-info.ts";
 import type { FileInfo, MoveOptions } from "./types.ts";
 
-/** What a copy or a move ended with; tells `onProgress` on the way. Throws LinkLost where the stream ended without it. */
+/**
+ * Returns the entry that a copy or a move made, and reports to `onProgress` on the way.
+ * @throws CmdopError LinkLost where the stream ended without it
+ */
 export async function lastEntry(
   messages: AsyncIterable<{ entry?: FileEntry | undefined; progress?: FilesProgress | undefined }>,
   { onProgress }: MoveOptions,

@@ -14,7 +14,7 @@ const KINDS: Readonly<Partial<Record<FileType, FileKind>>> = {
   [FileType.SYMLINK]: "symlink",
 };
 
-/** An entry of the wire as the SDK gives it. */
+/** Converts an entry of the wire to the SDK's form. */
 export function fileInfo(entry: FileEntry | undefined): FileInfo {
   if (entry === undefined) throw new CmdopError("Internal", "The machine answered without the file's entry.");
   const { name, path, type, size, mtimeMs, mode, uid, gid, linkTarget, sha256, unread, written } = entry;
@@ -34,7 +34,7 @@ export function fileInfo(entry: FileEntry | undefined): FileInfo {
   };
 }
 
-/** How a file was written, as the SDK gives it. */
+/** Converts the report of an unusual write to the SDK's form. */
 export function writtenOf({ atomic, linkSplit, message }: FilesWritten): FileWritten {
   return { atomic, linkSplit, message };
 }
@@ -45,7 +45,7 @@ const REASONS: Readonly<Partial<Record<FilesSkipped_Reason, SkippedPath["reason"
   [FilesSkipped_Reason.LONG_LINE]: "long_line",
 };
 
-/** What was passed over, as the SDK gives it. */
+/** Converts a skipped path to the SDK's form. */
 export function skippedPath({ path, reason, message }: FilesSkipped): SkippedPath {
   return { path, message, reason: REASONS[reason] ?? "unreadable" };
 }

@@ -11,10 +11,10 @@ import { Files } from "./files.ts";
 
 const HASH = "ab".repeat(32);
 
-/** Some file. */
+/** Any file that exists. */
 const FILE = import.meta.filename;
 
-/** A machine that loses its first answer to an upload; what it says of it then is `partial`. */
+/** Starts a machine that loses its first answer to an upload, and then answers `partial` about it. */
 async function forgetful(partial: { size: bigint; entry?: object }) {
   const finishes: Uint8Array[] = [];
   const machine = await scriptedMachine(
@@ -152,7 +152,7 @@ it("promise 9: an upload that a machine breaks off, for what it makes it hold, g
 
 const NOTHING_SENT = { write: 0, append: 0, edit: 0, writeStream: 0, copy: 0, move: 0, delete: 0, mkdir: 0 };
 
-/** A machine whose connection breaks at every call, before or after it did what it was asked. */
+/** Starts a machine whose connection breaks at every call, before or after the call was carried out. */
 async function cutting() {
   const counts = { ...NOTHING_SENT };
   const count = (name: keyof typeof counts) => async () => {

@@ -52,7 +52,7 @@ import type {
 } from "./types.ts";
 import { bytesOf, hashBytes, writeFile } from "./write.ts";
 
-/** The most that `read` holds in memory; beyond it, readStream. */
+/** Largest file that `read` holds in memory, in bytes; use readStream for larger ones. */
 const MAX_READ_BYTES = 1024 * 1024 * 1024;
 
 /** The filesystem of one machine. Paths are absolute or begin with `~`. */
@@ -65,7 +65,7 @@ export class Files {
     this.#files = caller.client(FilesService);
   }
 
-  /** One page of a directory. */
+  /** Returns one page of a directory. */
   async list(path: string, options: ListOptions = {}): Promise<FileList> {
     const { pageSize = 0, page = "", hidden = true } = options;
     const request = { path, pageSize, page, includeHidden: hidden };
@@ -78,31 +78,32 @@ export class Files {
   }
 
   /**
-   * All that lies below a directory, as it is found: each directory before what
-   * lies in it, otherwise in no order. Links are told of and never followed.
-   * What can't be read is told by `unread` of its directory's entry.
+   * Yields everything below a directory as it is found: each directory before its contents, otherwise
+   * unordered. Links are reported and never followed. A directory that can't be read says so in its entry's
+   * `unread`.
    */
   walk(path: string, options: WalkOptions = {}): AsyncGenerator<FileInfo> {
     return walkTree({ files: this.#files, caller: this.#caller }, path, options);
   }
 
   /**
-   * The paths that a glob matches, sorted, as a shell on the machine would find
-   * them: `*`, `?` and `[a-z]` match within a name, hidden ones only where the
-   * glob has the dot; a slash at the end means directories alone. A backslash
-   * takes the meaning of `*`, `?`, `[` and `\`; a path without any of them is
-   * its own match, whether it exists or not.
+   * Returns the paths that a glob matches, sorted, as a shell on the machine would find them. `*`, `?` and
+   * `[a-z]` match within a name, and hidden names only if the glob has the dot; a slash at the end means
+   * directories only. A backslash makes `*`, `?`, `[` and `\` literal. A path without any of them is returned
+   * as it is, whether it exists or not.
    */
   glob(glob: string, options: SignalOption = {}): Promise<string[]> {
     return matchGlob((path, found) => this.walk(path, { ...found, ...options }), glob);
   }
 
-  /** Searches a directory's tree, or one file, for names, for lines, or for lines in files with such names. */
+  /**
+   * Searches a directory's tree, or one file, for names, for lines, or for lines in files with such names.
+   */
   search(path: string, options: SearchOptions): AsyncGenerator<SearchEvent> {
     return searchTree({ files: this.#files, caller: this.#caller }, path, options);
   }
 
-  /** A file's bytes, or a range of them. Files over 1 GiB: readStream. */
+  /** Returns a file's bytes, or a range of them. Use readStream for files over 1 GiB. */
   async read(path: string, options: ReadOptions = {}): Promise<Uint8Array> {
     const request = { path, ...range(options) };
     try {
@@ -111,7 +112,7 @@ export class Files {
     } catch (thrown) {
       if (!(thrown instanceof CmdopError) || thrown.code !== "MessageTooLarge") throw thrown;
     }
-    // Asked first: nobody wants to wait for a gigabyte to be told that it was too much.
+    // The size is asked first, so that a file that is too large is refused before a gigabyte is read.
     const nothing = { ...request, length: 0n };
     const { size } = await this.#invoke("Read", (call) => this.#files.read(nothing, call), options);
     refuseLarge(path, Math.min(Number(size - request.offset), options.length ?? Number.POSITIVE_INFINITY));
@@ -126,9 +127,9 @@ export class Files {
   }
 
   /**
-   * A text file: UTF-8, or decoded from UTF-16, Windows-1252, Shift JIS, EUC-JP, GBK, Big5 or EUC-KR where it is that
-   * for certain, by a mark or by what it is made of; `encoding` says it. Of what is no text in it, each byte becomes
-   * U+FFFD; a mark at the beginning is left out.
+   * Reads a text file as UTF-8, or decodes it from UTF-16, Windows-1252, Shift JIS, EUC-JP, GBK, Big5 or
+   * EUC-KR if a byte order mark or the content makes that certain. `encoding` overrides the detection. Bytes
+   * that are not valid text become U+FFFD; a byte order mark is left out.
    */
   async readText(path: string, { encoding, ...options }: ReadTextOptions = {}): Promise<string> {
     const bytes = await this.read(path, options);
@@ -136,22 +137,29 @@ export class Files {
     return new TextDecoder(detected.kind === "text" ? detected.encoding : "utf-8").decode(bytes);
   }
 
-  /** A file of any size, piece by piece; throws LinkLost when the connection breaks in the middle. */
+  /**
+   * Yields a file of any size, piece by piece.
+   * @throws CmdopError LinkLost when the connection breaks in the middle
+   */
   async *readStream(path: string, options: ReadOptions = {}): AsyncGenerator<Uint8Array> {
     const call = await this.#caller.options(methodOf("ReadStream"), options);
     for await (const { data } of this.#files.readStream({ path, ...range(options) }, call)) yield data;
   }
 
   /**
-   * Replaces a file: whoever reads it sees the old content or the new, never a
-   * part, unless the result has `written`, which says why not. With `append` adds to its end instead. Where the reply
-   * to a conditional write is lost, OutcomeUnknown; others are sent again.
+   * Replaces a file. Readers see either the old content or the new, never a part, unless the result has
+   * `written`, which gives the reason. With `append`, adds to the file's end instead. When the reply to a
+   * conditional write is lost, throws OutcomeUnknown; other writes are sent again.
    */
   write(path: string, content: FileContent, options: WriteOptions = {}): Promise<FileInfo> {
     return writeFile({ files: this.#files, caller: this.#caller }, path, content, options);
   }
 
-  /** Replaces exact text in a file, at once unless the result has `written`. Throws InvalidArgument, and changes nothing, where it does not match, or matches more than once without `all`. */
+  /**
+   * Replaces exact text in a file, atomically unless the result has `written`.
+   * @throws CmdopError InvalidArgument, with nothing changed, where the text does not match, or matches more
+   *   than once without `all`
+   */
   async edit(path: string, options: EditOptions): Promise<EditedFile> {
     const { all = false, ifMatch } = options;
     const request = {
@@ -171,7 +179,11 @@ export class Files {
     await this.#invoke("Delete", (call) => this.#files.delete(request, call), options);
   }
 
-  /** Copies on the machine; `destination` is the new path itself. The copy appears whole or not at all. */
+  /**
+   * Copies on the machine; `destination` is the new path itself. The copy appears whole or not at all. A file
+   * copied onto another (`overwrite`) gives that one its content and time; the target's owner, mode, ACL and
+   * hard links stay, and if it had to be written in place the result has `written`.
+   */
   copy(source: string, destination: string, options: CopyOptions = {}): Promise<FileInfo> {
     const { recursive = false, overwrite = false } = options;
     const request = { source, destination, recursive, overwrite };
@@ -184,7 +196,7 @@ export class Files {
     return this.#invoke("Move", (call) => lastEntry(this.#files.move(request, call), options), options);
   }
 
-  /** Makes a directory; with `parents` also those above it, and one that exists is fine. */
+  /** Makes a directory. With `parents` also makes missing parents, and accepts a directory that exists. */
   async mkdir(path: string, options: MkdirOptions = {}): Promise<FileInfo> {
     const { parents = false, mode } = options;
     const request = { path, parents, ...(mode === undefined ? {} : { mode }) };
@@ -200,13 +212,12 @@ export class Files {
   }
 
   /**
-   * Brings a file (or a directory with all in it) of this computer, or a stream,
-   * to the machine: `remotePath` is the new path itself; one that ends with a slash
-   * names a directory, and is refused for a file. Of several sources (an array)
-   * it is the directory that they are put into, by their names; `dir/.` stands
-   * for what lies in `dir`. After a cut it goes on where it broke; a file appears
-   * whole and with the right SHA-256, or not at all. Links stay links, except the
-   * source itself, which is followed; owners are not kept.
+   * Copies a file, a directory with all in it, or a stream from this computer to the machine. `remotePath` is
+   * the new path itself; a path that ends with a slash names a directory, and is refused for a file. With
+   * several sources (an array) it is the directory that they are put into, by their names; `dir/.` stands for
+   * the contents of `dir`. After a lost connection the transfer continues where it broke; a file appears
+   * whole and with the right SHA-256, or not at all. Links stay links, except the source itself, which is
+   * followed; owners are not kept.
    */
   upload(
     source: LocalPath | readonly LocalPath[] | AsyncIterable<Uint8Array>,
@@ -219,9 +230,9 @@ export class Files {
   }
 
   /**
-   * Brings a file (or a directory with all in it) of the machine to this
-   * computer, or writes one file to a stream: `localPath` is the new path itself.
-   * Otherwise as `upload`; a stream is left open, and what it was given counts only when this returns.
+   * Copies a file, or a directory with all in it, from the machine to this computer, or writes one file to a
+   * stream. `localPath` is the new path itself. Otherwise as `upload`. A stream is not closed, and its
+   * content is verified only when this returns.
    */
   download(
     remotePath: string | readonly string[],
@@ -233,7 +244,9 @@ export class Files {
     return transfer(source, isPath ? localTarget(destination) : streamTarget(destination), options);
   }
 
-  /** Brings a file (or a directory with all in it, or several) to another machine, through this computer. */
+  /**
+   * Copies a file, a directory with all in it, or several sources to another machine, through this computer.
+   */
   transfer(
     path: string | readonly string[],
     to: Files,
@@ -292,7 +305,10 @@ function refuseLarge(path: string, bytes: number): void {
 function range({ offset = 0, length }: ReadOptions): { offset: bigint; length?: bigint } {
   for (const value of [offset, length ?? 0]) {
     if (!Number.isSafeInteger(value) || value < 0) {
-      throw new CmdopError("InvalidArgument", `offset and length are whole numbers of bytes, not ${value}.`);
+      throw new CmdopError(
+        "InvalidArgument",
+        `offset and length must be whole numbers of bytes, not ${value}.`,
+      );
     }
   }
   return { offset: BigInt(offset), ...(length === undefined ? {} : { length: BigInt(length) }) };

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { matchGlob, type WalkDirectory } from "./glob.ts";
 import type { FileInfo } from "./types.ts";
 
-/** What the machine is asked for, and what it would say to a glob that matches everything. */
+/** Makes a machine with these directories, and the list of walks that it was asked for. */
 function machine(directories: Record<string, readonly string[]>): { walk: WalkDirectory; asked: string[] } {
   const asked: string[] = [];
   const info = (name: string): FileInfo => ({

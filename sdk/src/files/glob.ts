@@ -2,16 +2,16 @@ import { CmdopError } from "@cmdop/proto";
 import { atOnce } from "./transfer/at-once.ts";
 import type { FileInfo, WalkOptions } from "./types.ts";
 
-/** Paths that a glob may match: their list is held in memory. */
+/** Most paths that a glob may match, since their list is held in memory. */
 const MAX_MATCHES = 100_000;
 
-/** Directories that are looked into at once. */
+/** Most directories that are read at the same time. */
 const DIRECTORIES_IN_FLIGHT = 16;
 
-/** How a directory's entries are found by their names. */
+/** Function that finds a directory's entries by their names. */
 export type WalkDirectory = (path: string, options: WalkOptions) => AsyncIterable<FileInfo>;
 
-/** `Files.glob`. */
+/** Implements `Files.glob`. */
 export async function matchGlob(walk: WalkDirectory, glob: string): Promise<string[]> {
   const segments = glob.split("/");
   const first = segments.findIndex(isMagic);
@@ -27,29 +27,29 @@ export async function matchGlob(walk: WalkDirectory, glob: string): Promise<stri
   return found.sort();
 }
 
-/** Goes down one level at a time. */
+/** Search for a glob's matches, one level at a time. */
 class GlobSearch {
   readonly #walk: WalkDirectory;
-  /** What a directory could not be looked into for. */
+  /** The first refusal to read a directory. */
   denied: CmdopError | undefined;
 
   constructor(walk: WalkDirectory) {
     this.#walk = walk;
   }
 
-  /** What lies in the directories and has a name that the segment matches. */
+  /** Returns the entries of the directories whose names match the segment. */
   async matches(directories: readonly string[], segment: string): Promise<string[]> {
     const found: string[] = [];
     await atOnce(directories, DIRECTORIES_IN_FLIGHT, async (directory) => {
       for (const name of (await this.#names(directory, segment)) ?? []) {
-        // As in a shell, what is hidden is matched only by what says so.
+        // As in a shell, hidden names match only a segment that begins with a dot.
         if (!name.startsWith(".") || segment.startsWith(".")) found.push(`${directory}/${name}`);
       }
     });
     return found;
   }
 
-  /** Those of the paths that are directories, with what stands behind them. */
+  /** Returns those of the paths that are directories, with `behind` appended. */
   async directories(paths: readonly string[], behind: string): Promise<string[]> {
     const found: string[] = [];
     await atOnce(paths, DIRECTORIES_IN_FLIGHT, async (path) => {
@@ -58,7 +58,7 @@ class GlobSearch {
     return found;
   }
 
-  /** The names in a directory that match; undefined where it is none. */
+  /** Returns the matching names in a directory; undefined if it is none. */
   async #names(directory: string, segment: string): Promise<string[] | undefined> {
     const names: string[] = [];
     try {
@@ -75,19 +75,22 @@ class GlobSearch {
   }
 }
 
-/** What means something in a name: `*`, `?`, or a `[` that is closed. */
+/** Special characters in a name: `*`, `?`, or a `[` that is closed. */
 const MAGIC = /(?<!\\)(?:\\\\)*(?:[*?]|\[[!^]?\]?[^\]]*\])/;
 
 function isMagic(segment: string): boolean {
   return MAGIC.test(segment);
 }
 
-/** A path without its escapes. A backslash before anything else is one. */
+/** Removes the escapes from a path. A backslash before any other character stands for itself. */
 function literal(path: string): string {
   return path.replaceAll(/\\([*?[\]\\])/g, "$1");
 }
 
-/** A segment as the machine's globs say it: those know braces, too, and take a backslash before everything for an escape. */
+/**
+ * Converts a segment to the machine's globs, which also know braces, and where a backslash escapes any
+ * character.
+ */
 function machineGlob(segment: string): string {
   return segment.replaceAll(
     /\\x(?:[89A-F][0-9A-F]|5C)|\\[*?[\]\\]|(\[[!^]?\]?[^\]]*\])|[{}[\\]/gi,
@@ -97,6 +100,6 @@ function machineGlob(segment: string): string {
 
 function tooMany(glob: string): CmdopError {
   return new CmdopError("LimitExceeded", `${JSON.stringify(glob)} matches more than ${MAX_MATCHES} paths.`, {
-    next: "Copy the directory with all that is in it, or say more of the names.",
+    next: "Copy the whole directory, or use a narrower glob.",
   });
 }

@@ -4,13 +4,13 @@ import { fileInfo, skippedPath } from "./file-info.ts";
 import { methodOf } from "./method-of.ts";
 import type { FileInfo, SearchEvent, SearchMatch, SearchOptions, WalkOptions } from "./types.ts";
 
-/** Where a tree is walked or searched. */
+/** The machine that is searched. */
 interface Machine {
   readonly files: ServiceClient<typeof Files>;
   readonly caller: MachineCaller;
 }
 
-/** `Files.walk`. */
+/** Implements `Files.walk`. */
 export async function* walkTree(
   { files, caller }: Machine,
   path: string,
@@ -21,7 +21,7 @@ export async function* walkTree(
   for await (const { entries } of files.walk(request, call)) yield* entries.map(fileInfo);
 }
 
-/** `Files.search`. */
+/** Implements `Files.search`. */
 export async function* searchTree(
   { files, caller }: Machine,
   path: string,
@@ -56,7 +56,7 @@ function pattern({ content, ignoreCase = false }: SearchOptions): { content?: st
   if (content === undefined) return {};
   const source =
     typeof content === "string" ? content.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&") : content.source;
-  // Each line is matched on its own: g, y, d and m mean nothing there.
+  // Each line is matched on its own, so the flags g, y, d and m have no meaning.
   const own = typeof content === "string" ? "" : content.flags.replaceAll(/[gydm]/g, "");
   return { content: source, flags: ignoreCase && !own.includes("i") ? `${own}i` : own };
 }
@@ -76,5 +76,5 @@ function searchMatch({
 
 function whole(name: string, value: number): number {
   if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw new CmdopError("InvalidArgument", `${name} is a whole number, not ${value}.`);
+  throw new CmdopError("InvalidArgument", `${name} must be a whole number, not ${value}.`);
 }

@@ -2,7 +2,7 @@ import type { TextEncodingName } from "@cmdop/proto";
 /** A path on this computer, as Node takes it: a string, or bytes where it is not UTF-8. */
 export type LocalPath = string | Uint8Array;
 
-/** What a path names. */
+/** The kind of a file. */
 export type FileKind = "file" | "directory" | "symlink" | "other";
 
 /** One file, directory or link. */
@@ -10,9 +10,9 @@ export interface FileInfo {
   readonly name: string;
   /** Absolute path. */
   readonly path: string;
-  /** A link is a link, whatever it points at. */
+  /** The kind; a link is `symlink`, whatever it points at. */
   readonly type: FileKind;
-  /** Bytes. */
+  /** Size in bytes. */
   readonly size: number;
   /** Last change of the content, in milliseconds since 1970. */
   readonly mtimeMs: number;
@@ -20,37 +20,44 @@ export interface FileInfo {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
-  /** Where a link points. */
+  /** The target of a link. */
   readonly linkTarget?: string;
-  /** SHA-256 of the content in hex: from `info` with `hash`, `write` and `edit`. Give it as `ifMatch` to change just this content. */
+  /**
+   * SHA-256 of the content in hex; set by `info` with `hash`, `write` and `edit`. As `ifMatch` it limits a
+   * change to this very content.
+   */
   readonly sha256?: string;
-  /** Of a file that was just written: how, where it was not simply replaced at once. */
+  /** Report on a file that was just written, if it was not replaced atomically. */
   readonly written?: FileWritten;
-  /** Of a directory in a walk: why (all or some of) what lies in it is missing. */
+  /** Reason that a directory's contents are missing in a walk, all or in part. */
   readonly unread?: SkippedPath;
 }
 
-/** How a file was written, where that was not as usual. */
+/** Report on a file that was not written in the usual way. */
 export interface FileWritten {
-  /** False: in place, since it could not be replaced (a mount point, say), or would not have kept what it has (other names, an ACL). Who read it meanwhile may have seen some of the old content and some of the new. */
+  /**
+   * False if the file was written in place, because it could not be replaced (a mount point, say) or would
+   * have lost something (other names, an ACL). Anyone reading it meanwhile may have seen a mix of old and new
+   * content.
+   */
   readonly atomic: boolean;
-  /** True: its other names (hard links) keep the old content. */
+  /** True if its other names (hard links) keep the old content. */
   readonly linkSplit: boolean;
-  /** The same in words, and why. */
+  /** The same in words, with the reason. */
   readonly message: string;
 }
 
-/** Something that a walk, a search or a transfer passed over; `failed` is of transfers alone. */
+/** A path that a walk, a search or a transfer passed over; `failed` occurs only in transfers. */
 export interface SkippedPath {
   readonly path: string;
   readonly reason: "unreadable" | "failed" | "binary" | "too_large" | "long_line";
-  /** Why, in words. */
+  /** The reason, in words. */
   readonly message: string;
 }
 
-/** What every call takes. */
+/** Options of every call. */
 export interface SignalOption {
-  /** Aborting ends the call with Canceled; what it had done by then stays done. */
+  /** Aborting ends the call with Canceled; changes that it has made remain. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -60,17 +67,20 @@ export interface DeleteOptions extends SignalOption {
   readonly recursive?: boolean | undefined;
 }
 
-/** What has been copied so far. */
+/** The progress of a copy. */
 export interface CopyProgress {
-  /** Bytes of content. */
+  /** Bytes of content so far. */
   readonly bytes: number;
-  /** Files, links and directories that were begun. */
+  /** Number of files, links and directories that were begun. */
   readonly entries: number;
 }
 
 /** Options of `move`. */
 export interface MoveOptions extends SignalOption {
-  /** Called now and then (about four times a second) and at the end; of a move only where it must copy, to another filesystem. */
+  /**
+   * Called about four times a second, and at the end. A move calls it only if it must copy, to another
+   * filesystem.
+   */
   readonly onProgress?: ((progress: CopyProgress) => void) | undefined;
   /** True replaces a file that exists. */
   readonly overwrite?: boolean | undefined;
@@ -86,17 +96,17 @@ export interface CopyOptions extends MoveOptions {
 export interface MkdirOptions extends SignalOption {
   /** True makes missing parents, and accepts a directory that exists. */
   readonly parents?: boolean | undefined;
-  /** Permission bits; 0o755 less the umask unless given. */
+  /** Permission bits; default 0o755 less the umask. */
   readonly mode?: number | undefined;
 }
 
 /** Options of `list`. */
 export interface ListOptions extends SignalOption {
-  /** Entries a page; 1,000 unless given, at most 10,000. */
+  /** Most entries in a page; default 1,000, at most 10,000. */
   readonly pageSize?: number | undefined;
   /** `nextPage` of the page before. */
   readonly page?: string | undefined;
-  /** False leaves out names that begin with a dot; true unless given. */
+  /** False leaves out names that begin with a dot; default true. */
   readonly hidden?: boolean | undefined;
 }
 
@@ -107,67 +117,78 @@ export interface FileList {
   readonly nextPage?: string;
 }
 
-/** Options of `walk`. Globs: `*`, `?`, `[a-z]`, `{a,b}` and `**`; without a slash they match names, with one paths below the directory. */
+/**
+ * Options of `walk`. Globs may use `*`, `?`, `[a-z]`, `{a,b}` and `**`. A glob without a slash matches names,
+ * one with a slash paths below the directory.
+ */
 export interface WalkOptions extends SignalOption {
-  /** Levels to go down: 1 is only the directory itself; all unless given, 256 at most. */
+  /** Most levels to go down: 1 is only the directory itself; default all, at most 256. */
   readonly depth?: number | undefined;
-  /** A glob, or 16 at most: only what one of them matches. */
+  /** A glob, or up to 16: only paths that match one of them are returned. */
   readonly name?: string | readonly string[] | undefined;
-  /** Globs of what is left out with all that lies in it, as `node_modules`. */
+  /** Globs of paths to leave out, with their contents, such as `node_modules`. */
   readonly exclude?: string | readonly string[] | undefined;
-  /** False leaves out names that begin with a dot; true unless given. */
+  /** False leaves out names that begin with a dot; default true. */
   readonly hidden?: boolean | undefined;
 }
 
 /** Options of `search`: `name`, `content` or both must be given. */
 export interface SearchOptions extends WalkOptions {
-  /** Matched against each line of each regular file: a regular expression, of which the flags i, s and u count, or plain text. */
+  /**
+   * The text to find in each line of each regular file: plain text, or a regular expression, of which only
+   * the flags i, s and u count.
+   */
   readonly content?: string | RegExp | undefined;
-  /** True takes upper and lower case for the same. */
+  /** True ignores case. */
   readonly ignoreCase?: boolean | undefined;
-  /** Lines shown before and after each matching line; 0 unless given, at most 20. */
+  /** Number of lines shown before and after each matching line; default 0, at most 20. */
   readonly contextLines?: number | undefined;
-  /** The search ends after as many matching lines (without `content`: files); 1,000 unless given, at most 100,000. */
+  /**
+   * Most matching lines (without `content`: files), after which the search ends; default 1,000, at most
+   * 100,000.
+   */
   readonly maxResults?: number | undefined;
-  /** Larger files are passed over, and told of; 64 MiB unless given. */
+  /** Largest file that is searched, in bytes; larger ones are reported as skipped. Default 64 MiB. */
   readonly maxFileBytes?: number | undefined;
 }
 
 /** A line that matches. */
 export interface SearchMatch {
   readonly path: string;
-  /** From 1. */
+  /** The line's number, from 1. */
   readonly line: number;
-  /** Where in the line the first match begins, in UTF-16 units from 0, and how long it is. */
+  /** Position of the first match in the line, in UTF-16 units from 0; `length` is its length. */
   readonly column: number;
   readonly length: number;
-  /** The line without its end; of a long one the part around the match. */
+  /** The line without its line end; for a long line, the part around the match. */
   readonly text: string;
-  /** Where in the line `text` begins: not 0 where a long line's beginning was cut off. */
+  /** Position in the line where `text` begins: not 0 if a long line's beginning was cut off. */
   readonly textStart: number;
-  /** The lines around it. */
+  /** The lines before and after it. */
   readonly before: readonly string[];
   readonly after: readonly string[];
 }
 
-/** What a search comes to; `ended` is the last: where `limited`, there may be more than was shown. */
+/**
+ * One event of a search; the last is `ended`. `limited` means that there may be more results than were shown.
+ */
 export type SearchEvent =
   | { readonly type: "file"; readonly file: FileInfo }
   | ({ readonly type: "match" } & SearchMatch)
   | ({ readonly type: "skipped" } & SkippedPath)
   | { readonly type: "ended"; readonly files: number; readonly results: number; readonly limited: boolean };
 
-/** Which part of a file to read. */
+/** The part of a file to read. */
 export interface ReadOptions extends SignalOption {
-  /** First byte; 0 unless given. */
+  /** Offset of the first byte; default 0. */
   readonly offset?: number | undefined;
-  /** Bytes at most; to the end unless given. */
+  /** Most bytes to read; default all up to the end. */
   readonly length?: number | undefined;
 }
 
-/** How a text is read. */
+/** Options of `readText`. */
 export interface ReadTextOptions extends ReadOptions {
-  /** Its encoding; found out by its content unless given. */
+  /** The text's encoding; detected from its content by default. */
   readonly encoding?: TextEncodingName | undefined;
 }
 
@@ -177,41 +198,53 @@ export interface WriteOptions extends SignalOption {
   readonly mode?: number | undefined;
   /** True makes missing directories. */
   readonly parents?: boolean | undefined;
-  /** SHA-256 in hex: write only where the file's content has it, else throw FileChanged. Of several who name the same, exactly one wins. */
+  /**
+   * SHA-256 in hex of the content to replace; throws FileChanged if the file has another. Of several writers
+   * that name the same content, exactly one wins.
+   */
   readonly ifMatch?: string | undefined;
-  /** True writes only where nothing has the name, else throws AlreadyExists. */
+  /** True writes only if nothing has the name; otherwise throws AlreadyExists. */
   readonly ifAbsent?: boolean | undefined;
-  /** True adds to the end instead, in place. A stream is added piece by piece, and what was added stays when it breaks. */
+  /**
+   * True adds to the file's end instead, in place. A stream is added piece by piece, and added pieces remain
+   * when it breaks.
+   */
   readonly append?: boolean | undefined;
-  /** With `append`: only where the file has this many bytes, else FileChanged; 0 also where there is none. */
+  /**
+   * With `append`: the size in bytes that the file must have; throws FileChanged if it differs. 0 also
+   * accepts a missing file.
+   */
   readonly ifSize?: number | undefined;
 }
 
 /** Options of `edit`. */
 export interface EditOptions extends SignalOption {
-  /** The exact text (or bytes) to find: spaces count. Lines may end with LF or CR LF, whichever the file has. */
+  /**
+   * The exact text or bytes to find, including spaces. Lines may end with LF or CR LF, whichever the file
+   * uses.
+   */
   readonly old: string | Uint8Array;
-  /** What takes its place, with the file's own line ends. */
+  /** The replacement, which gets the file's own line ends. */
   readonly new: string | Uint8Array;
-  /** True replaces every match; otherwise there must be exactly one, or nothing is changed. */
+  /** True replaces every match. Otherwise there must be exactly one, or nothing is changed. */
   readonly all?: boolean | undefined;
-  /** SHA-256 in hex: edit only where the file's content has it, else throw FileChanged. */
+  /** SHA-256 in hex of the content to edit; throws FileChanged if the file has another. */
   readonly ifMatch?: string | undefined;
 }
 
-/** A file as an edit left it. */
+/** A file after an edit. */
 export interface EditedFile extends FileInfo {
-  /** Matches that were replaced. */
+  /** Number of replaced matches. */
   readonly replacements: number;
 }
 
 /** Options of `info`. */
 export interface InfoOptions extends SignalOption {
-  /** True gives `sha256` of a regular file, which means to read it whole. */
+  /** True adds `sha256` for a regular file, which must be read whole for it. */
   readonly hash?: boolean | undefined;
 }
 
-/** What a file can be written from. */
+/** Content to write to a file. */
 export type FileContent =
   | string
   | Uint8Array

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { FILE_CHUNK_BYTES } from "@cmdop/proto";
 
-/** What a write stream begins with. */
+/** The first message of a write stream. */
 export interface WriteHeader {
   readonly path: string;
   readonly mode?: number;
@@ -10,7 +10,10 @@ export interface WriteHeader {
   readonly ifAbsent?: boolean;
 }
 
-/** The messages of a write stream: header, pieces, and the finish without which nothing is committed. `progress` is told when the finish may have gone out. */
+/**
+ * Yields the messages of a write stream: header, pieces, and the finish, without which nothing is committed.
+ * Sets `progress.finishing` when the finish may have been sent.
+ */
 export async function* writeRequests(
   header: WriteHeader,
   content: Uint8Array | AsyncIterable<string | Uint8Array>,
@@ -28,7 +31,7 @@ export async function* writeRequests(
   yield { finish: { size: BigInt(size), sha256: hash.digest() } };
 }
 
-/** Content in pieces of `maxBytes` at most. */
+/** Yields content in pieces of at most `maxBytes`. */
 export async function* pieces(
   content: Uint8Array | AsyncIterable<string | Uint8Array>,
   maxBytes: number,

@@ -11,13 +11,13 @@ import { methodOf } from "./method-of.ts";
 import type { FileContent, FileInfo, WriteOptions } from "./types.ts";
 import { pieces, type WriteHeader, writeRequests } from "./write-requests.ts";
 
-/** Where a file is written. */
+/** The machine that a file is written to. */
 interface Destination {
   readonly files: ServiceClient<typeof Files>;
   readonly caller: MachineCaller;
 }
 
-/** `Files.write`. */
+/** Implements `Files.write`. */
 export async function writeFile(
   destination: Destination,
   path: string,
@@ -68,7 +68,7 @@ async function replaceByStream(
     return fileInfo(entry);
   } catch (thrown) {
     const error = CmdopError.from(thrown);
-    // Before the finish was sent nothing can have been committed: the error itself is the truth then.
+    // Nothing can have been committed before the finish was sent, so the error is certain then.
     if (!mayHaveRun(error) || !progress.finishing) throw thrown;
     throw new CmdopError("OutcomeUnknown", `The upload was broken off at its end: ${error.message}`, {
       cause: error,
@@ -76,7 +76,9 @@ async function replaceByStream(
   }
 }
 
-/** Each piece is appended where the one before ended, so that nothing gets in between and nothing is added twice. */
+/**
+ * Appends each piece where the one before ended, so that nothing gets in between and nothing is added twice.
+ */
 async function append(
   { files, caller }: Destination,
   header: WriteHeader,
@@ -85,7 +87,7 @@ async function append(
 ): Promise<FileInfo> {
   if (ifMatch !== undefined || ifAbsent === true) throw pointless("ifMatch or ifAbsent", "a whole write");
   if (ifSize !== undefined && (!Number.isSafeInteger(ifSize) || ifSize < 0)) {
-    throw new CmdopError("InvalidArgument", `ifSize is a whole number of bytes, not ${ifSize}.`);
+    throw new CmdopError("InvalidArgument", `ifSize must be a whole number of bytes, not ${ifSize}.`);
   }
   let size = ifSize === undefined ? undefined : BigInt(ifSize);
   const add = async (piece: Uint8Array): Promise<FileInfo> => {
@@ -102,15 +104,15 @@ async function append(
   return last ?? (await add(new Uint8Array()));
 }
 
-/** Text as UTF-8; bytes as they are. */
+/** Encodes text as UTF-8; returns bytes as they are. */
 export function bytesOf(content: string | Uint8Array): Uint8Array {
   return typeof content === "string" ? Buffer.from(content) : content;
 }
 
-/** A SHA-256 in hex as its bytes. Throws InvalidArgument. */
+/** Decodes a SHA-256 in hex. @throws CmdopError InvalidArgument */
 export function hashBytes(hex: string): Uint8Array {
   if (/^[0-9a-f]{64}$/i.test(hex)) return Buffer.from(hex, "hex");
-  throw new CmdopError("InvalidArgument", "ifMatch is a SHA-256 of 64 hexadecimal digits.", {
+  throw new CmdopError("InvalidArgument", "ifMatch must be a SHA-256 of 64 hexadecimal digits.", {
     next: "Take it from info(path, { hash: true }), or from what write and edit return.",
   });
 }

@@ -9,10 +9,10 @@ import {
 import type { MachineCaller } from "../connection/caller.ts";
 import type { KeyInfo, KeyState } from "./key-types.ts";
 
-/** A relay may hold so many keys before a listing gives up: one that goes on for ever would never let go. */
+/** Most keys in a listing, which would never end if the relay always named a next page. */
 const MAX_LISTED_KEYS = 1_000_000;
 
-/** The keys that a relay keeps, page by page. `keyId`: only this one. */
+/** Yields the keys that a relay keeps, page by page. `keyId`: only this one. */
 export async function* keptKeys(
   relay: MachineCaller,
   keyId = "",
@@ -31,16 +31,16 @@ export async function* keptKeys(
   throw new CmdopError("LimitExceeded", `The relay lists more than ${MAX_LISTED_KEYS} keys.`);
 }
 
-/** What a kept grant says. It is read, not verified: whoever decides by it must do that first. */
+/** Reads a kept grant without verifying it; verify it before any decision that rests on it. */
 export function grantOf(kept: KeysListResponse_KeptKey): Grant {
   const grant = readGrant(kept.grant);
   if (thumbprint(grant.key) === kept.keyId) return grant;
   throw new CmdopError("GrantRefused", `The relay shows another key's grant for ${kept.keyId}.`, {
-    next: "This relay does not tell the truth: look at who runs it.",
+    next: "This relay gives false answers: find out who runs it.",
   });
 }
 
-/** A kept key for people and programs. */
+/** Describes a kept key for people and programs. */
 export function keyInfo(kept: KeysListResponse_KeptKey): KeyInfo {
   const grant = grantOf(kept);
   return {

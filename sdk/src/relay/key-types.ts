@@ -1,31 +1,37 @@
 import type { MachineSelector, Scope } from "@cmdop/proto";
 
-/** What a new key may do, and where: `machines` or `labels`, at least one of them. A machine that any of them names is reached. */
+/**
+ * The rights of a new key. At least one of `machines` and `labels` is needed; the key reaches every machine
+ * that matches any of them.
+ */
 export interface CreateKeyOptions {
-  /** What people call the key. */
+  /** The key's name for people. */
   readonly name: string;
   readonly scopes: readonly Scope[];
-  /** Machines that it reaches: ids, names, names with `*`, or selectors. */
+  /** Machines that the key reaches: ids, names, names with `*`, or selectors. */
   readonly machines?: readonly (string | MachineSelector)[] | undefined;
-  /** Reaches the machines that have all of these labels, now or later: `{team: "payments"}`. */
+  /** Labels that a machine must all have to be reached, now or later: `{team: "payments"}`. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
-  /** Directories that its files scopes are bound to; everywhere unless given. */
+  /** Directories that the key's files scopes are limited to; default everywhere. */
   readonly paths?: readonly string[] | undefined;
-  /** Life of the key in seconds; 90 days unless given. */
+  /** The key's lifetime in seconds; default 90 days. */
   readonly expiresInS?: number | undefined;
-  /** What becomes of jobs that it started when the key ends or is revoked: they `end` unless they are to `live`. */
+  /** Fate of the key's jobs when it ends or is revoked: they `end` (default) or `live` on. */
   readonly jobs?: "end" | "live" | undefined;
 }
 
-/** A new key. The only copy of the secret. */
+/** A new key, with the only copy of its secret. */
 export interface CreatedKey {
   readonly apiKey: string;
   readonly keyId: string;
-  /** When it ends, in milliseconds since 1970. */
+  /** Time of its end, in milliseconds since 1970. */
   readonly expiresAtMs: number;
 }
 
-/** What can be said of a key: `blocked` by this relay alone, `orphaned` when the owner who granted it is none any more. */
+/**
+ * The state of a key: `blocked` means by this relay only, `orphaned` that the owner who granted it no longer
+ * is one.
+ */
 export type KeyState = "active" | "expired" | "revoked" | "blocked" | "orphaned";
 
 /** A key, as its grant and its relay describe it. */
@@ -35,28 +41,33 @@ export interface KeyInfo {
   readonly name: string;
   readonly scopes: readonly Scope[];
   readonly machines: readonly MachineSelector[];
-  /** Directories that its files scopes are bound to; absent means everywhere. */
+  /** Directories that the key's files scopes are limited to; absent means everywhere. */
   readonly paths?: readonly string[];
   readonly jobs: "end" | "live";
   /** In milliseconds since 1970. */
   readonly createdAtMs: number;
   /** In milliseconds since 1970. */
   readonly expiresAtMs: number;
-  /** When it last called through this relay, in milliseconds since 1970; null for never, as far as the relay remembers. */
+  /**
+   * Time of its last call through this relay, in milliseconds since 1970; null if the relay remembers none.
+   */
   readonly lastUsedMs: number | null;
   readonly state: KeyState;
-  /** The owner-signed grant itself; no secret. */
+  /** The owner-signed grant itself, which is no secret. */
   readonly grant: string;
 }
 
-/** How a key was stopped: by a new roster, for every relay and machine; or blocked at this relay alone. */
+/**
+ * The way a key was stopped: revoked by a new roster, for every relay and machine, or blocked at this relay
+ * only.
+ */
 export interface StoppedKey {
   readonly keyId: string;
   readonly how: "revoked" | "blocked";
 }
 
-/** How `rotate` treats the old key. */
+/** Options of `rotate`. */
 export interface RotateKeyOptions {
-  /** True leaves the old key in force until it ends by itself. */
+  /** True leaves the old key in force until its own end. */
   readonly keepOld?: boolean | undefined;
 }

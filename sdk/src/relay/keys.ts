@@ -19,19 +19,19 @@ import type { CreatedKey, CreateKeyOptions, KeyInfo, RotateKeyOptions, StoppedKe
 import { type MachineStatus, machineStatus } from "./machines.ts";
 import type { Roster } from "./roster.ts";
 
-/** Ids that one error shows. */
+/** Most ids in one error message. */
 const MAX_IDS_SHOWN = 10;
 
 /** The calling key, as the relay knows it. */
 export interface WhoAmI {
   readonly keyId: string;
-  /** What the owner calls it; empty for an owner. */
+  /** The owner's name for the key; empty for an owner. */
   readonly name: string;
   readonly scopes: readonly string[];
-  /** When it ends, in milliseconds since 1970; null for an owner. */
+  /** Time of its end, in milliseconds since 1970; null for an owner. */
   readonly expiresAtMs: number | null;
   readonly owner: boolean;
-  /** The machines that it reaches now, sorted by name. */
+  /** The machines that the key reaches now, sorted by name. */
   readonly machines: readonly MachineStatus[];
 }
 
@@ -50,7 +50,7 @@ export class Keys {
   }
 
   /**
-   * Makes a key and gives its grant, signed here, to the relay. Needs a client made with the owner's key.
+   * Makes a key, and sends its grant, signed here, to the relay. Needs a client made with the owner's key.
    * @throws CmdopError InvalidArgument, PermissionDenied
    */
   async create(options: CreateKeyOptions): Promise<CreatedKey> {
@@ -59,14 +59,14 @@ export class Keys {
     if (labels !== undefined && Object.keys(labels).length > 0) selectors.push({ labels: { ...labels } });
     if (selectors.length === 0) {
       throw new CmdopError("InvalidArgument", `The key ${options.name} would reach no machine.`, {
-        next: "Say which machines (ids, names, * for all) or which labels it is for.",
+        next: "Name its machines (ids, names, * for all) or its labels.",
       });
     }
     const lifetimeS = options.expiresInS ?? DEFAULT_GRANT_LIFETIME_S;
     if (!Number.isSafeInteger(lifetimeS) || lifetimeS < 1) {
       throw new CmdopError(
         "InvalidArgument",
-        `A key lives a whole number of seconds, at least 1, not ${lifetimeS}.`,
+        `A key's lifetime must be a whole number of seconds, at least 1, not ${lifetimeS}.`,
       );
     }
     return this.#grant(
@@ -81,7 +81,10 @@ export class Keys {
     );
   }
 
-  /** The keys that the relay keeps, ended and revoked ones too, sorted by id. Needs the scope admin, or the owner's key. */
+  /**
+   * Returns the keys that the relay keeps, ended and revoked ones too, sorted by id. Needs the scope `admin`,
+   * or the owner's key.
+   */
   async list(): Promise<KeyInfo[]> {
     const keys: KeyInfo[] = [];
     for await (const kept of keptKeys(this.#relay)) keys.push(keyInfo(kept));
@@ -89,8 +92,8 @@ export class Keys {
   }
 
   /**
-   * One key, by its id or its name. Of several with one name the one that is active.
-   * @throws CmdopError NotFound; InvalidArgument when several are called so
+   * Returns one key, by its id or its name. Of several keys with one name it returns the active one.
+   * @throws CmdopError NotFound; InvalidArgument when several match
    */
   async show(idOrName: string): Promise<KeyInfo> {
     if (bytes32Schema.safeParse(idOrName).success) {
@@ -119,20 +122,19 @@ export class Keys {
       throw new CmdopError(
         "InvalidArgument",
         `${ids.length} keys are called ${idOrName}: ${ids.slice(0, MAX_IDS_SHOWN).join(", ")}${ids.length > MAX_IDS_SHOWN ? ", …" : ""}.`,
-        { next: "Say which by its id." },
+        { next: "Name one by its id." },
       );
     }
     return key;
   }
 
   /**
-   * Stops a key for good. With the owner's key it is revoked: a new roster tells
-   * every machine. With a key that has the scope admin it is blocked: this relay
-   * refuses it, and machines hear of it only when an owner revokes it too.
+   * Stops a key for good. The owner's key revokes it: a new roster tells every machine. A key with the scope
+   * `admin` blocks it: this relay refuses it, and machines learn of it only when an owner revokes it too.
    */
   async revoke(idOrName: string): Promise<StoppedKey> {
     const isOwner = await this.#roster.namesMe();
-    // An id needs no look-up: a key that this relay has never heard of can be revoked as well.
+    // An id needs no look-up, so that a key that this relay has never seen can be revoked as well.
     const isId = bytes32Schema.safeParse(idOrName).success;
     const keyId = isId ? idOrName : (await this.show(idOrName)).keyId;
     if (isOwner) {
@@ -145,17 +147,17 @@ export class Keys {
   }
 
   /**
-   * Makes a new key with the same grant, for as long again as the old one was
-   * made for, and revokes the old one. Needs the owner's key.
+   * Makes a new key with the same grant and the same lifetime, counted from now, and revokes the old one.
+   * Needs the owner's key.
    */
   async rotate(idOrName: string, { keepOld = false }: RotateKeyOptions = {}): Promise<CreatedKey> {
     const old = await this.show(idOrName);
     if (old.state === "revoked" || old.state === "blocked") {
       throw new CmdopError("KeyRevoked", `The key ${old.name} (${old.keyId}) is ${old.state}.`, {
-        next: "Make a new key instead: it may do only what you say now.",
+        next: "Make a new key instead, with the rights that it needs.",
       });
     }
-    // What is about to be signed must have been signed by an owner before, whatever the relay shows.
+    // The terms to be signed must have been signed by an owner before, whatever the relay shows.
     const grant = await verifyGrant(old.grant, (await this.#roster.verified()).owners);
     if (thumbprint(grant.key) !== old.keyId) {
       throw new CmdopError("GrantRefused", `The relay shows another key's grant for ${old.keyId}.`);
@@ -176,9 +178,8 @@ export class Keys {
   }
 
   /**
-   * Gives the relay a grant that an owner has signed, as `list` and `onSigned`
-   * give it: one that it has lost, or has already. Needs an owner's key. Answers
-   * with the key's id.
+   * Sends the relay a grant that an owner has signed, as `list` and `onSigned` give it; for a relay that has
+   * lost it, and harmless otherwise. Needs an owner's key. Returns the key's id.
    * @throws CmdopError KeyRevoked, GrantExpired, GrantRefused
    */
   async bring(grant: string): Promise<string> {
@@ -189,7 +190,7 @@ export class Keys {
     return keyId;
   }
 
-  /** Who this client is to the relay, and what it reaches. */
+  /** Returns the identity of this client at the relay, and the machines that it reaches. */
   async whoAmI(): Promise<WhoAmI> {
     const service = this.#relay.client(KeysService);
     const answer = await this.#relay.invoke("/cmdop.relay.v1.Keys/WhoAmI", (call) =>

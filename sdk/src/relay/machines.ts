@@ -17,43 +17,46 @@ export interface MachineStatus {
   readonly labels: Readonly<Record<string, string>>;
   /** True while its agent is connected. */
   readonly online: boolean;
-  /** When it was last seen, in milliseconds since 1970; null for never. */
+  /** Time when it was last seen, in milliseconds since 1970; null for never. */
   readonly lastSeenMs: number | null;
   readonly agentVersion: string;
-  /** Since when it is quarantined, in milliseconds since 1970, as two agents have used its key; null where it is not. */
+  /**
+   * Start of its quarantine, in milliseconds since 1970; null if it is not quarantined. A machine is
+   * quarantined when two agents have used its key.
+   */
   readonly quarantinedSinceMs: number | null;
 }
 
-/** What a join token says. */
+/** The content of a join token. */
 export interface JoinTokenOptions {
-  /** What the machine will be called. */
+  /** The machine's name. */
   readonly name: string;
   readonly labels?: Readonly<Record<string, string>> | undefined;
-  /** Life of the token in seconds; one hour unless given. */
+  /** The token's lifetime in seconds; default one hour. */
   readonly expiresInS?: number | undefined;
-  /** Machines that may join with it; 1 unless given. */
+  /** Number of machines that may join with it; default 1. */
   readonly uses?: number | undefined;
 }
 
-/** Which labels are to change. */
+/** Changes of labels. */
 export interface LabelOptions {
-  /** Labels to give, or to give another value. */
+  /** Labels to set. */
   readonly set?: Readonly<Record<string, string>> | undefined;
-  /** Labels to take away. */
+  /** Labels to remove. */
   readonly remove?: readonly string[] | undefined;
 }
 
-/** What the owner says of a machine from now on. */
+/** The owner's new statement on a machine. */
 export interface NamedMachine {
   readonly id: string;
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** Life of a join token in seconds, unless the owner says otherwise. */
+/** Default lifetime of a join token, in seconds. */
 const JOIN_TOKEN_LIFETIME_S = 60 * 60;
 
-/** Times that a record is signed anew because another owner's came first. */
+/** Most attempts to sign a record, when other owners' records come first. */
 const MAX_LOST_RACES = 8;
 
 /** The machines of a relay. */
@@ -66,22 +69,19 @@ export class Machines {
     this.#apiKey = apiKey;
   }
 
-  /** The machines that this key reaches, sorted by name. */
+  /** Returns the machines that this key reaches, sorted by name. */
   async list(): Promise<MachineStatus[]> {
     return (await this.#summaries()).map(machineStatus);
   }
 
-  /**
-   * One machine, by its id or name.
-   * @throws CmdopError MachineUnknown, MachineAmbiguous
-   */
+  /** Returns one machine, by its id or name. @throws CmdopError MachineUnknown, MachineAmbiguous */
   async find(idOrName: string): Promise<MachineStatus> {
     return machineStatus(named(await this.#summaries(), idOrName));
   }
 
   /**
-   * Gives a machine another name. What it can be called changes at once; keys that
-   * are granted the old name reach it no longer. Needs the owner's key.
+   * Renames a machine. The new name holds at once; keys granted for the old name no longer reach it. Needs
+   * the owner's key.
    * @throws CmdopError AlreadyExists when another machine has that name
    */
   rename(idOrName: string, newName: string): Promise<NamedMachine> {
@@ -94,9 +94,8 @@ export class Machines {
   }
 
   /**
-   * Changes a machine's labels; grants for labels reach it by them. Needs the owner's
-   * key. What it returns is what was signed: the labels that stay are those that
-   * the relay showed.
+   * Changes a machine's labels, by which keys granted for labels reach it. Needs the owner's key. Returns the
+   * signed result; unchanged labels are those that the relay showed.
    */
   label(idOrName: string, { set = {}, remove = [] }: LabelOptions): Promise<NamedMachine> {
     return this.#change(idOrName, ({ name, labels }) => ({
@@ -108,7 +107,9 @@ export class Machines {
     }));
   }
 
-  /** Forgets a machine and ends its links; it comes back only with a new join token. Needs the scope admin. */
+  /**
+   * Removes a machine and ends its links. It comes back only with a new join token. Needs the scope `admin`.
+   */
   async remove(idOrName: string): Promise<void> {
     const { id } = await this.find(idOrName);
     const service = this.#relay.client(MachinesService);
@@ -118,9 +119,9 @@ export class Machines {
   }
 
   /**
-   * Lets a quarantined machine back in. To be called once the copy of its key is
-   * gone for certain: whoever has the key and comes first is the machine, and two
-   * that alternate are quarantined again. Needs the owner's key.
+   * Releases a machine from quarantine. Call it only when the copy of its key is certainly gone: the first
+   * agent with the key is then the machine, and two that alternate are quarantined again. Needs the owner's
+   * key.
    */
   async release(idOrName: string): Promise<void> {
     const { id } = await this.find(idOrName);
@@ -130,7 +131,7 @@ export class Machines {
     );
   }
 
-  /** A token with which a machine joins. Needs a client made with the owner's key; nothing is sent. */
+  /** Makes a token with which a machine joins. Needs a client made with the owner's key; nothing is sent. */
   async createJoinToken(options: JoinTokenOptions): Promise<string> {
     const { key, relay } = this.#apiKey();
     const iat = Math.floor(Date.now() / 1000);
@@ -159,7 +160,7 @@ export class Machines {
     for (let race = 1; ; race += 1) {
       const all = await this.#summaries();
       const machine = named(all, machineCalled);
-      // Whoever came first may have renamed it.
+      // The owner who came first may have renamed it.
       machineCalled = machine.id;
       const wanted = { id: machine.id, ...change(machine, all) };
       const seq = Number(machine.recordSeq) + 1;
@@ -204,7 +205,7 @@ function named(machines: readonly MachineSummary[], idOrName: string): MachineSu
   return machine;
 }
 
-/** A machine of the wire as the SDK gives it. */
+/** Converts a machine of the wire to the SDK's form. */
 export function machineStatus(summary: MachineSummary): MachineStatus {
   const { id, name, labels, online, agentVersion } = summary;
   const lastSeenMs = summary.lastSeenMs === 0 ? null : summary.lastSeenMs;

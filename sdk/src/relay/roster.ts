@@ -19,15 +19,18 @@ import { keptKeys } from "./kept-keys.ts";
 import type { OwnerRotation, RosterContent, RosterInfo, RotateOwnerOptions } from "./roster-types.ts";
 import { rotateOwner } from "./rotate-owner.ts";
 
-/** Times that a change is made anew because another owner's came first. */
+/** Most attempts at a change, when other owners' changes come first. */
 const MAX_LOST_RACES = 8;
 
-/** The owner's statement of who may grant, kept by the relay. */
+/**
+ * The roster: the owner's statement of the keys that may grant and the keys that are revoked, kept by the
+ * relay.
+ */
 export class Roster {
   readonly #relay: MachineCaller;
   readonly #apiKey: () => ApiKey;
   readonly #onSigned: OnSigned;
-  /** Owners that the user of this client has named, besides its own key. */
+  /** Owners that the user of this client trusts, besides its own key. */
   readonly #trusted = new Set<PublicKey>();
   #highestSeq = 0;
 
@@ -38,11 +41,10 @@ export class Roster {
   }
 
   /**
-   * Sees to it that the relay has a roster that this owner has signed: a new
-   * relay gets its first; one that another owner has signed is signed again, so
-   * that machines which join by this owner's tokens can follow. Needs a client
-   * made with the owner's key. `owners`: the public keys that may grant, this
-   * one included; from now on this client believes rosters of theirs.
+   * Makes sure that the relay has a roster signed by this owner. A new relay gets its first one. A roster
+   * that another owner has signed is signed again, so that machines which join by this owner's tokens can
+   * follow it. Needs a client made with the owner's key. `owners`: the public keys that may grant, with this
+   * one; from now on this client trusts their rosters.
    */
   async ensure(owners: readonly PublicKey[]): Promise<void> {
     for (const owner of owners) this.#trusted.add(owner);
@@ -60,9 +62,8 @@ export class Roster {
   }
 
   /**
-   * The relay's rosters as they were signed, the oldest first: the one in force,
-   * and before it those by which whoever knows an earlier owner can follow. None
-   * where the relay has none.
+   * Returns the relay's signed rosters, the oldest first: the one in force, and before it those that let a
+   * client which knows an earlier owner follow to it. Empty if the relay has none.
    */
   async statements(): Promise<readonly string[]> {
     try {
@@ -75,9 +76,8 @@ export class Roster {
   }
 
   /**
-   * Teaches a relay that has lost rosters those that somebody has kept, as
-   * `statements` or `onSigned` gave them, the oldest first. Needs an owner's key,
-   * one that the relay knows already. True where the relay's roster was older.
+   * Restores rosters to a relay that has lost them, in any order, as `statements` or `onSigned` gave them.
+   * Needs an owner's key that the relay already knows. Returns true if the relay's roster was older.
    */
   async bring(statements: readonly string[]): Promise<boolean> {
     const newest = (await this.statements()).at(-1);
@@ -94,7 +94,7 @@ export class Roster {
         ({ seq } = readRoster(statement));
         refusal = undefined;
       } catch (thrown) {
-        // An older one may be of an owner whom this relay has never known.
+        // An older roster may be signed by an owner whom this relay has never known.
         refusal = CmdopError.from(thrown);
         if (refusal.code !== "GrantRefused") throw refusal;
       }
@@ -103,29 +103,32 @@ export class Roster {
     return newer.length > 0;
   }
 
-  /** The roster as the relay shows it. Its signature is verified only where this client is an owner's. */
+  /**
+   * Returns the roster as the relay shows it. Its signature is verified only if this client is an owner's.
+   */
   async get(): Promise<RosterInfo> {
     const claims = readRoster((await this.#fetch(false)).roster);
     const isOwner = claims.owners.includes(this.#apiKey().key.publicKey);
     return rosterInfo(isOwner ? await this.verified() : claims);
   }
 
-  /** Whether the relay's roster names this client's key as an owner. */
+  /** Returns true if the relay's roster names this client's key as an owner. */
   async namesMe(): Promise<boolean> {
     const { roster } = await this.#fetch(false);
     return readRoster(roster).owners.includes(this.#apiKey().key.publicKey);
   }
 
   /**
-   * Signs a new roster that differs from the present one in what `change`
-   * returns. Where another owner's change comes first, `change` is called again
-   * with what is then in force. Needs a client made with an owner's key.
+   * Signs a new roster with the changes that `change` returns. When another owner's change comes first,
+   * `change` is called again with the roster then in force. Needs a client made with an owner's key.
    */
   change(change: (roster: RosterInfo) => Partial<RosterContent>): Promise<RosterInfo> {
     return this.#changeAs(this.#apiKey().key, change);
   }
 
-  /** Revokes a key for good: every machine hears of it as soon as it can be reached. Needs an owner's key. */
+  /**
+   * Revokes a key for good; every machine learns of it as soon as it can be reached. Needs an owner's key.
+   */
   revoke(keyId: string): Promise<RosterInfo> {
     return this.change(({ owners, revoked }) => {
       if (owners.some((owner) => thumbprint(owner) === keyId)) {
@@ -142,10 +145,9 @@ export class Roster {
   }
 
   /**
-   * Puts a new owner in the place of one that goes, without a gap: both are
-   * owners until the grants of the old one, those that are active, have been
-   * signed anew. Can be repeated after a failure. Needs a client made with an
-   * owner's key, the recovery owner's for instance.
+   * Replaces an owner without a gap: both are owners until the active grants of the old one are signed again.
+   * It can be repeated after a failure. Needs a client made with an owner's key, such as the recovery
+   * owner's.
    */
   rotateOwner(options: RotateOwnerOptions): Promise<OwnerRotation> {
     return rotateOwner(options, {
@@ -156,8 +158,8 @@ export class Roster {
   }
 
   /**
-   * The roster in force, verified: signed by this client's own key or by an owner
-   * that it was told of, or by one of those whom these have named since.
+   * Returns the roster in force after verifying it: it must be signed by this client's own key, by an owner
+   * that it trusts, or by one that these have named since.
    * @throws CmdopError GrantRefused
    */
   async verified(): Promise<RosterClaims> {
@@ -169,13 +171,13 @@ export class Roster {
         const claims = await verifyRoster(statement, owners);
         if (claims.seq >= (known?.seq ?? 0)) known = claims;
       } catch (thrown) {
-        // Older ones may be of owners whom this client has never known.
+        // Older rosters may be signed by owners whom this client has never known.
         if (statement === roster) throw notFollowed(CmdopError.from(thrown));
       }
     }
     if (known === undefined || known.seq < this.#highestSeq || known.seq !== readRoster(roster).seq) {
       throw notFollowed(
-        new CmdopError("GrantRefused", "It is older than one that the relay has shown before."),
+        new CmdopError("GrantRefused", "It is older than a roster that the relay has shown before."),
       );
     }
     this.#highestSeq = known.seq;
@@ -208,7 +210,10 @@ export class Roster {
     }
   }
 
-  /** Revoked keys whose grants have ended by themselves need no mention any more: machines take the roster's own time for the least it can be. */
+  /**
+   * Drops revoked keys whose grants have expired, if the list is too long. Machines take the roster's time as
+   * the earliest present time, so they refuse those grants anyway.
+   */
   async #withinBound(revoked: readonly string[], owners: readonly PublicKey[]): Promise<string[]> {
     if (revoked.length <= MAX_REVOKED_KEYS) return [...revoked];
     const left = new Set(revoked);
@@ -219,7 +224,7 @@ export class Roster {
     }
     if (left.size <= MAX_REVOKED_KEYS) return [...left];
     throw new CmdopError("LimitExceeded", `A roster revokes at most ${MAX_REVOKED_KEYS} keys.`, {
-      next: "Wait until grants of revoked keys have ended, or rotate the owner: the grants of the old one then count nowhere.",
+      next: "Wait until grants of revoked keys have ended, or rotate the owner: the old owner's grants then lose their effect.",
     });
   }
 
@@ -248,7 +253,7 @@ function notFollowed(cause: CmdopError): CmdopError {
     "GrantRefused",
     `The relay's roster is not one that this owner can follow: ${cause.message}`,
     {
-      next: "Name the owners that you trust (roster.ensure), or use the key of the owner who signed last. A relay that shows a roster of strangers does not tell the truth.",
+      next: "Name the owners that you trust (roster.ensure), or use the key of the owner who signed last. A relay that shows a roster of unknown owners may be lying.",
       cause,
     },
   );

@@ -13,7 +13,7 @@ import type { MachineCaller } from "../connection/caller.ts";
 import { keptKeys } from "./kept-keys.ts";
 import type { OwnerRotation, RosterContent, RosterInfo, RotateOwnerOptions } from "./roster-types.ts";
 
-/** What a rotation needs of the roster. */
+/** The parts of the roster that a rotation needs. */
 interface Rotating {
   readonly relay: MachineCaller;
   /** The calling owner. */
@@ -21,7 +21,10 @@ interface Rotating {
   change(signer: KeyPair, change: (roster: RosterInfo) => Partial<RosterContent>): Promise<RosterInfo>;
 }
 
-/** Both owners first, then the grants, then the new owner alone: no call is refused on the way. */
+/**
+ * Rotates an owner: first both are owners, then the grants are signed again, then the new owner is the only
+ * one. So no call is refused meanwhile.
+ */
 export async function rotateOwner(options: RotateOwnerOptions, rotating: Rotating): Promise<OwnerRotation> {
   const { newOwner, remove, resignWith: signer = rotating.me } = options;
   for (const key of [newOwner, remove]) {
@@ -29,10 +32,10 @@ export async function rotateOwner(options: RotateOwnerOptions, rotating: Rotatin
     throw new CmdopError("InvalidArgument", `${JSON.stringify(key)} is not an owner's public key.`);
   }
   if (newOwner === remove) {
-    throw new CmdopError("InvalidArgument", "The owner that comes and the one that goes are the same.");
+    throw new CmdopError("InvalidArgument", "The new owner and the owner to remove are the same.");
   }
   if (signer.publicKey === remove) {
-    throw new CmdopError("InvalidArgument", "The owner that goes can't sign what is to count after it.", {
+    throw new CmdopError("InvalidArgument", "The owner to remove can't sign grants for the time after it.", {
       next: "Give the new owner's own key as resignWith, or rotate with the recovery owner's key.",
     });
   }
@@ -40,8 +43,8 @@ export async function rotateOwner(options: RotateOwnerOptions, rotating: Rotatin
     owners: owners.includes(newOwner) ? owners : [...owners, newOwner],
   }));
   if (!both.owners.includes(signer.publicKey)) {
-    throw new CmdopError("InvalidArgument", "The key in resignWith is no owner's.", {
-      next: "Give the new owner's key, or that of an owner who stays.",
+    throw new CmdopError("InvalidArgument", "The key in resignWith is not an owner's.", {
+      next: "Give the new owner's key, or the key of an owner who stays.",
     });
   }
   const resigned = await resignGrants(rotating.relay, { from: remove, to: signer, revoked: both.revoked });
@@ -51,7 +54,7 @@ export async function rotateOwner(options: RotateOwnerOptions, rotating: Rotatin
   return { roster, resigned };
 }
 
-/** Signs the active grants of one owner again as another, word for word. */
+/** Signs the active grants of one owner again as another, with unchanged terms. */
 async function resignGrants(
   relay: MachineCaller,
   { from, to, revoked }: { from: PublicKey; to: KeyPair; revoked: readonly string[] },
@@ -62,7 +65,7 @@ async function resignGrants(
   for await (const kept of keptKeys(relay)) {
     if (kept.blocked || revoked.includes(kept.keyId) || statementSigner(kept.grant) !== thumbprint(from))
       continue;
-    // The relay may say what it likes: only what the old owner did sign is signed again.
+    // The relay is not trusted: only grants that the old owner did sign are signed again.
     const claims = await verifyGrant(kept.grant, [from]);
     if (claims.not_after <= nowS || revoked.includes(thumbprint(claims.key))) continue;
     const grant = await signGrant(claims, to);

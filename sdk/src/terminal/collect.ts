@@ -1,14 +1,14 @@
 import type { ExecEnd, ExecEvent, ExecOutput, ExecResult } from "./types.ts";
 
-/** Bytes of output kept in a result unless the caller says otherwise. */
+/** Default limit of the output kept in a result, in bytes. */
 export const DEFAULT_MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
-/** What a job's events come to, as far as they have been read. */
+/** The result of a job's events so far. */
 export class Collected {
-  /** The offset behind the output that is in here. */
+  /** The offset behind the collected output. */
   after: number;
   #end: ExecEnd | undefined;
-  /** The shell that runs the line, where the machine has named one. */
+  /** The shell that runs the line, if the machine has named one. */
   shell: string | null = null;
   #room: number;
   #overLimitBytes = 0;
@@ -28,7 +28,7 @@ export class Collected {
     for await (const event of events) this.#add(event);
   }
 
-  /** The same once more, to be continued on its own. */
+  /** Returns a copy that can be continued on its own. */
   copy(): Collected {
     const copy = new Collected(this.#room, this.after);
     copy.shell = this.shell;
@@ -39,12 +39,12 @@ export class Collected {
     return copy;
   }
 
-  /** Whether the job's end has been read. */
+  /** True if the job's end has been read. */
   get isEnded(): boolean {
     return this.#end !== undefined;
   }
 
-  /** The output so far. */
+  /** Returns the output so far. */
   output(): ExecOutput {
     const stdoutBytes = Buffer.concat(this.#kept.stdout);
     const stderrBytes = Buffer.concat(this.#kept.stderr);
@@ -59,7 +59,7 @@ export class Collected {
     };
   }
 
-  /** The whole result, once the end has been read. */
+  /** Returns the whole result. Throws a TypeError before the end has been read. */
   result(): ExecResult {
     if (this.#end === undefined) throw new TypeError("the events of a job ended without its end");
     return { status: "done", ...this.#end, shell: this.shell, ...this.output() };

@@ -5,11 +5,11 @@ import { cancelJob } from "./jobs-calls.ts";
 import type { CreateOptions } from "./session-types.ts";
 import { checkMilliseconds } from "./start-request.ts";
 
-/** What a terminal has had since the VT100. */
+/** Default size of a terminal, as of the VT100. */
 const DEFAULT_COLS = 80;
 const DEFAULT_ROWS = 24;
 
-/** Starts a session and returns its id; throws as Terminal.create does. */
+/** Starts a session and returns its id. Throws as Terminal.create does. */
 export async function createSession(caller: MachineCaller, options: CreateOptions): Promise<string> {
   const { shell = [], cols = DEFAULT_COLS, rows = DEFAULT_ROWS, cwd = "", env } = options;
   const { sessionId = randomUUID(), idleTimeoutMs = 0, signal, onWaiting } = options;
@@ -29,7 +29,7 @@ export async function createSession(caller: MachineCaller, options: CreateOption
       { signal, onWaiting, jobId: sessionId },
     );
   } catch (thrown) {
-    // It may have been started all the same; and a Create that arrives later finds that it is canceled.
+    // The session may have been started all the same. A Create that arrives later finds the job canceled.
     if (signal?.aborted) await cancelJob(caller, sessionId);
     const error = CmdopError.from(thrown);
     if (error.code !== "OutcomeUnknown") throw thrown;
@@ -39,7 +39,7 @@ export async function createSession(caller: MachineCaller, options: CreateOption
       {
         cause: error,
         jobId: sessionId,
-        next: "terminal.session(id) reaches it with this id, which is the error's jobId; terminal.list() shows whether it is there.",
+        next: "Reach it with terminal.session(jobId) of this error; terminal.list() shows if it exists.",
       },
     );
   }

@@ -2,7 +2,7 @@ import { Channel, type JobEvent, type Outcome, OutcomeKind } from "@cmdop/proto"
 import { asBuffer } from "../as-buffer.ts";
 import type { ExecEnd, ExecEvent, JobEnd, JobStarted, OutcomeName } from "./types.ts";
 
-/** The machine's word that a job runs, as it comes over the wire. */
+/** The wire's message that a job runs. */
 type WireStarted = Extract<JobEvent["kind"], { case: "started" }>["value"];
 
 const OUTCOME_NAMES: Readonly<Partial<Record<OutcomeKind, OutcomeName>>> = {
@@ -14,7 +14,7 @@ const OUTCOME_NAMES: Readonly<Partial<Record<OutcomeKind, OutcomeName>>> = {
   [OutcomeKind.UNKNOWN]: "unknown",
 };
 
-/** An event of the wire as the SDK gives it; undefined for one that this version does not know. */
+/** Converts an event of the wire to the SDK's form; undefined for one that this version does not know. */
 export function execEvent(jobId: string, { offset, kind }: JobEvent): ExecEvent | undefined {
   switch (kind.case) {
     case "started":
@@ -32,12 +32,14 @@ export function execEvent(jobId: string, { offset, kind }: JobEvent): ExecEvent 
   }
 }
 
-/** The machine's word that a job runs, as the SDK gives it. */
+/** Converts the message that a job runs to the SDK's form. */
 export function jobStarted({ pid, attached, outputEnd, inMemory, shell }: WireStarted): JobStarted {
   return { pid, attached, outputEnd: Number(outputEnd), inMemory, shell: shell || null };
 }
 
-/** An outcome of the wire as the SDK gives it: anything incomplete is `unknown`, never a success. */
+/**
+ * Converts an outcome of the wire to the SDK's form. An incomplete one becomes `unknown`, never a success.
+ */
 export function execEnd(jobId: string, outcome: Outcome | undefined): ExecEnd {
   const named = outcome === undefined ? undefined : OUTCOME_NAMES[outcome.kind];
   const complete = named !== undefined && (named !== "exited" || outcome?.exitCode !== undefined);
@@ -51,7 +53,7 @@ export function execEnd(jobId: string, outcome: Outcome | undefined): ExecEnd {
   };
 }
 
-/** The same for a job of any kind. */
+/** Converts the outcome of a job of any kind. */
 export function jobEnd(jobId: string, outcome: Outcome | undefined): JobEnd {
   if (outcome?.kind === OutcomeKind.COMPLETED)
     return { ...execEnd(jobId, outcome), outcome: "completed", reason: "" };
@@ -60,7 +62,7 @@ export function jobEnd(jobId: string, outcome: Outcome | undefined): JobEnd {
   return execEnd(jobId, outcome);
 }
 
-/** The end of a job that nobody can see any more. */
+/** Makes the end of a job that can't be followed any more. */
 export function unknownEnd(jobId: string, reason: string): ExecEnd {
   return { jobId, outcome: "unknown", exitCode: null, signal: null, reason, durationMs: 0 };
 }

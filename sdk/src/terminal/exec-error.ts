@@ -1,10 +1,12 @@
 import { commandText } from "./start-request.ts";
 import type { ExecCommand, ExecResult, JobEnd, OutcomeName, Truncation } from "./types.ts";
 
-/** Characters of stderr that an ExecError quotes. */
+/** Longest quotation of stderr in an ExecError, in characters. */
 const QUOTED_STDERR_CHARS = 500;
 
-/** A command that did not exit with 0, thrown with `check: true`: it has all that its result has. */
+/**
+ * Error for a command that did not exit with 0, thrown with `check: true`. It has all fields of the result.
+ */
 export class ExecError extends Error implements ExecResult {
   readonly status = "done";
   readonly jobId: string;
@@ -37,13 +39,13 @@ export class ExecError extends Error implements ExecResult {
     this.truncated = result.truncated;
   }
 
-  /** What JSON has of it: its message, too, which JSON has of no other error. */
+  /** Returns the fields for JSON, with the message, which JSON omits from other errors. */
   toJSON(): object {
     return { ...this, message: this.message };
   }
 }
 
-/** How a command ended, in words: `exited with 3`. */
+/** Describes the end of a command in words: `exited with 3`. */
 export function describeEnd(end: Pick<JobEnd, "outcome" | "exitCode" | "signal" | "reason">): string {
   const reason = end.reason === "" ? "" : `: ${end.reason.replace(/\.$/, "")}`;
   switch (end.outcome) {

@@ -10,10 +10,10 @@ import { LinkWatch } from "./outage.ts";
 import type { StartRequest, StreamedStdin } from "./start-request.ts";
 import type { ExecEvent, LinkListeners, LinkLoss } from "./types.ts";
 
-/** What holds for a command however often it is followed. */
+/** Options that hold each time a command is followed. */
 export interface ExecRunOptions extends LinkListeners {
   readonly jobId: string;
-  /** Input that is fed to the command once it runs. */
+  /** Input that is sent to the command once it runs. */
   readonly stdin?: StreamedStdin | undefined;
   /** Aborting cancels the command. */
   readonly signal?: AbortSignal | undefined;
@@ -21,22 +21,22 @@ export interface ExecRunOptions extends LinkListeners {
   readonly onWaiting?: OnWaiting | undefined;
 }
 
-/** From where a command is followed, and what becomes of its input. */
+/** One following of a command: its start offset, and the handling of its input. */
 export interface ExecView extends Pick<FollowedJob, "after"> {
-  /** Starts the command first, where it is to be started. */
+  /** The request that starts the command, if it is a new one. */
   readonly start?: StartRequest;
   /** Aborting ends the events without an end; the command goes on. */
   readonly leave?: AbortController;
-  /** True: the input is fed on when nobody reads the events any more. */
+  /** True keeps sending the input after the reader of the events has left. */
   readonly feedsOn?: boolean;
 }
 
-/** One command as this caller sees it: its events, the input on its way to it, and its cancellation. */
+/** One command from this caller's view: its events, its input, and its cancellation. */
 export class ExecRun {
   readonly #caller: MachineCaller;
   readonly #options: ExecRunOptions;
   readonly #feedOver = new AbortController();
-  /** Aborts when the command can't be canceled: it goes on, and nobody here can end it. */
+  /** Aborts when the cancel call is refused: the command goes on, and this client can't end it. */
   readonly #refused = new AbortController();
   readonly #link: LinkWatch;
   #hasStarted = false;
@@ -50,17 +50,20 @@ export class ExecRun {
     this.#link = new LinkWatch(options);
   }
 
-  /** What is known of the connection, where it is lost. */
+  /** The details of a lost connection; undefined while it is up. */
   get loss(): LinkLoss | undefined {
     return this.#link.loss;
   }
 
-  /** Whether the machine has said that the command is there: from then on it is followed without a start. */
+  /** True once the machine has confirmed the command; from then on it is followed without a start. */
   get hasStarted(): boolean {
     return this.#hasStarted;
   }
 
-  /** What happens from `after` on; first of all the start, where there is one. Whoever stops reading leaves the command running. */
+  /**
+   * Yields the events from `after` on, starting the command first if `start` is given. The command goes on
+   * when the reader stops reading.
+   */
   events(view: ExecView): AsyncGenerator<ExecEvent, void, void> {
     const leave = view.leave ?? new AbortController();
     return leavable(this.#events(view, leave), () => leave.abort());
@@ -81,7 +84,7 @@ export class ExecRun {
       onAbort(this.#refused.signal, () => leave.abort()),
     ];
     let isEnded = false;
-    /** Told when all is cleaned up: whoever stops reading there leaves nothing behind. */
+    /** The end, yielded after the clean-up: a reader that stops there leaves nothing behind. */
     let last: ExecEvent | undefined;
     try {
       const job = { jobId, after, ...(start === undefined ? {} : { start: execStart(this.#caller, start) }) };
@@ -108,7 +111,7 @@ export class ExecRun {
     if (last !== undefined) yield last;
   }
 
-  /** Begins to feed the input, the first time. */
+  /** Begins to send the input, at the first call only. */
   #feed(): void {
     const stdin = this.#stdin;
     if (stdin === undefined) return;
@@ -117,7 +120,7 @@ export class ExecRun {
     const over = this.#feedOver.signal;
     feedInput(this.#caller, { ...stdin, jobId, reconnectWindowMs, over }).catch((thrown) => {
       if (over.aborted) return;
-      // Without its input the command would wait for ever.
+      // The command is canceled, because without its input it would wait for ever.
       this.#failure ??= { thrown };
       this.#cancel(over);
     });

@@ -4,28 +4,29 @@ import { keepRunning } from "../connection/keep-running.ts";
 import { RECONNECT_WINDOW_MS } from "./follow.ts";
 import { InputWriter } from "./input-writer.ts";
 
-/** What a job reads as its standard input. */
+/** The standard input for a job. */
 export interface FedInput {
   readonly jobId: string;
   readonly source: AsyncIterable<string | Uint8Array>;
-  /** Whether the job reads end of file behind it. */
+  /** True sends end of file behind it. */
   readonly eof: boolean;
   readonly reconnectWindowMs: number | undefined;
-  /** Ends the feeding. */
+  /** Ends the sending of input. */
   readonly over: AbortSignal;
 }
 
 /**
- * Feeds a job's standard input from an iterable, to its end, at the job's pace
- * and over lost connections. Ends quietly when `over` aborts or the job has
- * ended; throws what the source throws.
+ * Sends an iterable to a job's standard input, to its end, at the job's pace and across lost connections.
+ * Returns quietly when `over` aborts or the job has ended; throws the errors of the source.
  */
 export async function feedInput(caller: MachineCaller, input: FedInput): Promise<void> {
-  // As patient as whoever follows the job: without its input it could not end.
+  // The window is as long as for following the job, because without its input the job could not end.
   const { jobId, source, eof, reconnectWindowMs = RECONNECT_WINDOW_MS, over } = input;
-  // Every caller of a job sends the same input, so the job's id will do: a second Start of the job feeds nothing twice.
+  // Every caller of a job sends the same input, so the job's id serves as the writer's id: a second Start of
+  // the job sends nothing twice.
   const writer = new InputWriter(caller, { jobId, writerId: jobId, reconnectWindowMs, over });
-  // Without its end the command could wait for ever: the program goes on until it is there.
+  // This keeps the program running until the end of the input is sent, because without it the command could
+  // wait for ever.
   const letGo = keepRunning();
   try {
     for await (const piece of source) {
@@ -37,19 +38,19 @@ export async function feedInput(caller: MachineCaller, input: FedInput): Promise
   }
 }
 
-/** Text as it travels. */
+/** Encodes text as UTF-8; returns bytes as they are. */
 export function bytesOf(data: string | Uint8Array): Uint8Array {
   return typeof data === "string" ? Buffer.from(data) : data;
 }
 
-/** Whether there was still somebody to take it. */
+/** Returns true if the job has accepted the input, false if it takes no more. */
 async function reaches(writing: Promise<unknown>, over: AbortSignal): Promise<boolean> {
   try {
     await writing;
     return true;
   } catch (thrown) {
     const error = CmdopError.from(thrown);
-    // A job that has ended, or closed its input, takes no more: its outcome says all there is to say.
+    // A job that has ended, or closed its input, takes no more; its outcome says the rest.
     if (over.aborted || error.code === "JobEnded" || error.code === "JobUnknown") return false;
     throw error;
   }

@@ -6,7 +6,7 @@ import { Terminal } from "./terminal.ts";
 
 type Answer = ReturnType<typeof started | typeof output | typeof dropped | typeof ended>;
 
-/** A terminal of a machine that answers each call with the next of these, and notes what was asked. */
+/** Makes a terminal of a machine that answers each call with the next of these, and records the requests. */
 async function machineThat(answers: readonly (() => AsyncIterable<Answer>)[]) {
   const asked: string[] = [];
   const ids = new Set<string>();
@@ -162,7 +162,7 @@ describe("promise 3: once it is there", () => {
 });
 
 describe("a soft limit", () => {
-  /** The wait is over at once and ends with `started`, so the output comes before it. */
+  /** The wait ends at once with `started`, so the output comes before it. */
   const slow = async function* () {
     yield output(0, "so far, ");
     yield started("j");

@@ -8,17 +8,15 @@ import type { StartRequest } from "./start-request.ts";
 import type { LinkListeners } from "./types.ts";
 
 /**
- * How long a job is followed over a lost connection, in milliseconds, unless the
- * caller says otherwise: a program that waits is to outlast a machine's reboot
- * and a laptop that looks for its network. Time in which this computer sleeps
- * does not count.
+ * Default time that a job is followed across a lost connection, in milliseconds. A waiting program is to
+ * outlast a machine's reboot or a laptop's change of network. Time in which this computer sleeps does not
+ * count.
  */
 export const RECONNECT_WINDOW_MS = 15 * 60_000;
 
 /**
- * How long a job's end waits for the proper end of its stream, in milliseconds:
- * it comes right behind, and whoever left before it would be recorded as having
- * canceled the call.
+ * Longest wait for the end of a stream after the job's end, in milliseconds. It comes right behind, and a
+ * client that left before it would be recorded as having canceled the call.
  */
 const LAST_WORDS_MS = 1_000;
 
@@ -28,18 +26,18 @@ export interface EventsMethod {
   open(after: bigint, options: CallOptions): AsyncIterable<{ readonly event?: JobEvent | undefined }>;
 }
 
-/** Which job to follow, and from where. */
+/** A job to follow, and the start offset. */
 export interface FollowedJob {
   readonly jobId: string;
-  /** The offset behind what is known already. */
+  /** The offset behind the events that are already known. */
   readonly after: bigint;
-  /** Starts the job first, where it is to be started. */
+  /** Starts the job, if it is a new one. */
   readonly start?: EventsMethod;
-  /** Follows a job that is there; Jobs.Attach unless given. */
+  /** Follows an existing job; default Jobs.Attach. */
   readonly attach?: EventsMethod;
 }
 
-/** Starts a command. */
+/** Returns the method that starts a command. */
 export function execStart(caller: MachineCaller, request: StartRequest): EventsMethod {
   return {
     path: "/cmdop.v1.Exec/Start",
@@ -54,16 +52,16 @@ function jobsAttach(caller: MachineCaller, jobId: string): EventsMethod {
   };
 }
 
-/** How to follow a job. */
+/** Options for following a job. */
 export interface FollowOptions extends LinkListeners {
-  /** How long to go on over a lost connection, in milliseconds; RECONNECT_WINDOW_MS unless given. */
+  /** Longest time without a connection, in milliseconds; default RECONNECT_WINDOW_MS. */
   readonly reconnectWindowMs?: number | undefined;
-  /** Ends the following at once, without an end event; the job goes on. */
+  /** Stops following at once, without an end event; the job goes on. */
   readonly leave: AbortSignal;
   readonly onWaiting?: OnWaiting | undefined;
 }
 
-/** The job can't be followed any more, and nobody here can say what becomes of it. */
+/** Error for a job that can't be followed any more, so its fate is not known here. */
 export class OutOfSight extends CmdopError {
   constructor(cause: CmdopError, message: string) {
     super(cause.code, message, { cause, next: cause.next });
@@ -71,13 +69,11 @@ export class OutOfSight extends CmdopError {
 }
 
 /**
- * Follows a job to its end, over lost connections too: whatever has been read
- * is never asked for again. Until the machine has said that the job is there,
- * Start is sent again with the same id, which attaches where the first one
- * arrived; from then on only Attach. Throws what the first attempt throws
- * where nothing can have happened yet, and OutOfSight after that, when the
- * window is over or the machine refuses to tell. All is cleaned up when the end
- * is given: whoever stops reading there leaves nothing behind.
+ * Follows a job to its end, across lost connections; output that was read is never requested again. Until the
+ * machine has confirmed the job, Start is sent again with the same id, which attaches if the first one
+ * arrived; from then on only Attach. Throws the first attempt's error if nothing can have run yet; later
+ * OutOfSight, when the window is over or the machine refuses. The end is yielded after the clean-up, so a
+ * reader that stops there leaves nothing behind.
  */
 export async function* follow(
   caller: MachineCaller,
@@ -91,7 +87,8 @@ export async function* follow(
   const pauses = new Backoff(reconnect);
   const outage = new Outage(reconnectWindowMs, { onLink, onOffline });
   const renewal = new TokenRenewal(caller.transport);
-  // What the caller's own listener threw: it ended the call, and is the caller's to see whatever was sent before.
+  // The error of the caller's own listener. It ended the call, so the caller gets it, whatever was sent
+  // before.
   let failure: { readonly thrown: unknown } | undefined;
   const tellWaiting: OnWaiting = (waiting) => {
     try {
@@ -112,7 +109,7 @@ export async function* follow(
     while (!leave.aborted) {
       let openedAtMs = performance.now();
       try {
-        // Before this succeeds for the first time nothing has been sent, so its errors are the caller's to see.
+        // Nothing has been sent before this first succeeds, so its errors go to the caller.
         const method = start ?? attach;
         const options = await caller.options(method.path, { signal: over.signal, onWaiting: tellWaiting });
         if (leave.aborted) return;
@@ -147,9 +144,9 @@ export async function* follow(
         if (closed.aborted) throw wasOpened ? closedMeanwhile(jobId) : clientClosed();
         const error = CmdopError.from(thrown);
         if (renewal.helps(error)) continue;
-        // A call that was refused has done nothing; one that was broken off may have.
+        // A refused call has done nothing; one that broke off may have.
         if (!wasSent && !mayHaveRun(error)) throw error;
-        // The id belongs to another request, or nobody has approved it: so this one never ran.
+        // The id belongs to another request, or the request was not approved, so this one never ran.
         if (start !== undefined && saysThatNothingRan(error)) throw error;
         wasSent = true;
         if (!isPassing(error)) throw new OutOfSight(error, refusal(error, jobId));

@@ -2,13 +2,13 @@ import { CmdopError, INPUT_CHUNK_BYTES } from "@cmdop/proto";
 import { describe, expect, it } from "vitest";
 import { type InputPiece, InputQueue } from "./input-queue.ts";
 
-/** Long enough for everything that a test waits for. */
+/** Wait that is long enough for every test, in milliseconds. */
 const LONG_MS = 60_000;
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 const shown = ({ offset, data, eof }: InputPiece) => [offset, Buffer.from(data).toString(), eof];
 
-/** What one stream would send until it has nothing more. */
+/** Returns the pieces that one stream would send until it has nothing more. */
 async function sent(queue: InputQueue): Promise<unknown[]> {
   const pieces: unknown[] = [];
   for await (const piece of queue.toSend(new AbortController().signal, 0)) pieces.push(shown(piece));

@@ -1,25 +1,28 @@
 import { onAbort, within } from "@cmdop/kit";
 import { CmdopError, INPUT_CHUNK_BYTES } from "@cmdop/proto";
 
-/** Input that has not been accepted by the job yet, what a lost connection may have lost: in bytes, and in pieces. */
+/**
+ * Most input that the job has not accepted yet, in bytes and in pieces: a lost connection may have lost it,
+ * so it is kept.
+ */
 const MAX_UNACCEPTED_BYTES = 1024 * 1024;
 const MAX_UNACCEPTED_PIECES = 4096;
 
 /** A piece of input on its way. */
 export interface InputPiece {
-  /** How many bytes of this writer came before. */
+  /** Number of bytes of this writer before the piece. */
   readonly offset: bigint;
   readonly data: Uint8Array;
   readonly eof: boolean;
-  /** Whether it was put on a stream, so that it may have arrived. */
+  /** True if it was sent on a stream, so that it may have arrived. */
   wasSent: boolean;
   /** The journal's end when the job accepted it; undefined until then. */
   outputEnd: bigint | undefined;
 }
 
 /**
- * One writer's input under way: filled by writes, sent as often as need be,
- * emptied by what the job accepts. Knows no connection.
+ * One writer's input under way. Writes fill it, streams send it as often as needed, and accepted pieces leave
+ * it. It knows no connection.
  */
 export class InputQueue {
   readonly #onPiece: () => void;
@@ -31,24 +34,24 @@ export class InputQueue {
   #turn: Promise<void> = Promise.resolve();
   #changed = Promise.withResolvers<void>();
 
-  /** `onPiece` is told of every piece that is to be sent. */
+  /** `onPiece` is called for every piece to be sent. */
   constructor(onPiece: () => void) {
     this.#onPiece = onPiece;
   }
 
-  /** Whether the job has accepted everything. */
+  /** True if the job has accepted everything. */
   get isEmpty(): boolean {
     return this.#pieces.length === 0;
   }
 
-  /** Why nothing more will be accepted. */
+  /** The reason that nothing more will be accepted. */
   get failure(): CmdopError | undefined {
     return this.#failure;
   }
 
   /**
-   * Queues input behind what is there and resolves with its pieces; waits where
-   * too much has not been accepted yet. Throws `failure`.
+   * Appends input to the queue and returns its pieces. Waits while too much is not accepted yet. Throws
+   * `failure`.
    */
   async add(data: Uint8Array, eof = false): Promise<readonly InputPiece[]> {
     const before = this.#turn;
@@ -68,7 +71,10 @@ export class InputQueue {
     }
   }
 
-  /** Resolves when the job has accepted a piece; throws `failure` where it never will. */
+  /**
+   * Waits until the job has accepted a piece, and returns the journal's end then. Throws `failure` if it
+   * never will.
+   */
   async accepted(piece: InputPiece): Promise<bigint> {
     while (piece.outputEnd === undefined) {
       if (this.#failure !== undefined) throw this.#failure;
@@ -78,9 +84,9 @@ export class InputQueue {
   }
 
   /**
-   * The pieces for one stream: all that have not been accepted, then what comes,
-   * until nothing was on the way for `idleMs`, or `over` aborts. Each stream
-   * begins anew, and has its pieces accepted in the order in which they were sent.
+   * Yields the pieces for one stream: all that are not accepted, then new ones, until nothing was under way
+   * for `idleMs`, or `over` aborts. Each stream begins anew, and its pieces are accepted in the order in
+   * which they were sent.
    */
   async *toSend(over: AbortSignal, idleMs: number): AsyncGenerator<InputPiece, void, void> {
     const stopListening = onAbort(over, () => this.#notify());
@@ -102,9 +108,9 @@ export class InputQueue {
   }
 
   /**
-   * The job's answer to the oldest piece: this writer's bytes that it has
-   * accepted, and where its journal ended then. Throws LinkLost where that is
-   * less than the piece: the stream is worth nothing any more.
+   * Takes the job's answer to the oldest piece: the number of this writer's bytes that it has accepted, and
+   * its journal's end then. Throws LinkLost if it has accepted less than the piece, because the stream is
+   * then of no use.
    */
   accept(acceptedBytes: bigint, outputEnd: bigint): void {
     const piece = this.#pieces[0];
@@ -118,7 +124,7 @@ export class InputQueue {
     this.#notify();
   }
 
-  /** Nothing more will be accepted; whoever waits is told. The first reason stays. */
+  /** Fails all waiting and future writes. The first reason stays. */
   fail(failure: CmdopError): void {
     this.#failure ??= failure;
     this.#pieces = [];

@@ -5,29 +5,35 @@ import { clientClosed } from "../connection/channel.ts";
 import { keepRunning } from "../connection/keep-running.ts";
 import { type InputPiece, InputQueue } from "./input-queue.ts";
 
-/** How long input is sent again over a lost connection, in milliseconds, unless the caller says otherwise: whoever types waits for it. */
+/**
+ * Default time that input is sent again across a lost connection, in milliseconds. A person who types waits
+ * for it.
+ */
 const INPUT_WINDOW_MS = 60_000;
 
-/** How long a stream that carries nothing is kept open for what comes next, in milliseconds: a person's pause between two words. */
+/**
+ * Time that an idle stream stays open for the next input, in milliseconds: a person's pause between two
+ * words.
+ */
 const IDLE_STREAM_MS = 5_000;
 
 const INPUT = "/cmdop.v1.Jobs/Input";
 
-/** Whose input it is. */
+/** Options of a writer. */
 export interface InputWriterOptions {
   readonly jobId: string;
-  /** A UUID; offsets count per writer, and the machine trims what a writer sends twice. */
+  /** The writer's UUID. Offsets count per writer, and the machine drops input that a writer sends twice. */
   readonly writerId: string;
-  /** How long to go on over a lost connection, in milliseconds; INPUT_WINDOW_MS unless given. */
+  /** Longest time without a connection, in milliseconds; default INPUT_WINDOW_MS. */
   readonly reconnectWindowMs?: number | undefined;
-  /** Ends the writing: what was not accepted never will be. */
+  /** Ends the writing; input that was not accepted never will be. */
   readonly over?: AbortSignal | undefined;
 }
 
 /**
- * Writes a job's input at most once, over lost connections too: one stream for
- * as long as there is something to say, and after a loss all that was not
- * accepted again, from its offset. A writer that has failed writes nothing more.
+ * Writes a job's input at most once, across lost connections. It uses one stream as long as there is input,
+ * and after a loss sends all input that was not accepted again, from its offset. A writer that has failed
+ * writes nothing more.
  */
 export class InputWriter {
   readonly #caller: MachineCaller;
@@ -40,24 +46,27 @@ export class InputWriter {
     this.#options = options;
   }
 
-  /** Whether nothing is on its way. */
+  /** True if no input is under way. */
   get isIdle(): boolean {
     return this.#queue.isEmpty;
   }
 
-  /** Whether it writes nothing any more. */
+  /** True if the writer has failed for good. */
   get hasFailed(): boolean {
     return this.#queue.failure !== undefined;
   }
 
-  /** Resolves when the input has been queued; waits where too much is on its way. Throws what made the writer fail. */
+  /**
+   * Waits until the input is queued, which takes longer while too much is under way. Throws the writer's
+   * failure.
+   */
   async queue(data: Uint8Array, eof = false): Promise<readonly InputPiece[]> {
     return await this.#queue.add(data, eof);
   }
 
   /**
-   * Resolves when the job has accepted all of it, with its journal's end at that time.
-   * @throws CmdopError OutcomeUnknown where it may have arrived or not; JobEnded, JobUnknown …
+   * Waits until the job has accepted all of it, and returns its journal's end then.
+   * @throws CmdopError OutcomeUnknown where the input may have arrived or not; JobEnded, JobUnknown …
    */
   async write(data: Uint8Array, eof = false): Promise<bigint> {
     const letGo = keepRunning();
@@ -95,12 +104,15 @@ export class InputWriter {
     this.#isSending = true;
     this.#sendAll().finally(() => {
       this.#isSending = false;
-      // What came after the last look.
+      // Input may have come after the last check.
       if (!this.#queue.isEmpty) this.#send();
     });
   }
 
-  /** Sends until everything has been accepted, or the writer has failed. Never rejects: the queue tells whoever writes. */
+  /**
+   * Sends until everything is accepted, or the writer has failed. Never rejects: the queue reports failures
+   * to the writers.
+   */
   async #sendAll(): Promise<void> {
     const { closed, reconnect } = this.#caller.transport;
     const over = new AbortController();
@@ -130,9 +142,9 @@ export class InputWriter {
     for (const stop of stopListening) stop();
   }
 
-  /** One stream, to its end; whether it was we who ended it. */
+  /** Runs one stream to its end. Returns true if this side ended it. */
   async #sendOnce(over: AbortSignal, onAccepted: () => void): Promise<boolean> {
-    // Between two words nobody waits for the stream; whoever writes holds the program himself.
+    // Between two inputs the stream does not keep the program running; a pending write does so itself.
     const options = { ...(await this.#caller.options(INPUT, { signal: over })), background: true };
     const streamOver = new AbortController();
     let wasFinished = false;

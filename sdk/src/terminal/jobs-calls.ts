@@ -7,7 +7,7 @@ import type { ExecEnd } from "./types.ts";
 
 const KINDS = { exec: JobKind.EXEC, session: JobKind.SESSION, run: JobKind.RUN } as const;
 
-/** The caller's jobs, the newest first. */
+/** Returns the caller's jobs, the newest first. */
 export async function listJobs(caller: MachineCaller, { kind, running }: JobsOptions): Promise<JobInfo[]> {
   const request = { kind: kind === undefined ? JobKind.UNSPECIFIED : KINDS[kind], running: running ?? false };
   const { jobs } = await caller.invoke("/cmdop.v1.Jobs/List", (call) =>
@@ -16,7 +16,7 @@ export async function listJobs(caller: MachineCaller, { kind, running }: JobsOpt
   return jobs.map(jobInfo);
 }
 
-/** Ends a job and returns how it ended. */
+/** Cancels a job and returns its end. */
 export async function cancelJob(caller: MachineCaller, jobId: string): Promise<ExecEnd> {
   const { outcome } = await caller.invoke(
     "/cmdop.v1.Jobs/Cancel",
@@ -26,7 +26,7 @@ export async function cancelJob(caller: MachineCaller, jobId: string): Promise<E
   return execEnd(jobId, outcome);
 }
 
-/** Cancels, and over a broken connection again until it is answered or `over` aborts. */
+/** Cancels, and tries again across lost connections until it is answered or `over` aborts. */
 export async function cancelUntilHeard(
   caller: MachineCaller,
   cancel: () => Promise<unknown>,

@@ -3,22 +3,28 @@ import { CmdopError } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
 import { InputWriter } from "./input-writer.ts";
 
-/** Jobs whose keyboards are remembered: each is small, but a program that types to ever new jobs must not grow for ever. */
+/**
+ * Most keyboards that are remembered. Each is small, but a program that types into ever new jobs must not
+ * grow for ever.
+ */
 const MAX_KEYBOARDS = 1_000;
 
-/** How something is typed. */
+/** Options of typing. */
 export interface TypeOptions {
-  /** No more input will follow. */
+  /** True sends end of file behind it. */
   readonly eof?: boolean | undefined;
-  /** How long to go on over a lost connection, in milliseconds; 60,000 unless given. */
+  /** Longest time without a connection, in milliseconds; default 60,000. */
   readonly reconnectWindowMs?: number | undefined;
 }
 
-/** One job's input from this client: whoever types, it is one writer, so that nothing arrives twice or out of order. */
+/**
+ * One job's input from this client. All callers share one writer, so that nothing arrives twice or out of
+ * order.
+ */
 export class Keyboard {
   readonly #caller: MachineCaller;
   readonly #jobId: string;
-  /** As of the last typing. */
+  /** The window of the last call of `type`. */
   #reconnectWindowMs: number | undefined;
   #writer: InputWriter;
   #heardFrom = 0n;
@@ -29,25 +35,25 @@ export class Keyboard {
     this.#writer = this.#newWriter();
   }
 
-  /** Whether nothing is on its way. */
+  /** True if no input is under way. */
   get isIdle(): boolean {
     return this.#writer.isIdle;
   }
 
-  /** The journal offset behind which the answer to what was typed last is, or what was found last. */
+  /** The journal offset behind which the answer to the last typed input, or to the last match, comes. */
   get heardFrom(): bigint {
     return this.#heardFrom;
   }
 
-  /** Everything before this offset is settled. */
+  /** Moves `heardFrom` forward: output before this offset is no longer of interest. */
   heardUpTo(offset: bigint): void {
     if (offset > this.#heardFrom) this.#heardFrom = offset;
   }
 
-  /** Types, and resolves when the job has accepted it. Throws as InputWriter.write does. */
+  /** Types, and waits until the job has accepted it. Throws as InputWriter.write does. */
   async type(data: Uint8Array, { eof = false, reconnectWindowMs }: TypeOptions = {}): Promise<void> {
     this.#reconnectWindowMs = reconnectWindowMs;
-    // What a writer that failed had sent may have arrived, so its offsets are worth nothing any more.
+    // Input of a failed writer may have arrived, so its offsets are of no use any more.
     if (this.#writer.hasFailed) this.#writer = this.#newWriter();
     this.heardUpTo(await this.#writer.write(data, eof));
   }
@@ -74,8 +80,8 @@ export class Keyboards {
   }
 
   /**
-   * A job's keyboard, always the same one; the one that was used least recently is forgotten.
-   * @throws CmdopError LimitExceeded where all of them have input on its way
+   * Returns a job's keyboard, always the same one. The one used least recently is forgotten.
+   * @throws CmdopError LimitExceeded where all of them have input under way
    */
   of(jobId: string): Keyboard {
     const keyboard = this.#ofJob.get(jobId) ?? new Keyboard(this.#caller, jobId);
@@ -85,7 +91,7 @@ export class Keyboards {
     return keyboard;
   }
 
-  /** The job is over. */
+  /** Forgets the keyboard of a job that has ended. */
   forget(jobId: string): void {
     this.#ofJob.delete(jobId);
   }

@@ -1,7 +1,6 @@
 /**
- * An async generator whose `return()` and `throw()` end a pending `next()` too:
- * a generator's own wait until it next yields. `leave` must make the inner
- * generator finish.
+ * Wraps an async generator so that `return()` and `throw()` end a pending `next()` too; those of a plain
+ * generator wait until its next yield. `leave` must make the inner generator finish.
  */
 export function leavable<T>(
   inner: AsyncGenerator<T, void, void>,

@@ -3,14 +3,14 @@ import { expect, it } from "vitest";
 import { ended, output, scriptedMachine, started } from "../testing/scripted-machine.ts";
 import { Terminal } from "./terminal.ts";
 
-/** Each yields what a command that says a word and ends is seen by. */
+/** Each yields the events of a command that writes one word and ends. */
 const whole = async function* () {
   yield started("j");
   yield output(0, "word");
   yield ended(4);
 };
 
-/** Reads by hand, as programs do that follow several things at once, and leaves with the last event. */
+/** Reads by hand, as programs do that follow several streams at once, and leaves with the last event. */
 async function readByHand(events: AsyncIterator<{ readonly type: string }>): Promise<void> {
   for (;;) {
     const { value, done } = await events.next();

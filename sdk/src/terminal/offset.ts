@@ -1,9 +1,8 @@
 import { CmdopError } from "@cmdop/proto";
 
 /**
- * An offset that a caller gives, as it travels: a whole number of bytes. What the
- * SDK gives is a number, so that it survives JSON: exact up to 2^53, nine million
- * gigabytes of output of one job.
+ * Converts a caller's offset, a whole number of bytes, for the wire. The SDK returns offsets as numbers,
+ * which survive JSON and are exact up to 2^53: nine million gigabytes of output of one job.
  * @throws CmdopError InvalidArgument
  */
 export function wireOffset(after: number | bigint | undefined): bigint {

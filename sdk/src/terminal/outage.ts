@@ -1,14 +1,20 @@
 import type { CmdopError, ErrorCode } from "@cmdop/proto";
 import type { LinkListeners, LinkLoss } from "./types.ts";
 
-/** A stream that lived this long, in milliseconds, ends an outage; one that only says `started` and breaks again does not. */
+/**
+ * Lifetime of a stream that ends an outage, in milliseconds. A stream that only says `started` and breaks
+ * again does not end it.
+ */
 const STEADY_AFTER_MS = 5_000;
 
-/** The way to a machine while a job is followed: whether it is lost, and for how long it is waited for. */
+/**
+ * The connection to a machine while a job is followed: it knows of a loss, and limits the wait for the
+ * return.
+ */
 export class Outage {
   readonly #windowMs: number;
   readonly #listeners: LinkListeners;
-  /** When the waiting began, by the monotonic clock: a computer that sleeps does not wait. */
+  /** Start of the wait, by the monotonic clock: time in which the computer sleeps does not count. */
   #waitingSinceMs: number | undefined;
   #loss: LinkLoss | undefined;
   #isKnownOffline = false;
@@ -18,7 +24,10 @@ export class Outage {
     this.#listeners = listeners;
   }
 
-  /** A stream that was opened at `openedAtMs` broke, or could not be opened; false when it has been waited for long enough. */
+  /**
+   * Reports that a stream, opened at `openedAtMs`, broke or could not be opened. Returns false when the
+   * window is over.
+   */
   broke({ code, message }: CmdopError, openedAtMs: number): boolean {
     const now = performance.now();
     if (now - openedAtMs >= STEADY_AFTER_MS) this.#waitingSinceMs = undefined;
@@ -40,7 +49,7 @@ export class Outage {
     return true;
   }
 
-  /** The machine answers. */
+  /** Reports that the machine answers. */
   back(): void {
     if (this.#loss === undefined) return;
     this.#loss = undefined;
@@ -48,24 +57,24 @@ export class Outage {
     this.#listeners.onLink?.("back");
   }
 
-  /** Something new has come: the next loss is waited for from its own beginning. */
+  /** Reports progress: the window of the next loss starts anew. */
   moved(): void {
     this.#waitingSinceMs = undefined;
   }
 }
 
-/** Whether a loss means that the machine itself is known to be away. */
+/** Returns true for a loss that means that the machine itself is known to be offline. */
 function isOffline(code: ErrorCode): boolean {
   return code === "MachineOffline";
 }
 
-/** Keeps what is known of the way to a machine, for whoever asks in between. */
+/** Keeps the latest news of the connection to a machine, to be read at any time. */
 export class LinkWatch implements LinkListeners {
-  /** Undefined while all is well. */
+  /** The loss; undefined while the connection is up. */
   loss: LinkLoss | undefined;
   readonly #listeners: LinkListeners;
 
-  /** `listeners` are told on. */
+  /** `listeners` are called as well. */
   constructor(listeners: LinkListeners = {}) {
     this.#listeners = listeners;
   }

@@ -1,7 +1,7 @@
-/** Text that is kept for a search; what is older can't be found any more. */
+/** Longest text that is kept for a search, in bytes; older text can't be found any more. */
 export const SEARCHED_BYTES = 256 * 1024;
 
-/** Room for a text at first; it doubles. */
+/** First size of the buffer, in bytes; it doubles. */
 const FIRST_ROOM_BYTES = 4 * 1024;
 
 const BELL = 0x07;
@@ -13,24 +13,23 @@ const SUBSTITUTE = 0x1a;
 const ESCAPE = 0x1b;
 const DELETE = 0x7f;
 const CSI = byteOf("[");
-/** OSC, DCS, SOS, PM, APC: sequences that hold a text of their own. */
+/** Second bytes of OSC, DCS, SOS, PM and APC, the sequences that hold a text of their own. */
 const STRINGS = new Set([..."]PX^_"].map(byteOf));
 
 type State = "text" | "escape" | "csi" | "string" | "string-escape";
 
 /**
- * What a terminal's bytes say, without escapes and control characters. Every
- * kind of line end is one `\n`, a bare carriage return too: whoever draws a
- * progress bar begins its line anew. Sequences and characters may be cut
- * anywhere by the end of a chunk.
+ * The text in a terminal's bytes, without escapes and control characters. Every kind of line end becomes
+ * one `\n`, a bare carriage return too, since a progress bar uses it to begin its line anew. A chunk may end
+ * within a sequence or a character.
  */
 export class PlainText {
   #state: State = "text";
-  /** Whether a line feed belongs to the carriage return before it. */
+  /** True if a line feed would belong to the carriage return before it. */
   #isLineFeedTaken = false;
   /** The bytes of the text. */
   #bytes = new Uint8Array(FIRST_ROOM_BYTES);
-  /** Where each of them ends in the journal, counted from `#base`. */
+  /** The journal offset behind each byte, counted from `#base`. */
   #ends = new Float64Array(FIRST_ROOM_BYTES);
   #length = 0;
   readonly #base: bigint;
@@ -40,15 +39,16 @@ export class PlainText {
     this.#base = base;
   }
 
-  /** The text so far; a character whose end is still missing is not in it. */
+  /** The text so far, without a last character whose end is still missing. */
   get text(): string {
     return this.#decoded(this.#length);
   }
 
-  /** The journal offset behind the first `chars` characters of `text`. */
+  /** Returns the journal offset behind the first `chars` characters of `text`. */
   offsetAfter(chars: number): bigint {
     if (chars === 0) return this.#base;
-    // The shortest beginning that has them: bytes that are no UTF-8 forbid to compute it.
+    // This searches the shortest beginning with so many characters; bytes that are no UTF-8 make it
+    // impossible to compute.
     let [low, high] = [0, this.#length];
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
@@ -58,12 +58,12 @@ export class PlainText {
     return this.#base + BigInt(this.#ends[low - 1] ?? 0);
   }
 
-  /** Takes the bytes that the journal has at `offset`. */
+  /** Takes the bytes at `offset` of the journal. */
   add(offset: bigint, data: Uint8Array): void {
     for (const [index, byte] of data.entries()) this.#take(byte, Number(offset - this.#base) + index + 1);
   }
 
-  /** Forgets the text: what comes next does not follow on it. */
+  /** Forgets the text, because the next bytes do not follow on it. */
   clear(): void {
     this.#length = 0;
     this.#state = "text";
@@ -94,7 +94,7 @@ export class PlainText {
     if (byte === CSI) this.#state = "csi";
     else if (STRINGS.has(byte)) this.#state = "string";
     else if (byte === ESCAPE) this.#state = "escape";
-    // 0x20 to 0x2f only announce the final byte.
+    // Bytes 0x20 to 0x2f only announce the final byte.
     else if (byte < 0x20 || byte > 0x2f) this.#state = "text";
   }
 
@@ -123,7 +123,7 @@ export class PlainText {
     this.#length += 1;
   }
 
-  /** Twice the room; once there is room for twice of what is kept, the older half is forgotten instead. */
+  /** Doubles the buffer. At twice the size that is kept, it forgets the older half instead. */
   #makeRoom(): void {
     if (this.#length < 2 * SEARCHED_BYTES) {
       const [bytes, ends] = [this.#bytes, this.#ends];
@@ -145,7 +145,7 @@ export class PlainText {
   }
 }
 
-/** CAN and SUB break a sequence off. */
+/** Returns true for CAN and SUB, which break a sequence off. */
 function isAbort(byte: number): boolean {
   return byte === CANCEL || byte === SUBSTITUTE;
 }

@@ -2,25 +2,28 @@ import { LONGEST_TIMER_MS } from "@cmdop/kit";
 import type { Collected } from "./collect.ts";
 import type { ExecEnd, ExecEvent, ExecResult, LinkLoss, RunningExec } from "./types.ts";
 
-/** Pause between two looks whether the connection is lost, in milliseconds, once patience is over: most losses last no longer. */
+/**
+ * Interval between checks for a lost connection once `waitMs` is over, in milliseconds: most losses last no
+ * longer.
+ */
 const LOSS_CHECK_MS = 2_000;
 
-/** What a running command needs to be followed and ended. */
+/** The parts of a handle of a running command. */
 export interface RunningExecOptions {
   readonly jobId: string;
   readonly collected: Collected;
-  /** What is known of the connection, where it is lost. */
+  /** The details of a lost connection; undefined while it is up. */
   readonly loss: LinkLoss | undefined;
-  /** The command's events after an offset. */
+  /** Returns the command's events after an offset. */
   readonly eventsAfter: (after: number) => AsyncIterable<ExecEvent>;
-  /** Throws where the result is not what the caller asked for. */
+  /** Returns the result, or throws if `check` rejects it. */
   readonly checked: (result: ExecResult) => ExecResult;
   readonly cancel: () => Promise<ExecEnd>;
 }
 
 /**
- * Events until patience is over: then they end without an end, but not before
- * the machine has said that the command runs, or the connection is lost.
+ * Yields events until `waitMs` is over, and then stops without an end. It does not stop before the machine
+ * has said that the command runs, or the connection is lost.
  */
 export async function* eventsWithin(
   events: AsyncIterable<ExecEvent>,
@@ -49,7 +52,7 @@ export async function* eventsWithin(
   }
 }
 
-/** A handle of a command that is still running. */
+/** Makes the handle of a command that is still running. */
 export function runningExec(options: RunningExecOptions): RunningExec {
   const { jobId, collected, loss, eventsAfter, checked, cancel } = options;
   return {

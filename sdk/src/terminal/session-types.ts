@@ -5,70 +5,70 @@ import type { JobEnd, JobStarted, LinkListeners } from "./types.ts";
 export interface JobInfo {
   readonly jobId: string;
   readonly kind: "exec" | "session" | "run";
-  /** What runs, as one line for people. */
+  /** The command, as one line for people. */
   readonly command: string;
-  /** By the machine's clock. */
+  /** Start time, by the machine's clock. */
   readonly startedAt: Date;
-  /** The offset of the oldest byte of output that is still there. */
+  /** The offset of the oldest output byte that is still kept. */
   readonly outputStart: number;
-  /** Bytes written so far. */
+  /** Number of output bytes so far. */
   readonly outputEnd: number;
-  /** How it ended; null while it runs. */
+  /** The job's end; null while it runs. */
   readonly outcome: JobEnd | null;
 }
 
-/** Which jobs to list. */
+/** Options of a listing of jobs. */
 export interface JobsOptions {
-  /** Only jobs of this kind; all unless given. */
+  /** The kind of jobs to list; default all. */
   readonly kind?: "exec" | "session" | "run" | undefined;
-  /** True: only jobs that still run. */
+  /** True lists only jobs that still run. */
   readonly running?: boolean | undefined;
 }
 
-/** A new terminal. */
+/** Options of a new terminal. */
 export interface CreateOptions {
-  /** The program, or the program and its arguments; the login shell of the user that jobs run as unless given. */
+  /** The program, or the program and its arguments; default the login shell of the user that jobs run as. */
   readonly shell?: string | readonly string[] | undefined;
-  /** Characters in a line, 1 to 500; 80 unless given. */
+  /** Width in characters, 1 to 500; default 80. */
   readonly cols?: number | undefined;
-  /** Lines, 1 to 500; 24 unless given. */
+  /** Height in lines, 1 to 500; default 24. */
   readonly rows?: number | undefined;
-  /** Working directory on the machine; the home of the user that jobs run as unless given. `~` expands. */
+  /** Working directory on the machine; default the home of the user that jobs run as. `~` expands. */
   readonly cwd?: string | undefined;
-  /** Added to the machine's allow-listed environment. TERM is xterm-256color unless given. */
+  /** Variables added to the machine's allow-listed environment. TERM is xterm-256color by default. */
   readonly env?: Readonly<Record<string, string>> | undefined;
-  /** Ends the session after this many milliseconds without input and without a viewer; never unless given. */
+  /** Time without input and without a viewer after which the session ends, in milliseconds; default never. */
   readonly idleTimeoutMs?: number | undefined;
-  /** The session's name, a UUID; made up unless given. The same id never starts a second shell. */
+  /** The session's id, a UUID; random by default. The same id never starts a second shell. */
   readonly sessionId?: string | undefined;
-  /** Aborting closes what may have been started, and throws Canceled. */
+  /** Aborting closes a session that may have been started, and throws Canceled. */
   readonly signal?: AbortSignal | undefined;
-  /** Told when the machine's policy makes the session wait for a person. */
+  /** Called when the machine's policy makes the session wait for a person. */
   readonly onWaiting?: OnWaiting | undefined;
 }
 
-/** How a session is watched. */
+/** Options of watching a session. */
 export interface AttachOptions extends LinkListeners {
-  /** The offset behind what has been seen; 0, so all that the machine still has, unless given. */
+  /** The offset behind the output that has been seen; default 0: all that the machine still has. */
   readonly after?: number | bigint | undefined;
-  /** Aborting stops the watching; the session lives on. */
+  /** Aborting stops the watching; the session goes on. */
   readonly signal?: AbortSignal | undefined;
-  /** How long to go on after a lost connection, in milliseconds; 15 minutes unless given. */
+  /** Longest time without a connection, in milliseconds; default 15 minutes. */
   readonly reconnectWindowMs?: number | undefined;
-  /** Told once, before the first chunk: what comes before `outputEnd` is replayed. */
+  /** Called once, before the first chunk. Output before `outputEnd` is replayed. */
   readonly onStarted?: ((started: JobStarted) => void) | undefined;
 }
 
-/** Bytes that a session's terminal showed. */
+/** Output of a session's terminal. */
 export interface SessionChunk {
-  /** How many bytes came before `data` since the session began. */
+  /** Number of bytes before `data` since the session began. */
   readonly offset: number;
   readonly data: Uint8Array;
 }
 
-/** How a text is waited for. */
+/** Options of waiting for a text. */
 export interface WaitOptions {
-  /** How long to wait, in milliseconds; 30,000 unless given. */
+  /** Longest wait, in milliseconds; default 30,000. */
   readonly timeoutMs?: number | undefined;
   /** Aborting ends the waiting with Canceled. */
   readonly signal?: AbortSignal | undefined;
@@ -76,45 +76,45 @@ export interface WaitOptions {
 
 /** A text that appeared. */
 export interface WaitResult {
-  /** What matched. */
+  /** The match. */
   readonly text: string;
-  /** What the pattern's groups captured, the first at 0; empty for a string. */
+  /** The captures of the pattern's groups, the first at 0; empty for a string. */
   readonly groups: readonly (string | undefined)[];
-  /** What came before the match, from where the search began (its last 256 KiB). */
+  /** The text before the match, from the start of the search (its last 256 KiB). */
   readonly before: string;
 }
 
 /** Options of `sendInput`. */
 export interface SendOptions {
-  /** How long to go on over a lost connection, in milliseconds; 60,000 unless given. */
+  /** Longest time without a connection, in milliseconds; default 60,000. */
   readonly reconnectWindowMs?: number | undefined;
 }
 
-/** How much of a history to get. */
+/** Options of a history. */
 export interface HistoryOptions {
-  /** At most this many lines, the last ones; all that are kept unless given. */
+  /** Most lines to return, the last ones; default all that are kept. */
   readonly maxLines?: number | undefined;
 }
 
-/** What scrolled by in a session, and its screen. */
+/** The scrolled lines of a session, and its screen. */
 export interface SessionHistory {
-  /** Lines, without escapes. */
+  /** The lines, without escapes. */
   readonly text: string;
-  /** True where lines before the first are gone, of those that were asked for: a bound of the machine dropped them. */
+  /** True if the machine's limit dropped some of the requested lines before the first. */
   readonly truncated: boolean;
 }
 
-/** What a person in front of the terminal would see. */
+/** A terminal's screen, as a person would see it. */
 export interface Screen {
-  /** The lines in one, without trailing blanks. */
+  /** The lines as one text, without trailing blanks. */
   readonly text: string;
-  /** As many as the terminal has rows. */
+  /** One line per row of the terminal. */
   readonly lines: readonly string[];
-  /** Where the cursor is, the top left being 0, 0. */
+  /** Position of the cursor; the top left is 0, 0. */
   readonly cursor: { readonly col: number; readonly row: number };
   readonly cols: number;
   readonly rows: number;
-  /** The window title that the programs have set; empty where none did. */
+  /** The window title that a program has set; empty if none did. */
   readonly title: string;
   /** True while a full-screen program shows its own screen. */
   readonly alternate: boolean;

@@ -12,7 +12,7 @@ import {
 } from "../testing/scripted-machine.ts";
 import { Terminal } from "./terminal.ts";
 
-/** A session that takes input as an agent does, over streams that break as `breaks` says. */
+/** Makes a session that takes input as an agent does, over streams that break as `breaks` says. */
 async function typewriter({
   breaks = () => false,
   script = {},
@@ -107,7 +107,7 @@ describe("keystrokes", () => {
 });
 
 describe("waitFor", () => {
-  /** A session whose journal this is, from any offset on. */
+  /** Makes a session with this journal, readable from any offset. */
   const journal = (text: string): Script => ({
     attach: async function* ({ after }) {
       yield started("s", BigInt(text.length));

@@ -22,12 +22,12 @@ import type {
 import type { ExecEnd } from "./types.ts";
 import { waitForText } from "./wait-for.ts";
 
-/** The first line of a history whose beginning the machine has not kept. */
+/** First line of a history whose beginning the machine has not kept. */
 const BEGINNING_IS_GONE = "[earlier lines are gone: the machine keeps only the last ones]";
 
 /**
- * A terminal on a machine: a shell that lives on when everyone has left. The
- * handle holds no connection; `close` ends the session, leaving does not.
+ * A terminal on a machine: a shell that goes on when all viewers have left. The handle holds no connection;
+ * only `close` ends the session.
  */
 export class Session implements AsyncDisposable {
   readonly sessionId: string;
@@ -41,36 +41,35 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * Types, and resolves when the machine has accepted all of it: over a lost
-   * connection too, and never twice.
-   * @throws CmdopError OutcomeUnknown when the connection stayed lost for `reconnectWindowMs`; JobEnded, JobUnknown
+   * Types, and waits until the machine has accepted all of it; across lost connections, and never twice.
+   * @throws CmdopError OutcomeUnknown when the connection stayed lost for `reconnectWindowMs`; JobEnded,
+   *   JobUnknown
    */
   async sendInput(data: string | Uint8Array, { reconnectWindowMs }: SendOptions = {}): Promise<void> {
     await this.#keyboards.of(this.sessionId).type(bytesOf(data), { reconnectWindowMs });
   }
 
   /**
-   * Everything that scrolled by and the screen, as text without escapes. Where the
-   * machine has not kept all that was asked for, the first line says so, in
-   * brackets; `history` says it without a line of its own.
+   * Returns the scrolled lines and the screen, as text without escapes. If the machine has not kept all
+   * requested lines, the first line says so in brackets; `history` says it in a field instead.
    */
   async getHistory(options: HistoryOptions = {}): Promise<string> {
     const { text, truncated } = await this.history(options);
     return truncated ? `${BEGINNING_IS_GONE}\n${text}` : text;
   }
 
-  /** The same text, and whether its beginning is missing. */
+  /** Returns the same text, and `truncated` if its beginning is missing. */
   async history({ maxLines = 0 }: HistoryOptions = {}): Promise<SessionHistory> {
     const request = { sessionId: this.sessionId, maxLines };
     const { text, truncated } = await this.#caller.invoke("/cmdop.v1.Sessions/History", (call) =>
       this.#caller.client(Sessions).history(request, call),
     );
-    // Who asked for the last lines and got them misses nothing.
+    // A caller that asked for the last lines and got them misses nothing.
     const isAllThatWasAskedFor = maxLines > 0 && text.split("\n").length >= maxLines;
     return { text, truncated: truncated && !isAllThatWasAskedFor };
   }
 
-  /** What a person in front of the terminal would see now. */
+  /** Returns the screen as a person would see it now. */
   async screen(): Promise<Screen> {
     const answer = await this.#caller.invoke("/cmdop.v1.Sessions/Screen", (call) =>
       this.#caller.client(Sessions).screen({ sessionId: this.sessionId }, call),
@@ -87,7 +86,7 @@ export class Session implements AsyncDisposable {
     };
   }
 
-  /** Changes the size, in characters; the programs are told. */
+  /** Changes the size, in characters; the programs are notified. */
   async resize(cols: number, rows: number): Promise<void> {
     const request = { sessionId: this.sessionId, size: { cols, rows } };
     await this.#caller.invoke(
@@ -97,15 +96,14 @@ export class Session implements AsyncDisposable {
     );
   }
 
-  /** Sends a signal ("SIGINT") to what runs in the foreground. */
+  /** Sends a signal ("SIGINT") to the foreground process group. */
   async sendSignal(signal: string): Promise<void> {
     await signalJob(this.#caller, this.sessionId, signal);
   }
 
   /**
-   * Waits until a text appears, without escapes, `\n` being the end of a line:
-   * behind what this client typed last, or behind the last match where that is
-   * later, or from the beginning where there is neither.
+   * Waits until a text appears in the output, without escapes and with `\n` at line ends. The search starts
+   * behind the last input of this client, or behind the last match if that is later, or else at the beginning.
    * @throws CmdopError DeadlineExceeded, with the last lines; JobEnded when the session ends first; Canceled
    */
   async waitFor(pattern: RegExp | string, options: WaitOptions = {}): Promise<WaitResult> {
@@ -117,10 +115,9 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * The raw bytes of the terminal, those that the machine still has and then
-   * those that come, to the session's end. Any number may watch, and nobody
-   * holds the session up: where a viewer was too slow for a bound of the
-   * machine, the next chunk's offset jumps. Stop reading to leave.
+   * Yields the raw bytes of the terminal, first those that the machine still has and then new ones, to the
+   * session's end. There is no limit to the viewers, and none slows the session down: for a viewer that is
+   * too slow, the next chunk's offset jumps. Stop reading to leave.
    * @throws CmdopError JobUnknown; LinkLost when the connection stayed lost for `reconnectWindowMs`
    */
   attach(options: AttachOptions = {}): AsyncGenerator<SessionChunk, void, void> {
@@ -129,15 +126,15 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * Waits for the session's end, however long that takes, and returns how it
-   * ended. Aborting ends the waiting with Canceled; the session lives on.
+   * Waits for the session's end, however long that takes, and returns it. Aborting ends the wait with
+   * Canceled; the session goes on.
    */
   async wait({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<ExecEnd> {
     const leave = new AbortController();
     const stopListening = onAbort(signal, () => leave.abort());
     const jobId = this.sessionId;
     try {
-      // Not its output, of which there may be much: only what comes behind it.
+      // Its output is skipped, since there may be much of it.
       const after = await this.#outputEnd(leave.signal);
       for await (const { kind } of follow(this.#caller, { jobId, after }, { leave: leave.signal })) {
         if (kind.case === "ended") return execEnd(jobId, kind.value.outcome);
@@ -151,7 +148,7 @@ export class Session implements AsyncDisposable {
     throw new CmdopError("Canceled", `Nobody waits for the end of the session ${jobId} any more.`);
   }
 
-  /** Ends the session, as a terminal does that is closed, and returns how it ended. */
+  /** Ends the session, like closing a terminal window, and returns its end. */
   async close(): Promise<ExecEnd> {
     const end = await cancelJob(this.#caller, this.sessionId);
     this.#keyboards.forget(this.sessionId);

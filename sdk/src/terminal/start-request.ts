@@ -3,7 +3,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { CmdopError, type ExecStartRequestSchema, MAX_INLINE_STDIN_BYTES, pathText } from "@cmdop/proto";
 import type { ExecCommand, ExecOptions } from "./types.ts";
 
-/** A Start as it is made for the wire. */
+/** A Start request for the wire. */
 export type StartRequest = MessageInitShape<typeof ExecStartRequestSchema>;
 
 /** A Start request, and the standard input that does not fit in it. */
@@ -13,14 +13,16 @@ export interface PreparedStart {
   readonly streamedStdin: StreamedStdin | undefined;
 }
 
-/** Standard input that is fed to a job after its start. */
+/** Standard input that is sent to a job after its start. */
 export interface StreamedStdin {
   readonly source: AsyncIterable<string | Uint8Array>;
-  /** Whether end of file follows. */
+  /** True sends end of file behind it. */
   readonly eof: boolean;
 }
 
-/** Turns a command and its options into a Start request: a string is a line for a shell, an array is argv. */
+/**
+ * Converts a command and its options to a Start request: a string is a line for a shell, an array is argv.
+ */
 export function prepareStart(command: ExecCommand, options: ExecOptions): PreparedStart {
   const jobId = options.jobId ?? randomUUID();
   const { timeoutMs = 0 } = options;
@@ -45,7 +47,7 @@ export function prepareStart(command: ExecCommand, options: ExecOptions): Prepar
   };
 }
 
-/** A command as text: where there are bytes in it, all of it is written as names are. */
+/** Converts a command to text. If any part is bytes, all of it is escaped in the form of `pathText`. */
 function written(command: ExecCommand): {
   readonly line?: string | undefined;
   readonly args: string[];
@@ -58,16 +60,13 @@ function written(command: ExecCommand): {
   return { line: isLine ? args[0] : undefined, args, escaped };
 }
 
-/** A command in words, for messages. */
+/** Describes a command, for messages. */
 export function commandText(command: ExecCommand): string {
   const { line, args } = written(command);
   return line ?? args.join(" ");
 }
 
-/**
- * Checks a duration that travels as 32 bits.
- * @throws CmdopError InvalidArgument
- */
+/** Checks a duration, which has 32 bits on the wire. @throws CmdopError InvalidArgument */
 export function checkMilliseconds(name: string, value: number): void {
   if (Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff) return;
   throw new CmdopError("InvalidArgument", `${name} must be a whole number of milliseconds, not ${value}.`);

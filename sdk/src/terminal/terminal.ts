@@ -46,11 +46,10 @@ export class Terminal {
   }
 
   /**
-   * Runs a command to its end: a string as a line of the user's shell (see
-   * `shell`), an array as argv with no shell in between. A command that fails is a result, not an exception,
-   * unless `check: true`. With `waitMs` a command that takes longer is answered
-   * with a handle. Throws a CmdopError when the command could not be handed
-   * over (RelayUnreachable, MachineOffline, PermissionDenied …).
+   * Runs a command to its end: a string as a line of the user's shell (see `shell`), an array as argv with no
+   * shell in between. A command that fails returns a result, and throws only with `check: true`. With
+   * `waitMs` the result of a command that takes longer is a handle. Throws a CmdopError when the command
+   * could not be started (RelayUnreachable, MachineOffline, PermissionDenied …).
    */
   execute(command: ExecCommand, options: PatientExecuteOptions): Promise<ExecResult | RunningExec>;
   execute(command: ExecCommand, options?: ExecuteOptions): Promise<ExecResult>;
@@ -71,7 +70,7 @@ export class Terminal {
       jobId,
       collected,
       loss: run.loss,
-      // Where nobody knows whether the first start has arrived, it is sent again: the same id never runs twice.
+      // If it is unknown whether the first start has arrived, it is sent again: the same id never runs twice.
       eventsAfter: (after) =>
         run.events({ after: BigInt(after), ...(run.hasStarted ? {} : { start: request }) }),
       checked,
@@ -80,10 +79,9 @@ export class Terminal {
   }
 
   /**
-   * Runs a command and yields its events as they come; the last is `ended`.
-   * Whoever stops reading (also by `return()` while a `next()` is pending) leaves
-   * the command running: only its end, its `timeoutMs`, the `signal` or `cancel`
-   * end it.
+   * Runs a command and yields its events as they come; the last is `ended`. The command goes on when the
+   * reader stops reading (also by `return()` while a `next()` is pending): only its end, its `timeoutMs`, the
+   * `signal` or `cancel` end it.
    */
   stream(command: ExecCommand, options: ExecOptions = {}): AsyncGenerator<ExecEvent, void, void> {
     const { jobId, request, streamedStdin } = prepareStart(command, options);
@@ -92,9 +90,9 @@ export class Terminal {
   }
 
   /**
-   * Follows a command that was started before, by this program or another with
-   * the same key, to its end; what it wrote after `after` is the result's output.
-   * @throws CmdopError JobUnknown where the machine knows no such job (any more)
+   * Follows a command, which this program or another with the same key has started, to its end. The result
+   * has the output from `after` on.
+   * @throws CmdopError JobUnknown where the machine does not know the job (any more)
    */
   async resume(jobId: string, options: ResumeOptions = {}): Promise<ExecResult> {
     const collected = new Collected(options.maxOutputBytes, Number(wireOffset(options.after)));
@@ -102,24 +100,27 @@ export class Terminal {
     return checkedExec(`job ${jobId}`, collected.result(), options.check);
   }
 
-  /** The events of a command that was started before, from `after` on. */
+  /** Yields the events of a command that was started before, from `after` on. */
   resumeStream(jobId: string, options: ResumeStreamOptions = {}): AsyncGenerator<ExecEvent, void, void> {
     return new ExecRun(this.#caller, { ...options, jobId }).events({ after: wireOffset(options.after) });
   }
 
-  /** The jobs of this key that the machine still knows, the newest first: what runs, and what ended not long ago. */
+  /**
+   * Returns the jobs of this key that the machine still knows, running ones and recently ended ones, the
+   * newest first.
+   */
   jobs(options: JobsOptions = {}): Promise<JobInfo[]> {
     return listJobs(this.#caller, options);
   }
 
-  /** Ends a job (SIGTERM to its process group, SIGKILL after a grace) and returns how it ended. */
+  /** Cancels a job (SIGTERM to its process group, SIGKILL after a grace period) and returns its end. */
   cancel(jobId: string): Promise<ExecEnd> {
     return cancelJob(this.#caller, jobId);
   }
 
   /**
-   * Writes to the standard input of a command that was started with `stdinOpen`;
-   * resolves when the machine has accepted it. `eof` ends it.
+   * Writes to the standard input of a command that was started with `stdinOpen`, and waits until the machine
+   * has accepted it. `eof` ends the input.
    * @throws CmdopError OutcomeUnknown when the connection stayed lost for 60 s; JobEnded, JobUnknown
    */
   async sendStdin(
@@ -130,7 +131,10 @@ export class Terminal {
     await this.#keyboards.of(jobId).type(bytesOf(data), { eof });
   }
 
-  /** Sends a job one signal ("SIGINT"): a command's process group, or what runs in the foreground of a session. */
+  /**
+   * Sends a job one signal ("SIGINT"): to a command's process group, or to the foreground process group of a
+   * session.
+   */
   sendSignal(id: string, signal: string): Promise<void> {
     return signalJob(this.#caller, id, signal);
   }
@@ -140,12 +144,15 @@ export class Terminal {
     return this.session(await createSession(this.#caller, options));
   }
 
-  /** A handle to a session that exists; nothing is called. */
+  /** Returns a handle to an existing session, without a call. */
   session(sessionId: string): Session {
     return new Session(this.#caller, this.#keyboards, sessionId);
   }
 
-  /** The sessions of this key that the machine still knows, the newest first; `outcome` is null while one lives. */
+  /**
+   * Returns the sessions of this key that the machine still knows, the newest first; `outcome` is null while
+   * a session runs.
+   */
   sessions(): Promise<JobInfo[]> {
     return this.jobs({ kind: "session" });
   }

@@ -1,95 +1,103 @@
 import type { ErrorCode } from "@cmdop/proto";
 import type { OnWaiting } from "../connection/waiting.ts";
 
-/** How a command ended; exactly one of these, never a guess. */
+/** The outcome of a command, which is never guessed. */
 export type OutcomeName = "exited" | "signaled" | "timed_out" | "canceled" | "failed_to_start" | "unknown";
 
-/** How a job of whatever kind ended: an agent's run is `completed` with its answer, or has `failed` to come to one. */
+/**
+ * The outcome of a job of any kind: an agent's run is `completed` with its answer, or `failed` without one.
+ */
 export type JobOutcomeName = OutcomeName | "completed" | "failed";
 
 /**
- * What to run: a line for a shell, or a program with its arguments. Strings are
- * taken as they stand; bytes are for what is not UTF-8, as `pathBytes` of a name
- * that `files.list` gave.
+ * The command to run: a line for a shell, or a program with its arguments. Strings are taken literally; bytes
+ * are for names that are not UTF-8, such as `pathBytes` of a name that `files.list` returned.
  */
 export type ExecCommand = string | Uint8Array | readonly (string | Uint8Array)[];
 
-/** What is known of a connection that was lost while a job was followed. */
+/** The details of a connection that was lost while a job was followed. */
 export interface LinkLoss {
-  /** `MachineOffline` where the relay says that the machine is away; else what broke, and why it is not back: `LinkLost`, `RelayUnreachable` … */
+  /**
+   * `MachineOffline` if the relay says that the machine is offline; else the error that keeps the connection
+   * down: `LinkLost`, `RelayUnreachable` …
+   */
   readonly code: ErrorCode;
   /** The same in words. */
   readonly message: string;
-  /** Since when, in milliseconds since 1970 by this computer's clock. */
+  /** Start of the loss, in milliseconds since 1970 by this computer's clock. */
   readonly sinceMs: number;
-  /** For how long it is tried again, in milliseconds; time in which this computer sleeps does not count. */
+  /** Time that reconnecting is tried, in milliseconds; time in which this computer sleeps does not count. */
   readonly reconnectWindowMs: number;
 }
 
-/** Told of a connection that was lost while a job was followed, and of its return: once each, with what is known by then. */
+/** Callback for a connection that is lost while a job is followed, and for its return: once each. */
 export type OnLink = (state: "lost" | "back", loss?: LinkLoss) => void;
 
-/** Told of the way to the machine while a job is followed. */
+/** Callbacks on the connection to the machine while a job is followed. */
 export interface LinkListeners {
-  /** Told when the connection is lost, and when the job is followed again. */
+  /** Called when the connection is lost, and when the job is followed again. */
   readonly onLink?: OnLink | undefined;
-  /** Told once for each loss where the relay says that the machine is offline; the job may still run there. */
+  /** Called once in each loss if the relay says that the machine is offline; the job may still run there. */
   readonly onOffline?: ((loss: LinkLoss) => void) | undefined;
 }
 
 /** Options of a command. */
 export interface ExecOptions extends LinkListeners {
-  /** Working directory on the machine; the home of the user that jobs run as unless given. `~` expands. */
+  /** Working directory on the machine; default the home of the user that jobs run as. `~` expands. */
   readonly cwd?: string | undefined;
   /**
-   * The shell of a line: an absolute path, or one of the names sh, bash, zsh, ksh, dash, ash; only with a string. The
-   * login shell of the user that jobs run as unless given, where it is one of these, else /bin/sh.
+   * The shell of a line, only with a string: an absolute path, or one of the names sh, bash, zsh, ksh, dash,
+   * ash. Default is the login shell of the user that jobs run as, if it is one of these, else /bin/sh.
    */
   readonly shell?: string | undefined;
   /**
-   * True: the environment is what an interactive login shell leaves when it has read its profile (what nvm, pyenv or
-   * cargo add to PATH, say); a profile that fails is `failed_to_start`. The machine's policy says it unless given.
+   * True uses the environment that an interactive login shell has after reading its profile (with the PATH
+   * entries of nvm, pyenv or cargo, say); a failing profile gives `failed_to_start`. The default is in the
+   * machine's policy.
    */
   readonly login?: boolean | undefined;
-  /** Added to the environment that the machine gives its jobs; what it sets wins. */
+  /** Variables added to the environment that the machine gives its jobs; they take precedence. */
   readonly env?: Readonly<Record<string, string>> | undefined;
-  /** Standard input; end of file at once unless given. */
+  /** Standard input; default is end of file at once. */
   readonly stdin?: string | Uint8Array | AsyncIterable<string | Uint8Array> | undefined;
-  /** True: after `stdin` standard input stays open for `terminal.sendStdin`, which ends it with `eof`. */
+  /** True keeps standard input open after `stdin` for `terminal.sendStdin`, which ends it with `eof`. */
   readonly stdinOpen?: boolean | undefined;
-  /** The command's own time limit in milliseconds, kept by the machine; none unless given. */
+  /** The command's time limit in milliseconds, enforced by the machine; default none. */
   readonly timeoutMs?: number | undefined;
   /** Aborting cancels the command on the machine and waits for its outcome. */
   readonly signal?: AbortSignal | undefined;
-  /** The job's name, a UUID; made up unless given. The same id never runs twice. */
+  /** The job's id, a UUID; random by default. The same id never runs twice. */
   readonly jobId?: string | undefined;
-  /** How long to go on after a lost connection, in milliseconds, before the outcome is `unknown`; 15 minutes unless given: a laptop's sleep, a restart. */
+  /**
+   * Longest time without a connection, in milliseconds, before the outcome is `unknown`; default 15 minutes,
+   * enough for a laptop's sleep or a restart.
+   */
   readonly reconnectWindowMs?: number | undefined;
-  /** Told when the machine's policy makes the command wait for a person; it has not begun then. */
+  /** Called when the machine's policy makes the command wait for a person, before it begins. */
   readonly onWaiting?: OnWaiting | undefined;
 }
 
 /** Options of `execute`. */
 export interface ExecuteOptions extends ExecOptions {
-  /** Bytes of output kept in the result, both channels together: the first ones; 64 MiB unless given. */
+  /** Most output kept in the result, in bytes, both channels together, the first ones; default 64 MiB. */
   readonly maxOutputBytes?: number | undefined;
   /** True throws ExecError unless the command exited with 0. */
   readonly check?: boolean | undefined;
 }
 
-/** Options of an `execute` that does not wait for ever. */
+/** Options of an `execute` with a limited wait. */
 export interface PatientExecuteOptions extends ExecuteOptions {
   /**
-   * A soft limit in milliseconds: a command that takes longer is answered with
-   * a RunningExec, and goes on. Counted from the call; never before the machine
-   * has said that the command runs, unless the connection is lost.
+   * Longest wait for the end, in milliseconds: for a command that takes longer the result is a RunningExec,
+   * and the command goes on. It counts from the call, but lasts at least until the machine has said that the
+   * command runs, or the connection is lost.
    */
   readonly waitMs: number;
 }
 
-/** Options of `resumeStream`: of a command that was started before, by whomever. */
+/** Options of `resumeStream`, for a command that any program has started before. */
 export interface ResumeStreamOptions extends LinkListeners {
-  /** The offset behind what is known already; 0, so everything, unless given. */
+  /** The offset behind the output that is already known; default 0: all output. */
   readonly after?: number | bigint | undefined;
   /** Aborting cancels the command on the machine and waits for its outcome; to leave it running, stop reading. */
   readonly signal?: AbortSignal | undefined;
@@ -105,39 +113,39 @@ export interface ResumeOptions extends ResumeStreamOptions {
   readonly check?: boolean | undefined;
 }
 
-/** How a command ended. */
+/** The end of a command. */
 export interface ExecEnd {
   readonly jobId: string;
   readonly outcome: OutcomeName;
-  /** 0 to 255; null unless `exited`. */
+  /** The exit code, 0 to 255; null unless `exited`. */
   readonly exitCode: number | null;
-  /** The signal that ended it, where one did. */
+  /** The signal that ended it, if any. */
   readonly signal: string | null;
-  /** Why, where the outcome alone does not say it; otherwise empty. */
+  /** The reason, if the outcome alone does not say it; otherwise empty. */
   readonly reason: string;
-  /** From spawn to end, on the machine. */
+  /** Time from spawn to end on the machine, in milliseconds. */
   readonly durationMs: number;
 }
 
-/** How a job of whatever kind ended. */
+/** The end of a job of any kind. */
 export interface JobEnd extends Omit<ExecEnd, "outcome"> {
   readonly outcome: JobOutcomeName;
 }
 
-/** What is missing from a result's output. */
+/** The amount of output that a result lacks. */
 export interface Truncation {
-  /** Bytes that came after maxOutputBytes was reached. */
+  /** Number of bytes after maxOutputBytes was reached. */
   readonly overLimitBytes: number;
-  /** Bytes that the machine dropped because nobody was reading. */
+  /** Number of bytes that the machine dropped because nobody was reading. */
   readonly droppedByMachineBytes: number;
 }
 
-/** What a command has written. */
+/** The output of a command. */
 export interface ExecOutput {
-  /** As UTF-8; invalid bytes become U+FFFD. */
+  /** Output as UTF-8; invalid bytes become U+FFFD. */
   readonly stdout: string;
   readonly stderr: string;
-  /** The bytes as they came. */
+  /** The unchanged bytes. */
   readonly stdoutBytes: Uint8Array;
   readonly stderrBytes: Uint8Array;
   /** False when the output is whole. */
@@ -153,42 +161,59 @@ export interface ExecResult extends ExecEnd, ExecOutput {
 
 /** A command that had not ended when `waitMs` was over, with its output so far. */
 export interface RunningExec extends ExecOutput {
-  /** `unreachable` where the connection is lost: then nobody here knows whether the command still runs, or has begun. */
+  /**
+   * `unreachable` if the connection is lost: it is then not known whether the command still runs, or has
+   * begun.
+   */
   readonly status: "running" | "unreachable";
-  /** What is known of the loss; null while the connection is up. */
+  /** The details of the loss; null while the connection is up. */
   readonly loss: LinkLoss | null;
   readonly jobId: string;
   /** As in JobStarted. */
   readonly shell: string | null;
-  /** The offset behind the output so far: for `terminal.resume(jobId, { after })`. */
+  /** The offset behind the output so far, for `terminal.resume(jobId, { after })`. */
   readonly after: number;
   /**
-   * Follows the command to its end: the whole result, the output so far
-   * included. `check`, `signal` and the other options of the call still hold.
+   * Follows the command to its end and returns the whole result, with the output so far. `check`, `signal`
+   * and the other options of the call still hold.
    */
   result(): Promise<ExecResult>;
-  /** Ends the command and returns how it ended. */
+  /** Cancels the command and returns its end. */
   cancel(): Promise<ExecEnd>;
 }
 
-/** The machine's word that a job runs, or was found running. */
+/** The machine's report that a job runs, or was found running. */
 export interface JobStarted {
-  /** The process id on the machine; 0 where there is none any more. */
+  /** The process id on the machine; 0 if the process has ended. */
   readonly pid: number;
-  /** True where the job had been started before. */
+  /** True if the job had been started before. */
   readonly attached: boolean;
-  /** The journal's end when the stream was opened: output before this offset is replayed, what comes behind it is new. */
+  /**
+   * The journal's end when the stream was opened. Output before this offset is replayed, later output is new.
+   */
   readonly outputEnd: number;
-  /** True where the machine could not write the job down (its disk is full, say): a restart of the agent forgets it. */
+  /**
+   * True if the machine could not write the job to disk (a full disk, say), so that a restart of the agent
+   * forgets it.
+   */
   readonly inMemory: boolean;
-  /** The shell that runs the line, where it is not sh; null where it is, where there is no line, and where the machine's agent has been restarted since. */
+  /**
+   * The shell that runs the line, if it is not sh; else null, also without a line and after a restart of the
+   * agent.
+   */
   readonly shell: string | null;
 }
 
-/** One event of a running command. Offsets count the bytes of both channels, in the order in which they came; they are exact up to 2^53. */
+/**
+ * One event of a running command. Offsets count the bytes of both channels, in order of arrival; they are
+ * exact up to 2^53.
+ */
 export type ExecEvent =
   | ({ readonly type: "started"; readonly jobId: string } & JobStarted)
   | { readonly type: "stdout" | "stderr"; readonly data: Uint8Array; readonly offset: number }
-  /** Output that a bound of the machine dropped before it could be read: `bytes` from `offset` on. */
+  /**
+   * Output that the machine dropped, for a limit of its own, before it could be read: `bytes` from `offset`
+   * on.
+   */
   | { readonly type: "dropped"; readonly bytes: number; readonly offset: number }
   | ({ readonly type: "ended" } & ExecEnd);

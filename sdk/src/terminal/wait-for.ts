@@ -5,21 +5,21 @@ import { type FollowedJob, follow } from "./follow.ts";
 import { PlainText } from "./plain-text.ts";
 import type { WaitOptions, WaitResult } from "./session-types.ts";
 
-/** How long a text is waited for unless the caller says otherwise, in milliseconds. */
+/** Default wait for a text, in milliseconds. */
 const DEFAULT_TIMEOUT_MS = 30_000;
 
-/** What an error quotes of the text that came instead. */
+/** Longest quotation of the last output in an error, in lines and in characters. */
 const QUOTED_LINES = 5;
 const QUOTED_CHARS = 500;
 
 /** A text that was found. */
 interface Found {
   readonly result: WaitResult;
-  /** Where the match ends in the journal. */
+  /** Journal offset behind the match. */
   readonly offset: bigint;
 }
 
-/** Reads a session's output from an offset on until a text appears; throws as Session.waitFor does. */
+/** Reads a session's output from an offset on until a text appears. Throws as Session.waitFor does. */
 export async function waitForText(
   caller: MachineCaller,
   job: Pick<FollowedJob, "jobId" | "after">,
@@ -38,7 +38,7 @@ export async function waitForText(
         throw new CmdopError(
           "JobEnded",
           `The session ${job.jobId} ended before ${wanted} appeared.${lastLines(plain.text)}`,
-          { next: "Look at the whole of it with getHistory: what ended the shell?" },
+          { next: "Find out with getHistory why the shell ended." },
         );
       }
       if (kind.case !== "output") continue;
@@ -60,7 +60,7 @@ export async function waitForText(
   );
 }
 
-/** The first match in a text. */
+/** Finds the first match in a text. */
 export function find(plain: PlainText, pattern: RegExp | string): Found | undefined {
   const { text } = plain;
   const match = typeof pattern === "string" ? literal(text, pattern) : stateless(pattern).exec(text);
@@ -73,7 +73,10 @@ export function find(plain: PlainText, pattern: RegExp | string): Found | undefi
   };
 }
 
-/** A pattern with `g` or `y` would remember where it stood, and begin its next search there. */
+/**
+ * Removes the flags `g` and `y`, with which a pattern would remember its position and begin its next search
+ * there.
+ */
 function stateless(pattern: RegExp): RegExp {
   return new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, ""));
 }

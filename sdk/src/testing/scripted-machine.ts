@@ -18,12 +18,12 @@ import { listenOn } from "@cmdop/proto/testing";
 import { MachineCaller } from "../connection/caller.ts";
 import { localTransport, type Transport } from "../connection/transport.ts";
 
-/** What a machine answers; what a test does not name is not called. */
+/** Answers of a machine. The test must not call methods without one. */
 export type Script = Partial<
   Handlers<typeof Exec, null> & Handlers<typeof Jobs, null> & Handlers<typeof Sessions, null>
 >;
 
-/** A machine that answers as a test says, behind a real gRPC server on a unix socket, and a caller of it. */
+/** A machine with scripted answers, behind a real gRPC server on a unix socket, and a caller of it. */
 export interface ScriptedMachine extends AsyncDisposable {
   readonly caller: MachineCaller;
   readonly transport: Transport;
@@ -33,7 +33,7 @@ const unused = (): never => {
   throw new CmdopError("Unimplemented", "not in this test");
 };
 
-/** Starts one; pauses between reconnects are short. */
+/** Starts a scripted machine. Pauses between reconnects are short. */
 export async function scriptedMachine(
   script: Script,
   files: Partial<Handlers<typeof Files, null>> = {},
@@ -72,17 +72,17 @@ export async function scriptedMachine(
   };
 }
 
-/** What a lost connection looks like to a caller. */
+/** Makes the error that a caller gets for a lost connection. */
 export function cut(): CmdopError {
   return new CmdopError("LinkLost", "The line was cut.");
 }
 
-/** The event that a job runs. */
+/** Makes the event that a job runs. */
 export const started = (jobId: string, outputEnd = 0n) => ({
   event: { offset: 0n, kind: { case: "started" as const, value: { jobId, pid: 7, outputEnd } } },
 });
 
-/** An event of output. */
+/** Makes an event of output. */
 export const output = (offset: number, text: string) => ({
   event: {
     offset: BigInt(offset),
@@ -90,12 +90,12 @@ export const output = (offset: number, text: string) => ({
   },
 });
 
-/** The event that output was dropped. */
+/** Makes the event that output was dropped. */
 export const dropped = (offset: number, bytes: number) => ({
   event: { offset: BigInt(offset), kind: { case: "dropped" as const, value: { bytes: BigInt(bytes) } } },
 });
 
-/** The event that a job exited. */
+/** Makes the event that a job exited. */
 export const ended = (offset: number, exitCode = 0) => ({
   event: {
     offset: BigInt(offset),

@@ -304,4 +304,26 @@ describe("publish", () => {
     await publish({ directory: origin.directory, name: "from", pin }, place, false);
     expect(await snapshot(scratch.dir)).toMatchObject({ from: "newer" });
   });
+
+  it("a file that is copied onto another gives it its content: owner, mode and other names stay, as with cp", async () => {
+    await using scratch = await makeScratch();
+    await scratch.file("a", "new");
+    await chmod(scratch.at("a"), 0o644);
+    await scratch.file("b", "the old content");
+    await link(scratch.at("b"), scratch.at("other"));
+    await chmod(scratch.at("b"), 0o600);
+    if (process.getuid?.() === 0) await chown(scratch.at("b"), 1, 1);
+    const before = await stat(scratch.at("b"));
+    await copyTree(scratch, "a", "b", true);
+    const { ino, uid, gid, mode } = await stat(scratch.at("b"));
+    expect({ ino, uid, gid, mode }).toEqual({
+      ino: before.ino,
+      uid: before.uid,
+      gid: before.gid,
+      mode: before.mode,
+    });
+    expect(await readFile(scratch.at("other"), "utf8")).toBe("new");
+    expect((await stat(scratch.at("b"))).mtimeMs).toBeCloseTo((await stat(scratch.at("a"))).mtimeMs, 0);
+    expect(await leftovers(scratch.dir)).toEqual([]);
+  });
 });

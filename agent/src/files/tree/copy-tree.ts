@@ -92,7 +92,7 @@ async function copyFile(walk: CopyWalk, spot: Spot, pin: Pin, to: Slot): Promise
 }
 
 /** Copies the content, again where somebody writes to it meanwhile; what the file was then. */
-async function copyUnchanged(
+export async function copyUnchanged(
   walk: CopyWalk,
   spot: Spot,
   source: FileHandle,

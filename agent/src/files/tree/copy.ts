@@ -12,6 +12,7 @@ import { childOf, type Pin, sameObject } from "../place/pin.ts";
 import { openPlace, type Place } from "../place/resolve.ts";
 import { temporaryName } from "../unfinished/temporary.ts";
 import { publish, refuseOccupied } from "../write/publish.ts";
+import { copyOnto, isOntoFile } from "./copy-onto.ts";
 import type { CopyProgress, CopyWalk } from "./copy-tree.ts";
 import { copyPinned } from "./copy-tree.ts";
 import { removePinned } from "./remove.ts";
@@ -26,7 +27,8 @@ export interface CopyOptions {
 
 /**
  * Copies a file, a link (as a link) or a directory. The copy is made under a
- * temporary name beside its destination and appears whole or not at all.
+ * temporary name beside its destination and appears whole or not at all. A file
+ * that is copied onto another gives it its content, and no more.
  */
 export function copy(
   boundary: Boundary,
@@ -53,6 +55,7 @@ export function copy(
       refuseOccupied(pin, place, options.overwrite);
       await refuseInside(pin, place);
       const walk = { boundary, verb: "copy", signal, moving: false, progress };
+      if (isOntoFile(pin, place)) return await copyOnto(walk, { path: from, depth: 0 }, pin, place);
       await copyAndPublish(walk, origin, pin, place, options.overwrite);
       return await describe(place.directory, place.name, to);
     });

@@ -9,7 +9,7 @@ import { refuseDirectoryName } from "../place/named-directory.ts";
 import { expandPath } from "../place/path.ts";
 import { childOf } from "../place/pin.ts";
 import type { Place } from "../place/resolve.ts";
-import { inTurn } from "../place/turns.ts";
+import { inTurn, inTurnOf } from "../place/turns.ts";
 import { notMatching } from "../read/content-hash.ts";
 import { refuseIrregular } from "../read/read.ts";
 import { changeDurably } from "./durable.ts";
@@ -50,12 +50,15 @@ export function appendContent(
     if (place.leaf === undefined && (options.ifSize ?? 0n) > 0n) throw notMatching(asked, "does not exist");
     return await inTurn(place, async () => {
       await using file = await openEnd(boundary, place, mode);
-      const { size } = await file.stat({ bigint: true });
-      if (options.ifSize !== undefined && size !== options.ifSize) {
-        throw notMatching(asked, `has ${size} bytes, not ${options.ifSize}`);
-      }
-      await appendAll(file, content, size);
-      return entryOf(await file.stat({ bigint: true }), place.name, place.path);
+      // By another of its names it may be written in place meanwhile.
+      return await inTurnOf(await file.stat({ bigint: true }), async () => {
+        const { size } = await file.stat({ bigint: true });
+        if (options.ifSize !== undefined && size !== options.ifSize) {
+          throw notMatching(asked, `has ${size} bytes, not ${options.ifSize}`);
+        }
+        await appendAll(file, content, size);
+        return entryOf(await file.stat({ bigint: true }), place.name, place.path);
+      });
     });
   });
 }

@@ -39,7 +39,7 @@ export function supervise<P extends Living>(
   limits: Pick<JobLimits, "killWaitMs">,
 ): Supervised<P> {
   const spawnedAt = performance.now();
-  const sinceSpawn = (): number => performance.now() - spawnedAt;
+  const sinceSpawn = (): number => Math.round((performance.now() - spawnedAt) * 1000) / 1000;
   const stop = Promise.withResolvers<StopCause>();
   const giveUp = new AbortController();
   const askForEnd = (cause: StopCause): void => {

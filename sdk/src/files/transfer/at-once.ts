@@ -1,4 +1,7 @@
-/** Works on all items, so many at once; the first failure ends it, when what is under way has ended too. */
+/**
+ * Works on all items, `count` at a time. The first failure stops it; it throws when the work under way has
+ * ended too.
+ */
 export async function atOnce<T>(
   items: readonly T[],
   count: number,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Line } from "./line.ts";
 
-/** Whether a promise is settled once all that could happen has happened. */
+/** Returns true if the promise is settled once all pending work has run. */
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   let settled = false;
   promise.then(

@@ -1,48 +1,50 @@
 import { Semaphore } from "@cmdop/kit";
 
 /**
- * The line that the files of one transfer share. Sixteen at once hide the way to
- * a machine; but on a line that breaks soon, each of them gets a sixteenth of
- * what it carries, and none arrives. So each loss halves how many may be under
- * way, down to one, and each arrival lets one more on.
+ * The line that the files of one transfer share. Sixteen files at once hide the latency to a machine. But on
+ * a line that breaks often, each gets a sixteenth of its capacity and none arrives. So each loss halves the
+ * number of files under way, down to one, and each arrival adds one.
  */
 export class Line {
   readonly #widest: number;
   readonly #places: Semaphore;
 
-  /** `widest`: files at once while all is well. */
+  /** `widest`: number of files at once while there are no losses. */
   constructor(widest: number) {
     this.#widest = widest;
     this.#places = new Semaphore(widest);
   }
 
-  /** What one file needs to be under way. */
+  /** Returns a turn for one file, which it must hold to be under way. */
   turn(): Turn {
     return new Turn(this);
   }
 
-  /** Whether there is a place at once. */
+  /** True if a place is free now. */
   get isFree(): boolean {
     return this.#places.isFree;
   }
 
-  /** A place. Throws the signal's reason. */
+  /** Waits for a place. Throws the signal's reason. */
   enter(signal: AbortSignal | undefined): Promise<Disposable> {
     return this.#places.enter(signal);
   }
 
-  /** Something was lost. */
+  /** Halves the number of places after a loss. */
   narrow(): void {
     this.#places.width = Math.max(1, Math.floor(this.#places.width / 2));
   }
 
-  /** Something arrived. */
+  /** Adds a place after an arrival. */
   widen(): void {
     this.#places.width = Math.min(this.#widest, this.#places.width + 1);
   }
 }
 
-/** One file's place on the line: shared by the end that reads it and the end that writes it, so that they never wait for each other's. */
+/**
+ * One file's place on the line. The reading and the writing end share it, so that they never wait for each
+ * other's place.
+ */
 export class Turn implements Disposable {
   readonly #line: Line;
   #entering: Promise<Disposable> | undefined;
@@ -51,7 +53,7 @@ export class Turn implements Disposable {
     this.#line = line;
   }
 
-  /** Waits for the file's place, unless it has one; whether there was anything to wait for. */
+  /** Waits for the file's place, unless it has one. Returns true if it had to wait. */
   async begin(signal: AbortSignal | undefined): Promise<boolean> {
     if (this.#entering !== undefined) {
       await this.#entering;
@@ -68,13 +70,13 @@ export class Turn implements Disposable {
     }
   }
 
-  /** What was under way is lost; the place goes to others until the file begins again. */
+  /** Gives the place to others after a loss, until the file begins again. */
   lost(): void {
     this.#line.narrow();
     this[Symbol.dispose]();
   }
 
-  /** Some of the file has arrived for good. */
+  /** Reports that a part of the file has arrived for good. */
   arrived(): void {
     this.#line.widen();
   }
@@ -82,7 +84,7 @@ export class Turn implements Disposable {
   [Symbol.dispose](): void {
     const entering = this.#entering;
     this.#entering = undefined;
-    // Whoever was still waiting for it and failed has no place to give back.
+    // A wait that failed has no place to give back.
     entering?.then(
       (place) => place[Symbol.dispose](),
       () => undefined,

@@ -1,6 +1,9 @@
 import type { OnTransferLink } from "./types.ts";
 
-/** Tells once that a machine can't be reached, and once that it is back: all files of a transfer lose it together. */
+/**
+ * Reports once that a machine can't be reached, and once that it is back, since all files of a transfer lose
+ * it together.
+ */
 export class LinkWatch {
   readonly #onLink: OnTransferLink | undefined;
   readonly #end: "source" | "destination";
@@ -12,19 +15,19 @@ export class LinkWatch {
     this.#onLink = onLink;
   }
 
-  /** Whether anything has gone there. */
+  /** True if the machine was reached at least once. */
   get wasReached(): boolean {
     return this.#wasReached;
   }
 
-  /** A call was not taken, or broken off on its way. */
+  /** Reports that a call was refused for want of a connection, or (`isBroken`) broke off on its way. */
   lost(isBroken: boolean): void {
     this.#wasReached ||= isBroken;
     if (!this.#isLost) this.#onLink?.("lost", this.#end);
     this.#isLost = true;
   }
 
-  /** The machine has answered. */
+  /** Reports that the machine has answered. */
   back(): void {
     this.#wasReached = true;
     if (this.#isLost) this.#onLink?.("back", this.#end);

@@ -16,7 +16,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   EMFILE: "LimitExceeded",
 };
 
-/** What to do next, where the error's own advice speaks of the machine. */
+/** Next steps for errors whose own advice is about the machine. */
 const NEXT: Readonly<Partial<Record<ErrorCode, string>>> = {
   NotFound: "Check the path: it is one on this computer.",
   AccessDenied: "Check owner and mode of the path on this computer.",
@@ -26,13 +26,13 @@ const NEXT: Readonly<Partial<Record<ErrorCode, string>>> = {
   Internal: "Look at this computer's system log: a disk or a network filesystem may have failed.",
 };
 
-/** Does something with a file of this computer; what fails is said as a CmdopError that names it. */
+/** Runs work on a file of this computer and turns its failure into a CmdopError that names the file. */
 export async function localError<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (thrown) {
     if (thrown instanceof CmdopError || !(thrown instanceof Error) || !("code" in thrown)) throw thrown;
-    // Only what the operating system says has a call's name.
+    // Only errors of the operating system have the name of a system call.
     if (typeof thrown.code !== "string" || !("syscall" in thrown)) throw thrown;
     const code = CODES[thrown.code] ?? "Internal";
     throw new CmdopError(code, `${visible(path)}, on this computer: ${thrown.code}.`, {

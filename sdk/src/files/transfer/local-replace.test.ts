@@ -11,7 +11,7 @@ import type { Content } from "./types.ts";
 
 const run = promisify(execFile);
 
-/** Tools that are not on every machine. */
+/** Installs tools that are not on every machine. */
 beforeAll(async () => {
   await run("sh", ["-c", "command -v setfacl setfattr >&2 || apt-get install -y acl attr"]);
 });
@@ -33,7 +33,7 @@ function arriving(text: string, attributes: Partial<Content> = {}): Content {
   };
 }
 
-/** What is said of how it was written. */
+/** Downloads content to the file, and returns the reports on unusual writes. */
 async function download(destination: string, content: Content, preserve = false): Promise<string[]> {
   using turn = new Line(1).turn();
   const said: string[] = [];
@@ -52,7 +52,7 @@ async function download(destination: string, content: Content, preserve = false)
   return said;
 }
 
-/** A directory with a file that has much beside its content. */
+/** Makes a directory with a file that has attributes beside its content. */
 async function dressed() {
   const directory = await mkdtempDisposable(path.join(tmpdir(), "cmdop-test-"));
   const file = path.join(directory.path, "file");
@@ -79,7 +79,7 @@ describe("a file of this computer that a download replaces", () => {
     expect(await download(place.file, arriving("new"))).toEqual([]);
     expect(await dress(place.file)).toBe(before);
     expect(await readFile(place.file, "utf8")).toBe("new");
-    // At once: who has the old one open still reads it.
+    // The file was replaced atomically: a process that has the old one open still reads it.
     expect((await stat(place.file)).ino).not.toBe(ino);
   });
 

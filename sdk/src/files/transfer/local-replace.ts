@@ -5,23 +5,25 @@ import { type FileHandle, open, rename } from "node:fs/promises";
 import { unless } from "@cmdop/kit";
 import { FILE_CHUNK_BYTES, systemPath } from "@cmdop/proto";
 
-/** Where cp lies: that of PATH may be another's. */
+/** Paths of cp. The one in PATH may belong to another user. */
 const CP = ["/usr/bin/cp", "/bin/cp", "/run/current-system/sw/bin/cp"];
 
-/** Why a system lets nobody put another file in the place of one that may be written: a mount point, another's file in a sticky directory. */
+/**
+ * Errors of a rename over a file that may be written but not replaced: a mount point, or another user's file
+ * in a sticky directory.
+ */
 const IRREPLACEABLE = ["EBUSY", "EPERM"];
 
-/** Why a system starts no program, which says nothing about the file. */
+/** Errors that keep a program from starting, which say nothing about the file. */
 const NOT_STARTED = ["ENOENT", "EACCES", "EAGAIN", "ENOMEM", "EMFILE"];
 
 const PERMISSION_BITS = 0o777;
 
 /**
- * Gives what has arrived whole the place of a file of this computer, which keeps
- * its owner, ACL, attributes and other names: replaced at once where the new file
- * can be given all of these, else written in place, as scp writes. `finish` gives
- * mode and times to the file that it is. What it gives says why it was written in
- * place; undefined where it was replaced.
+ * Puts a file that has arrived whole in the place of a file of this computer, which keeps its owner, ACL,
+ * attributes and other names. It is replaced atomically if the new file can be given all of these, else
+ * written in place, as scp does. `finish` sets mode and times on the resulting file. Returns the reason for
+ * writing in place; undefined if it was replaced.
  */
 export async function replaceLocal(
   arrived: { readonly file: FileHandle; readonly path: string },
@@ -50,26 +52,29 @@ function inPlace(isGiven: boolean, { nlink }: Stats): string {
   let why = "a new file could not be given all that it has";
   if (nlink > 1) why = `it has ${nlink} names (hard links), which stay one file`;
   else if (isGiven) why = "it can't be replaced (it may be a mount point)";
-  return `written in place, since ${why}: who read it meanwhile may have seen some of the old and some of the new`;
+  return `written in place, since ${why}: anyone reading it meanwhile may have seen a mix of old and new content`;
 }
 
-/** Gives a new file what an old one has; whether that was all. setuid, setgid and capabilities were given to the old content. */
+/**
+ * Gives a new file the owner, mode and attributes of the old one, and returns true if that was possible.
+ * setuid, setgid and capabilities are left out: they were given to the old content.
+ */
 async function isGivenAll(file: FileHandle, destination: string, taken: Stats): Promise<boolean> {
   if (taken.nlink > 1) return false;
-  // Elsewhere cp can't do it, and files seldom have any.
+  // On other systems cp can't do it, and files seldom have any.
   if (process.platform === "linux" && !(await carriedOver(destination, file))) return false;
-  // Also where nothing changes: the system takes capabilities away then.
+  // This is done even if the owner stays, because the system then removes capabilities.
   const owned = file.chown(taken.uid, taken.gid).then(() => true);
   if ((await unless(["EPERM"], owned)) === undefined) return false;
   await file.chmod(taken.mode & PERMISSION_BITS);
   return true;
 }
 
-/** Whether GNU's cp has given a file the ACL and the extended attributes of another, which Node can't read. */
+/** Lets GNU's cp copy the ACL and the extended attributes, which Node can't read. Returns true if it has. */
 async function carriedOver(path: string, to: FileHandle): Promise<boolean> {
   const program = CP.find((each) => existsSync(each));
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW;
-  // Who may only write it can't read what it has.
+  // A user with only write permission can't read the attributes.
   const from = program === undefined ? undefined : await unless(["EACCES"], open(systemPath(path), flags));
   if (program === undefined || from === undefined) return false;
   try {

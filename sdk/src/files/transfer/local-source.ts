@@ -16,10 +16,13 @@ import { namesDirectory } from "./names.ts";
 import { addEntry, isOfOne } from "./tree.ts";
 import type { Content, Source, Tree, TreeEntry } from "./types.ts";
 
-/** Permission bits that travel. */
+/** Mask of the permission bits that are transferred. */
 const PERMISSION_BITS = 0o777;
 
-/** A file or directory of this computer, as Node takes its path, or by its bytes. Within a transfer all names are text as `pathText` gives it. */
+/**
+ * Returns a file or directory of this computer as a source, from its path as Node takes it: text or bytes.
+ * Within a transfer all names are text in the form of `pathText`.
+ */
 export function localSource(given: string | Uint8Array): Source {
   const root = pathText(given);
   return {
@@ -27,7 +30,7 @@ export function localSource(given: string | Uint8Array): Source {
     isSeveral: false,
     facts: () =>
       localError(root, async () => {
-        // The system itself refuses a slash behind what is no directory.
+        // The system itself refuses a slash after the name of anything but a directory.
         const { type, size, mode, mtimeMs } = factsFrom(await stat(systemPath(root)));
         if (type !== "directory" && namesDirectory(root)) throw noDirectory(root);
         return { type, size, mode, mtimeMs };
@@ -43,7 +46,7 @@ export function localSource(given: string | Uint8Array): Source {
 async function treeOf(root: string, skipped: (what: SkippedPath) => void): Promise<Tree> {
   const { mode, mtimeMs } = factsFrom(await stat(systemPath(root)));
   const entries: TreeEntry[] = [];
-  // What can't be read is told, and the rest goes on.
+  // Entries that can't be read are reported, and the rest goes on.
   const unless = async <T>(at: string, work: () => Promise<T>): Promise<T | undefined> => {
     try {
       return await localError(path.join(root, at), work);
@@ -53,7 +56,7 @@ async function treeOf(root: string, skipped: (what: SkippedPath) => void): Promi
       return undefined;
     }
   };
-  // Grows while it is read: level after level.
+  // The list grows during the loop, level after level.
   const directories = [""];
   for (const directory of directories) {
     const read = () => readdir(systemPath(path.join(root, directory)), { encoding: "buffer" });
@@ -92,7 +95,10 @@ function factsFrom(stats: Stats): Omit<TreeEntry, "path" | "linkTarget"> {
 }
 
 function noDirectory(at: string): CmdopError {
-  return new CmdopError("NotADirectory", `${printable(at)} names a directory, and is none.`);
+  return new CmdopError(
+    "NotADirectory",
+    `${printable(at)} is not a directory, though its name ends like one's.`,
+  );
 }
 
 class LocalContent implements Content {
@@ -113,13 +119,13 @@ class LocalContent implements Content {
   }
 
   static async open(at: string, follow: boolean): Promise<LocalContent> {
-    // A FIFO must not hold us up before it is refused.
+    // O_NONBLOCK, because opening a FIFO would block before it is refused.
     const flags = constants.O_RDONLY | constants.O_NONBLOCK | (follow ? 0 : constants.O_NOFOLLOW);
     const file = await open(systemPath(at), flags);
     try {
       const facts = await factsOf(file);
       if (facts === undefined)
-        throw new CmdopError("NotAFile", `${printable(at)} is no regular file.`, {
+        throw new CmdopError("NotAFile", `${printable(at)} is not a regular file.`, {
           next: "Only regular files are transferred; for a directory say recursive.",
         });
       return new LocalContent(file, at, facts);
@@ -158,7 +164,7 @@ class LocalContent implements Content {
   }
 }
 
-/** What is known of a file before it is read. */
+/** The facts of a file before it is read. */
 interface Facts {
   readonly size: number;
   readonly mode: number;

@@ -32,17 +32,17 @@ import { resumeName, sameHash } from "./names.ts";
 import { OWNER_BITS } from "./tree.ts";
 import type { Content, PutOptions, Target } from "./types.ts";
 
-/** What is still arriving; nobody else may read it before it has its mode. */
+/** Name and mode of an unfinished file, which only its owner may read before it has its final mode. */
 const PART_PREFIX = ".cmdop-part-";
 const PART_MODE = 0o600;
 
-/** Permission bits of what is made and whose source has none. */
+/** Permission bits of new files and directories whose source has none. */
 const FILE_MODE = 0o666;
 const DIRECTORY_MODE = 0o777;
 
 const PERMISSION_BITS = 0o777;
 
-/** A place on this computer. */
+/** Returns a path of this computer as a target. */
 export function localTarget(given: string | Uint8Array): Target {
   const root = pathText(given);
   const at = (below: string): string => path.join(root, below);
@@ -54,7 +54,7 @@ export function localTarget(given: string | Uint8Array): Target {
         const made = await unless(["EEXIST"], making);
         const stats = await lstat(systemPath(at(below)));
         if (made) return stats.mode & PERMISSION_BITS;
-        // The root may be a link: that was the user's word. Below it, no link is followed.
+        // The root may be a link, as the user named it. Below it, no link is followed.
         if (stats.isDirectory() || (below === "" && stats.isSymbolicLink())) return undefined;
         throw new CmdopError("AlreadyExists", `${printable(at(below))} exists already and is no directory.`);
       }),
@@ -80,13 +80,14 @@ async function putFile(asked: string, content: Content, options: PutOptions): Pr
   if (taken?.isDirectory() === true) {
     throw new CmdopError("IsADirectory", `${printable(destination)} is a directory.`);
   }
-  // A device that is replaced by a file is a broken computer.
+  // Replacing a device with a file would break the computer.
   if (taken !== undefined && !taken.isFile() && !taken.isSymbolicLink()) {
     throw new CmdopError("NotAFile", `${printable(destination)} is a device, FIFO or socket.`, {
       next: "Name a file; to write into it, download to a stream.",
     });
   }
-  // A rename asks only the directory; a file that may not be written shall not be replaced either.
+  // A rename checks only the directory's permissions, but a file that may not be written shall not be
+  // replaced either.
   if (taken?.isFile() === true) await access(systemPath(destination), constants.W_OK);
   const name = resume ? resumeName(content, destination) : randomBytes(8);
   const part = path.join(path.dirname(destination), PART_PREFIX + Buffer.from(name).toString("hex"));
@@ -111,12 +112,16 @@ async function putFile(asked: string, content: Content, options: PutOptions): Pr
   } finally {
     const [{ status }] = await Promise.allSettled([behind.settled()]);
     await file.close();
-    // Renamed, it is gone already; what can't be right, or may not be on disk, will not be gone on with.
+    // A renamed file is gone already. One that can't be right, or may not be on disk, is of no use for
+    // resuming.
     if (!resume || isArrived || status === "rejected") await rm(systemPath(part), { force: true });
   }
 }
 
-/** What is made is less the umask, unless the mode is kept; what is replaced has what it had. */
+/**
+ * Sets mode and time. A new file gets the source's mode less the umask, unless the mode is to be kept; a
+ * replaced file keeps its own.
+ */
 async function giveAttributes(
   file: FileHandle,
   { mode, mtimeMs }: Content,
@@ -128,7 +133,7 @@ async function giveAttributes(
   if (preserve && mtimeMs !== undefined) await file.utimes(new Date(), utimesArgument(mtimeMs));
 }
 
-/** Writes the content behind what is there, and makes sure that it is what was sent. */
+/** Appends the missing content to the part that is there, and verifies the whole by its hash. */
 async function receive(
   file: FileHandle,
   behind: WriteBehind,
@@ -163,7 +168,7 @@ async function receive(
   const sha256 = hash.digest();
   const told = await content.finish();
   if (told === undefined || sameHash(told, sha256)) return sha256;
-  // What is there is of no use for going on either.
+  // The wrong content is of no use for resuming either.
   await file.truncate(0);
   throw new CmdopError("FileChanged", `${printable(content.path)} did not arrive as it was sent.`, {
     next: "Transfer it again.",
@@ -184,7 +189,7 @@ async function putLink(at: string, linkTarget: string): Promise<void> {
   }
 }
 
-/** The file behind a link. */
+/** Returns the file that a link leads to, or the path itself. */
 async function followed(at: string): Promise<string> {
   const found = await lookAt(at);
   return found?.isSymbolicLink() === true
@@ -192,7 +197,7 @@ async function followed(at: string): Promise<string> {
     : at;
 }
 
-/** Undefined where there is nothing. */
+/** Returns the path's stats; undefined if nothing is there. */
 function lookAt(at: string): Promise<Stats | undefined> {
   return unless(["ENOENT"], lstat(systemPath(at)));
 }

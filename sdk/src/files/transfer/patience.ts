@@ -6,16 +6,23 @@ import type { Turn } from "./line.ts";
 import type { LinkWatch } from "./link-watch.ts";
 import type { Machine } from "./machine.ts";
 
-/** How long a transfer goes on without a single byte of progress, in milliseconds: as long as a job is followed. A machine that is started anew is back by then. */
+/**
+ * Longest time that a transfer continues without progress, in milliseconds: as long as a job is followed. A
+ * machine that restarts is back by then.
+ */
 const RESUME_WINDOW_MS = RECONNECT_WINDOW_MS;
 
-/** The same while the machine has not been reached at all: nothing is under way that would be worth the wait. */
+/**
+ * The same before the machine was reached at all, when no transfer is under way that would be worth the wait.
+ */
 const FIRST_WINDOW_MS = 10_000;
 
-/** What passes, besides the break of a call that was under way. */
+/** Errors that may pass, besides a call that broke off on its way. */
 const PASSING: readonly ErrorCode[] = ["RelayUnreachable", "MachineOffline"];
 
-/** Waits between attempts to go on after a cut, and gives up when nothing has moved for too long. */
+/**
+ * Waits between attempts to continue after a lost connection, and gives up after too long without progress.
+ */
 export class Patience {
   readonly #transport: Transport;
   readonly #link: LinkWatch;
@@ -24,7 +31,7 @@ export class Patience {
   readonly #pauses: Backoff;
   #movedAtMs = performance.now();
 
-  /** `turn`: given up while it waits, and taken again. */
+  /** `turn`: is given up during the pause, and taken again. */
   constructor({ caller, link }: Machine, signal: AbortSignal | undefined, turn?: Turn) {
     this.#transport = caller.transport;
     this.#link = link;
@@ -33,14 +40,14 @@ export class Patience {
     this.#pauses = new Backoff(this.#transport.reconnect);
   }
 
-  /** Something arrived. */
+  /** Reports progress. */
   moved(): void {
     this.#link.back();
     this.#movedAtMs = performance.now();
     this.#pauses.reset();
   }
 
-  /** Pauses after a failure that may pass; throws every other, and this one when it has lasted too long. */
+  /** Pauses after a failure that may pass. Throws any other failure, and one that has lasted too long. */
   async after(thrown: unknown): Promise<void> {
     this.#signal?.throwIfAborted();
     const error = CmdopError.from(thrown);
@@ -52,11 +59,11 @@ export class Patience {
     this.#link.lost(isBroken);
     this.#turn?.lost();
     if (!(await this.#pauses.wait({ signal: this.#signal }))) this.#signal?.throwIfAborted();
-    // While others had their turn, nothing was tried.
+    // The wait for other files' turns does not count, since nothing was tried.
     if (await this.#turn?.begin(this.#signal)) this.#movedAtMs = performance.now();
   }
 
-  /** Tries until it works, while what fails may pass. */
+  /** Tries again until it succeeds, as long as the failures may pass. */
   async until<T>(tryOnce: () => Promise<T>): Promise<T> {
     for (;;) {
       try {

@@ -1,6 +1,6 @@
 import type { FileProgress, TransferOptions } from "./types.ts";
 
-/** Counts what a transfer has done, and tells. */
+/** Counts the bytes and files of a transfer, and reports them. */
 export class Progress {
   readonly #options: TransferOptions;
   readonly #totalFiles: number | undefined;
@@ -8,17 +8,17 @@ export class Progress {
   #bytes = 0;
   #resumedBytes = 0;
   #files = 0;
-  /** Those under way, in the order in which they were begun. */
+  /** The files under way, in the order in which they were begun. */
   readonly #current = new Set<FileCount>();
 
-  /** `totals`: as far as they are known before. */
+  /** `totals`: as far as they are known in advance. */
   constructor(options: TransferOptions, totals: { readonly bytes?: number; readonly files?: number }) {
     this.#options = options;
     this.#totalBytes = totals.bytes;
     this.#totalFiles = totals.files;
   }
 
-  /** Begins a file. `listedBytes`: what of its size is in the total. */
+  /** Begins a file. `listedBytes`: the part of its size that the total already has. */
   begin(path: string, size: number | undefined, listedBytes: number): FileCount {
     if (this.#totalBytes !== undefined && size !== undefined) this.#totalBytes += size - listedBytes;
     const count = new FileCount(path, size, (bytes, isFound) => {
@@ -30,7 +30,7 @@ export class Progress {
     return count;
   }
 
-  /** A file is there, or has failed. */
+  /** Ends a file that has arrived (`isDone`) or failed. */
   end(count: FileCount, isDone: boolean): void {
     this.#current.delete(count);
     if (!isDone) return;

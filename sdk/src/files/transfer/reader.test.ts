@@ -4,7 +4,7 @@ import type { Content } from "./types.ts";
 
 const PIECE_BYTES = 400_000;
 
-/** Content of some pieces, each of one letter; counts what was read of it. */
+/** Makes content of `count` pieces, each of one letter, and counts the pieces that were read. */
 function contentOf(count: number): { content: Content; pulled: () => number } {
   let pulled = 0;
   const content: Content = {

@@ -1,18 +1,21 @@
 import type { Content } from "./types.ts";
 
-/** What is held of what was read, where anything is: enough to send a short stretch again without asking the source, little enough for many files at once. */
+/**
+ * Bytes that are held for sending again: enough for a short stretch without asking the source, little enough
+ * for many files at once.
+ */
 const HELD_BYTES = 1024 * 1024;
 
 /**
- * Reads content on from an offset; with `holds` it keeps copies of the last of
- * it, so that whoever has to send it again takes it from here. Several may read
- * at once, as one that was given up and still waits beside the one that goes on.
+ * Reads content from an offset on. With `holds` it keeps copies of the last bytes, which can be sent again
+ * from here. It allows several reads at once, because an abandoned attempt may still wait beside the one that
+ * continues.
  */
 export class Reader {
   readonly #pieces: AsyncIterator<Uint8Array>;
   readonly #holds: boolean;
   #held: Uint8Array[] = [];
-  /** Where in the content the held bytes begin and end. */
+  /** Offsets in the content where the held bytes begin and end. */
   #start: number;
   #end: number;
   #pulling: Promise<boolean> | undefined;
@@ -25,12 +28,14 @@ export class Reader {
     this.#end = from;
   }
 
-  /** Whether the bytes at a position can be had from here. */
+  /** Returns true if the bytes at a position are available here. */
   reaches(position: number): boolean {
     return !this.#hasFailed && this.#start <= position && position <= this.#end;
   }
 
-  /** The bytes at a position that is reached, `maxBytes` at most; undefined at the end of the content. */
+  /**
+   * Returns the bytes at a position that is reached, at most `maxBytes`; undefined at the end of the content.
+   */
   async at(position: number, maxBytes: number): Promise<Uint8Array | undefined> {
     while (position >= this.#end) if (!(await this.#pull())) return undefined;
     let start = this.#start;
@@ -42,13 +47,14 @@ export class Reader {
     throw new RangeError(`no bytes are held at ${position}`);
   }
 
-  /** No more is wanted. */
+  /** Ends the reading. */
   close(): void {
-    // Not waited for: a source may be waiting for a connection. What it fails with then is no failure of what was read.
+    // This is not awaited, because a source may be waiting for a connection. A failure of it then is no
+    // failure of the content.
     void Promise.allSettled([this.#pieces.return?.()]);
   }
 
-  /** Takes the next piece; false at the end. */
+  /** Takes the next piece; returns false at the end. */
   #pull(): Promise<boolean> {
     this.#pulling ??= this.#next().finally(() => {
       this.#pulling = undefined;
@@ -57,7 +63,7 @@ export class Reader {
   }
 
   async #next(): Promise<boolean> {
-    // A piece is nobody's any more once its source is asked for the next.
+    // The source reuses a piece's memory once it is asked for the next.
     if (!this.#holds) this.#drop(0);
     try {
       const { done, value } = await this.#pieces.next();
@@ -72,7 +78,7 @@ export class Reader {
     return true;
   }
 
-  /** Drops the oldest pieces, as long as so many bytes are left. */
+  /** Drops the oldest pieces, as long as at least `leftBytes` remain. */
   #drop(leftBytes: number): void {
     for (;;) {
       const [oldest] = this.#held;

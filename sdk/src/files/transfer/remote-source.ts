@@ -11,22 +11,22 @@ import { Patience } from "./patience.ts";
 import { addEntry } from "./tree.ts";
 import type { Content, Source, TreeEntry } from "./types.ts";
 
-/** Permission bits that travel. */
+/** Mask of the permission bits that are transferred. */
 const PERMISSION_BITS = 0o777;
 
-/** How a machine's files are read. */
+/** Options for reading a machine's files. */
 export interface RemoteSourceOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Whether whoever takes the pieces keeps them: otherwise each is the taker's only until it asks for the next. */
+  /** True if the reader keeps the pieces. Otherwise each is valid only until the next is requested. */
   readonly keepsPieces?: boolean | undefined;
 }
 
-/** How one of them is read. */
+/** Options for reading one file. */
 interface ContentOptions extends RemoteSourceOptions {
   readonly turn: Turn;
 }
 
-/** A file or directory of a machine. */
+/** Returns a file or directory of a machine as a source. */
 export function remoteSource(machine: Machine, root: string, options: RemoteSourceOptions): Source {
   const { files, caller } = machine;
   const { signal } = options;
@@ -62,7 +62,7 @@ export function remoteSource(machine: Machine, root: string, options: RemoteSour
       const { mode, mtimeMs, type } = await info();
       const found = await patience().until(() => listed(machine, root, signal));
       for (const each of found.skipped) skipped(each);
-      // Of a link's target neither is known.
+      // For a link, neither attribute of its target is known.
       const attributes = type === "directory" ? { mode: mode & PERMISSION_BITS, mtimeMs } : {};
       return { attributes, entries: found.entries };
     },
@@ -72,9 +72,13 @@ export function remoteSource(machine: Machine, root: string, options: RemoteSour
 }
 
 function noDirectory(path: string): CmdopError {
-  return new CmdopError("NotADirectory", `${visible(path)} is a file, and its name ends as a directory's.`, {
-    next: "Name it without the slash.",
-  });
+  return new CmdopError(
+    "NotADirectory",
+    `${visible(path)} is a file, but its name ends like a directory's.`,
+    {
+      next: "Name it without the slash.",
+    },
+  );
 }
 
 async function listed(machine: Machine, root: string, signal: AbortSignal | undefined) {
@@ -83,11 +87,11 @@ async function listed(machine: Machine, root: string, signal: AbortSignal | unde
   let prefix: string | undefined;
   for await (const info of walkTree(machine, root, { signal })) {
     const { name, path, type, size, mode, mtimeMs, linkTarget, unread } = info;
-    // The machine alone knows what ~ stands for; what lies in the directory itself comes first.
+    // Only the machine knows the directory that ~ stands for. The entries directly in the root come first.
     prefix ??= path.slice(0, path.length - name.length);
     const below = path.startsWith(prefix) ? path.slice(prefix.length) : path;
     if (unread !== undefined) skipped.push(unread);
-    // A directory that failed in the middle is told of a second time.
+    // A directory that failed midway is reported a second time.
     if (unread !== undefined && entries.some((entry) => entry.path === below)) continue;
     const target = linkTarget === undefined ? {} : { linkTarget };
     addEntry(entries, { path: below, type, size, mode: mode & PERMISSION_BITS, mtimeMs, ...target });
@@ -95,7 +99,7 @@ async function listed(machine: Machine, root: string, signal: AbortSignal | unde
   return { entries, skipped };
 }
 
-/** A file of a machine: a stream that goes on where it broke, while the file is the same. */
+/** A file of a machine. Its stream continues where it broke, as long as the file is unchanged. */
 class RemoteContent implements Content {
   readonly path: string;
   readonly size: number | undefined;
@@ -117,7 +121,7 @@ class RemoteContent implements Content {
   ) {
     this.#machine = machine;
     this.path = path;
-    // A file of /proc does not say its size before.
+    // A file in /proc does not tell its size in advance.
     this.size = header.size === 0n ? undefined : Number(header.size);
     this.mode = header.mode & PERMISSION_BITS;
     this.mtimeMs = header.mtimeMs;

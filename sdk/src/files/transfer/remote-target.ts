@@ -11,15 +11,15 @@ import { OWNER_BITS } from "./tree.ts";
 import type { Content, PutOptions, Target } from "./types.ts";
 import { attributesOf, Upload, wrong } from "./upload.ts";
 
-/** A file that goes in one message: as much as a piece of a stream. */
+/** Largest file that is sent in one message, in bytes: one piece of a stream. */
 const SMALL_BYTES = FILE_CHUNK_BYTES;
 
-/** A place on a machine. */
+/** Returns a path of a machine as a target. */
 export function remoteTarget(machine: Machine, root: string, signal: AbortSignal | undefined): Target {
   const { files, caller } = machine;
   const at = (below: string): string => (below === "" ? root : posix.join(root, below));
   const patience = () => new Patience(machine, signal);
-  // What one file has learned of the line holds for the others.
+  // All files share it, because the line is the same for all.
   const stretch = new Stretch();
   const mkdir = (request: Parameters<typeof files.mkdir>[0]) =>
     patience().until(async () => {
@@ -36,7 +36,7 @@ export function remoteTarget(machine: Machine, root: string, signal: AbortSignal
       } catch (thrown) {
         if (CmdopError.from(thrown).code !== "AlreadyExists") throw thrown;
       }
-      // One that exists is accepted, and its parents can't be missing then.
+      // An existing directory is accepted, and its parents can't be missing then.
       await mkdir({ ...request, parents: true });
       return undefined;
     },
@@ -59,7 +59,10 @@ export function remoteTarget(machine: Machine, root: string, signal: AbortSignal
   };
 }
 
-/** A small file in one message; as an upload with stretches where that was lost, since the line may not carry so much at once. */
+/**
+ * Sends a small file in one message. If that is lost, sends it as an upload with stretches, since the line
+ * may not carry so much at once.
+ */
 async function putSmall(
   machine: Machine,
   path: string,

@@ -5,19 +5,18 @@ import { sourceName } from "./names.ts";
 import { addEntry, isOfOne } from "./tree.ts";
 import type { Source, Tree, TreeEntry } from "./types.ts";
 
-/** Sources that are looked at at once. */
+/** Most sources that are examined at the same time. */
 const LOOKS_IN_FLIGHT = 16;
 
-/** One of several sources, and the name that it gets. */
+/** One of several sources, and its name in the destination. */
 interface Part {
   readonly source: Source;
   readonly name: string;
 }
 
 /**
- * Several sources as one directory that holds them by their names; of one
- * without a name (`dir/.`) it holds what lies in it. One that can't be had is
- * passed over, as the files of a tree are.
+ * Combines several sources into one directory that holds them by their names. A source without a name
+ * (`dir/.`) adds its contents. A source that can't be read is passed over, like a file of a tree.
  */
 export function severalSources(sources: readonly Source[], recursive: boolean): Source {
   const parts = sources.map((source) => ({ source, name: sourceName(source.path) }));
@@ -34,7 +33,7 @@ export function severalSources(sources: readonly Source[], recursive: boolean): 
         if (tree !== undefined) found.set(part, tree);
       });
       const entries = merged(parts, found, owners);
-      // The directory that they are put into is not one of them: it keeps what it has.
+      // The directory that they are put into is no source, so it keeps its own attributes.
       return { attributes: {}, entries };
     },
     open(path, turn) {
@@ -59,7 +58,7 @@ async function treeOf(
       skipped({
         path: source.path,
         reason: "failed",
-        message: "It is a directory; say recursive to copy it.",
+        message: "It is a directory; use recursive to copy it.",
       });
       return undefined;
     }
@@ -75,7 +74,10 @@ async function treeOf(
   }
 }
 
-/** All entries, and of which part each is; directories of one name become one. Throws InvalidArgument where two sources have a file of one name. */
+/**
+ * Returns all entries, and records each one's part in `owners`. Directories of one name are merged.
+ * @throws CmdopError InvalidArgument where two sources have a file of one name
+ */
 function merged(
   parts: readonly Part[],
   found: ReadonlyMap<Part, Tree>,

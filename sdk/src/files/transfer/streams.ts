@@ -3,7 +3,7 @@ import type { Writable } from "node:stream";
 import { CmdopError } from "@cmdop/proto";
 import type { Content, Source, Target } from "./types.ts";
 
-/** Content that comes once, and from its beginning. */
+/** Returns a stream as a source, which can be read only once and from its beginning. */
 export function streamSource(stream: AsyncIterable<Uint8Array>): Source {
   let isBegun = false;
   const content: Content = {
@@ -33,7 +33,10 @@ export function streamSource(stream: AsyncIterable<Uint8Array>): Source {
   };
 }
 
-/** Whoever reads a stream gets the bytes before their hash is known: an error says that they are not whole. */
+/**
+ * Returns a stream as a target. Its reader gets the bytes before their hash is known; an error means that
+ * they are incomplete or wrong.
+ */
 export function streamTarget(stream: Writable): Target {
   return {
     path: undefined,

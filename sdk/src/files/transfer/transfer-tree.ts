@@ -15,14 +15,20 @@ import type {
   WrittenFile,
 } from "./types.ts";
 
-/** Files of a tree under way at once: enough to hide the way to the machine. Each holds a few pieces in memory. */
+/**
+ * Most files of a tree under way at once: enough to hide the latency to the machine. Each holds a few pieces
+ * in memory.
+ */
 const FILES_IN_FLIGHT = 16;
 
-/** Of those, large ones: where the disk they go to is slower than the way there, relay or agent holds a window for each, and only so much for one key (agent/src/doors/held-calls.ts). */
+/**
+ * Most large files among them. Where the target's disk is slower than the line, relay or agent holds a window
+ * of data for each, and only a limited amount for one key (agent/src/doors/held-calls.ts).
+ */
 const LARGE_FILES_IN_FLIGHT = 4;
 const LARGE_FILE_BYTES = LANE_WINDOWS.download.toCaller.stream / 4;
 
-/** Brings a directory with all that lies in it. */
+/** Transfers a directory with all its contents. */
 export function transferTree(
   source: Source,
   target: Target,
@@ -39,9 +45,11 @@ class TreeTransfer {
   readonly #settings: PutSettings;
   readonly #skipped: SkippedPath[] = [];
   readonly #written: WrittenFile[] = [];
-  /** Directories that can't be there, nor anything in them. */
+  /** Directories that could not be made; their contents are skipped. */
   readonly #refused = new Set<string>();
-  /** What directories are to have at the end, by their depth: what is written into one changes its time. */
+  /**
+   * Attributes that directories get at the end, by depth, because writing into a directory changes its time.
+   */
   readonly #unfinished: { readonly path: string; readonly attributes: DirectoryAttributes }[][] = [];
 
   constructor(source: Source, target: Target, options: UploadOptions, settings: PutSettings) {
@@ -63,7 +71,7 @@ class TreeTransfer {
     }
     const wanted = entries.filter((entry) => !this.#isRefused(entry));
     const result = await this.#files(wanted.filter(({ type }) => type === "file"));
-    // Last, so that nothing is ever written through one of them.
+    // Links come last, so that nothing is ever written through one of them.
     const links = wanted.filter(({ type }) => type === "symlink");
     await atOnce(links, FILES_IN_FLIGHT, (entry) => this.#try(entry, () => this.#link(entry)));
     for (const level of this.#unfinished.toReversed()) {
@@ -115,7 +123,7 @@ class TreeTransfer {
       this.#unfinished[depth]?.push({ path, attributes });
     };
     if (this.#settings.preserve) finish({ mode, ...(mtimeMs === undefined ? {} : { mtimeMs }) });
-    // It was made so that it can be written into.
+    // A new directory was made writable for its owner; this restores the source's mode.
     else if (made !== undefined && (mode & OWNER_BITS) !== OWNER_BITS) {
       finish({ mode: made & ~(OWNER_BITS & ~mode) });
     }
@@ -123,11 +131,11 @@ class TreeTransfer {
 
   async #link({ path, linkTarget, mtimeMs }: TreeEntry): Promise<void> {
     if (linkTarget === undefined)
-      throw new CmdopError("Internal", `${visible(path)} is a link that says nothing.`);
+      throw new CmdopError("Internal", `${visible(path)} is a link without a target.`);
     await this.#target.link(path, linkTarget, this.#settings.preserve ? mtimeMs : undefined);
   }
 
-  /** Does something for one entry; goes on without it where it alone is what failed. */
+  /** Runs the work for one entry, and skips the entry if the failure concerns it alone. */
   async #try(
     { path, type }: { path: string; type?: TreeEntry["type"] },
     work: () => Promise<void>,
@@ -145,7 +153,10 @@ class TreeTransfer {
     this.#skipped.push({ path, message, reason });
   }
 
-  /** Whether it lies in a directory that can't be there; what lies in it does then, too. */
+  /**
+   * Returns true for an entry in a directory that could not be made. A directory in such a one is then
+   * refused too.
+   */
   #isRefused({ path, type }: TreeEntry): boolean {
     if (this.#refused.size === 0) return false;
     const parent = path.slice(0, Math.max(path.lastIndexOf("/"), 0));

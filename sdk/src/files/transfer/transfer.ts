@@ -7,10 +7,10 @@ import { KEPT_TEXT } from "./retention.ts";
 import { transferTree } from "./transfer-tree.ts";
 import type { PutOptions, Source, Target, TransferResult, UploadOptions, WrittenFile } from "./types.ts";
 
-/** What is the same for each file of a transfer. */
+/** Settings that all files of a transfer share. */
 export type PutSettings = Pick<PutOptions, "overwrite" | "resume" | "preserve" | "ifMatch" | "left">;
 
-/** Brings a file or a tree from one place to another. */
+/** Transfers a file or a tree from one place to another. */
 export async function transfer(
   source: Source,
   target: Target,
@@ -35,7 +35,7 @@ export async function transfer(
 
 function canceled(cause: CmdopError, { resume }: PutSettings, left: number): CmdopError {
   const rest = resume
-    ? "What has arrived is kept to go on with."
+    ? "The part that has arrived is kept for resuming."
     : left === 0
       ? "Nothing unfinished was left behind."
       : leftText(left);
@@ -43,7 +43,7 @@ function canceled(cause: CmdopError, { resume }: PutSettings, left: number): Cmd
 }
 
 function leftText(files: number): string {
-  const what = files === 1 ? "what has arrived of a file" : `what has arrived of ${files} files`;
+  const what = files === 1 ? "an unfinished file" : `${files} unfinished files`;
   return `The machine could not be told to remove ${what}: it does so by itself ${KEPT_TEXT}.`;
 }
 
@@ -71,7 +71,7 @@ async function transferAll(
     if (settings.ifMatch !== undefined) throw singleFile();
     if (recursive || source.isSeveral) return transferTree(source, target, options, settings);
     throw new CmdopError("IsADirectory", `${visible(source.path)} is a directory.`, {
-      next: "Say recursive to transfer it with all that is in it.",
+      next: "Use recursive to transfer it with all its contents.",
     });
   }
   if (target.path !== undefined && namesDirectory(target.path)) throw noFileThere(target.path);

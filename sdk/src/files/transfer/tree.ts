@@ -1,13 +1,15 @@
 import { CmdopError, type ErrorCode, visible } from "@cmdop/proto";
 import type { TreeEntry } from "./types.ts";
 
-/** Entries of a tree that is transferred in one call: its list is held in memory, some 200 bytes each. */
+/**
+ * Most entries of a tree that is transferred in one call. Its list is held in memory, about 200 bytes each.
+ */
 const MAX_TREE_ENTRIES = 500_000;
 
-/** What a directory needs that is written into. */
+/** Permission bits that a directory needs while files are written into it. */
 export const OWNER_BITS = 0o700;
 
-/** What is wrong with one file, and no reason not to go on with the others. */
+/** Errors that concern one file, so that the other files can go on. */
 const OF_ONE: readonly ErrorCode[] = [
   "NotFound",
   "AlreadyExists",
@@ -18,12 +20,12 @@ const OF_ONE: readonly ErrorCode[] = [
   "FileChanged",
 ];
 
-/** Whether a failure concerns one file alone. */
+/** Returns true if a failure concerns one file alone. */
 export function isOfOne(thrown: unknown): thrown is CmdopError {
   return thrown instanceof CmdopError && OF_ONE.includes(thrown.code);
 }
 
-/** Adds to the list of a tree. Throws LimitExceeded. */
+/** Adds an entry to the list of a tree. @throws CmdopError LimitExceeded */
 export function addEntry(entries: TreeEntry[], entry: TreeEntry): void {
   if (entries.push(entry) <= MAX_TREE_ENTRIES) return;
   throw new CmdopError("LimitExceeded", `The tree has more than ${MAX_TREE_ENTRIES} entries.`, {
@@ -32,9 +34,9 @@ export function addEntry(entries: TreeEntry[], entry: TreeEntry): void {
 }
 
 /**
- * Refuses a tree that would lead outside of its target: whoever sent the list,
- * every name is a name, and lies in a directory that was listed before it as
- * one. So nothing is ever put behind a link.
+ * Refuses a tree that would lead outside of its target. Every entry needs a valid name, and must lie in a
+ * directory that was listed before it, so nothing is ever written through a link. The sender of the list is
+ * not trusted.
  */
 export function refuseStrayEntries(entries: readonly TreeEntry[]): void {
   const types = new Map<string, TreeEntry["type"]>([["", "directory"]]);

@@ -1,94 +1,119 @@
 import type { FileKind, FileWritten, SignalOption, SkippedPath } from "../types.ts";
 import type { Turn } from "./line.ts";
 
-/** How far a transfer is. */
+/** The progress of a transfer. */
 export interface TransferProgress {
-  /** Bytes of content that have been read and passed on; what a resumed transfer found there counts. */
+  /**
+   * Bytes of content that have been read and passed on, including those that a resumed transfer found there.
+   */
   readonly bytes: number;
-  /** Of those, what a resumed transfer found there. */
+  /** The part of `bytes` that a resumed transfer found there. */
   readonly resumedBytes: number;
-  /** Bytes in all, where that is known. */
+  /** Total bytes, if known. */
   readonly totalBytes?: number;
-  /** Files that are done. */
+  /** Number of finished files. */
   readonly files: number;
-  /** Files in all, of a tree or of several sources. */
+  /** Total number of files, for a tree or several sources. */
   readonly totalFiles?: number;
-  /** Of the files under way the one that was begun first. */
+  /** The progress of the file under way that was begun first. */
   readonly current?: FileProgress;
 }
 
-/** How far one file is. */
+/** The progress of one file. */
 export interface FileProgress {
-  /** What people know it by. */
+  /** The path to show to people. */
   readonly path: string;
   readonly bytes: number;
-  /** Absent where the file does not say its size. */
+  /** Total bytes; absent if the file does not tell its size. */
   readonly totalBytes?: number;
 }
 
-/** Told when a machine can't be reached in the middle of a transfer, which then waits for it and goes on, and when it is back: `end` says which one. */
+/**
+ * Callback for a machine that can't be reached in the middle of a transfer, which waits for it and then
+ * continues, and for its return. `end` names the machine.
+ */
 export type OnTransferLink = (state: "lost" | "back", end: "source" | "destination") => void;
 
 /** Options of `upload`, `download` and `transfer`. */
 export interface TransferOptions extends SignalOption {
-  /** True takes a directory with all that is in it. */
+  /** True transfers a directory with all its contents. */
   readonly recursive?: boolean | undefined;
-  /** False refuses a file that exists with AlreadyExists; otherwise it is replaced, at once and only when all has arrived. */
+  /**
+   * False refuses an existing file with AlreadyExists. Otherwise it is replaced, atomically and only when all
+   * has arrived.
+   */
   readonly overwrite?: boolean | undefined;
-  /** True keeps what has arrived when the transfer fails or is aborted, and goes on there when the same is transferred again: on a machine for a day, here until then. Cuts are always resumed, while the call runs. */
+  /**
+   * True keeps the part that has arrived when the transfer fails or is aborted, and a repeated transfer
+   * continues from it. A machine keeps it for a day, this computer until then. Lost connections within the
+   * call are always resumed.
+   */
   readonly resume?: boolean | undefined;
-  /** True keeps the time of the last change, and gives permission bits also to what exists. Otherwise what is made gets the source's permission bits less the umask, and what exists keeps its own. */
+  /**
+   * True keeps the time of the last change, and sets permission bits on existing files too. Otherwise new
+   * files get the source's permission bits less the umask, and existing files keep their own.
+   */
   readonly preserve?: boolean | undefined;
   /** Called for every piece and every file. */
   readonly onProgress?: ((progress: TransferProgress) => void) | undefined;
-  /** Told when a machine goes away, and when it is back. */
+  /** Called when a machine's connection is lost, and when it is back. */
   readonly onLink?: OnTransferLink | undefined;
 }
 
 /** Options of `upload` and `transfer`. */
 export interface UploadOptions extends TransferOptions {
-  /** SHA-256 in hex: replace the file only where its content has it, else throw FileChanged. For a single file. Of several who name the same, exactly one wins; where it can't be known whether this one did, OutcomeUnknown. */
+  /**
+   * SHA-256 in hex of the content to replace, for a single file; throws FileChanged if the file has another.
+   * Of several writers that name the same content, exactly one wins; throws OutcomeUnknown if it can't be
+   * known whether this one did.
+   */
   readonly ifMatch?: string | undefined;
 }
 
-/** What a transfer came to. */
+/** The result of a transfer. */
 export interface TransferResult {
   /** Bytes of content. */
   readonly bytes: number;
   readonly files: number;
-  /** What was passed over, of a tree or of several sources: devices, FIFOs, sockets, and what can't be read or written. */
+  /**
+   * Paths that were passed over, in a tree or several sources: devices, FIFOs, sockets, and files that can't
+   * be read or written.
+   */
   readonly skipped: readonly SkippedPath[];
-  /** SHA-256 in hex, of a single file. */
+  /** SHA-256 in hex, for a single file. */
   readonly sha256?: string;
-  /** Files that were not simply replaced at once: how, and why. Absent where there is none. */
+  /** Reports on files that were not replaced atomically, with the reason. Absent if there are none. */
   readonly written?: readonly WrittenFile[];
 }
 
-/** A file that was not simply replaced at once. */
+/** A file that was not replaced atomically. */
 export interface WrittenFile extends FileWritten {
-  /** As in `skipped`: of a tree from its root. */
+  /** The path, as in `skipped`: in a tree, from its root. */
   readonly path: string;
 }
 
-/** The content of one file, on its way. */
+/** The content of one file during a transfer. */
 export interface Content extends AsyncDisposable {
-  /** What people know it by. */
+  /** The path to show to people. */
   readonly path: string;
-  /** Bytes, as far as known; a stream has no size. */
+  /** Size in bytes, if known; a stream has none. */
   readonly size: number | undefined;
   /** Permission bits. */
   readonly mode: number | undefined;
   /** Last change, in milliseconds since 1970. */
   readonly mtimeMs: number | undefined;
-  /** Changes with the content; none where it can't be read twice. */
+  /** Identifies the content and changes with it; undefined if the content can't be read twice. */
   readonly identity: string | undefined;
-  /** The bytes from an offset on. A piece is its reader's only until it asks for the next. */
+  /** Yields the bytes from an offset on. A piece is valid only until the reader asks for the next. */
   read(from: number): AsyncIterable<Uint8Array>;
-  /** After the last byte: its hash, where the other side has told it. Throws FileChanged where the content is not what it was. */
+  /**
+   * Returns the content's hash after the last byte, if the other side has sent it.
+   * @throws CmdopError FileChanged where the content has changed
+   */
   finish(): Promise<Uint8Array | undefined>;
 }
 
-/** Something in a tree, by its path below the root: parts with a slash between. */
+/** An entry of a tree. `path` is relative to the root, with a slash between parts. */
 export interface TreeEntry {
   readonly path: string;
   readonly type: FileKind;
@@ -99,60 +124,65 @@ export interface TreeEntry {
   readonly linkTarget?: string;
 }
 
-/** What a directory is to have; undefined where that does not matter. */
+/** Attributes for a directory; undefined ones are left as they are. */
 export type DirectoryAttributes = Partial<Pick<TreeEntry, "mode" | "mtimeMs">>;
 
-/** A directory with all in it, each directory before what lies in it. */
+/** A directory with all its contents, each directory before its entries. */
 export interface Tree {
-  /** Of the directory itself. */
+  /** Attributes of the directory itself. */
   readonly attributes: DirectoryAttributes;
   readonly entries: TreeEntry[];
 }
 
-/** Where a transfer comes from. */
+/** The source of a transfer. */
 export interface Source {
-  /** What people know it by. */
+  /** The path to show to people. */
   readonly path: string;
-  /** Whether it stands for several sources, which are put into the destination by their names. */
+  /** True if it stands for several sources, which are put into the destination by their names. */
   readonly isSeveral: boolean;
-  /** What it is, or what it points at. Throws NotADirectory where its path ends with a slash, and it is none. */
+  /**
+   * Returns the facts of the source, or of the target of a link.
+   * @throws CmdopError NotADirectory where the path ends with a slash and the source is no directory
+   */
   facts(): Promise<Omit<TreeEntry, "path" | "linkTarget">>;
-  /** What lies in the directory; `skipped` is told the rest. */
+  /** Lists the directory's contents; reports the entries that can't be listed to `skipped`. */
   tree(skipped: (what: SkippedPath) => void): Promise<Tree>;
-  /** One file of the tree; "" for the source itself. */
+  /** Opens one file of the tree; "" is the source itself. */
   open(path: string, turn: Turn): Promise<Content>;
 }
 
-/** How a file is put in its place. */
+/** Options for writing one file to a target. */
 export interface PutOptions {
   readonly overwrite: boolean;
   readonly resume: boolean;
-  /** Whether times are kept, and modes also where there is a file. */
+  /** True keeps times, and sets modes on existing files too. */
   readonly preserve: boolean;
-  /** SHA-256 that the file's content must have; of targets on machines alone. */
+  /** SHA-256 that the present content must have; only for targets on machines. */
   readonly ifMatch: Uint8Array | undefined;
-  /** Whether a link in its place leads on to the file that is meant. */
+  /** True follows a link at the destination to the file that it leads to. */
   readonly follow: boolean;
   readonly signal: AbortSignal | undefined;
   /** The file's place on the line. */
   readonly turn: Turn;
-  /** Told the bytes of each piece, and whether they were found there. */
+  /** Called with the bytes of each piece; `isFound` if they were there already. */
   readonly passed: (bytes: number, isFound?: boolean) => void;
-  /** Told how the file was written, where it was not simply replaced at once. */
+  /** Called if the file was not replaced atomically. */
   readonly written: (how: FileWritten) => void;
-  /** Told that something unfinished could not be removed from the machine. */
+  /** Called if an unfinished file could not be removed from the machine. */
   readonly left: () => void;
 }
 
-/** Where a transfer goes to. */
+/** The target of a transfer. */
 export interface Target {
-  /** What people know it by; a stream has none. */
+  /** The path to show to people; a stream has none. */
   readonly path: string | undefined;
-  /** Makes a directory that can be written into, or accepts one; the mode of one that was made. */
+  /**
+   * Makes a directory that can be written into, or accepts an existing one. Returns the mode of a new one.
+   */
   directory(path: string, mode: number | undefined): Promise<number | undefined>;
-  /** Gives a directory its mode and time, when all that lies in it is there. */
+  /** Sets a directory's mode and time, when all its contents are there. */
   finishDirectory(path: string, attributes: DirectoryAttributes): Promise<void>;
-  /** Makes or replaces a file, whole or not at all; its SHA-256. */
+  /** Makes or replaces a file, whole or not at all. Returns its SHA-256. */
   file(path: string, content: Content, options: PutOptions): Promise<Uint8Array>;
   /** Makes a link, or replaces one. */
   link(path: string, linkTarget: string, mtimeMs: number | undefined): Promise<void>;

@@ -18,10 +18,13 @@ import { DISCARD_WAIT_MS, KEEP_S } from "./retention.ts";
 import type { Stretch } from "./stretch.ts";
 import type { Content, PutOptions } from "./types.ts";
 
-/** Times that the machine may say that it has not what it said it had: somebody else writes to the same upload. */
+/**
+ * Most times that the machine may have less than it said it had, which means that another process writes to
+ * the same upload.
+ */
 const MAX_DISAGREEMENTS = 3;
 
-/** One file on its way to a machine: sent again from where it broke, until it is committed. */
+/** The upload of one file to a machine: sent again from where it broke, until it is committed. */
 export class Upload {
   readonly #machine: Machine;
   readonly #path: string;
@@ -30,19 +33,19 @@ export class Upload {
   readonly #upload: Uint8Array;
   readonly #stretch: Stretch;
   readonly #hash = createHash("sha256");
-  /** Bytes that are in the hash. */
+  /** Number of bytes in the hash. */
   #hashed = 0;
   #sha256: Uint8Array | undefined;
   #attempt = 0;
-  /** Bytes that the last attempt has given away. */
+  /** Number of bytes that the last attempt has sent. */
   #sent = 0;
-  /** Some of it may be on the machine. */
+  /** True if some of the file may be on the machine. */
   #hasSent = false;
   #reader: Reader | undefined;
-  /** Whether an attempt that was broken off may have put the whole in its place. */
+  /** True if an attempt that broke off may have committed the file. */
   #mayBeThere: boolean;
 
-  /** `mayBeThere`: whether an earlier attempt, by another call, may have written it. */
+  /** `mayBeThere`: true if an earlier attempt, by another call, may have written the file. */
   constructor(
     machine: Machine,
     path: string,
@@ -107,7 +110,7 @@ export class Upload {
         const differs = error.code === "FileChanged" && offset > 0 && this.#sha256 === undefined;
         if (differs) disagreements += 1;
         if (!differs || disagreements > MAX_DISAGREEMENTS) await patience.after(thrown);
-        // What was refused for want of a connection has not been on the line.
+        // A call that was refused for want of a connection has sent nothing.
         if (!mayHaveRun(error)) this.#sent = 0;
       }
       const found = await patience.until(() => this.#partial(false));
@@ -119,12 +122,15 @@ export class Upload {
     }
   }
 
-  /** Whether the whole may be written a second time: not where it would find its own first time in its way. */
+  /**
+   * True if the file may be written a second time. It may not if a first write that succeeded would then
+   * refuse the second.
+   */
   get #isRepeatable(): boolean {
     return this.#options.overwrite && this.#options.ifMatch === undefined;
   }
 
-  /** The next stretch: the finish, too, where it goes to the end. */
+  /** Yields the messages of the next stretch, with the finish if it reaches the end. */
   async *#requests(offset: number) {
     const { passed } = this.#options;
     this.#attempt += 1;
@@ -133,9 +139,9 @@ export class Upload {
     const end = offset + this.#stretch.bytes;
     let position = Math.min(offset, this.#hashed);
     while (position < end) {
-      // An attempt that was given up must not touch what the next one reads.
+      // An abandoned attempt must not touch the data that the next one reads.
       if (attempt !== this.#attempt) return;
-      // What the machine has already is read for its hash alone.
+      // The part that the machine already has is read only for the hash.
       const wanted = (position < offset ? offset : end) - position;
       const data = await this.#readerAt(position).at(position, Math.min(wanted, FILE_CHUNK_BYTES));
       if (attempt !== this.#attempt) return;
@@ -144,7 +150,7 @@ export class Upload {
       position += data.length;
       if (position > this.#hashed) {
         this.#hash.update(data.subarray(this.#hashed - from));
-        // What lies before the first stretch was found there.
+        // The bytes before the first stretch were found on the machine.
         passed(position - this.#hashed, position <= offset);
         this.#hashed = position;
       }
@@ -179,7 +185,7 @@ export class Upload {
     };
   }
 
-  /** The one that there is, or a new one where that does not reach. */
+  /** Returns the present reader, or a new one if the position is out of its reach. */
   #readerAt(position: number): Reader {
     if (this.#reader?.reaches(position) === true) return this.#reader;
     this.#reader?.close();
@@ -197,7 +203,10 @@ export class Upload {
     return { size: Number(size), entry };
   }
 
-  /** Removes what will not be resumed, where that can be said now; else the machine does it when its time is over. */
+  /**
+   * Removes an upload that will not be resumed, if the machine can be told now; otherwise the machine does so
+   * when its time is over.
+   */
   async #discard(): Promise<void> {
     const limit = AbortSignal.timeout(DISCARD_WAIT_MS);
     const patience = new Patience(this.#machine, limit);
@@ -205,7 +214,7 @@ export class Upload {
       .until(() => this.#partial(true, limit))
       .then(
         () => true,
-        // The reason does not matter beside the one that the upload itself failed with: the caller is told that something is left.
+        // The caller is told that something is left; the upload's own failure matters more than this one.
         () => false,
       );
     const isDiscarded = await within(discarded, DISCARD_WAIT_MS);
@@ -225,14 +234,14 @@ export class Upload {
   }
 }
 
-/** What arrived is not what was sent. */
+/** Makes the error for content that arrived changed. */
 export function wrong(content: Content): CmdopError {
   return new CmdopError("FileChanged", `${visible(content.path)} did not arrive as it was sent.`, {
     next: "Transfer it again.",
   });
 }
 
-/** What the new file is to have of the content's own. */
+/** Returns the attributes that the new file takes from the content. */
 export function attributesOf({ mode, mtimeMs }: Content, { preserve }: PutOptions) {
   return {
     ...(mode === undefined ? {} : { mode }),

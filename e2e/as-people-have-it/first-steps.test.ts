@@ -1,0 +1,61 @@
+import { execFile } from "node:child_process";
+import { chmod, mkdir, readFile, stat } from "node:fs/promises";
+import path from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { Cluster } from "../support/cluster.ts";
+import { CMDOP_MAIN, cmdopEnvironment, runCmdop } from "../support/cmdop-process.ts";
+
+const run = promisify(execFile);
+
+let cluster: Cluster;
+
+beforeAll(async () => {
+  cluster = await Cluster.start();
+  await cluster.addMachine("web-1");
+});
+afterAll(() => cluster[Symbol.asyncDispose]());
+
+/** A command of the operator with its output in a file, as a shell line does it. */
+async function intoFile(name: string, args: readonly string[]): Promise<{ text: string; mode: number }> {
+  const file = path.join(cluster.directory, name);
+  const line = 'umask 022; file=$1; shift; "$@" > "$file"';
+  await run("sh", ["-c", line, "sh", file, process.execPath, CMDOP_MAIN, ...args], {
+    env: cmdopEnvironment(cluster.operatorEnv),
+  });
+  return { text: await readFile(file, "utf8"), mode: (await stat(file)).mode & 0o777 };
+}
+
+it("a token and a key that were sent into a file could be read by every user of the machine", async () => {
+  const token = await intoFile("token", ["join-token", "web-2"]);
+  expect(token.text.length).toBeGreaterThan(100);
+  expect(token.mode).toBe(0o600);
+  const key = await intoFile("key", ["keys", "create", "k", "--scope", "terminal", "--machine", "web-1"]);
+  expect(key.text).toMatch(/^cmd_\S+\n$/);
+  expect(key.mode).toBe(0o600);
+});
+
+it("the block for the client could not be had again, and a new key had to be put into it by hand", async () => {
+  const args = ["keys", "create", "mine", "--scope", "terminal", "--scope", "machines:read"];
+  const saved = await runCmdop([...args, "--machine", "web-1", "--save"], cluster.operatorEnv);
+  expect(saved).toMatchObject({ exitCode: 0 });
+  expect(saved.stdout + saved.stderr).not.toMatch(/cmd_/);
+  const { stdout } = await runCmdop(["mcp", "config", "--json"], cluster.operatorEnv);
+  const { command, args: words, env } = JSON.parse(stdout).mcpServers.cmdop;
+  expect([command, ...words]).toEqual([process.execPath, CMDOP_MAIN, "mcp"]);
+  expect(stdout).not.toMatch(/cmd_/);
+  // The home that it names is all that the server needs.
+  expect((await runCmdop(["exec", "web-1", "echo hi"], env)).stdout).toBe("hi\n");
+  const nowhere = path.join(cluster.directory, "nowhere");
+  await mkdir(nowhere);
+  await chmod(nowhere, 0o700);
+  const without = await runCmdop(["mcp", "config"], { CMDOP_HOME: nowhere });
+  expect(without.stderr).toContain("has no key yet: run cmdop up");
+});
+
+it("a relay and an agent ended when the terminal that they were started in was closed", async () => {
+  cluster.relay.child.kill("SIGHUP");
+  for (const machine of cluster.machines) machine.process.child.kill("SIGHUP");
+  expect((await runCmdop(["exec", "web-1", "echo still"], cluster.operatorEnv)).stdout).toBe("still\n");
+  expect([cluster.relay.child.exitCode, cluster.relay.child.signalCode]).toEqual([null, null]);
+});
