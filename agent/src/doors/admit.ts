@@ -21,7 +21,7 @@ export interface Gate {
   readonly openCalls: OpenCalls;
   readonly startedJobs: StartedJobs;
   readonly largeAnswers: LargeAnswers;
-  /** Counts a call until it ends, where somebody wants to know. */
+  /** Measures a call until it ends, if there are metrics. */
   readonly measure?: Metrics["begin"] | undefined;
 }
 
