@@ -39,7 +39,7 @@ const words = (database: DiskDatabase) =>
 
 const remount = (how: "ro" | "rw") => execFileSync("mount", ["-o", `remount,${how}`, directory]);
 
-/** Leaves the files as a process does that dies: what was written last is in the log alone. */
+/** Leaves the files as a killed process does: the newest data are only in the log. */
 function die(database: DiskDatabase): void {
   for (const name of [file, `${file}-wal`]) copyFileSync(name, `${name}.kept`);
   database.close();

@@ -4,36 +4,38 @@ import { pathToFileURL } from "node:url";
 import { databaseError, isDiskTrouble } from "./disk.ts";
 import { CmdopError } from "./errors/cmdop-error.ts";
 
-/** How long a start waits for another process on the same file to let go, in milliseconds. */
+/** Longest wait of a start for another process on the same file, in milliseconds. */
 const BUSY_TIMEOUT_MS = 1_000;
 
-/** SQLite's codes after which a connection is good for nothing more: its file is read-only, its disk failed, or it can't be opened. */
+/**
+ * SQLite's error codes after which a connection is unusable: its file is read-only, its disk failed, or it
+ * can't be opened.
+ */
 const BROKEN = [8, 10, 14];
 
-/** How a database is opened. */
+/** Options for opening a database. */
 export interface DiskDatabaseOptions {
   readonly file: string;
-  /** Creates what is missing, at every start. */
+  /** SQL that creates missing tables, run at every start. */
   readonly schema: string;
-  /** FULL outlives the power, NORMAL the process. */
+  /** FULL survives a power failure, NORMAL the end of the process. */
   readonly synchronous: "FULL" | "NORMAL";
-  /** Told of a disk that takes nothing: see `blocked`. */
+  /** Called when the disk accepts no writes: see `blocked`. */
   readonly onTrouble: (error: unknown) => void;
 }
 
-/** Prepares a statement, or finds the one that was prepared before. */
+/** Prepares a statement, or returns the one prepared before. */
 export type Prepare = (sql: string) => StatementSync;
 
-/** An open connection with what was prepared on it. */
+/** An open connection with its prepared statements. */
 interface Connection {
   readonly db: DatabaseSync;
   readonly prepare: Prepare;
 }
 
 /**
- * A SQLite file for one process at a time, which its lock makes sure of. On a
- * disk that takes nothing (full, read-only, broken) it can still be read, and
- * every error says which file it is and what the disk said.
+ * A SQLite file for one process at a time, ensured by its lock. If the disk accepts no writes (full,
+ * read-only, broken), it can still be read. Every error names the file and the disk's answer.
  */
 export class DiskDatabase {
   readonly #options: DiskDatabaseOptions;
@@ -41,7 +43,7 @@ export class DiskDatabase {
   #blocked: CmdopError | undefined;
   #isClosed = false;
 
-  /** @throws what SQLite says, where that is not the disk's doing */
+  /** @throws the error of SQLite, unless the disk causes it */
   constructor(options: DiskDatabaseOptions) {
     this.#options = options;
     try {
@@ -54,12 +56,15 @@ export class DiskDatabase {
     }
   }
 
-  /** Why nothing can be written now; undefined where it can, and nobody else can have the file. */
+  /**
+   * The reason why nothing can be written now; undefined if writing is possible, and then no other process
+   * can have the file.
+   */
   get blocked(): CmdopError | undefined {
     return this.#blocked;
   }
 
-  /** Whether anything can be read. */
+  /** True if the file can be read. */
   get isReadable(): boolean {
     return this.#connection !== undefined;
   }
@@ -68,7 +73,7 @@ export class DiskDatabase {
     return this.#isClosed;
   }
 
-  /** Reads. @throws CmdopError that names the file */
+  /** Runs reading work. @throws CmdopError that names the file */
   read<T>(work: (prepare: Prepare) => T): T {
     const { file } = this.#options;
     if (this.#connection === undefined) {
@@ -81,7 +86,7 @@ export class DiskDatabase {
     }
   }
 
-  /** Writes, with one statement. @throws CmdopError that names the file */
+  /** Runs writing work of one statement. @throws CmdopError that names the file */
   write<T>(work: (prepare: Prepare) => T): T {
     const { file } = this.#options;
     if (this.#blocked !== undefined) throw this.#blocked;
@@ -95,7 +100,7 @@ export class DiskDatabase {
     }
   }
 
-  /** Writes, with several statements, all or none. @throws CmdopError that names the file */
+  /** Runs writing work of several statements, all or none. @throws CmdopError that names the file */
   transaction<T>(work: (prepare: Prepare) => T): T {
     return this.write((prepare) => {
       prepare("BEGIN IMMEDIATE").run();
@@ -104,19 +109,19 @@ export class DiskDatabase {
         prepare("COMMIT").run();
         return result;
       } catch (thrown) {
-        // A disk that is full or broken has ended it already.
+        // A full or broken disk has ended the transaction already.
         if (this.#connection?.db.isTransaction) prepare("ROLLBACK").run();
         throw thrown;
       }
     });
   }
 
-  /** Opens the file anew where nothing could be written; true where it can be, then or anyway. */
+  /** Opens the file anew if nothing could be written; returns true if writing is possible now. */
   retry(): boolean {
     if (this.#blocked === undefined || this.#isClosed) return true;
     const before = this.#connection;
     try {
-      // While it is open for writing, its lock is in the way.
+      // While it is open, its own lock is in the way.
       before?.db.close();
       this.#connection = undefined;
       this.#connection = connectionOf(openForWriting(this.#options));
@@ -129,7 +134,7 @@ export class DiskDatabase {
     }
   }
 
-  /** Closes it; once more does nothing. */
+  /** Closes the file; further calls do nothing. */
   close(): void {
     this.#isClosed = true;
     this.#connection?.db.close();
@@ -167,7 +172,7 @@ function connectionOf(db: DatabaseSync): Connection {
 function openForWriting({ file, schema, synchronous }: DiskDatabaseOptions): DatabaseSync {
   const db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
   try {
-    // Exclusive: another process would work from a memory of its own.
+    // Exclusive, because another process would have its own view of the data in memory.
     db.exec(
       `PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous};`,
     );
@@ -181,17 +186,16 @@ function openForWriting({ file, schema, synchronous }: DiskDatabaseOptions): Dat
 }
 
 /**
- * Opens a database of which no file can be made or locked. What was not yet put
- * from its log (-wal) into the database is read from there: without locks SQLite
- * does, and makes nothing. Where there is no log, even that would make one,
- * unless it is told that nothing changes.
+ * Opens a database on a disk where no file can be made or locked. Changes that are only in its log (-wal) are
+ * read from there, which SQLite does without locks and without making files. If there is no log, even that
+ * would make one, unless the file is declared immutable.
  */
 function openForReading(file: string): DatabaseSync {
   const how = existsSync(`${file}-wal`) ? "mode=ro&vfs=unix-none" : "mode=ro&immutable=1";
   const db = new DatabaseSync(new URL(`${pathToFileURL(file)}?${how}`), { readOnly: true });
   try {
     db.exec("PRAGMA locking_mode = EXCLUSIVE");
-    // Opening reads nothing yet.
+    // Opening alone reads nothing.
     db.prepare("SELECT count(*) FROM sqlite_schema").get();
     return db;
   } catch (thrown) {

@@ -1,24 +1,27 @@
 import { isDiskTrouble, refusalOf } from "./disk.ts";
 import { CmdopError } from "./errors/cmdop-error.ts";
 
-/** Where it says so: the log of the agent, or of the relay. */
+/** The log of the agent, or of the relay. */
 interface Log {
   info(event: string, fields: Readonly<Record<string, unknown>>): void;
   error(event: string, fields: Readonly<Record<string, unknown>>): void;
 }
 
-/** Between two lines about the same trouble, in milliseconds: a full disk is met at every write. */
+/**
+ * Shortest time between two log lines about the same trouble, in milliseconds: a full disk is met at every
+ * write.
+ */
 const QUIET_MS = 60_000;
 
-/** Between two looks whether the disk takes something again, in milliseconds. */
+/** Interval of checks if the disk accepts writes again, in milliseconds. */
 const RETRY_MS = 2_000;
 
-/** Does again what could not be done; true where nothing is left to do. */
+/** Repeats failed writes; returns true if nothing is left to write. */
 export type Retry = () => boolean;
 
 /**
- * What can't be written to disk. Says so in the log, the first time at once, then
- * how often it happened, now and then; knows it for whoever asks; and has everybody try again until all of it is written.
+ * Keeps track of writes that the disk refuses. It logs the first one at once and later their number, at
+ * intervals; tells the present trouble to those who ask; and calls all retries until everything is written.
  */
 export class DiskTrouble {
   readonly #directory: string;
@@ -28,23 +31,23 @@ export class DiskTrouble {
   #current = "";
   #retrying: NodeJS.Timeout | undefined;
 
-  /** `directory`: where the state is. */
+  /** `directory`: the directory of the state. */
   constructor(directory: string, log: Log) {
     this.#directory = directory;
     this.#log = log;
   }
 
-  /** What the disk does not take now; empty while it takes everything. */
+  /** The present trouble of the disk; empty if there is none. */
   get current(): string {
     return this.#current;
   }
 
-  /** From now on this is tried whenever there was trouble. */
+  /** Adds a retry, which is called after trouble. */
   add(retry: Retry): void {
     this.#retries.push(retry);
   }
 
-  /** `what`: a few fixed words, since each is remembered. */
+  /** Reports a failed write. `what`: one of a few fixed texts, because each is remembered. */
   report(what: string, error: unknown): void {
     const words = error instanceof Error ? error.message : String(error);
     if (isDiskTrouble(error)) this.#expectEnd(words);
@@ -65,7 +68,7 @@ export class DiskTrouble {
     });
   }
 
-  /** Tries no more. */
+  /** Stops the retries. */
   close(): void {
     clearInterval(this.#retrying);
     this.#retrying = undefined;
@@ -82,7 +85,7 @@ export class DiskTrouble {
       this.#current = refusal.message;
       return;
     }
-    // Each of them, whatever the others say.
+    // Every retry is called, whatever the others return.
     const left = this.#retries.filter((retry) => !retry());
     if (left.length > 0) return;
     this.close();

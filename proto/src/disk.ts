@@ -5,10 +5,12 @@ import { errnoOf, isErrno } from "@cmdop/kit";
 import { CmdopError } from "./errors/cmdop-error.ts";
 import type { ErrorCode } from "./errors/table.ts";
 
-/** What is written to see whether a disk takes anything, in bytes: a page, since less may fit where a file has one begun. */
+/**
+ * Bytes that are written to check if a disk accepts writes: a page, since less may fit into a page in use.
+ */
 const PROBE_BYTES = 4096;
 
-/** SQLite's code for a disk that is full; its others say less than the disk does. */
+/** SQLite's error code for a full disk. Its other codes say less than the disk itself. */
 const SQLITE_FULL = 13;
 
 const MEANINGS: Readonly<Record<string, readonly [code: ErrorCode, cause: string, next: string]>> = {
@@ -26,16 +28,15 @@ const MEANINGS: Readonly<Record<string, readonly [code: ErrorCode, cause: string
   EIO: ["Internal", "its disk fails", "Look at the system's log (dmesg): the disk may have to be replaced."],
 };
 
-/** For files of cmdop's own that the system keeps from it. */
+/** Explanations for cmdop's own files that the system does not let it use. */
 const FORBIDDEN = {
   EACCES: "this user may not do that",
   EPERM: "the operating system does not permit it",
 };
 
 /**
- * Whether something failed because a disk takes nothing now, which says nothing
- * against going on in memory until it does. An error that was made of such a one
- * counts as well.
+ * Returns true if an error means that a disk accepts nothing now, in which case work can go on in memory
+ * until it does. An error with such a cause counts as well.
  */
 export function isDiskTrouble(thrown: unknown): boolean {
   if (!(thrown instanceof Error)) return false;
@@ -43,7 +44,9 @@ export function isDiskTrouble(thrown: unknown): boolean {
   return (errno !== undefined && Object.hasOwn(MEANINGS, errno)) || isDiskTrouble(thrown.cause);
 }
 
-/** What a file of cmdop's own could not be used for, as an error that names it. `verb`: "write", as in "Can't write". */
+/**
+ * Makes an error about one of cmdop's own files, which names the file. `verb`: "write", as in "Can't write".
+ */
 export function diskError(thrown: unknown, verb: string, file: string): CmdopError {
   if (thrown instanceof CmdopError) return thrown;
   const errno = thrown instanceof Error ? systemError(thrown) : undefined;
@@ -66,15 +69,18 @@ export function diskError(thrown: unknown, verb: string, file: string): CmdopErr
 }
 
 /**
- * An error of SQLite, which names neither its file nor what the system said: the
- * directory is asked anew. `file`: the database.
+ * Converts an error of SQLite, which names neither its file nor the system's error: a test write in the
+ * directory finds that out. `file`: the database.
  */
 export function databaseError(thrown: unknown, verb: string, file: string): CmdopError {
   if (thrown instanceof CmdopError) return thrown;
   return diskError(probed(path.dirname(file)) ?? thrown, verb, file);
 }
 
-/** What the disk of a directory says to a file that is written there, as an error that names the directory; undefined where it takes it. */
+/**
+ * Tests a write in a directory; returns the disk's refusal as an error that names the directory; undefined if
+ * it succeeds.
+ */
 export function refusalOf(directory: string): CmdopError | undefined {
   const thrown = probed(directory);
   return thrown === undefined ? undefined : diskError(thrown, "write to", directory);
@@ -96,7 +102,10 @@ function probed(directory: string): unknown {
   }
 }
 
-/** Deletes a file, or finds it gone. Unlike Node's `rmSync`, whose errors have no code and no name of the file. */
+/**
+ * Deletes a file; a missing one is no error. Unlike those of Node's `rmSync`, its errors have a code and the
+ * file's name.
+ */
 export function removeFile(file: string): void {
   try {
     unlinkSync(file);
@@ -105,17 +114,17 @@ export function removeFile(file: string): void {
   }
 }
 
-/** Deletes a directory with all that is in it, or finds it gone. @throws CmdopError that names it */
+/** Deletes a directory with its content; a missing one is no error. @throws CmdopError that names it */
 export function removeDirectory(directory: string): void {
   try {
     rmSync(directory, { recursive: true, force: true });
   } catch (thrown) {
-    // What it throws says neither.
+    // The error of rmSync has neither a code nor a name.
     throw diskError(probed(path.dirname(directory)) ?? thrown, "delete", directory);
   }
 }
 
-/** What the system, or SQLite for it, said. */
+/** Returns the error code of the system, also from an error of SQLite. */
 function systemError(error: Error): string | undefined {
   if ("errcode" in error && error.errcode === SQLITE_FULL) return "ENOSPC";
   return errnoOf(error);

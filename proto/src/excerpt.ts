@@ -2,40 +2,40 @@ import { isUtf8 } from "node:buffer";
 import { isLikeAnother, readsAsLatin, suspects } from "./lookalikes.ts";
 import { escaped, visibleCharacter } from "./visible.ts";
 
-/** Equal characters in a row from here on are counted: indentation stays, padding goes. */
+/** Runs of at least 16 equal characters, which are counted: indentation stays, padding goes. */
 const RUN = /(.)\1{15,}/gsu;
 
-/** Words, and what stands between them. */
+/** Words, and the characters between them. */
 const WORDS = /[\p{L}\p{M}\p{N}]+|[^\p{L}\p{M}\p{N}]/gsu;
 
-/** What is looked at of each end of a longer text, in characters or bytes: more than is ever shown of it. */
+/**
+ * Part of each end of a longer content that is processed, in characters or bytes: more than is ever shown.
+ */
 const WINDOW = 32 * 1024;
 
-/** What the note on what is left out takes, in characters, and that spaces at both ends are seen. */
+/** Characters reserved for the note on the left-out part, and for marking spaces at both ends. */
 const MAX_NOTE_CHARACTERS = 60;
 
-/** Drawn for a space where spaces are counted. */
+/** Shown for a space in a counted run. */
 const SPACE = "␣";
 
-/** Content as a person sees it who is to decide. */
+/** Content as shown to a person who must decide on it. */
 export interface Excerpt {
-  /** On one line, without anything that could mislead. */
+  /** The content on one line, without anything misleading. */
   readonly shown: string;
-  /** Whether all of it is shown. */
+  /** True if all of it is shown. */
   readonly isWhole: boolean;
-  /** Whether characters are marked in it that look like others, or that can't be seen. */
+  /** True if it has marked characters: ones that look like others, or that can't be seen. */
   readonly hasMarks: boolean;
 }
 
 /**
- * Content as a person can judge it, on one line of bounded length. As `visible`
- * shows it, and marked as `\u{…}` is also what looks like something else: letters
- * of another script than their word's, letters and signs that are taken for plain
- * ones, loose marks, and beside Latin letters those that are written from right
- * to left. Long runs of a character are counted (`\{␣ × 3,000}`), and of what is
- * longer than `maxCharacters` (100 at least) both ends are shown, with the number
- * of characters, or bytes, between them. No content can look like such a note: a
- * backslash in it is doubled. Bytes that are no UTF-8 are shown in hexadecimal.
+ * Shows content so that a person can judge it, on one line of bounded length. Like `visible`, and in addition
+ * it marks as `\u{…}` everything that looks like something else: letters of another script than their word's,
+ * letters and signs that resemble plain ones, loose marks, and right-to-left letters beside Latin ones. Long
+ * runs of a character are counted (`\{␣ × 3,000}`). Of content longer than `maxCharacters` (at least 100)
+ * both ends are shown, with the number of characters, or bytes, between them. No content can look like such a
+ * note, because its backslashes are doubled. Bytes that are not UTF-8 are shown in hexadecimal.
  */
 export function excerpt(content: string | Uint8Array, maxCharacters: number): Excerpt {
   const ends = typeof content === "string" ? ofText(content) : ofBytes(content);
@@ -72,26 +72,26 @@ function leftOut(size: number, noun: string): string {
   return `\\{… ${counted(size)} ${noun} left out …}`;
 }
 
-/** A number for people: 3,000. */
+/** Formats a number for people: 3,000. */
 export function counted(number: number): string {
   return number.toLocaleString("en-US");
 }
 
-/** What is looked at of content: all of it, or its ends. */
+/** The processed part of content: all of it, or its ends. */
 interface Ends {
   readonly first: string;
   readonly last: string | undefined;
   readonly size: number;
-  /** What size is counted in. */
+  /** Unit of `size`. */
   readonly noun: string;
-  /** How much of the content a part of `first` or `last` is. */
+  /** Returns the size of a part of `first` or `last`. */
   readonly sizeOf: (part: string) => number;
 }
 
 function ofText(text: string): Ends {
   const counting = { size: text.length, noun: "characters", sizeOf: (part: string) => part.length };
   if (text.length <= 2 * WINDOW) return { first: text, last: undefined, ...counting };
-  // Never between the halves of a pair.
+  // Surrogate pairs are not split.
   const isPair = (at: number): boolean => (text.codePointAt(at - 1) ?? 0) > 0xffff;
   const from = text.length - WINDOW;
   return {
@@ -101,7 +101,7 @@ function ofText(text: string): Ends {
   };
 }
 
-/** Undefined for bytes that are no text. */
+/** Returns undefined for bytes that are not UTF-8. */
 function ofBytes(bytes: Uint8Array): Ends | undefined {
   const isLong = bytes.length > 2 * WINDOW;
   const head = isLong ? bytes.subarray(0, endOfCharacter(bytes, WINDOW)) : bytes;
@@ -120,23 +120,26 @@ function decoded(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
 }
 
-/** The first place from `at` backwards, by three bytes at most, at which no character of UTF-8 is cut. */
+/** Returns the nearest position up to three bytes before `at` that does not split a UTF-8 character. */
 function endOfCharacter(bytes: Uint8Array, at: number): number {
   let end = at;
   while (end > at - 3 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
   return end;
 }
 
-/** One character as it is drawn, or a run of them. */
+/** One character as shown, or a run of equal ones. */
 interface Cell {
-  /** What it takes of the text. */
+  /** Its length in the original text. */
   readonly length: number;
   readonly shown: string;
-  /** Whether it is marked because it can't be seen, or not be told from another. */
+  /** True if it is marked because it is invisible, or looks like another. */
   readonly isMarked: boolean;
 }
 
-/** The cells of one end of a text, in the order of the text: as many as fit. No more of it is looked at than is shown. */
+/**
+ * Returns the cells of one end of a text, in the order of the text, as many as fit. It processes no more than
+ * is shown.
+ */
 function cellsFrom(side: "start" | "end", text: string, width: number, amongLatin: boolean): Cell[] {
   const found: Cell[] = [];
   let left = width;
@@ -151,11 +154,11 @@ function cellsFrom(side: "start" | "end", text: string, width: number, amongLati
   return side === "start" ? found : found.reverse();
 }
 
-/** A part of a text: a run of one character, or what stands between two of them. */
+/** A part of a text: a run of one character, or the text between two runs. */
 interface Part {
   readonly from: number;
   readonly to: number;
-  /** The character; empty for what is no run. */
+  /** The character of a run; empty for other text. */
   readonly run: string;
 }
 
@@ -171,7 +174,7 @@ function partsOf(text: string): Part[] {
   return parts;
 }
 
-/** What of a part can be shown in so much width, and a little more: each character takes some. */
+/** Returns the characters of a part that fit into the width, and a few more. */
 function ended(text: string, { from, to }: Part, side: "start" | "end", width: number): string {
   return side === "start"
     ? text.slice(from, Math.min(to, from + width + 2))
@@ -203,7 +206,7 @@ function cellOf(character: string, isSuspect: boolean): Cell {
   return { length, shown, isMarked: shown.startsWith("\\u") };
 }
 
-/** As many of the first cells as fit. */
+/** Returns as many of the first cells as fit. */
 function fitting(cells: readonly Cell[], width: number): Cell[] {
   let left = width;
   const end = cells.findIndex(({ shown }) => {
@@ -213,7 +216,7 @@ function fitting(cells: readonly Cell[], width: number): Cell[] {
   return cells.slice(0, end === -1 ? cells.length : end);
 }
 
-/** A space at either end of all is seen. */
+/** Joins cells, and marks a space at either end. */
 function drawn(cells: readonly Cell[], isWhole: boolean): Excerpt {
   const shown = cells.map((cell) => cell.shown).join("");
   const edged = shown.replaceAll(/^ | $/g, escaped);

@@ -1,12 +1,12 @@
-/** What a time in milliseconds is off by at most in this century, in microseconds. */
+/** Largest rounding error of a time in milliseconds in this century, in microseconds. */
 const ROUNDING_US = 0.13;
 
 /**
- * What `utimes` takes, so that the time is read back to the microsecond: Node
- * takes seconds as a double, and the system cuts off what that has too little.
+ * Returns an argument for `utimes` with which the time is read back exactly to the microsecond: Node takes
+ * seconds as a double, and the system truncates, so a rounding error downwards would lose one.
  */
 export function utimesArgument(timeMs: number): number | Date {
-  // A negative number means now, and a date what it says.
+  // To Node a negative number means now; a date is taken as it is.
   if (timeMs < 0) return new Date(timeMs);
   const wantedUs = Math.floor(timeMs * 1000 + ROUNDING_US);
   const seconds = wantedUs / 1e6;

@@ -1,7 +1,6 @@
 /**
- * Every header name that cmdop puts on the wire. Headers that begin with
- * `x-cmdop-` and are not listed in CALLER_HEADERS are removed by the relay
- * before it forwards a call: only the relay itself sets them.
+ * All header names that cmdop uses on the wire. The relay removes headers that begin with `x-cmdop-` and are
+ * not in CALLER_HEADERS before it forwards a call: only the relay itself sets them.
  */
 export const HEADERS = {
   /** Caller → relay → agent: `Bearer <call token>`. */
@@ -14,7 +13,10 @@ export const HEADERS = {
   call: "x-cmdop-call",
   /** Relay → its own services: the id of the key that the front door has verified. */
   caller: "x-cmdop-caller",
-  /** Agent → caller, before the answer: the call waits for a person. `<approval id> <when silence becomes a no, in milliseconds since 1970>`. */
+  /**
+   * Agent → caller, before the answer: the call waits for a person. `<approval id> <time of refusal without
+   * an answer, in milliseconds since 1970>`.
+   */
   waiting: "x-cmdop-waiting",
   /** Trailer of a failed call: the error's code, a row of errors/table.ts. */
   error: "x-cmdop-error",
@@ -25,5 +27,5 @@ export const HEADERS = {
 /** The `x-cmdop-` headers that a caller may send. */
 export const CALLER_HEADERS: ReadonlySet<string> = new Set([HEADERS.machine]);
 
-/** What all of cmdop's own headers begin with. */
+/** Prefix of all of cmdop's own headers. */
 export const HEADER_PREFIX = "x-cmdop-";

@@ -7,7 +7,10 @@ const MiB = 1024 * 1024;
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** Bounds of 100 MiB each and 150 in all, and holders of so many MiB, of which it is kept in what order they go. */
+/**
+ * Sets bounds of 100 MiB each and 150 in all, and makes holders of a given size that record the order in
+ * which they are dropped.
+ */
 function world(bounds: Partial<HeldBounds> = {}) {
   const { perAccount = 100, inAll = 150 } = bounds;
   const held = new HeldBytes({

@@ -1,47 +1,50 @@
-/** What holds no more than this is never dropped: it would free next to nothing, and how many there are is bounded elsewhere. */
+/**
+ * Holders of no more bytes than this are never dropped: it would free almost nothing, and their number is
+ * bounded elsewhere.
+ */
 export const MAX_SMALL_BYTES = 64 * 1024;
 
 /** Something that can make this process hold content: a stalled call, or a request without its end. */
 export interface Holder {
-  /** Who pays. May become known only while it is held. */
+  /** The account that pays. It may become known only while the holder is watched. */
   readonly account: string;
-  /** Bytes that it makes us hold now. */
+  /** Returns the bytes that it makes this process hold now. */
   heldBytes(): number;
-  /** Whether dropping it would free anything. */
+  /** Returns true if dropping it would free anything. */
   canBeDropped(): boolean;
-  /** Ends it and frees what it holds. What holds on for a while yet may be held again. */
+  /** Ends it and frees its bytes. If it holds some for a while longer, it may be watched again. */
   drop(bound: Bound): void;
 }
 
-/** The bound that a holder was dropped for. */
+/** The bound because of which a holder was dropped. */
 export type Bound = "perAccount" | "inAll";
 
-/** What may be held. */
+/** Bounds of held bytes. */
 export interface HeldBounds {
-  /** By the holders of one account, in bytes. */
+  /** Bytes of all holders of one account. */
   readonly perAccount: number;
-  /** By all together, in bytes. */
+  /** Bytes of all holders together. */
   readonly inAll: number;
-  /** Pause between two looks, in milliseconds: what a line brings meanwhile comes on top of the bounds. */
+  /**
+   * Pause between two checks, in milliseconds. Content that arrives in between comes on top of the bounds.
+   */
   readonly sampleIntervalMs: number;
 }
 
 interface Account {
   readonly name: string;
   bytes: number;
-  /** Of them, those of what can be dropped. */
+  /** Bytes of the holders that can be dropped. */
   droppableBytes: number;
-  /** What can be dropped, the largest last. */
+  /** Holders that can be dropped, the largest last. */
   readonly droppable: { readonly holder: Holder; readonly bytes: number }[];
 }
 
 /**
- * Bounds the content that others make this process hold. Nothing tells when a
- * stream that nobody reads has received more; so all that may hold something is
- * looked at from time to time, and whoever holds too much loses the largest of
- * it. What can't be dropped counts, but is not made up for by dropping in vain:
- * beside too much of it, what can be dropped has the same bound once more.
- * Without holders no timer runs.
+ * Limits the content that others make this process hold. No event tells when an unread stream has received
+ * more, so all holders are checked at intervals, and an account that holds too much loses its largest ones.
+ * Content that can't be dropped counts, but other content is not dropped in vain to make up for it: beside
+ * too much of it, droppable content has the same bound once more. Without holders no timer runs.
  */
 export class HeldBytes {
   readonly #bounds: HeldBounds;
@@ -53,7 +56,7 @@ export class HeldBytes {
     this.#bounds = bounds;
   }
 
-  /** Watches it until it is released or dropped. */
+  /** Watches a holder until it is released or dropped. */
   hold(holder: Holder): void {
     this.#holders.add(holder);
     this.#sampling ??= setInterval(() => this.#sample(), this.#bounds.sampleIntervalMs).unref();
@@ -63,12 +66,15 @@ export class HeldBytes {
     this.#holders.delete(holder);
   }
 
-  /** Whether an account held too much at the last look, with nothing left to drop: it should get no more to hold. */
+  /**
+   * Returns true if an account held too much at the last check with nothing left to drop: it should get no
+   * more.
+   */
   isFull(account: string): boolean {
     return this.#full.has(account);
   }
 
-  /** Stops looking. */
+  /** Stops the checks. */
   close(): void {
     clearInterval(this.#sampling);
     this.#sampling = undefined;
@@ -87,7 +93,8 @@ export class HeldBytes {
       const limit = reachable(perAccount, account.bytes - account.droppableBytes);
       while (account.bytes > limit && account.droppable.length > 0) this.#drop(account, "perAccount");
     }
-    // Each has its share of all: only beyond it does anyone pay for others, whoever holds most first.
+    // Each account has an equal share of the whole. Only accounts beyond it pay for others, the largest
+    // first.
     const share = inAll / accounts.length;
     const isOver = ({ bytes }: Account): boolean => bytes > share;
     const payable = accounts.filter(isOver).reduce((total, { droppableBytes }) => total + droppableBytes, 0);
@@ -129,7 +136,7 @@ export class HeldBytes {
   }
 }
 
-/** What there may be beside so much that stays. */
+/** Returns the bound that can be reached when this many bytes can't be dropped. */
 function reachable(bound: number, stays: number): number {
   return stays > bound ? stays + bound : bound;
 }

@@ -1,27 +1,27 @@
 import { randomBytes } from "node:crypto";
 
-/** Of a mark, in bytes: eight characters, which nothing that was written before can guess. */
+/** Size of a mark, in bytes: eight characters, which no text written before can guess. */
 const MARK_BYTES = 6;
 
-/** A piece that was marked; what it holds is its second group. */
+/** A marked piece; its second group is the content. */
 const MARKED = /<data-([\w-]{8})>\n([\s\S]*?)\n<\/data-\1>/g;
 
 /**
- * Marks what comes from a machine for a model: it is data, not words to it. The
- * mark is made when the data is there already, so nothing in it can pretend to
- * be its end. One answer has one mark for all its pieces.
+ * Returns a function that marks text from a machine as data for a model, as opposed to instructions. The mark
+ * is made after the data exists, so nothing in the data can imitate its end. All pieces of one answer share a
+ * mark.
  */
 export function dataMarker(): (text: string) => string {
   const mark = randomBytes(MARK_BYTES).toString("base64url");
   return (text) => `<data-${mark}>\n${text}\n</data-${mark}>`;
 }
 
-/** One piece of data, marked. */
+/** Marks one piece of data. */
 export function asData(text: string): string {
   return dataMarker()(text);
 }
 
-/** Text without the marks, for people: they tell them nothing. */
+/** Removes the marks, which mean nothing to people. */
 export function withoutMarks(text: string): string {
   return text.replaceAll(MARKED, (_all, _mark, data: string) => data);
 }

@@ -85,7 +85,7 @@ describe("requestPaths", () => {
   it.each(Object.entries(METHODS))("%s: finds every path in its real message", (path, rule) => {
     const method = described.get(path);
     if (method === undefined) throw new Error(`${path} is not a method`);
-    // Every text field of a files request is a path, but for these.
+    // Every text field of a files request is a path, except these.
     const others = ["List.page", "Walk.names", "Walk.exclude", "Symlink.target"];
     others.push(...["names", "exclude", "content", "flags"].map((name) => `Search.${name}`));
     const named = method.input.fields.filter(

@@ -9,7 +9,7 @@ import {
 } from "./limits.ts";
 import type { LaneName } from "./transport/lanes.ts";
 
-/** What a key may be allowed to do. `terminal` is the full authority of the user that jobs run as. */
+/** Scopes that a key may have. `terminal` is the full authority of the user that jobs run as. */
 export const SCOPES = [
   "terminal",
   "files:read",
@@ -22,50 +22,60 @@ export const SCOPES = [
 ] as const;
 export type Scope = (typeof SCOPES)[number];
 
-/** The scopes that may be bound to paths. */
+/** Scopes that may be limited to paths. */
 export type PathScope = Extract<Scope, `files:${string}`>;
 
-/** The scopes that an owner key has as a caller. Anything on a machine it must grant to a key first. */
+/**
+ * Scopes that an owner key has as a caller. For anything on a machine, it must first grant a scope to a key.
+ */
 export const OWNER_SCOPES: readonly Scope[] = ["machines:read", "audit:read", "admin"];
 
-/** Bytes of a request body where the table names no other bound: some paths and ids. */
+/** Default for `maxRequestBytes`: some paths and ids. */
 export const DEFAULT_MAX_REQUEST_BYTES = 64 * 1024;
 
-/** A command of its largest, its standard input with it; on the wire each argument and variable costs some bytes more. */
+/**
+ * Bytes of the largest command with its standard input; on the wire each argument and variable costs some
+ * bytes more.
+ */
 const MAX_START_BYTES = MAX_INLINE_STDIN_BYTES + 2 * MAX_COMMAND_BYTES + DEFAULT_MAX_REQUEST_BYTES;
 
-/** A request stream goes on for as long as it likes: flow control bounds what of it is held. */
+/** A request stream has no limit: flow control bounds the part that is held. */
 const ENDLESS = Number.POSITIVE_INFINITY;
 
-/** What the table says of one method. */
+/** The table's entry for a method. */
 export interface MethodRule {
-  /** Scopes that the caller's key must all have; none means any valid key. */
+  /** Scopes that the caller's key must have, all of them; none means any valid key. */
   readonly scopes: readonly Scope[];
-  /** Who may call besides: `owner` methods are for keys that the roster names as owners, and for nobody else. */
+  /** True for methods that only the roster's owner keys may call. */
   readonly owner?: true;
-  /** Where the request (or the first message of a request stream) names paths, and what is done to them. */
+  /**
+   * Fields of the request (or of a request stream's first message) that hold paths, and the access that each
+   * needs.
+   */
   readonly paths?: readonly { readonly field: string; readonly access: PathScope }[];
-  /** Which connection carries it. */
+  /** The connection that carries it. */
   readonly lane: LaneName;
   /**
-   * Bytes of the request's body on the wire, since whoever answers must hold it
-   * whole; infinite for request streams, DEFAULT_MAX_REQUEST_BYTES where absent.
+   * Largest request body on the wire, in bytes, because the receiver must hold it whole. Infinite for request
+   * streams. Default: DEFAULT_MAX_REQUEST_BYTES.
    */
   readonly maxRequestBytes?: number;
   /**
-   * What the SDK may do when the reply was lost: `safe` (reads: again), `atomic`
-   * (whole-file writes: again, the result is the same), `job` (again with the
-   * same job id, which attaches), `never` (throw OutcomeUnknown).
+   * The SDK's action after a lost reply. `safe`: repeats the call (a read). `atomic`: repeats it (a
+   * whole-file write, with the same result). `job`: repeats it with the same job id, which attaches. `never`:
+   * throws OutcomeUnknown.
    */
   readonly retry: "safe" | "atomic" | "job" | "never";
-  /** It changes nothing, or no more than a terminal's size: where one key makes very many of them, an audit counts them. */
+  /**
+   * True for methods that change at most a terminal's size: if one key calls them very often, an audit counts
+   * the calls.
+   */
   readonly countable?: true;
 }
 
 /**
- * Every method that a caller can reach, by its path on the wire. The relay
- * routes nothing else, the agent and the relay's services admit nothing else,
- * and a test fails when a service has a method that is missing here.
+ * Every method that a caller can reach, by its path on the wire. The relay routes no others, the agent and
+ * the relay's services admit no others, and a test fails if a service has a method that is missing here.
  */
 export const METHODS: Readonly<Record<string, MethodRule>> = {
   "/cmdop.v1.Exec/Start": {
@@ -131,7 +141,7 @@ export const METHODS: Readonly<Record<string, MethodRule>> = {
     ...write("path", "interactive", "never"),
     maxRequestBytes: MAX_MESSAGE_BYTES,
   },
-  // Whether something matches tells what is in the file.
+  // A match reveals the file's content, so this needs files:read, too.
   "/cmdop.v1.Files/Edit": {
     ...write("path", "interactive", "never"),
     scopes: ["files:read", "files:write"],
@@ -194,7 +204,7 @@ export const METHODS: Readonly<Record<string, MethodRule>> = {
     maxRequestBytes: 2 * MAX_STATEMENT_BYTES,
     retry: "safe",
   },
-  // Who may answer for a machine is for owners to say.
+  // Only an owner may decide which agent is the machine.
   "/cmdop.relay.v1.Machines/Release": { scopes: [], owner: true, lane: "interactive", retry: "safe" },
   "/cmdop.relay.v1.Machines/Remove": { scopes: ["admin"], lane: "interactive", retry: "safe" },
   "/cmdop.relay.v1.Keys/WhoAmI": { scopes: [], lane: "interactive", retry: "safe", countable: true },
@@ -230,18 +240,18 @@ export const METHODS: Readonly<Record<string, MethodRule>> = {
   "/cmdop.relay.v1.Audit/Read": { scopes: ["audit:read"], lane: "download", retry: "safe", countable: true },
 };
 
-/** What the paths of the relay's own services begin with; everything else goes to a machine. */
+/** Prefix of the paths of the relay's own services; all other calls go to a machine. */
 export const RELAY_SERVICES_PREFIX = "/cmdop.relay.v1.";
 
-/** What the paths of the link's own service begin with; only a relay calls it, on a link. */
+/** Prefix of the paths of the link's own service, which only a relay calls, on a link. */
 export const LINK_SERVICE_PREFIX = "/cmdop.v1.Link/";
 
-/** The rule of a method, looked up safely by whatever path arrived. */
+/** Returns the rule of a method, safely for any path that arrives. */
 export function methodRule(path: string): MethodRule | undefined {
   return Object.hasOwn(METHODS, path) ? METHODS[path] : undefined;
 }
 
-/** The paths that a decoded request names, with what is to be done to each. */
+/** Returns the paths in a decoded request, with the access that each needs. */
 export function requestPaths(rule: MethodRule, request: object): { path: string; access: PathScope }[] {
   return (rule.paths ?? []).map(({ field, access }) => ({ path: textAt(request, field), access }));
 }

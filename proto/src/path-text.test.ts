@@ -11,7 +11,7 @@ import {
 
 const text = fc.oneof(
   fc.string({ unit: "grapheme" }),
-  // What looks like an escape, beside what is one.
+  // Text that looks like an escape, beside real escapes.
   fc
     .array(fc.constantFrom("\\", "x", "\\x", "E9", "e9", "5C", "c3", "A9", "é", "/", "..", "~", "🙂"), {
       maxLength: 12,

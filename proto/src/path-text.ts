@@ -11,20 +11,29 @@ import { utf8Pieces } from "./text/utf8-pieces.ts";
  * one name, and neither a slash, nor a dot, nor NUL can be hidden in an escape.
  */
 
-/** Bytes that an escape can stand for: those beyond ASCII, and the backslash. */
+/** Escapes: they stand for bytes beyond ASCII, and for the backslash. */
 const ESCAPE = /\\x([89A-F][0-9A-F]|5C)/i;
 const ESCAPES = new RegExp(ESCAPE, "gi");
 
-/** A backslash of the name itself that looks like the beginning of an escape. */
+/** A backslash of the name itself that looks like the start of an escape. */
 const AMBIGUOUS = new RegExp(`\\\\(?=${ESCAPE.source.slice(2)})`, "gi");
 
-/** In a pattern: escapes in a row, which may make up one character, or a backslash with what it takes the meaning from. */
+/**
+ * In a pattern: consecutive escapes, which may form one character, or a backslash with the character that it
+ * makes literal.
+ */
 const IN_PATTERN = new RegExp(`((?:${ESCAPE.source})+)|\\\\[^]`, "gi");
 
-/** Where, in a string of characters, a byte that belongs to none stands: U+DC00 plus the byte, half of a pair, which no text has. */
+/**
+ * Code of a byte that is not part of UTF-8, in a string of characters: U+DC00 plus the byte, a lone
+ * surrogate, which no text contains.
+ */
 const LONE_BYTE = 0xdc00;
 
-/** The text of a name or path that the system knows by these bytes, or as Node's own functions give it, where a backslash is only that. */
+/**
+ * Returns the text of a name or path, given as bytes, or as a string from Node's own functions, in which a
+ * backslash is only that.
+ */
 export function pathText(bytes: Uint8Array | string): string {
   if (typeof bytes === "string") return unambiguous(bytes);
   if (isUtf8(bytes)) return unambiguous(bufferOf(bytes).toString());
@@ -36,9 +45,9 @@ export function pathText(bytes: Uint8Array | string): string {
 }
 
 /**
- * The bytes that a text stands for. Also takes what `pathText` never gives, as
- * `\xc3\xa9` for é; whoever compares paths compares `canonicalPath`.
- * @throws CmdopError InvalidArgument where the text holds half of a surrogate pair, which no encoding has
+ * Returns the bytes that a text stands for. It also accepts texts that `pathText` never makes, such as
+ * `\xc3\xa9` for é; comparisons must use `canonicalPath`.
+ * @throws CmdopError InvalidArgument for a text with a lone surrogate, which no encoding has
  */
 export function pathBytes(text: string): Buffer {
   if (!text.isWellFormed()) {
@@ -57,19 +66,22 @@ export function pathBytes(text: string): Buffer {
   return Buffer.concat(parts);
 }
 
-/** The one text of what a text stands for: two paths are the same where these are. */
+/** Returns the canonical text of a path: two paths are the same if these texts are. */
 export function canonicalPath(text: string): string {
   return ESCAPE.test(text) ? pathText(pathBytes(text)) : text;
 }
 
-/** The path for Node's own functions: a string where its bytes are UTF-8, as nearly all are, else a Buffer. */
+/**
+ * Returns the path for Node's own functions: a string if its bytes are UTF-8, as nearly all are, else a
+ * Buffer.
+ */
 export function systemPath(text: string): string | Buffer {
   if (!ESCAPE.test(text)) return text;
   const bytes = pathBytes(text);
   return isUtf8(bytes) ? bytes.toString() : bytes;
 }
 
-/** The characters of a name, to be matched one by one: of what is not UTF-8 each byte is one. */
+/** Returns the characters of a name for matching; each byte that is not UTF-8 is one of them. */
 export function pathCharacters(text: string): string[] {
   if (!ESCAPE.test(text)) return [...text];
   const characters: string[] = [];
@@ -81,8 +93,8 @@ export function pathCharacters(text: string): string[] {
 }
 
 /**
- * A pattern in which a backslash takes its meaning from the next character, for
- * `pathCharacters`: the escapes in it have become the characters that they stand for.
+ * Returns the characters of a pattern, in which a backslash makes the next character literal, for matching
+ * with `pathCharacters`. Escapes become the characters that they stand for.
  */
 export function patternCharacters(pattern: string): string[] {
   return [
@@ -100,7 +112,7 @@ function unambiguous(text: string): string {
   return text.includes("\\x") ? text.replace(AMBIGUOUS, "\\x5C") : text;
 }
 
-/** `\xE9`: how a byte is shown that is no text. */
+/** Returns the escape of a byte that is not text: `\xE9`. */
 export function byteEscape(byte: number): string {
   return `\\x${byte.toString(16).toUpperCase().padStart(2, "0")}`;
 }

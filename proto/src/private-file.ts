@@ -3,12 +3,12 @@ import { isOpenToOthers, replacePrivateFile, unlessSync } from "@cmdop/kit";
 import { diskError } from "./disk.ts";
 import { CmdopError } from "./errors/cmdop-error.ts";
 
-/** The most that a private file may hold, in bytes: keys, tokens and settings are far smaller. */
+/** Largest private file, in bytes: keys, tokens and settings are far smaller. */
 const MAX_PRIVATE_FILE_BYTES = 64 * 1024;
 
 /**
- * Refuses a file or directory that others than its owner may use. `danger`: what
- * they could have done with it, where it is more than copying it.
+ * Throws if a file or directory may be used by others than its owner. `danger`: the damage that they could
+ * have done, if it is more than copying.
  * @throws CmdopError AccessDenied
  */
 export function refuseShared(file: string, mode: number, danger?: string): void {
@@ -20,15 +20,15 @@ export function refuseShared(file: string, mode: number, danger?: string): void 
       next:
         danger === undefined
           ? `If nobody can have copied or changed it: chmod go-rwx ${file}. Otherwise replace what is in it.`
-          : `Say chmod go-rwx ${file}, and think about who had access: ${danger}`,
+          : `Run chmod go-rwx ${file}, and think about who had access: ${danger}`,
     },
   );
 }
 
 /**
- * Reads a file that only its owner may use; undefined where there is none.
- * `maxBytes`: 64 KiB by default. `danger`: as for refuseShared.
- * @throws CmdopError AccessDenied where others may use it, InvalidArgument where it is too large, and as diskError
+ * Reads a file that only its owner may use; undefined if it does not exist. `maxBytes`: 64 KiB by default.
+ * `danger`: as for refuseShared.
+ * @throws CmdopError AccessDenied if others may use it, InvalidArgument if it is too large, and as diskError
  */
 export function readPrivateFile(
   file: string,
@@ -45,7 +45,7 @@ export function readPrivateFile(
   }
 }
 
-/** Replaces a file that only its owner may use, whole or not at all. @throws CmdopError that names the file */
+/** Replaces a file that only its owner may use, atomically. @throws CmdopError that names the file */
 export async function writePrivateFile(file: string, content: string): Promise<void> {
   try {
     await replacePrivateFile(file, content);
@@ -55,7 +55,7 @@ export async function writePrivateFile(file: string, content: string): Promise<v
 }
 
 function tooLarge(file: string, bytes: number): CmdopError {
-  return new CmdopError("InvalidArgument", `${file} is too large to be what it should: ${bytes} bytes.`, {
+  return new CmdopError("InvalidArgument", `${file} is too large for its purpose: ${bytes} bytes.`, {
     next: "Look at what is in it; name the right file, or restore it from a backup.",
   });
 }

@@ -25,7 +25,7 @@ describe("readAhead", () => {
     })();
     const ahead = readAhead(items);
     expect((await ahead.next()).value).toBe(1);
-    // Long enough for an unhandled rejection, which would fail this run.
+    // Long enough for an unhandled rejection to be reported, which would fail this run.
     await new Promise((resolve) => setTimeout(resolve, 10));
     await expect(ahead.next()).rejects.toThrow(new RangeError("broke"));
   });

@@ -1,8 +1,9 @@
-/** Gives items as they come, and lets the next be made while one is used. */
+/** Yields items in order, and starts the next one while one is in use. */
 export async function* readAhead<T>(items: AsyncGenerator<T>): AsyncGenerator<T> {
   const begin = (): Promise<IteratorResult<T>> => {
     const making = items.next();
-    // Its failure is told when its turn comes; until then it is nobody's, and that must not end the process.
+    // Its failure is thrown when its turn comes; until then the rejection is unhandled, which must not end
+    // the process.
     void Promise.allSettled([making]);
     return making;
   };
@@ -20,8 +21,8 @@ export async function* readAhead<T>(items: AsyncGenerator<T>): AsyncGenerator<T>
 }
 
 /**
- * Two buffers in turn: one is read into while the other is used. What is given
- * out belongs to its user until the one after next is asked for.
+ * Returns a function that alternates between two buffers: one is filled while the other is in use. A buffer
+ * is valid until the call after the next one.
  */
 export function alternatingBuffers(): (bytes: number) => Buffer {
   const buffers: Buffer[] = [Buffer.alloc(0), Buffer.alloc(0)];

@@ -1,7 +1,6 @@
 /**
- * Parses JSON in which no object has a key twice: of two, parsers differ in
- * which one counts, and people read the first. Throws SyntaxError. Takes time
- * and memory in proportion to the text.
+ * Parses JSON, and throws SyntaxError if an object has a duplicate key: parsers differ in which one counts,
+ * and people read the first. Takes time and memory in proportion to the text.
  */
 export function parseStrictJson(text: string): unknown {
   const value: unknown = JSON.parse(text);
@@ -9,9 +8,9 @@ export function parseStrictJson(text: string): unknown {
   return value;
 }
 
-/** `text`: valid JSON. */
+/** Throws for a duplicate key. `text`: valid JSON. */
 function refuseDoubledKeys(text: string): void {
-  /** The keys so far of each object that is open; undefined for an array. */
+  /** Keys so far of each open object; undefined for an array. */
   const open: (Set<string> | undefined)[] = [];
   let isKeyNext = false;
   for (let at = 0; at < text.length; at++) {
@@ -22,7 +21,7 @@ function refuseDoubledKeys(text: string): void {
     if (character !== '"') continue;
     const end = endOfString(text, at);
     if (isKeyNext) {
-      // As parsed: \u0061 is another spelling of a.
+      // Compared as parsed: \u0061 is another spelling of a.
       const key: unknown = JSON.parse(text.slice(at, end + 1));
       const keys = open.at(-1);
       if (keys?.has(String(key)))
@@ -34,7 +33,7 @@ function refuseDoubledKeys(text: string): void {
   }
 }
 
-/** Where the string that begins at a quotation mark has its other one. */
+/** Returns the position of the quotation mark that ends the string beginning at `start`. */
 function endOfString(text: string, start: number): number {
   for (let at = start + 1; at < text.length; at++) {
     const character = text.charAt(at);

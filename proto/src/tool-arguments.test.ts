@@ -44,7 +44,7 @@ it.each<[unknown, object]>([
     { path: "/a", env: '{"A": "1"}' },
     { path: "/a", env: { A: "1" } },
   ],
-  // Left to the schema.
+  // These are left to the schema.
   [
     { path: null, other: null, offset: "5 MB", all: "yes" },
     { path: null, other: null, offset: "5 MB", all: "yes" },

@@ -1,23 +1,22 @@
 import { z } from "zod";
 
-/** JSON in a string of JSON, and that once more: deeper is no mistake any more. */
+/** Levels of JSON within JSON strings: deeper nesting is no mere mistake. */
 const MAX_STRING_DEPTH = 2;
 
-/** What is looked at of a tool's JSON Schema: its arguments that have one type. */
+/** The part of a tool's JSON Schema that is used: its arguments that have one type. */
 const argumentsSchema = z.object({
   properties: z.record(z.string(), z.object({ type: z.string().optional().catch(undefined) })).default({}),
   required: z.array(z.string()).default([]),
 });
 
-/** Takes a tool's arguments as they came, gives them as they were meant. */
+/** Converts a tool's arguments from the received to the intended form. */
 export type ReadArguments = (given: unknown) => unknown;
 
 /**
- * Reads what models and clients send as a tool's arguments: none at all, `null`,
- * an empty text or list are no arguments; an object may come as text; `null` for
- * an optional one means that it is absent, as an empty text does for one that is
- * no text; numbers, booleans and lists may come as text. All else stays as it is,
- * for the schema to refuse.
+ * Returns a function that corrects common forms of a tool's arguments from models and clients. A missing
+ * value, `null`, an empty text and an empty list mean no arguments. An object may be given as text. For an
+ * optional argument, `null` means absent, and so does an empty text if another type is expected. Numbers,
+ * booleans and lists may be given as text. Everything else stays as it is, for the schema to refuse.
  */
 export function argumentReader(schema: z.ZodType): ReadArguments {
   const { properties, required } = argumentsSchema.parse(z.toJSONSchema(schema, { io: "input" }));
@@ -45,7 +44,7 @@ function objectIn(given: unknown, depth = 0): object | undefined {
   return value === undefined ? undefined : objectIn(value, depth + 1);
 }
 
-/** A text where another type is wanted. */
+/** Converts a text to the expected type. */
 function meant(text: string, type: string): unknown {
   const trimmed = text.trim();
   switch (type) {

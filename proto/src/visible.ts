@@ -1,16 +1,14 @@
 /**
- * Characters that a terminal or a reader's eye could be misled by: control
- * characters, what changes the direction of text, what has no width or is drawn
- * as nothing (fillers, variation selectors), every space but the common one,
- * separators of lines and paragraphs, private and unassigned ones, halves of pairs.
+ * Characters that could mislead a terminal or a reader: control characters, those that change the direction
+ * of text, those without width or ink (fillers, variation selectors), every space except the common one, line
+ * and paragraph separators, private and unassigned characters, lone surrogates.
  */
 const MISLEADING = /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Zl}\p{Zp}\p{DI}\u2800]|(?! )\p{Zs}/u;
 
 /**
- * Text with everything misleading made visible as `\n`, `\t` or `\u{…}`, and a
- * backslash doubled, so that two texts that differ also look different. For
- * audit records, names, and whatever else comes from afar and is shown. What a
- * person decides by is shown with `unmistakable`, which says more.
+ * Makes everything misleading in a text visible as `\n`, `\t` or `\u{…}`, and doubles backslashes, so that
+ * two different texts also look different. For audit records, names, and all other remote text that is
+ * displayed. For text on which a person decides, `excerpt` shows more.
  */
 export function visible(text: string): string {
   let shown = "";
@@ -19,14 +17,14 @@ export function visible(text: string): string {
 }
 
 /**
- * The same with single backslashes, on one line: for text that is read and not
- * compared. What was made visible before looks the same as there.
+ * Does the same with single backslashes, on one line, for text that is read and not compared. Text that was
+ * made visible before stays as it is.
  */
 export function printable(text: string): string {
   return text.split("\\").map(visible).join("\\");
 }
 
-/** One character as `visible` shows it. */
+/** Returns one character as `visible` shows it. */
 export function visibleCharacter(character: string): string {
   if (character === "\\") return "\\\\";
   if (!MISLEADING.test(character)) return character;
@@ -35,7 +33,7 @@ export function visibleCharacter(character: string): string {
   return escaped(character);
 }
 
-/** One character by its number: `\u{1b}`. */
+/** Returns one character by its code point: `\u{1b}`. */
 export function escaped(character: string): string {
   return `\\u{${character.codePointAt(0)?.toString(16) ?? ""}}`;
 }

@@ -1,12 +1,18 @@
 import type { FileHandle } from "node:fs/promises";
 
-/** Written bytes after which the disk is given them, in bytes. */
+/** Bytes after which written data are synced to the disk. */
 const SYNC_EVERY_BYTES = 32 * 1024 * 1024;
 
-/** Whether any file is being synced: each takes one of the process's few threads for file operations, for as long as the disk takes. */
+/**
+ * True while a file is being synced. A sync occupies one of the process's few threads for file operations for
+ * as long as the disk takes.
+ */
 let isDiskBusy = false;
 
-/** Lets the disk write what a file has got while more comes, so that the wait at the end is short. One file of the process at a time. */
+/**
+ * Syncs a file while more data arrive, so that the wait at the end is short. One file of the process at a
+ * time.
+ */
 export class WriteBehind {
   readonly #file: FileHandle;
   #waitingBytes = 0;
@@ -17,7 +23,7 @@ export class WriteBehind {
     this.#file = file;
   }
 
-  /** Tells of bytes that were written. Throws what an earlier sync failed with. */
+  /** Records bytes that were written. Throws the error of an earlier sync. */
   wrote(bytes: number): void {
     if (this.#failure !== undefined) throw this.#failure.thrown;
     this.#waitingBytes += bytes;
@@ -28,22 +34,21 @@ export class WriteBehind {
   }
 
   /**
-   * Resolves when no sync is under way; throws what one failed with. Linux tells
-   * of a failure once, so nobody else would ever hear of it: what was written is
-   * not to be relied on without this.
+   * Waits until no sync is under way; throws the error of a failed one. Linux reports such an error only
+   * once, so nobody else would ever see it: without this call, the data can't be relied on.
    */
   async settled(): Promise<void> {
     await this.#sync;
     if (this.#failure !== undefined) throw this.#failure.thrown;
   }
 
-  /** Resolves when all that was written is on disk. Throws what any sync failed with. */
+  /** Waits until all data are on disk. Throws the error of any sync. */
   async finish(): Promise<void> {
     await this.settled();
     await this.#file.sync();
   }
 
-  /** Keeps what it fails with. */
+  /** Syncs, and keeps the error of a failure. */
   async #begin(): Promise<void> {
     try {
       await this.#file.datasync();

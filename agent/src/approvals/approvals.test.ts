@@ -12,7 +12,7 @@ import {
 const ASKER = { keyId: "asker", keyName: "ci" };
 const PERSON = { keyId: "person", keyName: "ann" };
 
-/** What one can ask of, and what was told of it. */
+/** Opens approvals, and returns them with the list of their events. */
 function open(options: ApprovalsOptions = {}) {
   const events: ApprovalEvent[] = [];
   const approvals = new Approvals({ onEvent: (event) => events.push(event), ...options });
@@ -153,7 +153,7 @@ describe("a call that waits for a person", () => {
     expect(onlyId(approvals)).toBe(id);
     approvals.answer(PERSON, yes(id));
     await retry;
-    // The call that runs is one that the audit names, not only the one that was lost.
+    // The audit names the call that runs, too, and not only the one that was lost.
     expect(events).toMatchObject([
       { approval: id, call: asked.call, state: "asked" },
       { approval: id, call: again.call, state: "asked" },

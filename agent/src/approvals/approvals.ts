@@ -4,79 +4,87 @@ import { CmdopError, visible } from "@cmdop/proto";
 import { z } from "zod";
 import { Shares } from "../shares/shares.ts";
 
-/** The bounds of what waits; these are the defaults. */
+/** Default bounds of waiting calls. */
 export const APPROVAL_LIMITS = {
-  /** Calls that wait on the machine: what one person may still look through, and one answer to List can hold. Keys share them. */
+  /**
+   * Calls that wait on the machine: as many as one person can review, and one answer to List can hold. Keys
+   * share them.
+   */
   maxWaiting: 32,
-  /** Streams that wait for the same answer: a caller's retries, while those before are not known to be over. */
+  /**
+   * Streams that wait for the same answer: a caller's retries, before their predecessors are known to have
+   * ended.
+   */
   maxCallers: 16,
-  /** The longest text of what will run, in bytes of UTF-8: 32 of it must fit into one message. */
+  /** Longest description of a call, in bytes of UTF-8: 32 of them must fit into one message. */
   maxTextBytes: 32 * 1024,
 } as const;
 
-/** Who asks or answers. */
+/** A key that asks or answers. */
 export interface Person {
-  /** The key's id, or `local` for the local socket. */
+  /** Id of the key; `local` for the local socket. */
   readonly keyId: string;
   readonly keyName: string;
 }
 
-/** A call that may run only when a person has said yes. */
+/** A call that may run only after a person has approved it. */
 export interface Question {
   readonly asker: Person;
-  /** The id of the call, for the audit. */
+  /** Id of the call, for the audit. */
   readonly call: string;
   readonly method: string;
-  /** The hash that tells this call from every other (boundHash): an answer is for this one, never for whatever comes next. */
+  /**
+   * Hash that identifies this call (boundHash): an answer applies to this call alone, never to a later one.
+   */
   readonly requestHash: string;
-  /** The text of what will run (questionText). */
+  /** Description of what will run (questionText). */
   readonly what: string;
-  /** How long silence is waited for, in milliseconds. */
+  /** Longest wait for an answer, in milliseconds. */
   readonly timeoutMs: number;
-  /** Aborts when nobody waits for the answer any more: the call is over, or its key's right. */
+  /** Aborts when nobody waits for the answer any more: the call has ended, or its key's right has. */
   readonly signal: AbortSignal;
-  /** Called as soon as it waits. */
+  /** Called as soon as the call waits. */
   readonly onWaiting?: (waiting: Waiting) => void;
 }
 
-/** A call that waits, as those see it who can answer. */
+/** A waiting call, as shown to the people who can answer. */
 export interface Waiting {
   readonly id: string;
   readonly asker: Person;
   readonly method: string;
   readonly requestHash: string;
   readonly what: string;
-  /** Milliseconds since 1970 by this machine's clock. */
+  /** Milliseconds since 1970, by this machine's clock. */
   readonly askedAtMs: number;
   readonly expiresAtMs: number;
 }
 
-/** What became of a question, for the audit. */
+/** A step of a question, for the audit. */
 export interface ApprovalEvent {
   readonly approval: string;
   readonly call: string;
-  /** The hash of what a yes is for. */
+  /** Hash of the call that an approval is for. */
   readonly hash: string;
   readonly state: "asked" | "approved" | "refused" | "expired" | "withdrawn";
-  /** The id of the key that has answered, and what the owner calls it. */
+  /** Id and name of the key that has answered. */
   readonly by?: string;
   readonly byName?: string;
   readonly reason?: string;
 }
 
 export interface ApprovalsOptions {
-  /** Told of each step before it counts: where it throws, nobody is asked, or no answer is taken. */
+  /** Called with each step before it takes effect. If it throws, nobody is asked, or no answer is taken. */
   readonly onEvent?: (event: ApprovalEvent) => void;
-  /** Told of what it throws when a call has waited in vain, which ends the wait all the same. */
+  /** Called with the errors of `onEvent` when a wait ends without an answer; the wait ends all the same. */
   readonly onTrouble?: (error: unknown) => void;
   readonly limits?: Partial<Record<keyof typeof APPROVAL_LIMITS, number>>;
 }
 
-/** The word of a person. */
+/** A person's answer. */
 const answerSchema = z.object({
   approvalId: z.uuid("an approval's id is a UUID: cmdop approvals lists them"),
   approve: z.boolean(),
-  /** Of the call as the person has seen it; a no may leave it empty. */
+  /** Hash of the call as the person has seen it. A refusal may leave it empty. */
   requestHash: z.string(),
   reason: z.string().max(500, "a reason has at most 500 characters"),
 });
@@ -86,18 +94,21 @@ interface Entry extends Waiting {
   readonly key: string;
   readonly call: string;
   readonly place: Disposable;
-  /** Settled by the first of: an answer, the time, the end of the last caller. */
+  /** Settled by an answer, the time limit, or the end of the last caller, whichever comes first. */
   readonly settled: PromiseWithResolvers<CmdopError | "yes">;
   callers: number;
   timer: NodeJS.Timeout | undefined;
 }
 
-/** The calls that wait for a person. Kept in memory: a call does not outlive the agent either. */
+/**
+ * The calls that wait for a person. They are kept in memory, because a call does not outlive the agent
+ * either.
+ */
 export class Approvals {
   readonly #limits: Record<keyof typeof APPROVAL_LIMITS, number>;
   readonly #onEvent: (event: ApprovalEvent) => void;
   readonly #onTrouble: (error: unknown) => void;
-  /** By id, the oldest first. */
+  /** Waiting calls by id, the oldest first. */
   readonly #waiting = new Map<string, Entry>();
   readonly #places: Shares;
 
@@ -112,27 +123,29 @@ export class Approvals {
     });
   }
 
-  /** The calls that wait now, the oldest first. */
+  /** Lists the calls that wait now, the oldest first. */
   list(): readonly Waiting[] {
     return [...this.#waiting.values()];
   }
 
   /**
-   * Whether one more may wait, or the same call of the same key waits already:
-   * to be asked before what will run is made into a text. @throws CmdopError LimitExceeded
+   * Checks that one more call may wait, or that the same call of the same key waits already. Called before
+   * the description is built.
+   * @throws CmdopError LimitExceeded
    */
   checkRoom({ asker, method, requestHash }: Pick<Question, "asker" | "method" | "requestHash">): void {
     const key = keyOf(asker, method, requestHash);
     if ([...this.#waiting.values()].some((entry) => entry.key === key)) return;
-    // Given back at once: whoever can't have a place hears why.
+    // The place is released at once; without a free one, `take` throws the reason.
     this.#places.take(asker.keyId)[Symbol.dispose]();
   }
 
   /**
-   * Resolves when a person has said yes to this very request. The same request
-   * of the same key, asked again while it waits, waits for the same answer.
-   * @throws CmdopError ApprovalRefused (a no, or silence), LimitExceeded, MessageTooLarge, Canceled, or the
-   *   reason of the signal where that is one
+   * Waits until a person approves this very request. The same request of the same key, made again while it
+   * waits, waits for the same answer.
+   * @throws CmdopError ApprovalRefused (refused, or no answer in time), LimitExceeded, MessageTooLarge,
+   * Canceled, or the
+   * reason of the signal if that is a CmdopError
    */
   async wait(question: Question): Promise<void> {
     const { signal } = question;
@@ -141,7 +154,7 @@ export class Approvals {
     question.onWaiting?.(entry);
     const { promise, reject } = Promise.withResolvers<never>();
     const stopListening = onAbort(signal, () => {
-      // First, so that this is what the call ends with.
+      // This comes first, so that the call ends with this error.
       reject(endOf(signal));
       this.#leave(entry);
     });
@@ -154,16 +167,17 @@ export class Approvals {
   }
 
   /**
-   * Takes the word of a person. The first counts; a yes names the hash of what was seen.
-   * @throws CmdopError InvalidArgument, NotFound (no such call waits), PermissionDenied (one's own call),
-   *   ApprovalRefused (a yes to something else)
+   * Takes a person's answer. The first answer counts; an approval must name the hash of the call that was
+   * shown.
+   * @throws CmdopError InvalidArgument, NotFound (no such call waits), PermissionDenied (the key's own call),
+   * ApprovalRefused (the approval is for another call)
    */
   answer(by: Person, answer: Answer): void {
     const { approvalId, approve, requestHash, reason } = checked(answer);
     const entry = this.#waiting.get(approvalId);
     if (entry === undefined) {
       throw new CmdopError("NotFound", `No call waits as ${approvalId}.`, {
-        next: "It may have been answered, withdrawn or have expired: cmdop approvals lists what waits now.",
+        next: "It may have been answered or withdrawn, or have expired: cmdop approvals lists the calls that wait now.",
       });
     }
     if (by.keyId === entry.asker.keyId) {
@@ -174,9 +188,9 @@ export class Approvals {
     if (approve && requestHash !== entry.requestHash) {
       throw new CmdopError(
         "ApprovalRefused",
-        `The call that waits as ${approvalId} is not what this yes is for.`,
+        `This approval is for another call than the one that waits as ${approvalId}.`,
         {
-          next: "Look at what waits now, and answer with its request hash: cmdop approvals shows both.",
+          next: "Look at the waiting call, and answer with its request hash: cmdop approvals shows both.",
         },
       );
     }
@@ -187,7 +201,7 @@ export class Approvals {
     this.#settle(entry, approve ? "yes" : refused(no));
   }
 
-  /** Nobody will be heard any more: the agent shuts down. */
+  /** Ends all waits: the agent shuts down. */
   close(): void {
     for (const entry of [...this.#waiting.values()]) {
       const error = new CmdopError(
@@ -205,7 +219,7 @@ export class Approvals {
       if (entry.callers >= this.#limits.maxCallers) {
         throw new CmdopError("LimitExceeded", `${entry.callers} streams wait for this answer already.`);
       }
-      // In the audit the one answer is then this call's too.
+      // The audit must show that the one answer applies to this call, too.
       if (call !== entry.call) this.#tell({ ...entry, call }, "asked");
       entry.callers += 1;
       return entry;
@@ -235,21 +249,24 @@ export class Approvals {
     };
     this.#tell(entry, "asked");
     entry.timer = setTimeout(() => {
-      this.#drop(entry, "expired", refused(`Nobody has said yes within ${timeoutMs} ms`));
+      this.#drop(entry, "expired", refused(`Nobody has answered within ${timeoutMs} ms`));
     }, timeoutMs);
     this.#waiting.set(entry.id, entry);
     taken.move();
     return entry;
   }
 
-  /** The text is bounded where it is built; this makes sure that a list of all that waits fits into one message. */
+  /**
+   * Checks the length of a description. Its builder bounds it; this makes sure that a list of all waiting
+   * calls fits into one message.
+   */
   #checkText(what: string): void {
     const { maxTextBytes } = this.#limits;
     const bytes = Buffer.byteLength(what);
     if (bytes <= maxTextBytes) return;
     throw new CmdopError(
       "MessageTooLarge",
-      `What would run takes ${bytes} bytes to show, and ${maxTextBytes} is the limit.`,
+      `The description of the call has ${bytes} bytes; the limit is ${maxTextBytes}.`,
       { next: "Put the command into a file on the machine, and run that." },
     );
   }
@@ -297,7 +314,7 @@ function keyOf({ keyId }: Person, method: string, requestHash: string): string {
 function refused(why: string): CmdopError {
   return new CmdopError(
     "ApprovalRefused",
-    `This machine's policy lets a person decide about this call. ${why}.`,
+    `This machine's policy requires a person's approval for this call. ${why}.`,
   );
 }
 

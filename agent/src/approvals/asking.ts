@@ -9,39 +9,42 @@ import type { Approvals } from "./approvals.ts";
 import { boundHash } from "./binding.ts";
 import { checkShowable, questionText } from "./question.ts";
 
-/** Calls of one key whose requests are made into hash and text at once: more than may wait, with their retries. */
+/**
+ * Calls of one key whose hash and description are made at the same time: more than may wait, retries
+ * included.
+ */
 const MAX_PREPARED_PER_KEY = 16;
 
-/** A call that the policy lets wait for a person. */
+/** A call that must wait for a person because of the policy. */
 export interface AskedCall {
   readonly arrival: Arrival;
   readonly caller: Caller;
-  /** The call's id. */
+  /** Id of the call. */
   readonly call: string;
   /** Aborts when the right of the calling key ends. */
   readonly revoked?: AbortSignal | undefined;
 }
 
 /**
- * Resolves when the call may run: approved, or without an answer where it starts
- * nothing: its job was canceled before, or started. See Approvals.wait for what it throws.
+ * Waits until the call may run. Returns the approval, or `startsNothing` if none is needed because the job
+ * was started or canceled before. Throws as Approvals.wait.
  */
 export type Ask = (asked: AskedCall) => Promise<"startsNothing" | Approved>;
 
-/** A yes of a person. */
+/** A person's approval. */
 export interface Approved {
   /**
-   * Whether what is carried out is what was approved: to be asked last, with the
-   * caller as the gate lets it in now. @throws CmdopError ApprovalRefused for any difference
+   * Checks that the call about to run is the approved one. Called last, with the caller as the gate admits it
+   * now.
+   * @throws CmdopError ApprovalRefused for any difference
    */
   readonly check: (caller: Caller) => Promise<void>;
 }
 
 /**
- * The gate's way to a person. Who has started a job before finds it again
- * without a question, be it by a retry or to go on reading: it was approved then
- * and runs no second time. (Another request under its name is refused by Jobs.)
- * A Cancel takes the question back.
+ * Returns the function by which the gate asks a person. A caller who has started a job before reaches it
+ * again without a question, by a retry or to read on: the job was approved then and does not run a second
+ * time. (Jobs refuses another request under the same id.) A Cancel withdraws the question.
  */
 export function asking(
   approvals: Approvals,
@@ -54,7 +57,7 @@ export function asking(
     const { keyId, keyName } = caller;
     const requester = { keyId, admin: false };
     const jobId = jobIdOf(request);
-    // Nothing is started by that, not even where the job is forgotten before this call comes to it.
+    // The call then starts nothing, even if the job is forgotten before the call is carried out.
     if (jobId !== undefined && jobs.knows(requester, jobId)) return "startsNothing";
     const canceled = new AbortController();
     const stopListening =
@@ -68,7 +71,7 @@ export function asking(
     try {
       const asker = { keyId, keyName };
       const { requestHash, what } = await prepared.of(keyId, async () => {
-        // Whatever is cheap comes first.
+        // Cheap checks come first.
         checkShowable(path, request);
         const requestHash = await hashFor(caller);
         approvals.checkRoom({ asker, method: path, requestHash });
@@ -82,7 +85,7 @@ export function asking(
         what,
         timeoutMs: inForce.policy.askTimeoutMs ?? DEFAULT_ASK_TIMEOUT_MS,
         signal: AbortSignal.any([over, canceled.signal]),
-        // While it is kept waiting the caller hears why.
+        // The caller is told why it waits.
         onWaiting: ({ id, expiresAtMs }) => inform({ [HEADERS.waiting]: `${id} ${expiresAtMs}` }),
       });
       return {
@@ -99,7 +102,10 @@ export function asking(
   };
 }
 
-/** What is being made into hash and text, by key: however much a key sends, others are served. */
+/**
+ * Counts the calls whose hash and description are being made, by key, so that a key that sends many does not
+ * keep others waiting.
+ */
 class Prepared {
   readonly #calls = new Map<string, number>();
 
@@ -107,7 +113,10 @@ class Prepared {
   async of<T>(keyId: string, prepare: () => Promise<T>): Promise<T> {
     const calls = this.#calls.get(keyId) ?? 0;
     if (calls >= MAX_PREPARED_PER_KEY)
-      throw new CmdopError("LimitExceeded", `${calls} calls of this key are being put to a person at once.`);
+      throw new CmdopError(
+        "LimitExceeded",
+        `${calls} calls of this key are being prepared for approval at once.`,
+      );
     this.#calls.set(keyId, calls + 1);
     try {
       return await prepare();
@@ -122,7 +131,7 @@ class Prepared {
 function changed(): CmdopError {
   return new CmdopError(
     "ApprovalRefused",
-    "What would run now is not what was approved: the call, what its key may touch, or the machine's policy has changed meanwhile.",
-    { next: "Ask again: a person then sees what would run now." },
+    "This is not what was approved: the call, the limits of its key, or the machine's policy has changed since.",
+    { next: "Call again: a person then sees the call as it is now." },
   );
 }

@@ -4,25 +4,25 @@ import { Agent, Exec, isMessageOf, type MessageOf, type MessageType } from "@cmd
 import type { Resource } from "../policy/authorize.ts";
 import type { Caller } from "../policy/caller.ts";
 
-/** Bytes that are hashed without a pause, about a millisecond: meanwhile nobody else is served. */
+/** Bytes that are hashed without a pause. They take about a millisecond, in which nobody else is served. */
 const SLICE_BYTES = 1024 * 1024;
 
-/** A call as it would be carried out: what a yes is for. */
+/** A call as it would be carried out, to which an approval is bound. */
 export interface Bound {
   /** The method's path. */
   readonly path: string;
   readonly request: MessageOf<MessageType>;
   readonly caller: Caller;
-  /** What the gate has found in the request. */
+  /** Objects that the gate has found in the request. */
   readonly resource: Resource;
-  /** The user that jobs run as, where the policy names one. */
+  /** The user that jobs run as, if the policy names one. */
   readonly user: string | undefined;
 }
 
 /**
- * What tells a call from every other, as SHA-256 in hexadecimal: its method,
- * all that its request says but for where in its output a retry wants to go on
- * reading, who calls and what they may touch, and what it starts as whom.
+ * Returns a hash that identifies a call, as SHA-256 in hexadecimal. It covers the method, the whole request
+ * except the output position at which a retry reads on, the caller and its limits, the programs that are
+ * started, and the user that runs them.
  */
 export function boundHash({ path, request, caller, resource, user = "" }: Bound): Promise<string> {
   const { door, keyId, scopes, roots } = caller;
@@ -33,7 +33,9 @@ export function boundHash({ path, request, caller, resource, user = "" }: Bound)
   return sha256(pieces([path, said, who, resource, user]));
 }
 
-/** SHA-256 in hexadecimal. Large content is hashed in slices, and others are served between them. */
+/**
+ * Returns the SHA-256 in hexadecimal. Large content is hashed in slices, and others are served between them.
+ */
 export async function sha256(content: Iterable<string | Uint8Array>): Promise<string> {
   const hash = createHash("sha256");
   let left = SLICE_BYTES;
@@ -46,14 +48,14 @@ export async function sha256(content: Iterable<string | Uint8Array>): Promise<st
         left = SLICE_BYTES;
         await turn();
       }
-      // A text is not cut: halves of its characters would be hashed.
+      // A text is hashed whole: a cut could split a character.
       if (typeof piece === "string") break;
     }
   }
   return hash.digest("hex");
 }
 
-/** Each value with its kind and length before it, so that no two look the same. */
+/** Serializes a value, each part with its kind and length, so that no two values look the same. */
 function* pieces(value: unknown): Generator<string | Uint8Array> {
   if (value instanceof Uint8Array) {
     yield `bytes ${value.length}:`;

@@ -23,7 +23,7 @@ const JOB = "6f1f5b1e-5a43-4c49-9d3c-0a4d3ed63b3e";
 
 type Init<T extends MessageType> = Parameters<ReturnType<typeof codec<T>>["serialize"]>[0];
 
-/** A message as it comes over the wire. */
+/** Makes a message as it arrives over the wire. */
 function message<T extends MessageType>(type: T, init: Init<T>): MessageOf<T> {
   const { serialize, deserialize } = codec(type);
   return deserialize(serialize(init));
@@ -143,7 +143,7 @@ describe("what a person is shown", () => {
       );
       if (type === undefined) throw new Error(`${path} would be asked for, and not shown`);
       expect(await questionText(path, message(type, {}))).not.toContain("[object");
-      // A list of messages would be shown as nothing that anybody could read.
+      // A list of messages would not be shown in a readable form.
       const isReadable = type.fields.every(
         (field) => field.fieldKind !== "list" || field.listKind !== "message",
       );

@@ -17,31 +17,32 @@ import { quoted } from "../audit/describe.ts";
 import { isStandardShell, PLAIN_SHELLS, type ShellRules, STANDARD_SHELL } from "../login/line-shell.ts";
 import { sha256 } from "./binding.ts";
 
-/** Characters of one field: what a person overlooks on one screen. Of what is longer both ends are shown. */
+/**
+ * Most characters of one field: as many as a person can review on one screen. A longer field shows both ends.
+ */
 const MAX_LINE_CHARACTERS = 2_000;
 
 /**
- * Bytes of what must be shown as it is (command lines, arguments, variables,
- * input, paths): of more than a person reads before a yes, too much would be
- * left out. Content of files, prompts and schemas may be longer: their hash
- * stands for them.
+ * Most bytes of values that must be shown as they are (command lines, arguments, variables, input, paths):
+ * nobody reviews more, so too much would be left out. Content of files, prompts and schemas may be longer,
+ * because their hash stands for them.
  */
 const MAX_SHOWN_BYTES = 32 * 1024;
 
-/** Arguments, variables and patterns of one request together. */
+/** Most arguments, variables and patterns of one request together. */
 const MAX_SHOWN_VALUES = 1_000;
 
-/** The fields whose hash can stand for what of them is not shown. */
+/** Fields whose hash can stand for the part that is not shown. */
 const CONTENT: ReadonlySet<string> = new Set(["content", "data", "old", "new", "prompt", "outputSchema"]);
 
-/** What the requests are that can wait, by the method's path. */
+/** Request types of the methods that can wait, by the method's path. */
 const REQUESTS: ReadonlyMap<string, MessageType> = new Map(
   [Exec, Sessions, Files, Agent].flatMap((service) =>
     service.methods.map((method): [string, MessageType] => [methodPath(service, method), method.input]),
   ),
 );
 
-/** A field of a request as a person sees it. */
+/** A field of a request, as shown to a person. */
 interface Line {
   readonly text: string;
   readonly isWhole: boolean;
@@ -49,12 +50,10 @@ interface Line {
 }
 
 /**
- * What a person is shown of a call that waits: every field of its request that
- * says anything, a line each, whatever its method is. It says more than the audit
- * keeps: values of variables and input decide what runs as much as the command
- * does (`sh` with a script on its input, PATH), so nobody could approve without
- * them. The longest line comes first, and what to be careful about last: nothing
- * pushes another out of sight.
+ * Describes a waiting call for a person: one line for every field with a value, whatever the method. It shows
+ * more than the audit keeps: values of variables and input decide what runs as much as the command does (`sh`
+ * with a script as input, PATH), so nobody could approve without them. The longest line comes first and the
+ * warnings last, so that nothing pushes another line out of sight.
  */
 export async function questionText(
   path: string,
@@ -69,8 +68,8 @@ export async function questionText(
 }
 
 /**
- * Refuses what nobody could overlook. It only counts, and stops counting where
- * it is too much: to be asked before anything is built or hashed.
+ * Throws if a request is too large for a person to review. It only counts, and stops at the limit; it is
+ * called before anything is built or hashed.
  * @throws CmdopError MessageTooLarge
  */
 export function checkShowable(path: string, request: MessageOf<MessageType>): void {
@@ -83,7 +82,7 @@ export function checkShowable(path: string, request: MessageOf<MessageType>): vo
     if (bytes <= MAX_SHOWN_BYTES && values <= MAX_SHOWN_VALUES) return;
     throw new CmdopError(
       "MessageTooLarge",
-      `What would run has more than ${MAX_SHOWN_BYTES} bytes or ${MAX_SHOWN_VALUES} values, and nobody can approve what can't be shown.`,
+      `The call has more than ${MAX_SHOWN_BYTES} bytes or ${MAX_SHOWN_VALUES} values to show, too many for a person to approve.`,
       { next: "Put the command, or its input, into a file on the machine, and run that." },
     );
   };
@@ -94,14 +93,14 @@ export function checkShowable(path: string, request: MessageOf<MessageType>): vo
   }
 }
 
-/** @throws CmdopError Unimplemented for a method that no person is asked about */
+/**
+ * Returns the fields of a request.
+ * @throws CmdopError Unimplemented for a method about which no person is asked
+ */
 function fieldsOf(path: string, request: MessageOf<MessageType>): Generator<MessageField> {
   const type = REQUESTS.get(path);
   if (type !== undefined && isMessageOf(type, request)) return messageFields(type, request);
-  throw new CmdopError(
-    "Unimplemented",
-    `Nobody can be asked about ${path}: what it would do can't be shown.`,
-  );
+  throw new CmdopError("Unimplemented", `Nobody can be asked about ${path}: a call of it can't be shown.`);
 }
 
 async function lineOf(field: MessageField): Promise<Line> {
@@ -114,7 +113,7 @@ async function lineOf(field: MessageField): Promise<Line> {
   return { text: `${name} (${counted(bytes)} bytes, SHA-256 ${hash}): ${shown}`, isWhole, hasMarks };
 }
 
-/** What a field says: words as a POSIX shell would take them, permissions as people write them. */
+/** Returns the value of a field: words quoted for a POSIX shell, permissions in octal. */
 function saidBy(field: MessageField): string | Uint8Array {
   if (field.kind === "list") return field.values.map((word) => quoted(String(word))).join(" ");
   if (field.kind === "map") {
@@ -124,7 +123,7 @@ function saidBy(field: MessageField): string | Uint8Array {
   return field.name === "mode" && field.kind === "text" ? Number(field.value).toString(8) : field.value;
 }
 
-/** What the machine adds to a command that leaves it open. */
+/** Describes the settings that the machine chooses where a command leaves them open. */
 function unsaid(
   request: MessageOf<MessageType>,
   { lineShell = STANDARD_SHELL, readsProfile }: ShellRules,
@@ -137,7 +136,7 @@ function unsaid(
   ];
 }
 
-/** Content that is empty says much where it replaces another. */
+/** Mentions empty content explicitly, because it may replace other content. */
 function emptied(request: MessageOf<MessageType>): string[] {
   const isWrite = isMessageOf(Files.method.write.input, request) && request.content.length === 0;
   const isRemoval = isMessageOf(Files.method.edit.input, request) && request.new.length === 0;
@@ -157,7 +156,7 @@ function warnings(request: MessageOf<MessageType>, lines: readonly Line[]): stri
       : []),
     ...(lines.every(({ isWhole }) => isWhole)
       ? []
-      : ["careful: not all of it is shown; who has the whole can compare its SHA-256"]),
+      : ["careful: not all of it is shown; compare the SHA-256 if you have the whole"]),
     ...(lines.some(({ hasMarks }) => hasMarks)
       ? ["careful: \\u{…} stands for what can't be seen, or what looks like another character"]
       : []),

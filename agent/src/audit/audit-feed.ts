@@ -3,14 +3,13 @@ import type { ChainBatch } from "@cmdop/proto";
 import type { MachineAudit } from "./machine-audit.ts";
 
 /**
- * Between two batches that follow the chain as it grows, in milliseconds: each
- * batch is signed here, verified and written there, and under load there would
- * be one for every record. What the relay does not have yet is the machine's
- * alone to lose.
+ * Pause between two batches of a growing chain, in milliseconds. Each batch is signed here, and verified and
+ * written by the relay; without the pause, load would cause one batch for every record. Records that the
+ * relay does not have yet can be lost with this machine.
  */
 const PAUSE_MS = 200;
 
-/** An answer of `Link/Audit`. */
+/** One answer of `Link/Audit`. */
 interface AuditAnswer {
   readonly chain: string;
   readonly firstSeq: bigint;
@@ -20,9 +19,9 @@ interface AuditAnswer {
 }
 
 /**
- * The machine's chain from where the asker's copy stops, and on as it grows,
- * until `signal` aborts. Each answer ends with a head that the machine signs
- * for it. Whoever asks for another chain is given this one from its beginning.
+ * Yields the machine's chain from the end of the asker's copy, and on as it grows, until `signal` aborts.
+ * Each answer ends with a head that the machine signs for it. An asker that names another chain gets this one
+ * from its start.
  */
 export async function* auditFeed(
   audit: MachineAudit,
@@ -43,7 +42,7 @@ export async function* auditFeed(
   };
 
   if (log.head.seq <= position) {
-    // Nothing new, or less than the asker has: the head says so.
+    // There is nothing new, or less than the asker has: the head shows it.
     const { seq, hash } = log.head;
     yield answer({ firstSeq: seq + 1, previousHash: hash, records: [], hashes: [] });
   }

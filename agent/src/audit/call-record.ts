@@ -16,55 +16,60 @@ import type { Redact } from "../policy/redact.ts";
 import { describeWithin, jobIdOf } from "./describe.ts";
 import type { RefusedRecord } from "./refusals.ts";
 
-/** What of a record may be the description of its call, in bytes: room is left for all else. */
+/**
+ * Most bytes of a record for the description of its call; the rest of the record needs the remaining room.
+ */
 const MAX_WHAT_BYTES = MAX_AUDIT_RECORD_BYTES - 2 * 1024;
 
-/** The same of a read, which costs its caller next to nothing: an ordinary path is whole. */
+/** The same for a read, which costs its caller almost nothing. An ordinary path fits whole. */
 const MAX_READ_WHAT_BYTES = 1024;
 
-/** The same of any call whose key has filled its share of the chain. */
+/** The same for any call whose key has filled its share of the chain. */
 const MAX_BRIEF_WHAT_BYTES = 512;
 
-/** What the end of a call takes in the chain, in bytes: it is charged with its begin. */
+/** Size of the record of a call's end, in bytes. It is charged with the record of its begin. */
 const END_BYTES = 150;
 
-/** The same of a call that was refused: it costs its caller nothing. */
+/** Most bytes of the description of a refused call, which costs its caller nothing. */
 const MAX_REFUSED_WHAT_BYTES = 1024;
 
 const jobIdSchema = z.guid();
 
 type BeginRecord = Extract<MachineAuditRecord, { type: "begin" }>;
 
-/** What a record of counted calls says beside their numbers. */
+/** The facts in a record of counted calls, besides their numbers. */
 export type CountedFacts = Omit<
   Extract<MachineAuditRecord, { type: "counted" }>,
   "type" | "at" | "calls" | "failed"
 >;
 
-/** The record of calls that were counted. */
+/** Makes the record of counted calls. */
 export function countedRecord(facts: CountedFacts, { calls, failed }: CallTotals): MachineAuditRecord {
   return { type: "counted", at: Date.now(), ...facts, calls, failed };
 }
 
-/** What a call's record is written with. */
+/** The dependencies of a call's record. */
 export interface CallRecordOptions {
   readonly id: string;
   readonly door: Caller["door"];
   readonly arrival: Arrival;
   readonly redact: () => Redact;
-  /** What of the chain each key may fill with records of its calls. */
+  /** The share of the chain that each key may fill with records of its calls. */
   readonly shares: RecordShares;
-  /** Counts the reads of keys that have filled theirs. */
+  /** Counts the reads of keys that have filled their share. */
   readonly counted: CountedCalls<CountedFacts>;
   /** @throws CmdopError AuditUnavailable */
   readonly write: (record: MachineAuditRecord, options: WriteOptions) => void;
   readonly writeOrKeep: (record: MachineAuditRecord, options: WriteOptions) => void;
   readonly refuse: (record: RefusedRecord) => void;
-  /** Called once, at the end. */
+  /** Called once, at the end of the call. */
   readonly onEnd: () => void;
 }
 
-/** What is recorded of one call: one `refused`, or one `begin` and at its end one `end`, or that it was counted. */
+/**
+ * The records of one call: one `refused`, or one `begin` and later one `end`, or its part in a record of
+ * counted calls.
+ */
 export class CallRecord {
   /** The call's id in both chains. */
   readonly id: string;
@@ -79,15 +84,15 @@ export class CallRecord {
     this.#options = options;
   }
 
-  /** Says whose call it is, as soon as that is certain. */
+  /** Sets the calling key, as soon as it is certain. */
   by(keyId: string, keyName: string): void {
     this.#key = keyId;
     this.#keyName = keyName;
   }
 
   /**
-   * Before the call runs. Those who can repair a full disk are let in with the
-   * last of its room: keys with `admin`, and whoever may open the local socket.
+   * Records the begin of the call, before it runs. Callers who can repair a full disk may use the last of its
+   * room: keys with `admin`, and callers of the local socket without a token.
    * @throws CmdopError AuditUnavailable: then the call must not run
    */
   begin({ keyId, scopes }: Caller): void {
@@ -112,7 +117,9 @@ export class CallRecord {
     };
   }
 
-  /** When the call is over: refused, where it never began. Only the first end counts. */
+  /**
+   * Records the end of the call; a call that never began is recorded as refused. Only the first end counts.
+   */
   end(code: "Ok" | ErrorCode): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -128,7 +135,7 @@ export class CallRecord {
         keyName: this.#keyName,
         method: arrival.path,
         code,
-        // What strangers say is not worth a line.
+        // The requests of strangers are not described.
         ...(this.#key === null ? {} : this.#what(MAX_REFUSED_WHAT_BYTES)),
         count: 1,
       });
@@ -155,7 +162,7 @@ export class CallRecord {
   #count(keyId: string, urgent: boolean): (end: CountedEnd) => void {
     const { door, arrival, counted, write } = this.#options;
     const facts = { door, key: this.#key, keyName: this.#keyName, method: arrival.path };
-    // There are no more kinds than countable methods, so none is too many.
+    // The number of kinds is limited by the countable methods, so a coarser kind is not needed.
     const kind = { name: `${door} ${keyId} ${arrival.path}`, facts };
     return counted.begin(keyId, { kind, coarse: kind }, (first, totals) =>
       write(countedRecord(first, totals), { urgent }),

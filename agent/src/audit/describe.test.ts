@@ -21,7 +21,7 @@ import { describe as describeCall, describeWithin, jobIdOf } from "./describe.ts
 const JOB = "6f1f5b1e-5a43-4c49-9d3c-0a4d3ed63b3e";
 const SECRET = "hunter2";
 
-/** A message as it comes over the wire. */
+/** Makes a message as it arrives over the wire. */
 function message<T extends MessageType>(
   type: T,
   init: Parameters<ReturnType<typeof codec<T>>["serialize"]>[0],
@@ -155,7 +155,7 @@ describe("what a call is about to do, in words", () => {
   });
 
   it("knows every method of the machine", () => {
-    // These have nothing to say beyond their name.
+    // The names of these methods say everything.
     const silent = ["Jobs/List", "Machine/Info", "Machine/AuditHead", "Approvals/List"];
     const types = new Map<string, MessageType>();
     for (const service of [Agent, Approvals, Exec, Files, Jobs, Machine, Sessions]) {

@@ -19,16 +19,15 @@ import { type RecordTextBounds, recordText } from "./record-text.ts";
 type Describer = (request: MessageOf<MessageType>) => string;
 
 /**
- * What a call is about to do, as one line for people: whole, unambiguous (words
- * as a POSIX shell would quote them) and with everything misleading made
- * visible. It names variables but never says their values, and never shows input
- * or content. Empty where a method has nothing to say beyond its name.
+ * Describes a call in one line for people: complete, unambiguous (words are quoted as a POSIX shell would)
+ * and with everything misleading made visible. It names variables but not their values, and never shows input
+ * or content. Returns an empty text for a method whose name says everything.
  */
 export function describe(path: string, request: MessageOf<MessageType>): string {
   return visible(said(path, request));
 }
 
-/** The same for a record. */
+/** Describes a call for a record, within bounds. */
 export function describeWithin(
   path: string,
   request: MessageOf<MessageType>,
@@ -175,7 +174,7 @@ const DESCRIBERS: ReadonlyMap<string, Describer> = new Map([
   ),
 ]);
 
-/** The id of the job that a request is about, where it is about one. */
+/** Returns the id of the job that a request names, if it names one. */
 export function jobIdOf(request: MessageOf<MessageType>): string | undefined {
   const id: unknown =
     Reflect.get(request, "jobId") ?? Reflect.get(request, "sessionId") ?? Reflect.get(request, "runId");
@@ -199,7 +198,9 @@ function condition(request: { ifMatch?: Uint8Array | undefined; ifAbsent?: boole
   return request.ifMatch !== undefined && "if unchanged";
 }
 
-/** Comma and space can't be in a word that is not quoted, so what they separate is certain. */
+/**
+ * Joins fields with comma and space. An unquoted word can't contain these, so the separation is unambiguous.
+ */
 function fields(...values: (string | false)[]): string {
   return values.filter((value) => value !== false && value !== "").join(", ");
 }
@@ -208,9 +209,9 @@ function words(list: readonly string[] = []): string {
   return list.map(quoted).join(" ");
 }
 
-/** A word as a POSIX shell would take it whole: as it is where nothing in it could be misread, else in quotes. */
+/** Quotes a word for a POSIX shell, unless nothing in it could be misread. */
 export function quoted(word: string): string {
-  // Cut and joined, which takes a third of the time of a replacement where there are many.
+  // Split and join take a third of the time of a replacement where there are many quotes.
   return /^[\w@%+=:./-]+$/.test(word) ? word : `'${word.split("'").join(`'"'"'`)}'`;
 }
 

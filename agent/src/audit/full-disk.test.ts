@@ -8,11 +8,11 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Caller } from "../policy/caller.ts";
 import { MachineAudit } from "./machine-audit.ts";
 
-/** The size of the disk that is filled, in bytes. */
+/** Size of the disk that is filled, in bytes. */
 const DISK_BYTES = 4 * 1024 * 1024;
 
 const directory = mkdtempSync(path.join(os.tmpdir(), "cmdop-disk-"));
-// Only root may: where that is not so, a spy stands for the disk in machine-audit.test.ts.
+// Only root may mount a disk; for other users, machine-audit.test.ts replaces the disk by a spy.
 const mounted =
   spawnSync("mount", ["-t", "tmpfs", "-o", `size=${DISK_BYTES}`, "tmpfs", directory]).status === 0;
 
@@ -65,7 +65,7 @@ describe.runIf(mounted)("promise 8: on a disk that is really full", () => {
       const record = audit.arrived("relay", arrival());
       record.begin(caller(admin));
     };
-    // The last page of the chain's file has room left.
+    // The last page of the chain's file still has room.
     const refused = expect.objectContaining({ code: "AuditUnavailable" });
     expect(() => {
       for (let index = 0; index < 20; index += 1) begin(false);
@@ -82,7 +82,7 @@ describe.runIf(mounted)("promise 8: on a disk that is really full", () => {
     vi.useFakeTimers({ toFake: ["performance"] });
     vi.advanceTimersByTime(60_000);
     begin(false);
-    // 100 begins of admins, the end that waited, and this one.
+    // 100 begins of admins, the end that waited, and this begin.
     expect(audit.log.head.seq).toBe(seq + 102);
   });
 });

@@ -73,7 +73,7 @@ function arrival({ line = "uptime", jobId = randomUUID(), call = "" } = {}): Arr
   };
 }
 
-/** A read of a path: its record's begin, run, and end. */
+/** Reads a path as a call does: begins its record, and ends it. */
 function readPath(file: string, keyId = "key", code: "Ok" | "NotFound" = "Ok"): void {
   const { serialize, deserialize } = codec(Files.method.info.input);
   const request = deserialize(serialize({ path: file }));
@@ -170,7 +170,7 @@ describe("promise 8: what a machine records of a call", () => {
   });
 });
 
-/** A chain whose disk takes no more while `full`: as far as the writer can see. */
+/** A chain whose disk rejects writes while `full` is set, as seen by the writer. */
 class FullDisk {
   full = true;
   readonly written: { body: string; urgent: boolean }[] = [];
@@ -191,7 +191,7 @@ class FullDisk {
 }
 
 describe("promise 9: nobody pushes out of a chain what others have done", () => {
-  /** As a relay keeps its copy of a chain. */
+  /** The bounds of a relay's copy of a chain. */
   const COPY = { fileBytes: 1024 * 1024, keptBytes: 64 * 1024 * 1024 };
 
   it("7,500 reads of paths that are as long as they can be", { timeout: 60_000 }, () => {
@@ -233,7 +233,7 @@ describe("promise 9: nobody pushes out of a chain what others have done", () => 
     expect(singly.length).toBeGreaterThan(0);
     expect(singly.length + counted.reduce((sum, { calls }) => sum + calls, 0)).toBe(1_000);
     expect(written).toContainEqual(expect.objectContaining({ key: "other", what: "/etc/passwd" }));
-    // Of the commands every one is there, though no more of its text than a part of it.
+    // Every command is recorded, with a part of its text.
     const commands = written.flatMap((one) =>
       one.type === "begin" && "door" in one && one.method === START ? [one.what ?? ""] : [],
     );

@@ -22,37 +22,40 @@ import { CallRecord, type CountedFacts, countedRecord } from "./call-record.ts";
 import { recordText } from "./record-text.ts";
 import { Refusals } from "./refusals.ts";
 
-/** What a record may say in free words about a job, an approval or a policy, in bytes. */
+/** Most bytes of free text about a job, an approval or a policy in a record. */
 const MAX_REASON_BYTES = 2 * 1024;
 
 const callIdSchema = z.uuid();
 
-/** How a machine's audit is opened. */
+/** Options of a machine's audit. */
 export interface MachineAuditOptions {
   readonly directory: string;
   readonly limits?: ChainLogOptions["limits"];
-  /** How much of the chain each key may fill, where it differs from the named limits. */
+  /** The share of the chain that each key may fill, where it differs from the named limits. */
   readonly shares?: Partial<ShareBounds> | undefined;
   /** Signs the chain's heads. */
   readonly machineKey: KeyPair;
-  /** The agent's. */
+  /** The agent's version. */
   readonly version: string;
-  /** What of commands and paths is left out of the records. */
+  /** Returns the function that hides parts of commands and paths. */
   readonly redact: () => Redact;
-  /** Told of what can't be recorded. */
+  /** Called with each error that keeps a record from being written. */
   readonly onTrouble: (error: unknown) => void;
-  /** Why nothing may be written now, where that is so: then another agent may be at work on the same chain. */
+  /**
+   * Returns the reason why nothing may be written now, if there is one: another agent may be using the same
+   * chain.
+   */
   readonly blocked?: (() => CmdopError | undefined) | undefined;
-  /** Told of what was repaired in the chain, or of what is left of its reserve. */
+  /** Called with each repair of the chain, and with changes of its reserve. */
   readonly onRepair: (message: string) => void;
 }
 
 type RecordOf<Type extends MachineAuditRecord["type"]> = Extract<MachineAuditRecord, { type: Type }>;
 
 /**
- * What was done on this machine, by whom and how it ended: a chain of records on
- * its own disk, each written before what it tells of may happen (a call) or as
- * soon as it has happened. Never in it: values of variables, input, content.
+ * The audit of this machine: what was done, by whom, and how it ended. It is a chain of records on the
+ * machine's own disk; the record of a call is written before the call runs, all others right after the event.
+ * Values of variables, input and content are never recorded.
  */
 export class MachineAudit {
   readonly #options: MachineAuditOptions;
@@ -61,10 +64,10 @@ export class MachineAudit {
   readonly #refusals: Refusals;
   readonly #shares: RecordShares;
   readonly #counted: CountedCalls<CountedFacts>;
-  /** Ids of the calls that are not over. */
+  /** Ids of the calls that have not ended. */
   readonly #open = new Set<string>();
 
-  /** Opens the chain, or begins it, and records that the agent has started. */
+  /** Opens or creates the chain, and records that the agent has started. */
   constructor(options: MachineAuditOptions) {
     const { directory, limits, version, onTrouble, onRepair, blocked = () => undefined } = options;
     this.#options = options;
@@ -89,16 +92,16 @@ export class MachineAudit {
         return true;
       },
     });
-    // Urgent: with a full disk the machine must come up all the same, to be repaired.
+    // Urgent: the machine must start even with a full disk, so that it can be repaired.
     this.#writer.writeOrKeep({ type: "started", at: Date.now(), version }, { urgent: true });
   }
 
-  /** The chain, for whoever copies it. */
+  /** The chain, for copies of it. */
   get log(): ChainLog {
     return this.#log;
   }
 
-  /** A call has come: what is recorded of it from now on. */
+  /** Makes the record of a call that has arrived. */
   arrived(door: Caller["door"], arrival: Arrival): CallRecord {
     const id = this.#callId(door, arrival);
     this.#open.add(id);
@@ -116,7 +119,7 @@ export class MachineAudit {
     });
   }
 
-  /** Records the end of a job when it comes. */
+  /** Records the end of the job when it ends. */
   watch(job: Job): void {
     const { id, keyId } = job.identity;
     job.ended.then((outcome) => {
@@ -135,29 +138,32 @@ export class MachineAudit {
     });
   }
 
-  /** Records that the machine does not know any more what it did. */
+  /** Records that the machine has lost its memory of what it did. */
   lost(what: string): void {
     this.#writer.writeOrKeep({ type: "lost", at: Date.now(), what: this.#words(what) }, { urgent: true });
   }
 
-  /** Records that another policy is in force, or why a broken one is not. */
+  /** Records that a new policy is in force, or why a broken one is not. */
   policy({ hash, error }: Omit<RecordOf<"policy">, "type" | "at">): void {
     const words = error === undefined ? {} : { error: this.#words(error) };
     this.#writer.writeOrKeep({ type: "policy", at: Date.now(), hash, ...words });
   }
 
-  /** Records that the system clock has jumped, and what became of it. */
+  /** Records a jump of the system clock, and its result. */
   clock({ state, aheadMs }: ClockJump): void {
     this.#writer.writeOrKeep({ type: "clock", at: Date.now(), state, aheadMs });
   }
 
-  /** Records what happened to a call that waits for a person. */
+  /** Records an event of a call that waits for a person. */
   approval({ reason, ...facts }: Omit<RecordOf<"approval">, "type" | "at">): void {
     const words = reason === undefined ? {} : { reason: this.#words(reason) };
     this.#writer.writeOrKeep({ type: "approval", at: Date.now(), ...facts, ...words });
   }
 
-  /** The machine's word on where its chain ends, or on an earlier place in it. `nonce`: the asker's challenge, base64url. */
+  /**
+   * Signs a head: the machine's statement about the end of its chain, or about an earlier position. `nonce`:
+   * the asker's challenge, base64url.
+   */
   signHead({ seq, hash } = this.#log.head, nonce?: string): Promise<string> {
     const { machineKey } = this.#options;
     return signHead(
@@ -173,12 +179,14 @@ export class MachineAudit {
     );
   }
 
-  /** Writes what waits; whether all is written, and there is a reserve for the next time. */
+  /**
+   * Writes the records that wait. Returns true if all are written and the reserve for the next time exists.
+   */
   retry(): boolean {
     return this.#writer.retry() && this.#log.hasReserve;
   }
 
-  /** Writes what waits. Nothing is recorded after. */
+  /** Writes the records that wait, and closes the chain. */
   close(): void {
     this.#counted.flush();
     this.#refusals.flush();
@@ -186,7 +194,10 @@ export class MachineAudit {
     this.#log.close();
   }
 
-  /** The relay's id for the call, where it can be believed: both chains then speak of the same call. */
+  /**
+   * Returns the relay's id for the call if it is valid and unused, so that both chains name the same call;
+   * else a new one.
+   */
   #callId(door: Caller["door"], arrival: Arrival): string {
     const given = door === "relay" ? callIdSchema.safeParse(arrival.header(HEADERS.call)).data : undefined;
     return given === undefined || this.#open.has(given) ? randomUUID() : given;

@@ -37,7 +37,7 @@ describe("a text in a record", () => {
         const recorded = recordText(text(secret), { maxBytes: 600, redact });
         expect(recorded).not.toContain("S3cr3t");
         expect(recorded).not.toContain(sha256(text(secret)));
-        // Nothing about it depends on the secret.
+        // The result does not depend on the secret.
         expect(recorded).toBe(recordText(text("another"), { maxBytes: 600, redact }));
       }
     }

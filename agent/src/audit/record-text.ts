@@ -2,23 +2,25 @@ import { createHash } from "node:crypto";
 import { visible } from "@cmdop/proto";
 import type { Redact } from "../policy/redact.ts";
 
-/** What is looked at of a text, in characters: the longest command, were it all quotes. What is longer runs nowhere. */
+/**
+ * Most characters of a text that are processed: the longest command, even if it consisted of quotes only.
+ * Longer ones can't run anywhere.
+ */
 const MAX_TEXT_CHARACTERS = 6 * 1024 * 1024;
 
-/** How text goes into a record. */
+/** Bounds of a text in a record. */
 export interface RecordTextBounds {
-  /** What it may take in the record, as JSON in UTF-8; 300 at least. */
+  /** Most bytes in the record, as JSON in UTF-8; at least 300. */
   readonly maxBytes: number;
-  /** Leaves out what is not to be recorded. */
+  /** Hides everything that must not be recorded. */
   readonly redact: Redact;
 }
 
 /**
- * Text as a record has it: redacted, everything misleading made visible, and of
- * bounded length. Of what is too long its beginning and its end are kept, since
- * either may be what counts, with the length and the SHA-256 (base64url) of the
- * whole. All of them are of the redacted text: by a hash of what is hidden, it
- * could be guessed.
+ * Prepares a text for a record: redacted, with everything misleading made visible, and of limited length. A
+ * text that is too long keeps its beginning and its end, since either may matter, with the length and the
+ * SHA-256 (base64url) of the whole. Both are of the redacted text, because a hash of the original would let a
+ * hidden part be guessed.
  */
 export function recordText(text: string, { maxBytes, redact }: RecordTextBounds): string {
   const left = redact(text.slice(0, MAX_TEXT_CHARACTERS));
@@ -37,7 +39,7 @@ export function recordText(text: string, { maxBytes, redact }: RecordTextBounds)
   return head.shown.join("") + note(Math.max(0, characters - shown)) + tail.shown.reverse().join("");
 }
 
-/** As many of the first characters, made visible, as fit into so many bytes of a record. */
+/** Returns as many of the first characters, made visible, as fit into this number of bytes of a record. */
 function within(characters: Iterable<string>, maxBytes: number): { shown: string[]; characters: number } {
   const shown: string[] = [];
   let count = 0;
@@ -52,7 +54,7 @@ function within(characters: Iterable<string>, maxBytes: number): { shown: string
   return { shown, characters: count };
 }
 
-/** What a text takes in a record. */
+/** Returns the bytes of a text in a record. */
 function bytesOf(text: string): number {
   return Buffer.byteLength(JSON.stringify(text)) - 2;
 }

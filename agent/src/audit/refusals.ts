@@ -3,25 +3,28 @@ import type { MachineAuditRecord, RecordShares } from "@cmdop/proto";
 /** The record of a call that was refused. */
 export type RefusedRecord = Extract<MachineAuditRecord, { type: "refused" }>;
 
-/** How long like refusals are counted before they are written as one, in milliseconds. */
+/** Time for which equal refusals are counted before they are written as one record, in milliseconds. */
 const WINDOW_MS = 60_000;
 
-/** Of like refusals within a window, those that are written one by one, with what was asked for, while their key has not filled its share. */
+/**
+ * Number of equal refusals in a window that are written singly, with their request, while their key has not
+ * filled its share.
+ */
 const WRITTEN_SINGLY = 4;
 
-/** Kinds of refusals that are counted at once. Only keys that an owner has granted add to them. */
+/** Kinds of refusals that are counted at the same time. Only keys that an owner has granted add to them. */
 const MAX_KINDS = 1_000;
 
 interface Kind {
   singly: number;
-  /** The newest of those that are only counted, and how many they are. */
+  /** The newest of the refusals that are only counted, with their number. */
   counted: RefusedRecord | undefined;
 }
 
 /**
- * Whoever is refused, and asks again and again, must not push everything else
- * out of a chain that is bounded: of many refusals of the same key, method and
- * error within a window, all but the first few become one record with a count.
+ * Limits the records of refused calls: a caller who is refused again and again must not push everything else
+ * out of a bounded chain. Of equal refusals (same key, method and error) in a window, all but the first few
+ * become one record with a count.
  */
 export class Refusals {
   readonly #shares: RecordShares;
@@ -29,7 +32,7 @@ export class Refusals {
   readonly #kinds = new Map<string, Kind>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** `shares`: what of the chain each key may fill. */
+  /** `shares`: the share of the chain that each key may fill. */
   constructor(shares: RecordShares, write: (record: RefusedRecord) => void) {
     this.#shares = shares;
     this.#write = write;
@@ -50,12 +53,12 @@ export class Refusals {
       this.#write(record);
       return;
     }
-    // What was asked for differs from one to the next: the count says nothing about it.
+    // The requests differ, so the count does not describe them.
     const { what: _what, ...counted } = record;
     kind.counted = { ...counted, count: (kind.counted?.count ?? 0) + record.count };
   }
 
-  /** Writes what is only counted so far, and begins another window. */
+  /** Writes the refusals that were only counted so far, and begins another window. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

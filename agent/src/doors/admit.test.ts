@@ -46,7 +46,7 @@ let membership: Membership;
 let gate: Gate;
 let policy: LivePolicy;
 let stopWatching: () => void;
-/** Calls that came to a person, and what that person waits for. */
+/** Number of calls that reached a person, and the promise on which that person waits. */
 let asked: number;
 let answer: Promise<void>;
 

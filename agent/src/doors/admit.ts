@@ -11,26 +11,26 @@ import type { LargeAnswers } from "./large-answers.ts";
 import type { OpenCall, OpenCalls } from "./open-calls.ts";
 import type { StartedJobs } from "./started-jobs.ts";
 
-/** What the gate decides by, and what it must do before a call runs. */
+/** The dependencies of the gate: the data for its decisions, and the steps before a call runs. */
 export interface Gate {
   readonly identifier: Identifier;
   readonly policy: Pick<LivePolicy, "policy" | "home" | "shells">;
-  /** Waits for a person. */
+  /** Waits for a person's answer. */
   readonly ask: Ask;
   readonly audit: MachineAudit;
   readonly openCalls: OpenCalls;
   readonly startedJobs: StartedJobs;
   readonly largeAnswers: LargeAnswers;
-  /** Counts a call until it ends, where somebody wants to know. */
+  /** Measures a call until it ends, if there are metrics. */
   readonly measure?: Metrics["begin"] | undefined;
 }
 
 type Door = Caller["door"];
 
 /**
- * The way into every service, for one door: who is it, may they (where a person
- * decides, this takes a while), is it written down; then it runs. However it
- * ends, at this gate or after it, its record ends with it.
+ * Returns the function that admits every call of one door: it identifies the caller, checks its right (if a
+ * person decides, this takes a while), and records the call; then the call runs. The record ends with the
+ * call, however that ends, at this gate or after it.
  */
 export function admitThrough(door: Door, gate: Gate): Admit<Caller> {
   return async (arrival) => {
@@ -68,14 +68,17 @@ function identify(
   return identifier[door === "relay" ? "remote" : "local"](arrival, (id, name) => record.by(id, name));
 }
 
-/** From here on the call ends when the right of its key does. */
+/** Registers the call, which from now on ends when the right of its key ends. */
 function enter({ openCalls, startedJobs }: Gate, { keyId, standing }: Identified): OpenCall {
   const open = openCalls.enter(keyId, standing);
   if (standing !== undefined) startedJobs.renew(standing);
   return open;
 }
 
-/** May they? Where the policy lets a person decide, what it says counts again after the answer: it may be another by then. */
+/**
+ * Checks the caller's right. If a person decides, the policy is asked again after the answer, because it may
+ * have changed by then.
+ */
 async function allowed(
   gate: Gate,
   arrival: Arrival,
@@ -105,7 +108,7 @@ function decide(gate: Gate, { path, request }: Arrival, identity: Identified): D
   return authorize(identity, path, resourceOf(methodRule(path), request, shells), policy, home);
 }
 
-/** Waits for its turn where its answer is large; no longer than there is somebody to answer. */
+/** Waits for the call's turn if its answer is large, as long as somebody waits for it. */
 async function place(
   { largeAnswers }: Gate,
   { keyId }: Caller,

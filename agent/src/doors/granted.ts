@@ -4,8 +4,8 @@ import type { Membership } from "../state/membership.ts";
 import { checkStanding } from "./standing.ts";
 
 /**
- * Who a grant would let in, verified as at a call, but for the token; without a
- * grant, a caller of the local socket.
+ * Returns the identity that a grant would give, verified as at a call except for the token; without a grant,
+ * that of a caller of the local socket.
  * @throws CmdopError as at a call
  */
 export async function granted(statement: string, membership: Membership): Promise<Identity> {

@@ -10,7 +10,7 @@ afterEach(() => void vi.useRealTimers());
 
 const look = () => vi.advanceTimersByTimeAsync(HELD_SAMPLE_INTERVAL_MS);
 
-/** An identifier that believes what calls say, but for `liar`; for a new key it takes a moment. */
+/** Makes an identifier that believes every call except those of `liar`; a new key takes a moment. */
 function believer() {
   const known = new Set<string>();
   return async (call: Credentials, onKey?: OnKey): Promise<never> => {
@@ -28,7 +28,7 @@ function machine() {
   const identifier = { remote: vi.fn(believing), local: vi.fn(believing) };
   const held = new HeldCalls(identifier);
   const dropped: string[] = [];
-  /** A call of this key that holds so much, through the relay's door. */
+  /** Makes a call of this key that holds this many bytes, through the relay's door. */
   const call = (key: string, bytes: number, canBeDropped = true) => {
     const served: ServedCall = {
       header: (name) => (name === "authorization" ? key : undefined),
@@ -99,7 +99,7 @@ it("promise 9: where what is carried out fills a key's share, no more of it is b
   call("a", 1);
   await look();
   const writes = Array.from({ length: 56 }, () => call("a", 4 * MiB, false));
-  // All at once: nobody has looked at what is held meanwhile.
+  // All begin at once, before any check of the held bytes.
   for (const write of writes) write.begin();
   expect(() => call("a", 4 * MiB, false).begin()).toThrow("224 MiB");
   call("a", 100, false).begin();

@@ -13,46 +13,44 @@ import type { Identifier } from "./identify.ts";
 const MiB = 1024 * 1024;
 
 /**
- * Content that the calls of one key may make the agent hold, while it waits for
- * a person, a queue or the disk. A tree that comes faster than the disk takes it
- * must fit: the SDK sends 4 large files at once, a full window of 24 MiB and up
- * to 4 MiB of messages each, beside 12 small ones of up to 7 MiB: 196 MiB.
+ * Bytes that the calls of one key may make the agent hold while it waits for a person, a queue or the disk.
+ * An upload of a tree that is faster than the disk must fit: the SDK sends 4 large files at once, each with a
+ * full window of 24 MiB and up to 4 MiB of messages, and 12 small ones of up to 7 MiB: 196 MiB.
  */
 export const MAX_HELD_BYTES_PER_KEY = 224 * MiB;
 
-/** The same of all calls together: the named memory budget. */
+/** The same for all calls together: the agent's memory budget for content. */
 export const MAX_HELD_BYTES = 320 * MiB;
 
 /**
- * Pause between two looks at what is held, in milliseconds. What comes meanwhile
- * is on top: at worst 12 MiB from a relay at 1 Gbit/s, and 75 MiB from the local
- * socket (750 MiB/s were measured). Where the process itself has no time to look,
- * it has none to read either. For all else a stream brings at most its window.
+ * Pause between two checks of the held bytes, in milliseconds. Content that arrives in a pause comes on top:
+ * at worst 12 MiB from a relay at 1 Gbit/s, and 75 MiB from the local socket (750 MiB/s were measured). If
+ * the process has no time to check, it has none to read either. Beyond that, a stream brings at most its
+ * window.
  */
 export const HELD_SAMPLE_INTERVAL_MS = 100;
 
-/** Pays for the calls that show no good key. No key is named like this. */
+/** The account for calls without a valid key. No key has this name. */
 const STRANGERS = "no key";
 
 type Door = Caller["door"];
 
-/** The bounds; the named limits unless a test says otherwise. */
+/** The bounds. Defaults: the constants above; tests set others. */
 export interface HeldCallsBounds {
   readonly perKey: number;
   readonly inAll: number;
 }
 
 /**
- * Bounds what callers make the agent hold, at both doors. Unread content is
- * dropped with its call, the largest of whoever holds most first; a request that
- * is being carried out can't be taken back, so a key that has too many of those
- * gets no more begun until some are done.
+ * Limits the bytes that callers make the agent hold, at both doors. Unread content is dropped with its call:
+ * first the largest call of the key that holds most. A request that is being carried out can't be taken back,
+ * so a key with too many of those can begin no more until some are done.
  */
 export class HeldCalls {
   readonly #identifier: Pick<Identifier, "remote" | "local">;
   readonly #bounds: HeldCallsBounds;
   readonly #held: HeldBytes;
-  /** The calls whose handlers run, and who pays for them. */
+  /** The calls whose handlers run, with the accounts that pay for them. */
   readonly #running = new Map<ServedCall, Payer>();
 
   constructor(identifier: Pick<Identifier, "remote" | "local">, bounds: Partial<HeldCallsBounds> = {}) {
@@ -65,7 +63,7 @@ export class HeldCalls {
     });
   }
 
-  /** Watches a call of this door from its headers to the last of it. */
+  /** Watches a call of this door from its headers to its end. */
   watch(door: Door, call: ServedCall): Watch {
     const payer = new Payer(door, call, this.#identifier);
     const holder: Holder = {
@@ -76,14 +74,14 @@ export class HeldCalls {
       canBeDropped: () => call.canBeDropped(),
       drop: (bound) => {
         call.drop(this.#tooMuch(bound));
-        // Its handler may take a while to end, and holds what it works on until then.
+        // The handler may take a while to end, and holds its data until then.
         this.#held.hold(holder);
       },
     };
     this.#held.hold(holder);
     return {
       begin: () => {
-        // What is small runs all the same: a key whose writes fill its share can still cancel and look.
+        // Small requests run all the same: a key whose writes fill its share can still cancel and look.
         if (call.heldBytes() > MAX_SMALL_BYTES && this.#isTooMuch(call, payer)) throw this.#full();
         this.#running.set(call, payer);
       },
@@ -99,7 +97,9 @@ export class HeldCalls {
     this.#running.clear();
   }
 
-  /** Whether this call would, once begun, make its key hold more than its share of what can't be dropped. */
+  /**
+   * True if this call, once begun, would make its key hold more than its share of data that can't be dropped.
+   */
   #isTooMuch(call: ServedCall, { account }: Payer): boolean {
     if (this.#held.isFull(account)) return true;
     let bytes = call.keptBytes();
@@ -115,8 +115,8 @@ export class HeldCalls {
     const { perKey, inAll } = this.#bounds;
     const message =
       bound === "perAccount"
-        ? `The calls of this key made the machine hold more than ${perKey / MiB} MiB that nobody has read yet; of what could be ended, this one held most.`
-        : `All calls together made the machine hold more than ${inAll / MiB} MiB that nobody has read yet; of those of this key that could be ended, this one held most.`;
+        ? `The calls of this key made the machine hold more than ${perKey / MiB} MiB of unread content; of those that could be ended, this one held most.`
+        : `All calls together made the machine hold more than ${inAll / MiB} MiB of unread content; of the calls of this key that could be ended, this one held most.`;
     return new CmdopError("LimitExceeded", `${message} It waited for a person, a queue or a slow disk.`, {
       next: "Send it again when fewer uploads are under way; those that wait for a person should not begin before the answer.",
     });
@@ -131,7 +131,10 @@ export class HeldCalls {
   }
 }
 
-/** Whose call it is. Found out only when somebody asks, which is when it holds something: most calls never do. */
+/**
+ * The account that pays for a call. The key is found out only when a call holds something, which most never
+ * do.
+ */
 class Payer {
   static #count = 0;
   readonly #find: () => Promise<unknown>;
@@ -146,12 +149,13 @@ class Payer {
 
   get account(): string {
     if (this.#account !== undefined) return this.#account;
-    // While signatures are verified it pays for itself: a stranger's calls must not cost it its own.
+    // Until its signatures are verified, the call has an account of its own: a stranger's calls must not
+    // count against the key that they name.
     Payer.#count += 1;
     const pending = `pending ${Payer.#count}`;
     this.#account = pending;
     const settle = (): void => {
-      // It is refused as soon as its first message is here.
+      // Without a valid key the call is refused as soon as its first message is here.
       if (this.#account === pending) this.#account = STRANGERS;
     };
     this.#find().then(settle, settle);

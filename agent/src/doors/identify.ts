@@ -18,31 +18,39 @@ import type { Identity } from "../policy/authorize.ts";
 import type { Membership } from "../state/membership.ts";
 import { checkStanding, type Standing } from "./standing.ts";
 
-/** Verified credentials kept, so that a warm call costs no signature check: a token lives a minute and is reused. */
+/**
+ * Verified credentials that are remembered, so that a repeated call needs no signature check: a token lives a
+ * minute and is reused.
+ */
 const MAX_REMEMBERED_CREDENTIALS = 1_000;
 
-/** A token and a grant whose signatures have been verified against the roster of that seq. */
+/** A token and a grant whose signatures were verified against the roster with this seq. */
 interface Verified {
   readonly rosterSeq: number;
   readonly token: CallToken;
   readonly standing: Standing;
 }
 
-/** Who calls, and what their right to call rests on: nothing that can end, for a caller of the local socket without a token. */
+/**
+ * A caller, and the basis of its right. A caller of the local socket without a token has no basis that could
+ * end.
+ */
 export interface Identified extends Identity {
   readonly standing?: Standing | undefined;
 }
 
-/** What of a call says who makes it. */
+/** The part of a call that identifies its caller. */
 export type Credentials = Pick<Arrival, "header">;
 
-/** The key that signed a call, once that is certain; the call may still be refused, for its time or revocation. */
+/**
+ * Called with the key that signed a call, once that is certain. The call may still be refused for its time or
+ * a revocation.
+ */
 export type OnKey = (keyId: string, keyName: string) => void;
 
 /**
- * Finds out who is calling. Signatures are verified once and remembered; time,
- * audience, revocation and machine are checked at every call, on this machine,
- * whatever a relay has checked before.
+ * Identifies callers. Signatures are verified once and remembered; time, audience, revocation and machine are
+ * checked at every call, on this machine, whatever a relay has checked before.
  */
 export class Identifier {
   readonly #membership: Membership;
@@ -52,7 +60,7 @@ export class Identifier {
     this.#membership = membership;
   }
 
-  /** Who calls through a relay: always a key, shown by its token and grant. */
+  /** Identifies a caller from a relay: always a key, shown by its token and grant. */
   async remote(arrival: Credentials, onKey?: OnKey): Promise<Identified> {
     const authorization = arrival.header(HEADERS.authorization);
     const token = /^Bearer ([\w.-]+)$/.exec(authorization ?? "")?.[1];
@@ -69,7 +77,10 @@ export class Identifier {
     return { door: "relay", keyId, keyName, scopes, owner: false, standing, ...bound };
   }
 
-  /** Who calls on the local socket: its mode is the credential; a token that is given is verified, and narrows. */
+  /**
+   * Identifies a caller of the local socket. The socket's mode is the credential; a token, if there is one,
+   * is verified and limits the caller to its key's rights.
+   */
   async local(arrival: Credentials, onKey?: OnKey): Promise<Identified> {
     if (arrival.header(HEADERS.authorization) !== undefined) {
       return { ...(await this.remote(arrival, onKey)), door: "local" };

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { LargeAnswers } from "./large-answers.ts";
 
 const READ = "/cmdop.v1.Files/Read";
-/** As many as the first key may have under way. */
+/** Answers that the first key may have under way. */
 const PLACES = 16;
 
 async function fill(answers: LargeAnswers, key: string): Promise<AbortController[]> {

@@ -8,7 +8,7 @@ import { createClient, Link, type RpcServer, serve, sessionChannel } from "@cmdo
 import { expect, it } from "vitest";
 import { openLocalDoor } from "./local-door.ts";
 
-/** Longer than any machine takes for what is to happen meanwhile. */
+/** Longer than any machine needs for the events in between. */
 const A_MINUTE_MS = 60_000;
 
 it.each([0, 100, 1_000_000])(
@@ -61,7 +61,7 @@ it("promise 9: a caller that stays can't keep the door from closing", async () =
     const caller = net.connect(door.socketPath).on("error", () => undefined);
     await once(caller, "connect");
     await door.close();
-    // It reads nothing: until then it has not even noticed.
+    // The caller reads nothing, so it has not noticed yet.
     expect(caller.destroyed).toBe(false);
     caller.destroy();
   } finally {

@@ -11,33 +11,35 @@ import {
   type WatchCall,
 } from "@cmdop/proto";
 
-/** The longest path of a unix socket, on Linux less its final NUL; macOS has 103. */
+/** Longest path of a unix socket, in bytes without the final NUL: 107 on Linux, 103 on macOS. */
 const MAX_SOCKET_PATH_BYTES = process.platform === "linux" ? 107 : 103;
 
-/** Local connections at once: each program that uses the socket holds up to three. */
+/** Local connections at once. Each program that uses the socket holds up to three. */
 const MAX_LOCAL_CONNECTIONS = 256;
 
 /** The unix socket on which callers of this machine reach the agent. */
 export interface LocalDoor {
   readonly socketPath: string;
-  /** Begins to make the socket where that was not possible; true where it is there. */
+  /** Tries again to make the socket if that failed before; returns true if it is open. */
   retry(): boolean;
   close(): Promise<void>;
 }
 
-/** What may differ from the ordinary. */
+/** Options of the local door. */
 export interface LocalDoorOptions {
-  /** Is told of each call that arrives. */
+  /** Called with each call that arrives. */
   readonly watch?: WatchCall | undefined;
-  /** As LEAVE_WITHIN_MS. */
+  /** Time for open calls to end at `close`, in milliseconds. Default: LEAVE_WITHIN_MS. */
   readonly leaveWithinMs?: number | undefined;
-  /** Told of a disk on which no socket can be made now; see LocalDoor.retry. Without it that throws. */
+  /**
+   * Called if the disk prevents the socket for now; see LocalDoor.retry. Without it, `openLocalDoor` throws.
+   */
   readonly onTrouble?: ((error: unknown) => void) | undefined;
 }
 
 /**
- * Opens the local door: mode 0600 in a directory of mode 0700 is its credential.
- * A socket that a dead agent left is replaced; a live agent's is not.
+ * Opens the local door. Its credential is mode 0600 in a directory of mode 0700. The socket of a dead agent
+ * is replaced; that of a live agent is not.
  */
 export async function openLocalDoor(
   stateDir: string,
@@ -56,7 +58,8 @@ export async function openLocalDoor(
   const listener = net.createServer((socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
-    // Which lane this is to be nobody says; callers keep content that comes apart from content that goes.
+    // The lane of a connection is not announced here; callers keep uploads and downloads on separate
+    // connections.
     server.accept(socket, LANE_WINDOWS.upload.toMachine);
   });
   listener.maxConnections = MAX_LOCAL_CONNECTIONS;
@@ -98,7 +101,10 @@ export async function openLocalDoor(
   };
 }
 
-/** @throws CmdopError AlreadyExists where another agent listens, or what the disk says */
+/**
+ * Listens on the socket.
+ * @throws CmdopError AlreadyExists if another agent listens there, or the error of the disk
+ */
 async function listenOn(listener: net.Server, socketPath: string): Promise<void> {
   await removeDeadSocket(socketPath);
   try {
@@ -125,7 +131,8 @@ async function removeDeadSocket(socketPath: string): Promise<void> {
     probe.once("error", (error) => resolve("code" in error ? String(error.code) : error.message));
   });
   if (answer === "ENOENT") return;
-  // Only a refusal says that nobody listens; anything else may be a live agent that is busy.
+  // Only a refused connection means that nobody listens; any other error may come from a live agent that is
+  // busy.
   if (answer === "ECONNREFUSED") {
     await unlink(socketPath).catch((thrown) => {
       throw diskError(thrown, "replace", socketPath);

@@ -3,21 +3,27 @@ import type { CmdopError } from "@cmdop/proto";
 import { Shares } from "../shares/shares.ts";
 import { endOf, isNewer, type Standing, type Statements } from "./standing.ts";
 
-/** Calls that are open at once, at all doors: some kilobytes each. Relay and streams a connection bound them earlier. */
+/**
+ * Calls that are open at once, at all doors: some kilobytes each. The relay's limits, and those on streams of
+ * a connection, apply earlier.
+ */
 const MAX_OPEN_CALLS = 20_000;
 
-/** A call that was let in, until it is over. */
+/** An admitted call, until it ends. */
 export interface OpenCall {
   /** Aborts, with a CmdopError as reason, when the right of the calling key ends. */
   readonly revoked: AbortSignal;
-  /** Says how to find out, when the machine's policy has changed, why the call may not go on; undefined where it may. */
+  /**
+   * Sets the check for a changed policy: it returns the reason why the call must end; undefined if it may go
+   * on.
+   */
   judgedBy(judge: () => CmdopError | undefined): void;
-  /** Takes it out; once more does nothing. */
+  /** Removes the call; further calls do nothing. */
   leave(): void;
 }
 
 interface Entry {
-  /** Undefined for a caller of the local socket without a token: nobody can revoke the socket's mode. */
+  /** Undefined for a caller of the local socket without a token, whose right nobody can revoke. */
   readonly standing: Standing | undefined;
   readonly place: Disposable;
   readonly revoking: AbortController;
@@ -25,25 +31,25 @@ interface Entry {
 }
 
 /**
- * Every call that is open on this machine, under the watch of the right that it
- * came with: `check` ends those whose key was revoked, whose grant has ended or
- * was signed by a former owner, or whose grant no longer reaches this machine.
+ * Every open call on this machine, with the right that it came with. `check` ends the calls whose key was
+ * revoked, whose grant has ended or was signed by a former owner, or whose grant no longer includes this
+ * machine.
  */
 export class OpenCalls {
   readonly #keys = new Map<string, Set<Entry>>();
   readonly #places = new Shares({
     capacity: MAX_OPEN_CALLS,
     what: "open calls",
-    next: "End some: each stream that is followed is a call. Or try again a little later.",
+    next: "End some (each stream that is followed is a call), or try again a little later.",
   });
   readonly #emptied = new Set<() => void>();
 
-  /** How many are open. */
+  /** Number of open calls. */
   get size(): number {
     return this.#places.used;
   }
 
-  /** Lets a call in. @throws CmdopError LimitExceeded */
+  /** Admits a call. @throws CmdopError LimitExceeded */
   enter(keyId: string, standing: Standing | undefined): OpenCall {
     const place = this.#places.take(keyId);
     const ofKey = this.#keys.get(keyId) ?? new Set();
@@ -58,7 +64,7 @@ export class OpenCalls {
     };
   }
 
-  /** The newest right that open calls of this key came with. */
+  /** Returns the newest right among the open calls of this key. */
   standingOf(keyId: string): Standing | undefined {
     let newest: Standing | undefined;
     for (const { standing } of this.#keys.get(keyId) ?? [])
@@ -68,7 +74,7 @@ export class OpenCalls {
 
   /** Ends the calls whose right has ended. */
   check(statements: Statements): void {
-    // Calls of one key mostly share a right.
+    // Calls of one key mostly share a right, so each right is checked once.
     const ends = new Map<Standing, CmdopError | undefined>();
     for (const ofKey of [...this.#keys.values()]) {
       for (const { standing, revoking } of [...ofKey]) {
@@ -80,7 +86,7 @@ export class OpenCalls {
     }
   }
 
-  /** Ends the calls that the policy would not let in any more. */
+  /** Ends the calls that the policy would no longer admit. */
   judge(): void {
     for (const ofKey of [...this.#keys.values()]) {
       for (const { revoking, judge } of [...ofKey]) {
@@ -90,7 +96,7 @@ export class OpenCalls {
     }
   }
 
-  /** Resolves when no call is open any more, or the time is over. */
+  /** Waits until no call is open, for `timeoutMs` at most. */
   async drained(timeoutMs: number): Promise<void> {
     if (this.size === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -86,7 +86,7 @@ async function roster(statements: { owners?: KeyPair[]; revoked?: KeyPair[] }): 
   await membership.welcomed({ roster: await signRoster(claims, owner), machineRecord: "" });
 }
 
-/** A job that the key starts by a call, which is over then. */
+/** Starts a job by a call of the key; the call has ended when it returns. */
 function start(key: KeyPair, right: Standing, line = "sleep 600"): Job {
   const call = calls.enter(key.id, right);
   startedJobs.renew(right);

@@ -2,9 +2,9 @@ import { CmdopError, checkGrantTime, type Grant, type KeyId, selects } from "@cm
 import type { Membership } from "../state/membership.ts";
 
 /**
- * What a key's right to call rests on, once its signatures have been verified.
- * Signatures stay true; whether the right still stands is asked at every call,
- * and of what is open again whenever time or the owner's statements have moved.
+ * The basis of a key's right to call, once its signatures are verified. Signatures stay valid; the right
+ * itself is checked at every call, and again for everything open whenever time has passed or the owner's
+ * statements have changed.
  */
 export interface Standing {
   readonly keyId: KeyId;
@@ -12,10 +12,13 @@ export interface Standing {
   readonly granted?: { readonly grant: Grant; readonly signer: KeyId } | undefined;
 }
 
-/** What of a membership it depends on. */
+/** The parts of a membership on which a right depends. */
 export type Statements = Pick<Membership, "clock" | "identity" | "isOwner" | "isRevoked">;
 
-/** Refuses a key whose right to call on this machine has ended by `nowS`, seconds since 1970. @throws CmdopError KeyRevoked, GrantRefused, GrantExpired, PermissionDenied */
+/**
+ * Throws if a key's right to call on this machine has ended by `nowS`, seconds since 1970.
+ * @throws CmdopError KeyRevoked, GrantRefused, GrantExpired, PermissionDenied
+ */
 export function checkStanding(
   { keyId, granted }: Standing,
   statements: Statements,
@@ -47,7 +50,10 @@ export function checkStanding(
   }
 }
 
-/** Why a standing has ended, so that what rests on it is to be ended; undefined while it has not, or only a clock that has just jumped says so. */
+/**
+ * Returns the reason why a right has ended, so that everything based on it must end; undefined while it
+ * stands, or if only a clock that has just jumped says otherwise.
+ */
 export function endOf(standing: Standing, statements: Statements): CmdopError | undefined {
   try {
     checkStanding(standing, statements, statements.clock.steadyS());
@@ -57,7 +63,7 @@ export function endOf(standing: Standing, statements: Statements): CmdopError | 
   }
 }
 
-/** Whether `other` is a later word of an owner on the same key. */
+/** True if `other` is a later grant of the same key. */
 export function isNewer(other: Standing, than: Standing | undefined): boolean {
   return (other.granted?.grant.iat ?? 0) > (than?.granted?.grant.iat ?? -1);
 }

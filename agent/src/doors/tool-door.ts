@@ -7,9 +7,9 @@ import { resourceOf } from "../policy/resource.ts";
 import type { Gate } from "./admit.ts";
 
 /**
- * The door of the tools that agents' runs use: as every call, each is decided by
- * the policy as it is now, asked where a person decides, and recorded. Who calls
- * is known: the run's caller, whose right is watched with the run.
+ * Returns the gate for the tools of agents' runs. Like every call, each use is decided by the present policy,
+ * approved by a person where that is required, and recorded. The caller is the run's caller, whose right is
+ * watched with the run.
  */
 export function toolDoor({ audit, ask, policy }: Pick<Gate, "audit" | "ask" | "policy">): ToolGate {
   return async ({ caller, path, type, request: init, use }, act) => {
@@ -36,7 +36,7 @@ export function toolDoor({ audit, ask, policy }: Pick<Gate, "audit" | "ask" | "p
       let decision = decide();
       if (decision.kind === "ask") {
         const answer = await ask({ arrival, caller: decision.caller, call: record.id });
-        // The policy may be another by the time that a person has answered.
+        // The policy may have changed by the time a person answers.
         decision = decide();
         if (decision.kind !== "deny" && answer !== "startsNothing") await answer.check(decision.caller);
       }
@@ -55,9 +55,9 @@ export function toolDoor({ audit, ask, policy }: Pick<Gate, "audit" | "ask" | "p
   };
 }
 
-/** What bound the caller when its run began binds it still. */
+/** Returns the run's caller as an identity: the limits from the start of the run still apply. */
 function identityOf({ door, keyId, keyName, scopes, roots }: Caller, { roots: allowed }: Policy): Identity {
-  // The grant's directories come first where both name some; a refusal says whose they are.
+  // If both grant and policy list directories, the grant's come first; a refusal says whose they are.
   const [first] = roots;
   const granted = roots.length > 1 || allowed === undefined ? first : undefined;
   const bound = granted === undefined ? {} : { paths: granted };

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { parseEnvironmentFile } from "./environment-file.ts";
 import { parsePamEnvironment } from "./pam-environment.ts";
 
-// Each as pam_env 1.5.2 had it in the environment of `su -c env`.
+// Expected values were taken from pam_env 1.5.2, in the environment of `su -c env`.
 it.each([
   ["A=plain", "plain"],
   ['A="quoted value"', "quoted value"],
@@ -36,7 +36,7 @@ it("a file of the operator's may come from elsewhere: carriage returns are no pa
 
 it("pam_env.conf: defaults, overrides and what they expand, as pam_env has it", () => {
   const account = { name: "bob", uid: 1, gid: 1, home: "/home/user", shell: "/bin/zsh" };
-  // With % for $, which would begin a template of this language.
+  // Written with % for $, because ${ would begin a template expression.
   const text = String.raw`# P0 DEFAULT=comment
 P1 DEFAULT=bar
 P2 DEFAULT="a b" OVERRIDE=%{P1}x

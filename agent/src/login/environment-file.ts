@@ -1,10 +1,10 @@
-/** The longest value that a program can be given on Linux, in bytes, with its name and what ends it. */
+/** Linux's limit for one environment variable, in bytes, including its name, the "=" and the final NUL. */
 const MAX_VARIABLE_BYTES = 128 * 1024;
 
 /** A name that every shell can export. */
 const NAME = /^[A-Za-z_]\w*$/;
 
-/** Whether a variable can be handed to any program. */
+/** True if a variable can be passed to any program. */
 export function isVariable(name: string, value: string): boolean {
   return (
     NAME.test(name) &&
@@ -14,9 +14,9 @@ export function isVariable(name: string, value: string): boolean {
 }
 
 /**
- * The variables of a file such as /etc/environment, read as PAM reads it: KEY=VALUE a line, `export` before it and
- * quotes around the value are taken off, `#` begins a comment wherever it stands, a backslash at a line's end continues
- * it, and nothing is expanded. A line that is none of this is passed over.
+ * Parses a file such as /etc/environment as PAM does: one KEY=VALUE a line. A leading `export` and quotes
+ * around the value are removed, `#` begins a comment wherever it stands, a backslash at the end of a line
+ * continues it, and nothing is expanded. Other lines are skipped.
  */
 export function parseEnvironmentFile(text: string): Record<string, string> {
   const variables: Record<string, string> = {};
@@ -33,7 +33,7 @@ export function parseEnvironmentFile(text: string): Record<string, string> {
   return variables;
 }
 
-/** As PAM has it, the quote at the end goes only where one stands at the beginning. */
+/** Removes quotes as PAM does: the last one only if there is one at the start. */
 function unquoted(value: string): string {
   if (!/^["']/.test(value)) return value;
   return value.slice(1).replace(/["']$/, "");

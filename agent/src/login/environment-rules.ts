@@ -3,11 +3,11 @@ import { z } from "zod";
 import { isVariable } from "./environment-file.ts";
 import { isWithheld } from "./withheld.ts";
 
-/** Names, values and files that a policy may have for the environment: more is a script's work. */
+/** Most variables and files in a policy's environment rules: for more, a script is the right place. */
 const MAX_VARIABLES = 256;
 const MAX_FILES = 16;
 
-/** A longest name, in characters. */
+/** Longest name of a variable, in characters. */
 const MAX_NAME_CHARACTERS = 256;
 
 const NEVER =
@@ -25,11 +25,14 @@ const pattern = z
   .regex(/^[A-Za-z_]\w*\*?$/, "expected the name of a variable, or its beginning and *: NAME or NAME_*")
   .refine((text) => !isWithheld(text.replace(/\*$/, "")), NEVER);
 
-/** What a policy says of the environment of jobs. */
+/** A policy's rules for the environment of jobs. */
 export const environmentRules = z.strictObject({
-  /** Variables of the agent's own environment that jobs get, too: NAME, or NAME_* for all that begin so. */
+  /**
+   * Variables of the agent's own environment that jobs get, too: NAME, or NAME_* for all that begin with
+   * NAME_.
+   */
   pass: z.array(pattern).max(MAX_VARIABLES).optional(),
-  /** Variables and their values. They win over all others but the caller's. */
+  /** Variables and their values. They override all others except the caller's. */
   set: z
     .record(
       z.string(),
@@ -38,13 +41,16 @@ export const environmentRules = z.strictObject({
     .superRefine((set, context) => {
       const names = Object.keys(set);
       if (names.length > MAX_VARIABLES) context.addIssue(`at most ${MAX_VARIABLES} variables`);
-      // As issues of a key they would lose their words.
+      // Zod drops the messages of key issues, so they are added as issues of the record.
       for (const each of names)
         for (const { message } of name.safeParse(each).error?.issues ?? [])
           context.addIssue({ code: "custom", path: [each], message });
     })
     .optional(),
-  /** Files of KEY=VALUE lines, as /etc/environment, by absolute path; of two that name a variable the later wins. */
+  /**
+   * Absolute paths of files with KEY=VALUE lines, like /etc/environment. If two set the same variable, the
+   * later wins.
+   */
   files: z
     .array(
       z
@@ -54,13 +60,13 @@ export const environmentRules = z.strictObject({
     )
     .max(MAX_FILES)
     .optional(),
-  /** True: commands begin with what the user's profile sets, unless their caller says otherwise. */
+  /** If true, commands run with the environment of the user's profile, unless their caller says otherwise. */
   login: z.boolean().optional(),
 });
 
 export type EnvironmentRules = z.infer<typeof environmentRules>;
 
-/** What the rules pass on of the agent's own environment. */
+/** Returns the variables of the agent's own environment that the rules pass to jobs. */
 export function passed({ pass = [] }: EnvironmentRules, own: NodeJS.ProcessEnv): Record<string, string> {
   const variables: Record<string, string> = {};
   for (const [name, value = ""] of Object.entries(own)) {

@@ -1,27 +1,30 @@
 import { basename } from "node:path";
 
-/** What runs a line where the user's own shell can't. */
+/** The shell that runs a line if the user's own can't. */
 export const STANDARD_SHELL = "/bin/sh";
 
-/** Shells that take a line as POSIX has it, by the names of their programs. rbash is among them: whom it restricts stays restricted. */
+/**
+ * Names of shells that run a line as POSIX defines it. rbash is among them, so that a restricted user stays
+ * restricted.
+ */
 const POSIX_SHELLS: ReadonlySet<string> = new Set(["sh", "bash", "zsh", "ksh", "dash", "ash", "rbash"]);
 
-/** The names by which a call may ask for a shell. */
+/** Names by which a call may ask for a shell. */
 export const SHELL_NAMES: readonly string[] = [...POSIX_SHELLS].filter((name) => name !== "rbash");
 
-/** Which shells there are for a job, and what they read. */
+/** The shells that a job may use, and the files that they read. */
 export interface ShellRules {
-  /** The user's own, as the password database has it: what a session runs that names no program. */
+  /** The user's own shell in the password database: it runs sessions that name no program. */
   readonly shell: string;
-  /** What runs a line whose call names no shell; undefined where the policy allows none. */
+  /** The shell for lines whose call names none; undefined if the policy allows none. */
   readonly lineShell: string | undefined;
-  /** The programs that the policy lets callers start; undefined where that is any. */
+  /** Programs that the policy lets callers start; undefined for any. */
   readonly allowedShells: readonly string[] | undefined;
-  /** Whether a command reads the profile where its caller does not say. */
+  /** True if a command reads the profile unless its caller says otherwise. */
   readonly readsProfile: boolean;
 }
 
-/** The shells of a machine of which nothing is known. */
+/** The shells of a machine about which nothing is known. */
 export const PLAIN_SHELLS: ShellRules = {
   shell: STANDARD_SHELL,
   lineShell: STANDARD_SHELL,
@@ -29,19 +32,19 @@ export const PLAIN_SHELLS: ShellRules = {
   readsProfile: false,
 };
 
-/** Whether a shell takes a line as POSIX has it. */
+/** True if a shell runs a line as POSIX defines it. */
 export function isPosixShell(shell: string): boolean {
   return POSIX_SHELLS.has(basename(shell));
 }
 
-/** Whether a shell is sh, of which nobody needs to be told. */
+/** True if a shell is sh, the default, which need not be mentioned. */
 export function isStandardShell(shell: string): boolean {
   return basename(shell) === "sh";
 }
 
 /**
- * What runs lines: the user's own shell where it is there and takes them, else /bin/sh; of these only what the policy
- * allows. `isUsable`: whether the user's shell exists and may be executed.
+ * Returns the shell for lines: the user's own if it exists and is a POSIX shell, else /bin/sh; in either case
+ * only if the policy allows it. `isUsable`: true if the user's shell exists and is executable.
  */
 export function lineShellOf(
   shell: string,
@@ -53,8 +56,8 @@ export function lineShellOf(
 }
 
 /**
- * The shell that a call asks for. A name stands for the user's own shell where that has it, else for one that the policy
- * names, else for what PATH leads to.
+ * Returns the shell that a call asks for. A name means the user's own shell if that has this name, else one
+ * that the policy lists, else one found in PATH.
  */
 export function shellNamed(
   named: string,
@@ -67,7 +70,10 @@ export function shellNamed(
   return known.find((candidate) => allowedShells?.includes(candidate) ?? true) ?? named;
 }
 
-/** How a shell is called for a line. After `--` one that begins with a dash is still a line; other shells may not know that. */
+/**
+ * Returns the command for running a line in a shell. With `--`, a line that begins with a dash is still a
+ * line; other shells may not know `--`.
+ */
 export function lineArguments(shell: string, line: string): readonly [program: string, ...args: string[]] {
   return isPosixShell(shell) ? [shell, "-c", "--", line] : [shell, "-c", line];
 }

@@ -1,15 +1,15 @@
 import type { Environment } from "../jobs/process/environment.ts";
 import { PLAIN_SHELLS, type ShellRules } from "./line-shell.ts";
 
-/** What a job of the machine begins with: what a login of its user would give. */
+/** The shell and environment with which a job starts, as after a login of its user. */
 export interface Login extends ShellRules {
-  /** Its whole environment, before what its caller adds. */
+  /** The whole environment, without the caller's additions. */
   readonly environment: Environment;
-  /** The part of it in which nobody but the agent has a say: a program that is still root may have it. */
+  /** The part of it that the agent alone determines, safe for a program that is still root. */
   readonly trusted: Environment;
 }
 
-/** A login as it is for whoever runs jobs without a policy: nothing of the system's. */
+/** Returns a login for jobs without a policy: nothing comes from the system's files. */
 export function plainLogin(environment: Environment): Login {
   const { SHELL = PLAIN_SHELLS.shell } = environment;
   return { ...PLAIN_SHELLS, shell: SHELL, environment, trusted: environment };

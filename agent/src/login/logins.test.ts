@@ -18,7 +18,7 @@ test("a user is found by name and by id, and one that is not there is none", asy
   expect(await lookUpAccount(0)).toEqual(root);
   expect(await lookUpAccount("cmdop-nobody-here")).toBeUndefined();
   expect(accountIn("bob:x:7:8:Bob:/home/user:\n", "bob")).toMatchObject({ shell: "/bin/sh" });
-  expect(() => accountIn("eve:x:7:8::/:/bin/sh", "bob")).toThrow("makes no sense");
+  expect(() => accountIn("eve:x:7:8::/:/bin/sh", "bob")).toThrow("is malformed");
   expect(accountOfEnvironment({ HOME: "/data" }, 12345, 0)).toMatchObject({ name: "12345", home: "/data" });
 });
 
@@ -43,7 +43,7 @@ test("what is set for the agent reaches jobs by name, and never its own secrets"
   expect(Object.keys(environment)).not.toEqual(
     expect.arrayContaining([expect.stringMatching(/^(?:CMDOP_|OPENAI|OTHER)/)]),
   );
-  // A program that is still root gets none of it.
+  // A program that is still root must not get these variables.
   expect(trusted).not.toHaveProperty("JAVA_HOME");
 });
 

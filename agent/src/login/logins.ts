@@ -16,50 +16,56 @@ import {
 import { outputOf, reasonOf } from "./system-programs.ts";
 import { withoutWithheld } from "./withheld.ts";
 
-/** What is known of a directory service's user, and of a home, is asked for anew after this time, in milliseconds. */
+/** Age at which data on a directory service's user, or a home, is refreshed, in milliseconds. */
 const MAX_AGE_MS = 60_000;
 
-/** The same for files that the policy names, in milliseconds: as often as the policy itself. */
+/** The same for files that the policy names, in milliseconds: as often as the policy itself is checked. */
 const MAX_FILE_AGE_MS = 2_000;
 
-/** How long a job's start waits for news, in milliseconds: what takes longer hangs, and what is known already will do. */
+/**
+ * Longest wait of a job's start for a refresh, in milliseconds. A longer one hangs, and the present data will
+ * do.
+ */
 const WAIT_MS = 1_000;
 
-/** The same for the agent's own start, in milliseconds, before which nothing is known. */
+/** The same for the agent's own start, in milliseconds, when there are no data yet. */
 const FIRST_WAIT_MS = 5_000;
 
-/** How long one look at a file system may take, in milliseconds: its mount is dead then. */
+/** Time limit for one look at a file system, in milliseconds: if it takes longer, the mount is dead. */
 const LOOK_MS = 2_000;
 
-/** Files whose change is looked for at each start: of the system, so that a look does not wait for anybody. */
+/**
+ * Files that are checked for changes at each job start. They are on the system's disk, so the check does not
+ * block.
+ */
 const WATCHED = ["/etc/passwd", ...Object.values(SYSTEM_FILES)];
 
-/** Whose logins they are, and what the policy says of them. */
+/** The user of the logins, and the policy's rules for them. */
 export interface LoginsOptions {
-  /** The user that jobs run as, where it is not the agent's own. */
+  /** The user that jobs run as; undefined for the agent's own. */
   readonly user: JobUser | undefined;
   readonly rules: EnvironmentRules;
   readonly allowedShells: readonly string[] | undefined;
   /** The agent's own environment. */
   readonly own?: NodeJS.ProcessEnv;
-  /** Told of what can't be found out, or read, and why: once, until it is another trouble. */
+  /** Called with each problem of a lookup or a file, once until another problem takes its place. */
   readonly onProblem: (problem: string) => void;
 }
 
-/** What was found out, piece by piece. */
+/** The data found so far. */
 interface Found {
   readonly account: Account;
   readonly home: string;
-  /** Whether the shell exists and may be executed. */
+  /** True if the shell exists and is executable. */
   readonly isShellUsable: boolean;
   readonly system: Readonly<Record<string, string>>;
   readonly files: Readonly<Record<string, string>>;
 }
 
 /**
- * What a login of the jobs' user gives, kept up to date: users change their shells, and machines their settings. What
- * may hang (a directory service, a home or a file on a dead mount) is looked at by a process of its own, one at a time,
- * and never waited for without a limit.
+ * Logins of the jobs' user, kept up to date: users change their shells, and machines their settings. Lookups
+ * that may hang (a directory service, a home or a file on a dead mount) run in a process of their own, one at
+ * a time, and are never awaited without a limit.
  */
 export class Logins {
   readonly #options: LoginsOptions;
@@ -79,24 +85,24 @@ export class Logins {
     this.#found = { account, home: account.home, isShellUsable: true, system: {}, files: {} };
   }
 
-  /** Looks at everything; what does not answer is as if it were not there, and is asked again later. */
+  /** Looks everything up. A source that does not answer is treated as absent, and is asked again later. */
   static async open(options: LoginsOptions): Promise<Logins> {
     const logins = new Logins(options);
     await logins.#news(FIRST_WAIT_MS);
     return logins;
   }
 
-  /** Who the user is, as far as is known now. */
+  /** The user, as far as known now. */
   get account(): Account {
     return this.#found.account;
   }
 
-  /** The user's home as it really lies, as far as is known now. */
+  /** The real path of the user's home, as far as known now. */
   get home(): string {
     return this.#found.home;
   }
 
-  /** Which shells there are, as far as is known now. */
+  /** The shells, as far as known now. */
   get shells(): ShellRules {
     const { rules, allowedShells } = this.#options;
     const { account, isShellUsable } = this.#found;
@@ -108,9 +114,9 @@ export class Logins {
     };
   }
 
-  /** The same as it is now: what may have changed is looked at first, for a second at most. */
+  /** Returns the present login. Data that may be old are refreshed first, with up to two waits of WAIT_MS. */
   async current(): Promise<Login> {
-    // Twice where something has changed while another was waiting.
+    // A second look is needed if something changed during a refresh that another call had started.
     for (let look = 0; look < 2 && this.#isStale(); look += 1) await this.#news(WAIT_MS);
     return this.#login();
   }
@@ -136,14 +142,14 @@ export class Logins {
     return ageMs > (hasFiles ? MAX_FILE_AGE_MS : MAX_AGE_MS) || this.#seen !== watched();
   }
 
-  /** Looks at everything anew, unless that is being done already. */
+  /** Refreshes everything, unless a refresh is running already. */
   async #news(waitMs: number): Promise<void> {
     this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined;
       this.#hangs = false;
     });
     const done = this.#reading.then(() => true);
-    // What hangs keeps nobody waiting twice.
+    // A refresh that hangs is waited for once only.
     if (!this.#hangs && (await within(done, waitMs)) === undefined) this.#hangs = true;
   }
 
@@ -163,7 +169,7 @@ export class Logins {
       });
     }
     this.#found = { ...this.#found, files };
-    // Last, since homes are what lies on mounts.
+    // The home comes last, because homes may be on a mount that hangs.
     await this.#try(problems, async () => ({ home: await realHome(account.home) }));
     for (const problem of problems) if (!this.#problems.includes(problem)) this.#options.onProblem(problem);
     this.#problems = problems;
@@ -173,11 +179,11 @@ export class Logins {
     const { user } = this.#options;
     if (user === undefined) return ownAccount(this.#own);
     const { shell = user.shell, home = user.home } = (await lookUpAccount(user.name)) ?? {};
-    // Who it is, is the policy's word: another user of that name is none.
+    // The policy names the user, so its id stays: a new user of the same name is another one.
     return { ...user, shell, home };
   }
 
-  /** Takes what was found out; what fails stays as it was. */
+  /** Merges the result of a lookup. If it fails, the old data stay. */
   async #try(problems: string[], find: () => Promise<Partial<Found>>): Promise<void> {
     try {
       const found = await find();
@@ -188,7 +194,7 @@ export class Logins {
   }
 }
 
-/** What changes whenever one of the watched files does. */
+/** Returns a text that changes whenever one of the watched files does. */
 function watched(): string {
   return WATCHED.map((file) => {
     const stat = unlessSync(["EACCES", "ELOOP"], () =>
@@ -198,22 +204,23 @@ function watched(): string {
   }).join(" ");
 }
 
-/** Whether a shell exists and may be executed. @throws Error where its file system does not answer */
+/** Returns true if a shell exists and is executable. @throws Error if its file system does not answer */
 async function isUsable(shell: string): Promise<boolean> {
   const script = 'if [ -f "$1" ] && [ -x "$1" ]; then echo yes; else echo no; fi';
   return (await looked(script, shell)) === "yes\n";
 }
 
 /**
- * A home as it really lies: confined paths follow no links, so `~` must stand for the real directory. One that does not
- * exist leads nowhere, and says so when it is used. @throws Error where its file system does not answer
+ * Returns the real path of a home: confined paths follow no links, so `~` must stand for the real directory.
+ * A home that does not exist is returned as it is, and fails when it is used.
+ * @throws Error if its file system does not answer
  */
 async function realHome(home: string): Promise<string> {
   const script = 'readlink -f -- "$1" || printf "%s\\n" "$1"';
   return (await looked(script, home)).replace(/\n$/, "");
 }
 
-/** What a script prints of a path. @throws Error where its file system does not answer */
+/** Returns the output of a script about a path. @throws Error if its file system does not answer */
 async function looked(script: string, path: string): Promise<string> {
   try {
     return await outputOf("/bin/sh", ["-c", script, "cmdop", path], { timeoutMs: LOOK_MS });
@@ -222,7 +229,7 @@ async function looked(script: string, path: string): Promise<string> {
   }
 }
 
-/** The text of a file that a policy names. @throws Error that says why it can't be read */
+/** Reads a file that a policy names. @throws Error that says why it can't be read */
 export async function textOf(file: string): Promise<string> {
   try {
     const bounds = { timeoutMs: LOOK_MS, maxBytes: MAX_ENVIRONMENT_FILE_BYTES };

@@ -6,8 +6,9 @@ const LINE = /^(\S+)(\s.*)?$/;
 const OPTION = /\s(DEFAULT|OVERRIDE)=("(?:[^"]*)"|\S*)/g;
 
 /**
- * The variables of /etc/security/pam_env.conf: `NAME [DEFAULT=…] [OVERRIDE=…]` a line, with `${NAME}` for a variable and
- * `@{HOME}`, `@{SHELL}`, `@{PAM_USER}` for the user's. `before`: what is known already; there are no others.
+ * Parses /etc/security/pam_env.conf: `NAME [DEFAULT=…] [OVERRIDE=…]` a line, with `${NAME}` for a variable
+ * and `@{HOME}`, `@{SHELL}`, `@{PAM_USER}` for the user's. `before`: variables known already; no others are
+ * expanded.
  */
 export function parsePamEnvironment(
   text: string,

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import os from "node:os";
 import { findSystemProgram, outputOf, reasonOf } from "./system-programs.ts";
 
-/** A user, as the password database has it. */
+/** A user's entry in the password database. */
 export interface Account {
   readonly name: string;
   readonly uid: number;
@@ -11,18 +11,19 @@ export interface Account {
   readonly shell: string;
 }
 
-/** A directory service that has not answered in this time, in milliseconds, is taken for one that does not answer. */
+/** Time limit for a directory service, in milliseconds; one that takes longer is not answering. */
 const LOOKUP_TIMEOUT_MS = 10_000;
 
-/** The status of getent for what it does not find. */
+/** Exit code of getent for an unknown user. */
 const NOT_FOUND = 2;
 
-/** A user without a shell has this one, passwd(5) says. */
+/** The shell of a user without one, as passwd(5) says. */
 const DEFAULT_SHELL = "/bin/sh";
 
 /**
- * A user by name or id; undefined where this machine knows none. By getent, which knows directory services too, where
- * there is such a program: in a process of its own, since such a service may take its time. @throws Error that says why not
+ * Looks up a user by name or id; undefined if this machine has none. Uses getent if there is one, because it
+ * knows directory services; it runs in a process of its own, because such a service may be slow.
+ * @throws Error that says why the lookup failed
  */
 export async function lookUpAccount(who: string | number): Promise<Account | undefined> {
   const getent = await findSystemProgram("getent");
@@ -30,19 +31,19 @@ export async function lookUpAccount(who: string | number): Promise<Account | und
   return line === undefined ? undefined : accountIn(line, who);
 }
 
-/** The user of this process. In a container its id may be in no database: then what the environment says. */
+/** Returns the user of this process. In a container its id may have no entry: then the environment counts. */
 export async function ownAccount(own: NodeJS.ProcessEnv = process.env): Promise<Account> {
   const [uid, gid] = [process.geteuid?.() ?? -1, process.getegid?.() ?? -1];
   if (process.platform !== "linux") return accountOfProcess(own);
   return (await lookUpAccount(uid)) ?? accountOfEnvironment(own, uid, gid);
 }
 
-/** The same as the C library has it, at once: a directory service would keep this process waiting. */
+/** Returns the same from the C library, synchronously: a directory service may block this process. */
 export function accountOfProcess(own: NodeJS.ProcessEnv = process.env): Account {
   return localAccount() ?? accountOfEnvironment(own, process.geteuid?.() ?? -1, process.getegid?.() ?? -1);
 }
 
-/** The user of this process where the database has no entry, or can't be asked. */
+/** Returns the user of this process from the environment, if the database has no entry or can't be asked. */
 export function accountOfEnvironment(own: NodeJS.ProcessEnv, uid: number, gid: number): Account {
   const home = own.HOME?.startsWith("/") ? own.HOME : "/";
   return { name: own.USER || own.LOGNAME || String(uid), uid, gid, home, shell: DEFAULT_SHELL };
@@ -53,7 +54,7 @@ function localAccount(): Account | undefined {
     const { username, uid, gid, homedir, shell } = os.userInfo();
     return { name: username, uid, gid, home: homedir, shell: shell || DEFAULT_SHELL };
   } catch (thrown) {
-    // A system error of Node's, without an errno of its own: there is no such user.
+    // Node throws a system error without an errno here: there is no such user.
     if (thrown instanceof Error && "code" in thrown) return undefined;
     throw thrown;
   }
@@ -73,12 +74,12 @@ async function lineInFile(who: string | number): Promise<string | undefined> {
   return lines.find((line) => line.split(":")[typeof who === "string" ? 0 : 2] === String(who));
 }
 
-/** @throws Error where the line makes no sense */
+/** Parses a line of the password database. @throws Error if it is malformed or of another user */
 export function accountIn(line: string, who: string | number): Account {
   const [name = "", , uid = "", gid = "", , home = "", shell = ""] = line.trimEnd().split(":");
   const isAsked = typeof who === "string" ? name === who : uid === String(who);
   if (!isAsked || name === "" || !/^\d+$/.test(uid) || !/^\d+$/.test(gid) || !home.startsWith("/")) {
-    throw new Error(`what the system says of the user ${who} makes no sense`);
+    throw new Error(`the system's entry for the user ${who} is malformed`);
   }
   return { name, uid: Number(uid), gid: Number(gid), home, shell: shell === "" ? DEFAULT_SHELL : shell };
 }

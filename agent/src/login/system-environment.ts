@@ -6,14 +6,14 @@ import { parsePamEnvironment } from "./pam-environment.ts";
 import type { Account } from "./passwd.ts";
 import { withoutWithheld } from "./withheld.ts";
 
-/** A file of variables is some lines; of one that is larger nothing is taken. */
+/** Largest file of variables, in bytes. Such a file has some lines; a larger one is ignored. */
 export const MAX_ENVIRONMENT_FILE_BYTES = 64 * 1024;
 
-/** Files that a login on Linux reads, in PAM's order: what a later one says wins. */
+/** Files that a login on Linux reads, in PAM's order: later values win. */
 export interface SystemFiles {
   readonly environment: string;
   readonly pam: string;
-  /** Debian's, and those that come from it. */
+  /** Used by Debian and its derivatives. */
   readonly locale: string;
 }
 
@@ -23,7 +23,7 @@ export const SYSTEM_FILES: SystemFiles = {
   locale: "/etc/default/locale",
 };
 
-/** The variables that a login of this user gets from the system, whatever its shell does. */
+/** Returns the variables that a login of this user gets from the system, whatever its shell does. */
 export async function systemEnvironment(
   account: Account,
   files: SystemFiles = SYSTEM_FILES,
@@ -35,7 +35,10 @@ export async function systemEnvironment(
   return withoutWithheld({ ...first, ...pam, ...locale });
 }
 
-/** Where a user's programs find their services, as long as the user is logged in somewhere, or lingers. */
+/**
+ * Returns the variables by which programs find the user's services. They exist while the user is logged in
+ * somewhere, or lingers.
+ */
 export function runtimeEnvironment(uid: number): Record<string, string> {
   if (process.platform !== "linux") return {};
   const directory = `/run/user/${uid}`;
@@ -48,7 +51,7 @@ export function runtimeEnvironment(uid: number): Record<string, string> {
   };
 }
 
-/** Empty where there is no such file, where it may not be read, and where it is something else. */
+/** Reads a file; empty if it does not exist, can't be read, or is too large. */
 async function textOf(file: string): Promise<string> {
   let handle: FileHandle;
   try {

@@ -108,7 +108,7 @@ export class Confirmations {
         "ApprovalRefused",
         "This approval is for another use of a tool than the one that waits.",
         {
-          next: "Read the run's asked event and the tool's arguments, and answer with the hash of that event.",
+          next: "Read the run's event `asked` and the tool's arguments, and answer with the hash in that event.",
         },
       );
     }

@@ -117,7 +117,7 @@ function say(messages: ModelMessage[], text: string): void {
 
 function emptyAnswer({ unended }: StepResult): CmdopError {
   const how = unended === "" ? "nothing" : "a thought that has no end";
-  return failed(`The model has answered with ${how}, twice.`, {
+  return failed(`The model has answered with ${how}, even when it was asked once more.`, {
     next: "Look at the run's events (reasoning); use another model, or let the model's server give it more tokens.",
   });
 }

@@ -96,7 +96,7 @@ function settings(given: z.infer<typeof fileSchema>, env: NodeJS.ProcessEnv, fro
   }
   if (apiKey !== undefined && !apiKeySchema.safeParse(apiKey).success) {
     throw missing(
-      `The key of the machine's model is not valid: it must be one word of at most 4,096 printable ASCII characters.`,
+      `The key of the machine's model is not valid: it must be one word of at most 4,096 printable ASCII characters, without " and \\.`,
     );
   }
   return { provider: name, modelId, baseUrl, apiKey, quietMs: given.quietMs };

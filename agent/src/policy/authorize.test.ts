@@ -26,7 +26,7 @@ const LOCAL: Identity = { ...EVERYTHING, door: "local", keyId: "local", keyName:
 const FILES = ["files:read", "files:write"] as const;
 const OWNER: Identity = { ...key(["admin"]), owner: true };
 
-/** The paths of a request, in the order of the method table. */
+/** Makes a resource with the paths of a request, in the order of the method table. */
 function at(method: string, ...paths: string[]): Resource {
   const fields = METHODS[method]?.paths ?? [];
   return { paths: fields.map(({ access }, index) => ({ access, path: paths[index] ?? "" })) };

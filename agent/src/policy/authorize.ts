@@ -5,37 +5,43 @@ import type { Caller } from "./caller.ts";
 import { type Policy, withheldBy } from "./policy.ts";
 import { requireShell, type Starts } from "./shells.ts";
 
-/** Who calls and what the owner granted, as a door has established it. */
+/** A caller's identity and grant, as a door has established them. */
 export interface Identity {
   readonly door: Caller["door"];
   readonly keyId: KeyId | "local";
   readonly keyName: string;
-  /** What the grant allows. */
+  /** Scopes of the grant. */
   readonly scopes: readonly Scope[];
-  /** The directories that the grant binds files to; absent means everywhere. */
+  /** Directories to which the grant limits files. Absent means everywhere. */
   readonly paths?: readonly string[];
-  /** Whether the key is one of the roster's owners. */
+  /** True if the key is one of the roster's owners. */
   readonly owner: boolean;
 }
 
-/** A path that a request names, and what is to be done to it. */
+/** A path in a request, and the access to it that the call needs. */
 export interface PathAccess {
   readonly path: string;
   readonly access: PathScope;
 }
 
-/** What a call is about. */
+/** The objects of a call, as far as the gate needs them. */
 export interface Resource {
-  /** Those that the method table finds in the request. */
+  /** Paths that the method table finds in the request. */
   readonly paths: readonly PathAccess[];
-  /** What it starts; `anything` where that is not known yet and only who may is the question. */
+  /**
+   * The programs that it starts; `anything` where they are not known yet and only the caller's right is in
+   * question.
+   */
   readonly starts?: Starts | "anything";
 }
 
-/** What the gate says. */
+/** The gate's decision. */
 export type Decision =
   | { readonly kind: "allow"; readonly caller: Caller }
-  /** It may run when a person has said yes. `entry`: by which entry of the policy's `ask`. */
+  /**
+   * The call may run when a person has approved it. `entry`: the entry of the policy's `ask` that demands
+   * this.
+   */
   | { readonly kind: "ask"; readonly caller: Caller; readonly entry: string }
   | { readonly kind: "deny"; readonly error: CmdopError };
 
@@ -46,8 +52,8 @@ export const STARTING_METHODS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The one gate: whether this caller may call this method on this resource. It
- * looks at names only; the files core looks again at what they lead to.
+ * Decides whether this caller may call this method on this resource; there is no other gate. It checks names
+ * only: the files core checks again where links lead.
  */
 export function authorize(
   identity: Identity,
@@ -78,16 +84,17 @@ function admitted(
     throw new CmdopError("Unimplemented", `There is no method ${shown(method)} that a caller may use.`);
   }
   if (rule.owner === true && !identity.owner) {
-    throw new CmdopError("PermissionDenied", `${method} is for the owner; key ${shown(keyName)} is none.`, {
-      next: "Use the owner key.",
-    });
+    throw new CmdopError(
+      "PermissionDenied",
+      `${method} is for the owner only, and key ${shown(keyName)} is not an owner's.`,
+      {
+        next: "Use the owner key.",
+      },
+    );
   }
   for (const scope of rule.scopes) requireScope(scope, identity, policy);
   if (paths.length !== (rule.paths ?? []).length) {
-    throw new CmdopError(
-      "InvalidArgument",
-      `${method} does not name the paths that it is to be checked for.`,
-    );
+    throw new CmdopError("InvalidArgument", `${method} does not name the paths that must be checked.`);
   }
   if (policy.shells !== undefined && STARTING_METHODS.has(method)) {
     if (starts === undefined) {
@@ -110,7 +117,7 @@ function admitted(
   return { door, keyId, keyName, scopes: new Set(scopes), roots };
 }
 
-/** Whether nothing but the socket's mode says who calls. */
+/** True for a caller of the local socket without a token: only the socket's mode identifies it. */
 function isLocal({ keyId }: Identity): boolean {
   return keyId === "local";
 }

@@ -1,21 +1,26 @@
 import type { KeyId, Scope } from "@cmdop/proto";
 
-/** Who is calling, as the door has established it, and what this one call may touch. */
+/** The caller, as the door has established it, and the limits of this one call. */
 export interface Caller {
-  /** Which door the call came through. */
+  /** The door through which the call came. */
   readonly door: "relay" | "local";
-  /** The id of the calling key; `local` for a caller of the local socket that showed no token. Jobs belong to it. */
+  /**
+   * Id of the calling key, to which jobs belong; `local` for a caller of the local socket without a token.
+   */
   readonly keyId: KeyId | "local";
-  /** What the owner calls the key. */
+  /** The name that the owner gave the key. */
   readonly keyName: string;
-  /** What the caller may do here: its grant's scopes less what the machine's policy withholds. */
+  /**
+   * Scopes that the caller has here: those of its grant without those that the machine's policy withholds.
+   */
   readonly scopes: ReadonlySet<Scope>;
   /**
-   * Where this call's paths must lie: each list must have a directory that
-   * contains the path (one list from the grant, one from the policy, where they
-   * have one). Empty means anywhere but the agent's own state.
+   * Limits on this call's paths: each list must have a directory that contains the path (one list comes from
+   * the grant and one from the policy, if they have one). Empty means anywhere but the agent's own state.
    */
   readonly roots: readonly (readonly string[])[];
-  /** True where the call needs no approval because its job was canceled, or started, before: it may start nothing. */
+  /**
+   * True if the call needs no approval because its job was started or canceled before; it must start nothing.
+   */
   readonly startsCanceled?: true;
 }

@@ -84,9 +84,9 @@ it.each<[string[], string | undefined]>([
   [["terminal"], undefined],
   [[], undefined],
 ])("says what can write without being asked for, where %j is asked for", async (ask, unasked) => {
-  const about = (lines: readonly string[]) => lines.filter((line) => line.includes("Not asked for"));
+  const about = (lines: readonly string[]) => lines.filter((line) => line.includes("Nobody is asked about"));
   const told =
-    unasked === undefined ? [] : [expect.stringContaining(`Not asked for is ${unasked}, which can`)];
+    unasked === undefined ? [] : [expect.stringContaining(`Nobody is asked about ${unasked}, which can`)];
   expect(about((await checked({ ask })).lines)).toEqual(told);
   expect(about((await checked({ ask, scopes: ["files:write"] })).lines)).toEqual([]);
 });

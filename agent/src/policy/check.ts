@@ -12,22 +12,25 @@ import { groupsOf } from "./job-user.ts";
 import { DEFAULT_ASK_TIMEOUT_MS, type Policy, withheldBy } from "./policy.ts";
 import { type LoadedPolicy, loadPolicy, policyFile } from "./policy-file.ts";
 
-/** What a policy file says, for people. */
+/** A description of a policy file, for people. */
 export interface PolicyReport {
   readonly file: string;
-  /** Whether there is such a file; without one everything that is granted is allowed. */
+  /** True if the file exists. Without it, everything that is granted is allowed. */
   readonly found: boolean;
-  /** Why it can't be used: the agent would refuse it. */
+  /** The reason why the agent would refuse the file; absent if it can be used. */
   readonly error?: string;
-  /** What it allows, in words, one thought a line; empty where it can't be used. */
+  /** The rules in words, one a line; empty if the file can't be used. */
   readonly lines: readonly string[];
-  /** Whether the policy binds callers that have `terminal` on this machine, or as good as: `files:write` everywhere. */
+  /**
+   * True if the policy also limits callers that have `terminal`, or `files:write` everywhere, which is as
+   * good.
+   */
   readonly bindsTerminal: boolean;
-  /** Why, or why not. */
+  /** The reason for `bindsTerminal`. */
   readonly why: string;
 }
 
-/** Groups whose members can become root, or as good as. */
+/** Groups whose members can become root, or have equal power. */
 const MIGHTY_GROUPS: ReadonlySet<string> = new Set([
   "root",
   "sudo",
@@ -43,8 +46,8 @@ const MIGHTY_GROUPS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Reads and checks a machine's policy file, as the agent would. `home`:
- * CMDOP_HOME. To be asked as the user that the agent runs as.
+ * Reads and checks a machine's policy file, as the agent would. `home`: CMDOP_HOME. Must run as the user that
+ * the agent runs as.
  */
 export async function checkPolicy({ home }: { readonly home: string }): Promise<PolicyReport> {
   const file = policyFile(home);
@@ -59,7 +62,7 @@ export async function checkPolicy({ home }: { readonly home: string }): Promise<
       error: `${error.message} ${error.next}`,
       lines: [],
       bindsTerminal: false,
-      why: "A policy that can't be used binds nobody: an agent that runs keeps the last good one, and none starts with this one.",
+      why: "A policy that can't be used binds nobody: a running agent keeps the last good one, and no agent starts with this one.",
     };
   }
   const { policy, user, hash } = loaded;
@@ -71,7 +74,9 @@ export async function checkPolicy({ home }: { readonly home: string }): Promise<
   };
 }
 
-/** Whether callers may write anywhere, which is to say: have commands run, by way of what is run at a start. */
+/**
+ * True if callers may write anywhere: then they can run commands, too, through files that are run at a start.
+ */
 function writesAnywhere(policy: Policy): boolean {
   return policy.roots === undefined && withheldBy(policy, "files:write") === undefined;
 }
@@ -115,7 +120,7 @@ async function binding(
   };
 }
 
-/** The owner of the agent's state; where there is none yet, whoever asks. */
+/** Returns the owner of the agent's state; if there is none yet, the current user. */
 async function agentUser(home: string): Promise<string> {
   const { username, uid } = os.userInfo();
   try {
@@ -160,7 +165,9 @@ function summary(policy: Policy, user: JobUser | undefined): string[] {
     lines.push(`A person with the scope approve must say yes, within ${seconds} s, to ${listed(ask)}.`);
     const unasked = [...STARTING_METHODS].filter((method) => askedBy(ask, method) === undefined);
     if (unasked.length > 0 && withheldBy(policy, "terminal") === undefined)
-      lines.push(`Not asked for is ${listed(unasked)}, which can do all that jobs can: write files, too.`);
+      lines.push(
+        `Nobody is asked about ${listed(unasked)}, which can do all that jobs can, writing files included.`,
+      );
   }
   if (limits?.maxRunningJobs !== undefined) lines.push(`At most ${limits.maxRunningJobs} jobs run at once.`);
   if (limits?.maxSessions !== undefined) lines.push(`At most ${limits.maxSessions} sessions run at once.`);
@@ -177,7 +184,7 @@ function summary(policy: Policy, user: JobUser | undefined): string[] {
   return lines;
 }
 
-/** What it says of the environment; of values nothing. */
+/** Describes the rules for the environment, without any values. */
 async function environmentLines({ environment = {} }: Policy): Promise<string[]> {
   const { pass = [], set = {}, files = [], login } = environment;
   const lines: string[] = [];

@@ -6,19 +6,19 @@ import type { Policy } from "./policy.ts";
 /** A call that might be made. */
 export interface ExplainQuestion {
   readonly method: string;
-  /** In the order of the method table. */
+  /** Paths in the order of the method table. */
   readonly paths: readonly string[];
 }
 
-/** What the machine would say to it, and why. */
+/** The machine's decision on such a call, with the reason. */
 export type Explanation =
   | { readonly decision: "allow" | "ask"; readonly reason: string }
   | { readonly decision: "deny"; readonly error: CmdopError };
 
 /**
- * What `authorize` says to a call, with the rules by which it does. It runs
- * nothing and looks at no file: where links lead is looked at by the call.
- * @throws CmdopError InvalidArgument where the question names other paths than the method has
+ * Returns the decision of `authorize` on a call, with the rules behind it. It runs nothing and looks at no
+ * file: links are checked only when the call itself runs.
+ * @throws CmdopError InvalidArgument if the number of paths is not that of the method
  */
 export function explain(
   identity: Identity,
@@ -38,7 +38,7 @@ export function explain(
     throw new CmdopError(
       "InvalidArgument",
       `${method} takes ${fields.length} paths (${fields.map(({ field }) => field).join(", ") || "none"}), not ${paths.length}.`,
-      { next: "Name them in this order, so that the machine can say what it thinks of them." },
+      { next: "Name the paths of the call in this order." },
     );
   }
   const named = fields.map(({ access }, index) => ({ access, path: paths[index] ?? "" }));
@@ -51,11 +51,11 @@ export function explain(
   return { decision: "ask", reason: [asked, ...passed].join(" ") };
 }
 
-/** What a key that may write anywhere is. */
+/** Warning about keys that may write anywhere. */
 const FULL_AUTHORITY =
   "(files:write without paths is the full authority of that user: it can write start-up files such as ~/.bashrc, ~/.ssh/authorized_keys and cron.)";
 
-/** The rules that a call has passed, in the order in which they were asked. */
+/** Returns the rules that a call has passed, in the order of the checks. */
 function rulesOf({ keyId, keyName, scopes, paths }: Identity, method: string, policy: Policy): string[] {
   const rule = methodRule(method);
   const needed = rule?.scopes.join(" and ") ?? "";
@@ -82,8 +82,8 @@ function rulesOf({ keyId, keyName, scopes, paths }: Identity, method: string, po
     ].filter((list) => list !== undefined);
     rules.push(
       lists.length === 0
-        ? `Paths are bound by nothing but the rights of the user that files calls run as.${rule.scopes.includes("files:write") ? ` ${FULL_AUTHORITY}` : ""}`
-        : `The paths lie within the allowed directories (${lists.join("; ")}), as far as their names tell: where links lead is looked at when the call runs.`,
+        ? `Paths are limited only by the rights of the user that files calls run as.${rule.scopes.includes("files:write") ? ` ${FULL_AUTHORITY}` : ""}`
+        : `The paths lie within the allowed directories (${lists.join("; ")}), judging by their names: links are checked when the call runs.`,
     );
   }
   if (policy.shells !== undefined && STARTING_METHODS.has(method)) {

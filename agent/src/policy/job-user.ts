@@ -3,10 +3,16 @@ import type { JobUser } from "../jobs/process/run-as.ts";
 import { lookUpAccount } from "../login/passwd.ts";
 import { outputOf, reasonOf, systemProgram } from "../login/system-programs.ts";
 
-/** How long a program of the system may take, in milliseconds: one that starts nothing else answers at once. */
+/**
+ * Time limit for a program of the system, in milliseconds. Such a program starts nothing else and answers at
+ * once.
+ */
 const PROGRAM_TIMEOUT_MS = 10_000;
 
-/** A user by name, and how programs are started as that user. @throws Error that says what is missing */
+/**
+ * Looks up a user by name, and finds the program that starts jobs as that user.
+ * @throws Error that says what is missing
+ */
 export async function findUser(name: string): Promise<JobUser> {
   if (process.platform !== "linux") throw new Error("jobs can run as another user on Linux only");
   if (process.geteuid?.() !== 0) {
@@ -15,7 +21,7 @@ export async function findUser(name: string): Promise<JobUser> {
     );
   }
   const account = await lookUpAccount(name);
-  if (account === undefined) throw new Error(`this machine knows no user ${name}`);
+  if (account === undefined) throw new Error(`this machine has no user ${name}`);
   const user: JobUser = { ...account, setpriv: await systemProgram("setpriv", "util-linux") };
   try {
     const args = [`--reuid=${user.uid}`, `--regid=${user.gid}`, "--init-groups", "--", "/bin/sh", "-c", ":"];
@@ -26,7 +32,7 @@ export async function findUser(name: string): Promise<JobUser> {
   return user;
 }
 
-/** Groups that a user is in; empty where the system can't tell. */
+/** Returns the groups of a user; empty if the system can't tell. */
 export async function groupsOf(name: string): Promise<string[]> {
   try {
     const id = await systemProgram("id", "coreutils");

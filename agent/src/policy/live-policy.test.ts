@@ -91,7 +91,7 @@ it("a file that is gone counts when it stays so, loudly", async () => {
   expect(said.at(-1)).toMatch(/^error policy gone/);
   expect(changes.at(-1)).toEqual({ hash: null });
 
-  // A file that appears is as good as one that changes.
+  // A new file takes effect like a changed one.
   await writeFile(file, '{"readOnly": true}', { mode: 0o600 });
   await live.check();
   expect(live.policy).toEqual({ readOnly: true });
@@ -101,7 +101,7 @@ it("a file that is deleted before it is written again is never gone", async () =
   const live = await open('{"scopes": []}', 3_000);
   await rm(file);
   const checked = live.check();
-  // By now it has been seen to be missing.
+  // By now the agent has noticed that it is missing.
   await sleep(100);
   await writeFile(file, '{"scopes": ["admin"]}', { mode: 0o600 });
   await checked;

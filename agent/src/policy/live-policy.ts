@@ -13,49 +13,49 @@ import type { Policy } from "./policy.ts";
 import { type LoadedPolicy, loadPolicy } from "./policy-file.ts";
 import { type Redact, redactor } from "./redact.ts";
 
-/** After the first sign of a change, in milliseconds: editors write in several steps. */
+/** Delay after the first sign of a change, in milliseconds: editors write in several steps. */
 const SETTLE_MS = 50;
 
-/** How often the file is looked at besides, in milliseconds: not every file system tells of changes. */
+/** Interval of additional checks, in milliseconds: not every file system reports changes. */
 const POLL_MS = 2_000;
 
-/** For a file that is missing, in milliseconds: some programs delete before they write. */
+/** Delay before a missing file counts as gone, in milliseconds: some programs delete before they write. */
 const GONE_MS = 500;
 
-/** What was found when the file was looked at after a change. */
+/** A change of the policy, or a refused one. */
 export interface PolicyChange {
   /** SHA-256 of the file that is in force, base64url; null where there is none. */
   readonly hash: string | null;
-  /** Why what the file says now is not in force. */
+  /** The reason why the file's present content is not in force; absent if it is. */
   readonly error?: string;
 }
 
-/** Where a policy is, and who hears of its trouble. */
+/** Options of a live policy. */
 export interface LivePolicyOptions {
   readonly file: string;
   readonly log: Log;
-  /** How long a file must be missing until that counts, in milliseconds; half a second unless given. */
+  /** Time after which a missing file counts as gone, in milliseconds. Default: GONE_MS. */
   readonly goneMs?: number;
 }
 
-/** What `look` says where there is no file. */
+/** The result of `look` if there is no file. */
 const MISSING = "NotFound";
 
-/** What is in force, with all that follows from it. */
+/** The policy in force, and everything derived from it. */
 interface InForce extends LoadedPolicy {
   readonly logins: Logins;
   readonly redact: Redact;
 }
 
 /**
- * The policy in force. The file is read again when it changes; one that can't be
- * used is refused, loudly, and the last good one stays.
+ * The policy in force. The file is read again when it changes. If the new one can't be used, it is refused
+ * with an error in the log, and the last good one stays.
  */
 export class LivePolicy {
   readonly #options: LivePolicyOptions;
   #inForce: InForce;
   #error: CmdopError | undefined;
-  /** What the file looked like when it was last read. */
+  /** State of the file at its last reading, as returned by `look`. */
   #seen: string;
   #watcher: FSWatcher | undefined;
   #poll: NodeJS.Timeout | undefined;
@@ -71,7 +71,7 @@ export class LivePolicy {
 
   /** Reads the policy and begins to watch it. A broken one throws: there is no last good one yet. */
   static async open(options: LivePolicyOptions): Promise<LivePolicy> {
-    // Looked at before it is read, so that a change in between is found.
+    // The file is looked at before it is read, so that a change in between is noticed.
     const seen = await look(options.file);
     const live = new LivePolicy(options, seen, await completed(await loadPolicy(options.file), options.log));
     live.#watch();
@@ -87,17 +87,17 @@ export class LivePolicy {
     return this.#inForce.hash;
   }
 
-  /** Why the file is not in force; undefined where it is. */
+  /** The reason why the file is not in force; undefined if it is. */
   get error(): CmdopError | undefined {
     return this.#error;
   }
 
-  /** The user that jobs run as, where it is not the agent's own. */
+  /** The user that jobs run as; undefined for the agent's own. */
   get user(): JobUser | undefined {
     return this.#inForce.user;
   }
 
-  /** Which shells there are for jobs. */
+  /** The shells that jobs may use. */
   get shells(): ShellRules {
     return this.#inForce.logins.shells;
   }
@@ -107,28 +107,28 @@ export class LivePolicy {
     return this.#inForce.logins.account.name;
   }
 
-  /** What it says of jobs. */
+  /** The rules for jobs. */
   get jobRules(): JobRules {
     const { user, policy, logins } = this.#inForce;
     return { user, login: () => logins.current(), ...policy.limits, ...policy.jobs };
   }
 
-  /** The home of the user that jobs run as: what `~` stands for. */
+  /** The home of the user that jobs run as, for which `~` stands. */
   get home(): string {
     return this.#inForce.logins.home;
   }
 
-  /** What the audit hides. */
+  /** Replaces the texts that the audit must hide. */
   get redact(): Redact {
     return this.#inForce.redact;
   }
 
-  /** Calls the listener whenever another policy has come into force, or was refused. */
+  /** Calls the listener whenever a new policy has come into force or was refused. */
   onChange(listener: (change: PolicyChange) => void): void {
     this.#listeners.add(listener);
   }
 
-  /** Looks at the file now; resolves when what it says is in force or refused. */
+  /** Checks the file now; resolves when its content is in force or refused. */
   async check(): Promise<void> {
     const next = this.#reading.then(() => this.#read());
     this.#reading = next;
@@ -145,7 +145,7 @@ export class LivePolicy {
   #watch(): void {
     const { file, log } = this.#options;
     try {
-      // The directory, since a file that is replaced is another file.
+      // Watches the directory, because a file that is replaced is a new file.
       this.#watcher = watch(path.dirname(file), { persistent: false }, (_, name) => {
         if (name !== null && name !== path.basename(file)) return;
         this.#settling ??= setTimeout(() => {
@@ -157,7 +157,7 @@ export class LivePolicy {
         log.warn("policy not watched", { error: error.message, everyMs: POLL_MS }),
       );
     } catch (error) {
-      // No watches left, for one: the poll finds it too.
+      // For example, no watches are left. The poll finds changes, too.
       log.warn("policy not watched", { error: String(error), everyMs: POLL_MS });
     }
     this.#poll = setInterval(() => this.#checkSoon(), POLL_MS).unref();
@@ -202,7 +202,7 @@ export class LivePolicy {
 
   #refuse(error: CmdopError): void {
     const { log } = this.#options;
-    // The same trouble again, only written anew, is no news.
+    // The same error again is not reported twice.
     if (this.#error?.message === error.message) return;
     this.#error = error;
     log.error("policy refused: the last good one stays in force", { error: error.message, next: error.next });
@@ -220,13 +220,13 @@ async function completed(loaded: LoadedPolicy, log: Log): Promise<InForce> {
     user,
     rules: policy.environment ?? {},
     allowedShells: policy.shells,
-    // It keeps no policy from its force: a machine that nobody can reach can't be repaired.
+    // A problem does not keep the policy from its force: a machine that nobody can reach can't be repaired.
     onProblem: (problem) => log.error("what jobs begin with", { problem }),
   });
   return { ...loaded, logins, redact: redactor(policy.redact) };
 }
 
-/** What changes whenever the file is written, replaced, or given other rights. */
+/** Returns a text that changes whenever the file is written, replaced, or given other rights. */
 async function look(file: string): Promise<string> {
   try {
     const { dev, ino, size, mode, uid, mtimeNs, ctimeNs } = await stat(file, { bigint: true });

@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { authorize } from "./authorize.ts";
 import { parsePolicy } from "./policy.ts";
 
-/** Cases of this target: a tenth of CMDOP_TEST_FUZZ, which is 5,000 unless said. */
+/** Cases of this target: a tenth of CMDOP_TEST_FUZZ, whose default is 2,000. */
 const CASES = Math.ceil(Number(process.env.CMDOP_TEST_FUZZ ?? 2_000) / 10);
 const SEED = Number(process.env.CMDOP_TEST_SEED ?? Math.floor(Math.random() * 2 ** 32));
 const TITLE = `${CASES} cases, CMDOP_TEST_SEED=${SEED}`;
@@ -62,7 +62,7 @@ it(`promise 5: a policy file is in force as it is written, or refused with its r
     fc.property(texts, (text) => {
       const policy = parsed(text);
       if (policy === undefined) return;
-      // Nothing that was written is lost: what is not understood is refused.
+      // Nothing that was written is lost: an unknown field is refused.
       const json: unknown = JSON.parse(text);
       expect(policy).toMatchObject({ ...(typeof json === "object" ? json : {}) });
       expect(Array.isArray(json)).toBe(false);
@@ -99,7 +99,7 @@ it(`promise 5: what a policy withholds the gate withholds, whatever was granted 
         owner: false,
       } as const;
       const { kind } = authorize(identity, method, { paths: access }, policy, "/home/user");
-      // The oracle reads the file's own words.
+      // The oracle reads the text of the file itself.
       const said: unknown = JSON.parse(text);
       const fields: Record<string, unknown> = typeof said === "object" && said !== null ? { ...said } : {};
       const withheld =
@@ -118,7 +118,7 @@ it(`promise 5: what a policy withholds the gate withholds, whatever was granted 
   );
 });
 
-/** The policy that a text says; undefined where it is refused as it should be. */
+/** Parses a policy; returns undefined if it is refused as it should be. */
 function parsed(text: string) {
   try {
     return parsePolicy(text, "policy.json");
@@ -130,7 +130,7 @@ function parsed(text: string) {
   }
 }
 
-/** Whether a path lies in a root, by the URL parser's idea of dots. */
+/** Returns true if a path lies in a root, with dots resolved by the URL parser. */
 function holds(root: string, path: string): boolean {
   const plain = (text: string): string =>
     new URL(`file://${text.replace(/^~/, "/home/user")}`).pathname.replace(/\/$/, "");

@@ -5,25 +5,30 @@ import { JOB_LIMITS } from "../jobs/limits.ts";
 import { environmentRules } from "../login/environment-rules.ts";
 import { ASKABLE } from "./ask.ts";
 
-/** Directories, programs or patterns that a policy may name in one field. */
+/** Directories, programs or texts that a policy may list in one field. */
 const MAX_POLICY_ENTRIES = 64;
 
-/** A year, in milliseconds: what is wanted for longer belongs into an archive. */
+/**
+ * Longest time for which jobs are kept, in milliseconds: a year. For longer, an archive is the right place.
+ */
 const MAX_KEPT_MS = 365 * 24 * 3_600_000;
 
-/** Ten times the SDK's reconnect window, in milliseconds: a late retry must find what it started. */
+/**
+ * Shortest `outcomeKeptMs`, in milliseconds: a late retry must find its first attempt. It is less than the
+ * SDK's reconnect window (15 minutes).
+ */
 const MIN_OUTCOME_KEPT_MS = 600_000;
 
-/** How long a call waits for a person where the policy does not say, in milliseconds. */
+/** Default of `askTimeoutMs`, in milliseconds. */
 export const DEFAULT_ASK_TIMEOUT_MS = 300_000;
 
-/** How long it may wait at most, in milliseconds: a day. Each one that waits holds a stream. */
+/** Largest `askTimeoutMs`: a day. Each waiting call holds a stream. */
 const MAX_ASK_TIMEOUT_MS = 24 * 3_600_000;
 
-/** A shorter text would hide half of everything. */
+/** Shortest text for `redact`: a shorter one would hide half of everything. */
 const MIN_REDACT_CHARACTERS = 4;
 
-/** What a caller could write with; `readOnly` withholds it. */
+/** Scopes with which a caller could change something; `readOnly` withholds them. */
 const WRITING_SCOPES: ReadonlySet<Scope> = new Set(["terminal", "files:write", "agent"]);
 
 const path = z.string().max(MAX_PATH_BYTES);
@@ -31,11 +36,14 @@ const scopes = z.array(z.enum(SCOPES)).max(SCOPES.length);
 
 const policySchema = z
   .strictObject({
-    /** What callers may do at most; absent means everything that they are granted. */
+    /** Scopes that callers may have at most. Absent means everything that they are granted. */
     scopes: scopes.optional(),
-    /** The same for callers of the local socket that show no token. */
+    /** The same for callers of the local socket without a token. */
     local: scopes.optional(),
-    /** Directories (with all below them) that files are bound to; absent means everywhere. `~` expands. */
+    /**
+     * Directories, with everything below them, to which files are limited. Absent means everywhere. `~`
+     * expands.
+     */
     roots: z
       .array(path.regex(/^(?:\/|~$|~\/)/, "expected a path that begins with / or ~/"))
       .min(1)
@@ -44,51 +52,62 @@ const policySchema = z
     /** True withholds everything that could change something: files:write, terminal and agent. */
     readOnly: z.boolean().optional(),
     /**
-     * The programs that a caller may start, by absolute path: as the shell of a
-     * session, as the first argument of an exec, and as the shell of a line (the
-     * user's own where it is listed, else /bin/sh where that is) or of a profile.
-     * Absent means all. Nothing binds what such a program starts in turn: with a
-     * shell among them, a caller can run anything.
+     * Programs that a caller may start, by absolute path: as the shell of a session, as the first argument of
+     * an exec, as the shell of a line (the user's own if it is listed, else /bin/sh if that is), and as the
+     * shell that reads a profile. Absent means all. The programs that such a program starts in turn are not
+     * limited: with a shell in the list, a caller can run anything.
      */
     shells: z
       .array(path.regex(/^\/[^\0]+$/, "expected the absolute path of a program"))
       .min(1)
       .max(MAX_POLICY_ENTRIES)
       .optional(),
-    /** The user that jobs run as; the agent must run as root then. Absent means the agent's own. */
+    /** The user that jobs run as; requires that the agent runs as root. Absent means the agent's own user. */
     user: z
       .string()
       // A name that begins with a digit would be looked up as a number.
       .regex(/^[A-Za-z_][\w.-]{0,31}$/, "expected the name of a user of this machine")
       .optional(),
-    /** What jobs find in their environment beyond what a login gives; see environment-rules.ts. */
+    /** Environment of jobs beyond that of a login; see environment-rules.ts. */
     environment: environmentRules.optional(),
-    /** Scopes and methods whose calls wait until a person has said yes. */
+    /** Scopes and methods whose calls wait until a person approves them. */
     ask: z
       .array(z.enum(ASKABLE, `expected one of ${ASKABLE.join(", ")}`))
       .max(ASKABLE.length)
       .optional(),
-    /** How long they wait at most, in milliseconds; five minutes unless said. Silence is a no. */
+    /**
+     * Longest wait for an approval, in milliseconds; then the call is refused. Default:
+     * DEFAULT_ASK_TIMEOUT_MS.
+     */
     askTimeoutMs: z.int().min(1).max(MAX_ASK_TIMEOUT_MS).optional(),
-    /** Texts behind which the audit hides what follows, up to the next space: "--password=". See redact.ts. */
+    /**
+     * Texts after which the audit hides everything up to the next space, for example "--password=". See
+     * redact.ts.
+     */
     redact: z.array(z.string().min(MIN_REDACT_CHARACTERS).max(256)).max(MAX_POLICY_ENTRIES).optional(),
-    /** Ceilings on jobs, below those that the agent has anyway. */
+    /** Limits on jobs, below those that the agent has anyway. */
     limits: z
       .strictObject({
-        /** Jobs that run at once. */
+        /** Jobs that run at the same time. */
         maxRunningJobs: z.int().min(0).max(JOB_LIMITS.maxRunningJobs).optional(),
-        /** Sessions among them. */
+        /** Sessions among those jobs. */
         maxSessions: z.int().min(0).max(JOB_LIMITS.maxSessions).optional(),
-        /** How long a job runs at most, in milliseconds; then it ends `timed_out`. A shorter limit of its own counts. */
+        /**
+         * Longest run of a job, in milliseconds; then it ends `timed_out`. A shorter limit of the job's own
+         * takes precedence.
+         */
         maxJobMs: z.int().min(1_000).max(LONGEST_TIMER_MS).optional(),
       })
       .optional(),
-    /** How long the machine remembers jobs; where a field is absent: an hour, and a day. */
+    /** Times for which the machine remembers jobs. Defaults: an hour, and a day. */
     jobs: z
       .strictObject({
-        /** Output of an ended job, in milliseconds. */
+        /** Time for which the output of an ended job is kept, in milliseconds. */
         outputKeptMs: z.int().min(0).max(MAX_KEPT_MS).default(JOB_LIMITS.outputKeptMs),
-        /** Id and outcome after that, in milliseconds: the time in which the same id never runs again. */
+        /**
+         * Further time for which its id and outcome are kept, in milliseconds. In this time the same id never
+         * runs again.
+         */
         outcomeKeptMs: z.int().min(MIN_OUTCOME_KEPT_MS).max(MAX_KEPT_MS).default(JOB_LIMITS.outcomeKeptMs),
       })
       .optional(),
@@ -103,12 +122,12 @@ const policySchema = z
     });
   });
 
-/** What a machine allows its callers, whatever they were granted. */
+/** The limits that a machine sets to its callers, whatever they were granted. */
 export type Policy = z.infer<typeof policySchema>;
 
 /**
- * Which field of a policy withholds a scope; undefined where none does.
- * `local`: from a caller of the local socket that showed no token.
+ * Returns the field of a policy that withholds a scope; undefined if none does. `local`: for a caller of the
+ * local socket without a token.
  */
 export function withheldBy(
   policy: Pick<Policy, "scopes" | "readOnly" | "local">,
@@ -121,11 +140,11 @@ export function withheldBy(
   return undefined;
 }
 
-/** The policy that a text says. `file`: where it came from, for errors. @throws CmdopError InvalidArgument */
+/** Parses the text of a policy. `file`: its path, for errors. @throws CmdopError InvalidArgument */
 export function parsePolicy(text: string, file: string): Policy {
   let json: unknown;
   try {
-    // Of a field that stands twice, its author means one, and the machine would take the other.
+    // Duplicate fields are refused: the author means one of them, and the parser might take the other.
     json = parseStrictJson(text);
   } catch (thrown) {
     throw brokenPolicy(file, [thrown instanceof Error ? thrown.message : String(thrown)], thrown);
@@ -135,7 +154,7 @@ export function parsePolicy(text: string, file: string): Policy {
   return checked.data;
 }
 
-/** What is said of a policy that can't be used. */
+/** Returns the error for a policy that can't be used. */
 export function brokenPolicy(file: string, reasons: readonly string[], cause?: unknown): CmdopError {
   return new CmdopError("InvalidArgument", `The policy ${file} can't be used: ${reasons.join("; ")}.`, {
     cause,
@@ -143,7 +162,7 @@ export function brokenPolicy(file: string, reasons: readonly string[], cause?: u
   });
 }
 
-/** Which fields there are, where that is worth a sentence. */
+/** Lists the fields that are valid at a place; empty where a list would not help. */
 function knownFields(at: readonly PropertyKey[]): string {
   if (at.length === 0) return `; a policy has ${Object.keys(policySchema.shape).join(", ")}`;
   if (at[0] === "environment") return `; it has ${Object.keys(environmentRules.shape).join(", ")}`;

@@ -54,7 +54,7 @@ it("promise 9: the time for a text grows as the text does", () => {
     const text = unit.repeat(1024 * 1024).slice(0, 1024 * 1024);
     const beganAt = performance.now();
     redacted(text, ...marks);
-    // Some tens of milliseconds as a rule; what goes back and forth takes hours.
+    // Usually some tens of milliseconds; a search that backtracks takes hours.
     expect(performance.now() - beganAt).toBeLessThan(10_000);
   }
 });

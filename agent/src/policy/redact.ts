@@ -1,30 +1,32 @@
-/** Leaves out of a text what a policy hides. */
+/** Replaces everything in a text that a policy hides. */
 export type Redact = (text: string) => string;
 
-/** What stands in the place of what was left out. */
+/** The replacement for hidden text. */
 const REDACTED = "[redacted]";
 
-/** Steps that one text is worth, each a mark that was found or a quote that was passed: some milliseconds of work. */
+/**
+ * Most steps for one text, about some milliseconds of work. Each mark found, and each quote passed, is a
+ * step.
+ */
 const MAX_STEPS = 20_000;
 
-/** What ends a secret, or begins a part of it in which spaces do not. */
+/** A space ends a secret; a quote begins a part of it in which spaces do not. */
 const SPACE_OR_QUOTE = /[\s'"]/g;
 
-/** Part of a text, from its first character to behind its last. */
+/** A part of a text, from its first character to the index after its last. */
 interface Range {
   readonly from: number;
   readonly to: number;
 }
 
 /**
- * What a policy's `redact` hides: whatever follows one of its texts, in any
- * case, up to the next space that is not inside of quotes. `"--password="`
- * hides the rest of that argument, `"--token "` the argument after it.
+ * Returns a function that hides everything after one of the policy's `redact` texts, in any case, up to the
+ * next space outside of quotes. `"--password="` hides the rest of that argument, `"--token "` the argument
+ * after it.
  *
- * Plain texts rather than regular expressions, since these would run over what
- * strangers send: the time it takes grows with the text and with the number of
- * texts and with nothing else, and none is written wrongly in a way that only
- * shows when the secret is in the audit.
+ * The texts are plain, not regular expressions, because patterns would run over what strangers send. The time
+ * grows only with the text and the number of texts, and no pattern can be wrong in a way that shows only when
+ * the secret is in the audit.
  */
 export function redactor(texts: readonly string[] | undefined): Redact {
   const marks = (texts ?? []).map(folded);
@@ -41,29 +43,32 @@ export function redactor(texts: readonly string[] | undefined): Redact {
   };
 }
 
-/** How much work is left. */
+/** The work that is left for one text. */
 class Steps {
   left = MAX_STEPS;
 
-  /** Whether one more may be taken. */
+  /** Takes one step; returns false when none are left. */
   take(): boolean {
     this.left = Math.max(0, this.left - 1);
     return this.left > 0;
   }
 }
 
-/** Where secrets follow a mark. */
+/** Finds the secrets that follow a mark. */
 function* behind(mark: string, haystack: string, text: string, steps: Steps): Generator<Range> {
   for (let at = haystack.indexOf(mark); at !== -1 && steps.take(); ) {
     const from = at + mark.length;
     const to = endOfSecret(text, from, text[at - 1], steps);
     if (to > from) yield { from, to };
-    // The next mark may begin inside of what is hidden, as long as something follows it.
+    // The next mark may begin inside of hidden text, as long as something follows it.
     at = haystack.indexOf(mark, Math.max(at + 1, to + 1 - mark.length));
   }
 }
 
-/** Where a secret ends: at the next space outside of quotes. `before`: the character before its mark; where that is a quote, all up to the closing one belongs together. */
+/**
+ * Returns the end of a secret: the next space outside of quotes. `before`: the character before its mark; if
+ * it is a quote, everything up to the closing quote belongs to the secret.
+ */
 function endOfSecret(text: string, from: number, before: string | undefined, steps: Steps): number {
   let at = isQuote(before) ? behindQuote(text, before, from) : from;
   while (steps.take()) {
@@ -86,7 +91,7 @@ function isQuote(character: string | undefined): character is "'" | '"' {
   return character === "'" || character === '"';
 }
 
-/** Where there is more to hide than there is time for, all behind the first mark is hidden. */
+/** Hides everything after the first mark, for a text that would take too many steps. */
 function withoutRest(text: string, haystack: string, marks: readonly string[]): string {
   const ends = marks.flatMap((mark) => {
     const at = haystack.indexOf(mark);
@@ -95,7 +100,7 @@ function withoutRest(text: string, haystack: string, marks: readonly string[]): 
   return text.slice(0, Math.min(...ends)) + REDACTED;
 }
 
-/** `hidden`: sorted by where they begin; they may overlap. */
+/** Replaces ranges of a text. `hidden`: sorted by start; ranges may overlap. */
 function without(text: string, hidden: readonly Range[]): string {
   let left = "";
   let shownUpTo = 0;
@@ -106,7 +111,7 @@ function without(text: string, hidden: readonly Range[]): string {
   return left + text.slice(shownUpTo);
 }
 
-/** In lower case, each character where it was. */
+/** Lower-cases a text without moving any character. */
 function folded(text: string): string {
   const lower = text.toLowerCase();
   if (lower.length === text.length) return lower;

@@ -11,7 +11,7 @@ import {
 import { type ShellRules, STANDARD_SHELL, shellNamed } from "../login/line-shell.ts";
 import type { Resource } from "./authorize.ts";
 
-/** What a decoded request is about, for the gate. */
+/** Returns the objects of a decoded request, for the gate. */
 export function resourceOf(
   rule: MethodRule | undefined,
   request: MessageOf<MessageType>,
@@ -22,9 +22,9 @@ export function resourceOf(
     const { command, env, escaped, lineShell, login = shells.readsProfile } = request;
     const shell = shellNamed(lineShell, shells) ?? STANDARD_SHELL;
     const named = command.case === "argv" ? (command.value.args[0] ?? "") : shell;
-    // No program that is allowed has a name that is not UTF-8: what stands for it then is none.
+    // No allowed program has a name that is not UTF-8, so the replacement text matches none of them.
     const program = escaped && command.case === "argv" ? pathBytes(named).toString() : named;
-    // A profile is read by a shell, whatever comes behind it.
+    // A shell reads the profile first, whatever program follows.
     const programs = login && program !== shell ? [program, shell] : [program];
     return { paths, starts: { programs, variables: Object.keys(env) } };
   }

@@ -1,23 +1,22 @@
 import { CmdopError } from "@cmdop/proto";
 import { shown } from "../files/place/path.ts";
 
-/** What a call starts, as far as its request names it. */
+/** The programs and variables that a request names. */
 export interface Starts {
   readonly programs: readonly string[];
-  /** The names of the variables that it sets. */
+  /** Names of the variables that it sets. */
   readonly variables: readonly string[];
 }
 
 /**
- * The variables that a caller may set where `shells` binds it. Any other could
- * make an allowed program load or run something else (LD_PRELOAD, BASH_ENV,
- * PYTHONPATH…), and nobody can list all of those.
+ * Variables that a caller may set under a policy with `shells`. Any other could make an allowed program load
+ * or run something else (LD_PRELOAD, BASH_ENV, PYTHONPATH…), and no list of those is complete.
  */
 const HARMLESS_VARIABLE = /^(?:TERM|COLORTERM|NO_COLOR|COLUMNS|LINES|LANG|LANGUAGE|LC_[A-Z_]+|TZ)$/;
 
 /**
- * Refuses a program that is not among a policy's `shells`. Paths are compared as
- * they are written: a name that would be looked for in PATH is none of them.
+ * Refuses a program that is not listed in a policy's `shells`, and a variable that could change what it runs.
+ * Paths are compared as written: a name that is searched in PATH matches none.
  * @throws CmdopError PolicyDenied
  */
 export function requireShell({ programs, variables }: Starts, shells: readonly string[]): void {

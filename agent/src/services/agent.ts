@@ -32,7 +32,7 @@ export function agentHandlers(core: Core): Handlers<typeof Agent, Caller> {
     files: filesOf(core.files),
     place: () => placeOf(core),
   };
-  /** Where the callers of runs answer; forgotten with the runs. */
+  /** Confirmations of the runs, forgotten with the runs. */
   const answering = new WeakMap<Job, Confirmations>();
 
   return {
@@ -46,7 +46,7 @@ export function agentHandlers(core: Core): Handlers<typeof Agent, Caller> {
       const { job, attached } = jobs.startRun(requester, message.runId, {
         requestHash: runHash(request),
         summary: runSummary(request),
-        // A run that was started before is followed, whatever the settings say now.
+        // Checked only for a new run: one that was started before is followed whatever the settings are now.
         check: () => {
           if (settings instanceof CmdopError) throw settings;
           checkTools(caller, request);
@@ -73,7 +73,7 @@ export function agentHandlers(core: Core): Handlers<typeof Agent, Caller> {
       const requester = requesterOf(caller);
       const isOther = ({ identity }: { identity: { id: string; kind: string } }): boolean =>
         identity.id === runId && identity.kind !== "run";
-      // A key for agents alone must not end commands and sessions.
+      // A key with the scope for agents alone must not end commands and sessions.
       if (jobs.list(requester, isOther).length > 0) throw noRun(runId);
       return { outcome: wireOutcome(await jobs.cancel(requester, runId)) };
     },
@@ -83,7 +83,7 @@ export function agentHandlers(core: Core): Handlers<typeof Agent, Caller> {
       if (job.identity.kind !== "run") throw noRun(runId);
       const confirmations = answering.get(job);
       if (confirmations === undefined || job.outcome !== undefined)
-        throw new CmdopError("JobEnded", `The run ${runId} has ended: nothing of it waits.`);
+        throw new CmdopError("JobEnded", `The run ${runId} has ended: no question of it waits.`);
       confirmations.answer({ callId, hash, approve, reason });
       return {};
     },
@@ -100,7 +100,7 @@ function requestOf(message: AgentRunRequest): RunRequest {
   }
   const approve = runApproveName(message.approve);
   if (approve === undefined) {
-    throw new CmdopError("InvalidArgument", `There is no approve ${message.approve}.`, {
+    throw new CmdopError("InvalidArgument", `There is no value ${message.approve} of approve.`, {
       next: "Use writes, commands or all; or bring the agent to the SDK's version.",
     });
   }
@@ -130,5 +130,5 @@ function placeOf({ machine }: Core): string {
 }
 
 function noRun(runId: string): CmdopError {
-  return new CmdopError("JobUnknown", `The job ${runId.slice(0, 36)} is no run of an agent.`);
+  return new CmdopError("JobUnknown", `The job ${runId.slice(0, 36)} is not an agent's run.`);
 }

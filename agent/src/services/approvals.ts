@@ -2,7 +2,7 @@ import type { Approvals as ApprovalsService, Handlers } from "@cmdop/proto";
 import type { Approvals } from "../approvals/approvals.ts";
 import type { Caller } from "../policy/caller.ts";
 
-/** The Approvals service: translates, and does nothing else. */
+/** Returns the handlers of `Approvals`, which only translate. */
 export function approvalsHandlers(approvals: Approvals): Handlers<typeof ApprovalsService, Caller> {
   return {
     list: async () => ({

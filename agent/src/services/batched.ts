@@ -1,18 +1,21 @@
 import { within } from "@cmdop/kit";
 
-/** Enough for a message to be cheap, and far from what one may carry. */
+/** Most bytes of a batch: enough for a message to be efficient, and far below a message's limit. */
 const MAX_BATCH_BYTES = 128 * 1024;
 
-/** How long something that was found waits for company, in milliseconds. */
+/** Longest wait of an item for others, in milliseconds. */
 const MAX_WAIT_MS = 100;
 
-/** Items in batches: by their bytes on the wire, and none waits long, however rarely they come. One item alone may be larger than a batch. */
+/**
+ * Groups items into batches by their bytes on the wire. No item waits longer than MAX_WAIT_MS. A single item
+ * may be larger than a batch.
+ */
 export async function* batched<T>(
   items: AsyncIterable<T>,
   bytesOf: (item: T) => number,
 ): AsyncGenerator<T[]> {
   const iterator = items[Symbol.asyncIterator]();
-  // Never rejects: it may fail while nobody waits for it.
+  // Never rejects, because it may fail while nobody awaits it.
   const advance = () =>
     iterator.next().then(
       (result) => ({ result }),

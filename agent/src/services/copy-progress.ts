@@ -3,13 +3,16 @@ import type { Entry } from "../files/place/entry.ts";
 import type { CopyProgress } from "../files/tree/copy-tree.ts";
 import { toMessage } from "./files-messages.ts";
 
-/** How often a copy says how far it is, in milliseconds. */
+/** Interval of a copy's progress reports, in milliseconds. */
 const REPORT_EVERY_MS = 250;
 
-/** Does a piece of copying, tells how far it is now and then, and what was made in the end. Whoever stops listening does not stop it: its signal does. */
+/**
+ * Runs a copy, and yields its progress at intervals and its result at the end. The copy does not stop when
+ * the reader leaves, but when its signal aborts.
+ */
 export async function* reported(work: (progress: CopyProgress) => Promise<Entry>) {
   const progress: CopyProgress = { bytes: 0n, entries: 0n };
-  // Never rejects: it may fail while nobody waits for it.
+  // Never rejects, because it may fail while nobody awaits it.
   const working = work(progress).then(
     (entry) => ({ entry }),
     (thrown: unknown) => ({ thrown }),

@@ -3,7 +3,7 @@ import type { Command, Jobs } from "../jobs/index.ts";
 import type { Caller } from "../policy/caller.ts";
 import { follow, requesterOf, wireEvent } from "./job-events.ts";
 
-/** The Exec service: translates between the wire and the jobs core, and does nothing else. */
+/** Returns the handlers of `Exec`, which only translate between the wire and the jobs core. */
 export function execHandlers(jobs: Jobs): Handlers<typeof Exec, Caller> {
   return {
     start: async function* (request, { caller, signal }) {

@@ -23,13 +23,13 @@ const MODE_USES: Readonly<Partial<Record<FilesModeUse, ModeUse>>> = {
   [FilesModeUse.ALWAYS]: "always",
 };
 
-/** What the numbers of one item cost on the wire beside its strings, rounded up. */
+/** Bytes on the wire of one item's numbers, rounded up. */
 const ITEM_BYTES = 100;
 
-/** A UTF-16 unit on the wire, at most. */
+/** Most bytes of a UTF-16 unit on the wire. */
 const UNIT_BYTES = 3;
 
-/** A request with what a caller wants something to have, as the core knows it. Throws InvalidArgument. */
+/** Converts a request's attributes to those of the files core. @throws CmdopError InvalidArgument */
 export function withAttributes<T extends { readonly modeUse: FilesModeUse }>(
   request: T,
 ): Omit<T, "modeUse"> & Attributes {
@@ -40,18 +40,18 @@ export function withAttributes<T extends { readonly modeUse: FilesModeUse }>(
   });
 }
 
-/** An entry of the core on the wire. */
+/** Converts an entry of the core to a message. */
 export function toMessage({ type, unread, ...entry }: Entry) {
   const message = { ...entry, type: FILE_TYPES[type] };
   return unread === undefined ? message : { ...message, unread: skippedMessage(unread) };
 }
 
-/** What an entry costs on the wire, roughly and at most. */
+/** Returns an upper estimate of an entry's bytes on the wire. */
 export function entryBytes({ name, path, linkTarget = "" }: Entry): number {
   return ITEM_BYTES + UNIT_BYTES * (name.length + path.length + linkTarget.length);
 }
 
-/** Some events of a search as one message. */
+/** Converts events of a search to one message. */
 export function searchMessage(events: readonly SearchEvent[]) {
   const last = events.at(-1);
   return {
@@ -65,7 +65,7 @@ export function searchMessage(events: readonly SearchEvent[]) {
   };
 }
 
-/** What an event costs on the wire, roughly and at most. */
+/** Returns an upper estimate of an event's bytes on the wire. */
 export function eventBytes(event: SearchEvent): number {
   if (event.kind === "entry") return entryBytes(event.entry);
   if (event.kind === "skipped") return ITEM_BYTES + UNIT_BYTES * 2 * event.skipped.message.length;

@@ -131,7 +131,7 @@ describe("Files", () => {
       yield { header: { path } };
       for (;;) {
         yield { data };
-        // Once the content arrives at the machine, the caller goes away.
+        // The caller leaves as soon as the content arrives at the machine.
         if ((await readdir(scratch.home)).some((name) => name.startsWith(".cmdop-tmp-"))) controller.abort();
       }
     };

@@ -19,8 +19,8 @@ import { reported } from "./copy-progress.ts";
 import { entryBytes, eventBytes, searchMessage, toMessage, withAttributes } from "./files-messages.ts";
 
 /**
- * The handlers of `Files`, in the process that works on files: they translate,
- * the core in ../files does the work. Whoever calls is known by what it may touch.
+ * Returns the handlers of `Files` in the files process. They translate, and the core in ../files does the
+ * work. A caller is represented by its boundary.
  */
 export function filesHandlers(): Handlers<typeof Files, Boundary> {
   return {
@@ -90,7 +90,7 @@ async function partial(boundary: Boundary, path: string, upload: { upload: Uint8
 
 type Header = NonNullable<FilesWriteStreamRequest["header"]>;
 
-/** An upload's header, and all its pieces, those of the first message among them. */
+/** Reads an upload's header, and returns it with all pieces, including that of the first message. */
 async function opened(
   requests: AsyncIterable<FilesWriteStreamRequest>,
 ): Promise<{ header: Header; pieces: AsyncIterable<UploadPiece> }> {

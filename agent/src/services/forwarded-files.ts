@@ -5,18 +5,18 @@ import type { FileWork } from "../files-process/files-process.ts";
 import type { Scope } from "../files-process/told.ts";
 import type { Caller } from "../policy/caller.ts";
 
-/** What the files service has to know of its machine. */
+/** The machine's facts that the files service needs. */
 export interface FilesOptions {
   readonly work: FileWork;
-  /** The agent's own state: refused to every caller. */
+  /** The agent's own state, to which no caller has access. */
   readonly state: Landmark;
-  /** The agent's own program and what starts it: changed by no caller. */
+  /** The agent's own program, and the files that start it, which no caller may change. */
   readonly program: readonly Landmark[];
-  /** What `~` stands for: the home of the user that jobs run as. */
+  /** The directory for which `~` stands: the home of the user that jobs run as. */
   readonly home: string;
 }
 
-/** What a caller may touch, at this moment: a changed policy may let jobs run as another user. */
+/** Returns a caller's present limits: a changed policy may let jobs run as another user. */
 export function scopeOf(
   { state, program, home }: Omit<FilesOptions, "work">,
   { keyId, roots }: Caller,
@@ -24,12 +24,12 @@ export function scopeOf(
   return { home, state, program, roots, key: keyId };
 }
 
-/** The files that a caller may touch. */
+/** Returns a function that limits file operations to those of a caller. */
 export function filesOf(options: FilesOptions): (caller: Caller) => FileCalls {
   return (caller) => options.work.within(scopeOf(options, caller));
 }
 
-/** The handlers of `Files` in the agent: what has passed the gate is carried out by the files process. */
+/** Returns the handlers of `Files` in the agent: admitted calls are carried out by the files process. */
 export function forwardedFiles(options: FilesOptions): Handlers<typeof Files, Caller> {
   const files = filesOf(options);
   return {

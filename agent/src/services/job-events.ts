@@ -2,12 +2,15 @@ import { Channel, OutcomeKind, JobKind as WireJobKind } from "@cmdop/proto";
 import type { Job, JobEvent, JobKind, Outcome, Requester } from "../jobs/index.ts";
 import type { Caller } from "../policy/caller.ts";
 
-/** A caller, as far as jobs care. */
+/** Converts a caller for the jobs core. */
 export function requesterOf({ keyId, scopes, startsCanceled }: Caller): Requester {
   return { keyId, admin: scopes.has("admin"), startsCanceled };
 }
 
-/** A command waits for a reader of its own key, the one that came first; whoever else looks on may lose output, never hold it up. Sessions and runs wait for nobody. */
+/**
+ * Follows a job's events. A command waits for readers of its own key; other readers may lose output, but
+ * never delay it. Sessions and runs wait for nobody.
+ */
 export function follow(
   job: Job,
   { keyId }: Requester,
@@ -22,7 +25,7 @@ export function follow(
 
 const CHANNELS = { stdout: Channel.STDOUT, stderr: Channel.STDERR, events: Channel.EVENTS } as const;
 
-/** Kinds of jobs on the wire. */
+/** Job kinds of the wire. */
 export const JOB_KINDS = {
   exec: WireJobKind.EXEC,
   session: WireJobKind.SESSION,
@@ -40,7 +43,7 @@ const OUTCOME_KINDS = {
   failed: OutcomeKind.FAILED,
 } as const satisfies Record<Outcome["kind"], OutcomeKind>;
 
-/** An outcome for the wire. */
+/** Converts an outcome for the wire. */
 export function wireOutcome(outcome: Outcome) {
   return {
     kind: OUTCOME_KINDS[outcome.kind],
@@ -51,7 +54,7 @@ export function wireOutcome(outcome: Outcome) {
   };
 }
 
-/** An event for the wire. */
+/** Converts an event for the wire. */
 export function wireEvent(event: JobEvent) {
   const { offset } = event;
   switch (event.kind) {

@@ -3,7 +3,7 @@ import { checkSignal, checkUuid, type Job, type Jobs } from "../jobs/index.ts";
 import type { Caller } from "../policy/caller.ts";
 import { follow, JOB_KINDS, requesterOf, wireEvent, wireOutcome } from "./job-events.ts";
 
-/** The Jobs service: what all kinds of jobs have in common. */
+/** Returns the handlers of `Jobs`: everything that all kinds of jobs have in common. */
 export function jobsHandlers(jobs: Jobs): Handlers<typeof JobsService, Caller> {
   return {
     attach: async function* ({ jobId, after }, { caller, signal }) {
@@ -59,7 +59,10 @@ export function jobsHandlers(jobs: Jobs): Handlers<typeof JobsService, Caller> {
   };
 }
 
-/** Later messages of an input stream need not repeat what the first one said. */
+/**
+ * Compares a field of a later message with the first one's. Later messages of an input stream may leave it
+ * empty.
+ */
 function differs(value: string, first: string): boolean {
   return value !== "" && value !== first;
 }

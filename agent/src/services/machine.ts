@@ -3,29 +3,32 @@ import { CmdopError, ExplainDecision, type Handlers, type Machine, type MachineI
 import type { Caller } from "../policy/caller.ts";
 import type { Explanation } from "../policy/explain.ts";
 
-/** What the agent knows of its machine beyond what the operating system says. */
+/** The agent's facts about its machine, beyond those of the operating system. */
 export interface MachineFacts extends MachineIdentity {
   readonly agentVersion: string;
-  /** The user that jobs run as, and that user's home. */
+  /** Name and home of the user that jobs run as. */
   readonly user: string;
   readonly home: string;
-  /** Why the policy file is not in force; empty where it is. */
+  /** The reason why the policy file is not in force; empty if it is. */
   readonly policyError: string;
-  /** What the disk of the agent's state does not take; empty where it takes everything. */
+  /** The trouble of the disk with the agent's state; empty if there is none. */
   readonly diskError: string;
 }
 
-/** What the service has to know. */
+/** The dependencies of the Machine service. */
 export interface MachineOptions {
   readonly facts: () => MachineFacts;
-  /** What the machine would say to a call. `grant`: as in MachineExplainRequest. */
+  /** Returns the machine's decision on a call. `grant`: as in MachineExplainRequest. */
   readonly explain: (grant: string, method: string, paths: readonly string[]) => Promise<Explanation>;
 }
 
-/** Bytes of a challenge. */
+/** Size of a challenge, in bytes. */
 const NONCE_BYTES = 32;
 
-/** The handlers of `Machine`. `signHead`: the machine's word on where its audit chain ends, with the asker's challenge. */
+/**
+ * Returns the handlers of `Machine`. `signHead` signs the end of the machine's audit chain, with the asker's
+ * challenge.
+ */
 export function machineHandlers(
   options: MachineOptions,
   signHead: (nonce: string) => Promise<string>,

@@ -23,23 +23,23 @@ import { jobsHandlers } from "./jobs.ts";
 import { type MachineOptions, machineHandlers } from "./machine.ts";
 import { sessionsHandlers } from "./sessions.ts";
 
-/** What the services work on. */
+/** The dependencies of the services. */
 export interface Core {
   readonly jobs: Jobs;
   readonly files: FilesOptions;
-  /** Where the agent keeps its state: its model's settings are there. */
+  /** The agent's state directory, which holds the settings of its model. */
   readonly stateDir: string;
-  /** The gate as the tools of agents' runs pass it. */
+  /** The gate for the tools of agents' runs. */
   readonly toolGate: ToolGate;
   /** Checks the output schemas of runs. */
   readonly schemas: Schemas;
   readonly machine: MachineOptions;
   readonly approvals: Approvals;
-  /** The machine's word on where its audit chain ends; with the asker's challenge. */
+  /** Signs the end of the machine's audit chain, with the asker's challenge. */
   readonly signHead: (nonce: string) => Promise<string>;
 }
 
-/** Adds every service that callers can reach: the same on each door. */
+/** Adds every service that callers can reach, the same at each door. */
 export function addServices(server: RpcServer, admit: Admit<Caller>, core: Core): void {
   serve(server, Exec, admit, execHandlers(core.jobs));
   serve(server, JobsService, admit, jobsHandlers(core.jobs));

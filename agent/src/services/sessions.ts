@@ -8,7 +8,7 @@ import { DEFAULT_SIZE, type Job, type Jobs, type Requester, type SessionRequest 
 import type { Caller } from "../policy/caller.ts";
 import { requesterOf } from "./job-events.ts";
 
-/** The Sessions service: what a session has beyond any job. */
+/** Returns the handlers of `Sessions`: the parts of a session that other jobs do not have. */
 export function sessionsHandlers(jobs: Jobs): Handlers<typeof SessionsService, Caller> {
   const terminalOf = (requester: Requester, sessionId: string) => {
     const { terminal, identity } = jobs.get(requester, sessionId);
@@ -47,7 +47,7 @@ export function sessionsHandlers(jobs: Jobs): Handlers<typeof SessionsService, C
   };
 }
 
-/** Whoever asked for a session that could not be started is told why; the job keeps its outcome. */
+/** Throws the reason if a session could not be started; the job keeps its outcome. */
 async function checkStart(job: Job): Promise<void> {
   const outcome = await job.ended;
   if (outcome.kind !== "failed_to_start") return;

@@ -30,14 +30,17 @@ import { sessionsHandlers } from "./sessions.ts";
 
 const KEY_HEADER = "x-test-key";
 
-/** The services as one key calls them. */
+/** Clients of the services, for one key. */
 export interface Clients {
   readonly exec: ServiceClient<typeof Exec>;
   readonly jobs: ServiceClient<typeof JobsService>;
   readonly sessions: ServiceClient<typeof Sessions>;
 }
 
-/** A jobs core and its services on a real server, until the end of the test. A key that is named `…+admin` has that scope. */
+/**
+ * Starts a jobs core and its services on a real server, until the end of the test. A key named `…+admin` has
+ * that scope.
+ */
 export async function machine(): Promise<{ core: Jobs; as: (key: string) => Clients }> {
   const core = new Jobs();
   const server = new RpcServer();
@@ -70,13 +73,13 @@ export async function machine(): Promise<{ core: Jobs; as: (key: string) => Clie
   return { core, as };
 }
 
-/** A channel whose every call names the key. */
+/** Returns a channel whose calls all name the key. */
 function keyChannel(session: ClientHttp2Session, key: string): RpcChannel {
   const { open } = sessionChannel(session);
   return { open: (headers, signal) => open({ ...headers, [KEY_HEADER]: key }, signal) };
 }
 
-/** A Start request for one shell line. */
+/** Returns a Start request for one shell line. */
 export function line(
   value: string,
   more: { stdinOpen?: boolean; stdin?: Uint8Array; timeoutMs?: number } = {},
@@ -84,7 +87,7 @@ export function line(
   return { jobId: randomUUID(), command: { case: "shell", value }, ...more } as const;
 }
 
-/** What a stream of events brought. */
+/** The content of a stream of events. */
 export interface Seen {
   readonly events: JobEvent[];
   readonly stdout: string;

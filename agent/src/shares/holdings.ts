@@ -1,13 +1,12 @@
 /**
- * How much each key holds of something that can be taken back: where all hold
- * more than there may be, it is taken from whoever holds most. So a key that
- * holds no more than an equal part loses nothing to others.
+ * Amounts that keys hold of something that can be taken back. If all hold more than there may be, it is taken
+ * from the keys that hold most, so a key that holds no more than an equal part loses nothing to others.
  */
 export class Holdings {
   readonly #heldBy = new Map<string, number>();
   #total = 0;
 
-  /** What all keys hold together. */
+  /** The amount that all keys hold together. */
   get total(): number {
     return this.#total;
   }
@@ -21,7 +20,7 @@ export class Holdings {
     return this.#heldBy.get(key) ?? 0;
   }
 
-  /** Counts what a key took, or gave back where negative. */
+  /** Adds an amount that a key took; a negative one was given back. */
   count(key: string, amount: number): void {
     const held = this.of(key) + amount;
     this.#total += amount;
@@ -30,9 +29,8 @@ export class Holdings {
   }
 
   /**
-   * The keys that hold more than their part of the capacity, whoever holds most
-   * first; none where all hold no more than that together. Parts are equal, but
-   * for what those who hold less leave to the others.
+   * Returns the keys that hold more than their part of the capacity, the largest first; none if all together
+   * do not exceed it. Parts are equal, except that keys with more get what those with less leave.
    */
   beyond(capacity: number): string[] {
     if (this.#total <= capacity) return [];

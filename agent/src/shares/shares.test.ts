@@ -19,7 +19,7 @@ function takeAll(shares: Shares, key: string): Disposable[] {
   }
 }
 
-/** Lets everything that has been resolved be heard of. */
+/** Waits until the reactions to all resolved promises have run. */
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test.for([
@@ -67,11 +67,11 @@ test("keys that come and go leave room for one more, and never hold more than th
         const used = sizes.reduce((sum, size) => sum + size, 0);
         expect(shares.used).toBe(used);
         expect(used).toBeLessThanOrEqual(capacity);
-        // The promise of the class: an (n + 1)th stays free, but for rounding.
+        // The class promises that an (n + 1)th stays free, except for rounding.
         expect(capacity - used).toBeGreaterThanOrEqual(
           Math.max(0, capacity / (sizes.length + 1) - sizes.length),
         );
-        // Whoever holds nothing is refused only where nothing is left.
+        // A key that holds nothing is refused only if nothing is left.
         expect(shares.shareOf("newcomer") > 0).toBe(used < capacity);
       }
     }),

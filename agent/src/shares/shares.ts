@@ -2,28 +2,26 @@ import { onAbort } from "@cmdop/kit";
 import { CmdopError } from "@cmdop/proto";
 import { Holdings } from "./holdings.ts";
 
-/** What is shared, in words for those who are refused. */
+/** The shared places, described for those who are refused. */
 export interface Shared {
   readonly capacity: number;
-  /** What there is `capacity` of, in the plural: "sessions". */
+  /** The name of the places in the plural, such as "sessions". */
   readonly what: string;
-  /** What whoever is refused can do about it. */
+  /** The next step for a caller who is refused. */
   readonly next: string;
 }
 
 /**
- * Shares a number of places among keys, none of which can be made to give back
- * what it holds. So nobody may take all: a key's share is F² / (C + F), where C
- * is the capacity and F what all other keys leave free of it. The first key gets
- * half, and however they come and go, n keys leave an (n + 1)th free (less at
- * most one place each for rounding): whoever comes next finds room. A place that
- * is free is never refused to a key that holds none.
+ * Shares a number of places among keys. No place can be taken back, so nobody may take all: a key's share is
+ * F² / (C + F), where C is the capacity and F the part of it that all other keys leave free. The first key
+ * gets half, and however keys come and go, n keys leave an (n + 1)th free (less at most one place each for
+ * rounding), so the next key finds room. A free place is never refused to a key that holds none.
  */
 export class Shares {
   readonly #what: string;
   readonly #next: string;
   readonly #held = new Holdings();
-  /** By key, in the order of their turns; each key's own in the order of asking. */
+  /** Waiting callers by key, in the order of the keys' turns; those of one key in the order of asking. */
   readonly #waiting = new Map<string, Set<(place: Disposable) => void>>();
   #capacity: number;
 
@@ -37,42 +35,45 @@ export class Shares {
     return this.#capacity;
   }
 
-  /** May change at any time; what is held beyond it stays until it is given back. */
+  /** Sets the capacity, at any time. Places beyond it stay taken until they are given back. */
   set capacity(capacity: number) {
     this.#capacity = capacity;
     this.#serve();
   }
 
-  /** Places that are taken. */
+  /** Number of places that are taken. */
   get used(): number {
     return this.#held.total;
   }
 
-  /** Keys that hold places, or wait for one. */
+  /** Number of keys that hold places or wait for one. */
   get keys(): number {
     return new Set([...this.#held.keys, ...this.#waiting.keys()]).size;
   }
 
-  /** Places that the key holds. */
+  /** Returns the number of places that the key holds. */
   of(key: string): number {
     return this.#held.of(key);
   }
 
-  /** What the key may hold at most, as things are now. */
+  /** Returns the most places that the key may hold now. */
   shareOf(key: string): number {
     const free = Math.max(0, this.#capacity - this.#held.total + this.#held.of(key));
     return free === 0 ? 0 : Math.ceil(free ** 2 / (this.#capacity + free));
   }
 
-  /** A place, given back when it is disposed of. @throws CmdopError LimitExceeded where the key may take none now */
+  /**
+   * Takes a place, which is given back when it is disposed.
+   * @throws CmdopError LimitExceeded if the key may take none now
+   */
   take(key: string): Disposable {
     if (this.#mayTake(key)) return this.#place(key);
     throw new CmdopError("LimitExceeded", this.#refusal(key), { next: this.#next });
   }
 
   /**
-   * A place as soon as the key may take one: keys take turns, however many each
-   * lets wait. @throws CmdopError Canceled when the signal aborts first
+   * Takes a place as soon as the key may have one. Keys take turns, however many callers of each wait.
+   * @throws CmdopError Canceled if the signal aborts first
    */
   async enter(key: string, signal: AbortSignal): Promise<Disposable> {
     if (signal.aborted) throw this.#left();
@@ -106,7 +107,7 @@ export class Shares {
     };
   }
 
-  /** Gives places to those that wait, a key at a time, as long as one of them may take one. */
+  /** Gives places to waiting callers, one key after the other, as long as one of them may take one. */
   #serve(): void {
     for (let key = this.#nextKey(); key !== undefined; key = this.#nextKey()) {
       const [first] = this.#waiting.get(key) ?? [];
@@ -117,7 +118,7 @@ export class Shares {
     }
   }
 
-  /** Behind the other keys that wait: it has had a turn. */
+  /** Moves a key that has had its turn behind the other waiting keys. */
   #putBehind(key: string): void {
     const ofKey = this.#waiting.get(key);
     this.#waiting.delete(key);
@@ -137,6 +138,6 @@ export class Shares {
   }
 
   #left(): CmdopError {
-    return new CmdopError("Canceled", `The call was over before it was its turn among the ${this.#what}.`);
+    return new CmdopError("Canceled", `The call ended before its turn came among the ${this.#what}.`);
   }
 }

@@ -9,7 +9,7 @@ import {
   writePrivateFile,
 } from "@cmdop/proto";
 
-/** The machine's own key: made on first start, never leaves the state directory. */
+/** Loads the machine's own key, or makes it on the first start. It never leaves the state directory. */
 export async function loadMachineKey(stateDir: string): Promise<KeyPair> {
   const file = path.join(stateDir, "machine.key");
   const stored = readPrivateFile(file);

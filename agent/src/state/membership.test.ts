@@ -91,7 +91,7 @@ describe("membership", () => {
     const membership = await open(await joinTokenOf(owner));
     let isWritten = false;
     membership.onChange(async () => {
-      // The write begins right behind this.
+      // The write begins right after this.
       await Promise.resolve();
       await membership.settled();
       isWritten = (await readFile(path.join(stateDir, "membership.json"), "utf8")).includes(roster);

@@ -25,7 +25,7 @@ const storedSchema = z.strictObject({
   /** True once a relay has welcomed this machine: the join token is used up. */
   joined: z.boolean(),
   roster: z.string().optional(),
-  /** Earlier rosters, the oldest first, after each of which there were other owners: a relay that has lost them follows by these. */
+  /** Rosters that changed the owners, the oldest first: by these a relay that has lost them can follow. */
   handOvers: z.array(z.string()).optional(),
   machineRecord: z.string().optional(),
   /** The relay's word that this machine has joined. */
@@ -33,29 +33,31 @@ const storedSchema = z.strictObject({
 });
 type Stored = z.infer<typeof storedSchema>;
 
-/** Rosters with other owners than before that are remembered; the oldest are forgotten first. */
+/** Remembered rosters that changed the owners; the oldest are forgotten first. */
 const MAX_HAND_OVERS = 16;
 
-/** What rosters a relay is brought at once, in bytes: it must fit into a message. The newest come first. */
+/**
+ * Most bytes of rosters that are sent to a relay at once, because they must fit into a message. The newest
+ * come first.
+ */
 const MAX_ROSTERS_BYTES = 3 * 1024 * 1024;
 
-/** The longest receipt that is kept for a relay, in characters. */
+/** Longest receipt that is kept, in characters. */
 const MAX_RECEIPT_CHARACTERS = 16 * 1024;
 
-/** How a membership is opened. */
+/** Options for opening a membership. */
 export interface MembershipOptions {
   readonly joinToken?: string | undefined;
-  /** `host:port` of the relay, where it is not the one in the join token. */
+  /** `host:port` of the relay, if it is not the one in the join token. */
   readonly relayAddress?: string | undefined;
   readonly onTrouble?: ((error: unknown) => void) | undefined;
 }
 
 /**
- * What this machine knows of its owner: whom it trusts, what it is called,
- * where its relay is. Everything in it is a statement that an owner signed and
- * that was verified when it came. At a start it is only read: its signer may no
- * longer be an owner by then, and whoever can write this file can as well
- * replace the machine's key beside it.
+ * The machine's knowledge of its owner: whom it trusts, its name, and the address of its relay. Everything in
+ * it is a statement that an owner signed and that was verified when it arrived. At a start the statements are
+ * only read: the signer may no longer be an owner by then, and whoever can write this file can also replace
+ * the machine's key beside it.
  */
 export class Membership {
   readonly clock = new TrustedClock();
@@ -64,12 +66,12 @@ export class Membership {
   #identity: MachineIdentity;
   #recordSeq = 0;
   #roster: RosterClaims | undefined;
-  /** The roster's, to be looked up at every call. */
+  /** Owner ids of the roster, for a fast lookup at every call. */
   #ownerIds: ReadonlySet<KeyId>;
   #revoked: ReadonlySet<KeyId> = new Set();
   readonly #listeners = new Set<() => void>();
   #saving: Promise<void> = Promise.resolve();
-  /** What is on disk. */
+  /** The text on disk. */
   #saved: string | undefined;
   readonly #file: string;
   readonly #onTrouble: (error: unknown) => void;
@@ -92,11 +94,10 @@ export class Membership {
   }
 
   /**
-   * Loads what is stored, or takes a join token where nothing is. A machine that
-   * has joined already takes a token of one of its owners for the same relay, with
-   * which it joins again; any other is refused: it would change its owner.
-   * Writes nothing but a token that is new. `onTrouble`: told of what can't be
-   * written later on, and is tried again by `retry`.
+   * Loads the stored membership, or takes a join token if there is none. A machine that has joined already
+   * accepts a token of one of its owners for the same relay, and joins again with it; any other token is
+   * refused, because it would change the owner. Writes nothing but a new token. `onTrouble`: called with
+   * errors of later writes, which `retry` repeats.
    */
   static async open(
     stateDir: string,
@@ -138,7 +139,7 @@ export class Membership {
     return this.#identity;
   }
 
-  /** The public keys that may grant. */
+  /** Public keys that may grant. */
   get owners(): readonly PublicKey[] {
     return this.#roster?.owners ?? [this.#firstOwner];
   }
@@ -148,7 +149,7 @@ export class Membership {
     return this.#roster?.seq ?? 0;
   }
 
-  /** The machine record in force; empty where the join token is all there is. */
+  /** The machine record in force; empty if there is only the join token. */
   get machineRecord(): string {
     return this.#stored.machineRecord ?? "";
   }
@@ -158,7 +159,9 @@ export class Membership {
     return this.#stored.receipt ?? "";
   }
 
-  /** The rosters by which a relay that holds the one with this seq comes to the present one, the oldest first. */
+  /**
+   * Returns the rosters that lead a relay from the one with this seq to the present one, the oldest first.
+   */
   rostersBehind(seq: number): readonly string[] {
     const { roster, handOvers = [] } = this.#stored;
     const found: string[] = [];
@@ -171,32 +174,35 @@ export class Membership {
     return found.reverse();
   }
 
-  /** Whether a key has been revoked. */
+  /** True if a key has been revoked. */
   isRevoked(keyId: string): boolean {
     return this.#revoked.has(keyId);
   }
 
-  /** Whether a key may grant. */
+  /** True if a key may grant. */
   isOwner(keyId: KeyId): boolean {
     return this.#ownerIds.has(keyId);
   }
 
-  /** Calls the listener whenever another roster or machine record has come into force, until the returned function is called. */
+  /**
+   * Calls the listener whenever a new roster or machine record has come into force, until the returned
+   * function is called.
+   */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** The token to show in the hello: only until a relay has welcomed this machine. */
+  /** The join token for the hello; empty once a relay has welcomed this machine. */
   get pendingJoinToken(): string {
     return this.#stored.joined ? "" : this.#stored.joinToken;
   }
 
   /**
-   * Takes what a relay brought with a welcome; statements that are not newer
-   * change nothing. What was adopted is in force even where it can't be written
-   * down.
-   * @throws CmdopError GrantRefused for a roster that no owner of today has signed, LinkRefused for such a record
+   * Adopts the statements of a relay's welcome; those that are not newer change nothing. An adopted statement
+   * is in force even if it can't be written to disk.
+   * @throws CmdopError GrantRefused for a roster that no present owner has signed, LinkRefused for such a
+   * record
    */
   async welcomed(statements: { roster: string; machineRecord: string; receipt?: string }): Promise<void> {
     const { roster, machineRecord, receipt = "" } = statements;
@@ -225,15 +231,18 @@ export class Membership {
     });
   }
 
-  /** Begins to write what could not be written; true where all is. */
+  /** Starts writing what could not be written before; returns true if everything is on disk. */
   retry(): boolean {
     const isSaved = this.#saved === this.#text();
-    // Whoever asks again hears of it.
+    // The result is seen by the next call.
     if (!isSaved) this.#save().catch(this.#onTrouble);
     return isSaved;
   }
 
-  /** A record that this machine has already need not be signed by an owner of today: one of then has. */
+  /**
+   * Checks whether a record is newer than ours. An old one need not be signed by a present owner, because a
+   * former one has signed it.
+   */
   #mayBeNews(machineRecord: string): boolean {
     return machineRecord !== "" && readMachineRecord(machineRecord).seq > this.#recordSeq;
   }
@@ -258,12 +267,15 @@ export class Membership {
     return true;
   }
 
-  /** Resolves when nothing is being written any more. */
+  /** Waits until nothing is being written any more. */
   async settled(): Promise<void> {
     await Promise.allSettled([this.#saving]);
   }
 
-  /** Writes what has changed, one after the other: two lanes may be welcomed at once, and the newer state must be the last on disk. */
+  /**
+   * Writes changes one after the other: two lanes may be welcomed at once, and the newer state must be the
+   * last on disk.
+   */
   #save(): Promise<void> {
     const write = async (): Promise<void> => {
       const text = this.#text();
@@ -280,7 +292,7 @@ export class Membership {
   }
 }
 
-/** Whether a token is of somebody whom the machine trusts anyway, and for the relay that it has. */
+/** True if a token was signed by an owner whom the machine trusts already, for the relay that it has. */
 async function isOfSameOwners(token: string, { joinToken, roster }: Stored): Promise<boolean> {
   const [now, before] = await Promise.all([openJoinToken(token), openJoinToken(joinToken)]);
   const owners = roster === undefined ? [before.owner] : readRoster(roster).owners;

@@ -17,7 +17,7 @@ import { ownProgram, programTree } from "./own-program.ts";
 
 const ONE = { parents: false };
 
-/** What would change a file, or put another in its place. */
+/** Calls that would change a file, or replace it. */
 const CHANGES: Readonly<
   Record<string, (boundary: Boundary, file: string, other: string) => Promise<unknown>>
 > = {
@@ -39,7 +39,7 @@ const CHANGES: Readonly<
   "make a link at": (boundary, file) => makeSymlink(boundary, `${file}.link`, "x", { overwrite: true }),
 };
 
-/** A program's tree, and a single file elsewhere: both the agent's own. */
+/** Makes a program's tree and a single file elsewhere, both the agent's own. */
 async function makeProgram(scratch: Scratch): Promise<Boundary> {
   await scratch.file("opt/program/search/thread.ts", "code");
   await scratch.file("bin/node", "code");

@@ -6,19 +6,22 @@ import { errnoOf } from "@cmdop/kit";
 import { AGENT_UNIT } from "@cmdop/proto";
 import { type Landmark, landmark } from "../files/place/landmark.ts";
 
-/** What a unit is named by, and the directories of settings that systemd adds to it: its own and those of whole families. */
+/**
+ * Names of the agent's unit and of the directories whose settings systemd adds to it: its own, and those of
+ * whole families.
+ */
 const UNIT_NAMES = [AGENT_UNIT, `${AGENT_UNIT}.d`, "cmdop-.service.d", "service.d"];
 
-/** Where systemd looks for units of the machine, and of all users. */
+/** Directories in which systemd looks for units of the machine and of all users. */
 const UNIT_DIRECTORIES = ["/etc", "/run", "/usr/local/lib", "/usr/lib"].flatMap((place) => [
   `${place}/systemd/system`,
   `${place}/systemd/user`,
 ]);
 
 /**
- * What this agent is made of, and what starts it: the tree that its code was
- * loaded from, Node itself, the unit of systemd. Whoever could write there would
- * soon run code as the agent. Looked up once: it holds for as long as the agent runs.
+ * Returns the files that this agent consists of and that start it: the tree from which its code was loaded,
+ * Node itself, and the systemd unit. Anybody who could write there would soon run code as the agent. Looked up
+ * once, valid while the agent runs.
  */
 export async function ownProgram(): Promise<readonly Landmark[]> {
   const code = [import.meta.filename, process.argv[1]].filter((file) => file !== undefined);
@@ -29,8 +32,8 @@ export async function ownProgram(): Promise<readonly Landmark[]> {
 }
 
 /**
- * The directory with all of a program: what was installed together, with the
- * versions beside it that an upgrade would start, or the workspace that it is developed in.
+ * Returns the directory with a whole program: the packages installed together, with the versions beside it
+ * that an upgrade would start, or the workspace in which it is developed.
  */
 export function programTree(file: string): string {
   const [before, ...after] = file.split("/node_modules/");
@@ -58,7 +61,7 @@ function unitFiles(): string[] {
   return directories.flatMap((directory) => UNIT_NAMES.map((name) => path.join(directory, name)));
 }
 
-/** A file's place, and where it leads if it is a link. */
+/** Returns a file's place, and its target if it is a link. */
 async function landmarks(file: string): Promise<Landmark[]> {
   const [target, directory] = await Promise.all([landmark(file), landmark(path.dirname(file))]);
   const name = path.basename(file);
@@ -72,7 +75,7 @@ async function landmarks(file: string): Promise<Landmark[]> {
   return isSame ? [place] : [place, target];
 }
 
-/** Where a program's file really lies; as it was named where it is gone, as after an upgrade. */
+/** Returns the real path of a program's file; the given path if the file is gone, as after an upgrade. */
 async function realOf(file: string): Promise<string> {
   try {
     return await realpath(file);

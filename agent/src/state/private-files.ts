@@ -4,7 +4,11 @@ import path from "node:path";
 import { isErrno, isOpenToOthers } from "@cmdop/kit";
 import { CmdopError, diskError, refuseShared } from "@cmdop/proto";
 
-/** Makes a directory that only its owner can enter, and refuses one that others can. */
+/**
+ * Makes a directory that only its owner can enter. An existing directory gets mode 0700; one that belongs to
+ * another user is refused.
+ * @throws CmdopError AccessDenied, NotADirectory, or the error of the disk
+ */
 export async function makePrivateDirectory(directory: string): Promise<void> {
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -25,9 +29,9 @@ export async function makePrivateDirectory(directory: string): Promise<void> {
 }
 
 /**
- * Looks at everything that stands in a directory of ours: that only its owner can
- * read and write it, and that this process is that owner. What is in directories
- * there nobody else can reach. `except`: names that somebody else looks at.
+ * Checks that every file in one of our directories can be read and written only by its owner, and that this
+ * process is that owner. Nobody else can reach the content of directories there. `except`: names that are
+ * checked elsewhere.
  * @throws CmdopError AccessDenied
  */
 export async function checkPrivateDirectory(
@@ -38,7 +42,7 @@ export async function checkPrivateDirectory(
     if (except.includes(name)) continue;
     const file = path.join(directory, name);
     const found = await statIfThere(file);
-    // Another agent that starts on the same state may write beside us; it is found out a little later.
+    // Another agent that starts on the same state may write at the same time; it is detected later.
     if (found === undefined) continue;
     const { mode, uid } = found;
     const self = process.getuid?.();

@@ -16,13 +16,13 @@ import { diskError, isDiskTrouble, refusalOf } from "../disk.ts";
 import { CmdopError } from "../errors/cmdop-error.ts";
 import { CHAIN_HASH_BYTES, MAX_AUDIT_RECORD_BYTES } from "./chain.ts";
 
-/** A hash in a file: base64url without padding. */
+/** Length of a hash in a file: base64url without padding. */
 const HASH_CHARACTERS = 43;
 
-/** The longest line: hash, space, body, newline. */
+/** Longest line: hash, space, body, newline. */
 const MAX_LINE_BYTES = HASH_CHARACTERS + 1 + MAX_AUDIT_RECORD_BYTES + 1;
 
-/** Read at once, in bytes. */
+/** Bytes that are read at once. */
 const READ_BYTES = 256 * 1024;
 
 const NEWLINE = 0x0a;
@@ -32,29 +32,32 @@ const FILE_NAME = /^(\d{16})\.chain$/;
 
 const headerSchema = z.strictObject({ chain: z.uuid(), first: z.int().min(1), previous: z.string() });
 
-/** What the first line of a file says. */
+/** The content of a file's first line. */
 export interface ChainFileHeader {
   readonly chain: string;
-  /** The seq of the first record in it. */
+  /** Seq of the first record in the file. */
   readonly first: number;
-  /** The hash of the record before that. */
+  /** Hash of the record before that. */
   readonly previous: Uint8Array;
 }
 
-/** One record as its file has it. */
+/** A record as stored in its file. */
 export interface ChainLine {
   readonly body: Buffer;
-  /** What was written beside it; whether it is right is for a verification to say. */
+  /** The hash that was stored with it. A verification must check it. */
   readonly hash: Buffer;
 }
 
-/** The names of a chain's files. Where there is no directory yet, and a disk that lets none be made, there are none: a chain can begin later. */
+/**
+ * Returns the names of a chain's files. If the directory is missing and the disk allows none to be made,
+ * there are none: the chain can begin later.
+ */
 export function chainFilesIn(directory: string): string[] {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   } catch (thrown) {
     if (existsSync(directory)) throw diskError(thrown, "use", directory);
-    // Node says ENOENT of a read-only disk here.
+    // Node reports ENOENT for a read-only disk here.
     const why = refusalOf(nearest(directory));
     if (why === undefined || !isDiskTrouble(why)) throw diskError(thrown, "make", directory);
     return [];
@@ -62,12 +65,12 @@ export function chainFilesIn(directory: string): string[] {
   return readdirSync(directory).filter((name) => FILE_NAME.test(name));
 }
 
-/** The directory itself, or the nearest one above that there is. */
+/** Returns the directory itself, or its nearest existing parent. */
 function nearest(directory: string): string {
   return existsSync(directory) ? directory : nearest(dirname(directory));
 }
 
-/** Makes a file with its header; mode 0600. */
+/** Makes a file with its header, mode 0600. */
 export function createChainFile(path: string, { chain, first, previous }: ChainFileHeader): void {
   const header = { chain, first, previous: Buffer.from(previous).toString("base64url") };
   const fd = openSync(path, "wx", 0o600);
@@ -78,13 +81,13 @@ export function createChainFile(path: string, { chain, first, previous }: ChainF
   }
 }
 
-/** A record to be written, and its hash. */
+/** A record to be written, with its hash. */
 export interface HashedRecord {
   readonly hash: Uint8Array;
   readonly body: Uint8Array;
 }
 
-/** Appends records at `position` bytes, all of them or nothing, in one write; answers where the next one goes. */
+/** Writes records at `position`, in bytes, all of them or none. Returns the position of the next record. */
 export function writeLines(fd: number, position: number, records: readonly HashedRecord[]): number {
   const parts = records.flatMap(({ hash, body }) => [
     Buffer.from(`${Buffer.from(hash).toString("base64url")} `),
@@ -94,12 +97,15 @@ export function writeLines(fd: number, position: number, records: readonly Hashe
   return writeWhole(fd, Buffer.concat(parts), position);
 }
 
-/** Bytes of a record in a file. */
+/** Returns the bytes of a record in a file. */
 export function lineBytes(body: Uint8Array): number {
   return HASH_CHARACTERS + 1 + body.length + 1;
 }
 
-/** A write that a full disk cuts off leaves nothing: half a line would be the next one's beginning. */
+/**
+ * Writes all bytes or none: if a full disk cuts the write off, its part is removed, because half a line would
+ * become the start of the next one.
+ */
 function writeWhole(fd: number, bytes: Uint8Array, position: number): number {
   try {
     for (let written = 0; written < bytes.length; ) {
@@ -124,12 +130,15 @@ export function readHeader(path: string): ChainFileHeader & { readonly bytes: nu
   throw new CmdopError("AuditBroken", `${path} does not begin as an audit file does: it is damaged.`);
 }
 
-/** The records of a file from `start` bytes on, and nothing of a last line without its end. @throws CmdopError AuditBroken for what is no line */
+/**
+ * Reads the records of a file from `start` to `end`, in bytes, without an incomplete last line.
+ * @throws CmdopError AuditBroken for a line that is not a record
+ */
 export function* readRecords(path: string, start: number, end: number): Generator<ChainLine> {
   for (const line of linesOf(path, start, end)) yield recordOf(line, path);
 }
 
-/** Bytes of the file up to and with its last newline, and all its bytes. */
+/** Returns the bytes of a file up to and including its last newline, and its size. */
 export function wholeLines(path: string): { whole: number; bytes: number } {
   const fd = openSync(path, "r");
   try {
@@ -145,10 +154,13 @@ export function wholeLines(path: string): { whole: number; bytes: number } {
 function recordOf(line: Buffer, path: string): ChainLine {
   const record = lineOf(line);
   if (record !== undefined) return record;
-  throw new CmdopError("AuditBroken", `${path} has a line that is no record: somebody has written into it.`);
+  throw new CmdopError(
+    "AuditBroken",
+    `${path} has a line that is not a record: somebody has written into it.`,
+  );
 }
 
-/** The record of a line without its newline; undefined for what is none. */
+/** Parses a line without its newline; undefined if it is not a record. */
 export function lineOf(line: Buffer): ChainLine | undefined {
   const hash = Buffer.from(line.subarray(0, HASH_CHARACTERS).toString("latin1"), "base64url");
   if (hash.length !== CHAIN_HASH_BYTES || line[HASH_CHARACTERS] !== 0x20) return undefined;
@@ -183,12 +195,12 @@ function* linesOf(path: string, start: number, end = Number.MAX_SAFE_INTEGER): G
   }
 }
 
-/** Whether a line is a file's first. */
+/** True if a line is the header of a file. */
 export function isHeader(line: Buffer): boolean {
   return line.length <= MAX_LINE_BYTES && headerSchema.safeParse(parsed(line)).success;
 }
 
-/** Writes the newline that a file's last line lacks; answers with how many bytes the file then has. */
+/** Adds the missing newline of a file's last line; returns the new size of the file. */
 export function endLine(path: string, bytes: number): number {
   const fd = openSync(path, "r+");
   try {
@@ -207,7 +219,10 @@ function parsed(line: Buffer): unknown {
   }
 }
 
-/** Opens a file for writing behind its last record: what follows there was never written whole. */
+/**
+ * Opens a file for writing after its last record, and cuts off everything behind that: it was never written
+ * completely.
+ */
 export function openChainFile(file: { readonly path: string; readonly bytes: number }): number {
   const fd = openSync(file.path, "r+");
   try {
@@ -219,7 +234,10 @@ export function openChainFile(file: { readonly path: string; readonly bytes: num
   }
 }
 
-/** Whether a write met a limit on the size of files, which is no full disk: another file takes it. */
+/**
+ * True if a write failed because of a limit on file sizes. The disk is not full then, and another file can
+ * take the record.
+ */
 export function isFileTooLarge(thrown: unknown): boolean {
   return isErrno(thrown, "EFBIG");
 }

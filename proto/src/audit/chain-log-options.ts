@@ -1,34 +1,39 @@
 const MiB = 1024 * 1024;
 
-/** The bounds of one chain on disk. */
+/** Bounds of one chain on disk. */
 export interface ChainLimits {
-  /** A file that has this many bytes is closed and another begun. */
+  /** Size at which a file is closed and another begun, in bytes. */
   readonly fileBytes: number;
-  /** All files together; beyond it the oldest file goes. Two million calls at some 250 bytes. */
+  /**
+   * Size of all files together, in bytes; beyond it the oldest file is deleted. The default holds two million
+   * calls at some 250 bytes.
+   */
   readonly keptBytes: number;
-  /** Set aside for those who come to repair a full disk: some 4,000 records. */
+  /**
+   * Room that is reserved for those who repair a full disk, in bytes. The default holds some 4,000 records.
+   */
   readonly reserveBytes: number;
 }
 
-/** The bounds unless others are given. */
+/** Default bounds. */
 export const CHAIN_LIMITS: ChainLimits = { fileBytes: 8 * MiB, keptBytes: 512 * MiB, reserveBytes: 1 * MiB };
 
-/** How a log is opened. */
+/** Options for opening a log. */
 export interface ChainLogOptions {
-  /** Made with mode 0700 where it is missing. */
+  /** The chain's directory; made with mode 0700 if it is missing. */
   readonly directory: string;
   readonly limits?: Partial<ChainLimits> | undefined;
-  /** Told of what was repaired, or could not be done and does not stop the recording. */
+  /** Called with each repair, and with each failure that does not stop the recording. */
   readonly onTrouble?: ((message: string) => void) | undefined;
 }
 
-/** Records in the order of the chain. */
+/** Consecutive records of a chain. */
 export interface ChainBatch {
-  /** The seq of the first of them. */
+  /** Seq of the first record. */
   readonly firstSeq: number;
-  /** The hash of the record before the first. */
+  /** Hash of the record before the first. */
   readonly previousHash: Uint8Array;
   readonly records: Uint8Array[];
-  /** What is written beside each. */
+  /** The stored hash of each record. */
   readonly hashes: Uint8Array[];
 }

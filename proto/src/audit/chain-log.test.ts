@@ -49,7 +49,7 @@ const files = (): string[] =>
 
 const record = (index: number): string => JSON.stringify({ index, text: "x".repeat(index % 100) });
 
-/** Whether every hash of a chain follows from what is before it. */
+/** Returns true if every hash of a chain follows from the records before it. */
 function holds(log: ChainLog): boolean {
   return [...log.read(0)].every(({ previousHash, records, hashes }) => {
     let previous = previousHash;
@@ -60,7 +60,10 @@ function holds(log: ChainLog): boolean {
   });
 }
 
-/** Appends so many records in a process whose files can't grow beyond so many blocks of 512 bytes: the refusal, and the last seq. */
+/**
+ * Appends this many records in a process whose files can't grow beyond this many blocks of 512 bytes; returns
+ * the error and the last seq.
+ */
 function appendUntilRefused(blocks: number, times: number): string[] {
   const script = `
     import { ChainLog } from ${JSON.stringify(path.join(import.meta.dirname, "chain-log.ts"))};
@@ -147,7 +150,7 @@ describe("promise 8: an audit chain on disk", () => {
     expect(bodies(again)).toEqual([...records, "three"]);
     expect(holds(again)).toBe(true);
     expect(troubles).toEqual(
-      records.length === 0 ? [] : [expect.stringContaining("had lost its newline, and has it again")],
+      records.length === 0 ? [] : [expect.stringContaining("lacked its newline, which was added")],
     );
   });
 
@@ -238,7 +241,7 @@ describe("promise 8: an audit chain on disk", () => {
     const limits = { reserveBytes: 0 };
     const before = opened({ limits });
     for (let index = 0; index < 10; index += 1) before.append("x".repeat(150));
-    // `ulimit -f 0` stands for a full disk.
+    // `ulimit -f 0` simulates a full disk.
     expect(appendUntilRefused(0, 1)).toEqual(["AuditUnavailable", "10"]);
     const log = opened({ limits });
     expect(log.head.seq).toBe(10);

@@ -32,17 +32,16 @@ import { unavailable } from "./unavailable.ts";
 export type { ChainBatch, ChainLimits, ChainLogOptions } from "./chain-log-options.ts";
 export type { ChainEnd } from "./chain-marks.ts";
 
-/** Payload bytes of one batch that a reader is given. */
+/** Payload bytes of one batch for a reader. */
 const BATCH_BYTES = 256 * 1024;
 
-/** Records of one batch: tiny ones would make far more of them than a batch has bytes, and each costs whoever checks it a hash. */
+/** Records of one batch: there would be very many tiny ones, and each costs its reader a hash. */
 const BATCH_RECORDS = 2_048;
 
 /**
- * An audit chain on disk: append-only files, a line a record. Everything is
- * synchronous and written through to the system, so that what was appended
- * outlives this process; it is not synced, so a power cut may take the end.
- * One process writes, in one directory.
+ * An audit chain on disk: append-only files with one record a line. Everything is synchronous and passed to
+ * the operating system, so that an appended record outlives this process; it is not synced to the disk, so a
+ * power failure may lose the end. One process writes, in one directory.
  */
 export class ChainLog {
   readonly chain: string;
@@ -53,7 +52,7 @@ export class ChainLog {
   readonly #waiting = new Set<() => void>();
   #end: ChainEnd;
   #fd: number | undefined;
-  /** While it is missing, what is not urgent leaves the rest of the disk alone. */
+  /** While the reserve is missing, records that are not urgent do not use the rest of the disk. */
   readonly #reserve: Reserve;
 
   private constructor({ directory, limits, onTrouble }: ChainLogOptions, chain?: string) {
@@ -77,9 +76,8 @@ export class ChainLog {
   }
 
   /**
-   * Opens a chain of one's own, or begins it. A torn last line is cut off, and
-   * files that somebody has written into are set aside for a new chain: both are
-   * told, and nothing is deleted.
+   * Opens or creates this machine's or relay's own chain. A torn last line is cut off, and files into which
+   * somebody has written are set aside for a new chain. Both are reported, and nothing is deleted.
    */
   static open(options: ChainLogOptions): ChainLog {
     try {
@@ -97,39 +95,39 @@ export class ChainLog {
     }
   }
 
-  /** Opens, or begins, a copy of the chain with this id. @throws CmdopError AuditBroken */
+  /** Opens or creates a copy of the chain with this id. */
   static openCopy({ chain, ...options }: ChainLogOptions & { readonly chain: string }): ChainLog {
     return new ChainLog(options, chain);
   }
 
-  /** Where the chain ends. */
+  /** The end of the chain. */
   get head(): ChainEnd {
     return this.#end;
   }
 
-  /** The seq of the oldest record that is kept; one behind the head's where none is. */
+  /** Seq of the oldest record that is kept; one more than the head's if there is none. */
   get first(): number {
     return this.#files[0]?.first ?? this.#end.seq + 1;
   }
 
-  /** Whether there is room set aside for those who come to repair a full disk; tries to have it. */
+  /** True if the reserve for those who repair a full disk exists; tries to make it. */
   get hasReserve(): boolean {
     return this.#reserve.lay();
   }
 
-  /** Why there is none, as it was last seen. */
+  /** The reason why there is no reserve, as of the last attempt. */
   get lacksReserve(): CmdopError | undefined {
     return this.#reserve.missing;
   }
 
-  /** Bytes on disk. */
+  /** Size of the chain on disk, in bytes. */
   get bytes(): number {
     return this.#files.reduce((sum, file) => sum + file.bytes, 0);
   }
 
   /**
-   * Appends a record; when it returns, the record outlives this process.
-   * `urgent`: may use up the reserve where the disk is full.
+   * Appends a record; when it returns, the record outlives this process. `urgent`: may use the reserve if the
+   * disk is full.
    * @throws CmdopError AuditUnavailable, and nothing was written
    */
   append(body: string, { urgent = false } = {}): ChainEnd {
@@ -156,9 +154,9 @@ export class ChainLog {
   }
 
   /**
-   * Appends records of the chain that this is a copy of, checked by whoever
-   * fetched them; records that its maker no longer had are a gap in the copy too.
-   * @throws CmdopError AuditBroken where they do not follow, AuditUnavailable
+   * Appends records to a copy of a chain. The caller has checked them. Records that the original no longer
+   * has are a gap in the copy, too.
+   * @throws CmdopError AuditBroken if they do not follow, AuditUnavailable
    */
   appendCopy({ firstSeq, previousHash, records }: Omit<ChainBatch, "hashes">): void {
     if (
@@ -185,7 +183,7 @@ export class ChainLog {
     }
   }
 
-  /** The records behind `after` up to the present head, in batches. What retention drops meanwhile shows as a gap. @throws CmdopError AuditBroken */
+  /** Reads the records after `after`, in batches. Dropped ones are a gap. @throws CmdopError AuditBroken */
   *read(after: number): Generator<ChainBatch> {
     const until = this.#end.seq;
     for (const file of [...this.#files]) {
@@ -199,7 +197,7 @@ export class ChainLog {
       for (const { body, hash } of readRecords(file.path, start.bytes, file.bytes)) {
         if (seq > until) break;
         position += lineBytes(body);
-        // A file of before this start has no places to begin at yet: whoever reads on from here need not begin anew.
+        // A file from before this start has no marks yet: the next reader can begin here.
         mark({ ...file, bytes: position }, { seq, hash });
         if (seq > after) {
           if (batch.records.length === 0)
@@ -220,7 +218,7 @@ export class ChainLog {
     }
   }
 
-  /** Resolves when there is a record behind `after`, or the signal aborts. */
+  /** Waits until there is a record after `after`, or the signal aborts. */
   async waitFor(after: number, signal: AbortSignal): Promise<void> {
     while (this.#end.seq <= after && !signal.aborted) {
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -237,7 +235,7 @@ export class ChainLog {
     this.#wake();
   }
 
-  /** Writes records with a call to the system for each file, not for each of them. */
+  /** Writes records with one system call for each file, not one for each record. */
   #writeAll(records: readonly Uint8Array[]): void {
     for (let from = 0; from < records.length; ) {
       const { file, fd } = this.#current();
@@ -245,7 +243,7 @@ export class ChainLog {
       let { hash } = this.#end;
       let { bytes } = file;
       for (const body of records.slice(from)) {
-        // A file takes a record at least, and no more once it is full.
+        // A file takes at least one record, and no more once it is full.
         if (some.length > 0 && bytes >= this.#limits.fileBytes) break;
         hash = chainNext(hash, body);
         some.push({ hash, body });
@@ -256,9 +254,9 @@ export class ChainLog {
       try {
         written = writeLines(fd, file.bytes, some);
       } catch (thrown) {
-        // A disk that failed may have kept a part of it: whoever writes next opens the file anew, and cuts it off.
+        // A failed disk may have kept a part: the next write opens the file anew and cuts it off.
         this.#closeFile();
-        // One by one, the next file takes what is too much for this one.
+        // Record by record, the next file takes what does not fit into this one.
         if (!isFileTooLarge(thrown)) throw thrown;
         for (const one of some) this.#write(one.body, one.hash);
         continue;
@@ -270,7 +268,7 @@ export class ChainLog {
     }
   }
 
-  /** The file that takes the next record, open for it. */
+  /** Returns the file for the next record, opened for writing. */
   #current(): { file: ChainFile; fd: number } {
     let file = this.#files.at(-1);
     if (file === undefined || file.bytes >= this.#limits.fileBytes) file = this.#beginFile(this.#end);
@@ -283,9 +281,9 @@ export class ChainLog {
     try {
       file.bytes = writeLines(fd, file.bytes, [{ hash, body }]);
     } catch (thrown) {
-      // A disk that failed may have kept a part of it: the next one opens the file anew, and cuts it off.
+      // A failed disk may have kept a part of the write: the next write opens the file anew and cuts it off.
       this.#closeFile();
-      // Not a full disk but a limit on the size of files: the next one takes it, unless this one is empty.
+      // The file reached a limit on sizes: the next one takes the record, unless this one is empty.
       if (!isFileTooLarge(thrown) || file.last < file.first) throw thrown;
       this.#beginFile(this.#end);
       this.#write(body, hash);
@@ -299,9 +297,9 @@ export class ChainLog {
   #beginFile(after: ChainEnd): ChainFile {
     const first = after.seq + 1;
     const file = path.join(this.#directory, `${String(first).padStart(16, "0")}.chain`);
-    // It may not have been possible before.
+    // An earlier attempt to make it may have failed.
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-    // What is left of an attempt that met a full disk.
+    // Removes the remains of an attempt on a full disk.
     removeFile(file);
     createChainFile(file, { chain: this.chain, first, previous: after.hash });
     this.#closeFile();
@@ -321,7 +319,7 @@ export class ChainLog {
     return begun;
   }
 
-  /** Takes a gap back that no record follows: the copy would say that it goes on to where it does not. */
+  /** Undoes a gap without a record after it: the copy would claim an end that it does not reach. */
   #leaveGap(before: ChainEnd): void {
     const last = this.#files.at(-1);
     if (last === undefined || last.last >= last.first || this.#end.seq === before.seq) return;
@@ -331,7 +329,7 @@ export class ChainLog {
     this.#tried(() => removeFile(last.path));
   }
 
-  /** Keeps to the bound: the oldest files go. */
+  /** Deletes the oldest files beyond the bound. */
   #drop(): void {
     while (this.bytes > this.#limits.keptBytes && this.#files.length > 1) {
       const [oldest] = this.#files.splice(0, 1);
@@ -349,11 +347,11 @@ export class ChainLog {
     return [{ chain, path: file, first, previous, headerBytes, last: first - 1, bytes: whole, marks: [] }];
   }
 
-  /** Finds where every file ends, and the hash of the last record. */
+  /** Finds the end of every file, and the hash of the last record. */
   #endOf(last: ChainFile): ChainEnd {
     for (const [at, file] of this.#files.entries()) {
       const next = this.#files[at + 1];
-      // Of a copy it may have ended earlier, before a gap; for a reader that makes no difference.
+      // A file of a copy may have ended earlier, before a gap; to a reader that makes no difference.
       if (next !== undefined) file.last = next.first - 1;
     }
     let end: ChainLine | undefined;
@@ -372,7 +370,7 @@ export class ChainLog {
     return found;
   }
 
-  /** Tidies up, where the disk lets it. */
+  /** Does an optional repair; reports a failure of the disk. */
   #tried<T>(act: () => T): T | undefined {
     try {
       return act();

@@ -1,9 +1,12 @@
-/** Between two places in a file that a reader can begin at, in bytes: one that follows the chain need not read a whole file for each record. */
+/**
+ * Distance of two marks in a file, in bytes. A reader that follows the chain starts at a mark, and need not
+ * read the whole file for each record.
+ */
 const MARK_BYTES = 64 * 1024;
 
-/** The end of a chain, or a place in it. */
+/** The end of a chain, or another position in it. */
 export interface ChainEnd {
-  /** Of the last record; 0 where there is none. */
+  /** Seq of the last record; 0 if there is none. */
   readonly seq: number;
   readonly hash: Uint8Array;
 }
@@ -16,16 +19,16 @@ export interface ChainFile {
   readonly headerBytes: number;
   last: number;
   bytes: number;
-  /** Places behind records; few, where the file was written before this start. */
+  /** Marks after records; few if the file was written before this start. */
   readonly marks: (ChainEnd & { readonly bytes: number })[];
 }
 
-/** Notes where the file's newest record ends, now and then. */
+/** Adds a mark after the file's newest record, at intervals. */
 export function mark({ marks, headerBytes, bytes }: ChainFile, end: ChainEnd): void {
   if (bytes - (marks.at(-1)?.bytes ?? headerBytes) >= MARK_BYTES) marks.push({ ...end, bytes });
 }
 
-/** The last place in the file that is not behind `after`. */
+/** Returns the last mark in the file that is not after `after`. */
 export function startOf(
   { first, previous, headerBytes, marks }: ChainFile,
   after: number,

@@ -5,7 +5,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A counter whose records are kept as lines, and calls by name. */
+/** Makes a counter whose records are kept as lines, and functions for calls by name. */
 function setUp() {
   const written: string[] = [];
   const disk = { full: false };

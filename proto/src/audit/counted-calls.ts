@@ -1,37 +1,43 @@
-/** How long calls are counted before that is written down, in milliseconds: a record of some 300 bytes each time. What a crash takes with it is the count of so long. */
+/**
+ * Time for which calls are counted before the count is written, in milliseconds: one record of some 300 bytes
+ * each time. A crash loses the count of at most this time.
+ */
 const WINDOW_MS = 5 * 60_000;
 
-/** Kinds of calls that one key can have counted apart at once; beyond it they are counted together. */
+/**
+ * Kinds of calls of one key that are counted separately at the same time; beyond it they are counted
+ * together.
+ */
 const MAX_KINDS_EACH = 32;
 
-/** How many calls there were, and how they ended. */
+/** The number of calls, and of their results. */
 export interface CallTotals {
-  /** Those that have begun since the record before. */
+  /** Calls that have begun since the last record. */
   readonly calls: number;
-  /** Those that have ended since the record before with an error. */
+  /** Calls that have ended with an error since the last record. */
   readonly failed: number;
-  /** Bytes of message bodies of those that have ended. */
+  /** Bytes of message bodies of the calls that have ended. */
   readonly bytesIn: number;
   readonly bytesOut: number;
 }
 
-/** How one of them ended. */
+/** The end of one counted call. */
 export interface CountedEnd {
   readonly failed: boolean;
   readonly bytesIn: number;
   readonly bytesOut: number;
 }
 
-/** A kind of calls that are counted together. */
+/** Calls that are counted together. */
 export interface CountedKind<Facts> {
   readonly name: string;
-  /** What its records say of it. */
+  /** The facts in its records. */
   readonly facts: Facts;
 }
 
-/** What the counter needs. */
+/** Options of the counter. */
 export interface CountedCallsOptions<Facts> {
-  /** Writes down what was counted; false where that can't be now: then it is counted on. */
+  /** Writes a count. Returns false if that is not possible now; then the counting goes on. */
   readonly write: (facts: Facts, totals: CallTotals) => boolean;
   readonly windowMs?: number | undefined;
 }
@@ -48,9 +54,8 @@ interface Counted<Facts> {
 const NOTHING = { calls: 0, failed: 0, bytesIn: 0, bytesOut: 0 };
 
 /**
- * Calls that are counted rather than written down one by one, since their key
- * has used up its share. That the counting begins is on disk before the first of
- * them goes on; the rest follows when the window ends.
+ * Counts calls of keys that have used up their share of the chain, instead of recording them singly. A record
+ * of the beginning is on disk before the first counted call goes on; the counts follow when the window ends.
  */
 export class CountedCalls<Facts> {
   readonly #options: CountedCallsOptions<Facts>;
@@ -63,10 +68,10 @@ export class CountedCalls<Facts> {
   }
 
   /**
-   * A call begins. `kind` tells what is counted together; `coarse` stands in its
-   * place where the key, `who`, has too many kinds. `writeFirst` writes down that
-   * such calls are counted from now on; what it throws is thrown, and then the
-   * call must not go on. Call what it returns at the end.
+   * Counts a call that begins. `kind`: the calls that are counted together; `coarse` is used instead if the
+   * key, `who`, has too many kinds. `writeFirst` records that such calls are counted from now on; if it
+   * throws, so does `begin`, and the call must not go on. Returns a function to be called at the end of the
+   * call.
    */
   begin(
     who: string,
@@ -88,7 +93,7 @@ export class CountedCalls<Facts> {
     };
   }
 
-  /** Ends the window: writes what was counted. */
+  /** Ends the window and writes the counts. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -5,21 +5,21 @@ import { type StatementKind, signStatement, verifyStatement } from "../credentia
 import { CmdopError } from "../errors/cmdop-error.ts";
 
 const headSchema = z.strictObject({
-  /** The id of the machine whose chain it is. */
+  /** Id of the machine that owns the chain. */
   machine: bytes32Schema,
-  /** The chain's id. */
+  /** Id of the chain. */
   chain: z.uuid(),
-  /** The seq of the last record; 0 for a chain without any. */
+  /** Seq of the last record; 0 if there is none. */
   seq: seqSchema,
-  /** The hash of the last record as base64url; the chain's start where there is none. */
+  /** Hash of the last record as base64url; the hash of the chain's start if there is none. */
   hash: bytes32Schema,
-  /** When it was signed, in milliseconds since 1970 by the machine's clock. */
+  /** Time of signing, in milliseconds since 1970, by the machine's clock. */
   at: z.number().min(0),
-  /** The asker's challenge, 32 bytes as base64url; absent from what a link brings. */
+  /** The asker's challenge, 32 bytes as base64url; absent in a head that comes over a link. */
   nonce: bytes32Schema.optional(),
 });
 
-/** A machine's word on where its audit chain ends. */
+/** A machine's signed statement about the end of its audit chain. */
 export type ChainHead = z.infer<typeof headSchema>;
 
 const HEAD: StatementKind<ChainHead> = {
@@ -33,12 +33,15 @@ export function signHead(head: ChainHead, machine: KeyPair): Promise<string> {
   return signStatement(HEAD, head, machine);
 }
 
-/** Verifies a head: signed by the machine whose key this is, about that machine. @throws CmdopError AuditBroken */
+/**
+ * Verifies that a head is about the machine with this key, and signed by it.
+ * @throws CmdopError AuditBroken
+ */
 export async function verifyHead(statement: string, machineKey: PublicKey): Promise<ChainHead> {
   const id = thumbprint(machineKey);
   const { claims } = await verifyStatement(HEAD, statement, (signer) =>
     signer === id ? machineKey : undefined,
   );
   if (claims.machine === id) return claims;
-  throw new CmdopError("AuditBroken", "This head speaks of another machine than the one that signed it.");
+  throw new CmdopError("AuditBroken", "This head is about another machine than the one that signed it.");
 }

@@ -10,7 +10,10 @@ const BOUNDS = {
   remembered: 6,
 };
 
-/** Shares with a clock that the test moves; `fits` counts how many records of 100 bytes are taken of ten. */
+/**
+ * Makes shares with a clock that the test moves; `fits` returns how many of ten records of 100 bytes are
+ * accepted.
+ */
 function setUp() {
   let atMs = 0;
   const shares = new RecordShares(BOUNDS, () => atMs);

@@ -5,15 +5,18 @@ const MiB = 1024 * KiB;
 
 const MS_PER_HOUR = 60 * 60 * 1_000;
 
-/** How much of a chain one key's calls may fill with records of their own. */
+/** Bounds of a key's share of a chain. */
 export interface ShareBounds {
-  /** Bytes at once, and those that come back an hour, of all calls of a key: it takes one key five days to push everything else out of a relay's copy. */
+  /**
+   * Bytes for all calls of a key at once, and bytes that it regains each hour. One key needs five days to
+   * push everything else out of a relay's copy.
+   */
   readonly keyBytes: number;
   readonly keyBytesPerHour: number;
-  /** The same of its calls of one method: whoever makes many of one kind does not hide one of another among them. */
+  /** The same for its calls of one method, so that many calls of one kind do not hide one of another kind. */
   readonly methodBytes: number;
   readonly methodBytesPerHour: number;
-  /** Shares that are remembered: 150 bytes each. Beyond it the one that was used least recently begins anew. */
+  /** Shares that are remembered, 150 bytes each. Beyond it, the least recently used one starts anew. */
   readonly remembered: number;
 }
 
@@ -25,30 +28,31 @@ export const DEFAULT_SHARE_BOUNDS: ShareBounds = {
   remembered: 10_000,
 };
 
-/** What is left of a share. */
+/** The rest of a share. */
 interface Share {
   bytes: number;
   atMs: number;
 }
 
 /**
- * The shares that keys have of an audit chain. A chain is bounded, and loses its
- * beginning where more comes than is kept: whoever writes more than its share is
- * recorded more briefly, so that nobody can push out what others have done.
+ * The shares of keys in an audit chain. A chain is bounded and loses its oldest records. A key that writes
+ * more than its share is recorded more briefly, so that nobody can push out the records of others.
  */
 export class RecordShares {
   readonly #bounds: ShareBounds;
   readonly #nowMs: () => number;
   readonly #shares: BoundedMap<string, Share>;
 
-  /** `nowMs`: a clock that never goes back, in milliseconds. */
+  /** `nowMs`: a monotonic clock, in milliseconds. */
   constructor(bounds: Partial<ShareBounds> = {}, nowMs: () => number = () => performance.now()) {
     this.#bounds = { ...DEFAULT_SHARE_BOUNDS, ...bounds };
     this.#shares = new BoundedMap(this.#bounds.remembered);
     this.#nowMs = nowMs;
   }
 
-  /** Takes the bytes of a record out of a key's share. False where not so much is left, and then nothing was taken. */
+  /**
+   * Takes the bytes of a record from a key's share. Returns false, and takes nothing, if not enough is left.
+   */
   take(key: string, method: string, bytes: number): boolean {
     const { keyBytes, keyBytesPerHour, methodBytes, methodBytesPerHour } = this.#bounds;
     const all = this.#share(key, keyBytes, keyBytesPerHour);

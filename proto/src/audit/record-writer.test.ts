@@ -3,7 +3,7 @@ import { CmdopError } from "../errors/cmdop-error.ts";
 import type { ChainLog } from "./chain-log.ts";
 import { RecordWriter } from "./record-writer.ts";
 
-/** A chain whose disk takes nothing while `error` says why. */
+/** A chain whose disk rejects all writes while `error` is set. */
 class Chain {
   readonly taken: string[] = [];
   error: NodeJS.ErrnoException | undefined;

@@ -2,34 +2,35 @@ import { isDiskTrouble } from "../disk.ts";
 import type { ChainLog } from "./chain-log.ts";
 import type { AnyAuditRecord } from "./records.ts";
 
-/** Records that could not be written and wait for room on the disk, in bytes: some 40,000 ends of calls. */
+/** Bytes of records that wait in memory for room on the disk: some 40,000 ends of calls. */
 const MAX_UNWRITTEN_BYTES = 8 * 1024 * 1024;
 
-/** The same for what those do who come to repair the disk: what waits of others leaves them some 4,000 records. */
+/**
+ * The same with urgent records, of those who repair the disk: other waiting records leave them room for some
+ * 4,000 records.
+ */
 const MAX_UNWRITTEN_URGENT_BYTES = MAX_UNWRITTEN_BYTES + 1024 * 1024;
 
-/** Between two attempts to write them, in milliseconds. */
+/** Interval between two attempts to write them, in milliseconds. */
 const RETRY_MS = 1_000;
 
-/** How a record is written. */
+/** Options for writing a record. */
 export interface WriteOptions {
-  /** Whether it may use up the reserve of a full disk, and then wait in memory. */
+  /** True if it may use the reserve of a full disk, and then wait in memory. */
   readonly urgent?: boolean;
 }
 
-/** A record that waits. */
+/** A record that waits to be written. */
 interface Unwritten {
   readonly body: string;
   readonly urgent: boolean;
 }
 
 /**
- * Writes records to a chain. Those that something depends on are written now or
- * refused; but where the disk takes nothing at all, not even from its reserve,
- * those of owners and admins wait in memory, so that they can come in and repair
- * it. What has happened already is written now or later. All keep their order,
- * but that the ends of other calls, which wait for room, are overtaken by what
- * may use the reserve.
+ * Writes records to a chain. A record that must precede an action is written at once or refused. If the disk
+ * accepts nothing at all, not even from its reserve, such records of owners and admins wait in memory, so
+ * that they can come in and repair it. Records of past events are written at once or later. All keep their
+ * order, with one exception: records that may use the reserve overtake waiting records that may not.
  */
 export class RecordWriter {
   readonly #chain: Pick<ChainLog, "append">;
@@ -38,18 +39,21 @@ export class RecordWriter {
   #unwrittenBytes = 0;
   #retrying: NodeJS.Timeout | undefined;
 
-  /** `onTrouble`: told of what could not be written. */
+  /** `onTrouble`: called with each failed write. */
   constructor(chain: Pick<ChainLog, "append">, onTrouble: (error: unknown) => void) {
     this.#chain = chain;
     this.#onTrouble = onTrouble;
   }
 
-  /** Records that still wait for room. */
+  /** Number of records that still wait for room. */
   get unwritten(): number {
     return this.#unwritten.length;
   }
 
-  /** @throws CmdopError AuditUnavailable, and nothing was written nor will be */
+  /**
+   * Writes a record that must precede an action.
+   * @throws CmdopError AuditUnavailable: the record was not written and never will be
+   */
   write(record: AnyAuditRecord, { urgent = false }: WriteOptions = {}): void {
     const body = JSON.stringify(record);
     try {
@@ -60,7 +64,7 @@ export class RecordWriter {
     }
   }
 
-  /** For what has happened already: where it can't be written it is kept in memory, and written when it can be. */
+  /** Writes a record of a past event. If it can't be written, it is kept in memory until it can. */
   writeOrKeep(record: AnyAuditRecord, { urgent = false }: WriteOptions = {}): void {
     const body = JSON.stringify(record);
     try {
@@ -73,7 +77,7 @@ export class RecordWriter {
     }
   }
 
-  /** Writes what waits, as far as it can be written now; whether nothing waits any more. */
+  /** Writes waiting records as far as possible now; returns true if none are left. */
   retry(): boolean {
     try {
       this.#writeUnwritten();
@@ -83,7 +87,7 @@ export class RecordWriter {
     return this.#unwritten.length === 0;
   }
 
-  /** Tries once more, and says what is lost. */
+  /** Tries once more, and reports the lost records. */
   close(): void {
     this.retry();
     this.#stopRetrying();
@@ -92,7 +96,10 @@ export class RecordWriter {
     }
   }
 
-  /** What waits comes first: an end would else stand before its begin. Only what waits for room alone, and not for a disk that takes nothing, is overtaken by what may use the reserve. */
+  /**
+   * Appends a record after the waiting ones; otherwise an end could precede its begin. An urgent record
+   * overtakes them only if all of them wait for ordinary room, not for a disk that accepts nothing.
+   */
   #append(body: string, urgent: boolean): void {
     try {
       this.#writeUnwritten();
@@ -116,7 +123,7 @@ export class RecordWriter {
     }
   }
 
-  /** False where there is no room in memory either. */
+  /** Keeps a record in memory; returns false if there is no room for it. */
   #keep(waiting: Unwritten): boolean {
     const bytes = this.#unwrittenBytes + waiting.body.length;
     if (bytes > (waiting.urgent ? MAX_UNWRITTEN_URGENT_BYTES : MAX_UNWRITTEN_BYTES)) return false;

@@ -2,27 +2,32 @@ import { z } from "zod";
 import { isErrorCode } from "../errors/table.ts";
 
 /**
- * What the two chains record. `at` is milliseconds since 1970 by the clock of
- * whoever made the record, `call` the id that the relay (or for its local door
- * the machine) gave the call, `ms` a duration in milliseconds. Never recorded:
- * values of variables, input, content of files, secrets of any kind.
+ * The records of the two chains. `at`: milliseconds since 1970, by the recorder's clock. `call`: the id that
+ * the relay (or the machine, for its local door) gave the call. `ms`: a duration in milliseconds. Never
+ * recorded: values of variables, input, content of files, secrets of any kind.
  */
 const at = z.number().min(0);
 const call = z.uuid();
-/** A caller's own name for a job: written as a UUID, of whatever version. */
+/** A caller's own id for a job: a UUID of any version. */
 const job = z.guid();
 const ms = z.number().min(0);
 const text = z.string();
 
-/** The calling key: its id, `local` for a caller of the local socket without a token, null where nobody could be made out. */
+/**
+ * The calling key: its id, `local` for a caller of the local socket without a token, null if the caller could
+ * not be identified.
+ */
 const key = z.string().max(64).nullable();
 
-/** How a call ended: `Ok`, or the code of its error. */
+/** The end of a call: `Ok`, or the code of its error. */
 const code = z
   .string()
   .refine((value) => value === "Ok" || isErrorCode(value), "expected Ok or an error's code");
 
-/** A call that was refused before it ran. `count`: how many alike in a row; only the first of them was written at once. */
+/**
+ * A call that was refused before it ran. `count`: number of equal refusals in this record; the first few are
+ * written singly, at once.
+ */
 const refused = {
   type: z.literal("refused"),
   at,
@@ -35,10 +40,9 @@ const refused = {
 };
 
 /**
- * Calls of one key that were counted, since it had filled its share of the chain
- * with records: `calls` have begun since the record before of the same kind, the
- * first of them after this record was on disk; `failed` of those that have ended
- * since then ended with an error.
+ * Calls of one key that were counted because it had filled its share of the chain. `calls`: calls that have
+ * begun since the previous record of this kind; the first began after this record was on disk. `failed`:
+ * calls that have ended with an error since then.
  */
 const counted = {
   type: z.literal("counted"),
@@ -51,9 +55,9 @@ const counted = {
 };
 
 /**
- * The system clock has jumped against the time that has passed, by `aheadMs`;
- * `believed`: it has stood by it, and grants end by it from now on; `returned`: it
- * has gone back. The `at` of records of meanwhile is by the clock as it was.
+ * The system clock has jumped by `aheadMs` relative to the time that has passed. `believed`: it has kept the
+ * new time, and grants end by it from now on. `returned`: it has gone back. The `at` of records in between is
+ * by the clock as it was.
  */
 const clock = z.strictObject({
   type: z.literal("clock"),
@@ -63,9 +67,9 @@ const clock = z.strictObject({
 });
 
 const relayRecordSchema = z.discriminatedUnion("type", [
-  /** The relay has begun to record, after a start. Calls of before it that have no end are unknown. */
+  /** The relay has begun to record after a start. Earlier calls without an end are unknown. */
   z.strictObject({ type: z.literal("started"), at, version: text }),
-  /** Written before a call goes on. `machine`: the machine's id, null for the relay's own services. */
+  /** Written before a call is forwarded. `machine`: the machine's id; null for the relay's own services. */
   z.strictObject({
     type: z.literal("begin"),
     at,
@@ -77,7 +81,7 @@ const relayRecordSchema = z.discriminatedUnion("type", [
     machineName: text,
     method: text,
   }),
-  /** Written when the call is over for the caller. Bytes: of message bodies. */
+  /** Written when the call has ended for the caller. Bytes are those of message bodies. */
   z.strictObject({
     type: z.literal("end"),
     at,
@@ -87,7 +91,10 @@ const relayRecordSchema = z.discriminatedUnion("type", [
     bytesIn: z.int().min(0),
     bytesOut: z.int().min(0),
   }),
-  /** `machine`: the machine's id, null for the relay's own services, `*` for various. Bytes: of message bodies of the calls that have ended. */
+  /**
+   * `machine`: the machine's id; null for the relay's own services, `*` for several. Bytes are those of
+   * message bodies of the calls that have ended.
+   */
   z.strictObject({
     ...counted,
     machine: text.nullable(),
@@ -95,18 +102,21 @@ const relayRecordSchema = z.discriminatedUnion("type", [
     bytesIn: z.int().min(0),
     bytesOut: z.int().min(0),
   }),
-  /** Two agents have used the key of a machine, and neither is let in any more; or the owner has released it. `machine`: its id. */
+  /**
+   * Two agents have used the key of a machine, and neither is admitted any more; or the owner has released
+   * it. `machine`: its id.
+   */
   z.strictObject({
     type: z.literal("quarantine"),
     at,
     machine: text,
     machineName: text,
     state: z.enum(["begun", "released"]),
-    /** Where the hello came from that showed it; empty for a release. */
+    /** Address of the hello that revealed it; empty for a release. */
     address: text,
   }),
   clock,
-  /** `machine`: what the caller asked for, an id or a name. */
+  /** `machine`: the id or name that the caller asked for. */
   z.strictObject({ ...refused, address: text, machine: text.nullable() }),
 ]);
 
@@ -114,9 +124,9 @@ const relayRecordSchema = z.discriminatedUnion("type", [
 export type RelayRecord = z.infer<typeof relayRecordSchema>;
 
 const machineRecordSchema = z.discriminatedUnion("type", [
-  /** The agent has started. Calls of before it that have no end are unknown. */
+  /** The agent has started. Earlier calls without an end are unknown. */
   z.strictObject({ type: z.literal("started"), at, version: text }),
-  /** Written before a call runs. `what`: exactly what is to be done, redacted as the policy says. */
+  /** Written before a call runs. `what`: its exact description, redacted according to the policy. */
   z.strictObject({
     type: z.literal("begin"),
     at,
@@ -128,11 +138,11 @@ const machineRecordSchema = z.discriminatedUnion("type", [
     what: text.optional(),
     job: job.optional(),
   }),
-  /** Written when the call is over. */
+  /** Written when the call has ended. */
   z.strictObject({ type: z.literal("end"), at, call, code, ms }),
   z.strictObject({ ...counted, door: z.enum(["relay", "local"]) }),
   z.strictObject({ ...refused, door: z.enum(["relay", "local"]), what: text.optional() }),
-  /** A job has ended, which may be long after the call that started it. `outcome` as in the SDK's results. */
+  /** A job has ended, perhaps long after the call that started it. `outcome`: as in the SDK's results. */
   z.strictObject({
     type: z.literal("job"),
     at,
@@ -144,13 +154,16 @@ const machineRecordSchema = z.discriminatedUnion("type", [
     reason: text.optional(),
     ms,
   }),
-  /** A call waits for a person, or one has answered, or nobody has in time. `by`: the answering key's id. */
+  /**
+   * A call waits for a person, or a person has answered, or nobody has in time. `by`: id of the answering
+   * key.
+   */
   z.strictObject({
     type: z.literal("approval"),
     at,
     approval: z.uuid(),
     call,
-    /** What a yes is for: the hash that an approval carries. */
+    /** Hash of the call to which an approval is bound. */
     hash: text.optional(),
     state: z.enum(["asked", "approved", "refused", "expired", "withdrawn"]),
     by: key.optional(),
@@ -158,19 +171,25 @@ const machineRecordSchema = z.discriminatedUnion("type", [
     reason: text.optional(),
   }),
   clock,
-  /** Another policy is in force, or a broken file was refused and the last good one stays. `hash`: SHA-256 of the file, base64url. */
+  /**
+   * A new policy is in force, or a broken file was refused and the last good policy stays. `hash`: SHA-256 of
+   * the file, base64url.
+   */
   z.strictObject({ type: z.literal("policy"), at, hash: text.nullable(), error: text.optional() }),
-  /** The machine has lost what it knew of jobs: `what`, and where the rest of it is. */
+  /** The machine has lost its memory of jobs. `what`: the lost part, and the place of the rest. */
   z.strictObject({ type: z.literal("lost"), at, what: text }),
 ]);
 
 /** A record of a machine's chain. */
 export type MachineAuditRecord = z.infer<typeof machineRecordSchema>;
 
-/** Any record, as it is read from either chain. */
+/** A record of either chain. */
 export type AnyAuditRecord = RelayRecord | MachineAuditRecord;
 
-/** Reads the body of a record of the relay's chain, or of a machine's. Undefined for what is none: bodies come from machines. */
+/**
+ * Reads the body of a record of the relay's or a machine's chain. Returns undefined if it is not valid, since
+ * bodies come from machines.
+ */
 export function readAuditRecord(body: Uint8Array, maker: "machine"): MachineAuditRecord | undefined;
 export function readAuditRecord(body: Uint8Array, maker: "relay"): RelayRecord | undefined;
 export function readAuditRecord(body: Uint8Array, maker: "relay" | "machine"): AnyAuditRecord | undefined;

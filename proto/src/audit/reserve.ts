@@ -2,34 +2,34 @@ import { existsSync, writeFileSync } from "node:fs";
 import { diskError, isDiskTrouble, removeFile } from "../disk.ts";
 import type { CmdopError } from "../errors/cmdop-error.ts";
 
-/** Pause between two attempts to set a spent reserve aside again, in milliseconds: each writes it whole. */
+/** Pause between two attempts to restore a spent reserve, in milliseconds: each attempt writes all of it. */
 const RETRY_MS = 1_000;
 
-/** How a reserve is kept. */
+/** Options of a reserve. */
 export interface ReserveOptions {
   readonly file: string;
-  /** 0 for none. */
+  /** Size of the reserve; 0 for none. */
   readonly bytes: number;
-  /** Told when it can't be set aside, or is in use. */
+  /** Called when the reserve can't be made, or is in use. */
   readonly onTrouble: (message: string) => void;
 }
 
-/** Room on a disk that is set aside for those who come to repair it when it is full: a file, which they delete. */
+/** Room on a disk for those who repair it when it is full: a file that is deleted to free its space. */
 export class Reserve {
   readonly #options: ReserveOptions;
-  /** When and why it could not be set aside, or was spent. */
+  /** Time and reason of the failure to make it, or of its use. */
   #missing: { readonly sinceMs: number; readonly why: CmdopError } | undefined;
 
   constructor(options: ReserveOptions) {
     this.#options = options;
   }
 
-  /** Why there is none, as it was last seen. */
+  /** The reason why there is no reserve, as of the last attempt. */
   get missing(): CmdopError | undefined {
     return this.#missing?.why;
   }
 
-  /** Sets it aside where it is not yet; whether it is there. */
+  /** Makes the reserve if it is missing; returns true if it exists. */
   lay(): boolean {
     const { file, bytes } = this.#options;
     if (bytes === 0 || existsSync(file)) return true;
@@ -45,7 +45,10 @@ export class Reserve {
     }
   }
 
-  /** Throws while there is none, and no room for another: what is left is for those who come to repair. */
+  /**
+   * Throws while there is no reserve and no room for a new one: the remaining space is for those who repair
+   * the disk.
+   */
   check(): void {
     if (this.#missing === undefined) return;
     if (performance.now() - this.#missing.sinceMs > RETRY_MS) this.lay();
@@ -53,14 +56,17 @@ export class Reserve {
     throw new Error("the disk is full, its reserve in use", { cause: this.#missing.why });
   }
 
-  /** Gives the room back to the disk, which refused something for this cause; false where there is none. */
+  /**
+   * Frees the reserve's space after the disk has refused a write for this cause; returns false if there is
+   * none.
+   */
   spend(cause: unknown): boolean {
     const { file, onTrouble } = this.#options;
     if (!existsSync(file)) return false;
     try {
       removeFile(file);
     } catch (thrown) {
-      // A disk that takes nothing gives nothing back either.
+      // A disk that accepts no writes does not allow deletions either.
       onTrouble(`the reserve can't be used: ${String(thrown)}`);
       return false;
     }
@@ -76,7 +82,7 @@ export class Reserve {
     };
   }
 
-  /** Half of one is none. */
+  /** Deletes an incomplete reserve. */
   #removeRest(): void {
     try {
       removeFile(this.#options.file);

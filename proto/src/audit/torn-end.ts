@@ -2,16 +2,15 @@ import { existsSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSy
 import { chainNext } from "./chain.ts";
 import { endLine, isHeader, lineOf } from "./chain-file.ts";
 
-/** Torn ends that are kept beside a file; the newest replaces the last. */
+/** Torn ends that are kept beside a file; beyond it, the newest replaces the last. */
 const MAX_TORN = 8;
 
-/** Told, in words, what was found and done. */
+/** Reports a finding and the repair, in words. */
 type Say = (message: string) => void;
 
 /**
- * Looks after a file without any whole line: nothing can be recorded in it. A
- * header that lacks but its newline gets it. Anything else is moved aside.
- * Whether the file is one now.
+ * Repairs a file without a complete line, in which nothing could be recorded. A header that lacks only its
+ * newline gets one; anything else is moved aside. Returns true if the file is usable now.
  */
 export function mendHeader(file: string, say: Say): boolean {
   const content = readFileSync(file);
@@ -19,16 +18,16 @@ export function mendHeader(file: string, say: Say): boolean {
     endLine(file, content.length);
     return true;
   }
-  // Of an empty one there is nothing to keep: it was just being made.
+  // An empty file has nothing to keep: it was just being made.
   if (content.length === 0) rmSync(file);
   else keepTorn(file, 0, "its first line is not whole", say);
   return false;
 }
 
 /**
- * What stands behind the last whole line: a record that lacks but its newline
- * gets it, and is returned with the bytes that the file then has. Of any other
- * the write was cut off, and its call never ran: it is moved aside.
+ * Repairs the text after the last complete line. A record that lacks only its newline gets one, and is
+ * returned with the new size of the file. Any other text is from a write that was cut off, whose call never
+ * ran: it is moved aside.
  */
 export function mendEnd(
   { path, bytes }: { readonly path: string; readonly bytes: number },
@@ -43,11 +42,11 @@ export function mendEnd(
     return undefined;
   }
   const whole = endLine(path, bytes + torn.length);
-  say(`the last record of ${path} had lost its newline, and has it again`);
+  say(`the last record of ${path} lacked its newline, which was added`);
   return { hash: line.hash, bytes: whole };
 }
 
-/** Moves what begins at `position`, and is no record, to a file beside. */
+/** Moves the text from `position` on, which is not a record, to a file beside. */
 function keepTorn(file: string, position: number, why: string, say: Say): void {
   const aside = nameAside(file);
   if (position === 0) renameSync(file, aside);
@@ -55,7 +54,7 @@ function keepTorn(file: string, position: number, why: string, say: Say): void {
     writeFileSync(aside, readFileSync(file).subarray(position), { mode: 0o600 });
     truncateSync(file, position);
   }
-  say(`${file}: ${why}; what there is of it was moved to ${aside}`);
+  say(`${file}: ${why}; the incomplete part was moved to ${aside}`);
 }
 
 function nameAside(file: string): string {

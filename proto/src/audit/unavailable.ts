@@ -1,6 +1,6 @@
 import { CmdopError } from "../errors/cmdop-error.ts";
 
-/** Says that a chain's directory takes no record now, and why. */
+/** Returns the error for a chain's directory that accepts no records now, with the reason. */
 export function unavailable(directory: string, cause: unknown): CmdopError {
   if (cause instanceof CmdopError && cause.code === "AuditUnavailable") return cause;
   const why = cause instanceof Error ? cause.message : String(cause);

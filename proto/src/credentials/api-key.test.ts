@@ -9,7 +9,7 @@ const key = generateKeyPair();
 const relay = { id: generateKeyPair().id, address: "[2001:db8::1]:7443" };
 const valid = formatApiKey({ key, relay });
 
-/** The error that parsing throws, if it does; any other kind of throw fails the test. */
+/** Returns the error that parsing throws, if it does; any other kind of error fails the test. */
 function refusal(text: string): CmdopError | undefined {
   try {
     parseApiKey(text);

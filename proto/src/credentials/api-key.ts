@@ -3,27 +3,29 @@ import { ED25519_BYTES, type KeyPair, keyPairOf } from "./ed25519.ts";
 import { addressSchema, relayIdSchema } from "./fields.ts";
 import { isPinnedRelayId, splitAddress } from "./relay-id.ts";
 
-/** Where a key's relay is and how it is recognised. */
+/** The address of a key's relay, and the id by which it is recognised. */
 export interface RelayTarget {
-  /** The relay's id: the pin of its CA, or its host name. */
+  /** Id of the relay: the pin of its CA, or its host name. */
   readonly id: string;
   /** `host:port`. */
   readonly address: string;
 }
 
-/** What an API key holds: all that a program needs. */
+/** The content of an API key: everything that a program needs to connect. */
 export interface ApiKey {
   readonly key: KeyPair;
   readonly relay: RelayTarget;
 }
 
 const PREFIX = "cmd_";
-/** Version byte: a relay id of 32 bytes follows the seed. */
+/** Version byte of a key with a relay id of 32 bytes after the seed. */
 const PINNED = 1;
-/** Version byte: the relay has a public certificate, its id is the host name in the address. */
+/** Version byte of a key whose relay has a public certificate; its id is the host name in the address. */
 const PUBLIC = 2;
 
-/** An API key as one string: `cmd_` + base64url(version ‖ seed ‖ relay id ‖ relay address). A secret. */
+/**
+ * Formats an API key as one string: `cmd_` + base64url(version ‖ seed ‖ relay id ‖ relay address). A secret.
+ */
 export function formatApiKey({ key, relay }: ApiKey): string {
   if (!addressSchema.safeParse(relay.address).success || !relayIdSchema.safeParse(relay.id).success) {
     throw new CmdopError("InvalidArgument", "An API key needs its relay's id and its address as host:port.");
@@ -41,7 +43,7 @@ export function formatApiKey({ key, relay }: ApiKey): string {
   return PREFIX + Buffer.concat(parts).toString("base64url");
 }
 
-/** Reads an API key. The error never repeats any part of the string. */
+/** Parses an API key. The error never repeats any part of the string. */
 export function parseApiKey(text: string): ApiKey {
   const trimmed = text.trim();
   if (!trimmed.startsWith(PREFIX)) throw malformed(`it does not begin with ${PREFIX}`);

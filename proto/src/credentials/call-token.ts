@@ -6,17 +6,20 @@ import { relayIdSchema, secondsSchema } from "./fields.ts";
 import { readUnverified, type StatementKind, signStatement, verifyStatement } from "./statement.ts";
 
 const callTokenSchema = z.strictObject({
-  /** The one relay that it is for. */
+  /** Id of the relay for which the token is valid. */
   aud: relayIdSchema,
-  /** The one machine that it is for, by id or name as the caller wrote it; null for the relay's own services. */
+  /**
+   * The machine for which the token is valid, by id or name as the caller wrote it; null for the relay's own
+   * services.
+   */
   machine: z.string().min(1).max(63).nullable(),
-  /** When it was signed, by the caller's clock. */
+  /** Time of signing, by the caller's clock. */
   iat: secondsSchema,
-  /** When it ends: 60 s later at most. */
+  /** Time of expiry, at most 60 s after signing. */
   exp: secondsSchema,
 });
 
-/** What a caller shows instead of its key: good for one relay, one machine and one minute. */
+/** The credential that a caller shows instead of its key: valid for one relay, one machine and one minute. */
 export type CallToken = z.infer<typeof callTokenSchema>;
 
 const CALL_TOKEN: StatementKind<CallToken> = {
@@ -36,12 +39,15 @@ export function signCallToken(
   return signStatement(CALL_TOKEN, claims, key);
 }
 
-/** The id of the key that claims to have signed a token; says nothing about whether it did. */
+/** Returns the id of the key that claims to have signed a token, unverified. */
 export function callTokenKeyId(token: string): KeyId {
   return readUnverified(CALL_TOKEN, token).signer;
 }
 
-/** Verifies a token's signature and claims against the key that its `kid` names. Its time is checked by `checkCallTokenTime`. */
+/**
+ * Verifies a token's signature and claims with the key that its `kid` names. Its time is checked by
+ * `checkCallTokenTime`.
+ */
 export async function verifyCallToken(
   token: string,
   keyOf: (signer: KeyId) => PublicKey | undefined,
@@ -56,7 +62,7 @@ export async function verifyCallToken(
   return { token: claims, keyId: signer };
 }
 
-/** Refuses a token that has ended or is not valid yet, with two minutes of tolerance for clocks that differ. */
+/** Throws if a token has ended or is not valid yet, with two minutes of tolerance for differing clocks. */
 export function checkCallTokenTime(token: CallToken, nowS: number): void {
   const ended = nowS >= token.exp + CLOCK_TOLERANCE_S;
   if (!ended && nowS > token.iat - CLOCK_TOLERANCE_S) return;
@@ -66,7 +72,10 @@ export function checkCallTokenTime(token: CallToken, nowS: number): void {
   );
 }
 
-/** Refuses a token that is for another relay or another machine. `machineNames`: what the target answers to; empty for a relay's own services. */
+/**
+ * Throws if a token is for another relay or machine. `machineNames`: the names of the target; empty for a
+ * relay's own services.
+ */
 export function checkCallTokenAudience(
   token: CallToken,
   relayId: string,

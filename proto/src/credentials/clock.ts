@@ -1,13 +1,22 @@
-/** The system clock has jumped where it differs by more than this, in milliseconds, from the time that has passed: what NTP corrects at once is less. */
+/**
+ * Smallest jump of the system clock, in milliseconds: the difference between its change and the time that has
+ * passed. NTP corrects less at once.
+ */
 const JUMP_MS = 10_000;
 
-/** How long the system clock must stand by a jump, in milliseconds, before anything is ended or forgotten by it: one that was set wrong is set right soon. */
+/**
+ * Time for which the system clock must keep a jump before it ends or forgets anything, in milliseconds: a
+ * wrong setting is soon corrected.
+ */
 const BELIEVED_AFTER_MS = 60_000;
 
-/** What the system clock has done. `believed`: it has stood by its jump, and counts from now on; `returned`: it has gone back on it. */
+/**
+ * An event of the system clock. `believed`: it has kept its jump, which counts from now on; `returned`: it
+ * has gone back.
+ */
 export interface ClockJump {
   readonly state: "jumped" | "believed" | "returned";
-  /** By how much it is ahead of the time that has passed, in milliseconds; negative where it is behind. */
+  /** Its lead over the time that has passed, in milliseconds; negative if it is behind. */
   readonly aheadMs: number;
 }
 
@@ -17,41 +26,43 @@ interface Reading {
   readonly steadyMs: number;
 }
 
-/** How far a later reading of the system clock is from where the time that has passed puts it. */
+/** Returns the lead of a later system time over the time that has passed. */
 function ahead(now: Reading, before: Reading): number {
   return now.systemMs - before.systemMs - (now.steadyMs - before.steadyMs);
 }
 
 /**
- * The time as far as it can be trusted on a device that may have no clock: the
- * latest of the system clock and every time seen in a verified statement. A
- * relay can make it run ahead of a wrong clock by showing newer statements,
- * and so deny, but it can never turn it back, and so never prolong.
+ * A clock for devices that may have no correct time: the latest of the system clock and every time seen in a
+ * verified statement. A relay that shows newer statements can make it run ahead of a wrong clock, and so deny
+ * calls, but it can never turn it back, and so never prolong a right.
  */
 export class TrustedClock {
   #ownerSignedS = 0;
   #callerSignedS = 0;
   readonly #read: () => Reading;
-  /** The last reading that was believed. */
+  /** The last reading that was accepted. */
   #believed: Reading;
-  /** The first reading after a jump that is not believed yet. */
+  /** The first reading after a jump that is not accepted yet. */
   #doubted: Reading | undefined;
   #onJump: (jump: ClockJump) => void = () => undefined;
 
-  /** `system`: milliseconds since 1970; `steady`: milliseconds by a clock that nobody sets. Those of this machine unless a test says otherwise. */
+  /**
+   * `system`: milliseconds since 1970. `steady`: milliseconds by a monotonic clock. Defaults: the clocks of
+   * this machine; tests set others.
+   */
   constructor(system: () => number = Date.now, steady: () => number = () => performance.now()) {
     this.#read = () => ({ systemMs: system(), steadyMs: steady() });
     this.#believed = this.#read();
   }
 
-  /** Seconds since 1970: what lets a call in. A wrong clock denies, until it is right again. */
+  /** Returns seconds since 1970, for admitting calls. A wrong clock denies calls until it is right again. */
   nowS(): number {
     return this.#latest(this.#read().systemMs);
   }
 
   /**
-   * Seconds since 1970 by a clock that has not just jumped: what ends or forgets
-   * something, which nobody can undo. To be asked every few seconds.
+   * Returns seconds since 1970 by a clock that ignores recent jumps, for ending or forgetting things, which
+   * can't be undone. Must be called every few seconds.
    */
   steadyS(): number {
     const now = this.#read();
@@ -72,20 +83,23 @@ export class TrustedClock {
     return this.#latest(this.#believed.systemMs + now.steadyMs - this.#believed.steadyMs);
   }
 
-  /** Calls the listener, in place of an earlier one, when `steadyS` finds that the system clock has jumped, and what became of it. */
+  /**
+   * Sets the listener, which replaces an earlier one. It is called when `steadyS` finds a jump of the system
+   * clock, and with the jump's result.
+   */
   onJump(listener: (jump: ClockJump) => void): void {
     this.#onJump = listener;
   }
 
-  /** Takes note of a time, in seconds since 1970, from a verified statement of an owner. */
+  /** Records a time, in seconds since 1970, from a verified statement of an owner. */
   observeOwner(signedS: number): void {
     this.#ownerSignedS = Math.max(this.#ownerSignedS, signedS);
   }
 
   /**
-   * Takes note of a time from a verified call token. It counts only while the
-   * system clock is known to be wrong, being behind an owner's statement:
-   * otherwise any key could push the clock ahead and lock everyone else out.
+   * Records a time, in seconds since 1970, from a verified call token. It counts only while the system clock
+   * is known to be wrong because it is behind an owner's statement: otherwise any key could push the clock
+   * ahead and lock everyone else out.
    */
   observeCaller(signedS: number): void {
     const { systemMs } = this.#read();

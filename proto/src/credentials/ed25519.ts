@@ -4,10 +4,10 @@ import { CmdopError } from "../errors/cmdop-error.ts";
 /** Length of an Ed25519 seed, and of a public key, in bytes. */
 export const ED25519_BYTES = 32;
 
-/** The public half of a key pair: 32 bytes as base64url, 43 characters. The form in which keys appear in statements. */
+/** The public half of a key pair: 32 bytes as base64url, 43 characters, as in statements. */
 export type PublicKey = string;
 
-/** An RFC 7638 thumbprint (SHA-256, base64url, 43 characters): how keys and machines are named. */
+/** An RFC 7638 thumbprint (SHA-256, base64url, 43 characters), the id of a key or machine. */
 export type KeyId = string;
 
 /** An Ed25519 key pair. */
@@ -18,12 +18,12 @@ export interface KeyPair {
   readonly id: KeyId;
 }
 
-/** What precedes the seed in the PKCS #8 form of an Ed25519 private key (RFC 8410, section 7). */
+/** Bytes before the seed in the PKCS #8 form of an Ed25519 private key (RFC 8410, section 7). */
 const PKCS8_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
 
 /**
- * A new key pair. Its id does not begin with a dash: people give ids as
- * arguments of commands, where a dash begins an option.
+ * Makes a new key pair. Its id does not begin with a dash, because people give ids as arguments of commands,
+ * where a dash begins an option.
  */
 export function generateKeyPair(): KeyPair {
   for (;;) {
@@ -32,7 +32,7 @@ export function generateKeyPair(): KeyPair {
   }
 }
 
-/** The key pair of a 32-byte seed. */
+/** Returns the key pair of a 32-byte seed. */
 export function keyPairOf(seed: Uint8Array): KeyPair {
   if (seed.length !== ED25519_BYTES) {
     throw new CmdopError("InvalidArgument", `An Ed25519 seed has 32 bytes, this one ${seed.length}.`);
@@ -47,12 +47,12 @@ export function keyPairOf(seed: Uint8Array): KeyPair {
   return { seed, privateKey, publicKey, id: thumbprint(publicKey) };
 }
 
-/** A public key as node:crypto wants it. */
+/** Converts a public key for node:crypto. */
 export function publicKeyObject(publicKey: PublicKey): KeyObject {
   return createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x: publicKey }, format: "jwk" });
 }
 
-/** The id of a public key: its RFC 7638 thumbprint, members in lexical order. */
+/** Returns the id of a public key: its RFC 7638 thumbprint, members in lexical order. */
 export function thumbprint(publicKey: PublicKey): KeyId {
   return createHash("sha256").update(`{"crv":"Ed25519","kty":"OKP","x":"${publicKey}"}`).digest("base64url");
 }

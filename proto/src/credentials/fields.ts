@@ -1,7 +1,7 @@
 import { isIPv6 } from "node:net";
 import { z } from "zod";
 
-/** The pieces that several statements are made of. */
+/** Fields that several statements share. */
 
 /** 32 bytes as base64url: a public key or a thumbprint. */
 export const bytes32Schema = z
@@ -11,10 +11,10 @@ export const bytes32Schema = z
 /** Seconds since 1970. */
 export const secondsSchema = z.int().min(0).max(253_402_300_799);
 
-/** The number of a statement that replaces its predecessors. */
+/** Sequence number of a statement that replaces its predecessors. */
 export const seqSchema = z.int().min(0);
 
-/** A name that people type: of a machine or a key. */
+/** Name of a machine or a key, as people type it. */
 export const nameSchema = z
   .string()
   .regex(
@@ -22,12 +22,15 @@ export const nameSchema = z
     "expected 1 to 63 letters, digits, dots, dashes or underscores",
   );
 
-/** Labels of a machine: `team=payments`. */
+/** Labels of a machine, for example `team=payments`. */
 export const labelsSchema = z
   .record(z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,62}$/), z.string().regex(/^[a-zA-Z0-9._-]{0,63}$/))
   .refine((labels) => Object.keys(labels).length <= 32, "expected at most 32 labels");
 
-/** `host:port`, the host a name, an IPv4 address or an IPv6 address in brackets (with a zone id where it needs one), the port 1 to 65,535. */
+/**
+ * `host:port`. The host is a name, an IPv4 address, or an IPv6 address in brackets (with a zone id if it
+ * needs one); the port is 1 to 65,535.
+ */
 export const addressSchema = z
   .string()
   .max(260)

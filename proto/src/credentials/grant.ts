@@ -8,20 +8,23 @@ import { ownerKey } from "./roster.ts";
 import { machineSelectorSchema } from "./selectors.ts";
 import { readUnverified, type StatementKind, signStatement, verifyStatement } from "./statement.ts";
 
-/** Paths that a grant may name. */
+/** Most paths in a grant. */
 const MAX_GRANT_PATHS = 64;
 
 const grantSchema = z
   .strictObject({
-    /** The key's public half. */
+    /** Public half of the key. */
     key: bytes32Schema,
-    /** What the owner calls the key. */
+    /** The name that the owner gave the key. */
     name: nameSchema,
-    /** What it may do. */
+    /** Scopes of the key. */
     scopes: z.array(z.enum(SCOPES)).min(1).max(SCOPES.length),
-    /** Where it may do it. */
+    /** Machines on which the key is valid. */
     machines: z.array(machineSelectorSchema).min(1).max(1_000),
-    /** Directories (with all below them) that its files scopes are bound to; absent means everywhere. */
+    /**
+     * Directories, with everything below them, to which its files scopes are limited. Absent means
+     * everywhere.
+     */
     paths: z
       .array(
         z
@@ -32,11 +35,11 @@ const grantSchema = z
       .min(1)
       .max(MAX_GRANT_PATHS)
       .optional(),
-    /** What becomes of jobs that the key has started when it ends or is revoked: `end` unless said. */
+    /** Fate of the key's jobs when the key ends or is revoked. Default: `end`. */
     jobs: z.enum(["end", "live"]).optional(),
-    /** When it was signed. */
+    /** Time of signing. */
     iat: secondsSchema,
-    /** When it ends; no tolerance. */
+    /** Time of expiry, without tolerance. */
     not_after: secondsSchema,
   })
   .refine((grant) => grant.paths === undefined || !grant.scopes.includes("terminal"), {
@@ -44,7 +47,7 @@ const grantSchema = z
     path: ["paths"],
   });
 
-/** What a key may do: signed by an owner, never narrowed in place. */
+/** The rights of a key, signed by an owner. A grant is never changed in place. */
 export type Grant = z.infer<typeof grantSchema>;
 
 const GRANT: StatementKind<Grant> = { type: "cmdop-grant", claims: grantSchema, refusal: "GrantRefused" };
@@ -57,12 +60,14 @@ export function signGrant(grant: Grant, owner: KeyPair): Promise<string> {
   return signStatement(GRANT, grant, owner);
 }
 
-/** Verifies a grant against the owners of the roster. Its expiry is checked by `checkGrantTime`, at each call. */
+/**
+ * Verifies a grant against the owners of the roster. Its expiry is checked by `checkGrantTime`, at each call.
+ */
 export async function verifyGrant(statement: string, owners: readonly PublicKey[]): Promise<Grant> {
   return (await verifySignedGrant(statement, owners)).grant;
 }
 
-/** As `verifyGrant`, and says which owner has signed it: the grant holds no longer than that owner does. */
+/** Verifies a grant, and returns the owner who signed it: the grant is valid no longer than that owner. */
 export async function verifySignedGrant(
   statement: string,
   owners: readonly PublicKey[],
@@ -71,12 +76,12 @@ export async function verifySignedGrant(
   return { grant: claims, signer };
 }
 
-/** Reads a grant without verifying it: good for showing it, never for deciding by it. */
+/** Reads a grant without verifying it, for display only, never for a decision. */
 export function readGrant(statement: string): Grant {
   return readUnverified(GRANT, statement).claims;
 }
 
-/** Refuses a grant that has ended. `nowS`: seconds since 1970. */
+/** Throws if a grant has ended. `nowS`: seconds since 1970. */
 export function checkGrantTime(grant: Grant, nowS: number): void {
   if (nowS >= grant.not_after) {
     throw new CmdopError(

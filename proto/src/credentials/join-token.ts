@@ -13,25 +13,25 @@ import { ownerKey } from "./roster.ts";
 import { readUnverified, type StatementKind, signStatement, verifyStatement } from "./statement.ts";
 
 const joinTokenSchema = z.strictObject({
-  /** Names this token, so that a relay can consume it once. */
+  /** Id of this token, by which a relay consumes it once. */
   jti: z.uuid(),
-  /** The signing owner's public key: what the joining machine will trust. */
+  /** Public key of the signing owner, whom the joining machine will trust. */
   owner: bytes32Schema,
-  /** Where to join. */
+  /** The relay to join. */
   relay: z.strictObject({ id: relayIdSchema, address: addressSchema }),
-  /** What the machine will be called. */
+  /** The machine's future name. */
   name: nameSchema,
-  /** How it is grouped. */
+  /** The machine's labels. */
   labels: labelsSchema,
-  /** Machines that may join with it; 1 unless asked otherwise. */
+  /** Number of machines that may join with it. */
   uses: z.int().min(1).max(10_000),
-  /** When it was signed. */
+  /** Time of signing. */
   iat: secondsSchema,
-  /** When it ends. */
+  /** Time of expiry. */
   exp: secondsSchema,
 });
 
-/** The owner's invitation of a machine: where to dial, whom to trust, what it will be called. */
+/** The owner's invitation of a machine: the relay to dial, the owner to trust, and the machine's name. */
 export type JoinToken = z.infer<typeof joinTokenSchema>;
 
 const JOIN_TOKEN: StatementKind<JoinToken> = {
@@ -40,19 +40,22 @@ const JOIN_TOKEN: StatementKind<JoinToken> = {
   refusal: "LinkRefused",
 };
 
-/** Signs a join token; `owner` in it is the signer's key. */
+/** Signs a join token; its `owner` must be the signer's key. */
 export function signJoinToken(token: JoinToken, owner: KeyPair): Promise<string> {
   return signStatement(JOIN_TOKEN, token, owner);
 }
 
-/** Verifies, at the relay, a join token against the owners of the roster. Its expiry is checked by `checkJoinTokenTime`. */
+/**
+ * Verifies a join token at the relay, against the owners of the roster. Its expiry is checked by
+ * `checkJoinTokenTime`.
+ */
 export async function verifyJoinToken(statement: string, owners: readonly PublicKey[]): Promise<JoinToken> {
   return (await verifyStatement(JOIN_TOKEN, statement, ownerKey(owners))).claims;
 }
 
 /**
- * Verifies, on the joining machine, a join token against the owner that it
- * names itself. The operator who pasted it is what makes that owner trusted.
+ * Verifies a join token on the joining machine, against the owner that it names itself. That owner is trusted
+ * because the operator pasted the token.
  */
 export async function openJoinToken(statement: string): Promise<JoinToken> {
   const { claims, signer } = readUnverified(JOIN_TOKEN, statement);
@@ -62,7 +65,7 @@ export async function openJoinToken(statement: string): Promise<JoinToken> {
   return verifyJoinToken(statement, [claims.owner]);
 }
 
-/** Refuses a join token that has ended. `nowS`: seconds since 1970. */
+/** Throws if a join token has ended. `nowS`: seconds since 1970. */
 export function checkJoinTokenTime(token: JoinToken, nowS: number): void {
   if (nowS >= token.exp) {
     throw new CmdopError(

@@ -2,27 +2,27 @@ import { sign, verify } from "node:crypto";
 import { CmdopError } from "../errors/cmdop-error.ts";
 import { type KeyPair, type PublicKey, publicKeyObject } from "./ed25519.ts";
 
-/** Bytes of the relay's challenge. */
+/** Size of the relay's challenge, in bytes. */
 export const HELLO_NONCE_BYTES = 32;
 
-/** RFC 5705 exporter of the TLS connection that the hello runs on: a proof can't be carried to another connection. */
+/** RFC 5705 exporter of the hello's TLS connection: a proof can't be used on another connection. */
 export const LINK_EXPORTER = { label: "EXPORTER-cmdop-link", length: 32 } as const;
 
-/** What a machine signs to open a link. */
+/** The data that a machine signs to open a link. */
 export interface HelloTranscript {
   readonly nonce: Uint8Array;
   readonly exporter: Uint8Array;
   readonly bootId: string;
-  /** The number of the lane, as in link.proto. */
+  /** Number of the lane, as in link.proto. */
   readonly lane: number;
 }
 
-/** The machine's signature over nonce ‖ TLS exporter, bound to boot and lane. */
+/** Signs nonce ‖ TLS exporter, bound to boot and lane, with the machine's key. */
 export function signHello(transcript: HelloTranscript, machine: KeyPair): Uint8Array {
   return sign(null, bytesOf(transcript), machine.privateKey);
 }
 
-/** Whether the machine whose key this is signed the transcript. */
+/** Returns true if the machine with this key signed the transcript. */
 export function verifyHello(
   transcript: HelloTranscript,
   signature: Uint8Array,
@@ -38,7 +38,7 @@ function bytesOf({ nonce, exporter, bootId, lane }: HelloTranscript): Buffer {
       `The link's challenge has ${nonce.length} bytes, not ${HELLO_NONCE_BYTES}.`,
     );
   }
-  // The first two have fixed lengths and the lane is one byte, so the concatenation is unambiguous.
+  // The first two parts have fixed lengths and the lane is one byte, so the concatenation is unambiguous.
   return Buffer.concat([
     Buffer.from("cmdop link hello v1\0"),
     nonce,

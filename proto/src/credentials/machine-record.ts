@@ -5,17 +5,17 @@ import { ownerKey } from "./roster.ts";
 import { readUnverified, type StatementKind, signStatement, verifyStatement } from "./statement.ts";
 
 const machineRecordSchema = z.strictObject({
-  /** The thumbprint of the machine's key. */
+  /** Thumbprint of the machine's key. */
   id: bytes32Schema,
-  /** What the owner calls it. */
+  /** The name that the owner gave it. */
   name: nameSchema,
-  /** How the owner groups it. */
+  /** The labels that the owner gave it. */
   labels: labelsSchema,
   /** A record replaces those with a lower seq; the join token counts as 0. */
   seq: seqSchema.min(1),
 });
 
-/** The owner's word on a machine: machines do not name or label themselves. */
+/** The owner's statement about a machine: machines do not name or label themselves. */
 export type MachineRecord = z.infer<typeof machineRecordSchema>;
 
 const MACHINE_RECORD: StatementKind<MachineRecord> = {

@@ -4,29 +4,29 @@ import { type KeyId, type KeyPair, type PublicKey, thumbprint } from "./ed25519.
 import { addressSchema, bytes32Schema, relayIdSchema, secondsSchema, seqSchema } from "./fields.ts";
 import { readUnverified, type StatementKind, signStatement, verifyStatement } from "./statement.ts";
 
-/** Keys that one roster can revoke: with 64 relays they fit into MAX_ROSTER_BYTES. */
+/** Most keys that one roster can revoke: with 64 relays they fit into MAX_ROSTER_BYTES. */
 export const MAX_REVOKED_KEYS = 10_000;
 
 const rosterFields = z.strictObject({
   /** A roster replaces those with a lower seq, never the other way round. */
   seq: seqSchema,
-  /** When it was signed; agents take it as a lower bound of the time. */
+  /** Time of signing, which agents use as a lower bound of the time. */
   iat: secondsSchema,
-  /** The public keys that may grant. */
+  /** Public keys of the owners, who may grant. */
   owners: z.array(bytes32Schema).min(1).max(16),
-  /** The relays that serve this owner. */
+  /** Relays that serve this owner. */
   relays: z.array(z.strictObject({ id: relayIdSchema, addresses: z.array(addressSchema).max(16) })).max(64),
-  /** Ids of keys that are revoked, for ever. */
+  /** Ids of keys that are revoked for ever. */
   revoked: z.array(bytes32Schema).max(MAX_REVOKED_KEYS),
 });
 
-/** An owner that is revoked could do nothing: where all are, nobody could ever sign again. */
+/** A revoked owner could do nothing: if all were revoked, nobody could ever sign again. */
 const rosterSchema = rosterFields.refine(
   ({ owners, revoked }) => !owners.some((owner) => revoked.includes(thumbprint(owner))),
   { message: "a roster can't revoke its owners", path: ["revoked"] },
 );
 
-/** The owner's numbered statement of who may grant, where, and which keys no longer count. */
+/** The owner's numbered statement about the owners, the relays, and the revoked keys. */
 export type Roster = z.infer<typeof rosterSchema>;
 
 const ROSTER: StatementKind<Roster> = {
@@ -41,12 +41,12 @@ export function signRoster(roster: Roster, owner: KeyPair): Promise<string> {
   return signStatement(ROSTER, roster, owner);
 }
 
-/** Verifies a roster against the public keys of owners that are already trusted. */
+/** Verifies a roster against the public keys of owners who are already trusted. */
 export async function verifyRoster(statement: string, trustedOwners: readonly PublicKey[]): Promise<Roster> {
   return (await verifyStatement(ROSTER, statement, ownerKey(trustedOwners))).claims;
 }
 
-/** A lookup of owners' public keys by id, as verifyStatement wants it. */
+/** Returns a lookup of owners' public keys by id, for verifyStatement. */
 export function ownerKey(owners: readonly PublicKey[]): (signer: KeyId) => PublicKey | undefined {
   return (signer) => owners.find((owner) => thumbprint(owner) === signer);
 }

@@ -9,7 +9,7 @@ const sealed = await sealOwnerKey(key, { passphrase, recovery });
 const text = formatSealedKey(sealed);
 const seed = Buffer.from(key.seed);
 
-/** What reading this text throws. */
+/** Returns the error of parsing this text. */
 function refused(damaged: string): unknown {
   try {
     return parseSealedKey(damaged, "owner.key");
@@ -18,7 +18,7 @@ function refused(damaged: string): unknown {
   }
 }
 
-/** The file with something else in it. */
+/** Returns the file with changed fields. */
 const changed = (change: object): string => JSON.stringify({ ...sealed, ...change });
 
 describe("a sealed owner key", () => {

@@ -5,19 +5,19 @@ import { CmdopError } from "../errors/cmdop-error.ts";
 import { ED25519_BYTES, type KeyPair, keyPairOf, type PublicKey } from "./ed25519.ts";
 import { bytes32Schema } from "./fields.ts";
 
-/** The most that is read of a sealed key, in bytes: many times what one has. */
+/** Most bytes that are read of a sealed key: many times its size. */
 export const MAX_SEALED_KEY_BYTES = 4096;
 
-/** The most that is taken as a passphrase, in bytes: a paragraph. More is a file that somebody has mistaken for one. */
+/** Most bytes of a passphrase: a paragraph. A longer one is a file given by mistake. */
 export const MAX_PASSPHRASE_BYTES = 1024;
 
-/** What a guess at a passphrase costs: 128 MiB of memory and some 0.3 s, what OWASP asks of scrypt. */
+/** Cost of one guess at a passphrase: 128 MiB of memory and some 0.3 s, as OWASP recommends for scrypt. */
 const COST = { N: 2 ** 17, r: 8, p: 1 } as const;
 
-/** The most that a file may have us spend: twice the memory and four times the time of our own cost. */
+/** Highest cost that a file may demand: twice the memory and four times the time of our own. */
 const MAX_COST = { N: 2 ** 18, p: 4 } as const;
 
-/** scrypt uses 128 N r bytes and a little more; Node asks for the limit. */
+/** scrypt uses slightly more than 128 N r bytes; Node requires the limit. */
 const MEMORY_LIMIT_BYTES = 128 * MAX_COST.N * COST.r + 16 * 1024 * 1024;
 
 const SALT_BYTES = 16;
@@ -25,11 +25,11 @@ const CIPHER = "aes-256-gcm";
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** Exactly `count` bytes as base64url. */
+/** Makes a schema of exactly `count` bytes as base64url. */
 const bytesSchema = (count: number) =>
   z.base64url().refine((text) => Buffer.from(text, "base64url").length === count, `expected ${count} bytes`);
 
-/** What is in clear. All of it goes into the seal, so that nothing of it can be changed. */
+/** The unencrypted fields. The seal authenticates all of them, so that none can be changed. */
 const headerShape = {
   format: z.literal("cmdop owner key"),
   version: z.literal(1),
@@ -51,11 +51,15 @@ const headerShape = {
 const headerSchema = z.strictObject(headerShape);
 const fileSchema = z.strictObject({ ...headerShape, sealed: bytesSchema(ED25519_BYTES + TAG_BYTES) });
 
-/** An owner's key as it lies on disk: what it is can be read, the private half only with the passphrase. */
+/**
+ * An owner's key as stored on disk: its description is readable, its private half only with the passphrase.
+ */
 export type SealedOwnerKey = z.infer<typeof fileSchema>;
 type Header = z.infer<typeof headerSchema>;
 
-/** Seals an owner's key under a passphrase. `recovery`: the public key of the recovery owner, where there is one. */
+/**
+ * Seals an owner's key with a passphrase. `recovery`: the public key of the recovery owner, if there is one.
+ */
 export async function sealOwnerKey(
   key: KeyPair,
   { passphrase, recovery }: { readonly passphrase: string; readonly recovery: PublicKey | undefined },
@@ -75,7 +79,7 @@ export async function sealOwnerKey(
   return { ...header, sealed: sealed.toString("base64url") };
 }
 
-/** Opens a sealed key; undefined where this is not its passphrase (or something in it has been changed). */
+/** Opens a sealed key; returns undefined if the passphrase is wrong (or a field was changed). */
 export async function openOwnerKey(file: SealedOwnerKey, passphrase: string): Promise<KeyPair | undefined> {
   const { sealed, ...header } = file;
   const bytes = Buffer.from(sealed, "base64url");
@@ -86,21 +90,21 @@ export async function openOwnerKey(file: SealedOwnerKey, passphrase: string): Pr
   try {
     decipher.final();
   } catch {
-    // Its only error: the tag is another one.
+    // Its only error is a wrong tag.
     return undefined;
   }
   const key = keyPairOf(seed);
   return key.publicKey === header.owner ? key : undefined;
 }
 
-/** A sealed key as the text of a file. */
+/** Formats a sealed key as the text of a file. */
 export function formatSealedKey(sealed: SealedOwnerKey): string {
   return `${JSON.stringify(sealed, null, 2)}\n`;
 }
 
 /**
- * Reads the text of a sealed key; `file` is where it is from, for the errors, which never repeat what is in it.
- * @throws CmdopError AccessDenied for a key that is not sealed, InvalidArgument for what is no key
+ * Parses the text of a sealed key. `file`: its path, for the errors, which never repeat its content.
+ * @throws CmdopError AccessDenied for a key that is not sealed, InvalidArgument for a text that is not a key
  */
 export function parseSealedKey(text: string, file: string): SealedOwnerKey {
   const seed = Buffer.from(text.trim(), "base64url");
@@ -120,7 +124,7 @@ export function parseSealedKey(text: string, file: string): SealedOwnerKey {
 function unsealed(owner: PublicKey, file: string): CmdopError {
   return new CmdopError(
     "AccessDenied",
-    `${file} holds the key of the owner ${owner} unsealed: whatever runs as this user, a job of an agent too, can have read it.`,
+    `${file} holds the key of the owner ${owner} unsealed: everything that runs as this user, an agent's jobs included, may have read it.`,
     {
       next: `Replace it: cmdop owner recover --remove ${owner}, with the recovery key on standard input, makes a new owner key under a passphrase.`,
     },
@@ -133,7 +137,7 @@ function damaged(file: string): CmdopError {
   });
 }
 
-/** The header as one text, whatever the order in which a file has its members. */
+/** Serializes the header, independent of the order of members in the file. */
 function authenticated(header: Header): Buffer {
   const { format, version, owner, recovery = null, kdf, cipher, nonce } = header;
   const { name, N, r, p, salt } = kdf;
@@ -144,7 +148,10 @@ function nonceOf({ nonce }: Header): Buffer {
   return Buffer.from(nonce, "base64url");
 }
 
-/** The key of the seal. Passphrases that look alike are the same: normalised, without blanks around them. */
+/**
+ * Derives the key of the seal. Passphrases that look alike are equal: they are normalised, and blanks around
+ * them are removed.
+ */
 function keyOf(passphrase: string, { kdf: { N, r, p, salt } }: Header): Promise<Buffer> {
   const text = passphrase.normalize("NFKC").trim();
   return stretch(text, Buffer.from(salt, "base64url"), 32, { N, r, p, maxmem: MEMORY_LIMIT_BYTES });

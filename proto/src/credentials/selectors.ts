@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { bytes32Schema, labelsSchema } from "./fields.ts";
 
-/** Which machines a grant reaches: any one selector that matches is enough. `*` in a name stands for any characters. */
+/** Selects the machines of a grant: one matching selector is enough. `*` in a name matches any characters. */
 export const machineSelectorSchema = z.union([
   z.strictObject({ id: bytes32Schema }),
   z.strictObject({ name: z.string().regex(/^[a-zA-Z0-9._*-]{1,63}$/, "expected a machine name, * allowed") }),
@@ -11,14 +11,14 @@ export const machineSelectorSchema = z.union([
 ]);
 export type MachineSelector = z.infer<typeof machineSelectorSchema>;
 
-/** A machine as its owner-signed record describes it. */
+/** A machine's identity in its owner-signed record. */
 export interface MachineIdentity {
   readonly id: string;
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** Whether any of the selectors reaches the machine. */
+/** Returns true if any of the selectors matches the machine. */
 export function selects(selectors: readonly MachineSelector[], machine: MachineIdentity): boolean {
   return selectors.some((selector) => {
     if ("id" in selector) return selector.id === machine.id;
@@ -29,7 +29,10 @@ export function selects(selectors: readonly MachineSelector[], machine: MachineI
   });
 }
 
-/** `*` matches any run of characters; linear in the name's length for each star. */
+/**
+ * Matches a name with a pattern in which `*` stands for any run of characters; linear in the name's length
+ * for each star.
+ */
 function matchesGlob(glob: string, name: string): boolean {
   const [head = "", ...rest] = glob.split("*");
   if (rest.length === 0) return glob === name;

@@ -43,7 +43,9 @@ const joinToken: JoinToken = {
   exp: NOW_S + 60,
 };
 
-/** Every kind of statement, valid and signed by `owner`, with how it is verified and what it is refused with. */
+/**
+ * Every kind of statement, valid and signed by `owner`, with its verifier and the error that it refuses with.
+ */
 const KINDS = {
   "cmdop-grant": {
     refusal: "GrantRefused",
@@ -81,7 +83,10 @@ const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).to
 const decode = (part: string | undefined): Record<string, unknown> =>
   JSON.parse(Buffer.from(part ?? "", "base64url").toString());
 
-/** A text of JSON with one of its keys once more, with the same value: each key of each object in turn, also in another spelling. */
+/**
+ * Returns JSON texts in which one key is doubled with the same value: each key of each object in turn, also
+ * in another spelling.
+ */
 function withDoubledKeys(text: string): string[] {
   return [...text.matchAll(/"(\w)(\w*)":("[^"]*"|[\w.]+|\[\]|\{\}|null)/g)].flatMap((found) => {
     const [pair, first = "", rest = "", value = ""] = found;
@@ -90,7 +95,7 @@ function withDoubledKeys(text: string): string[] {
   });
 }
 
-/** A JWS with any header and claims, properly signed all the same. */
+/** Makes a correctly signed JWS with any header and claims. */
 function forge(header: unknown, claims: unknown, signer: KeyPair): string {
   const input = `${encode(header)}.${encode(claims)}`;
   return `${input}.${sign(null, Buffer.from(input), signer.privateKey).toString("base64url")}`;

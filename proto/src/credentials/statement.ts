@@ -7,22 +7,22 @@ import { parseStrictJson } from "../strict-json.ts";
 import { type KeyId, type KeyPair, type PublicKey, publicKeyObject } from "./ed25519.ts";
 
 /**
- * A statement is a compact EdDSA JWS whose protected header is exactly
- * `{alg: "EdDSA", typ, kid}`: `typ` says which kind of statement it is, so that
- * one kind can never pass for another, and `kid` is the signer's thumbprint.
+ * The header of a statement. A statement is a compact EdDSA JWS whose protected header is exactly `{alg:
+ * "EdDSA", typ, kid}`: `typ` is the kind of the statement, so that one kind can never pass for another, and
+ * `kid` is the signer's thumbprint.
  */
 const headerSchema = z.strictObject({ alg: z.literal("EdDSA"), typ: z.string(), kid: z.string().length(43) });
 
-/** One kind of statement: its `typ`, its claims, and the error for one that does not hold. */
+/** A kind of statement: its `typ`, its claims, and the error for an invalid one. */
 export interface StatementKind<Claims> {
   readonly type: string;
   readonly claims: z.ZodType<Claims>;
   readonly refusal: ErrorCode;
-  /** The longest statement of this kind, in bytes; MAX_STATEMENT_BYTES unless said. */
+  /** Longest statement of this kind, in bytes. Default: MAX_STATEMENT_BYTES. */
   readonly maxBytes?: number;
 }
 
-/** Signs claims. They are validated first: nobody can sign what nobody would accept. */
+/** Signs claims. They are validated first, so that nobody can sign a statement that would be refused. */
 export async function signStatement<Claims>(
   kind: StatementKind<Claims>,
   claims: Claims,
@@ -32,7 +32,7 @@ export async function signStatement<Claims>(
   if (!checked.success) {
     throw new CmdopError(
       "InvalidArgument",
-      `A ${kind.type} can't say this: ${z.prettifyError(checked.error)}`,
+      `The claims of this ${kind.type} are not valid: ${z.prettifyError(checked.error)}`,
     );
   }
   const statement = await new CompactSign(Buffer.from(JSON.stringify(checked.data)))
@@ -42,17 +42,16 @@ export async function signStatement<Claims>(
   if (statement.length > maxBytes) {
     throw new CmdopError(
       "InvalidArgument",
-      `This ${kind.type} would be ${statement.length} bytes long; everyone refuses more than ${maxBytes}.`,
-      { next: "Say less in one statement: fewer names, labels or paths." },
+      `This ${kind.type} would be ${statement.length} bytes long; ${maxBytes} is the limit everywhere.`,
+      { next: "Put less into one statement: fewer names, labels or paths." },
     );
   }
   return statement;
 }
 
 /**
- * Verifies a statement: its form, its kind, that `keyOf` knows the signer, the
- * signature, and the claims. Throws the kind's refusal otherwise. Says nothing
- * about time: each kind's own verifier does.
+ * Verifies a statement: its form, its kind, that `keyOf` knows the signer, the signature, and the claims.
+ * Throws the kind's refusal otherwise. Times are not checked here, but by each kind's own verifier.
  */
 export async function verifyStatement<Claims>(
   kind: StatementKind<Claims>,
@@ -71,7 +70,7 @@ export async function verifyStatement<Claims>(
   }
 }
 
-/** Reads a statement without verifying who signed it, for a holder that wants to show or address it. */
+/** Reads a statement without verifying its signature, for a holder that wants to show or address it. */
 export function readUnverified<Claims>(
   kind: StatementKind<Claims>,
   statement: string,
@@ -83,7 +82,7 @@ export function readUnverified<Claims>(
   };
 }
 
-/** The id of the key that claims to have signed a statement of whatever kind; says nothing about whether it did. */
+/** Returns the id of the key that claims to have signed a statement of any kind, unverified. */
 export function statementSigner(statement: string): KeyId | undefined {
   if (!isCanonical(statement)) return undefined;
   try {
@@ -94,7 +93,10 @@ export function statementSigner(statement: string): KeyId | undefined {
   }
 }
 
-/** What a statement of whatever kind says, as it is written: two with the same text say the same, whoever signed them. */
+/**
+ * Returns the encoded claims of a statement of any kind. Statements with equal claims say the same, whoever
+ * signed them.
+ */
 export function statementText(statement: string): string {
   return statement.split(".")[1] ?? "";
 }
@@ -115,7 +117,10 @@ function peekHeader<Claims>(kind: StatementKind<Claims>, statement: string): z.i
   return header.data;
 }
 
-/** Decoders forgive spaces and stray bits; a statement has one spelling only, so that caches can go by the string. */
+/**
+ * Checks that a statement is encoded canonically. Decoders tolerate spaces and stray bits; with a single
+ * valid encoding, caches can compare strings.
+ */
 function isCanonical(statement: string): boolean {
   const parts = statement.split(".");
   return (
@@ -127,7 +132,7 @@ function decodedHeader(statement: string): unknown {
   return decodedJson(Buffer.from(statement.split(".")[0] ?? "", "base64url"));
 }
 
-/** Throws what it fails with: it is no UTF-8, no JSON, or an object in it has a key twice. */
+/** Decodes JSON. Throws if it is not UTF-8, not JSON, or has an object with a duplicate key. */
 function decodedJson(bytes: Uint8Array): unknown {
   return parseStrictJson(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
 }

@@ -149,7 +149,7 @@ describe("TrustedClock", () => {
 });
 
 describe("a system clock that jumps", () => {
-  /** The clock, and both hands of the machine's, in milliseconds. */
+  /** Makes a clock, and the two clocks of the machine that it reads, in milliseconds. */
   function clockAt(systemMs: number) {
     const hands = { systemMs, steadyMs: 0 };
     const said: string[] = [];

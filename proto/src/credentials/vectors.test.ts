@@ -38,7 +38,7 @@ const vectors = z
   })
   .parse(JSON.parse(readFileSync(new URL("../../testdata/credentials.json", import.meta.url), "utf8")));
 
-/** Verifies a statement and signs what it claims again. */
+/** Functions that verify a statement and sign its claims again. */
 const AGAIN = {
   grant: async (jws: string, signer: PublicKey, key: ReturnType<typeof keyPairOf>) => {
     const claims = await verifyGrant(jws, [signer]);

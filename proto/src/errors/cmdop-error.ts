@@ -1,24 +1,26 @@
 import { ERROR_TABLE, type ErrorCode } from "./table.ts";
 
-/** What a thrower may say beyond code and message. */
+/** Optional properties of an error, beyond code and message. */
 export interface CmdopErrorOptions {
-  /** What to do next, where it is more exact than the table's word. */
+  /** The next step, if it is more exact than the table's. */
   next?: string | undefined;
-  /** The error behind this one; stays on this side of the wire. */
+  /** The error that caused this one. It is not sent over the wire. */
   cause?: unknown;
-  /** The job that the call was about; stays on this side too. */
+  /** Id of the job that the call was about. It is not sent over the wire. */
   jobId?: string | undefined;
 }
 
 /**
- * The one error type of cmdop, on both sides of the wire. `message` says what
- * failed and the likely cause, `next` what to do about it, `code` is the row
- * of the table that programs switch on.
+ * The one error type of cmdop, on both sides of the wire. `message` tells what failed and the likely cause,
+ * `next` what to do about it; `code` is the row of the table, for programs to switch on.
  */
 export class CmdopError extends Error {
   readonly code: ErrorCode;
   readonly next: string;
-  /** The job, session or run whose fate is unknown, where the call was about one: its maker may never have heard of it. */
+  /**
+   * Id of the job, session or run whose fate is unknown, if the call was about one: its maker may never have
+   * received the id.
+   */
   readonly jobId: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: CmdopErrorOptions = {}) {
@@ -34,12 +36,17 @@ export class CmdopError extends Error {
     return ERROR_TABLE[this.code].status;
   }
 
-  /** What JSON has of it: its message, too, which JSON has of no other error; not the cause, which stays here. */
+  /**
+   * Returns the error for JSON: with its message, which JSON.stringify drops from errors, and without the
+   * cause, which is local.
+   */
   toJSON(): object {
     return { ...this, message: this.message };
   }
 
-  /** Any thrown thing as a CmdopError; what is not one becomes Internal, with the original as cause. */
+  /**
+   * Converts any thrown value to a CmdopError. Anything else becomes Internal, with the original as cause.
+   */
   static from(thrown: unknown): CmdopError {
     if (thrown instanceof CmdopError) return thrown;
     const message = thrown instanceof Error ? thrown.message : String(thrown);

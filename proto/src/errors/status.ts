@@ -1,4 +1,4 @@
-/** The status codes of gRPC, as its specification numbers them. */
+/** The status codes of gRPC, with the numbers of its specification. */
 export const STATUS = {
   OK: 0,
   CANCELLED: 1,

@@ -1,8 +1,8 @@
 import { STATUS } from "./status.ts";
 
 /**
- * The one table between gRPC status codes and typed errors: for each code the
- * status that carries it, and what to do next unless the thrower knows better.
+ * The one table of typed errors: for each code, the gRPC status that carries it, and the next step unless the
+ * thrower gives a better one.
  */
 export const ERROR_TABLE = {
   InvalidArgument: {
@@ -176,14 +176,14 @@ export const ERROR_TABLE = {
 /** The code of an error: a row of ERROR_TABLE. */
 export type ErrorCode = keyof typeof ERROR_TABLE;
 
-/** Whether a string names a row of the table. */
+/** Returns true if a string is a code of the table. */
 export function isErrorCode(value: string): value is ErrorCode {
   return Object.hasOwn(ERROR_TABLE, value);
 }
 
 /**
- * The code for a status that came without one. Both ends of cmdop always send a
- * code, so a bare INTERNAL, UNKNOWN or UNAVAILABLE is somebody's word for a lost connection.
+ * Codes for a status that arrives without one. Both ends of cmdop always send a code, so a bare INTERNAL,
+ * UNKNOWN or UNAVAILABLE comes from something else, such as a proxy, and means a lost connection.
  */
 export const CODE_OF_BARE_STATUS: Readonly<Record<number, ErrorCode>> = {
   [STATUS.CANCELLED]: "Canceled",

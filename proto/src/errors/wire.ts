@@ -4,37 +4,35 @@ import { CmdopError } from "./cmdop-error.ts";
 import { STATUS } from "./status.ts";
 import { CODE_OF_BARE_STATUS, type ErrorCode, isErrorCode } from "./table.ts";
 
-/** A header block as Node has it. */
+/** A header block as received by Node. */
 export type ReceivedHeaders = Readonly<Record<string, unknown>>;
 
 /**
- * An error as the trailers of a gRPC response, ready for a header block:
- * everything is percent-encoded and bounded, so that no error text, however it
- * came about, can break the connection that it travels on.
+ * Converts an error to the trailers of a gRPC response. All text is percent-encoded and bounded, so that no
+ * error text, wherever it comes from, can break the connection that carries it.
  */
 export function errorTrailers(error: CmdopError): Record<string, string> {
   return {
     "grpc-status": String(error.status),
-    // encodeURI leaves readable what may be; whoever decodes takes back each %xx.
+    // encodeURI keeps most characters readable; decoders reverse each %xx.
     "grpc-message": encodeURI(bounded(error.message)),
     [HEADERS.error]: error.code,
     [HEADERS.next]: encodeURIComponent(bounded(error.next)),
   };
 }
 
-/** The trailers of an answer that is as it should be. */
+/** Trailers of a successful answer. */
 export const OK_TRAILERS: Readonly<Record<string, string>> = { "grpc-status": String(STATUS.OK) };
 
-/** The status that a header block brings; undefined where it has none. */
+/** Returns the status in a header block; undefined if it has none. */
 export function statusIn(headers: ReceivedHeaders): number | undefined {
   const value = text(headers, "grpc-status");
   return value !== undefined && /^\d{1,3}$/.test(value) ? Number(value) : undefined;
 }
 
 /**
- * The error that trailers tell of, as the CmdopError that the other side threw.
- * `canceledHere`: whether this side ended the call; a bare CANCELLED that it did
- * not ask for is a connection that broke.
+ * Converts trailers to the CmdopError that the other side threw. `canceledHere`: true if this side ended the
+ * call; a bare CANCELLED that it did not request means that the connection broke.
  */
 export function errorOfTrailers(trailers: ReceivedHeaders, canceledHere: boolean): CmdopError {
   const named = text(trailers, HEADERS.error);
@@ -66,7 +64,7 @@ function decoded(value: string): string {
   try {
     return decodeURIComponent(value);
   } catch (error) {
-    // A peer that does not encode its trailers is still worth reading.
+    // A peer may send its trailers unencoded; their text is used as it is.
     if (error instanceof URIError) return value;
     throw error;
   }

@@ -1,59 +1,58 @@
-/** What text from a program does to a terminal, as far as it changes what is read there. */
+/** Effects of a program's output on a terminal, as far as they change the visible text. */
 export interface TerminalActions {
-  /** Text without control characters; tabs are among it. */
+  /** Prints text without control characters, except tabs. */
   print(text: string): void;
-  /** To the beginning of the next row. */
+  /** Moves to the start of the next row. */
   newLine(): void;
   carriageReturn(): void;
   backspace(): void;
-  /** Downwards; up where `rows` is negative. */
+  /** Moves down; up if `rows` is negative. */
   moveRows(rows: number): void;
   moveColumns(columns: number): void;
   /** `column` counts from 0. */
   moveToColumn(column: number): void;
-  /** To a place that has nothing to do with the last one. */
+  /** Moves to a position unrelated to the last one. */
   moveElsewhere(): void;
   eraseLine(part: ErasedPart): void;
-  /** The rest of the row, and all rows below. */
+  /** Erases the rest of the row, and all rows below. */
   eraseBelow(): void;
 }
 
-/** Behind the cursor, before it, or both. */
+/** The part of a row after the cursor, before it, or all of it. */
 export type ErasedPart = "rest" | "beginning" | "all";
 
-/** Characters of an escape sequence that may come in two pieces: real ones have some twenty. */
+/** Longest escape sequence that may arrive in two pieces, in characters. Real ones have some twenty. */
 const MAX_SEQUENCE_CHARACTERS = 256;
 
 /**
- * Characters of a title, a link or a picture: such a string goes on until its
- * terminator, and is shown where that is too far away. Otherwise two bytes would
- * hide the rest of an output.
+ * Longest string sequence (a title, a link, a picture), in characters. It lasts until its terminator; a
+ * longer one is shown as text, since otherwise two bytes could hide the rest of an output.
  */
 const MAX_STRING_CHARACTERS = 65_536;
 
 const range = (first: number, last = first): string =>
   `${String.fromCharCode(first)}-${String.fromCharCode(last)}`;
-/** C0, DEL and C1, but for the tab, which stays as it is. */
+/** C0, DEL and C1, except the tab, which is kept. */
 const CONTROL = new RegExp(`[${range(0, 8)}${range(0x0a, 0x1f)}${range(0x7f, 0x9f)}]`, "g");
-/** The same but for the newline. */
+/** The same without the newline. */
 const SEQUENCE = new RegExp(`[${range(0, 8)}${range(0x0b, 0x1f)}${range(0x7f, 0x9f)}]`);
 const PARAMETERS = /[0-?]*[ -/]*/y;
 const INTERMEDIATES = /[ -/]*/y;
-/** Ends a string, or breaks it off: BEL, CAN, SUB, ESC, ST. */
+/** Characters that end or abort a string: BEL, CAN, SUB, ESC, ST. */
 const STRING_END = new RegExp(`[${range(7)}${range(0x18)}${range(0x1a, 0x1b)}${range(0x9c)}]`, "g");
 
 const ESC = "\u001b";
 const C1_CSI = "\u009b";
-/** DCS, SOS, OSC, PM, APC. */
+/** Second characters of DCS, SOS, OSC, PM and APC. */
 const STRING_INTRODUCERS = "PX]^_";
 
 /**
- * Reads the text of a program as a terminal does: escape sequences become
- * actions or nothing. Each character is looked at a fixed number of times.
+ * Reads a program's output as a terminal does: escape sequences become actions, or are dropped. Each
+ * character is examined a fixed number of times.
  */
 export class EscapeReader {
   readonly #actions: TerminalActions;
-  /** What has come of a string whose terminator has not. */
+  /** Text so far of a string whose terminator has not arrived. */
   #string: string | undefined;
   #at = 0;
 
@@ -61,19 +60,21 @@ export class EscapeReader {
     this.#actions = actions;
   }
 
-  /** A reader in the same state for other actions. */
+  /** Returns a reader in the same state, with other actions. */
   copyFor(actions: TerminalActions): EscapeReader {
     const copy = new EscapeReader(actions);
     copy.#string = this.#string;
     return copy;
   }
 
-  /** How much of the text that is being read lies behind what it does now. */
+  /** The position in the text that is being read, up to which it has been processed. */
   get at(): number {
     return this.#at;
   }
 
-  /** Reads on. What is returned is the beginning of a sequence: it is to stand before the next text. */
+  /**
+   * Reads the next text. Returns the start of an incomplete sequence, which must be put before the next text.
+   */
   read(text: string): string {
     if (this.#string === undefined && !SEQUENCE.test(text)) {
       this.#readLines(text);
@@ -88,7 +89,7 @@ export class EscapeReader {
     return "";
   }
 
-  /** Most output is plain: no need to look for more than line ends. */
+  /** Reads text without escape sequences, as most output is: only line ends matter. */
   #readLines(text: string): void {
     for (let at = 0; at < text.length; ) {
       const end = text.indexOf("\n", at);
@@ -99,12 +100,15 @@ export class EscapeReader {
     }
   }
 
-  /** Nothing more comes: a string without its terminator was none. */
+  /** Ends the reading: a string without its terminator is shown as text. */
   end(): void {
     this.#showString();
   }
 
-  /** Text up to the next control character, and what that does; undefined where its sequence is incomplete. */
+  /**
+   * Reads text up to the next control character, or that character's effect; undefined if its sequence is
+   * incomplete.
+   */
   #plain(text: string, from: number): number | undefined {
     CONTROL.lastIndex = from;
     const at = CONTROL.exec(text)?.index ?? text.length;
@@ -120,7 +124,7 @@ export class EscapeReader {
       case "\n":
       case "\v":
       case "\f":
-        // What comes next is behind it.
+        // The next row begins after this character.
         this.#at = at + 1;
         this.#actions.newLine();
         return at + 1;
@@ -131,7 +135,8 @@ export class EscapeReader {
         this.#actions.backspace();
         return at + 1;
       default:
-        // The others show nothing. C1 introducers of strings are none in UTF-8: garbled text is full of them.
+        // The others show nothing. C1 introducers of strings are ignored in UTF-8, because garbled text is
+        // full of them.
         return at + 1;
     }
   }
@@ -144,7 +149,7 @@ export class EscapeReader {
       this.#string = "";
       return from + 2;
     }
-    // Character sets and the like: intermediates and one final character.
+    // Character sets and the like have intermediates and one final character.
     const end = endOf(INTERMEDIATES, text, from + 1);
     const final = text[end];
     if (final === undefined) return incomplete(from, end);
@@ -160,7 +165,7 @@ export class EscapeReader {
     else if (final === "c") this.#actions.moveElsewhere();
   }
 
-  /** `from` is where the sequence begins, `parameters` what comes behind its introducer. */
+  /** `from`: start of the sequence. `parameters`: the position after its introducer. */
   #csi(text: string, from: number, parameters: number): number | undefined {
     const end = endOf(PARAMETERS, text, parameters);
     const final = text[end];
@@ -192,7 +197,7 @@ export class EscapeReader {
     }
   }
 
-  /** Up to the terminator, or to what breaks the string off. */
+  /** Reads up to the terminator, or to a character that aborts the string. */
   #inString(text: string, from: number): number | undefined {
     STRING_END.lastIndex = from;
     const at = STRING_END.exec(text)?.index ?? text.length;
@@ -212,7 +217,7 @@ export class EscapeReader {
     const text = this.#string;
     this.#string = undefined;
     if (text === undefined) return;
-    // No string begins in it: no ESC is there.
+    // No string can begin in it, because it contains no ESC.
     for (let at: number | undefined = 0; at !== undefined && at < text.length; ) at = this.#plain(text, at);
   }
 }
@@ -223,7 +228,7 @@ function endOf(pattern: RegExp, text: string, from: number): number {
   return pattern.lastIndex;
 }
 
-/** A sequence that may go on is waited for; one that is too long is none, and what came of it goes. */
+/** Waits for the rest of an incomplete sequence; one that is too long is dropped. */
 function incomplete(from: number, end: number): number | undefined {
   return end - from > MAX_SEQUENCE_CHARACTERS ? end : undefined;
 }

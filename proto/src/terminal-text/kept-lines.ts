@@ -10,42 +10,44 @@ import {
   sizeOf,
 } from "./line-list.ts";
 
-/** How much of an output is kept. */
+/** Bounds of the kept part of an output. */
 export interface KeptBounds {
-  /** Characters of the text, MIN_KEPT_CHARACTERS at least. Where there is more, a quarter is kept of its beginning, the rest of its end. */
+  /**
+   * Most characters of the text, at least MIN_KEPT_CHARACTERS. Of a longer output, a quarter is kept from its
+   * beginning and the rest from its end.
+   */
   readonly maxCharacters: number;
-  /** How to read what was left out. */
+  /** Explains how to read the part that was left out. */
   readonly advice?: Advice | undefined;
 }
 
-/** What is there of an output. */
+/** The kept part of an output. */
 export interface KeptText {
   readonly text: string;
-  /** Whether anything was left out; lines that are counted are not. */
+  /** True if anything was left out. Repeated lines that are counted are not left out. */
   readonly isCut: boolean;
-  /** The last line that has anything in it. */
+  /** The last line that is not blank. */
   readonly lastLine: string;
 }
 
-/** Below this, notes would be all there is. */
+/** Smallest bound: with a smaller one, notes would fill the text. */
 const MIN_KEPT_CHARACTERS = 2_048;
 
 /**
- * The lines of an output: all of them while they are few, and then its beginning
- * and its end. Memory is bounded, and each character is copied a fixed number of
- * times, however many there are.
+ * The lines of an output: all of them while they fit, then its beginning and its end. Memory is bounded, and
+ * each character is copied a fixed number of times, however long the output is.
  */
 export class KeptLines {
   readonly #bounds: KeptBounds;
   readonly #max: number;
-  /** Of the beginning, and of one line among others, once not all fits. */
+  /** Most characters of the beginning, and of one line among others, once not everything fits. */
   readonly #maxFirst: number;
   readonly #maxLast: number;
-  /** The beginning, once not all fits. */
+  /** The beginning, once not everything fits. */
   #first: LineList | undefined;
   #firstIsFull = false;
   #last: LineList;
-  /** What is left out between both. */
+  /** The part left out between both. */
   #gap: { readonly from: Place; readonly lines: number } | undefined;
   #open: Line | undefined;
 
@@ -67,7 +69,7 @@ export class KeptLines {
     return copy;
   }
 
-  /** Takes a part of a line; `isEnd`: its last. `from` is where the part begins. */
+  /** Adds a part of a line. `isEnd`: true for its last part. `from`: the place of the part. */
   add(text: string, isEnd: boolean, from: Place): void {
     const { length } = text;
     const open = this.#open
@@ -78,7 +80,10 @@ export class KeptLines {
     if (isEnd) this.#close(open, 1);
   }
 
-  /** The text; nothing can be added any more. Where the last line has not ended, neither does the text. */
+  /**
+   * Returns the text; nothing can be added afterwards. If the last line has not ended, the text has no line
+   * end either.
+   */
   end(): KeptText {
     const open = this.#open;
     const isOpen = open !== undefined && open.length > 0;
@@ -102,18 +107,18 @@ export class KeptLines {
     if (this.#first === undefined || line.first.length < this.#maxLast)
       return { ...line, first: line.first + text, length };
     const last = line.last + text;
-    // Now and then, not with each part: cutting copies.
+    // Cuts rarely, not with each part, because each cut copies.
     return { ...line, last: last.length > 2 * this.#maxLast ? endOf(last, this.#maxLast) : last, length };
   }
 
-  /** `lineEnd`: characters of the line's end. */
+  /** Ends a line. `lineEnd`: characters of its line end. */
   #close(line: Line, lineEnd: number): void {
     this.#open = undefined;
     this.#push(line);
     if (this.#last.characters - 1 + lineEnd > this.#max) this.#cut();
   }
 
-  /** From now on a beginning and an end are kept. */
+  /** Switches to keeping a beginning and an end. */
   #cut(): void {
     if (this.#first !== undefined) return;
     const lines = this.#last.lines();
@@ -137,7 +142,7 @@ export class KeptLines {
     }
   }
 
-  /** Characters of the longest line: where there are few lines, a long one may have what others would have had. */
+  /** Returns the most characters of a line: if there are few lines, a long one may use the room of others. */
   #longestShown(lines: readonly Line[]): number {
     if (this.#first === undefined) return this.#max;
     const all = lines.reduce((sum, line) => sum + sizeOf(line, this.#maxLast), 0);

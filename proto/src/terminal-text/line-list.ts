@@ -1,39 +1,39 @@
 /** A place in a command's output. */
 export interface Place {
-  /** Bytes that came before it. */
+  /** Bytes before it. */
   readonly bytes: number;
-  /** The offset at which it can be read again. */
+  /** Offset at which it can be read again. */
   readonly offset: number;
 }
 
-/** A line of an output, once or several times. */
+/** A line of an output, with its immediate repetitions. */
 export interface Line {
-  /** All of it, or as much of its beginning and its end as can be shown. */
+  /** The whole line, or as much of its beginning and its end as can be shown. */
   readonly first: string;
   readonly last: string;
-  /** Characters that it had. */
+  /** Original length, in characters. */
   readonly length: number;
-  /** How often it came again, at once. */
+  /** Number of immediate repetitions. */
   readonly more: number;
   readonly from: Place;
 }
 
-/** Says how to read on from an offset, for what was left out. */
+/** Explains how to read a part that was left out, from an offset on. */
 export type Advice = (offset: number) => string;
 
-/** Characters of the advice in a note: a sentence with an id in it. */
+/** Most characters of the advice in a note: a sentence with an id. */
 const MAX_ADVICE_CHARACTERS = 160;
 
-/** Characters of a note and the line ends around it: two numbers, some words, and the advice. */
+/** Most characters of a note and the line ends around it: two numbers, some words, and the advice. */
 export const MAX_NOTE_CHARACTERS = MAX_ADVICE_CHARACTERS + 100;
 
-/** Repetitions of a line that are counted rather than shown. */
+/** Smallest number of repetitions that are counted instead of shown. */
 const MIN_COUNTED = 2;
 
-/** How many of the lines that are gone are kept until they are taken out of the list: taking them out copies it. */
+/** Dropped lines that stay in the list before it is cut: each cut copies it. */
 const MAX_GONE = 64;
 
-/** Lines with their size as they are shown, each `maxLine` characters long at most; a line that comes again is counted. */
+/** Lines and their size as shown, each up to `maxLine` characters long. Repetitions of a line are counted. */
 export class LineList {
   readonly #maxLine: number;
   #lines: Line[] = [];
@@ -51,7 +51,7 @@ export class LineList {
     return copy;
   }
 
-  /** Characters of all that is shown, a line end behind each line. */
+  /** Characters of the shown text, with a line end after each line. */
   get characters(): number {
     return this.#characters;
   }
@@ -60,7 +60,7 @@ export class LineList {
     return this.#lines.slice(this.#gone);
   }
 
-  /** Whether the line was taken: with it there are `room` characters at most. */
+  /** Adds a line if the text then has at most `room` characters; returns true if it was added. */
   add(line: Line, room: number): boolean {
     const newest = this.#lines.at(-1);
     const again = newest !== undefined && isSame(newest, line) ? addTo(newest, line) : undefined;
@@ -73,7 +73,7 @@ export class LineList {
     return true;
   }
 
-  /** Takes the oldest line out, but never the newest; undefined where there is no other. */
+  /** Removes and returns the oldest line, but never the newest; undefined if there is no other. */
   dropOldest(): Line | undefined {
     const line = this.#lines[this.#gone];
     if (line === undefined || this.#gone + 1 >= this.#lines.length) return undefined;
@@ -87,32 +87,32 @@ export class LineList {
   }
 }
 
-/** How many characters a line takes, its repetitions and line ends included. */
+/** Returns the characters of a line as shown, with its repetitions and line ends. */
 export function sizeOf(line: Line, maxLine: number): number {
   const once = Math.min(line.length, maxLine) + 1;
   return once + (isCounted(line, once) ? counted(line.more).length + 1 : line.more * once);
 }
 
-/** A line as it is shown, with its repetitions. */
+/** Returns a line as shown, with its repetitions. */
 export function shownLines(line: Line, maxLine: number, advice: Advice | undefined): string[] {
   const text = textOf(line, maxLine, advice);
   if (isCounted(line, Math.min(line.length, maxLine) + 1)) return [text, counted(line.more)];
   return Array.from({ length: line.more + 1 }, () => text);
 }
 
-/** Says that something is missing, and how to read it. */
+/** Returns a note about a missing part, with advice on how to read it. */
 export function leftOut(what: string, offset: number, advice: Advice | undefined): string {
   const how = advice === undefined ? "" : `: ${advice(offset).slice(0, MAX_ADVICE_CHARACTERS)}`;
   return `[… ${what} left out${how} …]`;
 }
 
-/** The last characters of a text; never half of a pair. */
+/** Returns the last characters of a text, without splitting a surrogate pair. */
 export function endOf(text: string, characters: number): string {
   const from = Math.max(0, text.length - characters);
   return text.slice(from > 0 && isPair(text, from - 1) ? from + 1 : from);
 }
 
-/** The first characters of a text; never half of a pair. */
+/** Returns the first characters of a text, without splitting a surrogate pair. */
 function startOf(text: string, characters: number): string {
   const isCut = characters < text.length && isPair(text, characters - 1);
   return text.slice(0, isCut ? characters - 1 : characters);
@@ -137,7 +137,7 @@ function hasAll({ first, last, length }: Line): boolean {
   return first.length + last.length === length;
 }
 
-/** Lines whose middle is gone may differ there. */
+/** Compares two lines. Lines whose middle is missing may differ there, so they are never equal. */
 function isSame(line: Line, other: Line): boolean {
   return (
     line.length === other.length &&
@@ -153,7 +153,7 @@ function addTo(line: Line, other: Line): Line {
   return { first, last, length, more: more + 1 + other.more, from };
 }
 
-/** Counting has to make it shorter. */
+/** Returns true if repetitions are counted, which must make the text shorter. */
 function isCounted({ more }: Line, once: number): boolean {
   return more >= MIN_COUNTED && more * once > counted(more).length + 1;
 }

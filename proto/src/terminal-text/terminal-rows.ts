@@ -1,38 +1,45 @@
 import type { ErasedPart, TerminalActions } from "./escape-reader.ts";
 import type { Place } from "./line-list.ts";
 
-/** Rows that can still be drawn over: what a program that draws several lines again goes back by, on a large screen. */
+/**
+ * Rows that can still be redrawn: as far as programs that redraw several lines move back, on a large screen.
+ */
 const MAX_OPEN_ROWS = 64;
 
-/** Where a row ends of itself: programs that draw a line again know of no wider terminal, and a row must not grow for ever. */
+/**
+ * Columns after which a row wraps. Programs that redraw a line know no wider terminal, and a row must not
+ * grow for ever.
+ */
 const MAX_COLUMNS = 4_096;
 
-/** Moving right of a row's end makes so many columns at most: a sequence of some bytes must not make thousands of them. */
+/**
+ * Most blank columns that a move beyond a row's end adds: a sequence of a few bytes must not make thousands.
+ */
 const MAX_PADDED_COLUMNS = 100;
 
 interface Row {
-  /** As it was written, while nothing was drawn over. */
+  /** The row as written, while nothing was overwritten. */
   text: string;
-  /** A character each, once something was. */
+  /** One character each, once something was overwritten. */
   cells: string[] | undefined;
-  /** Whether its line goes on in the next row. */
+  /** True if its line continues in the next row. */
   wraps: boolean;
   readonly from: Place;
 }
 
-/** Takes rows that can't change any more, in their order. `isEnd`: whether their line ends with them. */
+/** Receives rows that can't change any more, in their order. `isEnd`: true if their line ends with them. */
 export type TakeRow = (text: string, isEnd: boolean, from: Place) => void;
 
-/** The newest rows of a terminal without a right or a lower edge. */
+/** The newest rows of a terminal that has no right or lower edge. */
 export class TerminalRows implements TerminalActions {
   readonly #take: TakeRow;
-  /** Where a row begins that begins now. */
+  /** Returns the place in the output of a row that begins now. */
   readonly #position: () => Place;
-  /** Those before #gone have been taken. */
+  /** Rows; those before #gone have been passed on. */
   #rows: Row[];
   #gone = 0;
   #y = 0;
-  /** Undefined at the row's end. */
+  /** Column of the cursor; undefined at the row's end. */
   #x: number | undefined;
 
   constructor(take: TakeRow, position: () => Place) {
@@ -41,7 +48,7 @@ export class TerminalRows implements TerminalActions {
     this.#rows = [newRow(position())];
   }
 
-  /** The same rows for another taker. */
+  /** Returns a copy of the rows with another receiver. */
   copyFor(take: TakeRow): TerminalRows {
     const copy = new TerminalRows(take, this.#position);
     copy.#rows = this.#rows.slice(this.#gone).map((row) => ({ ...row, cells: row.cells?.slice() }));
@@ -50,7 +57,7 @@ export class TerminalRows implements TerminalActions {
     return copy;
   }
 
-  /** Gives up all rows; the last one's line has not ended. */
+  /** Passes on all rows; the line of the last one has not ended. */
   end(): void {
     this.#forgetGone();
     for (const [index, row] of this.#rows.entries())
@@ -76,7 +83,7 @@ export class TerminalRows implements TerminalActions {
     if (oldest === undefined || this.#rows.length - this.#gone <= MAX_OPEN_ROWS) return;
     this.#take(textOf(oldest), !oldest.wraps, oldest.from);
     this.#gone += 1;
-    // Now and then, not with each row: it moves the others.
+    // Done rarely, not with each row, because it moves the others.
     if (this.#gone === MAX_OPEN_ROWS) this.#forgetGone();
   }
 
@@ -91,7 +98,7 @@ export class TerminalRows implements TerminalActions {
   moveRows(rows: number): void {
     const column = this.#column;
     const y = Math.max(this.#gone, this.#y + rows);
-    // Below the last row there is one more.
+    // A move below the last row adds one row.
     if (y < this.#rows.length) this.#y = y;
     else {
       this.#y = this.#rows.length - 1;
@@ -108,7 +115,7 @@ export class TerminalRows implements TerminalActions {
     this.#x = column;
   }
 
-  /** To an empty row below all others. */
+  /** Moves to an empty row below all others. */
   moveElsewhere(): void {
     this.#y = this.#rows.length - 1;
     this.#x = 0;
@@ -117,7 +124,7 @@ export class TerminalRows implements TerminalActions {
   }
 
   eraseLine(part: ErasedPart): void {
-    // Programs end coloured text so: nothing is there to be erased.
+    // Programs often end coloured text this way; there is nothing to erase.
     if (part === "rest" && this.#x === undefined) return;
     const column = this.#column;
     const cells = cellsOf(this.#row);
@@ -139,7 +146,7 @@ export class TerminalRows implements TerminalActions {
     return row;
   }
 
-  /** The cursor's, from 0. */
+  /** Column of the cursor, from 0. */
   get #column(): number {
     return this.#x ?? cellsOf(this.#row).length;
   }
@@ -148,7 +155,7 @@ export class TerminalRows implements TerminalActions {
     return this.#x === undefined || (this.#x === 0 && row.text === "");
   }
 
-  /** Writes behind what is there; how many characters of the text. */
+  /** Writes after the row's text; returns the number of characters written. */
   #append(row: Row, text: string, at: number): number {
     const room = MAX_COLUMNS - row.text.length;
     const end = wholeEnd(text, Math.min(text.length, at + room));
@@ -161,7 +168,10 @@ export class TerminalRows implements TerminalActions {
     return end - at;
   }
 
-  /** Writes over what is there, up to the end of the text or of the row; how many characters of the text. */
+  /**
+   * Overwrites the row's text, up to the end of the new text or of the row; returns the number of characters
+   * written.
+   */
   #draw(text: string, from: number): number {
     const row = this.#row;
     const cells = cellsOf(row);
@@ -183,7 +193,7 @@ export class TerminalRows implements TerminalActions {
   }
 
   #wrap(row: Row): void {
-    // Whoever draws over a row from its end on goes on below it.
+    // A program that overwrites a row beyond its end continues in the row below.
     if (this.#y === this.#rows.length - 1) row.wraps = true;
     this.newLine();
   }
@@ -210,12 +220,14 @@ function cellsOf(row: Row): string[] {
   return row.cells;
 }
 
-/** Whoever draws over a row fills it with spaces to clear it. */
+/**
+ * Returns a row's text. Programs that overwrite a row clear it with spaces, so those at its end are dropped.
+ */
 function textOf({ text, cells }: Row): string {
   return cells === undefined ? text : cells.join("").trimEnd();
 }
 
-/** The last place up to `end` at which no pair is cut. */
+/** Returns the last position up to `end` that does not split a surrogate pair. */
 function wholeEnd(text: string, end: number): number {
   const isPair = end < text.length && (text.codePointAt(end - 1) ?? 0) > 0xffff;
   return isPair ? end - 1 : end;

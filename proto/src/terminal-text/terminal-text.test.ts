@@ -145,7 +145,7 @@ it("says what was no text, and what it said last", () => {
   expect([loose.isBinary, loose.text(), loose.totalBytes]).toEqual([true, "a\ufffdb\ufffd", 4]);
 });
 
-/** What programs and attackers print. */
+/** Output of programs and attackers. */
 const hostile = fc
   .array(
     fc.oneof(
@@ -228,7 +228,7 @@ describe("whatever comes", () => {
 describe("promise 9: the time that anything hostile costs grows with its length, no faster", () => {
   const COUNT = 20_000;
   const TIMES = 8;
-  /** In proportion this is 8; with the square of it, 64. */
+  /** Linear time has a ratio of 8, quadratic time one of 64. */
   const MOST = 3 * TIMES;
 
   const costOf = (unit: string, count: number): number => {
@@ -252,7 +252,7 @@ describe("promise 9: the time that anything hostile costs grows with its length,
     ["characters of one line", "x"],
   ])("%s", (_what, unit) => {
     costOf(unit, COUNT);
-    // The best of two: others work on this machine, too.
+    // The better of two runs, because others use this machine, too.
     const best = (count: number): number => Math.min(costOf(unit, count), costOf(unit, count));
     const small = Math.max(best(COUNT), 2_000);
     expect(best(TIMES * COUNT) / small).toBeLessThan(MOST);

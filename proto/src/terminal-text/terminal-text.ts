@@ -6,39 +6,44 @@ import { type KeptBounds, KeptLines, type KeptText } from "./kept-lines.ts";
 import type { Place } from "./line-list.ts";
 import { TerminalRows } from "./terminal-rows.ts";
 
-/** Where a piece of output belongs. */
+/** The place of a piece of output. */
 export interface OutputPlace {
-  /** The offset of its first byte, as its reader counts; bytes from the beginning unless given. */
+  /** Offset of its first byte, as its reader counts. Default: the number of bytes so far. */
   readonly offset?: number | undefined;
-  /** The stream that it is of, where there are several. */
+  /** The stream that it belongs to, if there are several. */
   readonly channel?: string | undefined;
 }
 
-/** One stream of bytes: what of it waits for its rest. */
+/** One stream of bytes, with its incomplete parts. */
 interface Channel {
   reader: EscapeReader;
-  /** The beginning of a character. */
+  /** Start of an incomplete character. */
   bytes: Uint8Array;
-  /** The beginning of an escape sequence. */
+  /** Start of an incomplete escape sequence. */
   sequence: string;
-  /** In words, where its first bytes are those of a binary file: nobody reads any of it. Undefined before its first bytes. */
+  /**
+   * A description, if its first bytes are those of a binary file: then the stream is not shown. Undefined
+   * before its first bytes.
+   */
   binary: string | false | undefined;
 }
 
 const NOTHING = new Uint8Array();
 
-/** Fewer bytes say too little of what they are, and take little room, in bytes. */
+/**
+ * Smallest piece that is checked for binary content, in bytes: fewer bytes say too little, and take little
+ * room.
+ */
 const MIN_BINARY_BYTES = 256;
 
 /**
- * The output of a command as a person would see it, for a model to read: escape
- * sequences are gone, of what was drawn over the last state is left (progress,
- * backspaces), a line that comes again and again is counted, and where there is
- * too much of it, its beginning and its end are kept and the rest is counted.
- * Plain text stays as it is. Bytes that are not UTF-8 become U+FFFD. A stream
- * that begins as no text does is one line.
+ * The output of a command as a person would see it, for a model to read. Escape sequences are removed, of
+ * overwritten text only the last state is kept (progress, backspaces), a line that is repeated at once is
+ * counted, and an output that is too long keeps its beginning and its end, with a note on the rest. Plain
+ * text stays as it is. Bytes that are not UTF-8 become U+FFFD. A stream that starts with binary content is
+ * one line.
  *
- * Time is linear in the bytes and memory bounded, whatever they are.
+ * Time is linear in the bytes and memory is bounded, whatever they are.
  */
 export class TerminalText {
   readonly #bounds: KeptBounds;
@@ -48,9 +53,9 @@ export class TerminalText {
   #latest: Channel | undefined;
   #totalBytes = 0;
   #isBinary = false;
-  /** Whether this text says already that something binary was left out. */
+  /** True if this text already has a note on binary content. */
   #isPassedOver = false;
-  /** What is being read: its text, how far its bytes have been counted, and where it ends. */
+  /** The text being read, the position up to which its bytes have been counted, and its end. */
   #reading:
     | { readonly text: string; at: number; place: Place; readonly end: Place; readonly isAscii: boolean }
     | undefined;
@@ -62,10 +67,10 @@ export class TerminalText {
     this.#rows = this.#newRows();
   }
 
-  /** Takes the next bytes. */
+  /** Adds the next bytes. */
   add(bytes: Uint8Array, { offset = this.#totalBytes, channel: name = "" }: OutputPlace = {}): void {
     const channel = this.#channel(name);
-    // Lines of two streams are lines of their own, also where one has not ended yet.
+    // Lines of two streams are kept apart, even if one has not ended yet.
     if (this.#latest !== undefined && this.#latest !== channel) this.#rows.moveElsewhere();
     this.#latest = channel;
     if (bytes.length > 0) channel.binary ??= binaryOutput(bytes);
@@ -92,7 +97,7 @@ export class TerminalText {
     this.note(`[${binary}: left out. Redirect it to a file to have it.]`);
   }
 
-  /** Takes a line about the output. */
+  /** Adds a line about the output. */
   note(text: string): void {
     this.#rows.moveElsewhere();
     this.#rows.print(text);
@@ -100,32 +105,34 @@ export class TerminalText {
     this.#kept = undefined;
   }
 
-  /** Bytes that came so far. */
+  /** Number of bytes so far. */
   get totalBytes(): number {
     return this.#totalBytes;
   }
 
-  /** Whether something was not UTF-8. */
+  /** True if something was not UTF-8. */
   get isBinary(): boolean {
     return this.#isBinary || [...this.#channels.values()].some(({ bytes }) => bytes.length > 0);
   }
 
-  /** Whether something was left out. */
+  /** True if something was left out. */
   get isCut(): boolean {
     return this.#soFar().isCut;
   }
 
-  /** What there is so far: `maxCharacters` at most. */
+  /** Returns the text so far, at most `maxCharacters` of the bounds. */
   text(): string {
     return this.#soFar().text;
   }
 
-  /** The last line that has anything in it; at most `maxCharacters` long. */
+  /** Returns the last line that is not blank, cut to `maxCharacters`. */
   lastLine(maxCharacters: number): string {
     return this.#soFar().lastLine.slice(0, maxCharacters);
   }
 
-  /** What there is so far, which is forgotten then; what has begun goes on in the next text. */
+  /**
+   * Returns the text so far and forgets it. Incomplete characters and sequences continue in the next text.
+   */
   take(): string {
     const text = this.text();
     this.#isPassedOver = false;
@@ -141,7 +148,7 @@ export class TerminalText {
     return this.#kept;
   }
 
-  /** As if nothing more came. */
+  /** Returns the text as if nothing more came. */
   #ended(): KeptText {
     const lines = this.#lines.copy();
     const rows = this.#rows.copyFor((text, isEnd, from) => lines.add(text, isEnd, from));
@@ -175,19 +182,19 @@ export class TerminalText {
     const all = channel.bytes.length === 0 ? bytes : Buffer.concat([channel.bytes, bytes]);
     const end = all.length - openBytes(all);
     const whole = all.subarray(0, end);
-    // A copy: a few bytes must not keep many alive.
+    // Copied, because a few bytes must not keep a large buffer alive.
     channel.bytes = end === all.length ? NOTHING : new Uint8Array(all.subarray(end));
     this.#isBinary ||= !isUtf8(whole);
     return new TextDecoder("utf-8", { ignoreBOM: true }).decode(whole);
   }
 
-  /** Where a row begins that begins now. */
+  /** Returns the place of a row that begins now. */
   #place(): Place {
     const reading = this.#reading;
     if (reading === undefined) return { bytes: this.#totalBytes, offset: this.#totalBytes };
     const at = Math.max(reading.at, this.#latest?.reader.at ?? 0);
     const passed = reading.isAscii ? at - reading.at : Buffer.byteLength(reading.text.slice(reading.at, at));
-    // What was not UTF-8 had fewer bytes than what stands for it.
+    // Bytes that are not UTF-8 are fewer than those of their replacement.
     const bytes = Math.min(reading.end.bytes, reading.place.bytes + passed);
     const offset = Math.min(reading.end.offset, reading.place.offset + passed);
     reading.at = at;
@@ -196,7 +203,10 @@ export class TerminalText {
   }
 }
 
-/** What output is that begins so, in words, where it is no text; NULs alone (`find -print0`) don't make it that. */
+/**
+ * Describes output that starts with binary content; false for text. NULs alone (`find -print0`) do not make
+ * it binary.
+ */
 function binaryOutput(first: Uint8Array): string | false {
   const beginning = first.subarray(0, first.length - openBytes(first));
   if (beginning.length < MIN_BINARY_BYTES || isUtf8(beginning)) return false;

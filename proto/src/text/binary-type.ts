@@ -1,8 +1,8 @@
-/** What begins a kind of file; `weak`: two or three letters, with which a text may begin as well. */
+/** Bytes at the start of a kind of file. `weak`: a few letters with which a text may begin, too. */
 interface Magic {
   readonly name: string;
   readonly at?: number;
-  /** A character a byte. */
+  /** One character for each byte. */
   readonly bytes: string;
   readonly weak?: true;
 }
@@ -48,7 +48,10 @@ const MAGICS: readonly Magic[] = [
   { name: "systemd journal", bytes: "LPKSHHRH" },
 ];
 
-/** What kind of file begins so, in words; undefined where nobody knows. `isText`: nothing else speaks against text. */
+/**
+ * Returns the kind of a file with this beginning, in words; undefined if unknown. `isText`: everything else
+ * indicates text.
+ */
 export function binaryType(beginning: Uint8Array, isText: boolean): string | undefined {
   const head = Buffer.from(beginning.subarray(0, 512)).toString("latin1");
   return MAGICS.find(({ at = 0, bytes, weak }) => !(weak && isText) && head.startsWith(bytes, at))?.name;

@@ -2,28 +2,31 @@ import { binaryType } from "./binary-type.ts";
 import { decodeStrictly, type TextEncodingName } from "./encodings.ts";
 import { characterLength, openBytes } from "./utf8-pieces.ts";
 
-/** What a file holds, by its beginning. */
+/** The kind of a file's content, judged by its beginning. */
 export type Detected =
   | { readonly kind: "text"; readonly encoding: TextEncodingName }
-  /** `type`: in words, where the first bytes tell. */
+  /** `type`: the kind of file in words, if the first bytes show it. */
   | { readonly kind: "binary"; readonly type: string | undefined };
 
-/** Bytes of a file's beginning that say what it is. */
+/** Bytes of a file's beginning that are examined. */
 export const DETECT_BYTES = 64 * 1024;
 
-/** Of a text: control characters that no text has, as a share; terminals' logs have a few, what is compressed has a tenth. */
+/** Largest share of control characters in a text. Terminal logs have a few; compressed data have a tenth. */
 const MAX_CONTROLS = 0.05;
-/** And NULs: a crash leaves some in a log, a binary format is full of them. */
+/** Largest share of NULs in a text. A crash leaves some in a log; a binary format is full of them. */
 const MAX_NULS = 0.005;
-/** Bytes that are neither UTF-8 nor of a known encoding, as a share, up to which it is a text with damage. */
+/** Largest share of strays (bytes that are neither UTF-8 nor of a known encoding) in a damaged text. */
 const MAX_STRAYS = 0.3;
-/** Fewer bytes beyond ASCII than this, and rarer than that, say nothing of an encoding: they are strays. */
+/** Fewer strays than this, with a smaller share than the next, do not indicate an encoding. */
 const FEW_STRAYS = 4;
 const RARE_STRAYS = 0.01;
-/** The share of characters that have to be what texts in an encoding are made of. */
+/** Smallest share of characters that must be typical of an encoding. */
 const CERTAIN = 0.9;
 
-/** Whether it is text, and in which encoding: with certainty by a mark or by being UTF-8, else by what texts are made of. Linear in what is looked at, DETECT_BYTES at most. */
+/**
+ * Detects text and its encoding: with certainty by a byte order mark or by valid UTF-8, else by typical
+ * characters. Linear in the examined bytes, at most DETECT_BYTES.
+ */
 export function detectText(file: Uint8Array): Detected {
   const isCut = file.length > DETECT_BYTES;
   const bytes = file.subarray(0, DETECT_BYTES);
@@ -42,7 +45,7 @@ export function detectText(file: Uint8Array): Detected {
   if (type !== undefined || !looksLikeText) return { kind: "binary", type };
   if (isUtf8) return text("utf-8");
   const isRare = counts.strays < FEW_STRAYS && counts.strays < RARE_STRAYS * bytes.length;
-  // Where most is UTF-8, the rest is damage.
+  // If most of it is UTF-8, the rest is damage.
   const isDamaged = counts.characters * 2 > counts.strays;
   const legacy = isRare || isDamaged ? undefined : legacyEncoding(bytes);
   if (legacy !== undefined) return text(legacy);
@@ -57,10 +60,13 @@ function startsWith(bytes: Uint8Array, ...mark: number[]): boolean {
   return mark.every((byte, index) => bytes[index] === byte);
 }
 
-/** Zeros that may be there by chance. */
+/** Smallest number of zeros that are not there by chance. */
 const MIN_ZEROS = 3;
 
-/** UTF-16 without a mark: zeros on one side only, for Latin letters, digits, spaces and line ends, and characters all the way. */
+/**
+ * Detects UTF-16 without a byte order mark: zeros on one side only, from Latin letters, digits, spaces and
+ * line ends, and valid characters throughout.
+ */
 function unmarkedUtf16(bytes: Uint8Array): TextEncodingName | undefined {
   const even = bytes.subarray(0, bytes.length & ~1);
   if (even.length < 4 || !even.includes(0)) return undefined;
@@ -69,7 +75,7 @@ function unmarkedUtf16(bytes: Uint8Array): TextEncodingName | undefined {
   const [first = 0, second = 0] = zeros;
   if (first > 0 && second > 0) return undefined;
   const encoding = second > 0 ? "utf-16le" : "utf-16be";
-  // Every third character is enough for Latin letters, and too much for most that is binary.
+  // A third of the characters is enough for Latin letters, and too many for most binary content.
   if (first + second < Math.max(MIN_ZEROS, even.length / 6)) return undefined;
   const decoded = decodeStrictly(withoutOpenPair(even, encoding), encoding);
   if (decoded === undefined) return undefined;
@@ -80,7 +86,7 @@ function unmarkedUtf16(bytes: Uint8Array): TextEncodingName | undefined {
   return strange <= MAX_CONTROLS * decoded.length ? encoding : undefined;
 }
 
-/** What no text has: control characters, and those that nobody has given a meaning. */
+/** Characters that no text has: control, unassigned and private ones. */
 const STRANGE = /[\p{Cc}\p{Cn}\p{Co}]/u;
 
 function withoutOpenPair(bytes: Uint8Array, encoding: TextEncodingName): Uint8Array {
@@ -90,11 +96,11 @@ function withoutOpenPair(bytes: Uint8Array, encoding: TextEncodingName): Uint8Ar
 
 interface Counts {
   readonly nuls: number;
-  /** Control characters but NUL, and those that texts have. */
+  /** Control characters, except NUL and those that texts have. */
   readonly controls: number;
-  /** Characters of UTF-8 beyond ASCII. */
+  /** UTF-8 characters beyond ASCII. */
   readonly characters: number;
-  /** Bytes beyond ASCII that are no UTF-8. */
+  /** Bytes beyond ASCII that are not UTF-8. */
   readonly strays: number;
 }
 
@@ -116,11 +122,11 @@ function countBytes(bytes: Uint8Array, isCut: boolean): Counts {
 /** Backspace, tab, line feed, form feed, carriage return, escape. */
 const TEXT_CONTROLS: ReadonlySet<number> = new Set([0x08, 0x09, 0x0a, 0x0c, 0x0d, 0x1b]);
 
-/** An encoding of two bytes a character, or Windows-1252, where the text is made of what texts in it are made of. */
+/** Detects a two-byte encoding or Windows-1252 by the characters that are typical of it. */
 function legacyEncoding(bytes: Uint8Array): TextEncodingName | undefined {
   const scores = scoreTwoBytes(bytes);
   for (const [encoding, isLikely] of CANDIDATES) {
-    // A piece may be cut within a character.
+    // The beginning of a file may be cut within a character.
     if (
       isLikely(scores) &&
       [0, 1, 2, 3].some(
@@ -132,22 +138,26 @@ function legacyEncoding(bytes: Uint8Array): TextEncodingName | undefined {
   return isLatin(bytes) ? "windows-1252" : undefined;
 }
 
-/** Characters of two bytes, counted by what they would be: of one reading for EUC and GBK, of another for Shift JIS and Big5. */
+/**
+ * Counts of two-byte characters by kind: in one reading for EUC and GBK, in others for Shift JIS and Big5.
+ */
 interface Scores {
-  /** Read as two bytes beyond ASCII. */
+  /** Pairs of bytes, read as EUC or GBK. */
   readonly pairs: number;
-  /** Rows of hiragana and katakana, in EUC-JP. */
+  /** Hiragana and katakana of EUC-JP. */
   readonly kana: number;
-  /** Rows of hangul in EUC-KR, in which the common hanzi of GB 2312 begin. */
+  /** Hangul of EUC-KR, in whose rows the common hanzi of GB 2312 begin, too. */
   readonly hangul: number;
-  /** The common hanzi of GB 2312. */
+  /** Common hanzi of GB 2312. */
   readonly hanzi: number;
-  /** Symbols and punctuation of both. */
+  /** Symbols and punctuation of these encodings. */
   readonly symbols: number;
-  /** Read as Shift JIS: characters, and kana among them. */
+  /** Read as Shift JIS: all characters, and the kana among them. */
   readonly jisPairs: number;
   readonly jisKana: number;
-  /** Read as Big5: characters, and the common ones among them, those whose second byte looks like ASCII. */
+  /**
+   * Read as Big5: all characters, the common ones among them, and those whose second byte looks like ASCII.
+   */
   readonly bigPairs: number;
   readonly bigCommon: number;
   readonly bigLow: number;
@@ -211,7 +221,10 @@ function walkPairs(
   }
 }
 
-/** Letters of Windows-1252 stand beside others or alone (`à`), not in rows as those of other alphabets do; and what is no letter is what people type. */
+/**
+ * Returns true if the text looks like Windows-1252: its letters stand beside ASCII letters or alone (`à`),
+ * not in rows like those of other alphabets, and its other characters are ones that people type.
+ */
 function isLatin(bytes: Uint8Array): boolean {
   let likely = 0;
   let all = 0;
@@ -231,7 +244,10 @@ function isLetter(byte: number): boolean {
   return (byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x7a;
 }
 
-/** Of Windows-1252, beside letters: euro, ellipsis, quotes, bullet, dashes, a hard space, and the signs that are on keyboards. */
+/**
+ * Characters of Windows-1252 that people type, besides most letters: euro, ellipsis, quotes, bullet, dashes,
+ * a hard space, and the signs that are on keyboards.
+ */
 const TYPED: ReadonlySet<number> = new Set([
   ...[
     0x80, 0x82, 0x84, 0x85, 0x8a, 0x8c, 0x8e, 0x91, 0x92, 0x93, 0x94, 0x95, 0x96, 0x97, 0x99, 0x9a, 0x9c,

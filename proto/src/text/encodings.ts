@@ -1,6 +1,9 @@
 import { CmdopError } from "../errors/cmdop-error.ts";
 
-/** Encodings of text files that are known here, as the web platform calls them. Windows-1252 stands for Latin-1 too, GBK for GB 2312. */
+/**
+ * Known encodings of text files, with the names of the web platform. Windows-1252 includes Latin-1, GBK
+ * includes GB 2312.
+ */
 export const TEXT_ENCODINGS = [
   "utf-8",
   "utf-16le",
@@ -15,7 +18,7 @@ export const TEXT_ENCODINGS = [
 
 export type TextEncodingName = (typeof TEXT_ENCODINGS)[number];
 
-/** Those whose characters beyond ASCII have two bytes, of which the second may look like ASCII. */
+/** Encodings whose characters beyond ASCII have two bytes, of which the second may look like ASCII. */
 export const TWO_BYTE_ENCODINGS: ReadonlySet<TextEncodingName> = new Set([
   "shift_jis",
   "euc-jp",
@@ -24,14 +27,17 @@ export const TWO_BYTE_ENCODINGS: ReadonlySet<TextEncodingName> = new Set([
   "euc-kr",
 ]);
 
-/** Whether a character of two bytes (three in EUC-JP, behind 8F) begins with this one. */
+/** Returns true if a character of two bytes (three in EUC-JP after 8F) begins with this one. */
 export function isLead(byte: number, encoding: TextEncodingName): boolean {
   if (encoding === "shift_jis") return (byte >= 0x81 && byte <= 0x9f) || (byte >= 0xe0 && byte <= 0xfc);
   if (encoding === "euc-jp") return byte === 0x8e || byte === 0x8f || (byte >= 0xa1 && byte <= 0xfe);
   return byte >= 0x81 && byte <= 0xfe;
 }
 
-/** Bytes of the character that begins here, as far as its first bytes say; more than there are where it is cut off. */
+/**
+ * Returns the bytes of the character that begins here, judged by its first bytes; more than are left if it is
+ * cut off.
+ */
 export function characterBytes(bytes: Uint8Array, at: number, encoding: TextEncodingName): number {
   const first = bytes[at] ?? 0;
   if (encoding === "windows-1252") return 1;
@@ -46,7 +52,10 @@ export function characterBytes(bytes: Uint8Array, at: number, encoding: TextEnco
   return encoding === "gbk" && second >= 0x30 && second <= 0x39 ? 4 : 2;
 }
 
-/** A text's bytes in an encoding, without a mark at the beginning. Throws InvalidArgument where it has a character that the encoding has not. */
+/**
+ * Encodes a text, without a byte order mark.
+ * @throws CmdopError InvalidArgument for a character that the encoding lacks
+ */
 export function encodeText(text: string, encoding: TextEncodingName): Buffer {
   if (!text.isWellFormed()) throw notIn("half of a surrogate pair", encoding);
   if (encoding === "utf-8") return Buffer.from(text);
@@ -69,11 +78,14 @@ export function encodeText(text: string, encoding: TextEncodingName): Buffer {
   return bytes.subarray(0, length);
 }
 
-/** The text of bytes that are all of this encoding; undefined where they are not. A mark at the beginning stays, as U+FEFF. */
+/**
+ * Decodes bytes; returns undefined if they are not valid in this encoding. A byte order mark stays, as
+ * U+FEFF.
+ */
 export function decodeStrictly(bytes: Uint8Array, encoding: TextEncodingName): string | undefined {
   try {
     const text = new TextDecoder(encoding, { fatal: true, ignoreBOM: true }).decode(bytes);
-    // Node lets some bytes pass that mean nothing, as characters that no text has.
+    // Node decodes some invalid bytes as characters that no text has.
     return TWO_BYTE_ENCODINGS.has(encoding) && C1_CONTROL.test(text) ? undefined : text;
   } catch (error) {
     if (error instanceof TypeError) return undefined;
@@ -85,14 +97,17 @@ const C1_CONTROL = /[\u0080-\u009f]/;
 
 const encoders = new Map<TextEncodingName, ReadonlyMap<string, number>>();
 
-/** All characters of one or two bytes, by decoding each: 32,000 at most, made when first needed and kept. */
+/**
+ * Returns the characters of one or two bytes with their codes, found by decoding each: at most 32,000. The
+ * table is made when first needed, and kept.
+ */
 function encoderOf(encoding: TextEncodingName): ReadonlyMap<string, number> {
   const made = encoders.get(encoding);
   if (made !== undefined) return made;
   const table = new Map<string, number>();
   const add = (code: number, ...bytes: number[]): void => {
     const text = decodeStrictly(Uint8Array.from(bytes), encoding);
-    // Of two ways to write a character the first is the usual one.
+    // If a character has two codes, the first is the usual one.
     if (text !== undefined && [...text].length === 1 && !table.has(text)) table.set(text, code);
   };
   for (let first = 0x80; first <= 0xff; first += 1) {

@@ -2,27 +2,30 @@ import { byteEscape } from "../path-text.ts";
 import { characterBytes, decodeStrictly, type TextEncodingName, TWO_BYTE_ENCODINGS } from "./encodings.ts";
 import { openBytes, utf8Pieces } from "./utf8-pieces.ts";
 
-/** A byte that is no text, and where it stands. */
+/** A byte that is not text, with its place. */
 export interface Stray {
   readonly byte: number;
-  /** From the first byte that was decoded. */
+  /** Offset from the first decoded byte. */
   readonly offset: number;
 }
 
-/** A text as it can be read: nothing of it is left out, and what is no text is told of. */
+/** A text in readable form. Nothing is left out, and bytes that are not text are listed. */
 export interface Readable {
-  /** Strays are shown as `\xE9`. */
+  /** The text, with strays shown as `\xE9`. */
   readonly text: string;
-  /** How many there are. */
+  /** Number of strays. */
   readonly strays: number;
-  /** The first of them. */
+  /** The first strays. */
   readonly firstStrays: readonly Stray[];
 }
 
-/** Strays that are told of one by one. */
+/** Strays that are listed singly. */
 const MAX_TOLD = 20;
 
-/** The text of some bytes: NULs, and what is not of the encoding, are shown as `\xE9`. The bytes begin with a whole character. */
+/**
+ * Decodes bytes that begin with a whole character. NULs and bytes that are not valid in the encoding are
+ * shown as `\xE9`.
+ */
 export function readable(bytes: Uint8Array, encoding: TextEncodingName): Readable {
   const firstStrays: Stray[] = [];
   let strays = 0;
@@ -44,7 +47,7 @@ function piecesOf(bytes: Buffer, encoding: TextEncodingName): Iterable<Piece> {
   return encoding === "utf-8" ? utf8Pieces(bytes, true) : piecesIn(bytes, encoding);
 }
 
-/** The same of another encoding: whole where it is all of it, else a character at a time. */
+/** Decodes another encoding: as a whole if all of it is valid, else character by character. */
 function* piecesIn(bytes: Buffer, encoding: TextEncodingName): Generator<Piece> {
   const isWide = encoding === "utf-16le" || encoding === "utf-16be";
   const whole = !isWide && bytes.includes(0) ? undefined : decodeStrictly(bytes, encoding);
@@ -57,13 +60,16 @@ function* piecesIn(bytes: Buffer, encoding: TextEncodingName): Generator<Piece> 
       at += length;
       continue;
     }
-    // A unit of UTF-16 is two bytes, whatever is wrong with it: the next is aligned again.
+    // An invalid unit of UTF-16 has two bytes as well, so that the next one is aligned.
     const broken = Math.min(isWide ? 2 : 1, bytes.length - at);
     for (let end = at + broken; at < end; at += 1) yield { byte: bytes[at] ?? 0, offset: at };
   }
 }
 
-/** How many bytes at the end belong to a character that is not whole. The bytes begin with a whole one. */
+/**
+ * Returns the number of bytes at the end that belong to an incomplete character. The bytes must begin with a
+ * whole one.
+ */
 export function cutBytes(bytes: Uint8Array, encoding: TextEncodingName): number {
   if (encoding === "utf-8") return openBytes(bytes);
   if (encoding === "windows-1252") return 0;
@@ -72,7 +78,7 @@ export function cutBytes(bytes: Uint8Array, encoding: TextEncodingName): number 
     const last = bytes.length - odd - 2;
     return odd + (last >= 0 && characterBytes(bytes, last, encoding) === 4 ? 2 : 0);
   }
-  // Only from the beginning is it known which byte is the first of two.
+  // The first byte of a pair can only be recognised by counting from the beginning.
   let at = 0;
   for (let length = 0; at < bytes.length; at += length) {
     length = characterBytes(bytes, at, encoding);
@@ -81,7 +87,10 @@ export function cutBytes(bytes: Uint8Array, encoding: TextEncodingName): number 
   return 0;
 }
 
-/** The offset of the first line feed from `from` on, and how many bytes it has; undefined where there is none. The bytes begin with a whole character. */
+/**
+ * Returns the offset and the size of the first line feed from `from` on; undefined if there is none. The
+ * bytes must begin with a whole character.
+ */
 export function nextLine(
   bytes: Uint8Array,
   from: number,
@@ -90,7 +99,7 @@ export function nextLine(
   const isWide = encoding === "utf-16le" || encoding === "utf-16be";
   const offset = encoding === "utf-16be" ? 1 : 0;
   for (let at = bytes.indexOf(0x0a, from); at !== -1; at = bytes.indexOf(0x0a, at + 1)) {
-    // In no other of the encodings is it the second byte of a character.
+    // In all other encodings, 0x0a is never the second byte of a character.
     if (!isWide) return { at, bytes: 1 };
     const start = at - offset;
     if (start % 2 === 0 && start >= from && bytes[start + 1 - offset] === 0 && start + 2 <= bytes.length)
@@ -99,7 +108,10 @@ export function nextLine(
   return undefined;
 }
 
-/** What a reader has to know of a text, in words: its encoding where it is not UTF-8, and its strays. `place`: where one stands, as in "line 12". */
+/**
+ * Returns notes for a reader: the encoding if it is not UTF-8, and the strays. `place`: describes the place
+ * of a stray, as in "line 12".
+ */
 export function textNotes(
   { strays, firstStrays }: Readable,
   encoding: TextEncodingName,

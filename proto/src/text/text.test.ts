@@ -31,7 +31,7 @@ describe("which encoding a file has", () => {
     expect(decodeStrictly(bytes, encoding)).toBe(text);
     expect(detectText(bytes)).toEqual({ kind: "text", encoding });
     expect(readable(bytes, encoding)).toEqual({ text, strays: 0, firstStrays: [] });
-    // Much of it, so that the piece that is looked at is cut somewhere.
+    // Long enough that the examined piece is cut somewhere.
     const much = Buffer.concat(Array.from({ length: 3_000 }, () => bytes));
     expect(detectText(much)).toEqual({ kind: "text", encoding });
   });
@@ -78,7 +78,7 @@ describe("which encoding a file has", () => {
     expect(detectText(Buffer.from("MZ is how this text begins\n"))).toMatchObject({ kind: "text" });
     expect(detectText(Buffer.from("ab\0cd"))).toMatchObject({ kind: "binary" });
     expect(detectText(Buffer.alloc(0))).toEqual({ kind: "text", encoding: "utf-8" });
-    // Russian in Windows-1251 is no Chinese, no Korean and no French.
+    // Russian in Windows-1251 is neither Chinese nor Korean nor French.
     const russian = Buffer.from([
       0xcf, 0xf0, 0xe8, 0xe2, 0xe5, 0xf2, 0x2c, 0x20, 0xec, 0xe8, 0xf0, 0x21, 0x0a,
     ]);
@@ -128,7 +128,7 @@ describe("property: encodings", () => {
         const { text, strays } = readable(bytes, encoding);
         expect(text.isWellFormed()).toBe(true);
         expect(text).not.toContain("\0");
-        // Each stray is four characters; all others come back as they were, in the usual way of writing them.
+        // Each stray has four characters; all others come back in their usual encoding.
         const plain = bytes.filter((byte) => byte !== 0x5c);
         const again = readable(plain, encoding);
         if (again.strays === 0 && strays === 0) expect(decodeStrictly(bytes, encoding)).toBe(text);
@@ -164,7 +164,7 @@ describe("property: encodings", () => {
             next = window.nextOffset;
           }
           expect(text).toBe(sample.repeat(3));
-          // One that begins anywhere begins with a whole character, not far behind.
+          // A window from any offset begins with a whole character close after it.
           const at = Math.floor(bytes.length / 2);
           const inside = opened.text(await opened.window(at, size));
           expect(inside?.strays).toBe(0);

@@ -1,9 +1,12 @@
-/** A run of UTF-8, or one byte that belongs to none. */
+/** A run of UTF-8, or one byte that is not part of one. */
 export type Utf8Piece =
   | { readonly text: string; readonly byte?: undefined }
   | { readonly byte: number; readonly offset: number; readonly text?: undefined };
 
-/** The longest runs of UTF-8, and between them each byte that belongs to none; `alsoNul`: a NUL is one of those. In one pass. */
+/**
+ * Yields the longest runs of UTF-8, and between them each byte that is not UTF-8, in one pass. `alsoNul`: a
+ * NUL counts as such a byte.
+ */
 export function* utf8Pieces(bytes: Buffer, alsoNul = false): Generator<Utf8Piece> {
   let from = 0;
   for (let at = 0; at < bytes.length; ) {
@@ -20,13 +23,13 @@ export function* utf8Pieces(bytes: Buffer, alsoNul = false): Generator<Utf8Piece
   if (bytes.length > from) yield { text: bytes.toString("utf8", from) };
 }
 
-/** How many bytes the character has that begins here; 0 where none does. */
+/** Returns the bytes of the character that begins here; 0 if none does. */
 export function characterLength(bytes: Uint8Array, at: number): number {
   const first = bytes[at] ?? 0xff;
   if (first < 0x80) return 1;
   if (first < 0xc2 || first > 0xf4) return 0;
   const second = bytes[at + 1] ?? 0;
-  // Overlong forms, halves of pairs and what is beyond Unicode show in the second byte.
+  // Overlong forms, surrogates and values beyond Unicode can be recognised by the second byte.
   const [low, high] = SECOND_BYTES.get(first) ?? ANY;
   if (second < low || second > high) return 0;
   if (first < 0xe0) return 2;
@@ -47,7 +50,7 @@ function continues(byte: number | undefined): boolean {
   return byte !== undefined && byte >= 0x80 && byte <= 0xbf;
 }
 
-/** How many bytes at the end begin a character that is not whole. */
+/** Returns the number of bytes at the end that begin an incomplete character. */
 export function openBytes(bytes: Uint8Array): number {
   for (let begun = 1; begun <= Math.min(3, bytes.length); begun += 1) {
     const byte = bytes[bytes.length - begun] ?? 0;

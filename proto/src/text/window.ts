@@ -8,27 +8,33 @@ export type ReadAt = (offset: number, length: number) => Promise<Uint8Array>;
 /** A part of a file. */
 export interface ByteWindow {
   readonly bytes: Uint8Array;
-  /** Of the first byte in the file: of text a little behind the one asked for if that was inside a character. */
+  /**
+   * Offset of the first byte in the file; in text, slightly after the requested one if that was inside a
+   * character.
+   */
   readonly offset: number;
-  /** Where the rest begins; null at the end of the file. */
+  /** Offset of the rest; null at the end of the file. */
   readonly nextOffset: number | null;
 }
 
-/** The same of a text file, as a person can read it. */
+/** A part of a text file, in readable form. */
 export interface TextWindow extends ByteWindow, Readable {
   readonly encoding: TextEncodingName;
 }
 
-/** Bytes before an offset that tell whether it lies inside a character. */
+/** Bytes before an offset that show if it lies inside a character. */
 const LOOK_BACK_BYTES = 256;
 
-/** The longest character of all encodings. */
+/** Longest character of all encodings, in bytes. */
 const MAX_CHARACTER_BYTES = 4;
 
-/** A share of strays beyond which a part is no text, whatever the file begins with. */
+/** Largest share of strays in a part of a text, whatever the file begins with. */
 const MAX_STRAYS = 0.3;
 
-/** A file whose beginning has been looked at: what it holds, and a way to read it that asks for no byte twice of what is known. */
+/**
+ * A file whose beginning has been examined. It knows the kind of content, and reads no byte of the beginning
+ * twice.
+ */
 export class OpenedText {
   readonly detected: Detected;
   readonly #readAt: ReadAt;
@@ -44,7 +50,7 @@ export class OpenedText {
     return new OpenedText(readAt, await readAt(0, DETECT_BYTES + 1));
   }
 
-  /** As ReadAt. */
+  /** Reads a part of the file; see ReadAt. */
   async read(offset: number, length: number): Promise<Uint8Array> {
     const isWhole = this.#head.length <= DETECT_BYTES;
     if (isWhole || offset + length <= this.#head.length) return this.#head.subarray(offset, offset + length);
@@ -52,8 +58,8 @@ export class OpenedText {
   }
 
   /**
-   * The part from `offset` on, `length` bytes at most, or the first character
-   * where that is longer. A text is cut between characters, so that parts read one after the other make the file whole.
+   * Reads the part from `offset` on, at most `length` bytes, or the first character if that is longer. Text
+   * is cut between characters, so that consecutive parts make up the whole file.
    */
   async window(offset: number, length: number): Promise<ByteWindow> {
     const before = Math.min(offset, LOOK_BACK_BYTES);
@@ -70,7 +76,7 @@ export class OpenedText {
     return { bytes: taken, offset: from, nextOffset: isEnd ? null : from + taken.length };
   }
 
-  /** A part as text; undefined where it is none. */
+  /** Decodes a part as text; undefined if it is binary. */
   text(window: ByteWindow): TextWindow | undefined {
     if (this.detected.kind === "binary") return undefined;
     const { encoding } = this.detected;
@@ -86,24 +92,27 @@ function hasMark([first, second]: Uint8Array): boolean {
   return (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
 }
 
-/** The first place from `at` on where a character begins. `fileOffset`: of the first byte. */
+/**
+ * Returns the first position from `at` on at which a character begins. `fileOffset`: offset of the first byte
+ * in the file.
+ */
 function boundary(bytes: Uint8Array, at: number, fileOffset: number, encoding: TextEncodingName): number {
   if (at === 0 || encoding === "windows-1252") return at;
   if (encoding === "utf-8") {
     let start = at;
     while (start < bytes.length && start < at + 3 && isContinuation(bytes[start])) start += 1;
-    // What continues nothing is a stray, and stays.
+    // A continuation byte without a start is a stray, and is kept.
     const begun = start === at ? 0 : beginsBefore(bytes, at);
     return begun > 0 && at - begun + characterBytes(bytes, at - begun, encoding) === start ? start : at;
   }
-  // Bytes below 0x30 are characters of their own, or the end of what can't be one.
+  // A byte below 0x30 is a character of its own, or ends an invalid one.
   let from = TWO_BYTE_ENCODINGS.has(encoding) ? at : fileOffset & 1;
   if (TWO_BYTE_ENCODINGS.has(encoding)) while (from > 0 && (bytes[from - 1] ?? 0) >= 0x30) from -= 1;
   while (from < at) from += characterBytes(bytes, from, encoding);
   return from;
 }
 
-/** How many bytes before `at` the character begins that goes on there; 0 where none does. */
+/** Returns how many bytes before `at` a character begins that continues there; 0 if none does. */
 function beginsBefore(bytes: Uint8Array, at: number): number {
   for (let begun = 1; begun <= Math.min(3, at); begun += 1)
     if (!isContinuation(bytes[at - begun])) return begun;

@@ -171,8 +171,6 @@ describe.runIf(ROOT)("jobs of another user", () => {
   });
 
   test("a user that is not there is said to be missing", async () => {
-    await expect(findUser("cmdop-nobody-here")).rejects.toThrow(
-      "this machine knows no user cmdop-nobody-here",
-    );
+    await expect(findUser("cmdop-nobody-here")).rejects.toThrow("this machine has no user cmdop-nobody-here");
   });
 });

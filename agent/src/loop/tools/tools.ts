@@ -24,7 +24,7 @@ export interface ToolSpec<I> {
   readonly input: z.ZodType<I>;
   /**
    * Its effect on the machine, for callers who want to confirm uses. Undefined if there is nothing to
-   * confirm, or an earlier use was confirmed (a session that is typed into).
+   * confirm, or it was confirmed before (cancel_command: the start of the command).
    */
   readonly touches?: ToolTouch;
   /** Carries out one use. If it throws a CmdopError, the model gets its message. */
