@@ -6,7 +6,7 @@ import { z } from "zod";
 import { AGENT_ENTRIES } from "../agent/src/entries.ts";
 import { ROOT } from "./lockfile.ts";
 
-/** Where `npm run build` puts the program: what tests start, and archives hold. */
+/** Directory in which `npm run build:program` puts the program. Tests start it, and archives hold it. */
 export const PROGRAM = path.join(ROOT, "dist", "program");
 
 /** The file to start it by. */
@@ -18,7 +18,7 @@ const require = createRequireOfBundle(import.meta.url);`;
 
 const nameSchema = z.object({ name: z.string() });
 
-/** What a release's program knows of itself (cli/src/build-info.ts). */
+/** Facts about a build that its program knows (cli/src/build-info.ts). */
 export interface Built {
   readonly commit: string;
   readonly committedAt: number;

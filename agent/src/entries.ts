@@ -1,8 +1,8 @@
 import path from "node:path";
 
 /**
- * What the agent runs in processes and threads of their own, by where the file
- * stands below this one. It stands there as source, as compiled and in the
+ * Files that the agent runs in processes and threads of their own, by their place
+ * below this one. They stand there as source, as compiled and in the
  * bundle (scripts/bundle.ts keeps the names).
  */
 export const AGENT_ENTRIES = {

@@ -2,7 +2,7 @@ import { PROTOCOL } from "@cmdop/proto/protocol";
 import { BUILD } from "./build-info.ts";
 import { VERSION } from "./version.ts";
 
-/** What `cmdop version` says: of what, from when, and with whom it can talk. Without `json` for people. */
+/** Returns the text of `cmdop version`: version, commit, time and protocol; a line of JSON with `json`. */
 export function versionText(json: boolean): string {
   const { commit, committedAt, releaseKey } = BUILD;
   const at = committedAt === null ? null : new Date(committedAt * 1000).toISOString();

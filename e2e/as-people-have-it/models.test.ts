@@ -136,7 +136,7 @@ describe("'it completed with an empty answer'", () => {
     await expect(run()).rejects.toMatchObject({
       code: "ModelFailed",
       outcome: "failed",
-      message: expect.stringContaining(", twice"),
+      message: expect.stringContaining("once more"),
       steps: 2,
     });
   });

@@ -102,6 +102,7 @@ export {
 } from "./credentials/selectors.ts";
 export { statementSigner, statementText } from "./credentials/statement.ts";
 export { type Route, routeTo } from "./dial/dial-relay.ts";
+export { isLoopback } from "./dial/no-proxy.ts";
 export { PROXY_ENVIRONMENT } from "./dial/proxy-settings.ts";
 export { RelayFault, type RelayFaultKind, relayFaultOf } from "./dial/relay-fault.ts";
 export {
@@ -193,6 +194,7 @@ export {
   MAX_STATUS_MESSAGE_BYTES,
   MAX_UNARY_CONTENT_BYTES,
   OUTPUT_CHUNK_BYTES,
+  RECONNECT_WINDOW_MS,
 } from "./limits.ts";
 export { AGENT_UNIT, agentStateDir, localSocketPath } from "./local-socket.ts";
 export { asData, dataMarker, withoutMarks } from "./marked-data.ts";

@@ -15,6 +15,13 @@ export const MAX_UNARY_CONTENT_BYTES = 4 * MiB;
  */
 export const FILE_CHUNK_BYTES = 512 * KiB;
 
+/**
+ * Default time that the SDK follows a job across a lost connection, in milliseconds. A waiting program is to
+ * outlast a machine's reboot or a laptop's change of network. Time in which the caller's computer sleeps does
+ * not count. A machine remembers ended jobs for longer, so that a late retry never runs one again.
+ */
+export const RECONNECT_WINDOW_MS = 15 * 60_000;
+
 /** Payload bytes of one output event of a job. */
 export const OUTPUT_CHUNK_BYTES = 64 * KiB;
 

@@ -8,7 +8,7 @@ import { licenceTexts } from "./licence-texts.ts";
 import { INTERPRETER_BYTES, ownLibraries } from "./node-binary.ts";
 import type { Platform } from "./platform.ts";
 
-/** What other projects made, and an archive is made from. */
+/** Parts of an archive that other projects made. */
 export interface Inputs {
   readonly node: string;
   readonly addon: string;

@@ -10,7 +10,7 @@ const PACKAGES = ["libc6", "libstdc++6", "libgcc-s1", "gcc-12-base"];
 /** Those of them that have the notices; the others refer to these. */
 const NOTICES = ["libc6", "gcc-12-base"];
 
-/** What Node, the terminal part and name resolution load. */
+/** Libraries that Node, the terminal part and name resolution load. */
 const LIBRARIES = [
   "libc.so.6",
   "libm.so.6",

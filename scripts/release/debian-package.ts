@@ -4,7 +4,7 @@ import path from "node:path";
 import { setInterpreter } from "./node-binary.ts";
 import type { Platform } from "./platform.ts";
 
-/** Where packages and images have the program. */
+/** Directory of the program in packages and images. */
 export const SYSTEM_PLACE = "/usr/lib/cmdop";
 
 /** Puts an unpacked archive where a system has it, ready to run there. */

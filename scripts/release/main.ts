@@ -32,7 +32,7 @@ const HELP = `usage: npm run release -- keygen FILE              make a release 
 
 The release goes to dist/release. The key is the operator's: keep it off the machines that run cmdop.`;
 
-/** What is fetched stays here between two releases. */
+/** Fetched files stay here between two releases. */
 const CACHE = path.join(ROOT, "node_modules/.cache/release");
 const TARGET = path.join(ROOT, "dist/release");
 const WORK = path.join(ROOT, "dist/release-work");

@@ -5,10 +5,10 @@ import { SYSTEM_PLACE } from "./debian-package.ts";
 import type { Platform } from "./platform.ts";
 import { gzip } from "./tarball.ts";
 
-/** Where an image's state is: a volume. */
+/** Directory of an image's state, which is a volume. */
 const HOME = "/var/lib/cmdop";
 
-/** What an image is made of: the tar of its one layer. */
+/** Parts of an image: the tar of its one layer. */
 export interface Layer {
   readonly platform: Platform;
   readonly tar: Buffer;

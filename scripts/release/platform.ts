@@ -1,4 +1,4 @@
-/** What a release is made for. */
+/** A platform that a release is made for. */
 export interface Platform {
   /** Node's name of it, which the manifest uses. */
   readonly name: string;

@@ -35,7 +35,7 @@ function emptiness(file: string): string | undefined {
   return statSync(file, { throwIfNoEntry: false })?.size === 0 ? "it was empty" : undefined;
 }
 
-/** What is said of tables with other columns than this version's. */
+/** The reason told for tables with other columns than this version's. */
 const OTHER_VERSION = "it was made by another version of cmdop";
 
 /** The tables and indexes of a database, as they were defined. */

@@ -37,6 +37,7 @@ describe("parsePolicy", () => {
       /ask\.0: expected one of/,
     ],
     ["asking who may answer", '{"ask": ["approve"]}', /ask\.0/],
+    ["ids forgotten before a caller gives up", '{"jobs": {"outcomeKeptMs": 900000}}', /outcomeKeptMs/],
     ["no time to answer", '{"askTimeoutMs": 0}', /askTimeoutMs/],
     ["a week to answer", '{"askTimeoutMs": 604800000}', /askTimeoutMs/],
     ["a text that would hide everything", '{"redact": ["p"]}', /redact\.0/],

@@ -1,5 +1,12 @@
 import { LONGEST_TIMER_MS } from "@cmdop/kit";
-import { CmdopError, MAX_PATH_BYTES, parseStrictJson, SCOPES, type Scope } from "@cmdop/proto";
+import {
+  CmdopError,
+  MAX_PATH_BYTES,
+  parseStrictJson,
+  RECONNECT_WINDOW_MS,
+  SCOPES,
+  type Scope,
+} from "@cmdop/proto";
 import { z } from "zod";
 import { JOB_LIMITS } from "../jobs/limits.ts";
 import { environmentRules } from "../login/environment-rules.ts";
@@ -13,11 +20,8 @@ const MAX_POLICY_ENTRIES = 64;
  */
 const MAX_KEPT_MS = 365 * 24 * 3_600_000;
 
-/**
- * Shortest `outcomeKeptMs`, in milliseconds: a late retry must find its first attempt. It is less than the
- * SDK's reconnect window (15 minutes).
- */
-const MIN_OUTCOME_KEPT_MS = 600_000;
+/** Shortest `outcomeKeptMs`, in milliseconds: a retry at the end of the SDK's reconnect window must find its first attempt. */
+const MIN_OUTCOME_KEPT_MS = 2 * RECONNECT_WINDOW_MS;
 
 /** Default of `askTimeoutMs`, in milliseconds. */
 export const DEFAULT_ASK_TIMEOUT_MS = 300_000;

@@ -80,7 +80,7 @@ NO_PROXY of this environment are kept for the service, in a file there that only
     });
 }
 
-/** What root runs should be root's alone: under sudo, Node and cmdop are often a user's own. */
+/** Warns where root would run files of another user: under sudo, Node and cmdop are often a user's own. */
 async function warnOfOthers(files: readonly string[]): Promise<void> {
   const { changeableByOthers } = await import("./changeable.ts");
   for (const found of await changeableByOthers(files)) {
@@ -90,7 +90,7 @@ async function warnOfOthers(files: readonly string[]): Promise<void> {
   }
 }
 
-/** Which systemd is meant. */
+/** Names the systemd that is meant. */
 export function unitScope({ user, system }: { user?: boolean; system?: boolean }): UnitScope {
   if (user && system) throw usageError("--user and --system exclude each other.", "Say one of them.");
   const isRoot = process.getuid?.() === 0;

@@ -12,7 +12,7 @@ const MAX_JOIN_INPUT_BYTES = 64 * 1024;
  */
 export async function joinToken(option: string | undefined): Promise<string | undefined> {
   const token = option === undefined ? process.env.CMDOP_JOIN_TOKEN : await tokenFrom(option);
-  // What is started from here on has no use for it.
+  // Programs that are started from here on have no use for it.
   delete process.env.CMDOP_JOIN_TOKEN;
   return token?.trim() || undefined;
 }

@@ -11,9 +11,9 @@ const SYSTEMCTL_TIMEOUT_MS = 120_000;
 
 /** One of systemd's managers, as far as an installation needs it. */
 export interface Manager {
-  /** Where the unit is. */
+  /** Path of the unit. */
   readonly unitFile: string;
-  /** Whether systemd runs here: a container has often none. */
+  /** True if systemd runs here: a container often has none. */
   readonly isRunning: boolean;
   /** Runs systemctl for this manager. Throws when it fails. */
   systemctl(...args: readonly string[]): Promise<void>;
@@ -23,7 +23,7 @@ export interface Manager {
 export function systemdManager(scope: UnitScope): Manager {
   return {
     unitFile: path.join(unitDirectory(scope), UNIT_NAME),
-    // What sd_booted(3) looks for.
+    // As sd_booted(3) tells it.
     isRunning: existsSync("/run/systemd/system"),
     systemctl: (...args) => systemctl(scope, args),
   };

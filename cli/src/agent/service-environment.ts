@@ -3,7 +3,7 @@ import path from "node:path";
 import { agentStateDir, PROXY_ENVIRONMENT, writePrivateFile } from "@cmdop/proto";
 import { CmdopError } from "@cmdop/sdk";
 
-/** Where the service's environment is kept: a proxy's address may have a password, and units can be read by everybody. */
+/** Path of the service's environment. It is not in the unit, which everybody can read: a proxy's address may have a password. */
 export function serviceEnvironmentFile(home: string): string {
   return path.join(agentStateDir(home), "service.env");
 }

@@ -1,13 +1,13 @@
 import { AGENT_UNIT } from "@cmdop/proto";
 import { CmdopError } from "@cmdop/sdk";
 
-/** What the unit is called, in both managers. */
+/** Name of the unit, in both managers. */
 export const UNIT_NAME = AGENT_UNIT;
 
-/** Whose systemd runs the agent: the machine's, or that of the user who installs it. */
+/** The systemd that runs the agent: the machine's, or that of the user who installs it. */
 export type UnitScope = "system" | "user";
 
-/** What a unit is made from. */
+/** Values that a unit is made from. */
 export interface UnitOptions {
   readonly scope: UnitScope;
   /** Absolute paths of Node and of the entry file. */
@@ -69,7 +69,7 @@ WantedBy=${isSystem ? "multi-user.target" : "default.target"}
 `;
 }
 
-/** What is said to those who look for a sandbox. */
+/** A note in the unit for readers who look for a sandbox. */
 const OPEN = `# Jobs are children of the agent and inherit what is set below here, and files calls are to reach what
 # its user reaches. So these are left out on purpose; each would break something that people do:
 #   NoNewPrivileges, RestrictSUIDSGID                sudo, su, ping, package managers
@@ -97,7 +97,7 @@ RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
 SystemCallArchitectures=native
 `;
 
-/** What only the machine's systemd has the privilege to set. */
+/** Settings that only the machine's systemd may make. */
 const HARDENED_SYSTEM = `ProtectKernelTunables=yes
 ProtectKernelModules=yes
 ProtectKernelLogs=yes

@@ -58,7 +58,7 @@ export function parseOffset(text: string): number {
   return offset;
 }
 
-/** What stands before `--` and behind it, undefined where there is none. `words` is what the parser left of `argv`, without its --. */
+/** Returns the words before `--` and those behind it, undefined if there is none. `words` is what the parser left of `argv`, without its --. */
 export function splitAtDashes(
   words: readonly string[],
   argv: readonly string[],

@@ -11,14 +11,14 @@ const LEVELS = { debug: 7, info: 6, warn: 4, error: 3 } as const;
 export type LogLevel = keyof typeof LEVELS;
 export type LogFormat = "text" | "json";
 
-/** How it is logged. */
+/** Format and level of a log. */
 export interface LogSettings {
   readonly format: LogFormat;
   /** The least important that is written. */
   readonly level: LogLevel;
 }
 
-/** What a command line says of its log. */
+/** Options of a command line about its log. */
 export interface LogOptions {
   readonly log?: string | undefined;
   readonly logLevel?: string | undefined;
@@ -76,7 +76,7 @@ export function stderrLog({ format, level }: LogSettings): Log {
   return { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
 }
 
-/** Whether stderr goes to the journal: systemd says which file that is. */
+/** Returns true if stderr goes to the journal; systemd names its file in JOURNAL_STREAM. */
 function isJournal(): boolean {
   const journal = process.env.JOURNAL_STREAM;
   if (journal === undefined) return false;

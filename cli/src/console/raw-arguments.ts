@@ -2,10 +2,10 @@ import { readFileSync } from "node:fs";
 import { errnoOf } from "@cmdop/kit";
 import { pathCharacters, pathText } from "@cmdop/proto/path-text";
 
-/** Where Linux has this process's command line as the bytes that it was given. */
+/** File in which Linux has this process's command line as the bytes that were given. */
 const COMMAND_LINE = "/proc/self/cmdline";
 
-/** What stands for a byte that is not UTF-8: half of a pair, which no text has. */
+/** Stand-in for a byte that is not UTF-8: half of a surrogate pair, which no text has. */
 const LONE_BYTE = /[\udc80-\udcff]/;
 
 /**
@@ -24,7 +24,7 @@ export function argumentsWithBytes(argv: readonly string[]): string[] {
   });
 }
 
-/** Whether a word that was typed is not UTF-8. */
+/** Returns true if a typed word is not UTF-8. */
 export function hasBytes(argument: string): boolean {
   return LONE_BYTE.test(argument);
 }

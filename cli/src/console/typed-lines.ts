@@ -3,7 +3,7 @@ import type { Readable } from "node:stream";
 import { setImmediate as turn } from "node:timers/promises";
 import { onAbort, pause } from "@cmdop/kit";
 
-/** How long nothing must have been typed before a question is shown: the terminal hands out a line at a time, long after it has echoed them. */
+/** Quiet time before a question is shown. The terminal hands out a line at a time, long after it has echoed it. */
 const QUIET_MS = 100;
 
 /**
@@ -29,7 +29,7 @@ export class TypedLines implements Disposable {
     });
   }
 
-  /** Whether nobody can type any more (Ctrl-D). */
+  /** True if nobody can type any more (Ctrl-D). */
   get isOver(): boolean {
     return this.#isOver;
   }
@@ -40,7 +40,7 @@ export class TypedLines implements Disposable {
     while (!this.#isOver && !signal.aborted && before !== this.#count) {
       before = this.#count;
       await pause(QUIET_MS, { signal });
-      // Where this process was busy all the while, what came has still to be read.
+      // If this process was busy all the while, the lines that came are still unread.
       await turn();
     }
   }

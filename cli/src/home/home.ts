@@ -3,7 +3,7 @@ import path from "node:path";
 import { diskError, writePrivateFile } from "@cmdop/proto";
 import { cmdopHome, profilePath } from "@cmdop/sdk";
 
-/** Where things are below CMDOP_HOME. */
+/** Paths below CMDOP_HOME. */
 export const homePaths = {
   home: (): string => cmdopHome(),
   owner: (): string => path.join(cmdopHome(), "owner"),

@@ -1,7 +1,7 @@
 import { chmodSync, lstatSync, mkdirSync, readlinkSync, type Stats } from "node:fs";
 import path from "node:path";
 
-/** Why a directory can't be relied on, and what to do about it. */
+/** The reason to distrust a directory, and the next step. */
 export interface Distrust {
   readonly reason: string;
   readonly next: string;

@@ -28,7 +28,7 @@ export function printSaved(name: string, { keyId, expiresAtMs }: CreatedKey, jso
   );
 }
 
-/** How a new key is used. It is repeated only where it stands on the terminal anyway: standard error goes into logs. */
+/** Says how a new key is used. The key is repeated only if it is on the terminal anyway, because standard error goes into logs. */
 function usesOf(apiKey: string): string {
   const isShown = process.stdout.isTTY && process.stderr.isTTY;
   const key = isShown ? apiKey : "KEY";
@@ -79,7 +79,7 @@ export function keyText(key: KeyInfo): string {
   ]);
 }
 
-/** Which machines a key reaches, as the options of `cmdop keys create` would say it. */
+/** Names the machines that a key reaches, in the words of the options of `cmdop keys create`. */
 export function machinesText({ machines }: Pick<KeyInfo, "machines">): string {
   return machines
     .map((selector) => {

@@ -2,7 +2,7 @@ import { request } from "node:http";
 import { CmdopError, MANIFEST_FILE, openJoinToken, splitAddress, verifyManifest } from "@cmdop/proto";
 import { BUILD } from "../build-info.ts";
 
-/** How long a relay may take to say which release it has, in milliseconds. */
+/** Longest wait for a relay's manifest, in milliseconds. */
 const MANIFEST_TIMEOUT_MS = 5_000;
 
 /** A manifest has some 800 bytes, and no more than a statement may have. */
@@ -39,12 +39,6 @@ function byBash(address: string, file: string): string {
   const { host, port } = splitAddress(address);
   const ask = `printf "GET /release/${file} HTTP/1.0\\r\\n\\r\\n" >&3; sed "1,/^\\r$/d" <&3 >"$0"`;
   return `bash -c 'exec 3<>/dev/tcp/${host}/${port}; ${ask}' "$f"`;
-}
-
-/** Whether an address means the computer itself, so that nobody else comes anywhere by it. */
-export function isOwnComputer(address: string): boolean {
-  const { host } = splitAddress(address);
-  return host === "localhost" || host === "::1" || host === "[::1]" || host.startsWith("127.");
 }
 
 function fetchManifest(address: string): Promise<string> {

@@ -32,8 +32,8 @@ export function registerJoinToken(program: Command): void {
       const [
         { ownerClient },
         { warnOfAgentBeside },
-        { installLine, isOwnComputer },
-        { CmdopError, openJoinToken },
+        { installLine },
+        { CmdopError, isLoopback, openJoinToken, splitAddress },
       ] = await Promise.all([
         import("../owner/owner.ts"),
         import("../owner/agent-beside.ts"),
@@ -56,7 +56,7 @@ export function registerJoinToken(program: Command): void {
       }
       process.stdout.write(`${token}\n`);
       const { relay } = await openJoinToken(token);
-      if (isOwnComputer(relay.address)) {
+      if (isLoopback(splitAddress(relay.address).host)) {
         process.stderr.write(
           `warning: the token names the relay ${relay.address}, which only this computer reaches. For other machines, start the relay with --public-address HOST:PORT, and make the token with --relay.\n`,
         );

@@ -58,7 +58,7 @@ Examples:
   registerMachinesRemove(machines);
 }
 
-/** What a quarantine is, and what to do about it. */
+/** Explains a quarantine and the way out of it. */
 function quarantineText(names: readonly string[]): string {
   return `Two agents have used the key of ${names.join(", ")}: a copy of the machine, or a thief. Neither is let in.
 Where the key may be in wrong hands: cmdop machines remove NAME, delete the agent's state there, and

@@ -2,7 +2,7 @@ import os from "node:os";
 import { ownCommand } from "../own-command.ts";
 import type { UpReady } from "../up/bring-up.ts";
 
-/** How an MCP client starts cmdop: what stands below `mcpServers` in Claude's and Cursor's files. */
+/** The command by which an MCP client starts cmdop, as it stands in Claude's and Cursor's files. */
 export interface McpServerBlock {
   readonly mcpServers: {
     readonly cmdop: {
@@ -25,7 +25,7 @@ export function mcpServerBlockOf(apiKey: string): McpServerBlock {
   return { mcpServers: { cmdop: { command: program, args: [main, "mcp"], env: { CMDOP_API_KEY: apiKey } } } };
 }
 
-/** What `cmdop up` tells a person. */
+/** The text that `cmdop up` prints for a person. */
 export function readyText({ relay, machine, profile, mcp }: UpReady): string {
   return [
     `machine ${machine.name} is online through the relay at ${relay}`,
@@ -40,7 +40,7 @@ export function readyText({ relay, machine, profile, mcp }: UpReady): string {
   ].join("\n");
 }
 
-/** What whoever has the profile's key can do, in one line. */
+/** Says in one line what a holder of the profile's key can do. */
 export function powerOf(): string {
   const { username } = os.userInfo();
   return `The key in it, which the MCP server uses, can run any command on this machine as ${username} unless policy.json narrows that; it can't make keys, join machines or answer approvals.`;

@@ -7,7 +7,7 @@ import { rememberRelay } from "../owner/relay.ts";
 import { VERSION } from "../version.ts";
 import { startUpRelay, upLog } from "./relay.ts";
 
-/** How `cmdop up` was asked for. */
+/** Options of `cmdop up`. */
 export interface UpOptions {
   readonly name?: string | undefined;
   readonly host: string;
@@ -16,7 +16,7 @@ export interface UpOptions {
   readonly logLevel?: string | undefined;
 }
 
-/** What `cmdop up` prints when all is ready. */
+/** Facts that `cmdop up` prints when all is ready. */
 export interface UpReady {
   /** `host:port`. */
   readonly relay: string;
@@ -27,7 +27,7 @@ export interface UpReady {
   readonly mcp: McpServerBlock;
 }
 
-/** What runs until it is shut down. */
+/** The relay and agent that run until they are shut down. */
 export interface Up {
   readonly ready: UpReady;
   shutdown(): Promise<void>;

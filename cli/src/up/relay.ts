@@ -19,7 +19,7 @@ export async function startUpRelay(options: UpOptions, owner: PublicKey): Promis
   return relay;
 }
 
-/** What `cmdop up` logs: warnings, unless a log was asked for. */
+/** The log of `cmdop up`: warnings, unless a log was asked for. */
 export function upLog(options: UpOptions): Log {
   return stderrLog(logSettings(options, options.log === undefined ? "warn" : "info"));
 }

@@ -9,7 +9,7 @@ import type { Passphrase } from "../passphrase/passphrase.ts";
 import type { UpOptions } from "./bring-up.ts";
 import { startUpRelay } from "./relay.ts";
 
-/** What a key of `up` may do: everything on this one machine except administration. */
+/** Scopes of a key of `up`: everything on this one machine except administration. */
 const PROFILE_SCOPES = SCOPES.filter((scope) => scope !== "admin" && scope !== "approve");
 
 /**

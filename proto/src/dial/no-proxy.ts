@@ -8,16 +8,19 @@ LOOPBACK.addAddress("0.0.0.0", "ipv4");
 LOOPBACK.addAddress("::1", "ipv6");
 LOOPBACK.addAddress("::", "ipv6");
 
-/** Whether a host is this machine itself, or on a link that its zone id names: no proxy can mean the same by it. */
-export function isHere(host: string): boolean {
+/** Returns true if a host, a name or an address, is this machine itself. */
+export function isLoopback(host: string): boolean {
   const name = normal(host);
-  return (
-    name === "localhost" || name.endsWith(".localhost") || host.includes("%") || includes(LOOPBACK, name)
-  );
+  return name === "localhost" || name.endsWith(".localhost") || includes(LOOPBACK, name);
+}
+
+/** Returns true for this machine and for a host on a link that its zone id names: no proxy can mean the same by it. */
+export function isHere(host: string): boolean {
+  return isLoopback(host) || host.includes("%");
 }
 
 /**
- * Whether NO_PROXY excepts a host. Its entries, between commas or spaces, are `*`
+ * Returns true if NO_PROXY excepts a host. Its entries, between commas or spaces, are `*`
  * for all, domains (each with all below it; a leading dot or `*.` changes nothing),
  * addresses and CIDR blocks, each with an optional `:port`. An entry that can't be
  * read excepts nothing. Names are not resolved.

@@ -1,4 +1,4 @@
-/** Why a relay could not be reached, as programs tell it apart. */
+/** Reasons why a relay could not be reached, for programs to tell apart. */
 export type RelayFaultKind =
   /** The host name has no address, or no name server answers. */
   | "name-unknown"
@@ -33,16 +33,16 @@ export type RelayFaultKind =
   /** The relay's certificate has ended, by the clock here. */
   | "certificate-ended";
 
-/** What a fault is about. */
+/** Details of a fault. */
 export interface RelayFaultOptions {
-  /** What to do about it. */
+  /** The next step. */
   readonly next?: string | undefined;
   /** The proxy in between, as `http://host:port`: never with its user and password. */
   readonly proxy?: string | undefined;
   readonly cause?: unknown;
 }
 
-/** Why a relay could not be reached: the cause of a RelayUnreachable or RelayUntrusted error. */
+/** The reason why a relay could not be reached. It is the cause of a RelayUnreachable or RelayUntrusted error. */
 export class RelayFault extends Error {
   readonly kind: RelayFaultKind;
   readonly next: string | undefined;
@@ -57,7 +57,7 @@ export class RelayFault extends Error {
   }
 }
 
-/** Why a relay could not be reached, where an error is about that. */
+/** Returns the fault behind an error, if it is about a relay that could not be reached. */
 export function relayFaultOf(error: unknown): RelayFault | undefined {
   if (error instanceof RelayFault) return error;
   return error instanceof Error && error.cause instanceof RelayFault ? error.cause : undefined;

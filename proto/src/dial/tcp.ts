@@ -9,7 +9,7 @@ const ATTEMPT_DELAY_MS = 250;
 /** Addresses of a name that are tried: with all but the last dead, the last is still tried within 2 s. */
 const MAX_ADDRESSES = 8;
 
-/** What the system's words for a failed connection mean. */
+/** Faults by the system's code for a failed connection. */
 const FAULTS: Readonly<Record<string, RelayFaultKind>> = {
   ENOTFOUND: "name-unknown",
   EAI_AGAIN: "name-unknown",

@@ -135,7 +135,7 @@ function loginFault(proxy: HttpProxy, head: string): RelayFault {
   return fault(proxy, "proxy-login", `the proxy ${proxy.address} ${why} (407)`, { next: LOGIN_NEXT });
 }
 
-/** What can still become an answer of HTTP/1. */
+/** Returns true if a text can still become an answer of HTTP/1. */
 function couldBeHttp(answer: string): boolean {
   const start = "HTTP/1.";
   return answer.length < start.length ? start.startsWith(answer) : answer.startsWith(start);

@@ -8,7 +8,7 @@ const MAX_CONNECTIONS = 64;
 /** A probe that takes longer to ask, in milliseconds, is none. */
 const REQUEST_TIMEOUT_MS = 5_000;
 
-/** What is at a path: made anew at every request. */
+/** The page at a path. It is made anew for every request. */
 export interface Page {
   readonly type: string;
   readonly body: () => string;

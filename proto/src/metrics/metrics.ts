@@ -34,7 +34,7 @@ interface Durations {
 }
 
 /**
- * What a process counts of itself, in Prometheus' text format. Series are bounded:
+ * Numbers that a process counts of itself, in Prometheus' text format. Series are bounded:
  * methods are those of the method table, and outcomes are `Ok` and the error codes.
  */
 export class Metrics {
@@ -73,7 +73,7 @@ export class Metrics {
     };
   }
 
-  /** Where Prometheus looks. */
+  /** The pages that Prometheus reads. */
   get pages(): Readonly<Record<string, Page>> {
     return { "/metrics": { type: "text/plain; version=0.0.4; charset=utf-8", body: () => this.text() } };
   }

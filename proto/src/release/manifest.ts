@@ -42,7 +42,7 @@ const manifestSchema = z.strictObject({
 /** A file of a release: its name, its SHA-256 in hex and its length. */
 export type Artefact = z.infer<typeof artefactSchema>;
 
-/** What a release says of itself. */
+/** A release's statement about itself. */
 export type ReleaseManifest = z.infer<typeof manifestSchema>;
 
 const RELEASE: StatementKind<ReleaseManifest> = {
@@ -56,19 +56,19 @@ export function signManifest(manifest: ReleaseManifest, signer: KeyPair): Promis
   return signStatement(RELEASE, manifest, signer);
 }
 
-/** What a release says, where the release key has signed it. @throws CmdopError AccessDenied */
+/** Reads the manifest of a release and checks the release key's signature. @throws CmdopError AccessDenied */
 export async function verifyManifest(text: string, releaseKey: PublicKey): Promise<ReleaseManifest> {
   const id = thumbprint(bytes32Schema.parse(releaseKey));
   const keyOf = (signer: string): PublicKey | undefined => (signer === id ? releaseKey : undefined);
   return (await verifyStatement(RELEASE, text.trim(), keyOf)).claims;
 }
 
-/** What a release says, whoever has signed it: for a relay, which only hands it on. @throws CmdopError AccessDenied */
+/** Reads the manifest of a release without a check of its signature, for a relay that only hands it on. @throws CmdopError AccessDenied */
 export function readManifest(text: string): ReleaseManifest {
   return readUnverified(RELEASE, text.trim()).claims;
 }
 
-/** Whether these bytes are the file that the manifest means. */
+/** Returns true if these bytes are the file that the manifest means. */
 export function isArtefact({ sha256, bytes }: Artefact, content: Uint8Array): boolean {
   if (content.length !== bytes) return false;
   return timingSafeEqual(createHash("sha256").update(content).digest(), Buffer.from(sha256, "hex"));

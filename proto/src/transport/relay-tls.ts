@@ -5,6 +5,7 @@ import { onAbort } from "@cmdop/kit";
 import type { RelayTarget } from "../credentials/api-key.ts";
 import { isPinnedRelayId, relayIdOf, splitAddress } from "../credentials/relay-id.ts";
 import { dialRelay, routeTo, silence } from "../dial/dial-relay.ts";
+import { isLoopback } from "../dial/no-proxy.ts";
 import { RelayFault, type RelayFaultKind } from "../dial/relay-fault.ts";
 import { CmdopError } from "../errors/cmdop-error.ts";
 import { printable } from "../visible.ts";
@@ -17,9 +18,6 @@ export const AGENT_ALPN = "cmdop-agent/1";
 
 /** From the first packet to a verified TLS connection, in milliseconds. */
 export const RELAY_CONNECT_TIMEOUT_MS = 10_000;
-
-/** Hosts that are this machine itself. */
-const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "::1", "localhost"]);
 
 /** How to reach a relay. */
 export interface RelayConnectOptions {
@@ -191,7 +189,7 @@ const UNTRUSTED: readonly RelayFaultKind[] = [
 
 function relayError(relay: RelayTarget, fault: RelayFault): CmdopError {
   // Only `cmdop up` makes keys of a relay that nobody else can reach.
-  const isOwn = fault.kind === "refused" && LOOPBACK.has(splitAddress(relay.address).host);
+  const isOwn = fault.kind === "refused" && isLoopback(splitAddress(relay.address).host);
   const next = isOwn ? "It is this machine's own: run cmdop up." : fault.next;
   const options = { cause: fault, next };
   return UNTRUSTED.includes(fault.kind)

@@ -1,7 +1,6 @@
-import { CmdopError } from "@cmdop/proto";
+import { CmdopError, RECONNECT_WINDOW_MS } from "@cmdop/proto";
 import type { MachineCaller } from "../connection/caller.ts";
 import { keepRunning } from "../connection/keep-running.ts";
-import { RECONNECT_WINDOW_MS } from "./follow.ts";
 import { InputWriter } from "./input-writer.ts";
 
 /** The standard input for a job. */

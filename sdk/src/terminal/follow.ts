@@ -1,18 +1,19 @@
 import { Backoff, onAbort } from "@cmdop/kit";
-import { type CallOptions, CmdopError, Exec, type JobEvent, Jobs, mayHaveRun } from "@cmdop/proto";
+import {
+  type CallOptions,
+  CmdopError,
+  Exec,
+  type JobEvent,
+  Jobs,
+  mayHaveRun,
+  RECONNECT_WINDOW_MS,
+} from "@cmdop/proto";
 import { isPassing, type MachineCaller, saysThatNothingRan, TokenRenewal } from "../connection/caller.ts";
 import { clientClosed } from "../connection/channel.ts";
 import type { OnWaiting } from "../connection/waiting.ts";
 import { Outage } from "./outage.ts";
 import type { StartRequest } from "./start-request.ts";
 import type { LinkListeners } from "./types.ts";
-
-/**
- * Default time that a job is followed across a lost connection, in milliseconds. A waiting program is to
- * outlast a machine's reboot or a laptop's change of network. Time in which this computer sleeps does not
- * count.
- */
-export const RECONNECT_WINDOW_MS = 15 * 60_000;
 
 /**
  * Longest wait for the end of a stream after the job's end, in milliseconds. It comes right behind, and a

@@ -13,7 +13,7 @@ import { openSpool } from "../write/spool.ts";
 import { type CopyWalk, copyUnchanged } from "./copy-tree.ts";
 import type { Spot } from "./tree-walk.ts";
 
-/** Whether a copy gives a file that exists other content, and nothing else. */
+/** Returns true if a copy only gives new content to a file that exists. */
 export function isOntoFile(source: Pin, { leaf }: Place): boolean {
   return source.stats.isFile() && leaf?.isFile() === true;
 }

@@ -1,7 +1,6 @@
 import { Backoff } from "@cmdop/kit";
-import { CmdopError, type ErrorCode, mayHaveRun } from "@cmdop/proto";
+import { CmdopError, type ErrorCode, mayHaveRun, RECONNECT_WINDOW_MS } from "@cmdop/proto";
 import type { Transport } from "../../connection/transport.ts";
-import { RECONNECT_WINDOW_MS } from "../../terminal/follow.ts";
 import type { Turn } from "./line.ts";
 import type { LinkWatch } from "./link-watch.ts";
 import type { Machine } from "./machine.ts";
