@@ -74,7 +74,7 @@ describe("what a key reaches", () => {
     const create = world.asOwner.keys.create({ name: "nothing", scopes: ["terminal"], labels: {} });
     await expect(create).rejects.toMatchObject({
       code: "InvalidArgument",
-      next: expect.stringMatching(/which labels/),
+      next: expect.stringMatching(/machines .* or its labels/),
     });
   });
 });
