@@ -76,6 +76,13 @@ export {
   signMachineRecord,
   verifyMachineRecord,
 } from "./credentials/machine-record.ts";
+export {
+  checkNameByPattern,
+  hostAsName,
+  isNamePattern,
+  MAX_NAMESAKES,
+  nameByPattern,
+} from "./credentials/name-pattern.ts";
 export { isPinnedRelayId, relayIdOf, splitAddress } from "./credentials/relay-id.ts";
 export {
   MAX_REVOKED_KEYS,

@@ -1,10 +1,15 @@
+import os from "node:os";
 import path from "node:path";
 import {
   CmdopError,
+  checkNameByPattern,
   isDiskTrouble,
+  isNamePattern,
   type KeyId,
   type MachineIdentity,
   type MachineRecord,
+  nameByPattern,
+  nameSchema,
   openJoinToken,
   type PublicKey,
   type RelayTarget,
@@ -24,6 +29,8 @@ const storedSchema = z.strictObject({
   joinToken: z.string(),
   /** True once a relay has welcomed this machine: the join token is used up. */
   joined: z.boolean(),
+  /** The machine's name, if the join token has a pattern in its place. */
+  name: nameSchema.optional(),
   roster: z.string().optional(),
   /** Rosters that changed the owners, the oldest first: by these a relay that has lost them can follow. */
   handOvers: z.array(z.string()).optional(),
@@ -76,11 +83,13 @@ export class Membership {
   readonly #file: string;
   readonly #onTrouble: (error: unknown) => void;
   readonly #firstOwner: PublicKey;
+  /** The name in the join token, or its pattern. */
+  readonly #tokenName: string;
 
   private constructor(
     file: string,
     { stored, saved }: { stored: Stored; saved: string | undefined },
-    origin: { relay: RelayTarget; owner: PublicKey; identity: MachineIdentity },
+    origin: { relay: RelayTarget; owner: PublicKey; identity: MachineIdentity; tokenName: string },
     onTrouble: (error: unknown) => void,
   ) {
     this.#file = file;
@@ -90,6 +99,7 @@ export class Membership {
     this.#firstOwner = origin.owner;
     this.#ownerIds = new Set([thumbprint(origin.owner)]);
     this.#identity = origin.identity;
+    this.#tokenName = origin.tokenName;
     this.relay = origin.relay;
   }
 
@@ -121,11 +131,12 @@ export class Membership {
     }
     const claims = await openJoinToken(token);
     const stored: Stored = found?.joined
-      ? { ...found, joinToken: token, joined: !again }
+      ? { ...found, joinToken: token, joined: !again, ...(again && { name: undefined }) }
       : { joinToken: token, joined: false };
-    const identity = { id: machineId, name: claims.name, labels: claims.labels };
+    const name = stored.name ?? nameByPattern(claims.name, os.hostname());
+    const identity = { id: machineId, name, labels: claims.labels };
     const relay = { id: claims.relay.id, address: relayAddress ?? claims.relay.address };
-    const origin = { relay, owner: claims.owner, identity };
+    const origin = { relay, owner: claims.owner, identity, tokenName: claims.name };
     const membership = new Membership(file, { stored, saved }, origin, onTrouble);
     membership.clock.observeOwner(claims.iat);
     if (stored.roster !== undefined) membership.#adoptRoster(readRoster(stored.roster));
@@ -198,14 +209,25 @@ export class Membership {
     return this.#stored.joined ? "" : this.#stored.joinToken;
   }
 
+  /** The host name for the hello, if the pending join token leaves the machine's name to it; else empty. */
+  get hostnameForToken(): string {
+    return !this.#stored.joined && isNamePattern(this.#tokenName) ? os.hostname() : "";
+  }
+
   /**
    * Adopts the statements of a relay's welcome; those that are not newer change nothing. An adopted statement
    * is in force even if it can't be written to disk.
    * @throws CmdopError GrantRefused for a roster that no present owner has signed, LinkRefused for such a
-   * record
+   * record, or for a name that the join token does not allow
    */
-  async welcomed(statements: { roster: string; machineRecord: string; receipt?: string }): Promise<void> {
-    const { roster, machineRecord, receipt = "" } = statements;
+  async welcomed(statements: {
+    roster: string;
+    machineRecord: string;
+    receipt?: string;
+    name?: string;
+  }): Promise<void> {
+    const { roster, machineRecord, receipt = "", name = "" } = statements;
+    if (name !== "") this.#adoptName(name);
     if (roster !== "") {
       const claims = await verifyRoster(roster, this.owners);
       const isHandOver = new Set(claims.owners).symmetricDifference(new Set(this.owners)).size > 0;
@@ -258,6 +280,14 @@ export class Membership {
     this.#ownerIds = new Set(roster.owners.map(thumbprint));
     this.#revoked = new Set(roster.revoked);
     return true;
+  }
+
+  /** Takes the name that a relay gives by the token's pattern, once: the host name may change later. */
+  #adoptName(name: string): void {
+    if (!isNamePattern(this.#tokenName) || this.#stored.name !== undefined || this.#recordSeq > 0) return;
+    checkNameByPattern(name, this.#tokenName, os.hostname());
+    this.#stored.name = name;
+    this.#identity = { ...this.#identity, name };
   }
 
   #adoptRecord(record: MachineRecord): boolean {

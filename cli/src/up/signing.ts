@@ -1,6 +1,6 @@
 import os from "node:os";
 import { machineState, prepareToJoin } from "@cmdop/agent";
-import { nameSchema, SCOPES } from "@cmdop/proto";
+import { hostAsName, nameSchema, SCOPES } from "@cmdop/proto";
 import { type CMDOPClient, CmdopError } from "@cmdop/sdk";
 import { homePaths } from "../home/home.ts";
 import { goodKey, writeProfile } from "../home/profile.ts";
@@ -27,7 +27,7 @@ export async function signForUp(options: UpOptions, passphrase: Passphrase): Pro
     const target = { id: relay.id, address: relay.address };
     await using client = await clientOf(owner, target);
     const { id, name } = await machineState(homePaths.home());
-    const machine = name ?? options.name ?? hostName();
+    const machine = name ?? options.name ?? hostAsName(os.hostname());
     if (name === undefined) {
       await prepareToJoin(homePaths.home(), await client.machines.createJoinToken({ name: machine }));
     }
@@ -49,14 +49,4 @@ function checkName(name: string): void {
   throw new CmdopError("InvalidArgument", `${JSON.stringify(name)} can't be a machine's name.`, {
     next: "A name has 1 to 63 letters, digits, dots, dashes or underscores.",
   });
-}
-
-/** The host name as a machine name: only the characters that names may have. */
-function hostName(): string {
-  const name = os
-    .hostname()
-    .replace(/[^a-zA-Z0-9._-]+/g, "-")
-    .replace(/^[^a-zA-Z0-9]+|[^a-zA-Z0-9]+$/g, "")
-    .slice(0, 63);
-  return name === "" ? "this-machine" : name;
 }
