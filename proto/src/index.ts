@@ -173,6 +173,7 @@ export {
 export {
   Machine,
   MachineExplainResponse_Decision as ExplainDecision,
+  type MachineHealth,
   type MachineInfoResponse,
 } from "./gen/cmdop/v1/machine_pb.ts";
 export {
