@@ -61,6 +61,24 @@ it("three machines that joined by one token all had its name, and could not be r
   expect(names).toEqual([host, `${host}-2`, `${host}-3`]);
 });
 
+it("a computer with its own relay that joined another showed two fleets, each to half of the commands", async () => {
+  const env = cluster.operatorEnv;
+  const target = `${cluster.relayId}@${cluster.relayAddress}`;
+  const up = await CmdopProcess.start(["up", "--json", "--relay", target, "--name", "laptop"], env);
+  expect(up.ready).toMatchObject({ relay: cluster.relayAddress, machine: { name: "laptop" } });
+  const { stdout } = await runCmdop(["machines"], env);
+  expect(stdout).toMatch(/^laptop +online$/m);
+  for (const machine of ["laptop", "web-1"]) {
+    expect(await runCmdop(["exec", machine, "echo hi"], env)).toMatchObject({ stdout: "hi\n" });
+  }
+  expect((await runCmdop(["owner", "relay"], env)).stdout).toBe(`${target}\n`);
+  await up.process.stop();
+  // From now on that is so without being said, and without the passphrase.
+  const again = await CmdopProcess.start(["up", "--json"], { CMDOP_HOME: cluster.operatorHome });
+  expect(again.ready).toEqual(up.ready);
+  await again.process.stop();
+});
+
 it("the block for the client could not be had again, and a new key had to be put into it by hand", async () => {
   const args = ["keys", "create", "mine", "--scope", "terminal", "--scope", "machines:read"];
   const saved = await runCmdop([...args, "--machine", "web-1", "--save"], cluster.operatorEnv);

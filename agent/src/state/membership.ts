@@ -105,9 +105,10 @@ export class Membership {
 
   /**
    * Loads the stored membership, or takes a join token if there is none. A machine that has joined already
-   * accepts a token of one of its owners for the same relay, and joins again with it; any other token is
-   * refused, because it would change the owner. Writes nothing but a new token. `onTrouble`: called with
-   * errors of later writes, which `retry` repeats.
+   * accepts a token of one of its owners, and joins again with it; any other token is refused, because it
+   * would change the owner. A token for another relay moves it there: what the owner said at the former
+   * relay is left behind, since rosters of two relays can't be compared. Writes nothing but a new token.
+   * `onTrouble`: called with errors of later writes, which `retry` repeats.
    */
   static async open(
     stateDir: string,
@@ -119,9 +120,13 @@ export class Membership {
     const found = saved === undefined ? undefined : parseStored(saved, file);
     const again = joinToken !== undefined && joinToken !== found?.joinToken;
     if (found?.joined && again && !(await isOfSameOwners(joinToken, found))) {
-      throw new CmdopError("LinkRefused", "This machine has joined already.", {
-        next: "Start the agent without --join. A token of its own owner, for its own relay, lets it join again; to give the machine to another owner, delete its state directory first.",
-      });
+      throw new CmdopError(
+        "LinkRefused",
+        "This machine has joined already, and the token is another owner's.",
+        {
+          next: "Start the agent without --join. To be a machine of another owner too, give that agent a home of its own: CMDOP_HOME=~/.cmdop-2 cmdop agent --join -.",
+        },
+      );
     }
     const token = joinToken ?? found?.joinToken;
     if (token === undefined) {
@@ -130,9 +135,12 @@ export class Membership {
       });
     }
     const claims = await openJoinToken(token);
-    const stored: Stored = found?.joined
-      ? { ...found, joinToken: token, joined: !again, ...(again && { name: undefined }) }
-      : { joinToken: token, joined: false };
+    const isMoved =
+      found !== undefined && again && (await openJoinToken(found.joinToken)).relay.id !== claims.relay.id;
+    const stored: Stored =
+      found?.joined && !isMoved
+        ? { ...found, joinToken: token, joined: !again, ...(again && { name: undefined }) }
+        : { joinToken: token, joined: false };
     const name = stored.name ?? nameByPattern(claims.name, os.hostname());
     const identity = { id: machineId, name, labels: claims.labels };
     const relay = { id: claims.relay.id, address: relayAddress ?? claims.relay.address };
@@ -322,11 +330,11 @@ export class Membership {
   }
 }
 
-/** True if a token was signed by an owner whom the machine trusts already, for the relay that it has. */
+/** True if a token was signed by an owner whom the machine trusts already. */
 async function isOfSameOwners(token: string, { joinToken, roster }: Stored): Promise<boolean> {
   const [now, before] = await Promise.all([openJoinToken(token), openJoinToken(joinToken)]);
   const owners = roster === undefined ? [before.owner] : readRoster(roster).owners;
-  return owners.includes(now.owner) && now.relay.id === before.relay.id;
+  return owners.includes(now.owner);
 }
 
 function parseStored(text: string, file: string): Stored {

@@ -5,10 +5,12 @@ import path from "node:path";
 import { machineState } from "@cmdop/agent";
 import { agentStateDir, splitAddress } from "@cmdop/proto";
 import { CMDOPClient, CmdopError, parseRelayTarget } from "@cmdop/sdk";
-import { systemdManager } from "../agent/manager.ts";
+import { UNIT_NAME } from "../agent/unit.ts";
 import { homePaths } from "../home/home.ts";
+import { ownRelayId } from "../home/own-relay.ts";
 import { rememberedRelay } from "../owner/relay.ts";
 import { DEFAULT_RELAY_PORT } from "../relay/default-port.ts";
+import { systemdManager } from "../service/manager.ts";
 import { type Finding, failed, failedBy, ok, warning } from "./finding.ts";
 import { examineMachine } from "./machine-checks.ts";
 
@@ -19,7 +21,7 @@ export async function examineAgent(relayTimeMs: number | undefined): Promise<Fin
     return existsSync(path.join(homePaths.relay(), "ca.pem")) ? [await examinePort()] : [];
   }
   try {
-    const { name } = await machineState(home);
+    const { name, relay } = await machineState(home);
     if (name === undefined) {
       return [
         failed(
@@ -29,13 +31,17 @@ export async function examineAgent(relayTimeMs: number | undefined): Promise<Fin
         ),
       ];
     }
-    return await examineRunning(name, relayTimeMs);
+    return await examineRunning(name, relay?.id, relayTimeMs);
   } catch (thrown) {
     return [failedBy("agent", thrown)];
   }
 }
 
-async function examineRunning(name: string, relayTimeMs: number | undefined): Promise<Finding[]> {
+async function examineRunning(
+  name: string,
+  relayId: string | undefined,
+  relayTimeMs: number | undefined,
+): Promise<Finding[]> {
   const service = examineService();
   try {
     await using client = CMDOPClient.local();
@@ -48,7 +54,7 @@ async function examineRunning(name: string, relayTimeMs: number | undefined): Pr
   } catch (thrown) {
     const { code } = CmdopError.from(thrown);
     if (code !== "MachineOffline") return [failedBy("agent", thrown), service];
-    const isOwnRelay = existsSync(path.join(homePaths.relay(), "ca.pem"));
+    const isOwnRelay = relayId !== undefined && relayId === ownRelayId();
     const start = isOwnRelay ? "Run cmdop up." : "Run cmdop agent install, or cmdop agent.";
     return [
       failed("agent", `This computer is the machine ${name}, but its agent does not run.`, start),
@@ -60,7 +66,7 @@ async function examineRunning(name: string, relayTimeMs: number | undefined): Pr
 
 /** Looks for what starts the agent with the machine. */
 function examineService(): Finding {
-  const [system, user] = [systemdManager("system"), systemdManager("user")];
+  const [system, user] = [systemdManager("system", UNIT_NAME), systemdManager("user", UNIT_NAME)];
   const unit = [system.unitFile, user.unitFile, OPENRC_SCRIPT].find((file) => existsSync(file));
   if (unit !== undefined) return ok("service", `started by ${unit}`);
   return system.isRunning
