@@ -36,7 +36,10 @@ export function registerRelay(program: Command): void {
     .option("--metrics <port>", "loopback port of /metrics, for Prometheus; off unless given", parsePort)
     .option("--cert <file>", "public certificate chain (PEM); without it the relay makes its own CA")
     .option("--key <file>", "private key of --cert (PEM)")
-    .option("--archives <dir>", "serve this release (npm run release) to machines that have no cmdop yet")
+    .option(
+      "--archives <dir>",
+      "serve this release (npm run release) to machines that have no cmdop yet; unless given, that of an installed cmdop",
+    )
     .option(
       "--proxy-protocol <cidr...>",
       "load balancers that pass TLS on and speak the PROXY protocol (v1 or v2), by address or CIDR block",
@@ -52,12 +55,14 @@ export function registerRelay(program: Command): void {
         { homePaths },
         { logSettings, stderrLog },
         { aborted, terminationSignal },
+        { ownRelease },
       ] = await Promise.all([
         import("@cmdop/relay"),
         import("@cmdop/proto"),
         import("../home/home.ts"),
         import("../console/log.ts"),
         import("../console/signals.ts"),
+        import("./own-release.ts"),
       ]);
       const stop = terminationSignal(undefined, { outlivesTerminal: true });
       const relay = new Relay({
@@ -71,7 +76,7 @@ export function registerRelay(program: Command): void {
         proxyProtocol: options.proxyProtocol,
         certFile: options.cert,
         keyFile: options.key,
-        archivesDir: options.archives,
+        archivesDir: options.archives ?? ownRelease(),
         log: stderrLog(logSettings(options)),
       });
       await relay.listen();

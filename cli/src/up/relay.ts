@@ -3,6 +3,7 @@ import type { PublicKey } from "@cmdop/proto";
 import { Relay } from "@cmdop/relay";
 import { logSettings, stderrLog } from "../console/log.ts";
 import { homePaths } from "../home/home.ts";
+import { ownRelease } from "../relay/own-release.ts";
 import type { UpOptions } from "./bring-up.ts";
 
 /** The relay of `cmdop up`, listening. */
@@ -13,6 +14,7 @@ export async function startUpRelay(options: UpOptions, owner: PublicKey): Promis
     ownerPublicKey: owner,
     host,
     port,
+    archivesDir: ownRelease(),
     log: upLog(options),
   });
   await relay.listen();
