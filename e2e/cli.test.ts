@@ -135,7 +135,7 @@ describe("cmdop exec", () => {
 
   it("lists the machines", async () => {
     const { stdout } = await runCmdop(["machines"], env);
-    expect(stdout).toMatch(/^web-1 +online/);
+    expect(stdout).toMatch(/^web-1 +online/m);
   });
 });
 

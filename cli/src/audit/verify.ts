@@ -43,16 +43,18 @@ since the heads were kept. --json: "gone" and "warnings" of each chain.`,
     // The parent has --machine and --json too, and the first command to see them takes them.
     .action(async (_own: VerifyCommandOptions, command: Command) => {
       const options = command.optsWithGlobals<VerifyCommandOptions>();
-      const [{ operatorClient }, { readHeads, writeHeads }, { chainLines }, { printable }] =
+      const [{ operatorClient }, { auditSubject }, { readHeads, writeHeads }, { chainLines }, { printable }] =
         await Promise.all([
           import("../owner/operator.ts"),
+          import("./subject.ts"),
           import("./heads-file.ts"),
           import("./chain-lines.ts"),
           import("../console/printable.ts"),
         ]);
-      const { heads: file, machine, askMachines, json } = options;
+      const { heads: file, askMachines, json } = options;
       const heads = file === undefined ? undefined : await readHeads(file);
       await using client = await operatorClient(options, "audit:read");
+      const { machine } = await auditSubject(client, { machine: options.machine });
       const report = await client.audit.verify({ heads, machine, askMachines });
       process.stdout.write(json ? jsonLine(report) : report.chains.map(chainLines).join(""));
       if (!json) for (const note of report.notes) process.stdout.write(`note    ${printable(note)}\n`);

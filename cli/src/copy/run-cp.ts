@@ -14,6 +14,7 @@ import { jsonLine } from "../console/json-line.ts";
 import { printable } from "../console/printable.ts";
 import { terminationSignal } from "../console/signals.ts";
 import { EXIT_INTERRUPTED } from "../jobs/exit-codes.ts";
+import { isUnknownMachine, machineMeant } from "../machines/on-machine.ts";
 import type { CopyEnd } from "./copy-end.ts";
 import { findDestination } from "./destination.ts";
 import { findSources, type SourceGroup } from "./find-sources.ts";
@@ -50,8 +51,12 @@ export async function runCp(
   const startedAtMs = performance.now();
   try {
     await using client = CMDOPClient.fromProfile();
-    const copy = new Copy(client, destination, options, view, signal);
-    const result = await copy.run(sources);
+    const copy = (ends: CopyEnds): Promise<TransferResult> =>
+      new Copy(client, ends.destination, options, view, signal).run(ends.sources);
+    const result = await copy({ sources, destination }).catch(async (thrown) => {
+      if (!isUnknownMachine(thrown)) throw thrown;
+      return await copy(await endsMeant(client, { sources, destination }));
+    });
     view.done();
     if (json) {
       const durationMs = Math.round(performance.now() - startedAtMs);
@@ -65,6 +70,20 @@ export async function runCp(
     process.stderr.write(`cmdop: interrupted. ${interruptedText(thrown, view)}\n`);
     return EXIT_INTERRUPTED;
   }
+}
+
+/** The two sides of a copy. */
+interface CopyEnds {
+  readonly sources: readonly CopyEnd[];
+  readonly destination: CopyEnd;
+}
+
+/** The same ends with the ids of machines that were named by how their ids begin. */
+async function endsMeant(client: CMDOPClient, { sources, destination }: CopyEnds): Promise<CopyEnds> {
+  const { machines } = await client.whoAmI();
+  const named = (end: CopyEnd): CopyEnd =>
+    end.machine === undefined ? end : { ...end, machine: machineMeant(end.machine, machines) };
+  return { sources: sources.map(named), destination: named(destination) };
 }
 
 /** One command's work: each group of sources that are on one machine, or here, is one transfer. */

@@ -17,18 +17,21 @@ It gets SIGTERM (a session SIGHUP) and, after a grace, SIGKILL: its whole proces
     )
     .action(async (words: string[]) => {
       const { machine, id } = machineAnd(words, "cancel", "JOB");
-      const [{ CMDOPClient, describeEnd }, { findJobId }, { terminalOf }, { printable }] = await Promise.all([
-        import("@cmdop/sdk"),
-        import("./find-job.ts"),
-        import("./machine-terminal.ts"),
-        import("../console/printable.ts"),
-      ]);
+      const [{ CMDOPClient, describeEnd }, { findJobId }, { terminalOf }, { onMachine }, { printable }] =
+        await Promise.all([
+          import("@cmdop/sdk"),
+          import("./find-job.ts"),
+          import("./machine-terminal.ts"),
+          import("../machines/on-machine.ts"),
+          import("../console/printable.ts"),
+        ]);
       await using client = CMDOPClient.fromProfile();
-      const terminal = terminalOf(client, machine);
-      const jobId = await findJobId(terminal, id);
-      const end = await terminal.cancel(jobId);
+      const end = await onMachine(client, machine, async (name) => {
+        const terminal = terminalOf(client, name);
+        return await terminal.cancel(await findJobId(terminal, id));
+      });
       // Whoever canceled it knows why.
       const reason = end.outcome === "canceled" ? "" : end.reason;
-      process.stdout.write(`${jobId} ${printable(describeEnd({ ...end, reason }))}\n`);
+      process.stdout.write(`${end.jobId} ${printable(describeEnd({ ...end, reason }))}\n`);
     });
 }

@@ -13,6 +13,7 @@ import { EXIT_OK, reportError } from "../console/exit.ts";
 import { jsonLine } from "../console/json-line.ts";
 import { printable } from "../console/printable.ts";
 import { terminationSignal } from "../console/signals.ts";
+import { onMachine } from "../machines/on-machine.ts";
 import { EXIT_OURS, exitCodeOf } from "./exit-codes.ts";
 import { JobOutput } from "./job-output.ts";
 import { linkMessages } from "./link-messages.ts";
@@ -54,10 +55,12 @@ export async function runExec(
       ...linkMessages(machine, "command"),
       onWaiting: waitingMessage(),
     };
-    const terminal = terminalOf(client, machine);
-    const end = json
-      ? await printResult(await terminal.execute(command, all), output)
-      : await writeAll(terminal.stream(command, all), output);
+    const end = await onMachine(client, machine, async (name) => {
+      const terminal = terminalOf(client, name);
+      return json
+        ? await printResult(await terminal.execute(command, all), output)
+        : await writeAll(terminal.stream(command, all), output);
+    });
     return output.exitCodeIfUnread("The command was canceled.") ?? reportEnd(machine, end);
   } catch (thrown) {
     reportError(thrown);
@@ -76,25 +79,29 @@ export async function runDetached(
 ): Promise<number> {
   try {
     await using client = CMDOPClient.fromProfile();
-    for await (const event of terminalOf(client, machine).stream(command, {
-      ...options,
-      onWaiting: waitingMessage(),
-    })) {
-      // A job that has no process any more has ended: how, comes behind.
-      const hasStarted = event.type === "started" && event.pid !== 0;
-      const hasRun =
-        event.type === "ended" && event.outcome !== "failed_to_start" && event.outcome !== "unknown";
-      if (hasStarted || hasRun) {
-        process.stdout.write(`${event.jobId}\n`);
-        return EXIT_OK;
-      }
-      if (event.type === "ended") return reportEnd(machine, event);
-    }
-    return EXIT_OURS;
+    const waiting = { ...options, onWaiting: waitingMessage() };
+    return await onMachine(client, machine, (name) =>
+      leaveRunning(machine, terminalOf(client, name).stream(command, waiting)),
+    );
   } catch (thrown) {
     reportError(thrown);
     return EXIT_OURS;
   }
+}
+
+async function leaveRunning(machine: string, events: AsyncIterable<ExecEvent>): Promise<number> {
+  for await (const event of events) {
+    // A job that has no process any more has ended: how, comes behind.
+    const hasStarted = event.type === "started" && event.pid !== 0;
+    const hasRun =
+      event.type === "ended" && event.outcome !== "failed_to_start" && event.outcome !== "unknown";
+    if (hasStarted || hasRun) {
+      process.stdout.write(`${event.jobId}\n`);
+      return EXIT_OK;
+    }
+    if (event.type === "ended") return reportEnd(machine, event);
+  }
+  return EXIT_OURS;
 }
 
 /** Prints a result without what of it JSON can't hold: bytes. */

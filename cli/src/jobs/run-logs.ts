@@ -1,5 +1,6 @@
 import { CMDOPClient, type ExecEvent } from "@cmdop/sdk";
 import { EXIT_OK, failedWith } from "../console/exit.ts";
+import { onMachine } from "../machines/on-machine.ts";
 import { writeRun } from "../runs/write-run.ts";
 import { EXIT_OURS } from "./exit-codes.ts";
 import { findJobOfAnyKind } from "./find-job.ts";
@@ -27,14 +28,16 @@ export async function runLogs(
   const output = new JobOutput();
   try {
     await using client = CMDOPClient.fromProfile();
-    const terminal = terminalOf(client, machine);
-    const { jobId, isRun } = await findJobOfAnyKind(terminal, job);
+    const { jobId, isRun, name } = await onMachine(client, machine, async (name) => ({
+      ...(await findJobOfAnyKind(terminalOf(client, name), job)),
+      name,
+    }));
     if (isRun) {
-      const agent = agentOf(client, machine);
+      const agent = agentOf(client, name);
       const events = agent.resumeStream(jobId, { after, ...linkMessages(machine, "run") });
       return await writeRun(events, output, { runId: jobId, follow, only });
     }
-    const events = terminal.resumeStream(jobId, { after, ...linkMessages(machine, "job") });
+    const events = terminalOf(client, name).resumeStream(jobId, { after, ...linkMessages(machine, "job") });
     const part = readable(events, output.unwritable, follow ? undefined : after, only);
     const end = await writeAll(part, output);
     const exitCode = output.exitCodeIfUnread("The job goes on.");

@@ -25,16 +25,23 @@ Examples:
     )
     .action(async (options: ListCommandOptions) => {
       const { all = false, json } = options;
-      const [{ operatorClient }, { keyTable }] = await Promise.all([
-        import("../owner/operator.ts"),
-        import("./text.ts"),
-      ]);
+      const [{ operatorClient }, { shortIds }, { standardView }, { machineNames }, { keyTable }] =
+        await Promise.all([
+          import("../owner/operator.ts"),
+          import("../console/short-ids.ts"),
+          import("../console/table.ts"),
+          import("../machines/machine-names.ts"),
+          import("./text.ts"),
+        ]);
       await using client = await operatorClient(options, "admin");
       const found = await client.keys.list();
+      const short = shortIds(found.map(({ keyId }) => keyId));
       const listed = all ? found : found.filter(({ state }) => state === "active" || state === "blocked");
       if (json) for (const key of listed) process.stdout.write(jsonLine(key));
-      else if (listed.length > 0) process.stdout.write(keyTable(listed, process.stdout.columns));
-      else process.stderr.write("There is no key that counts; cmdop keys create makes one.\n");
+      else if (listed.length > 0) {
+        const machineName = await machineNames(client);
+        process.stdout.write(keyTable(listed, { short, machineName }, standardView()));
+      } else process.stderr.write("There is no key that counts; cmdop keys create makes one.\n");
       const more = found.length - listed.length;
       if (!json && more > 0) process.stderr.write(`${more} more that count no longer: --all lists them.\n`);
     });

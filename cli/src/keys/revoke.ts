@@ -22,12 +22,13 @@ it when it comes back. With a key that has the scope admin: this relay refuses i
 Jobs that it started end too, unless it was made with --jobs live.`,
     )
     .action(async (key: string, options: OwnerOptions & { json?: boolean }) => {
-      const [{ ownerOrKey }, { printable }] = await Promise.all([
+      const [{ ownerOrKey }, { onKey }, { printable }] = await Promise.all([
         import("../owner/operator.ts"),
+        import("./on-key.ts"),
         import("../console/printable.ts"),
       ]);
       await using client = await ownerOrKey(options);
-      const revoked = await client.keys.revoke(key);
+      const revoked = await onKey(client, key, (name) => client.keys.revoke(name));
       if (options.json) {
         process.stdout.write(jsonLine(revoked));
         return;

@@ -27,13 +27,14 @@ The old key's jobs stay the old key's: the new one does not see them.`,
     )
     .action(async (key: string, options: RotateCommandOptions) => {
       const { keepOld, json } = options;
-      const [{ ownerClient }, { printCreated }, { printable }] = await Promise.all([
+      const [{ ownerClient }, { onKey }, { printCreated }, { printable }] = await Promise.all([
         import("../owner/owner.ts"),
+        import("./on-key.ts"),
         import("./text.ts"),
         import("../console/printable.ts"),
       ]);
       await using client = await ownerClient(options);
-      const old = await client.keys.show(key);
+      const old = await onKey(client, key, (name) => client.keys.show(name));
       const created = await client.keys.rotate(old.keyId, { keepOld });
       printCreated(old.name, created, json);
       if (!json && keepOld)

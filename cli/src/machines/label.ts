@@ -24,9 +24,12 @@ machine from now on.`,
     )
     .action(async (machine: string, words: string[], options: OwnerOptions) => {
       const changes = labelChanges(words);
-      const { ownerClient } = await import("../owner/owner.ts");
+      const [{ ownerClient }, { onMachine }] = await Promise.all([
+        import("../owner/owner.ts"),
+        import("./on-machine.ts"),
+      ]);
       await using client = await ownerClient(options);
-      await client.machines.label(machine, changes);
+      await onMachine(client, machine, (name) => client.machines.label(name, changes));
       process.stdout.write(`${machine} is labelled ${words.join(" ")}\n`);
     });
 }

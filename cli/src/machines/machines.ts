@@ -24,33 +24,27 @@ Examples:
   cmdop machines remove shop-1`,
     )
     .action(async (options: OwnerOptions & { json?: boolean }) => {
-      const [{ machinesClient }, { isoTime }, { printable }] = await Promise.all([
-        import("../owner/operator.ts"),
-        import("../console/time.ts"),
-        import("../console/printable.ts"),
-      ]);
+      const [{ machinesClient }, { machineTable }, { shortIds }, { standardView }, { printable }] =
+        await Promise.all([
+          import("../owner/operator.ts"),
+          import("./machine-table.ts"),
+          import("../console/short-ids.ts"),
+          import("../console/table.ts"),
+          import("../console/printable.ts"),
+        ]);
       await using client = await machinesClient(options);
       const found = await client.machines.list();
       if (options.json) {
         for (const machine of found) process.stdout.write(jsonLine(machine));
         return;
       }
+      const short = shortIds(found.map(({ id }) => id));
       if (found.length === 0) process.stderr.write("This key reaches no machine.\n");
-      const names = found.map(({ name }) => printable(name));
-      const width = Math.max(4, ...names.map(({ length }) => length));
-      for (const [index, { online, lastSeenMs, quarantinedSinceMs, labels }] of found.entries()) {
-        const seen = lastSeenMs === null ? "never seen" : `last seen ${isoTime(lastSeenMs)}`;
-        const labelled = Object.entries(labels).map(([key, value]) => printable(`${key}=${value}`));
-        const state =
-          quarantinedSinceMs !== null
-            ? `QUARANTINED since ${isoTime(quarantinedSinceMs)}`
-            : online
-              ? "online"
-              : `offline, ${seen}`;
-        process.stdout.write(`${[names[index]?.padEnd(width), state, ...labelled].join("  ")}\n`);
+      else process.stdout.write(machineTable(found, short, standardView()));
+      const quarantined = found.filter(({ quarantinedSinceMs }) => quarantinedSinceMs !== null);
+      if (quarantined.length > 0) {
+        process.stderr.write(quarantineText(quarantined.map(({ name }) => printable(name))));
       }
-      const quarantined = names.filter((_, index) => found[index]?.quarantinedSinceMs !== null);
-      if (quarantined.length > 0) process.stderr.write(quarantineText(quarantined));
     });
   registerMachinesRename(machines);
   registerMachinesLabel(machines);

@@ -25,9 +25,12 @@ Where the key may be in wrong hands, remove the machine instead (cmdop machines 
 agent's state there (cmdop agent uninstall --purge), and join it anew: it gets a key of its own.`,
     )
     .action(async (machine: string, options: OwnerOptions) => {
-      const { ownerClient } = await import("../owner/owner.ts");
+      const [{ ownerClient }, { onMachine }] = await Promise.all([
+        import("../owner/owner.ts"),
+        import("./on-machine.ts"),
+      ]);
       await using client = await ownerClient(options);
-      await client.machines.release(machine);
+      await onMachine(client, machine, (name) => client.machines.release(name));
       process.stdout.write(`${machine} is released\n`);
     });
 }

@@ -21,16 +21,17 @@ Its links end at once. It comes back only with a new join token (cmdop join-toke
 state was deleted there: cmdop agent uninstall --purge.`,
     )
     .action(async (machine: string, options: OwnerOptions & { yes?: boolean }) => {
-      const [{ operatorClient }, { confirm }] = await Promise.all([
+      const [{ operatorClient }, { confirm }, { onMachine }] = await Promise.all([
         import("../owner/operator.ts"),
         import("../console/confirm.ts"),
+        import("./on-machine.ts"),
       ]);
       if (!options.yes && !(await confirm(`Forget ${machine}? It comes back only with a new join token.`))) {
         process.stderr.write("Nothing was changed.\n");
         throw new ExitWith(EXIT_FAILURE);
       }
       await using client = await operatorClient(options, "admin");
-      await client.machines.remove(machine);
+      await onMachine(client, machine, (name) => client.machines.remove(name));
       process.stdout.write(`${machine} is removed\n`);
     });
 }

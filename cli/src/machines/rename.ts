@@ -20,9 +20,12 @@ Keys that were granted the old name do not reach it any more; those that were gr
 its labels, or a pattern that the new name matches, do.`,
     )
     .action(async (machine: string, name: string, options: OwnerOptions) => {
-      const { ownerClient } = await import("../owner/owner.ts");
+      const [{ ownerClient }, { onMachine }] = await Promise.all([
+        import("../owner/owner.ts"),
+        import("./on-machine.ts"),
+      ]);
       await using client = await ownerClient(options);
-      await client.machines.rename(machine, name);
+      await onMachine(client, machine, (old) => client.machines.rename(old, name));
       process.stdout.write(`${machine} is called ${name} now\n`);
     });
 }

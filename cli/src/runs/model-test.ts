@@ -5,6 +5,7 @@ import { printable } from "../console/printable.ts";
 import { terminationSignal } from "../console/signals.ts";
 import { agentOf } from "../jobs/machine-terminal.ts";
 import { waitingMessage } from "../jobs/waiting-message.ts";
+import { onMachine } from "../machines/on-machine.ts";
 import { showProgress } from "./run-agent.ts";
 
 /**
@@ -29,14 +30,17 @@ export async function testModel(machine: string | undefined, json: boolean): Pro
   };
   try {
     await using client = machine === undefined ? CMDOPClient.local() : CMDOPClient.fromProfile();
-    const { text, durationMs, usage } = await agentOf(client, machine).run("Answer with one word: ready", {
-      agentType: "chat",
-      maxSteps: MAX_STEPS,
-      timeoutMs: TIMEOUT_MS,
-      signal: terminationSignal(),
-      onWaiting: waitingMessage(),
-      onEvent,
-    });
+    const signal = terminationSignal();
+    const { text, durationMs, usage } = await onMachine(client, machine, (name) =>
+      agentOf(client, name).run("Answer with one word: ready", {
+        agentType: "chat",
+        maxSteps: MAX_STEPS,
+        timeoutMs: TIMEOUT_MS,
+        signal,
+        onWaiting: waitingMessage(),
+        onEvent,
+      }),
+    );
     const answer = text.trim().slice(0, MAX_ANSWER_CHARACTERS);
     process.stdout.write(
       json

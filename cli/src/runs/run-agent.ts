@@ -18,6 +18,7 @@ import { JobOutput } from "../jobs/job-output.ts";
 import { linkMessages } from "../jobs/link-messages.ts";
 import { agentOf, commandFor } from "../jobs/machine-terminal.ts";
 import { waitingMessage } from "../jobs/waiting-message.ts";
+import { onMachine } from "../machines/on-machine.ts";
 import { RunQuestions } from "./run-questions.ts";
 import { answerText, RunProgress } from "./run-text.ts";
 
@@ -44,19 +45,21 @@ export async function runAgent(
   using lines = plain.approve === undefined ? undefined : new TypedLines();
   try {
     await using client = CMDOPClient.fromProfile();
-    const agent = agentOf(client, machine);
-    const onEvent = lines === undefined ? showProgress() : askOnTheWay(agent, { runId, machine, lines });
-    const run = {
-      ...plain,
-      runId,
-      signal,
-      ...linkMessages(machine, "run"),
-      onWaiting: waitingMessage(),
-      onEvent,
-    };
-    const result: RunResult<unknown> = await (outputJsonSchema === undefined
-      ? agent.run(prompt, run)
-      : agent.run(prompt, { ...run, outputJsonSchema }));
+    const result: RunResult<unknown> = await onMachine(client, machine, (name) => {
+      const agent = agentOf(client, name);
+      const onEvent = lines === undefined ? showProgress() : askOnTheWay(agent, { runId, machine, lines });
+      const run = {
+        ...plain,
+        runId,
+        signal,
+        ...linkMessages(machine, "run"),
+        onWaiting: waitingMessage(),
+        onEvent,
+      };
+      return outputJsonSchema === undefined
+        ? agent.run(prompt, run)
+        : agent.run(prompt, { ...run, outputJsonSchema });
+    });
     await output.print(
       json ? jsonLine({ ...factsOf(result), output: result.output }) : answerText(result.output),
     );

@@ -5,6 +5,7 @@ import { EXIT_OURS, exitCodeOf } from "../jobs/exit-codes.ts";
 import { findJob } from "../jobs/find-job.ts";
 import { commandFor, terminalOf } from "../jobs/machine-terminal.ts";
 import { waitingMessage } from "../jobs/waiting-message.ts";
+import { onMachine } from "../machines/on-machine.ts";
 import { terminalSize } from "./local-terminal.ts";
 import type { ViewStart } from "./session-output.ts";
 import { type Departure, view } from "./viewer.ts";
@@ -23,11 +24,9 @@ interface Opened {
 /** Starts a session on a machine and shows it. Returns the exit code. */
 export function runShell(machine: string | undefined, shell: readonly string[] | undefined): Promise<number> {
   return show(machine, async (client) => {
-    const session = await terminalOf(client, machine).create({
-      shell,
-      ...terminalSize(),
-      onWaiting: waitingMessage(),
-    });
+    const session = await onMachine(client, machine, (name) =>
+      terminalOf(client, name).create({ shell, ...terminalSize(), onWaiting: waitingMessage() }),
+    );
     return { session, start: { after: 0, isReplay: false, isAlternate: false } };
   });
 }
@@ -35,8 +34,11 @@ export function runShell(machine: string | undefined, shell: readonly string[] |
 /** Shows an existing session, by its id or the beginning of it. Returns the exit code. */
 export function runAttach(machine: string | undefined, id: string): Promise<number> {
   return show(machine, async (client) => {
-    const terminal = terminalOf(client, machine);
-    const { jobId, kind, outputStart, outputEnd, outcome } = await findJob(terminal, id);
+    const { terminal, job } = await onMachine(client, machine, async (name) => {
+      const terminal = terminalOf(client, name);
+      return { terminal, job: await findJob(terminal, id) };
+    });
+    const { jobId, kind, outputStart, outputEnd, outcome } = job;
     if (kind !== "session") {
       throw new CmdopError("InvalidArgument", `The job ${jobId} is a command, not a session.`, {
         next: `Follow its output: ${commandFor("logs --follow", machine, jobId)}`,
