@@ -1,4 +1,4 @@
-import { Command, CommanderError } from "commander";
+import { CommanderError } from "commander";
 import { registerAgent } from "./agent/agent.ts";
 import { registerApprove, registerRefuse } from "./approvals/answer.ts";
 import { registerApprovals } from "./approvals/approvals-command.ts";
@@ -23,7 +23,12 @@ import { registerShell } from "./shell/shell.ts";
 import { registerUp } from "./up/up.ts";
 // Whatever the command, the owner's passphrase leaves the environment as the program begins.
 import "./passphrase/environment.ts";
+import { CliCommand } from "./console/cli-command.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, ExitWith, failedWith } from "./console/exit.ts";
+import { setOutput } from "./console/output.ts";
+import { addOutputOptions, applyOutputOptions, asksForJson } from "./console/output-options.ts";
+import { parserOutput } from "./console/parser-output.ts";
+import { describeSettings } from "./home/describe-settings.ts";
 import { whyDistrusted } from "./home/trusted-home.ts";
 import { VERSION } from "./version.ts";
 import { registerVersion } from "./version-command.ts";
@@ -38,11 +43,32 @@ Environment:
 
 /** Runs one command line. Returns the exit code: 2 for wrong use, 1 for a failure, otherwise what the command says. */
 export async function runProgram(argv: readonly string[]): Promise<number> {
-  const program = new Command("cmdop")
+  setOutput({ json: asksForJson(argv) });
+  const program = commandLine();
+  // Not before somebody wants more than to be told how it is used.
+  program.hook("preAction", async (_program, command) => {
+    applyOutputOptions(command);
+    await refuseDistrusted();
+    await describeSettings();
+  });
+  try {
+    await program.parseAsync([...argv]);
+    return EXIT_OK;
+  } catch (thrown) {
+    if (thrown instanceof ExitWith) return thrown.exitCode;
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
+    return failedWith(thrown, EXIT_FAILURE);
+  }
+}
+
+/** All commands and their options: what is parsed, completed and documented. */
+export function commandLine(): CliCommand {
+  const program = new CliCommand("cmdop")
     .description("Turn any machine into an API endpoint and an AI tool.")
     .version(VERSION, "-V, --version")
     .addHelpText("after", ENVIRONMENT_HELP)
     .showHelpAfterError("Run it with --help to see how it is used.")
+    .configureOutput(parserOutput)
     // After a command's name, only its own options count: `exec m -- ls -h`.
     .enablePositionalOptions()
     .exitOverride();
@@ -76,16 +102,8 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   ]) {
     register(program);
   }
-  // Not before somebody wants more than to be told how it is used.
-  program.hook("preAction", refuseDistrusted);
-  try {
-    await program.parseAsync([...argv]);
-    return EXIT_OK;
-  } catch (thrown) {
-    if (thrown instanceof ExitWith) return thrown.exitCode;
-    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
-    return failedWith(thrown, EXIT_FAILURE);
-  }
+  addOutputOptions(program);
+  return program;
 }
 
 /** Every command reads the home, and trusts what it says. */

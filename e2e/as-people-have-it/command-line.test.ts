@@ -59,3 +59,71 @@ describe("ids of 43 characters", () => {
     expect(key).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("Did you mean caller?") });
   });
 });
+
+describe("programs that read the output", () => {
+  it("get JSON of what is listed, changed and started, by --json and by -o json alike", async () => {
+    const listed = await cmdop("machines", "-o", "json");
+    expect(JSON.parse(listed.stdout)).toMatchObject({ id: machineId, name: "web-1", online: true });
+    const changed = await operator("machines", "label", "web-1", "tier=front", "--json");
+    expect(JSON.parse(changed.stdout)).toMatchObject({ id: machineId, labels: { tier: "front" } });
+    const started = await cmdop("exec", "--detach", "-o", "json", "web-1", "true");
+    expect(JSON.parse(started.stdout)).toEqual({ jobId: expect.stringMatching(/^[0-9a-f-]{36}$/) });
+  });
+
+  it("get errors as JSON, too, with a code and the next step; every line of stderr is an object", async () => {
+    for (const [args, code, exitCode] of [
+      [["exec", "--json", "wbe-1", "true"], "MachineUnknown", 255],
+      [["machines", "rename", "web-1", "web-2", "--json"], "Unauthenticated", 1],
+    ] as const) {
+      const result = await cmdop(...args);
+      expect(result).toMatchObject({ exitCode, stdout: "" });
+      const error = { code, message: expect.any(String), next: expect.any(String) };
+      expect(JSON.parse(result.stderr)).toEqual({ error });
+    }
+  });
+
+  it("can follow a job by its events", async () => {
+    const { stdout } = await cmdop("exec", "--detach", "web-1", "echo ä; echo b >&2; exit 3");
+    const logs = await cmdop("logs", "web-1", stdout.trim(), "--follow", "--json");
+    expect(logs).toMatchObject({ exitCode: 3, stderr: "" });
+    const events = logs.stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(events).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ type: "stdout", text: "ä\n" }),
+        expect.objectContaining({ type: "stderr", text: "b\n" }),
+        expect.objectContaining({ type: "ended", outcome: "exited", exitCode: 3 }),
+      ]),
+    );
+  });
+});
+
+describe("words on standard error", () => {
+  it("could be neither fewer nor more: --quiet says errors only, --verbose what is used, and why it failed", async () => {
+    expect(await cmdop("jobs", "web-1", "-q")).toMatchObject({ exitCode: 0, stderr: "" });
+    expect((await cmdop("jobs", "web-1")).stderr).toBe(
+      "No jobs that run; --all lists those that have ended.\n",
+    );
+    expect((await cmdop("exec", "-q", "wbe-1", "true")).stderr).toContain("error: ");
+    const { stderr } = await cmdop("exec", "-v", "wbe-1", "true");
+    expect(stderr).toContain(`home ${cluster.directory}`);
+    expect(stderr).toContain("key from CMDOP_API_KEY");
+    expect(stderr).toContain("code:  MachineUnknown");
+    expect(stderr).not.toContain(env.CMDOP_API_KEY);
+  });
+
+  it("asked for quotes or -- where ssh takes the words as they come", async () => {
+    expect(await cmdop("exec", "web-1", "printf", "%s-", "-la", "--json")).toMatchObject({
+      stdout: "-la---json-",
+    });
+    const joined = await cmdop("exec", "web-1", "printf", "%s-", "a b");
+    expect(joined.stdout).toBe("a-b-");
+    expect(joined.stderr).toContain("With -- before the program each stays a word.");
+    expect(await cmdop("exec", "web-1", "--", "printf", "%s-", "a b")).toMatchObject({
+      stdout: "a b-",
+      stderr: "",
+    });
+  });
+});

@@ -1,5 +1,7 @@
 import type { Command } from "commander";
 import { usageError } from "../console/exit.ts";
+import { jsonLine } from "../console/json-line.ts";
+import { warn } from "../console/output.ts";
 import { printable } from "../console/printable.ts";
 import type { UnitScope } from "./unit.ts";
 
@@ -10,6 +12,7 @@ interface InstallCommandOptions {
   hardened?: boolean;
   start: boolean;
   dryRun?: boolean;
+  json?: boolean;
 }
 
 export function registerAgentInstall(agent: Command): void {
@@ -22,6 +25,7 @@ export function registerAgentInstall(agent: Command): void {
     .option("--hardened", "for a policy that withholds terminal and agent: shuts off what only jobs need")
     .option("--no-start", "write the unit only")
     .option("--dry-run", "print the unit only")
+    .option("--json", "print one line of JSON: machine, unitFile, started, kept")
     .addHelpText(
       "after",
       `
@@ -65,6 +69,11 @@ NO_PROXY of this environment are kept for the service, in a file there that only
       const manager = systemdManager(scope);
       const isStarted = await installUnit(manager, text, options.start);
       const systemctl = scope === "user" ? "systemctl --user" : "systemctl";
+      if (options.json) {
+        const { unitFile } = manager;
+        process.stdout.write(jsonLine({ machine: name, unitFile, started: isStarted, kept }));
+        return;
+      }
       process.stdout.write(`wrote ${manager.unitFile}\n`);
       if (kept.length > 0) {
         process.stdout.write(`kept ${kept.join(", ")} of this environment in ${environmentFile}\n`);
@@ -84,9 +93,7 @@ NO_PROXY of this environment are kept for the service, in a file there that only
 async function warnOfOthers(files: readonly string[]): Promise<void> {
   const { changeableByOthers } = await import("./changeable.ts");
   for (const found of await changeableByOthers(files)) {
-    process.stderr.write(
-      `warning: the agent will run as root, but others than root can change ${printable(found)}\n`,
-    );
+    warn(`the agent will run as root, but others than root can change ${printable(found)}`);
   }
 }
 

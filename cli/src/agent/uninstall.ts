@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { jsonLine } from "../console/json-line.ts";
 import { unitScope } from "./install-command.ts";
 
 interface UninstallCommandOptions {
@@ -6,6 +7,7 @@ interface UninstallCommandOptions {
   system?: boolean;
   purge?: boolean;
   stop: boolean;
+  json?: boolean;
 }
 
 export function registerAgentUninstall(agent: Command): void {
@@ -16,6 +18,7 @@ export function registerAgentUninstall(agent: Command): void {
     .option("--system", "the machine's; the default for root")
     .option("--no-stop", "remove the unit only, without a word to systemd")
     .option("--purge", "delete its state too: the machine's key, what it joined, its jobs and audit")
+    .option("--json", "print one line of JSON: unitFile, stateDir, purged")
     .addHelpText(
       "after",
       `
@@ -32,6 +35,13 @@ Examples:
       ]);
       const manager = systemdManager(scope);
       const home = await uninstallUnit(manager, { purge: options.purge ?? false, stop: options.stop });
+      if (options.json) {
+        const { unitFile } = manager;
+        process.stdout.write(
+          jsonLine({ unitFile, stateDir: agentStateDir(home), purged: options.purge ?? false }),
+        );
+        return;
+      }
       process.stdout.write(`removed ${manager.unitFile}\n`);
       process.stdout.write(
         options.purge

@@ -11,6 +11,7 @@ import {
 } from "@cmdop/sdk";
 import { EXIT_FAILURE, EXIT_OK, failedWith } from "../console/exit.ts";
 import { jsonLine } from "../console/json-line.ts";
+import { report } from "../console/output.ts";
 import { printable } from "../console/printable.ts";
 import { terminationSignal } from "../console/signals.ts";
 import { EXIT_INTERRUPTED } from "../jobs/exit-codes.ts";
@@ -43,10 +44,10 @@ export async function runCp(
   options: RunOptions,
 ): Promise<number> {
   const { quiet = false, json = false } = options;
-  using view = new ProgressView(process.stderr, quiet);
+  using view = new ProgressView(process.stderr, quiet || json);
   const signal = terminationSignal(() => {
     view.clear();
-    process.stderr.write(`cmdop: left at once. ${leftBehind(destination, options)}\n`);
+    report(`left at once. ${leftBehind(destination, options)}`);
   });
   const startedAtMs = performance.now();
   try {
@@ -67,7 +68,7 @@ export async function runCp(
   } catch (thrown) {
     view.clear();
     if (!signal.aborted) return failedWith(thrown, EXIT_FAILURE);
-    process.stderr.write(`cmdop: interrupted. ${interruptedText(thrown, view)}\n`);
+    report(`interrupted. ${interruptedText(thrown, view)}`);
     return EXIT_INTERRUPTED;
   }
 }
@@ -201,20 +202,20 @@ function interruptedText(thrown: unknown, view: ProgressView): string {
 /** Says which files were not simply replaced at once, and why. */
 function reportWritten(written: readonly WrittenFile[] = []): void {
   for (const { path, message } of written.slice(0, MAX_NAMED)) {
-    process.stderr.write(`cmdop: ${printable(path)}: ${printable(message)}\n`);
+    report(`${printable(path)}: ${printable(message)}`);
   }
   if (written.length > MAX_NAMED) {
-    process.stderr.write(`cmdop: so were ${written.length - MAX_NAMED} more\n`);
+    report(`so were ${written.length - MAX_NAMED} more`);
   }
 }
 
 function reportSkipped(skipped: readonly SkippedPath[]): number {
   for (const { path, message } of skipped.slice(0, MAX_NAMED)) {
     const named = path === "" ? "" : `${printable(path)}: `;
-    process.stderr.write(`cmdop: passed over ${named}${printable(message)}\n`);
+    report(`passed over ${named}${printable(message)}`);
   }
   if (skipped.length > MAX_NAMED) {
-    process.stderr.write(`cmdop: passed over ${skipped.length - MAX_NAMED} more\n`);
+    report(`passed over ${skipped.length - MAX_NAMED} more`);
   }
   return skipped.length === 0 ? EXIT_OK : EXIT_FAILURE;
 }

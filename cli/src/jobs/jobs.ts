@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { note } from "../console/output.ts";
 
 interface ListOptions {
   all?: boolean;
@@ -53,6 +54,6 @@ Examples:
       const short = shortIds(jobs.map(({ jobId }) => jobId));
       if (json) for (const job of jobs) process.stdout.write(jsonLine(job));
       else if (jobs.length > 0) process.stdout.write(jobTable(jobs, short, standardView()));
-      else process.stderr.write(`No ${name}${all ? "" : " that run; --all lists those that have ended"}.\n`);
+      else note(`No ${name}${all ? "" : " that run; --all lists those that have ended"}.`);
     });
 }

@@ -11,6 +11,7 @@ import {
 } from "@cmdop/sdk";
 import { EXIT_OK, reportError } from "../console/exit.ts";
 import { jsonLine } from "../console/json-line.ts";
+import { report } from "../console/output.ts";
 import { printable } from "../console/printable.ts";
 import { terminationSignal } from "../console/signals.ts";
 import { onMachine } from "../machines/on-machine.ts";
@@ -76,12 +77,13 @@ export async function runDetached(
   machine: string,
   command: ExecCommand,
   options: ExecOptions,
+  json: boolean,
 ): Promise<number> {
   try {
     await using client = CMDOPClient.fromProfile();
     const waiting = { ...options, onWaiting: waitingMessage() };
     return await onMachine(client, machine, (name) =>
-      leaveRunning(machine, terminalOf(client, name).stream(command, waiting)),
+      leaveRunning(machine, terminalOf(client, name).stream(command, waiting), json),
     );
   } catch (thrown) {
     reportError(thrown);
@@ -89,14 +91,18 @@ export async function runDetached(
   }
 }
 
-async function leaveRunning(machine: string, events: AsyncIterable<ExecEvent>): Promise<number> {
+async function leaveRunning(
+  machine: string,
+  events: AsyncIterable<ExecEvent>,
+  json: boolean,
+): Promise<number> {
   for await (const event of events) {
     // A job that has no process any more has ended: how, comes behind.
     const hasStarted = event.type === "started" && event.pid !== 0;
     const hasRun =
       event.type === "ended" && event.outcome !== "failed_to_start" && event.outcome !== "unknown";
     if (hasStarted || hasRun) {
-      process.stdout.write(`${event.jobId}\n`);
+      process.stdout.write(json ? jsonLine({ jobId: event.jobId }) : `${event.jobId}\n`);
       return EXIT_OK;
     }
     if (event.type === "ended") return reportEnd(machine, event);
@@ -126,10 +132,10 @@ export async function writeAll(
 /** Says how a job ended where its exit code does not, and returns the exit code that stands for it. */
 export function reportEnd(machine: string | undefined, end: ExecEnd | undefined): number {
   if (end === undefined) return EXIT_OURS;
-  if (end.outcome !== "exited") process.stderr.write(`cmdop: the command ${printable(describeEnd(end))}\n`);
+  if (end.outcome !== "exited") report(`the command ${printable(describeEnd(end))}`);
   if (end.outcome === "unknown") {
     const look = commandFor("logs --follow", machine, end.jobId);
-    process.stderr.write(`cmdop: its job is ${end.jobId}; to look again: ${look}\n`);
+    report(`its job is ${end.jobId}; to look again: ${look}`);
   }
   return exitCodeOf(end);
 }

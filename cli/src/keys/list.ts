@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { jsonLine } from "../console/json-line.ts";
+import { note } from "../console/output.ts";
 import { passphraseFdOption, relayOption } from "../owner/options.ts";
 import type { OwnerOptions } from "../owner/owner.ts";
 
@@ -41,8 +42,8 @@ Examples:
       else if (listed.length > 0) {
         const machineName = await machineNames(client);
         process.stdout.write(keyTable(listed, { short, machineName }, standardView()));
-      } else process.stderr.write("There is no key that counts; cmdop keys create makes one.\n");
+      } else note("There is no key that counts; cmdop keys create makes one.");
       const more = found.length - listed.length;
-      if (!json && more > 0) process.stderr.write(`${more} more that count no longer: --all lists them.\n`);
+      if (!json && more > 0) note(`${more} more that count no longer: --all lists them.`);
     });
 }

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { jsonLine } from "../console/json-line.ts";
+import { note } from "../console/output.ts";
 import { passphraseFdOption, relayOption } from "../owner/options.ts";
 import type { OwnerOptions } from "../owner/owner.ts";
 
@@ -36,9 +37,7 @@ Jobs that it started end too, unless it was made with --jobs live.`,
       const { keyId, how } = revoked;
       process.stdout.write(`${printable(keyId)} ${how}\n`);
       if (how === "blocked") {
-        process.stderr.write(
-          "This relay refuses it from now on. Machines hear of it only when the owner revokes it too.\n",
-        );
+        note("This relay refuses it from now on. Machines hear of it only when the owner revokes it too.");
       }
     });
 }

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { note } from "../console/output.ts";
 import { passphraseFdOption, relayOption } from "../owner/options.ts";
 import type { OwnerOptions } from "../owner/owner.ts";
 
@@ -37,7 +38,6 @@ The old key's jobs stay the old key's: the new one does not see them.`,
       const old = await onKey(client, key, (name) => client.keys.show(name));
       const created = await client.keys.rotate(old.keyId, { keepOld });
       printCreated(old.name, created, json);
-      if (!json && keepOld)
-        process.stderr.write(`the old key ${printable(old.keyId)} counts on until it is revoked\n`);
+      if (!json && keepOld) note(`the old key ${printable(old.keyId)} counts on until it is revoked`);
     });
 }

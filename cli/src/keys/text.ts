@@ -1,6 +1,7 @@
 import type { Scope } from "@cmdop/proto/methods";
 import type { CreatedKey, KeyInfo } from "@cmdop/sdk";
 import { jsonLine } from "../console/json-line.ts";
+import { note } from "../console/output.ts";
 import { printable } from "../console/printable.ts";
 import { type Cell, facts, type TableView, table } from "../console/table.ts";
 import { isoTime, isoTimeOr } from "../console/time.ts";
@@ -14,8 +15,8 @@ export function printCreated(name: string, created: CreatedKey, json = false): v
     return;
   }
   process.stdout.write(`${created.apiKey}\n`);
-  process.stderr.write(`key ${printable(name)} (${created.keyId}) ends on ${isoTime(created.expiresAtMs)}\n`);
-  process.stderr.write(usesOf(created.apiKey));
+  note(`key ${printable(name)} (${created.keyId}) ends on ${isoTime(created.expiresAtMs)}`);
+  note(usesOf(created.apiKey));
 }
 
 /** Says of a new key that this home uses it from now on. It is not shown: it is in the profile. */
@@ -36,16 +37,15 @@ function usesOf(apiKey: string): string {
 In a shell:
   export CMDOP_API_KEY=${key}
 In an MCP client${isShown ? "" : ", with the key in the place of KEY"}:
-  ${JSON.stringify(mcpServerBlockOf(key))}
-`;
+  ${JSON.stringify(mcpServerBlockOf(key))}`;
 }
 
 /** Says of a new key what its scopes do not seem to: that it may do anything. */
 export function printAuthority(scopes: readonly Scope[], paths: readonly string[] | undefined): void {
   // Of a key that may run commands, nobody thinks otherwise.
   if (!scopes.includes("files:write") || scopes.includes("terminal") || paths !== undefined) return;
-  process.stderr.write(
-    "note: files:write without --path is the full authority of the user that files calls run as on each machine: it can write ~/.bashrc, ~/.ssh/authorized_keys and cron. Bind it with --path DIRECTORY.\n",
+  note(
+    "note: files:write without --path is the full authority of the user that files calls run as on each machine: it can write ~/.bashrc, ~/.ssh/authorized_keys and cron. Bind it with --path DIRECTORY.",
   );
 }
 

@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import { collectPairs, parseCount } from "../console/arguments.ts";
 import { parseDuration } from "../console/duration.ts";
 import { jsonLine } from "../console/json-line.ts";
+import { note, warn } from "../console/output.ts";
 import { makeOutputPrivate } from "../console/secret-output.ts";
 import { passphraseFdOption, relayOption } from "../owner/options.ts";
 import type { OwnerOptions } from "../owner/owner.ts";
@@ -57,14 +58,14 @@ export function registerJoinToken(program: Command): void {
       process.stdout.write(`${token}\n`);
       const { relay } = await openJoinToken(token);
       if (isLoopback(splitAddress(relay.address).host)) {
-        process.stderr.write(
-          `warning: the token names the relay ${relay.address}, which only this computer reaches. For other machines, start the relay with --public-address HOST:PORT, and make the token with --relay.\n`,
+        warn(
+          `the token names the relay ${relay.address}, which only this computer reaches. For other machines, start the relay with --public-address HOST:PORT, and make the token with --relay.`,
         );
       }
-      process.stderr.write(
+      note(
         line instanceof CmdopError
-          ? `On ${name}: cmdop agent install --join - (and paste it), or to try it: cmdop agent --join -\nThere is no line that installs cmdop, too: ${line.message}\n`
-          : `On ${name}, as root or as the user whose commands it shall run, this installs cmdop, joins and starts it:\n\n${line}\n\n`,
+          ? `On ${name}: cmdop agent install --join - (and paste it), or to try it: cmdop agent --join -\nThere is no line that installs cmdop, too: ${line.message}`
+          : `On ${name}, as root or as the user whose commands it shall run, this installs cmdop, joins and starts it:\n\n${line}\n`,
       );
     });
 }

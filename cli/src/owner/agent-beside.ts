@@ -1,13 +1,14 @@
 import { once } from "node:events";
 import net from "node:net";
 import { agentStateDir, localSocketPath } from "@cmdop/proto";
+import { warn } from "../console/output.ts";
 import { homePaths } from "../home/home.ts";
 
 /** Warns of a risk that sealing does not remove: an agent that runs in the home of the owner key. */
 export async function warnOfAgentBeside(): Promise<void> {
   if (!(await runsAgent())) return;
-  process.stderr.write(
-    "warning: an agent runs here as the same user. What its jobs run can't read the sealed owner key, but it can watch a passphrase while it is typed: for more than this one machine, keep the owner key where no agent runs.\n",
+  warn(
+    "an agent runs here as the same user. What its jobs run can't read the sealed owner key, but it can watch a passphrase while it is typed: for more than this one machine, keep the owner key where no agent runs.",
   );
 }
 

@@ -1,6 +1,7 @@
 import { CMDOPClient, CmdopError, RunError, type RunStreamEvent } from "@cmdop/sdk";
 import { EXIT_FAILURE, EXIT_OK, failedWith, reportError } from "../console/exit.ts";
 import { jsonLine } from "../console/json-line.ts";
+import { report } from "../console/output.ts";
 import { printable } from "../console/printable.ts";
 import { terminationSignal } from "../console/signals.ts";
 import { agentOf } from "../jobs/machine-terminal.ts";
@@ -52,7 +53,7 @@ export async function testModel(machine: string | undefined, json: boolean): Pro
     const { code, message, next } = CmdopError.from(thrown);
     if (json) process.stdout.write(jsonLine({ ok: false, model, error: { code, message, next } }));
     if (!(thrown instanceof RunError)) return failedWith(thrown, EXIT_FAILURE);
-    process.stderr.write(`cmdop: ${printable(model)} did not answer\n`);
+    report(`${printable(model)} did not answer`);
     reportError(thrown);
     return EXIT_FAILURE;
   }

@@ -11,6 +11,7 @@ import {
 } from "@cmdop/sdk";
 import { EXIT_OK, failedWith, reportError } from "../console/exit.ts";
 import { jsonLine } from "../console/json-line.ts";
+import { note, report } from "../console/output.ts";
 import { terminationSignal } from "../console/signals.ts";
 import { TypedLines } from "../console/typed-lines.ts";
 import { EXIT_OURS, exitCodeOf } from "../jobs/exit-codes.ts";
@@ -78,7 +79,7 @@ export function showProgress(): (event: RunStreamEvent) => void {
   const progress = new RunProgress();
   return (event) => {
     const lines = progress.add(event);
-    if (lines !== "") process.stderr.write(lines);
+    if (lines !== "") for (const line of lines.trimEnd().split("\n")) note(line);
   };
 }
 
@@ -105,10 +106,10 @@ function askOnTheWay(
 function reportRunError(machine: string | undefined, error: RunError): number {
   const { outcome, runId } = error;
   const ended = { outcome, exitCode: null, signal: null, reason: "" };
-  process.stderr.write(`cmdop: the run ${describeEnd(ended)}\n`);
+  report(`the run ${describeEnd(ended)}`);
   if (outcome !== "canceled") {
     reportError(error);
-    process.stderr.write(`cmdop: what it did: ${commandFor("logs", machine, runId)}\n`);
+    report(`what it did: ${commandFor("logs", machine, runId)}`);
   }
   // A completed run without an answer has missing or invalid events.
   return outcome === "completed" ? EXIT_OURS : exitCodeOf(ended);

@@ -1,5 +1,6 @@
 import { CMDOPClient, CmdopError, describeEnd, type Session } from "@cmdop/sdk";
 import { failedWith } from "../console/exit.ts";
+import { report } from "../console/output.ts";
 import { printable } from "../console/printable.ts";
 import { EXIT_OURS, exitCodeOf } from "../jobs/exit-codes.ts";
 import { findJob } from "../jobs/find-job.ts";
@@ -64,8 +65,7 @@ async function show(
   } catch (thrown) {
     if (comeBack !== undefined) beginLine();
     const exitCode = failedWith(thrown, EXIT_OURS);
-    if (comeBack !== undefined)
-      process.stderr.write(`cmdop: the session may live on; to come back: ${comeBack}\n`);
+    if (comeBack !== undefined) report(`the session may live on; to come back: ${comeBack}`);
     return exitCode;
   }
 }
@@ -75,16 +75,16 @@ function reportDeparture(departure: Departure, comeBack: string): number {
   const isCutOff = departure.type === "detached" || departure.end.outcome !== "exited";
   if (isCutOff) beginLine();
   if (departure.droppedBytes > 0) {
-    process.stderr.write(`cmdop: ${departure.droppedBytes} bytes of output were dropped\n`);
+    report(`${departure.droppedBytes} bytes of output were dropped`);
   }
   if (departure.type === "detached") {
-    if (departure.areKeysLost) process.stderr.write("cmdop: the last keys may not have arrived\n");
-    process.stderr.write(`cmdop: detached, and the session lives on; to come back: ${comeBack}\n`);
+    if (departure.areKeysLost) report("the last keys may not have arrived");
+    report(`detached, and the session lives on; to come back: ${comeBack}`);
     return departure.exitCode;
   }
   const { end } = departure;
-  if (end.outcome !== "exited") process.stderr.write(`cmdop: the session ${printable(describeEnd(end))}\n`);
-  if (end.outcome === "unknown") process.stderr.write(`cmdop: to look again: ${comeBack}\n`);
+  if (end.outcome !== "exited") report(`the session ${printable(describeEnd(end))}`);
+  if (end.outcome === "unknown") report(`to look again: ${comeBack}`);
   return exitCodeOf(end);
 }
 

@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import { startUnderInit } from "../agent/init-process.ts";
 import { parsePort } from "../console/arguments.ts";
 import { jsonLine } from "../console/json-line.ts";
+import { note } from "../console/output.ts";
 import { passphraseFdOption } from "../owner/options.ts";
 import { passphraseFromEnvironment } from "../passphrase/environment.ts";
 import { DEFAULT_RELAY_PORT } from "../relay/default-port.ts";
@@ -68,7 +69,7 @@ instead. After that it needs the passphrase only when its own key is about to en
       }
       try {
         process.stdout.write(options.json ? jsonLine(up.ready) : readyText(up.ready));
-        if (options.json) process.stderr.write(`${powerOf()}\n`);
+        if (options.json) note(`${powerOf()}`);
         await signals.aborted(stop);
       } finally {
         await up.shutdown();
