@@ -52,7 +52,7 @@ describe("a command line with a slip", () => {
 
 describe("every command", () => {
   /** Those that show another program's terminal, speak a protocol, or print a script. */
-  const WITHOUT_JSON = ["shell", "attach", "mcp", "completion"];
+  const WITHOUT_JSON = ["shell", "attach", "mcp", "completion", "__complete"];
   const all = (command: Command = commandLine()): Command[] => [
     ...(command.commands.length === 0 || command.name() === "mcp" ? [command] : []),
     ...command.commands.flatMap((below) => all(below)),

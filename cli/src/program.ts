@@ -3,6 +3,7 @@ import { registerAgent } from "./agent/agent.ts";
 import { registerApprove, registerRefuse } from "./approvals/answer.ts";
 import { registerApprovals } from "./approvals/approvals-command.ts";
 import { registerAudit } from "./audit/audit.ts";
+import { registerCompletion } from "./completion/completion.ts";
 import { registerCp } from "./copy/cp.ts";
 import { registerCancel } from "./jobs/cancel.ts";
 import { registerExec } from "./jobs/exec.ts";
@@ -102,6 +103,7 @@ export function commandLine(): CliCommand {
   ]) {
     register(program);
   }
+  registerCompletion(program, commandLine);
   addOutputOptions(program);
   return program;
 }

@@ -1,3 +1,5 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Cluster } from "../support/cluster.ts";
 import { type Finished, runCmdop, runShell } from "../support/cmdop-process.ts";
@@ -123,6 +125,41 @@ describe("words on standard error", () => {
     expect(joined.stderr).toContain("With -- before the program each stays a word.");
     expect(await cmdop("exec", "web-1", "--", "printf", "%s-", "a b")).toMatchObject({
       stdout: "a b-",
+      stderr: "",
+    });
+  });
+});
+
+describe("the Tab key", () => {
+  /** What bash would put in the place of the word at the cursor, with the script that it has sourced. */
+  async function completed(line: string): Promise<string[]> {
+    const script = `
+      cmdop() { "$NODE" "$MAIN" "$@"; }
+      source <(cmdop completion bash)
+      COMP_LINE=$LINE COMP_POINT=\${#LINE} COMP_WORDS=(cmdop)
+      _cmdop
+      printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const { stdout, stderr } = await runShell(script, { ...env, LINE: line });
+    expect(stderr).toBe("");
+    return stdout.split("\n").filter((word) => word !== "");
+  }
+
+  it("did nothing: now it knows commands, machines, and files on a machine with what the shell needs quoted", async () => {
+    const directory = path.join(cluster.directory, "tab");
+    await mkdir(path.join(directory, "a dir"), { recursive: true });
+    await writeFile(path.join(directory, "a dir", "b$c"), "");
+    expect(await completed("cmdop mach")).toEqual(["machines"]);
+    expect(await completed("cmdop exec we")).toEqual(["web-1"]);
+    // What is behind the colon alone is replaced.
+    expect(await completed(`cmdop cp web-1:${directory}/`)).toEqual([`${directory}/a\\ dir/`]);
+    expect(await completed(`cmdop cp web-1:${directory}/a\\ dir/`)).toEqual([`${directory}/a\\ dir/b\\$c`]);
+  });
+
+  it("is silent where nobody can be asked", async () => {
+    const nowhere = { CMDOP_HOME: "/nonexistent" };
+    expect(await runCmdop(["__complete", "--", "exec", ""], nowhere)).toEqual({
+      exitCode: 0,
+      stdout: "",
       stderr: "",
     });
   });
