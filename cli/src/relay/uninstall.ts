@@ -1,11 +1,13 @@
 import type { Command } from "commander";
+import { jsonLine } from "../console/json-line.ts";
 import { addScopeOptions, type ScopeOptions, unitScope } from "../service/scope.ts";
 
 export function registerRelayUninstall(relay: Command): void {
   addScopeOptions(relay.command("uninstall"))
     .description("stop the installed relay and remove its unit; its keys and store stay")
     .option("--no-stop", "remove the unit only, without a word to systemd")
-    .action(async (options: ScopeOptions & { stop: boolean }) => {
+    .option("--json", "print one line of JSON: unitFile, home")
+    .action(async (options: ScopeOptions & { stop: boolean; json?: boolean }) => {
       const scope = unitScope(options);
       const [{ uninstallUnit }, { systemdManager }, { RELAY_UNIT }] = await Promise.all([
         import("../service/install.ts"),
@@ -14,6 +16,10 @@ export function registerRelayUninstall(relay: Command): void {
       ]);
       const manager = systemdManager(scope, RELAY_UNIT);
       const home = await uninstallUnit(manager, options.stop);
+      if (options.json) {
+        process.stdout.write(jsonLine({ unitFile: manager.unitFile, home }));
+        return;
+      }
       process.stdout.write(`removed ${manager.unitFile}\nits keys and store stay in ${home}/relay\n`);
     });
 }
