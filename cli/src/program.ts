@@ -5,6 +5,8 @@ import { registerApprovals } from "./approvals/approvals-command.ts";
 import { registerAudit } from "./audit/audit.ts";
 import { registerCompletion } from "./completion/completion.ts";
 import { registerCp } from "./copy/cp.ts";
+import { registerDoctor } from "./doctor/doctor.ts";
+import { registerStatus } from "./doctor/status.ts";
 import { registerCancel } from "./jobs/cancel.ts";
 import { registerExec } from "./jobs/exec.ts";
 import { registerJobs, registerSessions } from "./jobs/jobs.ts";
@@ -49,7 +51,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   // Not before somebody wants more than to be told how it is used.
   program.hook("preAction", async (_program, command) => {
     applyOutputOptions(command);
-    await refuseDistrusted();
+    if (command.name() !== "doctor") await refuseDistrusted();
     await describeSettings();
   });
   try {
@@ -87,6 +89,8 @@ export function commandLine(): CliCommand {
     registerCancel,
     registerMachines,
     registerMcp,
+    registerStatus,
+    registerDoctor,
     registerInit,
     registerRelay,
     registerJoinToken,
@@ -108,7 +112,7 @@ export function commandLine(): CliCommand {
   return program;
 }
 
-/** Every command reads the home, and trusts what it says. */
+/** Every command reads the home, and trusts what it says; the doctor finds out whether it may. */
 async function refuseDistrusted(): Promise<void> {
   const { cmdopHome, CmdopError } = await import("@cmdop/sdk");
   const distrust = whyDistrusted(cmdopHome());

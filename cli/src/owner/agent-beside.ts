@@ -1,8 +1,5 @@
-import { once } from "node:events";
-import net from "node:net";
-import { agentStateDir, localSocketPath } from "@cmdop/proto";
 import { warn } from "../console/output.ts";
-import { homePaths } from "../home/home.ts";
+import { runsAgent } from "../home/running-agent.ts";
 
 /** Warns of a risk that sealing does not remove: an agent that runs in the home of the owner key. */
 export async function warnOfAgentBeside(): Promise<void> {
@@ -10,17 +7,4 @@ export async function warnOfAgentBeside(): Promise<void> {
   warn(
     "an agent runs here as the same user. What its jobs run can't read the sealed owner key, but it can watch a passphrase while it is typed: for more than this one machine, keep the owner key where no agent runs.",
   );
-}
-
-async function runsAgent(): Promise<boolean> {
-  const socket = net.connect(localSocketPath(agentStateDir(homePaths.home())));
-  try {
-    await once(socket, "connect");
-    return true;
-  } catch {
-    // There is no socket, or no agent listens on it.
-    return false;
-  } finally {
-    socket.destroy();
-  }
 }
