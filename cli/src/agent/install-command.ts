@@ -25,7 +25,7 @@ export function registerAgentInstall(agent: Command): void {
     .option("--hardened", "for a policy that withholds terminal and agent: shuts off what only jobs need")
     .option("--no-start", "write the unit only")
     .option("--dry-run", "print the unit only")
-    .option("--json", "print one line of JSON: machine, unitFile, started, kept")
+    .option("--json", "print one line of JSON: unitFile, started, kept, machine, linked, linkError, linkNext")
     .addHelpText(
       "after",
       `

@@ -1,4 +1,7 @@
 import { execFileSync } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { commandLine } from "../program.ts";
 import { complete } from "./complete.ts";
@@ -59,11 +62,16 @@ describe("completion", () => {
     expect(all.join()).not.toContain("__");
   });
 
-  it.each(SHELLS)("has a script that %s can read, where there is one", (shell) => {
+  it.each(SHELLS)("has a script that %s can read, where there is one", async (shell) => {
+    const directory = await mkdtemp(path.join(os.tmpdir(), "cmdop-completion-"));
     try {
-      execFileSync(shell, ["-n", "/dev/stdin"], { input: SCRIPTS[shell] });
+      const script = path.join(directory, "script");
+      await writeFile(script, SCRIPTS[shell]);
+      execFileSync(shell, ["-n", script]);
     } catch (thrown) {
       expect(thrown).toMatchObject({ code: "ENOENT" });
+    } finally {
+      await rm(directory, { recursive: true });
     }
   });
 });
