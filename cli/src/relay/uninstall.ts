@@ -1,3 +1,4 @@
+import path from "node:path";
 import type { Command } from "commander";
 import { jsonLine } from "../console/json-line.ts";
 import { addScopeOptions, type ScopeOptions, unitScope } from "../service/scope.ts";
@@ -6,7 +7,7 @@ export function registerRelayUninstall(relay: Command): void {
   addScopeOptions(relay.command("uninstall"))
     .description("stop the installed relay and remove its unit; its keys and store stay")
     .option("--no-stop", "remove the unit only, without a word to systemd")
-    .option("--json", "print one line of JSON: unitFile, home")
+    .option("--json", "print one line of JSON: unitFile, stateDir")
     .action(async (options: ScopeOptions & { stop: boolean; json?: boolean }) => {
       const scope = unitScope(options);
       const [{ uninstallUnit }, { systemdManager }, { RELAY_UNIT }] = await Promise.all([
@@ -16,10 +17,12 @@ export function registerRelayUninstall(relay: Command): void {
       ]);
       const manager = systemdManager(scope, RELAY_UNIT);
       const home = await uninstallUnit(manager, options.stop);
-      if (options.json) {
-        process.stdout.write(jsonLine({ unitFile: manager.unitFile, home }));
-        return;
-      }
-      process.stdout.write(`removed ${manager.unitFile}\nits keys and store stay in ${home}/relay\n`);
+      const { unitFile } = manager;
+      const stateDir = path.join(home, "relay");
+      process.stdout.write(
+        options.json
+          ? jsonLine({ unitFile, stateDir })
+          : `removed ${unitFile}\nits keys and store stay in ${stateDir}\n`,
+      );
     });
 }
