@@ -67,7 +67,7 @@ it("a computer with its own relay that joined another showed two fleets, each to
   const up = await CmdopProcess.start(["up", "--json", "--relay", target, "--name", "laptop"], env);
   expect(up.ready).toMatchObject({ relay: cluster.relayAddress, machine: { name: "laptop" } });
   const { stdout } = await runCmdop(["machines"], env);
-  expect(stdout).toMatch(/^laptop +online$/m);
+  expect(stdout).toMatch(/^laptop +online\b/m);
   for (const machine of ["laptop", "web-1"]) {
     expect(await runCmdop(["exec", machine, "echo hi"], env)).toMatchObject({ stdout: "hi\n" });
   }
