@@ -49,8 +49,11 @@ describe("cmdop agent install", () => {
     expect(gone.exitCode).toBe(0);
     await stat(path.join(directory, "home", "agent", "machine.key"));
     expect((await runCmdop(["agent", "uninstall", "--user", "--no-stop"], env)).stderr).toContain(
-      "No agent is installed",
+      "Nothing is installed",
     );
+    await runCmdop(["agent", "install", "--user", "--no-start"], env);
+    await runCmdop(["agent", "uninstall", "--user", "--no-stop", "--purge"], env);
+    await expect(stat(path.join(directory, "home", "agent"))).rejects.toMatchObject({ code: "ENOENT" });
   });
 
   it("writes nothing where the machine has not joined and there is no token", async () => {
@@ -58,6 +61,25 @@ describe("cmdop agent install", () => {
     expect(exitCode).toBe(1);
     expect(stderr).toContain("cmdop join-token");
     await expect(stat(unitFile)).rejects.toMatchObject({ code: "ENOENT" });
+  });
+});
+
+describe("cmdop relay install", () => {
+  it("puts its options into the unit, files by their whole paths, and refuses those that would be lost", async () => {
+    const owner = "A".repeat(43);
+    const words = ["--owner", owner, "--port", "443", "--public-address", "relay.example:443"];
+    const install = ["relay", "install", "--user", "--dry-run", ...words, "--archives", "dist"];
+    const { stdout } = await runCmdop(install, env);
+    expect(stdout).toContain(
+      `"relay" "--owner" "${owner}" "--host" "0.0.0.0" "--port" "443" "--public-address" "relay.example:443" "--archives" "${path.resolve("dist")}"`,
+    );
+    const lost = await runCmdop(["relay", "--port", "443", "install", "--user", "--dry-run"], env);
+    expect(lost).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining("--port stands before install"),
+    });
+    const nobody = await runCmdop(["relay", "install", "--user", "--dry-run"], env);
+    expect(nobody).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("--owner PUB") });
   });
 });
 

@@ -43,6 +43,7 @@ import { LivePolicy } from "./policy/live-policy.ts";
 import { policyFile } from "./policy/policy-file.ts";
 import type { Redact } from "./policy/redact.ts";
 import { type Measured, serveMetrics } from "./serve-metrics.ts";
+import { healthOf } from "./services/health.ts";
 import type { MachineOptions } from "./services/machine.ts";
 import { addServices, type Core } from "./services/services.ts";
 import { loadMachineKey } from "./state/machine-key.ts";
@@ -75,6 +76,10 @@ const KEY_IN_ENVIRONMENT =
 const KEY_NEXT =
   "Let jobs run as another user (user in policy.json), and put the key into model.json (0600) in the state directory.";
 
+const NOT_LINKED_YET = new CmdopError("LinkLost", "The relay has not been reached since the agent started.", {
+  next: "Wait for the first attempt to end; its error is in the agent's log.",
+});
+
 /** As a machine looks that has slept, too. */
 const CLOCK_JUMP =
   "the system clock has moved against the time that has passed; what runs is ended by it only when it has stood by that for a minute";
@@ -104,6 +109,8 @@ export class Agent {
   readonly #linked = Promise.withResolvers<CmdopError | undefined>();
   readonly #outages: OutageLog;
   #running: Running | undefined;
+  /** The reason why the relay can't reach this machine; undefined while it can. */
+  #linkError: CmdopError | undefined = NOT_LINKED_YET;
 
   constructor(options: AgentOptions) {
     this.#options = options;
@@ -210,7 +217,7 @@ export class Agent {
           return policy.home;
         },
       },
-      machine: this.#describe(membership, policy, trouble),
+      machine: this.#describe(stateDir, membership, policy, trouble),
       signHead: (nonce) => audit.signHead(audit.log.head, nonce),
     };
     const gate: Gate = {
@@ -304,8 +311,20 @@ export class Agent {
     });
   }
 
-  #describe(membership: Membership, policy: LivePolicy, trouble: DiskTrouble): MachineOptions {
+  #describe(
+    stateDir: string,
+    membership: Membership,
+    policy: LivePolicy,
+    trouble: DiskTrouble,
+  ): MachineOptions {
     return {
+      health: healthOf({
+        stateDir,
+        relay: membership.relay,
+        linkError: () => this.#linkError,
+        home: () => policy.home,
+        lineShell: () => policy.shells.lineShell,
+      }),
       facts: () => ({
         ...membership.identity,
         agentVersion: this.#options.version,
@@ -351,6 +370,10 @@ export class Agent {
   }
 
   #onLinkState(lane: LaneName, state: LinkState): void {
+    if (lane === "interactive") {
+      if (state.kind === "up") this.#linkError = undefined;
+      if (state.kind === "waiting") this.#linkError = state.error;
+    }
     if (state.kind === "up") {
       this.#outages.up(lane);
       // The first lane uses up the join token; the others follow once the relay knows this machine.

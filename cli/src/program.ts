@@ -4,6 +4,8 @@ import { registerApprove, registerRefuse } from "./approvals/answer.ts";
 import { registerApprovals } from "./approvals/approvals-command.ts";
 import { registerAudit } from "./audit/audit.ts";
 import { registerCp } from "./copy/cp.ts";
+import { registerDoctor } from "./doctor/doctor.ts";
+import { registerStatus } from "./doctor/status.ts";
 import { registerCancel } from "./jobs/cancel.ts";
 import { registerExec } from "./jobs/exec.ts";
 import { registerJobs, registerSessions } from "./jobs/jobs.ts";
@@ -60,6 +62,8 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     registerCancel,
     registerMachines,
     registerMcp,
+    registerStatus,
+    registerDoctor,
     registerInit,
     registerRelay,
     registerJoinToken,
@@ -88,8 +92,9 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** Every command reads the home, and trusts what it says. */
-async function refuseDistrusted(): Promise<void> {
+/** Every command reads the home, and trusts what it says; the doctor finds out whether it may. */
+async function refuseDistrusted(_program: Command, command: Command): Promise<void> {
+  if (command.name() === "doctor") return;
   const { cmdopHome, CmdopError } = await import("@cmdop/sdk");
   const distrust = whyDistrusted(cmdopHome());
   if (distrust !== undefined) throw new CmdopError("AccessDenied", distrust.reason, { next: distrust.next });

@@ -1,10 +1,12 @@
 import { execFile } from "node:child_process";
 import { chmod, mkdir, readFile, stat } from "node:fs/promises";
+import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
+import { hostAsName } from "@cmdop/proto";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { Cluster } from "../support/cluster.ts";
-import { CMDOP_MAIN, cmdopEnvironment, runCmdop } from "../support/cmdop-process.ts";
+import { CMDOP_MAIN, CmdopProcess, cmdopEnvironment, runCmdop } from "../support/cmdop-process.ts";
 
 const run = promisify(execFile);
 
@@ -40,6 +42,48 @@ it("a token made beside cmdop up's relay named 127.0.0.1, and other machines cou
   expect(stdout).toMatch(/^\S+\n$/);
   expect(stderr).toMatch(/^warning: .* only this computer reaches, .*\nnext: .*--public-address HOST:PORT/m);
   expect(stderr).not.toContain("--join");
+});
+
+it("three machines that joined by one token all had its name, and could not be reached", async () => {
+  const made = await runCmdop(["join-token", "shop", "--uses", "3", "--json"], cluster.operatorEnv);
+  const { token, name } = JSON.parse(made.stdout);
+  expect(name).toBe("shop-*");
+  const host = `shop-${hostAsName(os.hostname())}`;
+  for (const expected of [host, `${host}-2`, `${host}-3`]) {
+    const env = { CMDOP_HOME: path.join(cluster.directory, expected) };
+    const agent = await CmdopProcess.start(["agent", "--json"], { ...env, CMDOP_JOIN_TOKEN: token });
+    expect(agent.ready).toMatchObject({ machine: { name: expected } });
+    await agent.process.stop();
+  }
+  // It keeps its name, whoever else has joined.
+  const env = { CMDOP_HOME: path.join(cluster.directory, `${host}-2`) };
+  const again = await CmdopProcess.start(["agent", "--json"], env);
+  expect(again.ready).toMatchObject({ machine: { name: `${host}-2` } });
+  await again.process.stop();
+  const { stdout } = await runCmdop(["machines", "--json"], cluster.operatorEnv);
+  const names = stdout
+    .split("\n")
+    .filter((line) => line.includes(host))
+    .map((line) => JSON.parse(line).name);
+  expect(names).toEqual([host, `${host}-2`, `${host}-3`]);
+});
+
+it("a computer with its own relay that joined another showed two fleets, each to half of the commands", async () => {
+  const env = cluster.operatorEnv;
+  const target = `${cluster.relayId}@${cluster.relayAddress}`;
+  const up = await CmdopProcess.start(["up", "--json", "--relay", target, "--name", "laptop"], env);
+  expect(up.ready).toMatchObject({ relay: cluster.relayAddress, machine: { name: "laptop" } });
+  const { stdout } = await runCmdop(["machines"], env);
+  expect(stdout).toMatch(/^laptop +online$/m);
+  for (const machine of ["laptop", "web-1"]) {
+    expect(await runCmdop(["exec", machine, "echo hi"], env)).toMatchObject({ stdout: "hi\n" });
+  }
+  expect((await runCmdop(["owner", "relay"], env)).stdout).toBe(`${target}\n`);
+  await up.process.stop();
+  // From now on that is so without being said, and without the passphrase.
+  const again = await CmdopProcess.start(["up", "--json"], { CMDOP_HOME: cluster.operatorHome });
+  expect(again.ready).toEqual(up.ready);
+  await again.process.stop();
 });
 
 it("the block for the client could not be had again, and a new key had to be put into it by hand", async () => {

@@ -76,6 +76,13 @@ export {
   signMachineRecord,
   verifyMachineRecord,
 } from "./credentials/machine-record.ts";
+export {
+  checkNameByPattern,
+  hostAsName,
+  isNamePattern,
+  MAX_NAMESAKES,
+  nameByPattern,
+} from "./credentials/name-pattern.ts";
 export { isPinnedRelayId, relayIdOf, splitAddress } from "./credentials/relay-id.ts";
 export {
   MAX_REVOKED_KEYS,
@@ -166,6 +173,7 @@ export {
 export {
   Machine,
   MachineExplainResponse_Decision as ExplainDecision,
+  type MachineHealth,
   type MachineInfoResponse,
 } from "./gen/cmdop/v1/machine_pb.ts";
 export {

@@ -143,6 +143,11 @@ export class CMDOPClient implements AsyncDisposable {
     return this.#default.explain(options);
   }
 
+  /** Describes the client's own machine, and what a person checks first when something does not work. */
+  health(): ReturnType<MachineClient["health"]> {
+    return this.#default.health();
+  }
+
   /** Describes the client's own machine, and the scopes of this key on it. */
   info(): ReturnType<MachineClient["info"]> {
     return this.#default.info();

@@ -82,6 +82,7 @@ export type {
   WriteOptions,
 } from "./files/types.ts";
 export type { MachineClient, MachineDescription } from "./machine.ts";
+export type { DiskSpace, MachineHealth } from "./machine-health.ts";
 export {
   cmdopHome,
   type LocalOptions,

@@ -1,9 +1,10 @@
-import { Machine as MachineService } from "@cmdop/proto";
+import { type MachineInfoResponse, Machine as MachineService } from "@cmdop/proto";
 import { Agent } from "./agent/agent.ts";
 import { Approvals } from "./approvals.ts";
 import type { MachineCaller } from "./connection/caller.ts";
 import { type ExplainOptions, type Explanation, explain } from "./explain.ts";
 import { Files } from "./files/files.ts";
+import { type MachineHealth, machineHealth } from "./machine-health.ts";
 import { Terminal } from "./terminal/terminal.ts";
 
 /** A machine's description of itself. */
@@ -59,12 +60,25 @@ export class MachineClient {
   async info(): Promise<MachineDescription> {
     const service = this.#caller.client(MachineService);
     const answer = await this.#caller.invoke("/cmdop.v1.Machine/Info", (call) => service.info({}, call));
-    const { $typeName: _type, $unknown: _unknown, memoryBytes, ...rest } = answer;
-    return { ...rest, memoryBytes: Number(memoryBytes) };
+    return described(answer);
+  }
+
+  /** Returns the machine's description, and what a person checks first when something does not work. */
+  async health(): Promise<MachineDescription & MachineHealth> {
+    const service = this.#caller.client(MachineService);
+    const answer = await this.#caller.invoke("/cmdop.v1.Machine/Info", (call) =>
+      service.info({ health: true }, call),
+    );
+    return { ...described(answer), ...machineHealth(answer.health) };
   }
 
   /** Returns the decision that the machine would make on a call, and the rule behind it; runs nothing. */
   explain(options: ExplainOptions): Promise<Explanation> {
     return explain(this.#caller, options);
   }
+}
+
+function described(answer: MachineInfoResponse): MachineDescription {
+  const { $typeName: _type, $unknown: _unknown, memoryBytes, health: _health, ...rest } = answer;
+  return { ...rest, memoryBytes: Number(memoryBytes) };
 }

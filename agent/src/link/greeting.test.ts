@@ -50,6 +50,7 @@ async function welcome(roster: string): Promise<bigint | undefined> {
       roster,
       machineRecord: "",
       receipt: "",
+      name: "",
     },
     call,
   );

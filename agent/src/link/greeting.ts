@@ -74,9 +74,10 @@ export function createGreeting(
         rosterSeq: BigInt(membership.rosterSeq),
         receipt: membership.receipt,
         machineRecord: membership.machineRecord,
+        hostname: membership.hostnameForToken,
       };
     },
-    async welcome({ refusedCode, refusedReason, roster, machineRecord, receipt }) {
+    async welcome({ refusedCode, refusedReason, roster, machineRecord, receipt, name }) {
       // On a link that is up a welcome brings newer statements, and nothing else.
       const isUpdate = state === "welcomed" && refusedCode === "";
       if (state !== "expecting-welcome" && !isUpdate) throw outOfOrder("Welcome");
@@ -86,7 +87,7 @@ export function createGreeting(
         reject(new CmdopError(code, `The relay refuses this machine: ${refusedReason}`));
       } else {
         // Refused statements change nothing: another welcome may bring those that this machine still lacks.
-        await membership.welcomed({ roster, machineRecord, receipt });
+        await membership.welcomed({ roster, machineRecord, receipt, name });
         state = "welcomed";
         resolve();
       }

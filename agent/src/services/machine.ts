@@ -2,6 +2,7 @@ import os from "node:os";
 import { CmdopError, ExplainDecision, type Handlers, type Machine, type MachineIdentity } from "@cmdop/proto";
 import type { Caller } from "../policy/caller.ts";
 import type { Explanation } from "../policy/explain.ts";
+import type { healthOf } from "./health.ts";
 
 /** The agent's facts about its machine, beyond those of the operating system. */
 export interface MachineFacts extends MachineIdentity {
@@ -18,6 +19,8 @@ export interface MachineFacts extends MachineIdentity {
 /** The dependencies of the Machine service. */
 export interface MachineOptions {
   readonly facts: () => MachineFacts;
+  /** Returns what a person checks first when something does not work. */
+  readonly health: ReturnType<typeof healthOf>;
   /** Returns the machine's decision on a call. `grant`: as in MachineExplainRequest. */
   readonly explain: (grant: string, method: string, paths: readonly string[]) => Promise<Explanation>;
 }
@@ -45,7 +48,7 @@ export function machineHandlers(
       }
       return { head: await signHead(Buffer.from(nonce).toString("base64url")) };
     },
-    async info(_request, call) {
+    async info({ health }, call) {
       const { id, name, labels, agentVersion, user, home, policyError, diskError } = options.facts();
       return {
         id,
@@ -64,6 +67,7 @@ export function machineHandlers(
         scopes: [...call.caller.scopes],
         policyError,
         diskError,
+        health: health ? await options.health() : undefined,
       };
     },
   };

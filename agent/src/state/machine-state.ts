@@ -1,4 +1,4 @@
-import { agentStateDir, CmdopError } from "@cmdop/proto";
+import { agentStateDir, CmdopError, type RelayTarget } from "@cmdop/proto";
 import { loadMachineKey } from "./machine-key.ts";
 import { Membership } from "./membership.ts";
 import { makePrivateDirectory } from "./private-files.ts";
@@ -8,6 +8,8 @@ export interface MachineState {
   readonly id: string;
   /** The name that its owner gave it; undefined until a relay has welcomed it. */
   readonly name: string | undefined;
+  /** The relay that it has joined; undefined until then. */
+  readonly relay: RelayTarget | undefined;
 }
 
 /** Reads the state below a home, and makes the machine's key if there is none. */
@@ -17,10 +19,13 @@ export async function machineState(home: string): Promise<MachineState> {
   const { id } = await loadMachineKey(stateDir);
   try {
     const membership = await Membership.open(stateDir, id, {});
-    return { id, name: membership.pendingJoinToken === "" ? membership.identity.name : undefined };
+    return membership.pendingJoinToken === ""
+      ? { id, name: membership.identity.name, relay: membership.relay }
+      : { id, name: undefined, relay: undefined };
   } catch (thrown) {
     // It does not even have a token yet.
-    if (thrown instanceof CmdopError && thrown.code === "LinkRefused") return { id, name: undefined };
+    if (thrown instanceof CmdopError && thrown.code === "LinkRefused")
+      return { id, name: undefined, relay: undefined };
     throw thrown;
   }
 }

@@ -1,19 +1,31 @@
 import { chmod, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import { generateKeyPair, type KeyPair, signJoinToken, signMachineRecord, signRoster } from "@cmdop/proto";
+import {
+  generateKeyPair,
+  hostAsName,
+  type KeyPair,
+  signJoinToken,
+  signMachineRecord,
+  signRoster,
+} from "@cmdop/proto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Membership } from "./membership.ts";
 
 const relay = { id: generateKeyPair().id, address: "relay.example:7443" };
 const machineId = generateKeyPair().id;
 
-function joinTokenOf(owner: KeyPair, claimedOwner = owner): Promise<string> {
+function joinTokenOf(
+  owner: KeyPair,
+  claimedOwner = owner,
+  itsRelay = relay,
+  name = "web-1",
+): Promise<string> {
   const claims = {
     jti: crypto.randomUUID(),
     owner: claimedOwner.publicKey,
-    relay,
-    name: "web-1",
+    relay: itsRelay,
+    name,
     labels: {},
     uses: 1,
     iat: 1000,
@@ -68,6 +80,34 @@ describe("membership", () => {
     expect(again).toMatchObject({ pendingJoinToken: token, rosterSeq: 3, receipt });
     await again.welcomed({ roster: "", machineRecord: "" });
     expect((await open(token)).pendingJoinToken).toBe("");
+  });
+
+  it("moves to another relay of its owner, and leaves behind what was said at the former one", async () => {
+    const first = await open(await joinTokenOf(owner));
+    await first.welcomed({ roster: await rosterOf(9, owner, [owner]), machineRecord: "", receipt: "word" });
+    const elsewhere = { id: generateKeyPair().id, address: "other.example:7443" };
+    const token = await joinTokenOf(owner, owner, elsewhere);
+    const moved = await open(token);
+    expect(moved).toMatchObject({ relay: elsewhere, pendingJoinToken: token, rosterSeq: 0, receipt: "" });
+    // The other relay's first roster counts.
+    await moved.welcomed({ roster: await rosterOf(1, owner, [owner]), machineRecord: "" });
+    expect(await open()).toMatchObject({ relay: elsewhere, pendingJoinToken: "", rosterSeq: 1 });
+    const stranger = generateKeyPair();
+    await expect(open(await joinTokenOf(stranger, stranger, elsewhere))).rejects.toMatchObject({
+      code: "LinkRefused",
+    });
+  });
+
+  it("takes the name that its token's pattern and its host name allow, once, and no other", async () => {
+    const host = hostAsName(os.hostname());
+    const token = await joinTokenOf(owner, owner, relay, "fleet-*");
+    const first = await open(token);
+    expect(first).toMatchObject({ identity: { name: `fleet-${host}` }, hostnameForToken: os.hostname() });
+    const welcome = (name: string) => first.welcomed({ roster: "", machineRecord: "", name });
+    await expect(welcome("prod-db")).rejects.toMatchObject({ code: "LinkRefused" });
+    await welcome(`fleet-${host}-7`);
+    await welcome(`fleet-${host}-8`);
+    expect(await open()).toMatchObject({ identity: { name: `fleet-${host}-7` }, hostnameForToken: "" });
   });
 
   it("a relay that has lost its rosters is brought those by which it can follow", async () => {

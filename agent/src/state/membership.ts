@@ -1,10 +1,15 @@
+import os from "node:os";
 import path from "node:path";
 import {
   CmdopError,
+  checkNameByPattern,
   isDiskTrouble,
+  isNamePattern,
   type KeyId,
   type MachineIdentity,
   type MachineRecord,
+  nameByPattern,
+  nameSchema,
   openJoinToken,
   type PublicKey,
   type RelayTarget,
@@ -24,6 +29,8 @@ const storedSchema = z.strictObject({
   joinToken: z.string(),
   /** True once a relay has welcomed this machine: the join token is used up. */
   joined: z.boolean(),
+  /** The machine's name, if the join token has a pattern in its place. */
+  name: nameSchema.optional(),
   roster: z.string().optional(),
   /** Rosters that changed the owners, the oldest first: by these a relay that has lost them can follow. */
   handOvers: z.array(z.string()).optional(),
@@ -76,11 +83,13 @@ export class Membership {
   readonly #file: string;
   readonly #onTrouble: (error: unknown) => void;
   readonly #firstOwner: PublicKey;
+  /** The name in the join token, or its pattern. */
+  readonly #tokenName: string;
 
   private constructor(
     file: string,
     { stored, saved }: { stored: Stored; saved: string | undefined },
-    origin: { relay: RelayTarget; owner: PublicKey; identity: MachineIdentity },
+    origin: { relay: RelayTarget; owner: PublicKey; identity: MachineIdentity; tokenName: string },
     onTrouble: (error: unknown) => void,
   ) {
     this.#file = file;
@@ -90,14 +99,16 @@ export class Membership {
     this.#firstOwner = origin.owner;
     this.#ownerIds = new Set([thumbprint(origin.owner)]);
     this.#identity = origin.identity;
+    this.#tokenName = origin.tokenName;
     this.relay = origin.relay;
   }
 
   /**
    * Loads the stored membership, or takes a join token if there is none. A machine that has joined already
-   * accepts a token of one of its owners for the same relay, and joins again with it; any other token is
-   * refused, because it would change the owner. Writes nothing but a new token. `onTrouble`: called with
-   * errors of later writes, which `retry` repeats.
+   * accepts a token of one of its owners, and joins again with it; any other token is refused, because it
+   * would change the owner. A token for another relay moves it there: what the owner said at the former
+   * relay is left behind, since rosters of two relays can't be compared. Writes nothing but a new token.
+   * `onTrouble`: called with errors of later writes, which `retry` repeats.
    */
   static async open(
     stateDir: string,
@@ -109,9 +120,13 @@ export class Membership {
     const found = saved === undefined ? undefined : parseStored(saved, file);
     const again = joinToken !== undefined && joinToken !== found?.joinToken;
     if (found?.joined && again && !(await isOfSameOwners(joinToken, found))) {
-      throw new CmdopError("LinkRefused", "This machine has joined already.", {
-        next: "Start the agent without --join. A token of its own owner, for its own relay, lets it join again; to give the machine to another owner, delete its state directory first.",
-      });
+      throw new CmdopError(
+        "LinkRefused",
+        "This machine has joined already, and the token is another owner's.",
+        {
+          next: "Start the agent without --join. To be a machine of another owner too, give that agent a home of its own: CMDOP_HOME=~/.cmdop-2 cmdop agent --join -.",
+        },
+      );
     }
     const token = joinToken ?? found?.joinToken;
     if (token === undefined) {
@@ -120,12 +135,16 @@ export class Membership {
       });
     }
     const claims = await openJoinToken(token);
-    const stored: Stored = found?.joined
-      ? { ...found, joinToken: token, joined: !again }
-      : { joinToken: token, joined: false };
-    const identity = { id: machineId, name: claims.name, labels: claims.labels };
+    const isMoved =
+      found !== undefined && again && (await openJoinToken(found.joinToken)).relay.id !== claims.relay.id;
+    const stored: Stored =
+      found?.joined && !isMoved
+        ? { ...found, joinToken: token, joined: !again, ...(again && { name: undefined }) }
+        : { joinToken: token, joined: false };
+    const name = stored.name ?? nameByPattern(claims.name, os.hostname());
+    const identity = { id: machineId, name, labels: claims.labels };
     const relay = { id: claims.relay.id, address: relayAddress ?? claims.relay.address };
-    const origin = { relay, owner: claims.owner, identity };
+    const origin = { relay, owner: claims.owner, identity, tokenName: claims.name };
     const membership = new Membership(file, { stored, saved }, origin, onTrouble);
     membership.clock.observeOwner(claims.iat);
     if (stored.roster !== undefined) membership.#adoptRoster(readRoster(stored.roster));
@@ -198,14 +217,25 @@ export class Membership {
     return this.#stored.joined ? "" : this.#stored.joinToken;
   }
 
+  /** The host name for the hello, if the pending join token leaves the machine's name to it; else empty. */
+  get hostnameForToken(): string {
+    return !this.#stored.joined && isNamePattern(this.#tokenName) ? os.hostname() : "";
+  }
+
   /**
    * Adopts the statements of a relay's welcome; those that are not newer change nothing. An adopted statement
    * is in force even if it can't be written to disk.
    * @throws CmdopError GrantRefused for a roster that no present owner has signed, LinkRefused for such a
-   * record
+   * record, or for a name that the join token does not allow
    */
-  async welcomed(statements: { roster: string; machineRecord: string; receipt?: string }): Promise<void> {
-    const { roster, machineRecord, receipt = "" } = statements;
+  async welcomed(statements: {
+    roster: string;
+    machineRecord: string;
+    receipt?: string;
+    name?: string;
+  }): Promise<void> {
+    const { roster, machineRecord, receipt = "", name = "" } = statements;
+    if (name !== "") this.#adoptName(name);
     if (roster !== "") {
       const claims = await verifyRoster(roster, this.owners);
       const isHandOver = new Set(claims.owners).symmetricDifference(new Set(this.owners)).size > 0;
@@ -260,6 +290,14 @@ export class Membership {
     return true;
   }
 
+  /** Takes the name that a relay gives by the token's pattern, once: the host name may change later. */
+  #adoptName(name: string): void {
+    if (!isNamePattern(this.#tokenName) || this.#stored.name !== undefined || this.#recordSeq > 0) return;
+    checkNameByPattern(name, this.#tokenName, os.hostname());
+    this.#stored.name = name;
+    this.#identity = { ...this.#identity, name };
+  }
+
   #adoptRecord(record: MachineRecord): boolean {
     if (record.id !== this.#identity.id || record.seq <= this.#recordSeq) return false;
     this.#recordSeq = record.seq;
@@ -292,11 +330,11 @@ export class Membership {
   }
 }
 
-/** True if a token was signed by an owner whom the machine trusts already, for the relay that it has. */
+/** True if a token was signed by an owner whom the machine trusts already. */
 async function isOfSameOwners(token: string, { joinToken, roster }: Stored): Promise<boolean> {
   const [now, before] = await Promise.all([openJoinToken(token), openJoinToken(joinToken)]);
   const owners = roster === undefined ? [before.owner] : readRoster(roster).owners;
-  return owners.includes(now.owner) && now.relay.id === before.relay.id;
+  return owners.includes(now.owner);
 }
 
 function parseStored(text: string, file: string): Stored {

@@ -1,11 +1,16 @@
 import type { Command } from "commander";
-import { usageError } from "../console/exit.ts";
-import { printable } from "../console/printable.ts";
-import type { UnitScope } from "./unit.ts";
+import { EXIT_FAILURE, ExitWith } from "../console/exit.ts";
+import {
+  addScopeOptions,
+  howToStart,
+  lingerText,
+  type ScopeOptions,
+  systemctlWords,
+  unitScope,
+  warnOfOthers,
+} from "../service/scope.ts";
 
-interface InstallCommandOptions {
-  user?: boolean;
-  system?: boolean;
+interface InstallCommandOptions extends ScopeOptions {
   join?: string;
   hardened?: boolean;
   start: boolean;
@@ -13,11 +18,8 @@ interface InstallCommandOptions {
 }
 
 export function registerAgentInstall(agent: Command): void {
-  agent
-    .command("install")
+  addScopeOptions(agent.command("install"))
     .description("let systemd run the agent: joins first, writes a unit, enables and starts it")
-    .option("--user", "as this user, by the user's own systemd; the default unless root asks")
-    .option("--system", "as root, by the machine's systemd; the default for root")
     .option("--join <file>", "join first, with the token in this file; - reads standard input")
     .option("--hardened", "for a policy that withholds terminal and agent: shuts off what only jobs need")
     .option("--no-start", "write the unit only")
@@ -32,7 +34,11 @@ Examples:
 
 The token is used up before the unit is written; no secret is in the unit. The state stays in
 CMDOP_HOME (default ~/.cmdop), and so does the agent's policy.json. HTTPS_PROXY, ALL_PROXY and
-NO_PROXY of this environment are kept for the service, in a file there that only its user can read.`,
+NO_PROXY of this environment are kept for the service, in a file there that only its user can read.
+
+It can be given again, for another version or proxy: the agent is started anew, and its jobs end.
+
+Exit codes: 0; 1 where it was not installed, or the relay can't reach the machine.`,
     )
     // --join is of the parent, too, and is taken by whichever sees it first.
     .action(async (_own: InstallCommandOptions, command: Command) => {
@@ -42,7 +48,7 @@ NO_PROXY of this environment are kept for the service, in a file there that only
         await Promise.all([
           import("../home/home.ts"),
           import("../own-command.ts"),
-          import("./manager.ts"),
+          import("../service/manager.ts"),
           import("./service-environment.ts"),
           import("./unit.ts"),
         ]);
@@ -56,46 +62,33 @@ NO_PROXY of this environment are kept for the service, in a file there that only
         process.stdout.write(text);
         return;
       }
-      const [{ installUnit }, { joinOnce }] = await Promise.all([
-        import("./install.ts"),
-        import("./join-once.ts"),
+      const [{ installUnit }, { joinFirst }, { linkedAgent }, { printable }] = await Promise.all([
+        import("../service/install.ts"),
+        import("./join-first.ts"),
+        import("../home/running-agent.ts"),
+        import("../console/printable.ts"),
       ]);
-      const name = await joinOnce(home, options.join);
+      const manager = systemdManager(scope, UNIT_NAME);
+      await joinFirst(home, options.join, manager);
       const kept = await environment.keepServiceEnvironment(home);
-      const manager = systemdManager(scope);
       const isStarted = await installUnit(manager, text, options.start);
-      const systemctl = scope === "user" ? "systemctl --user" : "systemctl";
       process.stdout.write(`wrote ${manager.unitFile}\n`);
       if (kept.length > 0) {
         process.stdout.write(`kept ${kept.join(", ")} of this environment in ${environmentFile}\n`);
       }
-      process.stdout.write(
-        isStarted
-          ? `machine ${name} runs: ${systemctl} status ${UNIT_NAME}\n`
-          : `Start it with: ${systemctl} daemon-reload && ${systemctl} enable --now ${UNIT_NAME}\n`,
-      );
-      if (scope === "user") {
-        process.stdout.write("So that it runs while you are logged out, too: loginctl enable-linger\n");
+      if (!isStarted) {
+        process.stdout.write(howToStart(scope, manager) + lingerText(scope));
+        return;
       }
+      const { name, linked, linkError, linkNext } = await linkedAgent();
+      const look = `${systemctlWords(scope)} status ${UNIT_NAME}`;
+      if (linked) process.stdout.write(`machine ${printable(name)} is online: ${look}\n`);
+      else {
+        process.stderr.write(
+          `error: the agent of ${printable(name)} runs, but its relay can't reach it yet: ${printable(linkError)}\nnext:  ${printable(linkNext) || "It goes on trying."} See ${look}.\n`,
+        );
+      }
+      process.stdout.write(lingerText(scope));
+      if (!linked) throw new ExitWith(EXIT_FAILURE);
     });
-}
-
-/** Warns where root would run files of another user: under sudo, Node and cmdop are often a user's own. */
-async function warnOfOthers(files: readonly string[]): Promise<void> {
-  const { changeableByOthers } = await import("./changeable.ts");
-  for (const found of await changeableByOthers(files)) {
-    process.stderr.write(
-      `warning: the agent will run as root, but others than root can change ${printable(found)}\n`,
-    );
-  }
-}
-
-/** Names the systemd that is meant. */
-export function unitScope({ user, system }: { user?: boolean; system?: boolean }): UnitScope {
-  if (user && system) throw usageError("--user and --system exclude each other.", "Say one of them.");
-  const isRoot = process.getuid?.() === 0;
-  if (system && !isRoot) {
-    throw usageError("only root can install it for the machine.", "Use sudo, or say --user.");
-  }
-  return user || !isRoot ? "user" : "system";
 }

@@ -1,19 +1,14 @@
 import type { Command } from "commander";
-import { unitScope } from "./install-command.ts";
+import { addScopeOptions, type ScopeOptions, unitScope } from "../service/scope.ts";
 
-interface UninstallCommandOptions {
-  user?: boolean;
-  system?: boolean;
+interface UninstallCommandOptions extends ScopeOptions {
   purge?: boolean;
   stop: boolean;
 }
 
 export function registerAgentUninstall(agent: Command): void {
-  agent
-    .command("uninstall")
+  addScopeOptions(agent.command("uninstall"))
     .description("stop the installed agent and remove its unit; its state stays")
-    .option("--user", "the one of this user; the default unless root asks")
-    .option("--system", "the machine's; the default for root")
     .option("--no-stop", "remove the unit only, without a word to systemd")
     .option("--purge", "delete its state too: the machine's key, what it joined, its jobs and audit")
     .addHelpText(
@@ -25,13 +20,19 @@ Examples:
     )
     .action(async (options: UninstallCommandOptions) => {
       const scope = unitScope(options);
-      const [{ uninstallUnit }, { systemdManager }, { agentStateDir }] = await Promise.all([
-        import("./install.ts"),
-        import("./manager.ts"),
-        import("@cmdop/proto"),
-      ]);
-      const manager = systemdManager(scope);
-      const home = await uninstallUnit(manager, { purge: options.purge ?? false, stop: options.stop });
+      const [{ rm }, { uninstallUnit }, { systemdManager }, { agentStateDir }, environment, { UNIT_NAME }] =
+        await Promise.all([
+          import("node:fs/promises"),
+          import("../service/install.ts"),
+          import("../service/manager.ts"),
+          import("@cmdop/proto"),
+          import("./service-environment.ts"),
+          import("./unit.ts"),
+        ]);
+      const manager = systemdManager(scope, UNIT_NAME);
+      const home = await uninstallUnit(manager, options.stop);
+      await rm(environment.serviceEnvironmentFile(home), { force: true });
+      if (options.purge) await rm(agentStateDir(home), { recursive: true, force: true });
       process.stdout.write(`removed ${manager.unitFile}\n`);
       process.stdout.write(
         options.purge

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { homeOfUnit, unitText } from "./unit.ts";
+import { homeOfUnit } from "../service/unit-words.ts";
+import { unitText } from "./unit.ts";
 
 const PARTS = {
   program: "/opt/node/bin/node",

@@ -1,11 +1,8 @@
 import { AGENT_UNIT } from "@cmdop/proto";
-import { CmdopError } from "@cmdop/sdk";
+import { assignment, commandWord, fileName, type UnitScope } from "../service/unit-words.ts";
 
 /** Name of the unit, in both managers. */
 export const UNIT_NAME = AGENT_UNIT;
-
-/** The systemd that runs the agent: the machine's, or that of the user who installs it. */
-export type UnitScope = "system" | "user";
 
 /** Values that a unit is made from. */
 export interface UnitOptions {
@@ -13,6 +10,8 @@ export interface UnitOptions {
   /** Absolute paths of Node and of the entry file. */
   readonly program: string;
   readonly main: string;
+  /** The command that it runs; `agent` unless given. */
+  readonly command?: readonly string[] | undefined;
   /** CMDOP_HOME of the agent. */
   readonly home: string;
   /** `host:port` of the relay, where it is not the one in the join token. */
@@ -25,7 +24,16 @@ export interface UnitOptions {
 
 /** The unit's text. It holds no secret: the machine's key and membership are in the home. */
 export function unitText(options: UnitOptions): string {
-  const { scope, program, main, home, relay, environmentFile, hardened = false } = options;
+  const {
+    scope,
+    program,
+    main,
+    command = ["agent"],
+    home,
+    relay,
+    environmentFile,
+    hardened = false,
+  } = options;
   const isSystem = scope === "system";
   return `# Written by cmdop agent install, removed by cmdop agent uninstall.
 # Settings of your own: systemctl ${isSystem ? "" : "--user "}edit ${UNIT_NAME}
@@ -37,7 +45,7 @@ StartLimitIntervalSec=0
 
 [Service]
 Type=exec
-ExecStart=${[program, main, "agent"].map(commandWord).join(" ")}
+ExecStart=${[program, main, ...command].map(commandWord).join(" ")}
 # Environment= and EnvironmentFile= here are the agent's own. Jobs get what a login gives, and of these
 # what policy.json names: "environment": {"pass": ["HTTPS_PROXY", "JAVA_*"]}; it can set values and name
 # files too.
@@ -105,32 +113,3 @@ ProtectControlGroups=yes
 ProtectClock=yes
 ProtectHostname=yes
 `;
-
-/** The home that a unit of ours names; undefined where the text is none of ours. */
-export function homeOfUnit(text: string): string | undefined {
-  const [, quoted] = /^Environment="CMDOP_HOME=((?:[^"\\]|\\.)*)"$/m.exec(text) ?? [];
-  return quoted?.replaceAll(/\\(.)/g, "$1").replaceAll("%%", "%");
-}
-
-/** A word of a command line as systemd reads it: `%` begins a specifier and `$` a variable. */
-function commandWord(word: string): string {
-  return quoted(word).replaceAll("$", "$$$$");
-}
-
-function assignment(name: string, value: string): string {
-  return quoted(`${name}=${value}`);
-}
-
-/** A file as EnvironmentFile= reads it: no quotes, but `%` begins a specifier, and there can be wildcards. */
-function fileName(file: string): string {
-  return quoted(file).slice(1, -1).replaceAll('\\"', '"').replaceAll(/[*?[]/g, "\\$&");
-}
-
-function quoted(word: string): string {
-  if (/\p{Cc}/u.test(word)) {
-    throw new CmdopError("InvalidArgument", `${JSON.stringify(word)} can't stand in a systemd unit.`, {
-      next: "Use paths without control characters.",
-    });
-  }
-  return `"${word.replaceAll(/["\\]/g, "\\$&").replaceAll("%", "%%")}"`;
-}

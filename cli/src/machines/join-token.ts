@@ -16,8 +16,8 @@ interface JoinTokenCommandOptions extends OwnerOptions {
 export function registerJoinToken(program: Command): void {
   program
     .command("join-token")
-    .description("make a token with which one machine joins; needs the owner key")
-    .argument("<name>", "what the machine will be called")
+    .description("make a token with which machines join; needs the owner key")
+    .argument("[name]", "the machine's name; * in it stands for its host name, and alone is the default")
     .option("--label <key=value>", "label of the machine; may be repeated", collectPairs)
     .addOption(
       new Option("--expires <duration>", "life of the token: 30m, 2h")
@@ -28,12 +28,24 @@ export function registerJoinToken(program: Command): void {
     .addOption(relayOption())
     .addOption(passphraseFdOption())
     .option("--json", "print one line of JSON")
-    .action(async (name: string, options: JoinTokenCommandOptions) => {
+    .addHelpText(
+      "after",
+      `
+Examples:
+  cmdop join-token web-1
+  cmdop join-token --uses 50               # each machine has its host name
+  cmdop join-token fleet --uses 50         # fleet-HOST, for each
+  cmdop join-token --label role=edge --uses 50 --expires 24h
+
+Where another machine has the name, a number comes behind it: web, web-2, web-3. Machines can't choose
+their names beyond that; cmdop machines rename gives others.`,
+    )
+    .action(async (wanted: string | undefined, options: JoinTokenCommandOptions) => {
       const [
         { ownerClient },
         { warnOfAgentBeside },
         { installLine },
-        { CmdopError, isLoopback, openJoinToken, splitAddress },
+        { CmdopError, isLoopback, isNamePattern, openJoinToken, splitAddress },
       ] = await Promise.all([
         import("../owner/owner.ts"),
         import("../owner/agent-beside.ts"),
@@ -44,24 +56,30 @@ export function registerJoinToken(program: Command): void {
       makeOutputPrivate();
       await using client = await ownerClient(options);
       const token = await client.machines.createJoinToken({
-        name,
+        name: wanted,
         labels: options.label,
         expiresInS: options.expires,
         uses: options.uses,
       });
+      const { name, relay } = await openJoinToken(token);
       const line = await installLine(token).catch((thrown: unknown) => CmdopError.from(thrown));
       if (options.json) {
         process.stdout.write(jsonLine({ name, token, line: line instanceof CmdopError ? null : line }));
         return;
       }
       process.stdout.write(`${token}\n`);
-      const { relay } = await openJoinToken(token);
+      const where =
+        options.uses > 1
+          ? `each of the ${options.uses} machines`
+          : isNamePattern(name)
+            ? "the machine"
+            : name;
       process.stderr.write(
         isLoopback(splitAddress(relay.address).host)
-          ? onlyHere(name, relay.address)
+          ? onlyHere(where, relay.address)
           : line instanceof CmdopError
-            ? `${byHand(name)}There is no line that installs cmdop, too: ${line.message}\n`
-            : `On ${name}, as root or as the user whose commands it shall run, this installs cmdop, joins and starts it:\n\n${line}\n\n`,
+            ? `${byHand(where)}There is no line that installs cmdop, too: ${line.message}\n`
+            : `On ${where}, as root or as the user whose commands it shall run, this installs cmdop, joins and starts it:\n\n${line}\n\n`,
       );
     });
 }

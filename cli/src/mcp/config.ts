@@ -26,7 +26,7 @@ export function mcpServerBlockOf(apiKey: string): McpServerBlock {
 }
 
 /** The text that `cmdop up` prints for a person. */
-export function readyText({ relay, machine, profile, mcp }: UpReady): string {
+export function readyText({ relay, machine, profile, mcp }: UpReady, isService = false): string {
   return [
     `machine ${machine.name} is online through the relay at ${relay}`,
     `profile ${profile}`,
@@ -35,7 +35,7 @@ export function readyText({ relay, machine, profile, mcp }: UpReady): string {
     pasteText(mcp),
     "",
     `Try: cmdop exec ${machine.name} "uname -a"`,
-    "Ctrl-C ends it.",
+    isService ? "cmdop agent uninstall ends it." : "Ctrl-C ends it.",
     "",
   ].join("\n");
 }

@@ -1,7 +1,4 @@
-import { once } from "node:events";
-import net from "node:net";
-import { agentStateDir, localSocketPath } from "@cmdop/proto";
-import { homePaths } from "../home/home.ts";
+import { runsAgent } from "../home/running-agent.ts";
 
 /** Warns of a risk that sealing does not remove: an agent that runs in the home of the owner key. */
 export async function warnOfAgentBeside(): Promise<void> {
@@ -9,17 +6,4 @@ export async function warnOfAgentBeside(): Promise<void> {
   process.stderr.write(
     "warning: an agent runs here as the same user. What its jobs run can't read the sealed owner key, but it can watch a passphrase while it is typed: for more than this one machine, keep the owner key where no agent runs.\n",
   );
-}
-
-async function runsAgent(): Promise<boolean> {
-  const socket = net.connect(localSocketPath(agentStateDir(homePaths.home())));
-  try {
-    await once(socket, "connect");
-    return true;
-  } catch {
-    // There is no socket, or no agent listens on it.
-    return false;
-  } finally {
-    socket.destroy();
-  }
 }

@@ -1,5 +1,5 @@
 import path from "node:path";
-import { readGrant, readPrivateFile, readRoster, thumbprint } from "@cmdop/proto";
+import { type KeyId, readGrant, readPrivateFile, readRoster, thumbprint } from "@cmdop/proto";
 import { type CMDOPClient, CmdopError, type SignedStatement } from "@cmdop/sdk";
 import { homePaths, writeHomeFile } from "../home/home.ts";
 
@@ -44,6 +44,14 @@ export class OwnerLedger {
   static async open(relayId: string): Promise<OwnerLedger> {
     const file = path.join(homePaths.owner(), "relays", `${relayId}.json`);
     return new OwnerLedger(file, await load(file));
+  }
+
+  /** Ids of the keys that the newest roster here revokes. */
+  revokedKeys(): readonly KeyId[] {
+    const newest = this.#signed.rosters
+      .toSorted((one, other) => readRoster(one).seq - readRoster(other).seq)
+      .at(-1);
+    return newest === undefined ? [] : readRoster(newest).revoked;
   }
 
   /** Adds signed statements, and writes them to disk at once. */

@@ -2,7 +2,10 @@ import { InvalidArgumentError, Option } from "commander";
 
 /** Returns the option for the relay of an owner's command. */
 export function relayOption(): Option {
-  return new Option("--relay <id@host:port>", "the relay, as cmdop relay printed it; remembered");
+  return new Option(
+    "--relay <id@host:port>",
+    "the relay, as cmdop relay printed it; the first is remembered as this home's",
+  );
 }
 
 /** Returns the option for the owner's passphrase, for scripts. */

@@ -18,7 +18,7 @@ import { homePaths, writeHomeFile } from "../home/home.ts";
 import { Passphrase } from "../passphrase/passphrase.ts";
 import { OwnerLedger } from "./ledger.ts";
 import { showRecoveryKey } from "./recovery-key.ts";
-import { ownersRelay, rememberRelay } from "./relay.ts";
+import { ownersRelay, rememberFirst } from "./relay.ts";
 
 /** The opened owner's key, which may grant. No profile and no MCP server ever loads it. */
 export interface Owner {
@@ -95,7 +95,7 @@ export async function ownerClient(options: OwnerOptions): Promise<CMDOPClient> {
   const relay = await ownersRelay(options.relay);
   const owner = await openOwner(new Passphrase(options.passphraseFd));
   const client = await clientOf(owner, relay);
-  await rememberRelay(relay);
+  await rememberFirst(relay);
   return client;
 }
 

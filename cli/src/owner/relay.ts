@@ -5,7 +5,7 @@ import { homePaths, writeHomeFile } from "../home/home.ts";
 
 const relayFile = (): string => path.join(homePaths.owner(), "relay");
 
-/** Returns the relay named as ID@HOST:PORT, else the one named last. */
+/** Returns the relay named as ID@HOST:PORT for one command, else this home's. */
 export async function ownersRelay(named: string | undefined): Promise<RelayTarget> {
   const text = named ?? (await rememberedRelay());
   if (text !== undefined) return parseRelayTarget(text);
@@ -14,12 +14,27 @@ export async function ownersRelay(named: string | undefined): Promise<RelayTarge
   });
 }
 
-/** Returns the relay named last, as ID@HOST:PORT; undefined before the first. */
+/** Returns this home's relay, as ID@HOST:PORT; undefined before the first. */
 export async function rememberedRelay(): Promise<string | undefined> {
   return readPrivateFile(relayFile())?.trim();
 }
 
-/** Stores the relay as the default of the owner's commands. */
+/** Makes a relay this home's: the one of its commands, and of cmdop up. */
 export async function rememberRelay({ id, address }: RelayTarget): Promise<void> {
   await writeHomeFile(relayFile(), `${id}@${address}\n`);
+}
+
+/**
+ * Makes a relay that a command has named this home's, if it has none yet, or if it is the same one at a new
+ * address. Another one was meant for that command alone: a home has one relay, else half of its commands
+ * would show other machines than the other half.
+ */
+export async function rememberFirst(relay: RelayTarget): Promise<void> {
+  const known = await rememberedRelay();
+  if (known === undefined || parseRelayTarget(known).id === relay.id) await rememberRelay(relay);
+  else {
+    process.stderr.write(
+      `note: this home's relay stays ${known}; cmdop owner relay ${relay.id}@${relay.address} changes that\n`,
+    );
+  }
 }

@@ -1,12 +1,14 @@
-import os from "node:os";
 import type { Command } from "commander";
 import { parsePort } from "../console/arguments.ts";
 import { jsonLine } from "../console/json-line.ts";
 import { leavePassphraseBehind } from "../passphrase/start-over.ts";
 import { DEFAULT_RELAY_PORT } from "./default-port.ts";
+import { registerRelayInstall } from "./install-command.ts";
+import { registerRelayUninstall } from "./uninstall.ts";
 
-interface RelayCommandOptions {
-  owner: string;
+/** Options of a relay, as `cmdop relay` and `cmdop relay install` take them. */
+export interface RelayCommandOptions {
+  owner?: string;
   host: string;
   port: number;
   publicAddress?: string;
@@ -21,11 +23,10 @@ interface RelayCommandOptions {
   json?: boolean;
 }
 
-export function registerRelay(program: Command): void {
-  program
-    .command("relay")
-    .description("run a relay: the meeting point of agents and callers")
-    .requiredOption("--owner <pub>", "the owner's public key, as cmdop init printed it")
+/** Adds the options that say what the relay is. */
+export function addRelayOptions(command: Command): Command {
+  return command
+    .option("--owner <pub>", "the owner's public key, as cmdop init printed it; this home's unless given")
     .option("--host <address>", "address to listen on", "0.0.0.0")
     .option("--port <port>", "port to listen on; 0 lets the system choose", parsePort, DEFAULT_RELAY_PORT)
     .option(
@@ -45,75 +46,55 @@ export function registerRelay(program: Command): void {
       "load balancers that pass TLS on and speak the PROXY protocol (v1 or v2), by address or CIDR block",
     )
     .option("--log <format>", "text or json, on stderr; text unless given (or CMDOP_LOG=json)")
-    .option("--log-level <level>", "debug, info, warn or error; info unless given (or CMDOP_LOG=warn)")
+    .option("--log-level <level>", "debug, info, warn or error; info unless given (or CMDOP_LOG=warn)");
+}
+
+export function registerRelay(program: Command): void {
+  const relay = addRelayOptions(program.command("relay"))
+    .enablePositionalOptions()
+    .description("run a relay: the meeting point of agents and callers; or install it")
     .option("--json", "print one line of JSON when ready")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  cmdop relay --owner PUB                            # until Ctrl-C
+  sudo cmdop relay install --owner PUB --public-address relay.example:7443`,
+    )
     .action(async (options: RelayCommandOptions) => {
       leavePassphraseBehind();
       const [
         { Relay },
-        { splitAddress },
-        { homePaths },
         { logSettings, stderrLog },
         { aborted, terminationSignal },
-        { ownRelease },
+        { relayOptions },
+        { outwardAddress, readyText },
       ] = await Promise.all([
         import("@cmdop/relay"),
-        import("@cmdop/proto"),
-        import("../home/home.ts"),
         import("../console/log.ts"),
         import("../console/signals.ts"),
-        import("./own-release.ts"),
+        import("./relay-options.ts"),
+        import("./ready.ts"),
       ]);
       const stop = terminationSignal(undefined, { outlivesTerminal: true });
-      const relay = new Relay({
-        stateDir: homePaths.relay(),
-        ownerPublicKey: options.owner,
-        host: options.host,
-        port: options.port,
-        publicAddress: options.publicAddress,
-        healthPort: options.healthPort,
-        metricsPort: options.metrics,
-        proxyProtocol: options.proxyProtocol,
-        certFile: options.cert,
-        keyFile: options.key,
-        archivesDir: options.archives ?? ownRelease(),
-        log: stderrLog(logSettings(options)),
-      });
-      await relay.listen();
+      const running = new Relay(await relayOptions(options, stderrLog(logSettings(options))));
+      await running.listen();
       try {
-        const { host } = splitAddress(relay.address);
-        const isEverywhere = host === "0.0.0.0" || host === "::";
-        const address = isEverywhere ? `${outwardAddress()}:${relay.port}` : relay.address;
-        const target = `${relay.id}@${address}`;
+        const address = outwardAddress(running.address);
+        const target = `${running.id}@${address}`;
         const ready = {
           relay: address,
-          id: relay.id,
+          id: running.id,
           target,
-          healthPort: relay.healthPort,
-          metricsPort: relay.metricsPort,
+          healthPort: running.healthPort,
+          metricsPort: running.metricsPort,
         };
-        process.stdout.write(
-          options.json
-            ? jsonLine(ready)
-            : `relay ${target}\n\nNext, where the owner key is:\n  cmdop join-token NAME --relay ${target}\n`,
-        );
+        process.stdout.write(options.json ? jsonLine(ready) : readyText(target));
         await aborted(stop);
       } finally {
-        await relay.shutdown();
+        await running.shutdown();
       }
     });
-}
-
-/**
- * An address that others can dial, for a relay that listens on every interface: the first
- * that is neither loopback nor of its own link, IPv4 before IPv6.
- */
-function outwardAddress(): string {
-  const outward = Object.values(os.networkInterfaces())
-    .flatMap((addresses) => addresses ?? [])
-    .filter(({ internal, scopeid }) => !internal && !scopeid);
-  const ipv4 = outward.find(({ family }) => family === "IPv4");
-  if (ipv4 !== undefined) return ipv4.address;
-  const [ipv6] = outward;
-  return ipv6 === undefined ? "127.0.0.1" : `[${ipv6.address}]`;
+  registerRelayInstall(relay);
+  registerRelayUninstall(relay);
 }

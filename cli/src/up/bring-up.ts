@@ -1,5 +1,8 @@
 import { Agent, machineState } from "@cmdop/agent";
+import type { RelayTarget } from "@cmdop/proto";
+import { CmdopError } from "@cmdop/sdk";
 import { homePaths } from "../home/home.ts";
+import { relayElsewhere } from "../home/own-relay.ts";
 import { goodKey, writeProfile } from "../home/profile.ts";
 import { type McpServerBlock, mcpServerBlock } from "../mcp/config.ts";
 import { readOwner } from "../owner/owner.ts";
@@ -12,6 +15,8 @@ export interface UpOptions {
   readonly name?: string | undefined;
   readonly host: string;
   readonly port: number;
+  /** `ID@HOST:PORT` of a relay elsewhere; without it, the relay that this home belongs to, else its own. */
+  readonly relay?: string | undefined;
   readonly log?: string | undefined;
   readonly logLevel?: string | undefined;
 }
@@ -41,25 +46,30 @@ export interface Up {
  */
 export async function bringUp(options: UpOptions, isSigned: boolean): Promise<Up | undefined> {
   const owner = await readOwner();
-  if (owner === undefined) return undefined;
-  const relay = await startUpRelay(options, owner.owner);
+  if (owner === undefined) {
+    const { relay: joined } = await machineState(homePaths.home());
+    if (joined !== undefined) throw notItsOwner(joined);
+    return undefined;
+  }
+  const elsewhere = await relayElsewhere(options.relay);
+  const relay = await startUpRelay(options, owner.owner, elsewhere);
   let agent: Agent | undefined;
   const shutdown = async (): Promise<void> => {
     await agent?.shutdown();
     await relay.shutdown();
   };
   try {
-    const target = { id: relay.id, address: relay.address };
-    const apiKey = await goodKey(target);
-    const hasJoined = isSigned || (await machineState(homePaths.home())).name !== undefined;
+    const apiKey = await goodKey(relay.target);
+    const machine = await machineState(homePaths.home());
+    const hasJoined = isSigned || machine.relay?.id === relay.target.id;
     if (apiKey === undefined || !hasJoined) {
       await shutdown();
       return undefined;
     }
-    await rememberRelay(target);
+    await rememberRelay(relay.target);
     agent = new Agent({
       home: homePaths.home(),
-      relayAddress: relay.address,
+      relayAddress: relay.target.address,
       version: VERSION,
       log: upLog(options),
     });
@@ -68,7 +78,7 @@ export async function bringUp(options: UpOptions, isSigned: boolean): Promise<Up
     const { id, name } = agent.identity;
     await writeProfile({ apiKey, machine: name });
     const ready = {
-      relay: relay.address,
+      relay: relay.target.address,
       machine: { id, name },
       profile: homePaths.profile(),
       mcp: mcpServerBlock(homePaths.home()),
@@ -78,4 +88,15 @@ export async function bringUp(options: UpOptions, isSigned: boolean): Promise<Up
     await shutdown();
     throw thrown;
   }
+}
+
+/** `up` signs as this home's owner, and there is none. */
+function notItsOwner({ address }: RelayTarget): CmdopError {
+  return new CmdopError(
+    "Unauthenticated",
+    `This computer has joined the relay ${address} as a machine of another owner.`,
+    {
+      next: "cmdop agent runs it. To be a machine of your own as well, use another home: CMDOP_HOME=~/.cmdop-own cmdop up.",
+    },
+  );
 }

@@ -1,15 +1,18 @@
 import os from "node:os";
 import { machineState, prepareToJoin } from "@cmdop/agent";
-import { nameSchema, SCOPES } from "@cmdop/proto";
+import { hostAsName, nameSchema, SCOPES } from "@cmdop/proto";
 import { type CMDOPClient, CmdopError } from "@cmdop/sdk";
 import { homePaths } from "../home/home.ts";
+import { relayElsewhere } from "../home/own-relay.ts";
 import { goodKey, writeProfile } from "../home/profile.ts";
+import { OwnerLedger } from "../owner/ledger.ts";
 import { clientOf, createOwner, openOwner, readOwner } from "../owner/owner.ts";
+import { rememberRelay } from "../owner/relay.ts";
 import type { Passphrase } from "../passphrase/passphrase.ts";
 import type { UpOptions } from "./bring-up.ts";
 import { startUpRelay } from "./relay.ts";
 
-/** Scopes of a key of `up`: everything on this one machine except administration. */
+/** Scopes of a key of `up`: everything except administration. */
 const PROFILE_SCOPES = SCOPES.filter((scope) => scope !== "admin" && scope !== "approve");
 
 /**
@@ -20,27 +23,44 @@ const PROFILE_SCOPES = SCOPES.filter((scope) => scope !== "admin" && scope !== "
  */
 export async function signForUp(options: UpOptions, passphrase: Passphrase): Promise<void> {
   if (options.name !== undefined) checkName(options.name);
+  const elsewhere = await relayElsewhere(options.relay);
   const exists = (await readOwner()) !== undefined;
   const owner = exists ? await openOwner(passphrase) : await createOwner(passphrase);
-  const relay = await startUpRelay(options, owner.key.publicKey);
+  const relay = await startUpRelay(options, owner.key.publicKey, elsewhere);
   try {
-    const target = { id: relay.id, address: relay.address };
-    await using client = await clientOf(owner, target);
-    const { id, name } = await machineState(homePaths.home());
-    const machine = name ?? options.name ?? hostName();
-    if (name === undefined) {
+    await using client = await clientOf(owner, relay.target);
+    const found = await machineState(homePaths.home());
+    const hasJoined = found.relay?.id === relay.target.id;
+    const machine = found.name ?? options.name ?? hostAsName(os.hostname());
+    if (found.relay !== undefined && !hasJoined) await carryRevocations(client, found.relay.id);
+    if (!hasJoined) {
       await prepareToJoin(homePaths.home(), await client.machines.createJoinToken({ name: machine }));
     }
-    const apiKey = (await goodKey(target)) ?? (await newKey(client, { id, name: machine }));
+    const apiKey =
+      (await goodKey(relay.target)) ??
+      (await newKey(client, machine, elsewhere === undefined ? found.id : EVERY_MACHINE));
     await writeProfile({ apiKey, machine });
+    await rememberRelay(relay.target);
   } finally {
     await relay.shutdown();
   }
 }
 
-/** A key for this machine alone, for 90 days. */
-async function newKey(owner: CMDOPClient, { id, name }: { id: string; name: string }): Promise<string> {
-  const options = { name: `up-${name}`.slice(0, 63), scopes: PROFILE_SCOPES, machines: [id] };
+/** What was revoked at the machine's former relay stays revoked: a grant names no relay. */
+async function carryRevocations(owner: CMDOPClient, formerRelayId: string): Promise<void> {
+  const former = (await OwnerLedger.open(formerRelayId)).revokedKeys();
+  const { revoked } = await owner.roster.get();
+  const missing = former.filter((keyId) => !revoked.includes(keyId));
+  if (missing.length > 0)
+    await owner.roster.change((now) => ({ revoked: [...new Set([...now.revoked, ...missing])] }));
+}
+
+/** A relay elsewhere is for more than this machine, and so is the key. */
+const EVERY_MACHINE = "*";
+
+/** A key for 90 days, for one machine or for all of the owner's. */
+async function newKey(owner: CMDOPClient, name: string, machines: string): Promise<string> {
+  const options = { name: `up-${name}`.slice(0, 63), scopes: PROFILE_SCOPES, machines: [machines] };
   return (await owner.keys.create(options)).apiKey;
 }
 
@@ -49,14 +69,4 @@ function checkName(name: string): void {
   throw new CmdopError("InvalidArgument", `${JSON.stringify(name)} can't be a machine's name.`, {
     next: "A name has 1 to 63 letters, digits, dots, dashes or underscores.",
   });
-}
-
-/** The host name as a machine name: only the characters that names may have. */
-function hostName(): string {
-  const name = os
-    .hostname()
-    .replace(/[^a-zA-Z0-9._-]+/g, "-")
-    .replace(/^[^a-zA-Z0-9]+|[^a-zA-Z0-9]+$/g, "")
-    .slice(0, 63);
-  return name === "" ? "this-machine" : name;
 }

@@ -13,7 +13,9 @@ interface UpCommandOptions {
   passphraseFd?: number;
   log?: string;
   logLevel?: string;
+  relay?: string;
   json?: boolean;
+  install?: boolean;
   signed?: boolean;
 }
 
@@ -29,10 +31,12 @@ export function registerUp(program: Command): void {
       parsePort,
       DEFAULT_RELAY_PORT,
     )
+    .option("--relay <id@host:port>", "no relay here: use this one, of the same owner, from now on")
     .addOption(passphraseFdOption())
     .option("--log <format>", "log to stderr as text or json; only warnings unless given")
     .option("--log-level <level>", "debug, info, warn or error")
     .option("--json", "print one line of JSON when ready")
+    .option("--install", "let systemd run it, from now on and with the machine")
     .addOption(new Option("--signed", "what the owner has to sign has just been signed").hideHelp())
     .addHelpText(
       "after",
@@ -52,6 +56,7 @@ instead. After that it needs the passphrase only when its own key is about to en
           import("../passphrase/start-over.ts"),
           import("../console/signals.ts"),
         ]);
+      if (options.install) await (await import("./install.ts")).makeWay(options);
       const isSigned = options.signed === true;
       const hasPassphrase = options.passphraseFd !== undefined || passphraseFromEnvironment() !== undefined;
       // Process 1 stays, and is to have no passphrase in its environment.
@@ -66,9 +71,20 @@ instead. After that it needs the passphrase only when its own key is about to en
         startOver("--signed");
         return;
       }
-      try {
-        process.stdout.write(options.json ? jsonLine(up.ready) : readyText(up.ready));
+      const say = (): void => {
+        process.stdout.write(options.json ? jsonLine(up.ready) : readyText(up.ready, options.install));
         if (options.json) process.stderr.write(`${powerOf()}\n`);
+      };
+      if (options.install) {
+        // It has been shown to run; from here on systemd runs it.
+        await up.shutdown();
+        const { installUp } = await import("./install.ts");
+        process.stderr.write(await installUp(options));
+        say();
+        return;
+      }
+      try {
+        say();
         await signals.aborted(stop);
       } finally {
         await up.shutdown();

@@ -14,6 +14,9 @@ export const secondsSchema = z.int().min(0).max(253_402_300_799);
 /** Sequence number of a statement that replaces its predecessors. */
 export const seqSchema = z.int().min(0);
 
+/** Longest name of a machine or a key. */
+export const MAX_NAME_CHARACTERS = 63;
+
 /** Name of a machine or a key, as people type it. */
 export const nameSchema = z
   .string()

@@ -1,14 +1,8 @@
 import { z } from "zod";
 import { CmdopError } from "../errors/cmdop-error.ts";
 import { type KeyPair, type PublicKey, thumbprint } from "./ed25519.ts";
-import {
-  addressSchema,
-  bytes32Schema,
-  labelsSchema,
-  nameSchema,
-  relayIdSchema,
-  secondsSchema,
-} from "./fields.ts";
+import { addressSchema, bytes32Schema, labelsSchema, relayIdSchema, secondsSchema } from "./fields.ts";
+import { namePatternSchema } from "./name-pattern.ts";
 import { ownerKey } from "./roster.ts";
 import { readUnverified, type StatementKind, signStatement, verifyStatement } from "./statement.ts";
 
@@ -19,8 +13,8 @@ const joinTokenSchema = z.strictObject({
   owner: bytes32Schema,
   /** The relay to join. */
   relay: z.strictObject({ id: relayIdSchema, address: addressSchema }),
-  /** The machine's future name. */
-  name: nameSchema,
+  /** The machine's future name; `*` in it stands for its host name. */
+  name: namePatternSchema,
   /** The machine's labels. */
   labels: labelsSchema,
   /** Number of machines that may join with it. */

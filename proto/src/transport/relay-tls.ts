@@ -172,7 +172,9 @@ function tlsFault(error: Error): RelayFault {
   const code = "code" in error ? String(error.code) : "";
   // Somebody answered, with no TLS that we speak.
   if (code.startsWith("ERR_SSL_")) {
-    return new RelayFault("not-tls", error.message || code, {
+    // OpenSSL's message has its source file and a line break; its reason is for people.
+    const reason = "reason" in error && typeof error.reason === "string" ? error.reason : code;
+    return new RelayFault("not-tls", printable(reason), {
       cause: error,
       next: "What listens there speaks no TLS 1.3: check host and port, and whether something in between opens TLS.",
     });

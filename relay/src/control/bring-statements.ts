@@ -30,7 +30,9 @@ export async function bringStatements(
   const welcome = (statements: Partial<Statements>): Promise<unknown> => {
     const machine = trust.machine(machineId);
     const receipt = machine === undefined ? "" : receipts.issue(machine);
-    return agent.welcome({ ...statements, receipt }, ANSWER);
+    // A name beyond the token's is the owner's record.
+    const name = machine?.record === "" ? machine.name : "";
+    return agent.welcome({ ...statements, receipt, name }, ANSWER);
   };
 
   for (;;) {

@@ -5,10 +5,13 @@ import {
   CmdopError,
   checkJoinTokenTime,
   HELLO_NONCE_BYTES,
+  isNamePattern,
   Lane,
   type LaneName,
   LINK_EXPORTER,
+  MAX_NAMESAKES,
   type MachineIdentity,
+  nameByPattern,
   readMachineRecord,
   readRoster,
   thumbprint,
@@ -44,6 +47,7 @@ const claimSchema = z.object({
   rosterSeq: z.bigint(),
   receipt: z.string(),
   machineRecord: z.string(),
+  hostname: z.string().max(255),
 });
 type Claim = z.infer<typeof claimSchema>;
 
@@ -201,7 +205,7 @@ export function createGreet({ trust, bootIds, receipts, onRoster, onCloned, log 
       );
     }
     try {
-      return await join(claim.joinToken, id, machineKey);
+      return await join(claim, id, machineKey);
     } catch (thrown) {
       // A known machine stays admitted, whatever old token its start script still names.
       if (known === undefined) throw thrown;
@@ -228,7 +232,7 @@ export function createGreet({ trust, bootIds, receipts, onRoster, onCloned, log 
     return machine;
   }
 
-  async function join(joinToken: string, id: string, publicKey: string): Promise<StoredMachine> {
+  async function join({ joinToken, hostname }: Claim, id: string, publicKey: string): Promise<StoredMachine> {
     const token = await verifyJoinToken(joinToken, trust.owners());
     if (token.relay.id !== trust.relayId) throw refused(`its join token is for relay ${token.relay.id}`);
     checkJoinTokenTime(token, trust.nowS());
@@ -240,12 +244,20 @@ export function createGreet({ trust, bootIds, receipts, onRoster, onCloned, log 
         { next: "Let that owner sign the roster: cmdop join-token does so before it makes a new token." },
       );
     }
-    const { name, labels, jti, uses } = token;
-    const machine = await trust.join({ tokenId: jti, uses, machine: { id, publicKey, name, labels } });
+    const { labels, jti, uses } = token;
+    const name = nameByPattern(token.name, hostname);
+    const otherNames = isNamePattern(token.name) ? namesakes(token.name, hostname) : undefined;
+    const use = { tokenId: jti, uses, machine: { id, publicKey, name, labels }, otherNames };
+    const machine = await trust.join(use);
     if (machine === undefined) throw refused("its join token has been used already");
-    log.info("machine joined", { machine: name, id });
+    log.info("machine joined", { machine: machine.name, id });
     return machine;
   }
+}
+
+/** Names for a machine whose host name another machine has: `web-2`, `web-3` and so on. */
+function* namesakes(pattern: string, hostname: string): Generator<string> {
+  for (let number = 2; number <= MAX_NAMESAKES; number += 1) yield nameByPattern(pattern, hostname, number);
 }
 
 function quarantined(machine: StoredMachine): CmdopError {

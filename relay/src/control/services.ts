@@ -16,6 +16,7 @@ import {
 } from "@cmdop/proto";
 import type { VerifiedGrant } from "../data/directory.ts";
 import { visibleMachines } from "../data/route.ts";
+import { VERSION } from "../version.ts";
 import type { Trust } from "./trust.ts";
 
 /** Number of keys on one page of a list: grants of the largest kind still fit into one message. */
@@ -133,6 +134,8 @@ export function addServices(server: RpcServer, options: ServicesOptions): void {
         notAfter: claims?.not_after ?? 0,
         owner: claims === undefined,
         machines: summaries(caller),
+        relayTimeMs: Date.now(),
+        relayVersion: VERSION,
       };
     },
     async list({ after, keyId }) {

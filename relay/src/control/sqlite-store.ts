@@ -130,16 +130,17 @@ export class SqliteStore implements Store {
     return this.#database.read((prepare) => prepare("SELECT * FROM machines").all().map(machineOf));
   }
 
-  async join({ tokenId, uses, machine }: JoinUse): Promise<StoredMachine | undefined> {
+  async join({ tokenId, uses, machine, otherNames }: JoinUse): Promise<StoredMachine | undefined> {
     return this.#database.transaction((prepare) => {
       const used = prepare("SELECT machine_id FROM join_uses WHERE token_id = ?").all(tokenId);
       if (!used.some((use) => use.machine_id === machine.id)) {
         if (used.length >= uses) return undefined;
+        const name = otherNames === undefined ? machine.name : freeName(prepare, machine, otherNames);
         prepare("INSERT INTO join_uses VALUES (?, ?)").run(tokenId, machine.id);
         prepare(
           `INSERT INTO machines (id, public_key, name, labels) VALUES (?, ?, ?, ?)
            ON CONFLICT (id) DO UPDATE SET name = excluded.name, labels = excluded.labels WHERE record = ''`,
-        ).run(machine.id, machine.publicKey, machine.name, JSON.stringify(machine.labels));
+        ).run(machine.id, machine.publicKey, name, JSON.stringify(machine.labels));
         prepare("DELETE FROM removed_machines WHERE machine_id = ?").run(machine.id);
       }
       return machineIn(prepare, machine.id);
@@ -302,6 +303,14 @@ export class SqliteStore implements Store {
   async close(): Promise<void> {
     this.#database.close();
   }
+}
+
+/** Returns the first of a machine's names that no other machine has. */
+function freeName(prepare: Prepare, { id, name }: JoinUse["machine"], otherNames: Iterable<string>): string {
+  const taken = prepare("SELECT 1 FROM machines WHERE name = ? AND id <> ?");
+  if (taken.get(name, id) === undefined) return name;
+  for (const other of otherNames) if (taken.get(other, id) === undefined) return other;
+  return name;
 }
 
 function machineIn(prepare: Prepare, id: string): StoredMachine | undefined {

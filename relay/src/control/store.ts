@@ -20,6 +20,8 @@ export interface JoinUse {
   /** Number of machines that may use it. */
   readonly uses: number;
   readonly machine: Pick<StoredMachine, "id" | "publicKey" | "name" | "labels">;
+  /** Names to take in turn if another machine has the first; without them it keeps its name all the same. */
+  readonly otherNames?: Iterable<string> | undefined;
 }
 
 /** A grant, and this relay's own knowledge of its key. */

@@ -33,6 +33,9 @@ export interface WhoAmI {
   readonly owner: boolean;
   /** The machines that the key reaches now, sorted by name. */
   readonly machines: readonly MachineStatus[];
+  /** The relay's clock, in milliseconds since 1970. */
+  readonly relayTimeMs: number;
+  readonly relayVersion: string;
 }
 
 /** The keys of a relay. */
@@ -196,7 +199,7 @@ export class Keys {
     const answer = await this.#relay.invoke("/cmdop.relay.v1.Keys/WhoAmI", (call) =>
       service.whoAmI({}, call),
     );
-    const { keyId, name, scopes, notAfter, owner, machines } = answer;
+    const { keyId, name, scopes, notAfter, owner, machines, relayTimeMs, relayVersion } = answer;
     return {
       keyId,
       name,
@@ -204,6 +207,8 @@ export class Keys {
       owner,
       expiresAtMs: notAfter === 0 ? null : notAfter * 1000,
       machines: machines.map(machineStatus),
+      relayTimeMs,
+      relayVersion,
     };
   }
 

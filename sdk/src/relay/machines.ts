@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import {
   type ApiKey,
   CmdopError,
+  isNamePattern,
   type MachineSummary,
   Machines as MachinesService,
   signJoinToken,
@@ -29,8 +30,12 @@ export interface MachineStatus {
 
 /** The content of a join token. */
 export interface JoinTokenOptions {
-  /** The machine's name. */
-  readonly name: string;
+  /**
+   * The machine's name. `*` in it, once, stands for the machine's host name. Default `*`. For several machines
+   * a name without `*` comes before the host name: `fleet` is `fleet-*`. A machine whose name another machine
+   * has gets a number: `web`, `web-2`.
+   */
+  readonly name?: string | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
   /** The token's lifetime in seconds; default one hour. */
   readonly expiresInS?: number | undefined;
@@ -139,7 +144,7 @@ export class Machines {
       jti: randomUUID(),
       owner: key.publicKey,
       relay: { id: relay.id, address: relay.address },
-      name: options.name,
+      name: joinTokenName(options),
       labels: { ...options.labels },
       uses: options.uses ?? 1,
       iat,
@@ -203,6 +208,11 @@ function named(machines: readonly MachineSummary[], idOrName: string): MachineSu
     );
   }
   return machine;
+}
+
+/** Returns the name in a join token, or its pattern. */
+function joinTokenName({ name = "*", uses = 1 }: Pick<JoinTokenOptions, "name" | "uses">): string {
+  return uses > 1 && !isNamePattern(name) ? `${name}-*` : name;
 }
 
 /** Converts a machine of the wire to the SDK's form. */

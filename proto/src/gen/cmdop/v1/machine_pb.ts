@@ -10,14 +10,20 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file cmdop/v1/machine.proto.
  */
 export const file_cmdop_v1_machine: GenFile = /*@__PURE__*/
-  fileDesc("ChZjbWRvcC92MS9tYWNoaW5lLnByb3RvEghjbWRvcC52MSIUChJNYWNoaW5lSW5mb1JlcXVlc3QihQMKE01hY2hpbmVJbmZvUmVzcG9uc2USCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRI5CgZsYWJlbHMYAyADKAsyKS5jbWRvcC52MS5NYWNoaW5lSW5mb1Jlc3BvbnNlLkxhYmVsc0VudHJ5EhAKCGhvc3RuYW1lGAQgASgJEhAKCHBsYXRmb3JtGAUgASgJEgwKBGFyY2gYBiABKAkSDwoHcmVsZWFzZRgHIAEoCRIVCg1hZ2VudF92ZXJzaW9uGAggASgJEgwKBHVzZXIYCSABKAkSDAoEaG9tZRgKIAEoCRIMCgRjcHVzGAsgASgNEhQKDG1lbW9yeV9ieXRlcxgMIAEoBBIWCg51cHRpbWVfc2Vjb25kcxgNIAEoARIOCgZzY29wZXMYDiADKAkSFAoMcG9saWN5X2Vycm9yGA8gASgJEhIKCmRpc2tfZXJyb3IYECABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJFChVNYWNoaW5lRXhwbGFpblJlcXVlc3QSDQoFZ3JhbnQYASABKAkSDgoGbWV0aG9kGAIgASgJEg0KBXBhdGhzGAMgAygJIuABChZNYWNoaW5lRXhwbGFpblJlc3BvbnNlEjsKCGRlY2lzaW9uGAEgASgOMikuY21kb3AudjEuTWFjaGluZUV4cGxhaW5SZXNwb25zZS5EZWNpc2lvbhIOCgZyZWFzb24YAiABKAkSDAoEY29kZRgDIAEoCRIMCgRuZXh0GAQgASgJIl0KCERlY2lzaW9uEhgKFERFQ0lTSU9OX1VOU1BFQ0lGSUVEEAASEgoOREVDSVNJT05fQUxMT1cQARIRCg1ERUNJU0lPTl9ERU5ZEAISEAoMREVDSVNJT05fQVNLEAMiKAoXTWFjaGluZUF1ZGl0SGVhZFJlcXVlc3QSDQoFbm9uY2UYASABKAwiKAoYTWFjaGluZUF1ZGl0SGVhZFJlc3BvbnNlEgwKBGhlYWQYASABKAky8AEKB01hY2hpbmUSQwoESW5mbxIcLmNtZG9wLnYxLk1hY2hpbmVJbmZvUmVxdWVzdBodLmNtZG9wLnYxLk1hY2hpbmVJbmZvUmVzcG9uc2USTAoHRXhwbGFpbhIfLmNtZG9wLnYxLk1hY2hpbmVFeHBsYWluUmVxdWVzdBogLmNtZG9wLnYxLk1hY2hpbmVFeHBsYWluUmVzcG9uc2USUgoJQXVkaXRIZWFkEiEuY21kb3AudjEuTWFjaGluZUF1ZGl0SGVhZFJlcXVlc3QaIi5jbWRvcC52MS5NYWNoaW5lQXVkaXRIZWFkUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("ChZjbWRvcC92MS9tYWNoaW5lLnByb3RvEghjbWRvcC52MSIkChJNYWNoaW5lSW5mb1JlcXVlc3QSDgoGaGVhbHRoGAEgASgIIq4DChNNYWNoaW5lSW5mb1Jlc3BvbnNlEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSOQoGbGFiZWxzGAMgAygLMikuY21kb3AudjEuTWFjaGluZUluZm9SZXNwb25zZS5MYWJlbHNFbnRyeRIQCghob3N0bmFtZRgEIAEoCRIQCghwbGF0Zm9ybRgFIAEoCRIMCgRhcmNoGAYgASgJEg8KB3JlbGVhc2UYByABKAkSFQoNYWdlbnRfdmVyc2lvbhgIIAEoCRIMCgR1c2VyGAkgASgJEgwKBGhvbWUYCiABKAkSDAoEY3B1cxgLIAEoDRIUCgxtZW1vcnlfYnl0ZXMYDCABKAQSFgoOdXB0aW1lX3NlY29uZHMYDSABKAESDgoGc2NvcGVzGA4gAygJEhQKDHBvbGljeV9lcnJvchgPIAEoCRISCgpkaXNrX2Vycm9yGBAgASgJEicKBmhlYWx0aBgRIAEoCzIXLmNtZG9wLnYxLk1hY2hpbmVIZWFsdGgaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLqAgoNTWFjaGluZUhlYWx0aBINCgVyZWxheRgBIAEoCRIOCgZsaW5rZWQYAiABKAgSEgoKbGlua19lcnJvchgDIAEoCRIRCglsaW5rX25leHQYBCABKAkSDwoHdGltZV9tcxgFIAEoARIUCgxub2RlX3ZlcnNpb24YBiABKAkSGgoSYWdlbnRfbWVtb3J5X2J5dGVzGAcgASgEEiIKBWRpc2tzGAggAygLMhMuY21kb3AudjEuRGlza1NwYWNlEhYKDm1heF9vcGVuX2ZpbGVzGAkgASgEEhMKC21heF93YXRjaGVzGAogASgEEg0KBXNoZWxsGAsgASgJEg0KBW1vZGVsGAwgASgJEhMKC21vZGVsX2Vycm9yGA0gASgJEhIKCm1vZGVsX25leHQYDiABKAkSDwoHbWFuYWdlZBgPIAEoCBIMCgRsb2FkGBAgASgBEhkKEWZyZWVfbWVtb3J5X2J5dGVzGBEgASgEInwKCURpc2tTcGFjZRIMCgRwYXRoGAEgASgJEg8KB3B1cnBvc2UYAiABKAkSEgoKZnJlZV9ieXRlcxgDIAEoBBITCgt0b3RhbF9ieXRlcxgEIAEoBBISCgpmcmVlX2ZpbGVzGAUgASgEEhMKC3RvdGFsX2ZpbGVzGAYgASgEIkUKFU1hY2hpbmVFeHBsYWluUmVxdWVzdBINCgVncmFudBgBIAEoCRIOCgZtZXRob2QYAiABKAkSDQoFcGF0aHMYAyADKAki4AEKFk1hY2hpbmVFeHBsYWluUmVzcG9uc2USOwoIZGVjaXNpb24YASABKA4yKS5jbWRvcC52MS5NYWNoaW5lRXhwbGFpblJlc3BvbnNlLkRlY2lzaW9uEg4KBnJlYXNvbhgCIAEoCRIMCgRjb2RlGAMgASgJEgwKBG5leHQYBCABKAkiXQoIRGVjaXNpb24SGAoUREVDSVNJT05fVU5TUEVDSUZJRUQQABISCg5ERUNJU0lPTl9BTExPVxABEhEKDURFQ0lTSU9OX0RFTlkQAhIQCgxERUNJU0lPTl9BU0sQAyIoChdNYWNoaW5lQXVkaXRIZWFkUmVxdWVzdBINCgVub25jZRgBIAEoDCIoChhNYWNoaW5lQXVkaXRIZWFkUmVzcG9uc2USDAoEaGVhZBgBIAEoCTLwAQoHTWFjaGluZRJDCgRJbmZvEhwuY21kb3AudjEuTWFjaGluZUluZm9SZXF1ZXN0Gh0uY21kb3AudjEuTWFjaGluZUluZm9SZXNwb25zZRJMCgdFeHBsYWluEh8uY21kb3AudjEuTWFjaGluZUV4cGxhaW5SZXF1ZXN0GiAuY21kb3AudjEuTWFjaGluZUV4cGxhaW5SZXNwb25zZRJSCglBdWRpdEhlYWQSIS5jbWRvcC52MS5NYWNoaW5lQXVkaXRIZWFkUmVxdWVzdBoiLmNtZG9wLnYxLk1hY2hpbmVBdWRpdEhlYWRSZXNwb25zZWIGcHJvdG8z");
 
 /**
- * Nothing to ask.
+ * How much of it.
  *
  * @generated from message cmdop.v1.MachineInfoRequest
  */
 export type MachineInfoRequest = Message<"cmdop.v1.MachineInfoRequest"> & {
+  /**
+   * True for the machine's health too.
+   *
+   * @generated from field: bool health = 1;
+   */
+  health: boolean;
 };
 
 /**
@@ -146,6 +152,13 @@ export type MachineInfoResponse = Message<"cmdop.v1.MachineInfoResponse"> & {
    * @generated from field: string disk_error = 16;
    */
   diskError: string;
+
+  /**
+   * Where asked for.
+   *
+   * @generated from field: cmdop.v1.MachineHealth health = 17;
+   */
+  health?: MachineHealth | undefined;
 };
 
 /**
@@ -154,6 +167,187 @@ export type MachineInfoResponse = Message<"cmdop.v1.MachineInfoResponse"> & {
  */
 export const MachineInfoResponseSchema: GenMessage<MachineInfoResponse> = /*@__PURE__*/
   messageDesc(file_cmdop_v1_machine, 1);
+
+/**
+ * What a person checks first when something does not work.
+ *
+ * @generated from message cmdop.v1.MachineHealth
+ */
+export type MachineHealth = Message<"cmdop.v1.MachineHealth"> & {
+  /**
+   * The relay that the machine has joined: ID@HOST:PORT.
+   *
+   * @generated from field: string relay = 1;
+   */
+  relay: string;
+
+  /**
+   * True while the relay can reach the machine.
+   *
+   * @generated from field: bool linked = 2;
+   */
+  linked: boolean;
+
+  /**
+   * Why not, and what to do next; empty while it is linked.
+   *
+   * @generated from field: string link_error = 3;
+   */
+  linkError: string;
+
+  /**
+   * @generated from field: string link_next = 4;
+   */
+  linkNext: string;
+
+  /**
+   * The machine's clock, in milliseconds since 1970.
+   *
+   * @generated from field: double time_ms = 5;
+   */
+  timeMs: number;
+
+  /**
+   * The version of Node that runs the agent.
+   *
+   * @generated from field: string node_version = 6;
+   */
+  nodeVersion: string;
+
+  /**
+   * The agent's memory, in bytes.
+   *
+   * @generated from field: uint64 agent_memory_bytes = 7;
+   */
+  agentMemoryBytes: bigint;
+
+  /**
+   * The disks that the agent and its jobs need.
+   *
+   * @generated from field: repeated cmdop.v1.DiskSpace disks = 8;
+   */
+  disks: DiskSpace[];
+
+  /**
+   * Files that the agent may have open at once; 0 where it is not known.
+   *
+   * @generated from field: uint64 max_open_files = 9;
+   */
+  maxOpenFiles: bigint;
+
+  /**
+   * Directories that the user's programs may watch; 0 where it is not known.
+   *
+   * @generated from field: uint64 max_watches = 10;
+   */
+  maxWatches: bigint;
+
+  /**
+   * The shell that runs lines; empty where the policy allows none.
+   *
+   * @generated from field: string shell = 11;
+   */
+  shell: string;
+
+  /**
+   * The model of agent.run, PROVIDER:MODEL; empty where there is none that can be used.
+   *
+   * @generated from field: string model = 12;
+   */
+  model: string;
+
+  /**
+   * Why there is none, and what to do next; empty where there is one.
+   *
+   * @generated from field: string model_error = 13;
+   */
+  modelError: string;
+
+  /**
+   * @generated from field: string model_next = 14;
+   */
+  modelNext: string;
+
+  /**
+   * True where systemd's unit, or another manager, started the agent.
+   *
+   * @generated from field: bool managed = 15;
+   */
+  managed: boolean;
+
+  /**
+   * The load average of the last minute.
+   *
+   * @generated from field: double load = 16;
+   */
+  load: number;
+
+  /**
+   * Memory that programs can still have, in bytes.
+   *
+   * @generated from field: uint64 free_memory_bytes = 17;
+   */
+  freeMemoryBytes: bigint;
+};
+
+/**
+ * Describes the message cmdop.v1.MachineHealth.
+ * Use `create(MachineHealthSchema)` to create a new message.
+ */
+export const MachineHealthSchema: GenMessage<MachineHealth> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_machine, 2);
+
+/**
+ * Room on one file system.
+ *
+ * @generated from message cmdop.v1.DiskSpace
+ */
+export type DiskSpace = Message<"cmdop.v1.DiskSpace"> & {
+  /**
+   * A path on it.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * What it is for: "state", "home", "temporary files".
+   *
+   * @generated from field: string purpose = 2;
+   */
+  purpose: string;
+
+  /**
+   * Bytes that its user can still write, and all that it has.
+   *
+   * @generated from field: uint64 free_bytes = 3;
+   */
+  freeBytes: bigint;
+
+  /**
+   * @generated from field: uint64 total_bytes = 4;
+   */
+  totalBytes: bigint;
+
+  /**
+   * Files that can still be made; 0 of 0 where the file system does not count them.
+   *
+   * @generated from field: uint64 free_files = 5;
+   */
+  freeFiles: bigint;
+
+  /**
+   * @generated from field: uint64 total_files = 6;
+   */
+  totalFiles: bigint;
+};
+
+/**
+ * Describes the message cmdop.v1.DiskSpace.
+ * Use `create(DiskSpaceSchema)` to create a new message.
+ */
+export const DiskSpaceSchema: GenMessage<DiskSpace> = /*@__PURE__*/
+  messageDesc(file_cmdop_v1_machine, 3);
 
 /**
  * A call that might be made.
@@ -188,7 +382,7 @@ export type MachineExplainRequest = Message<"cmdop.v1.MachineExplainRequest"> & 
  * Use `create(MachineExplainRequestSchema)` to create a new message.
  */
 export const MachineExplainRequestSchema: GenMessage<MachineExplainRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_machine, 2);
+  messageDesc(file_cmdop_v1_machine, 4);
 
 /**
  * What the machine would say.
@@ -230,7 +424,7 @@ export type MachineExplainResponse = Message<"cmdop.v1.MachineExplainResponse"> 
  * Use `create(MachineExplainResponseSchema)` to create a new message.
  */
 export const MachineExplainResponseSchema: GenMessage<MachineExplainResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_machine, 3);
+  messageDesc(file_cmdop_v1_machine, 5);
 
 /**
  * What the gate can say.
@@ -278,7 +472,7 @@ export type MachineExplainResponse_Decision = (typeof MachineExplainResponse_Dec
  * Describes the enum cmdop.v1.MachineExplainResponse.Decision.
  */
 export const MachineExplainResponse_DecisionSchema: GenEnum<MachineExplainResponse_Decision> = /*@__PURE__*/
-  enumDesc(file_cmdop_v1_machine, 3, 0);
+  enumDesc(file_cmdop_v1_machine, 5, 0);
 
 /**
  * A challenge, so that an old answer can't be shown again.
@@ -299,7 +493,7 @@ export type MachineAuditHeadRequest = Message<"cmdop.v1.MachineAuditHeadRequest"
  * Use `create(MachineAuditHeadRequestSchema)` to create a new message.
  */
 export const MachineAuditHeadRequestSchema: GenMessage<MachineAuditHeadRequest> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_machine, 4);
+  messageDesc(file_cmdop_v1_machine, 6);
 
 /**
  * The end of the chain.
@@ -320,7 +514,7 @@ export type MachineAuditHeadResponse = Message<"cmdop.v1.MachineAuditHeadRespons
  * Use `create(MachineAuditHeadResponseSchema)` to create a new message.
  */
 export const MachineAuditHeadResponseSchema: GenMessage<MachineAuditHeadResponse> = /*@__PURE__*/
-  messageDesc(file_cmdop_v1_machine, 5);
+  messageDesc(file_cmdop_v1_machine, 7);
 
 /**
  * Machine describes the computer that the agent runs on.

@@ -1,10 +1,9 @@
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { isErrno } from "@cmdop/kit";
-import { agentStateDir, CmdopError } from "@cmdop/proto";
+import { CmdopError } from "@cmdop/sdk";
 import type { Manager } from "./manager.ts";
-import { serviceEnvironmentFile } from "./service-environment.ts";
-import { homeOfUnit, UNIT_NAME } from "./unit.ts";
+import { homeOfUnit } from "./unit-words.ts";
 
 /** Writes the unit, and enables and starts it where systemd runs. Returns whether it did. */
 export async function installUnit(manager: Manager, text: string, isToStart: boolean): Promise<boolean> {
@@ -12,7 +11,7 @@ export async function installUnit(manager: Manager, text: string, isToStart: boo
   const home = homeOfUnit(text);
   if (found !== undefined && homeOfUnit(found) !== home) {
     throw new CmdopError("AlreadyExists", `${manager.unitFile} belongs to another home.`, {
-      next: "cmdop agent uninstall removes it; its state stays where it is.",
+      next: `systemctl disable --now ${manager.unit} ends it, rm ${manager.unitFile} removes it; its state stays where it is.`,
     });
   }
   await mkdir(path.dirname(manager.unitFile), { recursive: true });
@@ -21,34 +20,29 @@ export async function installUnit(manager: Manager, text: string, isToStart: boo
   await rename(aside, manager.unitFile);
   if (!manager.isRunning || !isToStart) return false;
   await manager.systemctl("daemon-reload");
-  await manager.systemctl("enable", UNIT_NAME);
-  await manager.systemctl("restart", UNIT_NAME);
+  await manager.systemctl("enable", manager.unit);
+  await manager.systemctl("restart", manager.unit);
   return true;
 }
 
-/** Stops and removes the unit; with `purge` the agent's state too. Returns the home that it was for. */
-export async function uninstallUnit(
-  manager: Manager,
-  { purge, stop }: { readonly purge: boolean; readonly stop: boolean },
-): Promise<string> {
+/** Removes the unit, and stops it first unless `stop` is false. Returns the home that it was for. */
+export async function uninstallUnit(manager: Manager, stop: boolean): Promise<string> {
   const found = await readUnit(manager.unitFile);
   if (found === undefined) {
-    throw new CmdopError("NotFound", `No agent is installed: ${manager.unitFile} does not exist.`, {
+    throw new CmdopError("NotFound", `Nothing is installed: ${manager.unitFile} does not exist.`, {
       next: "Say --user or --system, as it was installed.",
     });
   }
   const home = homeOfUnit(found);
   if (home === undefined) {
-    throw new CmdopError("AlreadyExists", `${manager.unitFile} was not written by cmdop agent install.`, {
+    throw new CmdopError("AlreadyExists", `${manager.unitFile} was not written by cmdop.`, {
       next: "Remove it by hand, if it is not needed.",
     });
   }
   const isToStop = manager.isRunning && stop;
-  if (isToStop) await manager.systemctl("disable", "--now", UNIT_NAME);
+  if (isToStop) await manager.systemctl("disable", "--now", manager.unit);
   await rm(manager.unitFile);
-  await rm(serviceEnvironmentFile(home), { force: true });
   if (isToStop) await manager.systemctl("daemon-reload");
-  if (purge) await rm(agentStateDir(home), { recursive: true, force: true });
   return home;
 }
 

@@ -2,9 +2,9 @@ import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises"
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { unitText } from "../agent/unit.ts";
 import { installUnit, uninstallUnit } from "./install.ts";
 import type { Manager } from "./manager.ts";
-import { unitText } from "./unit.ts";
 
 let directory: string;
 let home: string;
@@ -16,6 +16,7 @@ beforeEach(async () => {
   home = path.join(directory, "home");
   said = [];
   manager = {
+    unit: "cmdop-agent.service",
     unitFile: path.join(directory, "units", "cmdop-agent.service"),
     isRunning: true,
     async systemctl(...args) {
@@ -61,25 +62,19 @@ describe("uninstalling", () => {
   });
 
   it("stops it and removes the unit; the state stays", async () => {
-    expect(await uninstallUnit(manager, { purge: false, stop: true })).toBe(home);
+    expect(await uninstallUnit(manager, true)).toBe(home);
     expect(said).toEqual(["disable --now cmdop-agent.service", "daemon-reload"]);
     await expect(stat(manager.unitFile)).rejects.toMatchObject({ code: "ENOENT" });
     await stat(path.join(home, "agent"));
   });
 
-  it("with purge deletes the agent's state of that home, and nothing else in it", async () => {
-    await uninstallUnit(manager, { purge: true, stop: true });
-    await expect(stat(path.join(home, "agent"))).rejects.toMatchObject({ code: "ENOENT" });
-    await stat(path.join(home, "profile.json"));
-  });
-
   it("says so where nothing is installed, and leaves what is not ours", async () => {
     await writeFile(manager.unitFile, "[Service]\n");
-    await expect(uninstallUnit(manager, { purge: true, stop: true })).rejects.toMatchObject({
+    await expect(uninstallUnit(manager, true)).rejects.toMatchObject({
       code: "AlreadyExists",
     });
     await rm(manager.unitFile);
-    await expect(uninstallUnit(manager, { purge: true, stop: true })).rejects.toMatchObject({
+    await expect(uninstallUnit(manager, true)).rejects.toMatchObject({
       code: "NotFound",
     });
     await stat(path.join(home, "agent"));

@@ -4,14 +4,15 @@ import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { CmdopError } from "@cmdop/sdk";
-import { UNIT_NAME, type UnitScope } from "./unit.ts";
+import type { UnitScope } from "./unit-words.ts";
 
 /** systemctl answers at once, but for a stop it waits until the agent has ended its jobs. In milliseconds. */
 const SYSTEMCTL_TIMEOUT_MS = 120_000;
 
 /** One of systemd's managers, as far as an installation needs it. */
 export interface Manager {
-  /** Path of the unit. */
+  /** The unit's name and its path. */
+  readonly unit: string;
   readonly unitFile: string;
   /** True if systemd runs here: a container often has none. */
   readonly isRunning: boolean;
@@ -20,12 +21,13 @@ export interface Manager {
 }
 
 /** The machine's manager, or the one of the user who asks. */
-export function systemdManager(scope: UnitScope): Manager {
+export function systemdManager(scope: UnitScope, unit: string): Manager {
   return {
-    unitFile: path.join(unitDirectory(scope), UNIT_NAME),
+    unit,
+    unitFile: path.join(unitDirectory(scope), unit),
     // As sd_booted(3) tells it.
     isRunning: existsSync("/run/systemd/system"),
-    systemctl: (...args) => systemctl(scope, args),
+    systemctl: (...args) => systemctl(scope, unit, args),
   };
 }
 
@@ -35,7 +37,7 @@ function unitDirectory(scope: UnitScope): string {
   return path.join(config ? config : path.join(os.homedir(), ".config"), "systemd", "user");
 }
 
-async function systemctl(scope: UnitScope, args: readonly string[]): Promise<void> {
+async function systemctl(scope: UnitScope, unit: string, args: readonly string[]): Promise<void> {
   const all = scope === "user" ? ["--user", ...args] : args;
   try {
     await promisify(execFile)("systemctl", all, { timeout: SYSTEMCTL_TIMEOUT_MS });
@@ -46,7 +48,7 @@ async function systemctl(scope: UnitScope, args: readonly string[]): Promise<voi
       next:
         scope === "user"
           ? "A user's systemd runs while the user is logged in (not after su or sudo); loginctl enable-linger lets it run always."
-          : "Look at systemctl status and journalctl -u cmdop-agent.",
+          : `Look at systemctl status ${unit} and journalctl -u ${unit}.`,
     });
   }
 }
