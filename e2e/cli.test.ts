@@ -29,8 +29,7 @@ describe("the command line itself", () => {
   it.each([
     ["an unknown command", ["no-such-command"]],
     ["a missing argument", ["exec", "web-1"]],
-    ["an unknown option", ["exec", "web-1", "ls", "--no-such-option"]],
-    ["several words without --", ["exec", "web-1", "ls", "x"]],
+    ["an unknown option", ["exec", "web-1", "--no-such-option", "ls"]],
     ["a bad port", ["up", "--port", "http"]],
     ["a bad duration", ["join-token", "web-1", "--expires", "soon"]],
     ["a bad scope", ["keys", "create", "k", "--scope", "root", "--machine", "web-1"]],
@@ -135,7 +134,7 @@ describe("cmdop exec", () => {
 
   it("lists the machines", async () => {
     const { stdout } = await runCmdop(["machines"], env);
-    expect(stdout).toMatch(/^web-1 +online/);
+    expect(stdout).toMatch(/^web-1 +online/m);
   });
 });
 

@@ -47,7 +47,7 @@ describe("a machine whose state was copied", () => {
       next: expect.stringContaining("cmdop machines release"),
     });
     const listed = await operator("machines");
-    expect(listed.stdout).toMatch(/^web-1 {2}QUARANTINED since /);
+    expect(listed.stdout).toMatch(/^web-1 {2}QUARANTINED since /m);
     expect(listed.stderr).toContain("cmdop machines remove NAME");
     expect((await operator("audit")).stdout).toMatch(
       /web-1 +quarantine +begun +two agents have used its key/,

@@ -69,11 +69,11 @@ async function rawOutput(session: Session): Promise<string> {
 
 /** The ids of the caller's sessions that run. */
 async function sessionIds(): Promise<string[]> {
-  const { stdout } = await runCmdop(["sessions", "web-1"], env);
+  const { stdout } = await runCmdop(["sessions", "web-1", "--json"], env);
   return stdout
     .split("\n")
-    .slice(1, -1)
-    .map((line) => line.split(" ")[0] ?? "");
+    .slice(0, -1)
+    .map((line) => JSON.parse(line).jobId);
 }
 
 /** Waits until a process with this command line runs on the machine. */

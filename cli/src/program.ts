@@ -1,8 +1,9 @@
-import { Command, CommanderError } from "commander";
+import { CommanderError } from "commander";
 import { registerAgent } from "./agent/agent.ts";
 import { registerApprove, registerRefuse } from "./approvals/answer.ts";
 import { registerApprovals } from "./approvals/approvals-command.ts";
 import { registerAudit } from "./audit/audit.ts";
+import { registerCompletion } from "./completion/completion.ts";
 import { registerCp } from "./copy/cp.ts";
 import { registerDoctor } from "./doctor/doctor.ts";
 import { registerStatus } from "./doctor/status.ts";
@@ -25,7 +26,12 @@ import { registerShell } from "./shell/shell.ts";
 import { registerUp } from "./up/up.ts";
 // Whatever the command, the owner's passphrase leaves the environment as the program begins.
 import "./passphrase/environment.ts";
+import { CliCommand } from "./console/cli-command.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, ExitWith, failedWith } from "./console/exit.ts";
+import { setOutput } from "./console/output.ts";
+import { addOutputOptions, applyOutputOptions, asksForJson } from "./console/output-options.ts";
+import { parserOutput } from "./console/parser-output.ts";
+import { describeSettings } from "./home/describe-settings.ts";
 import { whyDistrusted } from "./home/trusted-home.ts";
 import { VERSION } from "./version.ts";
 import { registerVersion } from "./version-command.ts";
@@ -40,11 +46,34 @@ Environment:
 
 /** Runs one command line. Returns the exit code: 2 for wrong use, 1 for a failure, otherwise what the command says. */
 export async function runProgram(argv: readonly string[]): Promise<number> {
-  const program = new Command("cmdop")
+  setOutput({ json: asksForJson(argv) });
+  const program = commandLine();
+  // Not before somebody wants more than to be told how it is used.
+  program.hook("preAction", async (_program, command) => {
+    applyOutputOptions(command);
+    // The doctor finds out itself whether the home may be trusted.
+    if (command.name() === "doctor") return;
+    await refuseDistrusted();
+    await describeSettings();
+  });
+  try {
+    await program.parseAsync([...argv]);
+    return EXIT_OK;
+  } catch (thrown) {
+    if (thrown instanceof ExitWith) return thrown.exitCode;
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
+    return failedWith(thrown, EXIT_FAILURE);
+  }
+}
+
+/** All commands and their options: what is parsed, completed and documented. */
+export function commandLine(): CliCommand {
+  const program = new CliCommand("cmdop")
     .description("Turn any machine into an API endpoint and an AI tool.")
     .version(VERSION, "-V, --version")
     .addHelpText("after", ENVIRONMENT_HELP)
     .showHelpAfterError("Run it with --help to see how it is used.")
+    .configureOutput(parserOutput)
     // After a command's name, only its own options count: `exec m -- ls -h`.
     .enablePositionalOptions()
     .exitOverride();
@@ -80,21 +109,13 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   ]) {
     register(program);
   }
-  // Not before somebody wants more than to be told how it is used.
-  program.hook("preAction", refuseDistrusted);
-  try {
-    await program.parseAsync([...argv]);
-    return EXIT_OK;
-  } catch (thrown) {
-    if (thrown instanceof ExitWith) return thrown.exitCode;
-    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
-    return failedWith(thrown, EXIT_FAILURE);
-  }
+  registerCompletion(program, commandLine);
+  addOutputOptions(program);
+  return program;
 }
 
-/** Every command reads the home, and trusts what it says; the doctor finds out whether it may. */
-async function refuseDistrusted(_program: Command, command: Command): Promise<void> {
-  if (command.name() === "doctor") return;
+/** Every other command reads the home, and trusts what it says. */
+async function refuseDistrusted(): Promise<void> {
   const { cmdopHome, CmdopError } = await import("@cmdop/sdk");
   const distrust = whyDistrusted(cmdopHome());
   if (distrust !== undefined) throw new CmdopError("AccessDenied", distrust.reason, { next: distrust.next });

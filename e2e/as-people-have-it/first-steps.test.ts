@@ -37,13 +37,6 @@ it("a token and a key that were sent into a file could be read by every user of 
   expect(key.mode).toBe(0o600);
 });
 
-it("a token made beside cmdop up's relay named 127.0.0.1, and other machines could not join with it", async () => {
-  const { stdout, stderr } = await runCmdop(["join-token", "web-3"], cluster.operatorEnv);
-  expect(stdout).toMatch(/^\S+\n$/);
-  expect(stderr).toMatch(/^warning: .* only this computer reaches, .*\nnext: .*--public-address HOST:PORT/m);
-  expect(stderr).not.toContain("--join");
-});
-
 it("three machines that joined by one token all had its name, and could not be reached", async () => {
   const made = await runCmdop(["join-token", "shop", "--uses", "3", "--json"], cluster.operatorEnv);
   const { token, name } = JSON.parse(made.stdout);
@@ -84,6 +77,13 @@ it("a computer with its own relay that joined another showed two fleets, each to
   const again = await CmdopProcess.start(["up", "--json"], { CMDOP_HOME: cluster.operatorHome });
   expect(again.ready).toEqual(up.ready);
   await again.process.stop();
+});
+
+it("a token made beside cmdop up's relay named 127.0.0.1, and other machines could not join with it", async () => {
+  const { stdout, stderr } = await runCmdop(["join-token", "web-3"], cluster.operatorEnv);
+  expect(stdout).toMatch(/^\S+\n$/);
+  expect(stderr).toMatch(/^warning: .* only this computer reaches, .*\nnext: .*--public-address HOST:PORT/m);
+  expect(stderr).not.toContain("--join");
 });
 
 it("the block for the client could not be had again, and a new key had to be put into it by hand", async () => {

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { EXIT_FAILURE, ExitWith } from "../console/exit.ts";
+import { jsonLine } from "../console/json-line.ts";
 import {
   addScopeOptions,
   howToStart,
@@ -15,6 +15,7 @@ interface InstallCommandOptions extends ScopeOptions {
   hardened?: boolean;
   start: boolean;
   dryRun?: boolean;
+  json?: boolean;
 }
 
 export function registerAgentInstall(agent: Command): void {
@@ -24,6 +25,7 @@ export function registerAgentInstall(agent: Command): void {
     .option("--hardened", "for a policy that withholds terminal and agent: shuts off what only jobs need")
     .option("--no-start", "write the unit only")
     .option("--dry-run", "print the unit only")
+    .option("--json", "print one line of JSON: unitFile, started, kept, machine, linked, linkError, linkNext")
     .addHelpText(
       "after",
       `
@@ -62,33 +64,39 @@ Exit codes: 0; 1 where it was not installed, or the relay can't reach the machin
         process.stdout.write(text);
         return;
       }
-      const [{ installUnit }, { joinFirst }, { linkedAgent }, { printable }] = await Promise.all([
-        import("../service/install.ts"),
-        import("./join-first.ts"),
-        import("../home/running-agent.ts"),
-        import("../console/printable.ts"),
-      ]);
+      const [{ installUnit }, { joinFirst }, { linkedAgent }, { printable }, { CmdopError }] =
+        await Promise.all([
+          import("../service/install.ts"),
+          import("./join-first.ts"),
+          import("../home/running-agent.ts"),
+          import("../console/printable.ts"),
+          import("@cmdop/sdk"),
+        ]);
       const manager = systemdManager(scope, UNIT_NAME);
       await joinFirst(home, options.join, manager);
       const kept = await environment.keepServiceEnvironment(home);
       const isStarted = await installUnit(manager, text, options.start);
-      process.stdout.write(`wrote ${manager.unitFile}\n`);
-      if (kept.length > 0) {
-        process.stdout.write(`kept ${kept.join(", ")} of this environment in ${environmentFile}\n`);
+      const agent = isStarted ? await linkedAgent() : undefined;
+      if (options.json) {
+        const { unitFile } = manager;
+        const { name: machine = null, linked = false } = agent ?? {};
+        process.stdout.write(jsonLine({ machine, unitFile, started: isStarted, linked, kept }));
+      } else {
+        process.stdout.write(`wrote ${manager.unitFile}\n`);
+        if (kept.length > 0) {
+          process.stdout.write(`kept ${kept.join(", ")} of this environment in ${environmentFile}\n`);
+        }
+        const look = `${systemctlWords(scope)} status ${UNIT_NAME}`;
+        if (agent?.linked) process.stdout.write(`machine ${printable(agent.name)} is online: ${look}\n`);
+        process.stdout.write((isStarted ? "" : howToStart(scope, manager)) + lingerText(scope));
       }
-      if (!isStarted) {
-        process.stdout.write(howToStart(scope, manager) + lingerText(scope));
-        return;
-      }
-      const { name, linked, linkError, linkNext } = await linkedAgent();
-      const look = `${systemctlWords(scope)} status ${UNIT_NAME}`;
-      if (linked) process.stdout.write(`machine ${printable(name)} is online: ${look}\n`);
-      else {
-        process.stderr.write(
-          `error: the agent of ${printable(name)} runs, but its relay can't reach it yet: ${printable(linkError)}\nnext:  ${printable(linkNext) || "It goes on trying."} See ${look}.\n`,
-        );
-      }
-      process.stdout.write(lingerText(scope));
-      if (!linked) throw new ExitWith(EXIT_FAILURE);
+      if (agent === undefined || agent.linked) return;
+      throw new CmdopError(
+        "MachineOffline",
+        `The agent of ${agent.name} runs, but its relay can't reach it yet: ${agent.linkError}`,
+        {
+          next: `${agent.linkNext || "It goes on trying."} See ${systemctlWords(scope)} status ${UNIT_NAME}.`,
+        },
+      );
     });
 }

@@ -1,9 +1,11 @@
 import type { Command } from "commander";
+import { jsonLine } from "../console/json-line.ts";
 import { addScopeOptions, type ScopeOptions, unitScope } from "../service/scope.ts";
 
 interface UninstallCommandOptions extends ScopeOptions {
   purge?: boolean;
   stop: boolean;
+  json?: boolean;
 }
 
 export function registerAgentUninstall(agent: Command): void {
@@ -11,6 +13,7 @@ export function registerAgentUninstall(agent: Command): void {
     .description("stop the installed agent and remove its unit; its state stays")
     .option("--no-stop", "remove the unit only, without a word to systemd")
     .option("--purge", "delete its state too: the machine's key, what it joined, its jobs and audit")
+    .option("--json", "print one line of JSON: unitFile, stateDir, purged")
     .addHelpText(
       "after",
       `
@@ -33,6 +36,13 @@ Examples:
       const home = await uninstallUnit(manager, options.stop);
       await rm(environment.serviceEnvironmentFile(home), { force: true });
       if (options.purge) await rm(agentStateDir(home), { recursive: true, force: true });
+      if (options.json) {
+        const { unitFile } = manager;
+        process.stdout.write(
+          jsonLine({ unitFile, stateDir: agentStateDir(home), purged: options.purge ?? false }),
+        );
+        return;
+      }
       process.stdout.write(`removed ${manager.unitFile}\n`);
       process.stdout.write(
         options.purge

@@ -1,11 +1,13 @@
 import type { Command } from "commander";
 import { EXIT_FAILURE, ExitWith } from "../console/exit.ts";
+import { jsonLine } from "../console/json-line.ts";
 
 interface AnswerCommandOptions {
   machine?: string;
   local?: boolean;
   reason?: string;
   hash?: string;
+  json?: boolean;
 }
 
 export function registerApprove(program: Command): void {
@@ -27,6 +29,7 @@ function answering(program: Command, verb: "approve" | "refuse", description: st
     .argument("<id>", "the approval's id, or how it begins")
     .option("--machine <machine>", "where it waits; all machines that the key reaches unless given")
     .option("--local", "it waits on this machine: answer through its own socket")
+    .option("--json", "print one line of JSON: the call, and answered")
     .option("--hash <hash>", "answer only if its hash begins so, as cmdop approvals has shown it")
     .addHelpText(
       "after",
@@ -56,5 +59,6 @@ async function answer(verb: "approve" | "refuse", id: string, options: AnswerCom
   const desk = asked.find(({ machineId }) => machineId === call.machineId);
   if (verb === "approve") await desk?.approvals.approve(call);
   else await desk?.approvals.refuse(call.approvalId, options.reason);
-  process.stdout.write(`${verb === "approve" ? "approved" : "refused"} ${waitingText(call)}`);
+  const answered = verb === "approve" ? "approved" : "refused";
+  process.stdout.write(options.json ? jsonLine({ ...call, answered }) : `${answered} ${waitingText(call)}`);
 }

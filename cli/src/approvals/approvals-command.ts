@@ -1,6 +1,8 @@
+import { CmdopError } from "@cmdop/proto";
 import type { Command } from "commander";
-import { EXIT_FAILURE, ExitWith } from "../console/exit.ts";
+import { EXIT_FAILURE, ExitWith, reportError } from "../console/exit.ts";
 import { jsonLine } from "../console/json-line.ts";
+import { note } from "../console/output.ts";
 
 interface ApprovalsCommandOptions {
   machine?: string;
@@ -33,14 +35,8 @@ What will run is shown a field a line, with everything made visible that could m
 long both ends, with its size and SHA-256. Silence is a no.`,
     )
     .action(async (options: ApprovalsCommandOptions) => {
-      const [{ approvalsClient, desks, listWaiting, waitingText }, { printable }] = await Promise.all([
-        import("./approvals.ts"),
-        import("../console/printable.ts"),
-      ]);
-      const [{ terminationSignal }, { pause }] = await Promise.all([
-        import("../console/signals.ts"),
-        import("@cmdop/kit"),
-      ]);
+      const [{ approvalsClient, desks, listWaiting, waitingText }, { terminationSignal }, { pause }] =
+        await Promise.all([import("./approvals.ts"), import("../console/signals.ts"), import("@cmdop/kit")]);
       const stop = options.follow ? terminationSignal() : undefined;
       await using client = approvalsClient(options);
       let shown = new Set<string>();
@@ -54,14 +50,14 @@ long both ends, with its size and SHA-256. Silence is a no.`,
         }
         for (const { machine, error } of failed) {
           if (complained.has(machine)) continue;
-          process.stderr.write(`${printable(`${machine}: ${error.message}`)}\n`);
-          process.stderr.write(`next:  ${printable(error.next)}\n`);
+          const { code, message, next } = error;
+          reportError(new CmdopError(code, `${machine}: ${message}`, { next }));
         }
         shown = new Set(waiting.map(({ approvalId }) => approvalId));
         complained = new Set(failed.map(({ machine }) => machine));
         if (stop === undefined) {
-          if (waiting.length === 0 && failed.length < asked.length) process.stderr.write("Nothing waits.\n");
-          if (asked.length === 0) process.stderr.write("No machine that this key reaches is online.\n");
+          if (waiting.length === 0 && failed.length < asked.length) note("Nothing waits.");
+          if (asked.length === 0) note("No machine that this key reaches is online.");
           if (failed.length > 0) throw new ExitWith(EXIT_FAILURE);
         }
       } while (stop !== undefined && (await pause(LOOK_EVERY_MS, { signal: stop })));

@@ -1,19 +1,28 @@
 import { type ApprovalInfo, type Approvals, CMDOPClient, CmdopError } from "@cmdop/sdk";
+import { meant } from "../console/meant.ts";
 import { printable } from "../console/printable.ts";
+import { shortId } from "../console/short-ids.ts";
 import { isoTime } from "../console/time.ts";
+import { machineMeant } from "../machines/on-machine.ts";
 import { shortMethod } from "../policy/method-name.ts";
 
 /** Machines that are asked at once: each costs the relay and this process a stream. */
 const MACHINES_AT_ONCE = 8;
 
-/** The shortest beginning of an id that is taken for one. */
-const MIN_PREFIX_CHARS = 4;
+const SOUGHT = {
+  noun: "approval",
+  none: "No call waits whose approval id begins with",
+  listedBy: "cmdop approvals",
+  gone: "It was answered already, or nobody answered in time, or its caller left.",
+  unknown: "NotFound",
+  ambiguous: "Ambiguous",
+} as const;
+
+/** The shortest beginning of a hash that is compared: with fewer characters too many calls would have it. */
+const MIN_HASH_CHARS = 4;
 
 /** What of a request's hash is shown: long enough that nobody finds another call with the same beginning in its time. */
 const SHORT_HASH_CHARS = 16;
-
-/** A whole approval id. */
-const APPROVAL_ID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 
 /** A call that waits, and where. */
 export interface Waiting extends ApprovalInfo {
@@ -45,9 +54,11 @@ export function approvalsClient({ local = false }: Where): CMDOPClient {
 /** The machine that is meant, else all that the key reaches and that are online now. */
 export async function desks(client: CMDOPClient, { machine, local = false }: Where): Promise<Desk[]> {
   if (local) return [{ machine: "local", machineId: "local", approvals: client.approvals }];
-  if (machine !== undefined)
-    return [{ machine, machineId: machine, approvals: client.machine(machine).approvals }];
   const { machines } = await client.whoAmI();
+  if (machine !== undefined) {
+    const called = machineMeant(machine, machines);
+    return [{ machine, machineId: called, approvals: client.machine(called).approvals }];
+  }
   return machines
     .filter(({ online }) => online)
     .map(({ id, name }) => ({ machine: name, machineId: id, approvals: client.machine(id).approvals }));
@@ -74,28 +85,15 @@ export async function listWaiting(
   return { waiting, failed };
 }
 
-/** The only call that waits and whose id begins with the text. */
+/** The only call that waits and whose id begins with the text. @throws CmdopError NotFound, Ambiguous, InvalidArgument */
 export function onlyWaiting(waiting: readonly Waiting[], text: string): Waiting {
-  if (!APPROVAL_ID.test(text) && text.length < MIN_PREFIX_CHARS) {
-    throw new CmdopError("InvalidArgument", `${JSON.stringify(text)} is too short for an approval's id.`, {
-      next: `Give the id, or at least its first ${MIN_PREFIX_CHARS} characters: cmdop approvals shows it.`,
-    });
-  }
-  const [only, ...others] = waiting.filter(({ approvalId }) => approvalId.startsWith(text));
-  if (only === undefined) {
-    throw new CmdopError("NotFound", `No call waits whose approval id begins with ${text}.`, {
-      next: "It was answered already, or nobody answered in time, or its caller left. cmdop approvals lists what waits.",
-    });
-  }
-  if (others.length === 0) return only;
-  throw new CmdopError("InvalidArgument", `${text} is the beginning of ${others.length + 1} ids.`, {
-    next: "Give more of the id.",
-  });
+  const among = waiting.map((call) => ({ id: call.approvalId, about: call.what, call }));
+  return meant(text, among, SOUGHT).call;
 }
 
 /** Refuses an answer to another call than the one that was seen. `hash`: how its hash begins, as it was shown. */
 export function checkHash({ requestHash }: Waiting, hash: string): void {
-  if (hash.length >= MIN_PREFIX_CHARS && requestHash.startsWith(hash)) return;
+  if (hash.length >= MIN_HASH_CHARS && requestHash.startsWith(hash)) return;
   throw new CmdopError("InvalidArgument", `The call that waits has not the hash ${JSON.stringify(hash)}.`, {
     next: "Look at what waits now: cmdop approvals shows it, and its hash.",
   });
@@ -112,7 +110,7 @@ export function waitingText({
   what,
   expiresAtMs,
 }: Waiting): string {
-  const who = keyName === "" || keyName === keyId ? keyId : `${keyName} (${keyId})`;
+  const who = keyName === "" || keyName === keyId ? keyId : `${keyName} (${shortId(keyId)})`;
   const hash = requestHash.slice(0, SHORT_HASH_CHARS);
   const head = `${approvalId}  ${machine}  ${shortMethod(method)}  by ${who}  until ${isoTime(expiresAtMs)}  hash ${hash}`;
   return [head, ...what.split("\n").map((line) => `  ${line}`)]

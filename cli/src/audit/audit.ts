@@ -46,19 +46,34 @@ after its begin has two lines. The end of a call is unknown if the relay or the 
 meanwhile.`,
     )
     .action(async (options: AuditCommandOptions) => {
-      const [{ operatorClient }, { AuditCalls }, { machineNames }, { terminationSignal }] = await Promise.all(
-        [
-          import("../owner/operator.ts"),
-          import("./calls.ts"),
-          import("./machine-names.ts"),
-          import("../console/signals.ts"),
-        ],
-      );
-      const { machine, key, since: sinceMs, until: untilMs, follow, json } = options;
+      const [
+        { operatorClient },
+        { AuditCalls },
+        { auditLayout },
+        { auditSubject },
+        { standardView },
+        { machineNames },
+        { terminationSignal },
+      ] = await Promise.all([
+        import("../owner/operator.ts"),
+        import("./calls.ts"),
+        import("./call-row.ts"),
+        import("./subject.ts"),
+        import("../console/table.ts"),
+        import("../machines/machine-names.ts"),
+        import("../console/signals.ts"),
+      ]);
+      const { since: sinceMs, until: untilMs, follow, json } = options;
       const signal = follow ? terminationSignal() : undefined;
       await using client = await operatorClient(options, "audit:read");
+      const { machine, key } = await auditSubject(client, options);
       const nameOf = json ? (id: string) => id : await machineNames(client);
-      const calls = new AuditCalls((line) => process.stdout.write(line), nameOf);
+      const { head, line } = auditLayout(standardView());
+      let heading = head;
+      const calls = new AuditCalls((row) => {
+        process.stdout.write(heading + line(row));
+        heading = "";
+      }, nameOf);
       const timer = follow ? setInterval(() => calls.flush(FOLLOW_FLUSH_MS), FOLLOW_FLUSH_MS) : undefined;
       try {
         for await (const entry of client.audit.query({ machine, key, sinceMs, untilMs, follow, signal })) {

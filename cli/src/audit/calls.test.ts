@@ -1,11 +1,14 @@
 import type { AnyAuditRecord } from "@cmdop/proto";
 import { beforeEach, describe, expect, it } from "vitest";
+import { auditLayout } from "./call-row.ts";
 import { AuditCalls } from "./calls.ts";
 
 const AT = Date.UTC(2030, 0, 2, 3, 4, 5);
 const CALL = "3f2a0000-0000-4000-8000-000000000001";
 const JOB = "77770000-0000-4000-8000-000000000001";
 const EXEC = "/cmdop.v1.Exec/Start";
+
+const { line } = auditLayout({});
 
 let lines: string[];
 let calls: AuditCalls;
@@ -15,7 +18,7 @@ beforeEach(() => {
   lines = [];
   seq = 0;
   calls = new AuditCalls(
-    (line) => lines.push(line),
+    (row) => lines.push(line(row)),
     (id) => `name-of-${id}`,
   );
 });
@@ -152,5 +155,22 @@ describe("the lines of the audit", () => {
     for (let index = 0; index < 1_000; index++) add("m1", machineBegin(id(index)));
     expect(lines.length).toBe(1_000 - 256);
     expect(lines[0]).toMatch(/begun +shell 'make'\n$/);
+  });
+});
+
+describe("the audit on a terminal", () => {
+  it.each([80, 100, 200])("of %i columns has a heading and lines that fit", (width) => {
+    const { head, line: fitted } = auditLayout({ width });
+    const row = [
+      "2030-01-02T03:04:05Z",
+      "a-long-name-of-a-key",
+      "web-1",
+      "Files/Read",
+      "Ok",
+      "x".repeat(300),
+    ] as const;
+    expect(head).toMatch(/^TIME +KEY +MACHINE +METHOD +END +WHAT\n$/);
+    expect(fitted(row).trimEnd()).toHaveLength(width);
+    expect(fitted(row)).toMatch(/^2030-01-02T03:04:05Z {2}a-lo.*Files\/Read +Ok +x+…\n$/);
   });
 });

@@ -2,8 +2,8 @@ import { BoundedMap } from "@cmdop/kit";
 import type { AnyAuditRecord } from "@cmdop/proto";
 import type { AuditEntry } from "@cmdop/sdk";
 import { isoTime } from "../console/time.ts";
-import { auditLine, type KnownCall, shortDuration } from "./call-line.ts";
-import { eventLine } from "./event-line.ts";
+import { type AuditRow, auditRow, type KnownCall, shortDuration } from "./call-row.ts";
+import { eventRow } from "./event-row.ts";
 
 /**
  * Most calls that wait for their end before they are printed. A begin and an end close together become one
@@ -36,7 +36,7 @@ interface Open extends KnownCall {
  * bounded number of calls and writes them in the order in which they began.
  */
 export class AuditCalls {
-  readonly #write: (line: string) => void;
+  readonly #write: (row: AuditRow) => void;
   readonly #machineName: (id: string) => string;
   /** Calls that are not printed yet. */
   readonly #held = new BoundedMap<string, Open>(MAX_HELD_CALLS, (id, call) => this.#print(id, call, "begun"));
@@ -44,14 +44,14 @@ export class AuditCalls {
   readonly #known = new BoundedMap<string, Open>(MAX_REMEMBERED);
   readonly #jobs = new BoundedMap<string, string>(MAX_REMEMBERED);
 
-  constructor(write: (line: string) => void, machineName: (id: string) => string) {
+  constructor(write: (row: AuditRow) => void, machineName: (id: string) => string) {
     this.#write = write;
     this.#machineName = machineName;
   }
 
   add(entry: AuditEntry): void {
     const { record } = entry;
-    if (record === null) this.#passOn(`? a record that this version does not know: ${entry.raw}`, entry);
+    if (record === null) this.#passOn(entry, `? a record that this version does not know: ${entry.raw}`);
     else if (record.type === "begin") this.#begin(entry, record);
     else if (record.type === "end") this.#end(entry, record);
     else if (record.type === "started") this.#started(entry, record.at);
@@ -89,7 +89,7 @@ export class AuditCalls {
     if ("job" in record && record.job !== undefined) this.#jobs.set(record.job, call.what);
     if (known !== undefined) {
       // The machine's record came late: its clock differs, or the relay had to wait for its records.
-      if (call.isPrinted && "what" in record) this.#write(auditLine(call, at, "was"));
+      if (call.isPrinted && "what" in record) this.#write(auditRow(call, at, "was"));
       return;
     }
     this.#known.set(id, call);
@@ -102,7 +102,7 @@ export class AuditCalls {
     if (call === undefined) {
       // Its begin is before the requested time.
       this.#printDue();
-      this.#write(auditLine({ ...NOBODY, what: `call ${record.call}` }, record.at, end));
+      this.#write(auditRow({ ...NOBODY, what: `call ${record.call}` }, record.at, end));
       return;
     }
     call.begun.delete(chain);
@@ -119,20 +119,23 @@ export class AuditCalls {
       call.end = "unknown";
       if (call.isPrinted) this.#tell(call, at);
     }
-    this.#passOn(undefined, entry);
+    this.#passOn(entry);
   }
 
   #event(entry: AuditEntry, record: AnyAuditRecord): void {
     const jobWhat = record.type === "job" ? this.#jobs.get(record.job) : undefined;
     const callWhat = record.type === "approval" ? this.#known.get(record.call)?.what : undefined;
-    this.#passOn(undefined, entry, jobWhat ?? callWhat);
+    this.#passOn(entry, jobWhat ?? callWhat);
   }
 
-  #passOn(text: string | undefined, entry: AuditEntry, what?: string): void {
+  #passOn(entry: AuditEntry, what = ""): void {
     this.#printDue();
     const machine = entry.machineId === null ? "" : this.#machineName(entry.machineId);
-    if (text !== undefined) this.#write(auditLine({ ...NOBODY, machine, what: text }, Number.NaN, "?"));
-    else if (entry.record !== null) this.#write(eventLine(entry.record, machine, what));
+    const row =
+      entry.record === null
+        ? auditRow({ ...NOBODY, machine, what }, Number.NaN, "?")
+        : eventRow(entry.record, machine, what);
+    if (row !== undefined) this.#write(row);
   }
 
   /** Prints the first calls in the order as far as they have ended. */
@@ -147,7 +150,7 @@ export class AuditCalls {
     this.#held.delete(id);
     call.isPrinted = true;
     call.isTold = call.begun.size === 0 && call.end !== undefined;
-    this.#write(auditLine(call, call.at, call.isTold ? (call.end ?? without) : without));
+    this.#write(auditRow(call, call.at, call.isTold ? (call.end ?? without) : without));
   }
 
   /** Prints the end of a call that was printed without it. */
@@ -155,7 +158,7 @@ export class AuditCalls {
     if (call.isTold || call.end === undefined) return;
     call.isTold = true;
     const what = [call.what, `begun ${isoTime(call.at)}`].filter((part) => part !== "").join("; ");
-    this.#write(auditLine({ ...call, what }, at, call.end));
+    this.#write(auditRow({ ...call, what }, at, call.end));
   }
 }
 

@@ -1,6 +1,8 @@
+import { CmdopError } from "@cmdop/proto";
 import type { Command } from "commander";
-import { EXIT_FAILURE, ExitWith } from "../console/exit.ts";
+import { EXIT_FAILURE, ExitWith, reportError } from "../console/exit.ts";
 import { jsonLine } from "../console/json-line.ts";
+import { note, warn } from "../console/output.ts";
 import { passphraseFdOption, relayOption } from "../owner/options.ts";
 import type { OwnerOptions } from "../owner/owner.ts";
 
@@ -43,34 +45,32 @@ since the heads were kept. --json: "gone" and "warnings" of each chain.`,
     // The parent has --machine and --json too, and the first command to see them takes them.
     .action(async (_own: VerifyCommandOptions, command: Command) => {
       const options = command.optsWithGlobals<VerifyCommandOptions>();
-      const [{ operatorClient }, { readHeads, writeHeads }, { chainLines }, { printable }] =
+      const [{ operatorClient }, { auditSubject }, { readHeads, writeHeads }, { chainLines }, { printable }] =
         await Promise.all([
           import("../owner/operator.ts"),
+          import("./subject.ts"),
           import("./heads-file.ts"),
           import("./chain-lines.ts"),
           import("../console/printable.ts"),
         ]);
-      const { heads: file, machine, askMachines, json } = options;
+      const { heads: file, askMachines, json } = options;
       const heads = file === undefined ? undefined : await readHeads(file);
       await using client = await operatorClient(options, "audit:read");
+      const { machine } = await auditSubject(client, { machine: options.machine });
       const report = await client.audit.verify({ heads, machine, askMachines });
       process.stdout.write(json ? jsonLine(report) : report.chains.map(chainLines).join(""));
       if (!json) for (const note of report.notes) process.stdout.write(`note    ${printable(note)}\n`);
       if (!report.ok) {
-        process.stderr.write(
-          "error: the records are not consistent.\nnext:  Keep a copy of the audit files of relay and machine, and find out who could write to them.\n",
-        );
+        reportError(new CmdopError("AuditBroken", "The records are not consistent."));
         throw new ExitWith(EXIT_FAILURE);
       }
       if (file === undefined) return;
       await writeHeads(file, report.heads);
       if (!json)
-        process.stderr.write(
-          `${heads === undefined ? "heads are kept" : "heads agree, the new ones are kept"} in ${file}\n`,
-        );
+        note(`${heads === undefined ? "heads are kept" : "heads agree, the new ones are kept"} in ${file}`);
       if (report.chains.every(({ gone }) => gone === 0)) return;
-      process.stderr.write(
-        "warning: records have gone since the heads were kept; the remaining ones are intact.\nnext:    Verify more often, and find out who makes so many calls: cmdop audit.\n",
+      warn(
+        "records have gone since the heads were kept; the remaining ones are intact.\nnext:    Verify more often, and find out who makes so many calls: cmdop audit.",
       );
       throw new ExitWith(EXIT_MOVED);
     });

@@ -2,7 +2,6 @@ import { visible } from "@cmdop/proto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { printable, printableText } from "./printable.ts";
-import { table } from "./table.ts";
 
 describe("text from afar", () => {
   it("is shown, never obeyed", () => {
@@ -26,15 +25,5 @@ describe("text from afar", () => {
         expect(printableText(any)).not.toMatch(/(?![\n\t])[\p{Cc}\p{Cf}]/u);
       }),
     );
-  });
-
-  it("stays in its cell and on its line of a table", () => {
-    expect(
-      table([
-        ["A", "B"],
-        ["x\ny", "z"],
-      ]),
-    ).toBe("A     B\nx\\ny  z\n");
-    for (const line of table([["abc", "def"]], 5).split("\n")) expect(line.length).toBeLessThanOrEqual(5);
   });
 });

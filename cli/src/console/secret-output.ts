@@ -1,5 +1,6 @@
 import { fchmodSync, fstatSync } from "node:fs";
 import { isOpenToOthers } from "@cmdop/kit";
+import { warn } from "./output.ts";
 
 /** The file descriptor of standard output. */
 const STDOUT = 1;
@@ -19,7 +20,5 @@ export function makeOutputPrivate(): void {
     fchmodSync(STDOUT, PRIVATE_MODE);
     return;
   }
-  process.stderr.write(
-    "warning: standard output is another user's file that others can read: the secret in it is no secret.\n",
-  );
+  warn("standard output is another user's file that others can read: the secret in it is no secret.");
 }

@@ -28,8 +28,7 @@ export function registerCp(program: Command): void {
     .option("--resume", "when it is broken off, keep what has arrived; the same command goes on there")
     .option("--no-overwrite", "refuse a file that exists")
     .option("--if-match <sha256>", "replace only a file on a machine whose content has this SHA-256 (hex)")
-    .option("-q, --quiet", "no progress, and no word of a machine that is away")
-    .option("--json", "print one line of JSON when it is done")
+    .option("--json", "print one line of JSON when it is done: bytes, files, skipped, durationMs")
     .addHelpText(
       "after",
       `
@@ -56,6 +55,8 @@ Devices, FIFOs and sockets, and what can't be read or written, are passed over, 
 A lost link is taken up again where it broke. A file appears whole, with the right content, or
 not at all. Ctrl-C removes what has not arrived whole, on both sides; what can't be removed
 because the machine is away goes by itself soon after (a second Ctrl-C leaves at once).
+
+--quiet shows no progress, and says nothing of a machine that is away.
 
 Exit codes: 0 all is there; 1 it failed, or something was passed over; 2 wrong use;
 130 it was interrupted.`,

@@ -11,9 +11,11 @@ import {
 } from "@cmdop/sdk";
 import { EXIT_FAILURE, EXIT_OK, failedWith } from "../console/exit.ts";
 import { jsonLine } from "../console/json-line.ts";
+import { report } from "../console/output.ts";
 import { printable } from "../console/printable.ts";
 import { terminationSignal } from "../console/signals.ts";
 import { EXIT_INTERRUPTED } from "../jobs/exit-codes.ts";
+import { isUnknownMachine, machineMeant } from "../machines/on-machine.ts";
 import type { CopyEnd } from "./copy-end.ts";
 import { findDestination } from "./destination.ts";
 import { findSources, type SourceGroup } from "./find-sources.ts";
@@ -42,16 +44,20 @@ export async function runCp(
   options: RunOptions,
 ): Promise<number> {
   const { quiet = false, json = false } = options;
-  using view = new ProgressView(process.stderr, quiet);
+  using view = new ProgressView(process.stderr, quiet || json);
   const signal = terminationSignal(() => {
     view.clear();
-    process.stderr.write(`cmdop: left at once. ${leftBehind(destination, options)}\n`);
+    report(`left at once. ${leftBehind(destination, options)}`);
   });
   const startedAtMs = performance.now();
   try {
     await using client = CMDOPClient.fromProfile();
-    const copy = new Copy(client, destination, options, view, signal);
-    const result = await copy.run(sources);
+    const copy = (ends: CopyEnds): Promise<TransferResult> =>
+      new Copy(client, ends.destination, options, view, signal).run(ends.sources);
+    const result = await copy({ sources, destination }).catch(async (thrown) => {
+      if (!isUnknownMachine(thrown)) throw thrown;
+      return await copy(await endsMeant(client, { sources, destination }));
+    });
     view.done();
     if (json) {
       const durationMs = Math.round(performance.now() - startedAtMs);
@@ -62,9 +68,23 @@ export async function runCp(
   } catch (thrown) {
     view.clear();
     if (!signal.aborted) return failedWith(thrown, EXIT_FAILURE);
-    process.stderr.write(`cmdop: interrupted. ${interruptedText(thrown, view)}\n`);
+    report(`interrupted. ${interruptedText(thrown, view)}`);
     return EXIT_INTERRUPTED;
   }
+}
+
+/** The two sides of a copy. */
+interface CopyEnds {
+  readonly sources: readonly CopyEnd[];
+  readonly destination: CopyEnd;
+}
+
+/** The same ends with the ids of machines that were named by how their ids begin. */
+async function endsMeant(client: CMDOPClient, { sources, destination }: CopyEnds): Promise<CopyEnds> {
+  const { machines } = await client.whoAmI();
+  const named = (end: CopyEnd): CopyEnd =>
+    end.machine === undefined ? end : { ...end, machine: machineMeant(end.machine, machines) };
+  return { sources: sources.map(named), destination: named(destination) };
 }
 
 /** One command's work: each group of sources that are on one machine, or here, is one transfer. */
@@ -182,20 +202,20 @@ function interruptedText(thrown: unknown, view: ProgressView): string {
 /** Says which files were not simply replaced at once, and why. */
 function reportWritten(written: readonly WrittenFile[] = []): void {
   for (const { path, message } of written.slice(0, MAX_NAMED)) {
-    process.stderr.write(`cmdop: ${printable(path)}: ${printable(message)}\n`);
+    report(`${printable(path)}: ${printable(message)}`);
   }
   if (written.length > MAX_NAMED) {
-    process.stderr.write(`cmdop: so were ${written.length - MAX_NAMED} more\n`);
+    report(`so were ${written.length - MAX_NAMED} more`);
   }
 }
 
 function reportSkipped(skipped: readonly SkippedPath[]): number {
   for (const { path, message } of skipped.slice(0, MAX_NAMED)) {
     const named = path === "" ? "" : `${printable(path)}: `;
-    process.stderr.write(`cmdop: passed over ${named}${printable(message)}\n`);
+    report(`passed over ${named}${printable(message)}`);
   }
   if (skipped.length > MAX_NAMED) {
-    process.stderr.write(`cmdop: passed over ${skipped.length - MAX_NAMED} more\n`);
+    report(`passed over ${skipped.length - MAX_NAMED} more`);
   }
   return skipped.length === 0 ? EXIT_OK : EXIT_FAILURE;
 }

@@ -1,5 +1,5 @@
 import { printable } from "../console/printable.ts";
-import { table } from "../console/table.ts";
+import { facts } from "../console/table.ts";
 import { isoTime } from "../console/time.ts";
 import type { HomeStatus } from "./home-status.ts";
 import { awayText } from "./relay-checks.ts";
@@ -18,7 +18,7 @@ export function statusText({
   agent,
   errors,
 }: HomeStatus): string {
-  const rows = [
+  const rows: [string, string][] = [
     ["home", home],
     ["owner", owner ?? "not here"],
     [
@@ -38,7 +38,7 @@ export function statusText({
     const away = machines.filter((machine) => !machine.online).map(awayText);
     rows.push(["online", listed(online)], ["offline", listed(away)]);
   }
-  return table(rows) + errors.map((error) => `${printable(error)}\n`).join("");
+  return facts(rows) + errors.map((error) => `${printable(error)}\n`).join("");
 }
 
 function keyText({ name, owner, scopes, expiresAtMs }: NonNullable<HomeStatus["key"]>): string {

@@ -18,7 +18,13 @@ describe("a job by the beginning of its id", () => {
   });
 
   it("is refused where several begin so, with all of them", () => {
-    expect(() => onlyMatch(jobs, "3f2")).toThrow(/several ids: 3f2a.+3f2b/);
+    const alike = [...jobs, job("3f2a0000-0000-4000-8000-000000000003")];
+    expect(() => onlyMatch(alike, "3f2a")).toThrow(
+      expect.objectContaining({
+        code: "Ambiguous",
+        message: expect.stringMatching(/3f2a.+01 \(true\), 3f2a.+03/),
+      }),
+    );
   });
 
   it("is unknown where none begins so", () => {

@@ -1,10 +1,17 @@
 import { CmdopError, type JobInfo, type Terminal } from "@cmdop/sdk";
+import { meant } from "../console/meant.ts";
+
+const SOUGHT = {
+  noun: "job",
+  none: "No job that this key can see on the machine has an id that begins with",
+  listedBy: "cmdop jobs --all",
+  gone: "A machine keeps jobs for a while after their end.",
+  unknown: "JobUnknown",
+  ambiguous: "Ambiguous",
+} as const;
 
 /** A whole job id. */
 const JOB_ID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
-
-/** The shortest beginning of an id that is taken for one: with fewer characters a slip of the finger would find something. */
-const MIN_PREFIX_CHARS = 4;
 
 /** The id that a person means: a whole one as it is, otherwise the only job whose id begins so. */
 export async function findJobId(terminal: Terminal, text: string): Promise<string> {
@@ -34,29 +41,11 @@ export async function findJobOfAnyKind(
 
 /** The job that a person means by its id or the beginning of it. */
 export async function findJob(terminal: Terminal, text: string): Promise<JobInfo> {
-  if (text.length < MIN_PREFIX_CHARS) {
-    throw new CmdopError("InvalidArgument", `${JSON.stringify(text)} is too short for a job's id.`, {
-      next: `Give the id, or at least its first ${MIN_PREFIX_CHARS} characters: cmdop jobs --all shows it.`,
-    });
-  }
   return onlyMatch(await terminal.jobs(), text);
 }
 
-/** The only job whose id begins with the text. */
+/** The only job whose id begins with the text. @throws CmdopError JobUnknown, Ambiguous, InvalidArgument */
 export function onlyMatch(jobs: readonly JobInfo[], text: string): JobInfo {
-  const [only, ...others] = jobs.filter(({ jobId }) => jobId.startsWith(text));
-  if (only === undefined) {
-    throw new CmdopError(
-      "JobUnknown",
-      `No job that this key can see on the machine has an id that begins with ${text}.`,
-      {
-        next: "cmdop jobs --all lists them; a machine keeps them for a while after their end.",
-      },
-    );
-  }
-  if (others.length === 0) return only;
-  const found = [only, ...others].map(({ jobId, command }) => `${jobId} (${command})`).join(", ");
-  throw new CmdopError("InvalidArgument", `${text} is the beginning of several ids: ${found}.`, {
-    next: "Give more of the id.",
-  });
+  const among = jobs.map((job) => ({ id: job.jobId, about: job.command, job }));
+  return meant(text, among, SOUGHT).job;
 }

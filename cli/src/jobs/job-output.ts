@@ -1,5 +1,6 @@
 import { isErrno } from "@cmdop/kit";
 import { CmdopError, type ExecEvent } from "@cmdop/sdk";
+import { report } from "../console/output.ts";
 import { EXIT_PIPE_CLOSED } from "./exit-codes.ts";
 
 /** What becomes of a job whose output can't be written, as the message says it. */
@@ -31,8 +32,7 @@ export class JobOutput {
   /** Writes what there is to write of an event, and says what was dropped. */
   async write(event: ExecEvent): Promise<void> {
     if (event.type === "stdout" || event.type === "stderr") await write(process[event.type], event.data);
-    if (event.type === "dropped")
-      process.stderr.write(`cmdop: ${event.bytes} bytes of output were dropped\n`);
+    if (event.type === "dropped") report(`${event.bytes} bytes of output were dropped`);
   }
 
   /** Writes text of our own to stdout. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { jsonLine } from "../console/json-line.ts";
+import { shortId } from "../console/short-ids.ts";
 import { jobTable } from "./job-table.ts";
 
 const job = {
@@ -22,22 +23,23 @@ const ended = {
 
 describe("the table of jobs", () => {
   it("has a heading and a line a job, in columns", () => {
-    expect(jobTable([job, { ...job, outcome: ended }])).toBe(
+    expect(jobTable([job, { ...job, outcome: ended }], shortId, {})).toBe(
       [
-        "ID                                    KIND  STARTED               STATE          OUTPUT  COMMAND",
-        `${job.jobId}  exec  2030-01-02T03:04:05Z  running        1234    make -j8`,
-        `${job.jobId}  exec  2030-01-02T03:04:05Z  exited with 3  1234    make -j8`,
+        "ID        KIND  STARTED               STATE          OUTPUT  COMMAND",
+        "3f2a0000  exec  2030-01-02T03:04:05Z  running        1234    make -j8",
+        "3f2a0000  exec  2030-01-02T03:04:05Z  exited with 3  1234    make -j8",
         "",
       ].join("\n"),
     );
   });
 
   it("is no wider than the screen", () => {
-    for (const line of jobTable([job], 50).split("\n")) expect(line.length).toBeLessThanOrEqual(50);
+    for (const line of jobTable([job], shortId, { width: 50 }).split("\n"))
+      expect(line.length).toBeLessThanOrEqual(50);
   });
 
   it("shows control characters of a command instead of obeying them", () => {
-    const table = jobTable([{ ...job, command: "echo \x1b[2J\nrm\u202e" }]);
+    const table = jobTable([{ ...job, command: "echo \x1b[2J\nrm\u202e" }], shortId, {});
     expect(table).toContain("echo \\u{1b}[2J\\nrm\\u{202e}");
     expect(table.split("\n")).toHaveLength(3);
   });

@@ -1,16 +1,31 @@
 import { describeEnd, type JobInfo } from "@cmdop/sdk";
-import { table } from "../console/table.ts";
+import { type Cell, type TableView, table } from "../console/table.ts";
 import { isoTime } from "../console/time.ts";
 
-/** Jobs as people read them, a line each below a heading; lines are cut at `maxWidth`. */
-export function jobTable(jobs: readonly JobInfo[], maxWidth?: number): string {
+const COLUMNS = [
+  { title: "ID" },
+  { title: "KIND" },
+  { title: "STARTED" },
+  { title: "STATE", minWidth: 7 },
+  { title: "OUTPUT" },
+  { title: "COMMAND", minWidth: 12 },
+];
+
+/** Jobs as people read them, a line each below a heading. `short`: shortens their ids. */
+export function jobTable(jobs: readonly JobInfo[], short: (id: string) => string, view: TableView): string {
   const rows = jobs.map((job) => [
-    job.jobId,
+    short(job.jobId),
     job.kind,
     isoTime(job.startedAt.getTime()),
-    job.outcome === null ? "running" : describeEnd({ ...job.outcome, reason: "" }),
+    stateCell(job),
     String(job.outputEnd),
     job.command,
   ]);
-  return table([["ID", "KIND", "STARTED", "STATE", "OUTPUT", "COMMAND"], ...rows], maxWidth);
+  return table(COLUMNS, rows, view);
+}
+
+function stateCell({ outcome }: JobInfo): Cell {
+  if (outcome === null) return { text: "running", style: "good" };
+  const text = describeEnd({ ...outcome, reason: "" });
+  return outcome.exitCode === 0 ? text : { text, style: "bad" };
 }

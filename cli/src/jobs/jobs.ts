@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { note } from "../console/output.ts";
 
 interface ListOptions {
   all?: boolean;
@@ -29,16 +30,30 @@ Examples:
   cmdop ${name} web-1 --all --json`,
     )
     .action(async (machine: string | undefined, { all, json }: ListOptions) => {
-      const [{ CMDOPClient }, { jobTable }, { jsonLine }, { terminalOf }] = await Promise.all([
+      const [
+        { CMDOPClient },
+        { jobTable },
+        { jsonLine },
+        { onMachine },
+        { shortIds },
+        { standardView },
+        { terminalOf },
+      ] = await Promise.all([
         import("@cmdop/sdk"),
         import("./job-table.ts"),
         import("../console/json-line.ts"),
+        import("../machines/on-machine.ts"),
+        import("../console/short-ids.ts"),
+        import("../console/table.ts"),
         import("./machine-terminal.ts"),
       ]);
       await using client = CMDOPClient.fromProfile();
-      const jobs = await terminalOf(client, machine).jobs({ kind, running: !all });
+      const jobs = await onMachine(client, machine, (name) =>
+        terminalOf(client, name).jobs({ kind, running: !all }),
+      );
+      const short = shortIds(jobs.map(({ jobId }) => jobId));
       if (json) for (const job of jobs) process.stdout.write(jsonLine(job));
-      else if (jobs.length > 0) process.stdout.write(jobTable(jobs, process.stdout.columns));
-      else process.stderr.write(`No ${name}${all ? "" : " that run; --all lists those that have ended"}.\n`);
+      else if (jobs.length > 0) process.stdout.write(jobTable(jobs, short, standardView()));
+      else note(`No ${name}${all ? "" : " that run; --all lists those that have ended"}.`);
     });
 }

@@ -1,4 +1,5 @@
 import type { LinkListeners, LinkLoss } from "@cmdop/sdk";
+import { note } from "../console/output.ts";
 import { printable } from "../console/printable.ts";
 import { isoTime } from "../console/time.ts";
 
@@ -13,7 +14,7 @@ const OFFLINE_EXPLAINED_AFTER_MS = 3_000;
 
 /** Says on stderr when the link is lost and when it is back, where there is no screen to keep whole. */
 export function sayLink(state: "lost" | "back"): void {
-  process.stderr.write(`${state === "lost" ? LINK_LOST : LINK_BACK}\n`);
+  note(state === "lost" ? LINK_LOST : LINK_BACK);
 }
 
 /** The same, and of a loss that lasts what is known, and for how long it is waited. `noun`: what is followed. */
@@ -21,7 +22,7 @@ export function linkMessages(machine: string | undefined, noun: "command" | "job
   let latest: LinkLoss | undefined;
   let timer: NodeJS.Timeout | undefined;
   const explain = (): void => {
-    if (latest !== undefined) process.stderr.write(`cmdop: ${explanation(machine, noun, latest)}\n`);
+    if (latest !== undefined) note(`cmdop: ${explanation(machine, noun, latest)}`);
   };
   const explainIn = (ms: number): void => {
     clearTimeout(timer);

@@ -7,6 +7,7 @@ interface LogsCommandOptions {
   after?: number;
   stdout?: boolean;
   stderr?: boolean;
+  json?: boolean;
 }
 
 export function registerLogs(program: Command): void {
@@ -19,6 +20,7 @@ export function registerLogs(program: Command): void {
     .option("--after <offset>", "begin behind this many bytes of its output", parseOffset)
     .option("--stdout", "only its standard output")
     .option("--stderr", "only its standard error")
+    .option("--json", "print a line of JSON an event: started, stdout and stderr with text, dropped, ended")
     .addHelpText(
       "after",
       `
@@ -34,9 +36,9 @@ Exit codes: 0; with --follow those of cmdop exec; 255 when cmdop itself failed.`
     )
     .action(async (words: string[], options: LogsCommandOptions) => {
       const { machine, id } = machineAnd(words, "logs", "JOB");
-      const { follow = false, after = 0, stdout, stderr } = options;
+      const { follow = false, after = 0, stdout, stderr, json = false } = options;
       const only = stdout === stderr ? undefined : stdout ? "stdout" : "stderr";
       const { runLogs } = await import("./run-logs.ts");
-      throw new ExitWith(await runLogs(machine, id, { follow, after, only }));
+      throw new ExitWith(await runLogs(machine, id, { follow, after, only, json }));
     });
 }

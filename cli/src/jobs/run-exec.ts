@@ -11,8 +11,10 @@ import {
 } from "@cmdop/sdk";
 import { EXIT_OK, reportError } from "../console/exit.ts";
 import { jsonLine } from "../console/json-line.ts";
+import { report } from "../console/output.ts";
 import { printable } from "../console/printable.ts";
 import { terminationSignal } from "../console/signals.ts";
+import { onMachine } from "../machines/on-machine.ts";
 import { EXIT_OURS, exitCodeOf } from "./exit-codes.ts";
 import { JobOutput } from "./job-output.ts";
 import { linkMessages } from "./link-messages.ts";
@@ -54,10 +56,12 @@ export async function runExec(
       ...linkMessages(machine, "command"),
       onWaiting: waitingMessage(),
     };
-    const terminal = terminalOf(client, machine);
-    const end = json
-      ? await printResult(await terminal.execute(command, all), output)
-      : await writeAll(terminal.stream(command, all), output);
+    const end = await onMachine(client, machine, async (name) => {
+      const terminal = terminalOf(client, name);
+      return json
+        ? await printResult(await terminal.execute(command, all), output)
+        : await writeAll(terminal.stream(command, all), output);
+    });
     return output.exitCodeIfUnread("The command was canceled.") ?? reportEnd(machine, end);
   } catch (thrown) {
     reportError(thrown);
@@ -73,28 +77,37 @@ export async function runDetached(
   machine: string,
   command: ExecCommand,
   options: ExecOptions,
+  json: boolean,
 ): Promise<number> {
   try {
     await using client = CMDOPClient.fromProfile();
-    for await (const event of terminalOf(client, machine).stream(command, {
-      ...options,
-      onWaiting: waitingMessage(),
-    })) {
-      // A job that has no process any more has ended: how, comes behind.
-      const hasStarted = event.type === "started" && event.pid !== 0;
-      const hasRun =
-        event.type === "ended" && event.outcome !== "failed_to_start" && event.outcome !== "unknown";
-      if (hasStarted || hasRun) {
-        process.stdout.write(`${event.jobId}\n`);
-        return EXIT_OK;
-      }
-      if (event.type === "ended") return reportEnd(machine, event);
-    }
-    return EXIT_OURS;
+    const waiting = { ...options, onWaiting: waitingMessage() };
+    return await onMachine(client, machine, (name) =>
+      leaveRunning(machine, terminalOf(client, name).stream(command, waiting), json),
+    );
   } catch (thrown) {
     reportError(thrown);
     return EXIT_OURS;
   }
+}
+
+async function leaveRunning(
+  machine: string,
+  events: AsyncIterable<ExecEvent>,
+  json: boolean,
+): Promise<number> {
+  for await (const event of events) {
+    // A job that has no process any more has ended: how, comes behind.
+    const hasStarted = event.type === "started" && event.pid !== 0;
+    const hasRun =
+      event.type === "ended" && event.outcome !== "failed_to_start" && event.outcome !== "unknown";
+    if (hasStarted || hasRun) {
+      process.stdout.write(json ? jsonLine({ jobId: event.jobId }) : `${event.jobId}\n`);
+      return EXIT_OK;
+    }
+    if (event.type === "ended") return reportEnd(machine, event);
+  }
+  return EXIT_OURS;
 }
 
 /** Prints a result without what of it JSON can't hold: bytes. */
@@ -119,10 +132,10 @@ export async function writeAll(
 /** Says how a job ended where its exit code does not, and returns the exit code that stands for it. */
 export function reportEnd(machine: string | undefined, end: ExecEnd | undefined): number {
   if (end === undefined) return EXIT_OURS;
-  if (end.outcome !== "exited") process.stderr.write(`cmdop: the command ${printable(describeEnd(end))}\n`);
+  if (end.outcome !== "exited") report(`the command ${printable(describeEnd(end))}`);
   if (end.outcome === "unknown") {
     const look = commandFor("logs --follow", machine, end.jobId);
-    process.stderr.write(`cmdop: its job is ${end.jobId}; to look again: ${look}\n`);
+    report(`its job is ${end.jobId}; to look again: ${look}`);
   }
   return exitCodeOf(end);
 }

@@ -1,4 +1,5 @@
 import type { OnWaiting } from "@cmdop/sdk";
+import { report } from "../console/output.ts";
 import { printable } from "../console/printable.ts";
 
 /** Says on stderr that a command waits for a person, once for each time that one is asked. */
@@ -7,8 +8,8 @@ export function waitingMessage(): OnWaiting {
   return ({ approvalId, expiresAtMs }) => {
     if (approvalId === said) return;
     said = approvalId;
-    process.stderr.write(
-      `cmdop: waits for approval until ${new Date(expiresAtMs).toISOString()}; whoever may says: cmdop approve ${printable(approvalId)}\n`,
+    report(
+      `waits for approval until ${new Date(expiresAtMs).toISOString()}; whoever may says: cmdop approve ${printable(approvalId)}`,
     );
   };
 }

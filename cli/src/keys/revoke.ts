@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { jsonLine } from "../console/json-line.ts";
+import { note } from "../console/output.ts";
 import { passphraseFdOption, relayOption } from "../owner/options.ts";
 import type { OwnerOptions } from "../owner/owner.ts";
 
@@ -22,12 +23,13 @@ it when it comes back. With a key that has the scope admin: this relay refuses i
 Jobs that it started end too, unless it was made with --jobs live.`,
     )
     .action(async (key: string, options: OwnerOptions & { json?: boolean }) => {
-      const [{ ownerOrKey }, { printable }] = await Promise.all([
+      const [{ ownerOrKey }, { onKey }, { printable }] = await Promise.all([
         import("../owner/operator.ts"),
+        import("./on-key.ts"),
         import("../console/printable.ts"),
       ]);
       await using client = await ownerOrKey(options);
-      const revoked = await client.keys.revoke(key);
+      const revoked = await onKey(client, key, (name) => client.keys.revoke(name));
       if (options.json) {
         process.stdout.write(jsonLine(revoked));
         return;
@@ -35,9 +37,7 @@ Jobs that it started end too, unless it was made with --jobs live.`,
       const { keyId, how } = revoked;
       process.stdout.write(`${printable(keyId)} ${how}\n`);
       if (how === "blocked") {
-        process.stderr.write(
-          "This relay refuses it from now on. Machines hear of it only when the owner revokes it too.\n",
-        );
+        note("This relay refuses it from now on. Machines hear of it only when the owner revokes it too.");
       }
     });
 }

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { note } from "../console/output.ts";
 import { passphraseFdOption, relayOption } from "../owner/options.ts";
 import type { OwnerOptions } from "../owner/owner.ts";
 
@@ -27,16 +28,16 @@ The old key's jobs stay the old key's: the new one does not see them.`,
     )
     .action(async (key: string, options: RotateCommandOptions) => {
       const { keepOld, json } = options;
-      const [{ ownerClient }, { printCreated }, { printable }] = await Promise.all([
+      const [{ ownerClient }, { onKey }, { printCreated }, { printable }] = await Promise.all([
         import("../owner/owner.ts"),
+        import("./on-key.ts"),
         import("./text.ts"),
         import("../console/printable.ts"),
       ]);
       await using client = await ownerClient(options);
-      const old = await client.keys.show(key);
+      const old = await onKey(client, key, (name) => client.keys.show(name));
       const created = await client.keys.rotate(old.keyId, { keepOld });
       printCreated(old.name, created, json);
-      if (!json && keepOld)
-        process.stderr.write(`the old key ${printable(old.keyId)} counts on until it is revoked\n`);
+      if (!json && keepOld) note(`the old key ${printable(old.keyId)} counts on until it is revoked`);
     });
 }

@@ -19,12 +19,13 @@ Examples:
   cmdop keys show deploy --json | jq -r .grant`,
     )
     .action(async (key: string, options: OwnerOptions & { json?: boolean }) => {
-      const [{ operatorClient }, { keyText }] = await Promise.all([
+      const [{ operatorClient }, { onKey }, { keyText }] = await Promise.all([
         import("../owner/operator.ts"),
+        import("./on-key.ts"),
         import("./text.ts"),
       ]);
       await using client = await operatorClient(options, "admin");
-      const found = await client.keys.show(key);
+      const found = await onKey(client, key, (name) => client.keys.show(name));
       process.stdout.write(options.json ? jsonLine(found) : keyText(found));
     });
 }

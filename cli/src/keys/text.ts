@@ -1,8 +1,9 @@
 import type { Scope } from "@cmdop/proto/methods";
 import type { CreatedKey, KeyInfo } from "@cmdop/sdk";
 import { jsonLine } from "../console/json-line.ts";
+import { note } from "../console/output.ts";
 import { printable } from "../console/printable.ts";
-import { table } from "../console/table.ts";
+import { type Cell, facts, type TableView, table } from "../console/table.ts";
 import { isoTime, isoTimeOr } from "../console/time.ts";
 import { homePaths } from "../home/home.ts";
 import { mcpServerBlockOf } from "../mcp/config.ts";
@@ -14,8 +15,8 @@ export function printCreated(name: string, created: CreatedKey, json = false): v
     return;
   }
   process.stdout.write(`${created.apiKey}\n`);
-  process.stderr.write(`key ${printable(name)} (${created.keyId}) ends on ${isoTime(created.expiresAtMs)}\n`);
-  process.stderr.write(usesOf(created.apiKey));
+  note(`key ${printable(name)} (${created.keyId}) ends on ${isoTime(created.expiresAtMs)}`);
+  note(usesOf(created.apiKey));
 }
 
 /** Says of a new key that this home uses it from now on. It is not shown: it is in the profile. */
@@ -36,42 +37,67 @@ function usesOf(apiKey: string): string {
 In a shell:
   export CMDOP_API_KEY=${key}
 In an MCP client${isShown ? "" : ", with the key in the place of KEY"}:
-  ${JSON.stringify(mcpServerBlockOf(key))}
-`;
+  ${JSON.stringify(mcpServerBlockOf(key))}`;
 }
 
 /** Says of a new key what its scopes do not seem to: that it may do anything. */
 export function printAuthority(scopes: readonly Scope[], paths: readonly string[] | undefined): void {
   // Of a key that may run commands, nobody thinks otherwise.
   if (!scopes.includes("files:write") || scopes.includes("terminal") || paths !== undefined) return;
-  process.stderr.write(
-    "note: files:write without --path is the full authority of the user that files calls run as on each machine: it can write ~/.bashrc, ~/.ssh/authorized_keys and cron. Bind it with --path DIRECTORY.\n",
+  note(
+    "note: files:write without --path is the full authority of the user that files calls run as on each machine: it can write ~/.bashrc, ~/.ssh/authorized_keys and cron. Bind it with --path DIRECTORY.",
   );
 }
 
+const COLUMNS = [
+  { title: "NAME", minWidth: 10 },
+  { title: "STATE" },
+  { title: "ENDS", minWidth: 11 },
+  { title: "LAST USED", minWidth: 11 },
+  { title: "SCOPES", minWidth: 6 },
+  { title: "MACHINES", minWidth: 8 },
+  { title: "ID" },
+];
+
+/** What is said instead of ids. */
+export interface IdsShown {
+  /** Shortens the ids of keys. */
+  readonly short: (keyId: string) => string;
+  /** Names a machine by its id. */
+  readonly machineName: (id: string) => string;
+}
+
 /** Keys as people read them, a line each below a heading. */
-export function keyTable(keys: readonly KeyInfo[], maxWidth?: number): string {
+export function keyTable(
+  keys: readonly KeyInfo[],
+  { short, machineName }: IdsShown,
+  view: TableView,
+): string {
   const rows = keys.map((key) => [
     key.name,
-    key.state,
+    stateCell(key),
     isoTime(key.expiresAtMs),
     isoTimeOr(key.lastUsedMs, "never"),
     key.scopes.join(","),
-    machinesText(key),
-    key.keyId,
+    machinesText(key, machineName),
+    short(key.keyId),
   ]);
-  return table([["NAME", "STATE", "ENDS", "LAST USED", "SCOPES", "MACHINES", "ID"], ...rows], maxWidth);
+  return table(COLUMNS, rows, view);
+}
+
+function stateCell({ state }: KeyInfo): Cell {
+  return state === "active" ? { text: state, style: "good" } : { text: state, style: "bad" };
 }
 
 /** All that is known of one key, a line a fact. */
 export function keyText(key: KeyInfo): string {
-  return table([
+  return facts([
     ["name", key.name],
     ["id", key.keyId],
     ["state", STATES[key.state]],
     ["scopes", key.scopes.join(", ")],
     ["machines", machinesText(key)],
-    ...(key.paths === undefined ? [] : [["paths", key.paths.join(", ")]]),
+    ...(key.paths === undefined ? [] : [["paths", key.paths.join(", ")] as const]),
     ["made", isoTime(key.createdAtMs)],
     ["ends", isoTime(key.expiresAtMs)],
     ["last used", isoTimeOr(key.lastUsedMs, "never")],
@@ -79,11 +105,14 @@ export function keyText(key: KeyInfo): string {
   ]);
 }
 
-/** Names the machines that a key reaches, in the words of the options of `cmdop keys create`. */
-export function machinesText({ machines }: Pick<KeyInfo, "machines">): string {
+/** Names the machines that a key reaches, in the words of the options of `cmdop keys create`. `shown`: how ids are. */
+export function machinesText(
+  { machines }: Pick<KeyInfo, "machines">,
+  shown: (id: string) => string = (id) => id,
+): string {
   return machines
     .map((selector) => {
-      if ("id" in selector) return selector.id;
+      if ("id" in selector) return shown(selector.id);
       if ("name" in selector) return selector.name;
       return Object.entries(selector.labels)
         .map(([key, value]) => `${key}=${value}`)

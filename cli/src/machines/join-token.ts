@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import { collectPairs, parseCount } from "../console/arguments.ts";
 import { parseDuration } from "../console/duration.ts";
 import { jsonLine } from "../console/json-line.ts";
+import { note, warn } from "../console/output.ts";
 import { makeOutputPrivate } from "../console/secret-output.ts";
 import { passphraseFdOption, relayOption } from "../owner/options.ts";
 import type { OwnerOptions } from "../owner/owner.ts";
@@ -74,12 +75,14 @@ their names beyond that; cmdop machines rename gives others.`,
           : isNamePattern(name)
             ? "the machine"
             : name;
-      process.stderr.write(
-        isLoopback(splitAddress(relay.address).host)
-          ? onlyHere(where, relay.address)
-          : line instanceof CmdopError
-            ? `${byHand(where)}There is no line that installs cmdop, too: ${line.message}\n`
-            : `On ${where}, as root or as the user whose commands it shall run, this installs cmdop, joins and starts it:\n\n${line}\n\n`,
+      if (isLoopback(splitAddress(relay.address).host)) {
+        warn(onlyHere(where, relay.address));
+        return;
+      }
+      note(
+        line instanceof CmdopError
+          ? `${byHand(where)}There is no line that installs cmdop, too: ${line.message}`
+          : `On ${where}, as root or as the user whose commands it shall run, this installs cmdop, joins and starts it:\n\n${line}\n`,
       );
     });
 }
@@ -90,7 +93,6 @@ function byHand(name: string): string {
 
 /** A relay such as that of `cmdop up`: the token is good for agents on this computer alone. */
 function onlyHere(name: string, address: string): string {
-  return `warning: the token is for the relay at ${address}, which only this computer reaches, so no other machine can join with it.
-next:    Where ${name} is another machine: start a relay that it reaches (cmdop relay --owner OWNER_PUBLIC_KEY --public-address HOST:PORT; cmdop owner show has the key), and make the token with --relay and what that prints.
-`;
+  return `the token is for the relay at ${address}, which only this computer reaches, so no other machine can join with it.
+next:    Where ${name} is another machine: start a relay that it reaches (cmdop relay install --owner OWNER_PUBLIC_KEY --public-address HOST:PORT; cmdop owner show has the key), and move this home there (cmdop up --relay and what that prints), or make only the token with --relay.`;
 }

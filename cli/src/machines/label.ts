@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { labelChanges } from "../console/arguments.ts";
+import { jsonLine } from "../console/json-line.ts";
 import { passphraseFdOption, relayOption } from "../owner/options.ts";
 import type { OwnerOptions } from "../owner/owner.ts";
 
@@ -12,6 +13,7 @@ export function registerMachinesLabel(machines: Command): void {
     .argument("<changes...>", "KEY=VALUE sets a label, KEY- removes it")
     .addOption(relayOption())
     .addOption(passphraseFdOption())
+    .option("--json", "print one line of JSON: id, name, labels")
     .addHelpText(
       "after",
       `
@@ -22,11 +24,16 @@ Examples:
 Labels are how teams are bound: a key that was made with --label team=payments reaches the
 machine from now on.`,
     )
-    .action(async (machine: string, words: string[], options: OwnerOptions) => {
+    .action(async (machine: string, words: string[], options: OwnerOptions & { json?: boolean }) => {
       const changes = labelChanges(words);
-      const { ownerClient } = await import("../owner/owner.ts");
+      const [{ ownerClient }, { onMachine }] = await Promise.all([
+        import("../owner/owner.ts"),
+        import("./on-machine.ts"),
+      ]);
       await using client = await ownerClient(options);
-      await client.machines.label(machine, changes);
-      process.stdout.write(`${machine} is labelled ${words.join(" ")}\n`);
+      const changed = await onMachine(client, machine, (name) => client.machines.label(name, changes));
+      process.stdout.write(
+        options.json ? jsonLine(changed) : `${changed.name} is labelled ${words.join(" ")}\n`,
+      );
     });
 }

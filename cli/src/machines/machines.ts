@@ -1,8 +1,6 @@
 import type { Command } from "commander";
-import { jsonLine } from "../console/json-line.ts";
-import { passphraseFdOption } from "../owner/options.ts";
-import type { OwnerOptions } from "../owner/owner.ts";
 import { registerMachinesLabel } from "./label.ts";
+import { registerMachinesList } from "./list.ts";
 import { registerMachinesRelease } from "./release.ts";
 import { registerMachinesRemove } from "./remove.ts";
 import { registerMachinesRename } from "./rename.ts";
@@ -12,8 +10,6 @@ export function registerMachines(program: Command): void {
     .command("machines")
     .description("list the machines that the key reaches; rename, label, release and remove them")
     .enablePositionalOptions()
-    .addOption(passphraseFdOption())
-    .option("--json", "print JSON, a line a machine")
     .addHelpText(
       "after",
       `
@@ -22,46 +18,10 @@ Examples:
   cmdop machines rename web-1 shop-1
   cmdop machines label shop-1 team=payments canary-
   cmdop machines remove shop-1`,
-    )
-    .action(async (options: OwnerOptions & { json?: boolean }) => {
-      const [{ machinesClient }, { isoTime }, { printable }] = await Promise.all([
-        import("../owner/operator.ts"),
-        import("../console/time.ts"),
-        import("../console/printable.ts"),
-      ]);
-      await using client = await machinesClient(options);
-      const found = await client.machines.list();
-      if (options.json) {
-        for (const machine of found) process.stdout.write(jsonLine(machine));
-        return;
-      }
-      if (found.length === 0) process.stderr.write("This key reaches no machine.\n");
-      const names = found.map(({ name }) => printable(name));
-      const width = Math.max(4, ...names.map(({ length }) => length));
-      for (const [index, { online, lastSeenMs, quarantinedSinceMs, labels }] of found.entries()) {
-        const seen = lastSeenMs === null ? "never seen" : `last seen ${isoTime(lastSeenMs)}`;
-        const labelled = Object.entries(labels).map(([key, value]) => printable(`${key}=${value}`));
-        const state =
-          quarantinedSinceMs !== null
-            ? `QUARANTINED since ${isoTime(quarantinedSinceMs)}`
-            : online
-              ? "online"
-              : `offline, ${seen}`;
-        process.stdout.write(`${[names[index]?.padEnd(width), state, ...labelled].join("  ")}\n`);
-      }
-      const quarantined = names.filter((_, index) => found[index]?.quarantinedSinceMs !== null);
-      if (quarantined.length > 0) process.stderr.write(quarantineText(quarantined));
-    });
+    );
+  registerMachinesList(machines);
   registerMachinesRename(machines);
   registerMachinesLabel(machines);
   registerMachinesRelease(machines);
   registerMachinesRemove(machines);
-}
-
-/** Explains a quarantine and the way out of it. */
-function quarantineText(names: readonly string[]): string {
-  return `Two agents have used the key of ${names.join(", ")}: a copy of the machine, or a thief. Neither is let in.
-Where the key may be in wrong hands: cmdop machines remove NAME, delete the agent's state there, and
-join the machine anew. Where it was a copy of your own that is gone: cmdop machines release NAME.
-`;
 }

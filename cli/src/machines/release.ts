@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { jsonLine } from "../console/json-line.ts";
 import { passphraseFdOption, relayOption } from "../owner/options.ts";
 import type { OwnerOptions } from "../owner/owner.ts";
 
@@ -9,6 +10,7 @@ export function registerMachinesRelease(machines: Command): void {
     .argument("<machine>", "name or id of the machine")
     .addOption(relayOption())
     .addOption(passphraseFdOption())
+    .option("--json", "print one line of JSON: id, name")
     .addHelpText(
       "after",
       `
@@ -24,10 +26,14 @@ that alternate are quarantined again; a thief who waits until the machine is off
 Where the key may be in wrong hands, remove the machine instead (cmdop machines remove), delete the
 agent's state there (cmdop agent uninstall --purge), and join it anew: it gets a key of its own.`,
     )
-    .action(async (machine: string, options: OwnerOptions) => {
-      const { ownerClient } = await import("../owner/owner.ts");
+    .action(async (machine: string, options: OwnerOptions & { json?: boolean }) => {
+      const [{ ownerClient }, { onMachine }] = await Promise.all([
+        import("../owner/owner.ts"),
+        import("./on-machine.ts"),
+      ]);
       await using client = await ownerClient(options);
-      await client.machines.release(machine);
-      process.stdout.write(`${machine} is released\n`);
+      const { id, name } = await onMachine(client, machine, (text) => client.machines.find(text));
+      await client.machines.release(id);
+      process.stdout.write(options.json ? jsonLine({ id, name }) : `${name} is released\n`);
     });
 }

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { jsonLine } from "../console/json-line.ts";
 import { passphraseFdOption, relayOption } from "../owner/options.ts";
 import type { OwnerOptions } from "../owner/owner.ts";
 
@@ -10,6 +11,7 @@ export function registerMachinesRename(machines: Command): void {
     .argument("<name>", "what it is called from now on")
     .addOption(relayOption())
     .addOption(passphraseFdOption())
+    .option("--json", "print one line of JSON: id, name, labels")
     .addHelpText(
       "after",
       `
@@ -19,10 +21,16 @@ Examples:
 Keys that were granted the old name do not reach it any more; those that were granted its id,
 its labels, or a pattern that the new name matches, do.`,
     )
-    .action(async (machine: string, name: string, options: OwnerOptions) => {
-      const { ownerClient } = await import("../owner/owner.ts");
+    .action(async (machine: string, name: string, options: OwnerOptions & { json?: boolean }) => {
+      const [{ ownerClient }, { onMachine }] = await Promise.all([
+        import("../owner/owner.ts"),
+        import("./on-machine.ts"),
+      ]);
       await using client = await ownerClient(options);
-      await client.machines.rename(machine, name);
-      process.stdout.write(`${machine} is called ${name} now\n`);
+      const { id, old, ...changed } = await onMachine(client, machine, async (text) => {
+        const { id, name: old } = await client.machines.find(text);
+        return { old, ...(await client.machines.rename(id, name)) };
+      });
+      process.stdout.write(options.json ? jsonLine({ id, ...changed }) : `${old} is called ${name} now\n`);
     });
 }

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { jsonLine } from "../console/json-line.ts";
+import { note } from "../console/output.ts";
 
 export function registerMcpConfig(mcp: Command): void {
   mcp
@@ -22,8 +23,8 @@ Examples:
       const block = mcpServerBlock(homePaths.home());
       process.stdout.write(json ? jsonLine(block) : `${pasteText(block)}\n`);
       if (!existsSync(homePaths.profile())) {
-        process.stderr.write(
-          `note: ${homePaths.profile()} does not exist, so the server has no key yet: run cmdop up, or cmdop keys create NAME … --save\n`,
+        note(
+          `note: ${homePaths.profile()} does not exist, so the server has no key yet: run cmdop up, or cmdop keys create NAME … --save`,
         );
       }
     });

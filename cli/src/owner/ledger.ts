@@ -1,4 +1,6 @@
+import { readdir } from "node:fs/promises";
 import path from "node:path";
+import { unless } from "@cmdop/kit";
 import { type KeyId, readGrant, readPrivateFile, readRoster, thumbprint } from "@cmdop/proto";
 import { type CMDOPClient, CmdopError, type SignedStatement } from "@cmdop/sdk";
 import { homePaths, writeHomeFile } from "../home/home.ts";
@@ -155,4 +157,12 @@ function read(list: unknown, readOne: (statement: string) => unknown): string[] 
     readOne(String(statement));
     return String(statement);
   });
+}
+
+/** The names of the keys that this home's owner has signed for any relay; needs neither relay nor passphrase. */
+export async function signedKeyNames(): Promise<string[]> {
+  const directory = path.join(homePaths.owner(), "relays");
+  const files = (await unless(["ENOENT"], readdir(directory))) ?? [];
+  const ledgers = await Promise.all(files.map((file) => load(path.join(directory, file))));
+  return [...new Set(ledgers.flatMap(({ grants }) => grants.map((grant) => readGrant(grant).name)))];
 }

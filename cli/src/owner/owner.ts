@@ -14,6 +14,7 @@ import {
   sealOwnerKey,
 } from "@cmdop/proto";
 import { CMDOPClient, CmdopError, type OnSigned } from "@cmdop/sdk";
+import { note } from "../console/output.ts";
 import { homePaths, writeHomeFile } from "../home/home.ts";
 import { Passphrase } from "../passphrase/passphrase.ts";
 import { OwnerLedger } from "./ledger.ts";
@@ -110,9 +111,7 @@ export async function clientOf(owner: Owner, relay: RelayTarget): Promise<CMDOPC
   try {
     const taught = await ledger.teach(client);
     if (taught.roster) {
-      process.stderr.write(
-        `note: this relay had lost its roster and got it back; ${taught.grants.length} of its keys too\n`,
-      );
+      note(`note: this relay had lost its roster and got it back; ${taught.grants.length} of its keys too`);
     }
     await client.roster.ensure(owner.publicKeys);
     await ledger.learnRosters(client);

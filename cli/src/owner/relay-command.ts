@@ -1,10 +1,12 @@
 import type { Command } from "commander";
+import { jsonLine } from "../console/json-line.ts";
 
 export function registerOwnerRelay(owner: Command): void {
   owner
     .command("relay")
     .description("show this home's relay, or make another one this home's")
     .argument("[id@host:port]", "the relay, as cmdop relay printed it")
+    .option("--json", "print one line of JSON: relay")
     .addHelpText(
       "after",
       `
@@ -15,7 +17,7 @@ Examples:
 The owner's commands and cmdop up use it. The profile's key is for the relay that it was made at: a key
 for another one is made with cmdop keys create NAME --save. cmdop up --relay does all of it at once.`,
     )
-    .action(async (target: string | undefined) => {
+    .action(async (target: string | undefined, { json }: { json?: boolean }) => {
       const [{ rememberedRelay, rememberRelay }, { CmdopError, parseRelayTarget }] = await Promise.all([
         import("./relay.ts"),
         import("@cmdop/sdk"),
@@ -27,6 +29,6 @@ for another one is made with cmdop keys create NAME --save. cmdop up --relay doe
           next: "Run cmdop up, or start one with cmdop relay and name it here.",
         });
       }
-      process.stdout.write(`${relay}\n`);
+      process.stdout.write(json ? jsonLine({ relay }) : `${relay}\n`);
     });
 }

@@ -1,6 +1,7 @@
 import path from "node:path";
 import { type RelayTarget, readPrivateFile } from "@cmdop/proto";
 import { CmdopError, parseRelayTarget } from "@cmdop/sdk";
+import { note } from "../console/output.ts";
 import { homePaths, writeHomeFile } from "../home/home.ts";
 
 const relayFile = (): string => path.join(homePaths.owner(), "relay");
@@ -33,8 +34,6 @@ export async function rememberFirst(relay: RelayTarget): Promise<void> {
   const known = await rememberedRelay();
   if (known === undefined || parseRelayTarget(known).id === relay.id) await rememberRelay(relay);
   else {
-    process.stderr.write(
-      `note: this home's relay stays ${known}; cmdop owner relay ${relay.id}@${relay.address} changes that\n`,
-    );
+    note(`this home's relay stays ${known}; cmdop owner relay ${relay.id}@${relay.address} changes that`);
   }
 }

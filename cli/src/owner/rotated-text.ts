@@ -1,5 +1,6 @@
 import type { KeyPair } from "@cmdop/proto";
 import { jsonLine } from "../console/json-line.ts";
+import { note } from "../console/output.ts";
 import { ownerFile } from "./owner.ts";
 
 /** Prints the new owner. The key itself stays in its file. */
@@ -12,7 +13,5 @@ export function printRotated(
     return;
   }
   process.stdout.write(`owner ${key.publicKey}\n`);
-  process.stderr.write(
-    `${resigned.length} grants were signed again. The new key is in ${ownerFile()}: back it up.\n`,
-  );
+  note(`${resigned.length} grants were signed again. The new key is in ${ownerFile()}: back it up.`);
 }

@@ -1,5 +1,7 @@
+import type { RosterInfo } from "@cmdop/sdk";
 import type { Command } from "commander";
 import { jsonLine } from "../console/json-line.ts";
+import { isoTime } from "../console/time.ts";
 import { passphraseFdOption, relayOption } from "./options.ts";
 import type { OwnerOptions } from "./owner.ts";
 
@@ -25,13 +27,11 @@ Examples:
   cmdop owner show --roster --json | jq .roster.revoked`,
     )
     .action(async (options: ShowCommandOptions) => {
-      const [{ ownerClient, ownerFile, requireOwner }, { rememberedRelay }, { isoTime }, { table }] =
-        await Promise.all([
-          import("./owner.ts"),
-          import("./relay.ts"),
-          import("../console/time.ts"),
-          import("../console/table.ts"),
-        ]);
+      const [{ ownerClient, ownerFile, requireOwner }, { rememberedRelay }, { facts }] = await Promise.all([
+        import("./owner.ts"),
+        import("./relay.ts"),
+        import("../console/table.ts"),
+      ]);
       const { owner: publicKey, recovery } = await requireOwner();
       const readRoster = async () => {
         await using client = await ownerClient(options);
@@ -47,20 +47,25 @@ Examples:
       const whose = (listed: string): string =>
         listed === publicKey ? "  this home's" : listed === recovery ? "  recovery" : "  another";
       process.stdout.write(
-        table([
+        facts([
           ["owner", publicKey],
           ["recovery", recovery ?? ""],
           ["file", ownerFile()],
           ["relay", relay ?? ""],
-          ...(roster === undefined
-            ? []
-            : [
-                ["roster", `number ${roster.seq}, signed ${isoTime(roster.signedAtMs)}`],
-                ...roster.owners.map((listed) => ["  owner", listed + whose(listed)]),
-                ...roster.relays.map(({ id, addresses }) => ["  relay", `${id} ${addresses.join(" ")}`]),
-                ["  revoked", `${roster.revoked.length} keys`],
-              ]),
+          ...(roster === undefined ? [] : rosterFacts(roster, whose)),
         ]),
       );
     });
+}
+
+function rosterFacts(
+  { seq, signedAtMs, owners, relays, revoked }: RosterInfo,
+  whose: (owner: string) => string,
+): [string, string][] {
+  return [
+    ["roster", `number ${seq}, signed ${isoTime(signedAtMs)}`],
+    ...owners.map((owner): [string, string] => ["  owner", owner + whose(owner)]),
+    ...relays.map(({ id, addresses }): [string, string] => ["  relay", `${id} ${addresses.join(" ")}`]),
+    ["  revoked", `${revoked.length} keys`],
+  ];
 }

@@ -1,5 +1,6 @@
+import { CmdopError } from "@cmdop/proto";
 import type { Command } from "commander";
-import { EXIT_FAILURE, ExitWith } from "../console/exit.ts";
+import { EXIT_FAILURE, ExitWith, reportError } from "../console/exit.ts";
 import { jsonLine } from "../console/json-line.ts";
 
 export function registerPolicyCheck(policy: Command): void {
@@ -36,8 +37,10 @@ Exit codes: 0; 1 where the file is broken.`,
         process.stdout.write(
           `${bindsTerminal ? "binds" : "does NOT bind"} terminal callers: ${printable(why)}\n`,
         );
-        if (error !== undefined) process.stderr.write(`error: ${printable(error)}\n`);
       }
-      if (report.error !== undefined) throw new ExitWith(EXIT_FAILURE);
+      if (report.error === undefined) return;
+      const next = "Correct the file. Until then the agent goes by the last good one.";
+      reportError(new CmdopError("InvalidArgument", report.error, { next }));
+      throw new ExitWith(EXIT_FAILURE);
     });
 }

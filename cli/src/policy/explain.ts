@@ -39,17 +39,21 @@ whatever the machine would say.`,
     .action(async (key: string, name: string, paths: string[], options: ExplainCommandOptions) => {
       const method = methodNamed(name);
       checkPaths(method, paths);
-      const [{ CMDOPClient }, { operatorClient }, { printable }] = await Promise.all([
-        import("@cmdop/sdk"),
-        import("../owner/operator.ts"),
-        import("../console/printable.ts"),
-      ]);
+      const [{ CMDOPClient }, { operatorClient }, { onKey }, { onMachine }, { printable }] =
+        await Promise.all([
+          import("@cmdop/sdk"),
+          import("../owner/operator.ts"),
+          import("../keys/on-key.ts"),
+          import("../machines/on-machine.ts"),
+          import("../console/printable.ts"),
+        ]);
       const isLocal = key === LOCAL;
       const machine = options.machine ?? (process.env.CMDOP_MACHINE || undefined);
       await using client = isLocal ? CMDOPClient.local() : await operatorClient(options, "admin");
-      const grant = isLocal ? undefined : (await client.keys.show(key)).grant;
-      const asked = isLocal || machine === undefined ? client : client.machine(machine);
-      const answer = await asked.explain({ grant, method, paths });
+      const grant = isLocal ? undefined : (await onKey(client, key, (name) => client.keys.show(name))).grant;
+      const answer = await onMachine(client, isLocal ? undefined : machine, (name) =>
+        (name === undefined ? client : client.machine(name)).explain({ grant, method, paths }),
+      );
       if (options.json) {
         process.stdout.write(jsonLine(answer));
         return;

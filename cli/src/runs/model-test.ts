@@ -1,10 +1,12 @@
 import { CMDOPClient, CmdopError, RunError, type RunStreamEvent } from "@cmdop/sdk";
 import { EXIT_FAILURE, EXIT_OK, failedWith, reportError } from "../console/exit.ts";
 import { jsonLine } from "../console/json-line.ts";
+import { report } from "../console/output.ts";
 import { printable } from "../console/printable.ts";
 import { terminationSignal } from "../console/signals.ts";
 import { agentOf } from "../jobs/machine-terminal.ts";
 import { waitingMessage } from "../jobs/waiting-message.ts";
+import { onMachine } from "../machines/on-machine.ts";
 import { showProgress } from "./run-agent.ts";
 
 /**
@@ -29,14 +31,17 @@ export async function testModel(machine: string | undefined, json: boolean): Pro
   };
   try {
     await using client = machine === undefined ? CMDOPClient.local() : CMDOPClient.fromProfile();
-    const { text, durationMs, usage } = await agentOf(client, machine).run("Answer with one word: ready", {
-      agentType: "chat",
-      maxSteps: MAX_STEPS,
-      timeoutMs: TIMEOUT_MS,
-      signal: terminationSignal(),
-      onWaiting: waitingMessage(),
-      onEvent,
-    });
+    const signal = terminationSignal();
+    const { text, durationMs, usage } = await onMachine(client, machine, (name) =>
+      agentOf(client, name).run("Answer with one word: ready", {
+        agentType: "chat",
+        maxSteps: MAX_STEPS,
+        timeoutMs: TIMEOUT_MS,
+        signal,
+        onWaiting: waitingMessage(),
+        onEvent,
+      }),
+    );
     const answer = text.trim().slice(0, MAX_ANSWER_CHARACTERS);
     process.stdout.write(
       json
@@ -48,7 +53,7 @@ export async function testModel(machine: string | undefined, json: boolean): Pro
     const { code, message, next } = CmdopError.from(thrown);
     if (json) process.stdout.write(jsonLine({ ok: false, model, error: { code, message, next } }));
     if (!(thrown instanceof RunError)) return failedWith(thrown, EXIT_FAILURE);
-    process.stderr.write(`cmdop: ${printable(model)} did not answer\n`);
+    report(`${printable(model)} did not answer`);
     reportError(thrown);
     return EXIT_FAILURE;
   }

@@ -11,6 +11,7 @@ import {
 } from "@cmdop/sdk";
 import { EXIT_OK, failedWith, reportError } from "../console/exit.ts";
 import { jsonLine } from "../console/json-line.ts";
+import { note, report } from "../console/output.ts";
 import { terminationSignal } from "../console/signals.ts";
 import { TypedLines } from "../console/typed-lines.ts";
 import { EXIT_OURS, exitCodeOf } from "../jobs/exit-codes.ts";
@@ -18,6 +19,7 @@ import { JobOutput } from "../jobs/job-output.ts";
 import { linkMessages } from "../jobs/link-messages.ts";
 import { agentOf, commandFor } from "../jobs/machine-terminal.ts";
 import { waitingMessage } from "../jobs/waiting-message.ts";
+import { onMachine } from "../machines/on-machine.ts";
 import { RunQuestions } from "./run-questions.ts";
 import { answerText, RunProgress } from "./run-text.ts";
 
@@ -44,19 +46,21 @@ export async function runAgent(
   using lines = plain.approve === undefined ? undefined : new TypedLines();
   try {
     await using client = CMDOPClient.fromProfile();
-    const agent = agentOf(client, machine);
-    const onEvent = lines === undefined ? showProgress() : askOnTheWay(agent, { runId, machine, lines });
-    const run = {
-      ...plain,
-      runId,
-      signal,
-      ...linkMessages(machine, "run"),
-      onWaiting: waitingMessage(),
-      onEvent,
-    };
-    const result: RunResult<unknown> = await (outputJsonSchema === undefined
-      ? agent.run(prompt, run)
-      : agent.run(prompt, { ...run, outputJsonSchema }));
+    const result: RunResult<unknown> = await onMachine(client, machine, (name) => {
+      const agent = agentOf(client, name);
+      const onEvent = lines === undefined ? showProgress() : askOnTheWay(agent, { runId, machine, lines });
+      const run = {
+        ...plain,
+        runId,
+        signal,
+        ...linkMessages(machine, "run"),
+        onWaiting: waitingMessage(),
+        onEvent,
+      };
+      return outputJsonSchema === undefined
+        ? agent.run(prompt, run)
+        : agent.run(prompt, { ...run, outputJsonSchema });
+    });
     await output.print(
       json ? jsonLine({ ...factsOf(result), output: result.output }) : answerText(result.output),
     );
@@ -75,7 +79,7 @@ export function showProgress(): (event: RunStreamEvent) => void {
   const progress = new RunProgress();
   return (event) => {
     const lines = progress.add(event);
-    if (lines !== "") process.stderr.write(lines);
+    if (lines !== "") for (const line of lines.trimEnd().split("\n")) note(line);
   };
 }
 
@@ -102,10 +106,10 @@ function askOnTheWay(
 function reportRunError(machine: string | undefined, error: RunError): number {
   const { outcome, runId } = error;
   const ended = { outcome, exitCode: null, signal: null, reason: "" };
-  process.stderr.write(`cmdop: the run ${describeEnd(ended)}\n`);
+  report(`the run ${describeEnd(ended)}`);
   if (outcome !== "canceled") {
     reportError(error);
-    process.stderr.write(`cmdop: what it did: ${commandFor("logs", machine, runId)}\n`);
+    report(`what it did: ${commandFor("logs", machine, runId)}`);
   }
   // A completed run without an answer has missing or invalid events.
   return outcome === "completed" ? EXIT_OURS : exitCodeOf(ended);

@@ -1,5 +1,7 @@
 import { CollectedRun, describeEnd, RunError, type RunStreamEvent } from "@cmdop/sdk";
 import { EXIT_OK, reportError } from "../console/exit.ts";
+import { jsonLine } from "../console/json-line.ts";
+import { report } from "../console/output.ts";
 import { EXIT_OURS, exitCodeOf } from "../jobs/exit-codes.ts";
 import type { JobOutput } from "../jobs/job-output.ts";
 import { answerText, RunProgress } from "./run-text.ts";
@@ -11,6 +13,8 @@ export interface WriteRunOptions {
   readonly follow: boolean;
   /** The only stream to write: stderr gets the progress, stdout the answer; default both. */
   readonly only?: "stdout" | "stderr" | undefined;
+  /** True writes the events themselves to stdout, a line of JSON each. */
+  readonly json?: boolean;
 }
 
 /**
@@ -20,17 +24,17 @@ export interface WriteRunOptions {
 export async function writeRun(
   events: AsyncIterable<RunStreamEvent>,
   output: JobOutput,
-  { runId, follow, only }: WriteRunOptions,
+  { runId, follow, only, json = false }: WriteRunOptions,
 ): Promise<number> {
   const collected = new CollectedRun(runId);
   const progress = new RunProgress();
   const isOver = untilNow(follow);
   for await (const event of events) {
     collected.add(event);
-    const lines = only === "stdout" ? "" : progress.add(event);
-    if (lines !== "") process.stderr.write(lines);
+    if (json) await output.print(jsonLine(event));
+    else if (only !== "stdout") process.stderr.write(progress.add(event));
     if (event.type === "ended") {
-      const code = await writeEnd(collected, output, only);
+      const code = await writeEnd(collected, output, json ? "stderr" : only);
       return output.exitCodeIfUnread("The run has ended.") ?? (follow ? code : EXIT_OK);
     }
     if (output.unwritable.aborted || isOver(event)) break;
@@ -62,7 +66,7 @@ async function writeEnd(
     if (!(thrown instanceof RunError)) throw thrown;
     const ended = { outcome: thrown.outcome, exitCode: null, signal: null, reason: "" };
     if (only !== "stdout") {
-      process.stderr.write(`cmdop: the run ${describeEnd(ended)}\n`);
+      report(`the run ${describeEnd(ended)}`);
       reportError(thrown);
     }
     return thrown.outcome === "completed" ? EXIT_OURS : exitCodeOf(ended);

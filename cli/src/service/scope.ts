@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { usageError } from "../console/exit.ts";
+import { warn } from "../console/output.ts";
 import { printable } from "../console/printable.ts";
 import type { Manager } from "./manager.ts";
 import type { UnitScope } from "./unit-words.ts";
@@ -31,9 +32,7 @@ export function unitScope({ user, system }: ScopeOptions): UnitScope {
 export async function warnOfOthers(files: readonly string[]): Promise<void> {
   const { changeableByOthers } = await import("./changeable.ts");
   for (const found of await changeableByOthers(files)) {
-    process.stderr.write(
-      `warning: this will run as root, but others than root can change ${printable(found)}\n`,
-    );
+    warn(`this will run as root, but others than root can change ${printable(found)}`);
   }
 }
 

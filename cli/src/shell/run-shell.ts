@@ -1,10 +1,12 @@
 import { CMDOPClient, CmdopError, describeEnd, type Session } from "@cmdop/sdk";
 import { failedWith } from "../console/exit.ts";
+import { report } from "../console/output.ts";
 import { printable } from "../console/printable.ts";
 import { EXIT_OURS, exitCodeOf } from "../jobs/exit-codes.ts";
 import { findJob } from "../jobs/find-job.ts";
 import { commandFor, terminalOf } from "../jobs/machine-terminal.ts";
 import { waitingMessage } from "../jobs/waiting-message.ts";
+import { onMachine } from "../machines/on-machine.ts";
 import { terminalSize } from "./local-terminal.ts";
 import type { ViewStart } from "./session-output.ts";
 import { type Departure, view } from "./viewer.ts";
@@ -23,11 +25,9 @@ interface Opened {
 /** Starts a session on a machine and shows it. Returns the exit code. */
 export function runShell(machine: string | undefined, shell: readonly string[] | undefined): Promise<number> {
   return show(machine, async (client) => {
-    const session = await terminalOf(client, machine).create({
-      shell,
-      ...terminalSize(),
-      onWaiting: waitingMessage(),
-    });
+    const session = await onMachine(client, machine, (name) =>
+      terminalOf(client, name).create({ shell, ...terminalSize(), onWaiting: waitingMessage() }),
+    );
     return { session, start: { after: 0, isReplay: false, isAlternate: false } };
   });
 }
@@ -35,8 +35,11 @@ export function runShell(machine: string | undefined, shell: readonly string[] |
 /** Shows an existing session, by its id or the beginning of it. Returns the exit code. */
 export function runAttach(machine: string | undefined, id: string): Promise<number> {
   return show(machine, async (client) => {
-    const terminal = terminalOf(client, machine);
-    const { jobId, kind, outputStart, outputEnd, outcome } = await findJob(terminal, id);
+    const { terminal, job } = await onMachine(client, machine, async (name) => {
+      const terminal = terminalOf(client, name);
+      return { terminal, job: await findJob(terminal, id) };
+    });
+    const { jobId, kind, outputStart, outputEnd, outcome } = job;
     if (kind !== "session") {
       throw new CmdopError("InvalidArgument", `The job ${jobId} is a command, not a session.`, {
         next: `Follow its output: ${commandFor("logs --follow", machine, jobId)}`,
@@ -62,8 +65,7 @@ async function show(
   } catch (thrown) {
     if (comeBack !== undefined) beginLine();
     const exitCode = failedWith(thrown, EXIT_OURS);
-    if (comeBack !== undefined)
-      process.stderr.write(`cmdop: the session may live on; to come back: ${comeBack}\n`);
+    if (comeBack !== undefined) report(`the session may live on; to come back: ${comeBack}`);
     return exitCode;
   }
 }
@@ -73,16 +75,16 @@ function reportDeparture(departure: Departure, comeBack: string): number {
   const isCutOff = departure.type === "detached" || departure.end.outcome !== "exited";
   if (isCutOff) beginLine();
   if (departure.droppedBytes > 0) {
-    process.stderr.write(`cmdop: ${departure.droppedBytes} bytes of output were dropped\n`);
+    report(`${departure.droppedBytes} bytes of output were dropped`);
   }
   if (departure.type === "detached") {
-    if (departure.areKeysLost) process.stderr.write("cmdop: the last keys may not have arrived\n");
-    process.stderr.write(`cmdop: detached, and the session lives on; to come back: ${comeBack}\n`);
+    if (departure.areKeysLost) report("the last keys may not have arrived");
+    report(`detached, and the session lives on; to come back: ${comeBack}`);
     return departure.exitCode;
   }
   const { end } = departure;
-  if (end.outcome !== "exited") process.stderr.write(`cmdop: the session ${printable(describeEnd(end))}\n`);
-  if (end.outcome === "unknown") process.stderr.write(`cmdop: to look again: ${comeBack}\n`);
+  if (end.outcome !== "exited") report(`the session ${printable(describeEnd(end))}`);
+  if (end.outcome === "unknown") report(`to look again: ${comeBack}`);
   return exitCodeOf(end);
 }
 

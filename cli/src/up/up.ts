@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import { startUnderInit } from "../agent/init-process.ts";
 import { parsePort } from "../console/arguments.ts";
 import { jsonLine } from "../console/json-line.ts";
+import { note } from "../console/output.ts";
 import { passphraseFdOption } from "../owner/options.ts";
 import { passphraseFromEnvironment } from "../passphrase/environment.ts";
 import { DEFAULT_RELAY_PORT } from "../relay/default-port.ts";
@@ -73,13 +74,13 @@ instead. After that it needs the passphrase only when its own key is about to en
       }
       const say = (): void => {
         process.stdout.write(options.json ? jsonLine(up.ready) : readyText(up.ready, options.install));
-        if (options.json) process.stderr.write(`${powerOf()}\n`);
+        if (options.json) note(powerOf());
       };
       if (options.install) {
         // It has been shown to run; from here on systemd runs it.
         await up.shutdown();
         const { installUp } = await import("./install.ts");
-        process.stderr.write(await installUp(options));
+        note(await installUp(options));
         say();
         return;
       }

@@ -91,6 +91,10 @@ export const ERROR_TABLE = {
     status: STATUS.UNKNOWN,
     next: "It may have happened or not: look before you repeat it.",
   },
+  Ambiguous: {
+    status: STATUS.FAILED_PRECONDITION,
+    next: "Say more of the id that the message names.",
+  },
   NotFound: { status: STATUS.NOT_FOUND, next: "Check the path; files.list shows what there is." },
   AlreadyExists: {
     status: STATUS.ALREADY_EXISTS,
