@@ -29,24 +29,26 @@ import { gzip, tarOf } from "./tarball.ts";
  * checksums, a bill of materials and a manifest, signed with the release key.
  */
 const HELP = `usage: npm run release -- keygen FILE              make a release key
-       npm run release -- --key FILE [--platform linux-x64] [--only-archives]
+       npm run release -- --key FILE [--platform linux-x64] [--only-archives] [--to DIRECTORY]
 
-The release goes to dist/release. The key is the operator's: keep it off the machines that run cmdop.`;
+The release goes to dist/release unless told elsewhere; what is there is removed. The key is the operator's: keep it off the machines that run cmdop.`;
 
 /** Fetched files stay here between two releases. */
 const CACHE = path.join(ROOT, "node_modules/.cache/release");
-const TARGET = path.join(ROOT, "dist/release");
-const WORK = path.join(ROOT, "dist/release-work");
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     key: { type: "string" },
     platform: { type: "string", multiple: true },
+    to: { type: "string", default: path.join(ROOT, "dist/release") },
     "only-archives": { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
+
+const TARGET = path.resolve(values.to);
+const WORK = `${TARGET}-work`;
 
 if (values.help) console.log(HELP);
 else if (positionals[0] === "keygen") keygen(positionals[1]);

@@ -1,4 +1,4 @@
-import os from "node:os";
+import { userName } from "@cmdop/kit";
 import { ownCommand } from "../own-command.ts";
 import type { UpReady } from "../up/bring-up.ts";
 
@@ -42,8 +42,7 @@ export function readyText({ relay, machine, profile, mcp }: UpReady, isService =
 
 /** Says in one line what a holder of the profile's key can do. */
 export function powerOf(): string {
-  const { username } = os.userInfo();
-  return `The key in it, which the MCP server uses, can run any command on this machine as ${username} unless policy.json narrows that; it can't make keys, join machines or answer approvals.`;
+  return `The key in it, which the MCP server uses, can run any command on this machine as ${userName()} unless policy.json narrows that; it can't make keys, join machines or answer approvals.`;
 }
 
 /** The block as each client wants it. */
