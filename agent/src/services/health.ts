@@ -47,12 +47,21 @@ export function healthOf({ stateDir, relay, linkError, home, lineShell }: Health
       maxWatches: BigInt(numberIn("/proc/sys/fs/inotify/max_user_watches")),
       shell: lineShell() ?? "",
       ...model,
-      // systemd sets it for what it starts.
-      managed: process.env.INVOCATION_ID !== undefined,
+      managed: isManaged(process.env, process.pid),
       load: os.loadavg()[0] ?? 0,
       freeMemoryBytes: BigInt(process.availableMemory()),
     };
   };
+}
+
+/**
+ * True if systemd started this very process. What it started may have started this one, as a desktop's
+ * terminal has: both inherit INVOCATION_ID, and only the first has the id that SYSTEMD_EXEC_PID names
+ * (systemd 248 and later).
+ */
+export function isManaged(env: NodeJS.ProcessEnv, pid: number): boolean {
+  const { INVOCATION_ID, SYSTEMD_EXEC_PID } = env;
+  return SYSTEMD_EXEC_PID === undefined ? INVOCATION_ID !== undefined : SYSTEMD_EXEC_PID === String(pid);
 }
 
 async function modelHealth(stateDir: string) {
