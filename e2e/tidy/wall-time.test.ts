@@ -20,6 +20,8 @@ const TIME_OF_DAY: Readonly<Record<string, string>> = {
   "agent/src/jobs/jobs.ts": "when a job was started, as it is shown",
   "agent/src/loop/confirmations.ts": "until when a question waits, as people are shown; a timer ends it",
   "agent/src/loop/failure.ts": "until when a model's provider says to wait",
+  "agent/src/services/health.ts": "what the machine's clock says, for whoever compares clocks",
+  "cli/src/doctor/relay-checks.ts": "how far clocks differ, and when a key or certificate ends",
   "cli/src/console/log.ts": "when a line was written",
   "cli/src/owner/ledger.ts": "whether a grant has ended",
   "cli/src/owner/rotation.ts": "when an owner's key went, in the name of its file",
