@@ -27,6 +27,7 @@ export interface BudgetBounds {
   readonly sessionsPerKey: number;
   readonly heldBytesPerKey: number;
   readonly heldBytes: number;
+  readonly cancelsPerSecond: number;
 }
 
 const DEFAULT_BOUNDS: BudgetBounds = {
@@ -36,6 +37,7 @@ const DEFAULT_BOUNDS: BudgetBounds = {
   sessionsPerKey: MAX_SESSIONS_PER_KEY,
   heldBytesPerKey: MAX_HELD_BYTES_PER_KEY,
   heldBytes: MAX_HELD_BYTES,
+  cancelsPerSecond: CANCELS_PER_SECOND,
 };
 
 /** What the callers use, by key: none may take more than its share, so that what goes wrong for one goes wrong for it alone. */
@@ -146,7 +148,8 @@ export class Budget {
   #spentCancels(keyId: KeyId): number {
     const cancels = this.#cancels.get(keyId);
     if (cancels === undefined) return 0;
-    return Math.max(0, cancels.spent - ((performance.now() - cancels.atMs) / 1000) * CANCELS_PER_SECOND);
+    const passedS = (performance.now() - cancels.atMs) / 1000;
+    return Math.max(0, cancels.spent - passedS * this.#bounds.cancelsPerSecond);
   }
 }
 
