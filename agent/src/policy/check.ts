@@ -1,6 +1,5 @@
 import { stat } from "node:fs/promises";
-import os from "node:os";
-import { isErrno } from "@cmdop/kit";
+import { isErrno, userName } from "@cmdop/kit";
 import { agentStateDir, CmdopError, SCOPES } from "@cmdop/proto";
 import type { JobUser } from "../jobs/process/run-as.ts";
 import { parseEnvironmentFile } from "../login/environment-file.ts";
@@ -122,12 +121,11 @@ async function binding(
 
 /** Returns the owner of the agent's state; if there is none yet, the current user. */
 async function agentUser(home: string): Promise<string> {
-  const { username, uid } = os.userInfo();
   try {
     const owner = (await stat(agentStateDir(home))).uid;
-    return owner === uid ? username : `user ${owner}`;
+    return owner === process.geteuid?.() ? userName() : `user ${owner}`;
   } catch (thrown) {
-    if (isErrno(thrown, "ENOENT")) return username;
+    if (isErrno(thrown, "ENOENT")) return userName();
     throw thrown;
   }
 }

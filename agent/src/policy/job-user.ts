@@ -1,4 +1,4 @@
-import os from "node:os";
+import { userName } from "@cmdop/kit";
 import type { JobUser } from "../jobs/process/run-as.ts";
 import { lookUpAccount } from "../login/passwd.ts";
 import { outputOf, reasonOf, systemProgram } from "../login/system-programs.ts";
@@ -16,9 +16,7 @@ const PROGRAM_TIMEOUT_MS = 10_000;
 export async function findUser(name: string): Promise<JobUser> {
   if (process.platform !== "linux") throw new Error("jobs can run as another user on Linux only");
   if (process.geteuid?.() !== 0) {
-    throw new Error(
-      `the agent runs as ${os.userInfo().username}, and only root can start jobs as another user`,
-    );
+    throw new Error(`the agent runs as ${userName()}, and only root can start jobs as another user`);
   }
   const account = await lookUpAccount(name);
   if (account === undefined) throw new Error(`this machine has no user ${name}`);

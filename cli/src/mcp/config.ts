@@ -1,4 +1,4 @@
-import os from "node:os";
+import { userName } from "@cmdop/kit";
 import { ownCommand } from "../own-command.ts";
 import type { UpReady } from "../up/bring-up.ts";
 
@@ -25,8 +25,18 @@ export function mcpServerBlockOf(apiKey: string): McpServerBlock {
   return { mcpServers: { cmdop: { command: program, args: [main, "mcp"], env: { CMDOP_API_KEY: apiKey } } } };
 }
 
+/** Where what `cmdop up` tells of runs: in this process, as a service, or in another process. */
+export type ReadyHow = "here" | "service" | "running";
+
+/** How it is ended; of another process nobody knows what it is. */
+const ENDS: Readonly<Record<ReadyHow, readonly string[]>> = {
+  here: ["Ctrl-C ends it."],
+  service: ["cmdop agent uninstall ends it."],
+  running: [],
+};
+
 /** The text that `cmdop up` prints for a person. */
-export function readyText({ relay, machine, profile, mcp }: UpReady, isService = false): string {
+export function readyText({ relay, machine, profile, mcp }: UpReady, how: ReadyHow = "here"): string {
   return [
     `machine ${machine.name} is online through the relay at ${relay}`,
     `profile ${profile}`,
@@ -35,15 +45,14 @@ export function readyText({ relay, machine, profile, mcp }: UpReady, isService =
     pasteText(mcp),
     "",
     `Try: cmdop exec ${machine.name} "uname -a"`,
-    isService ? "cmdop agent uninstall ends it." : "Ctrl-C ends it.",
+    ...ENDS[how],
     "",
   ].join("\n");
 }
 
 /** Says in one line what a holder of the profile's key can do. */
 export function powerOf(): string {
-  const { username } = os.userInfo();
-  return `The key in it, which the MCP server uses, can run any command on this machine as ${username} unless policy.json narrows that; it can't make keys, join machines or answer approvals.`;
+  return `The key in it, which the MCP server uses, can run any command on this machine as ${userName()} unless policy.json narrows that; it can't make keys, join machines or answer approvals.`;
 }
 
 /** The block as each client wants it. */
