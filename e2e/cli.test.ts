@@ -170,6 +170,10 @@ describe("cmdop up", () => {
     expect(await first.process.stop("SIGINT")).toEqual({ exitCode: 0, signal: null });
     const second = await CmdopProcess.start(["up", "--json", "--port", "0"], env);
     expect(second.ready.machine).toEqual(first.ready.machine);
+    // Another one beside it tells of this one, where it was "database is locked".
+    const beside = await runCmdop(["up"], env);
+    expect(beside).toMatchObject({ exitCode: 0, stderr: expect.stringContaining("nothing was started") });
+    expect(beside.stdout).toContain("mcpServers");
     expect(await runCmdop(["exec", "laptop", "echo again"], env)).toMatchObject({ stdout: "again\n" });
     // The same key on another port, so its jobs of before are still its own.
     expect((await runCmdop(["jobs", "laptop", "--all"], env)).stdout).toContain("echo hi");

@@ -32,7 +32,7 @@ import { setOutput } from "./console/output.ts";
 import { addOutputOptions, applyOutputOptions, asksForJson } from "./console/output-options.ts";
 import { parserOutput } from "./console/parser-output.ts";
 import { describeSettings } from "./home/describe-settings.ts";
-import { whyDistrusted } from "./home/trusted-home.ts";
+import { type Distrust, whyDistrusted } from "./home/trusted-home.ts";
 import { VERSION } from "./version.ts";
 import { registerVersion } from "./version-command.ts";
 
@@ -116,7 +116,16 @@ export function commandLine(): CliCommand {
 
 /** Every other command reads the home, and trusts what it says. */
 async function refuseDistrusted(): Promise<void> {
-  const { cmdopHome, CmdopError } = await import("@cmdop/sdk");
-  const distrust = whyDistrusted(cmdopHome());
+  const [{ diskError }, { cmdopHome, CmdopError }] = await Promise.all([
+    import("@cmdop/proto"),
+    import("@cmdop/sdk"),
+  ]);
+  const home = cmdopHome();
+  let distrust: Distrust | undefined;
+  try {
+    distrust = whyDistrusted(home);
+  } catch (thrown) {
+    throw diskError(thrown, "read", home);
+  }
   if (distrust !== undefined) throw new CmdopError("AccessDenied", distrust.reason, { next: distrust.next });
 }

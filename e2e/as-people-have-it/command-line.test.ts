@@ -164,3 +164,31 @@ describe("the Tab key", () => {
     });
   });
 });
+
+describe("a surrounding that lacks something", () => {
+  it("ended with a stack trace or a file in the working directory: now a sentence says what to do", async () => {
+    const line = (variables: string): string =>
+      `setpriv --reuid 12345 --regid 12345 --clear-groups env -u HOME -u CMDOP_HOME -u CMDOP_API_KEY ${variables} "$NODE" "$MAIN" machines`;
+    const homeless = await runShell(line(""), env);
+    expect(homeless).toMatchObject({ exitCode: 1, stdout: "" });
+    expect(homeless.stderr).toBe(
+      "error: This user has no home directory, so there is no place for cmdop's files.\nnext:  Set CMDOP_HOME to a directory that this user can write to.\n",
+    );
+    // An empty HOME is none; it was the working directory.
+    expect((await runShell(line("HOME="), env)).stderr).toContain("This user has no home directory");
+  });
+
+  it("a home on a read-only disk was told as a missing file", async () => {
+    const place = path.join(cluster.directory, "read-only");
+    await mkdir(place);
+    const script = 'mount -t tmpfs -o ro none "$PLACE" && CMDOP_HOME=$PLACE/home "$NODE" "$MAIN" init';
+    const { exitCode, stderr } = await runShell(`unshare -m bash -c '${script}'`, { ...env, PLACE: place });
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("its disk is read-only (EROFS)");
+  });
+
+  it("a reader that left was an error like any other: now it is 141, as for every program", async () => {
+    const line = 'set -o pipefail; "$NODE" "$MAIN" --help | true';
+    expect(await runShell(line, env)).toEqual({ exitCode: 141, stdout: "", stderr: "" });
+  });
+});

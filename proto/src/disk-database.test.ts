@@ -89,7 +89,7 @@ it("an error inside a transaction is told as it is, and nothing of the transacti
 
 it("another process that has it is said to have it, and is no trouble of the disk", () => {
   const database = open();
-  expect(open).toThrowError("database is locked");
+  expect(open).toThrowError("Another process runs here");
   expect(troubles).toEqual([]);
   database.close();
 });

@@ -7,6 +7,9 @@ import { CmdopError } from "./errors/cmdop-error.ts";
 /** Longest wait of a start for another process on the same file, in milliseconds. */
 const BUSY_TIMEOUT_MS = 1_000;
 
+/** SQLite's error code for a file that another process has locked. */
+const BUSY = 5;
+
 /**
  * SQLite's error codes after which a connection is unusable: its file is read-only, its disk failed, or it
  * can't be opened.
@@ -43,12 +46,13 @@ export class DiskDatabase {
   #blocked: CmdopError | undefined;
   #isClosed = false;
 
-  /** @throws the error of SQLite, unless the disk causes it */
+  /** @throws CmdopError AlreadyExists where another process has the file; the error of SQLite, unless the disk causes it */
   constructor(options: DiskDatabaseOptions) {
     this.#options = options;
     try {
       this.#connection = connectionOf(openForWriting(options));
     } catch (thrown) {
+      if (isBusy(thrown)) throw inUse(options.file, thrown);
       const why = databaseError(thrown, "write", options.file);
       if (!isDiskTrouble(why)) throw thrown;
       this.#block(why);
@@ -155,6 +159,17 @@ export class DiskDatabase {
       onTrouble(databaseError(thrown, "read", file));
     }
   }
+}
+
+function isBusy(thrown: unknown): boolean {
+  return thrown instanceof Error && "errcode" in thrown && thrown.errcode === BUSY;
+}
+
+function inUse(file: string, cause: unknown): CmdopError {
+  return new CmdopError("AlreadyExists", `Another process runs here: it has ${file} open.`, {
+    cause,
+    next: "End the other one first, or give this one a home of its own: CMDOP_HOME.",
+  });
 }
 
 function connectionOf(db: DatabaseSync): Connection {

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, openSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { errnoOf, isErrno } from "@cmdop/kit";
 import { CmdopError } from "./errors/cmdop-error.ts";
@@ -50,6 +50,9 @@ export function isDiskTrouble(thrown: unknown): boolean {
 export function diskError(thrown: unknown, verb: string, file: string): CmdopError {
   if (thrown instanceof CmdopError) return thrown;
   const errno = thrown instanceof Error ? systemError(thrown) : undefined;
+  // Node says ENOENT where nothing can be made in a directory above: that one says why.
+  const refusal = verb === "make" && errno === "ENOENT" ? probed(existingAbove(file)) : undefined;
+  if (refusal !== undefined) return diskError(refusal, verb, file);
   const known = errno === undefined ? undefined : MEANINGS[errno];
   if (known !== undefined) {
     const [code, cause, next] = known;
@@ -84,6 +87,12 @@ export function databaseError(thrown: unknown, verb: string, file: string): Cmdo
 export function refusalOf(directory: string): CmdopError | undefined {
   const thrown = probed(directory);
   return thrown === undefined ? undefined : diskError(thrown, "write to", directory);
+}
+
+/** The nearest directory above a file that is there. */
+function existingAbove(file: string): string {
+  const directory = path.dirname(file);
+  return directory === file || existsSync(directory) ? directory : existingAbove(directory);
 }
 
 function probed(directory: string): unknown {

@@ -1,5 +1,5 @@
-import os from "node:os";
 import path from "node:path";
+import { userHome } from "@cmdop/kit";
 import { type ApiKey, addressSchema, CmdopError, parseApiKey, readPrivateFile } from "@cmdop/proto";
 import { z } from "zod";
 import { type ReconnectOptions, type ReconnectPauses, reconnectPauses } from "./connection/reconnect.ts";
@@ -60,9 +60,19 @@ const profileSchema = z.strictObject({
 });
 export type Profile = z.infer<typeof profileSchema>;
 
-/** Returns `home`, or else CMDOP_HOME, or else `~/.cmdop`. */
+/** Returns `home`, or else CMDOP_HOME, or else `~/.cmdop`. @throws CmdopError NotFound for a user without a home */
 export function cmdopHome(home?: string): string {
-  return path.resolve(home ?? process.env.CMDOP_HOME ?? path.join(os.homedir(), ".cmdop"));
+  const named = home ?? (process.env.CMDOP_HOME || undefined);
+  if (named !== undefined) return path.resolve(named);
+  const directory = userHome();
+  if (directory !== undefined) return path.resolve(directory, ".cmdop");
+  throw new CmdopError(
+    "NotFound",
+    "This user has no home directory, so there is no place for cmdop's files.",
+    {
+      next: "Set CMDOP_HOME to a directory that this user can write to.",
+    },
+  );
 }
 
 /** Returns the path of a home's profile. */

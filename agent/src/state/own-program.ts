@@ -1,8 +1,7 @@
 import { existsSync } from "node:fs";
 import { realpath } from "node:fs/promises";
-import os from "node:os";
 import path from "node:path";
-import { errnoOf } from "@cmdop/kit";
+import { errnoOf, userHome } from "@cmdop/kit";
 import { AGENT_UNIT } from "@cmdop/proto";
 import { type Landmark, landmark } from "../files/place/landmark.ts";
 
@@ -52,7 +51,7 @@ function above(directory: string, name: string): string | undefined {
 
 function unitFiles(): string[] {
   const { XDG_CONFIG_HOME: config, XDG_DATA_HOME: data, XDG_RUNTIME_DIR: runtime } = process.env;
-  const home = os.homedir();
+  const home = userHome() ?? "/";
   const own = [config || path.join(home, ".config"), data || path.join(home, ".local/share"), runtime];
   const directories = [
     ...UNIT_DIRECTORIES,

@@ -13,11 +13,15 @@ export const homePaths = {
 
 /** Replaces a file that only its owner can read, in a directory that only its owner can enter. @throws CmdopError that names the file */
 export async function writeHomeFile(file: string, content: string): Promise<void> {
-  const directory = path.dirname(file);
+  await makeHomeDirectory(path.dirname(file));
+  await writePrivateFile(file, content);
+}
+
+/** Makes a directory that only its owner can enter, where it is missing. @throws CmdopError that names it */
+export async function makeHomeDirectory(directory: string): Promise<void> {
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
   } catch (thrown) {
     throw diskError(thrown, "make", directory);
   }
-  await writePrivateFile(file, content);
 }

@@ -25,8 +25,18 @@ export function mcpServerBlockOf(apiKey: string): McpServerBlock {
   return { mcpServers: { cmdop: { command: program, args: [main, "mcp"], env: { CMDOP_API_KEY: apiKey } } } };
 }
 
+/** Where what `cmdop up` tells of runs: in this process, as a service, or in another process. */
+export type ReadyHow = "here" | "service" | "running";
+
+/** How it is ended; of another process nobody knows what it is. */
+const ENDS: Readonly<Record<ReadyHow, readonly string[]>> = {
+  here: ["Ctrl-C ends it."],
+  service: ["cmdop agent uninstall ends it."],
+  running: [],
+};
+
 /** The text that `cmdop up` prints for a person. */
-export function readyText({ relay, machine, profile, mcp }: UpReady, isService = false): string {
+export function readyText({ relay, machine, profile, mcp }: UpReady, how: ReadyHow = "here"): string {
   return [
     `machine ${machine.name} is online through the relay at ${relay}`,
     `profile ${profile}`,
@@ -35,7 +45,7 @@ export function readyText({ relay, machine, profile, mcp }: UpReady, isService =
     pasteText(mcp),
     "",
     `Try: cmdop exec ${machine.name} "uname -a"`,
-    isService ? "cmdop agent uninstall ends it." : "Ctrl-C ends it.",
+    ...ENDS[how],
     "",
   ].join("\n");
 }

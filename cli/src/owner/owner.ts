@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import {
   formatApiKey,
@@ -15,7 +14,7 @@ import {
 } from "@cmdop/proto";
 import { CMDOPClient, CmdopError, type OnSigned } from "@cmdop/sdk";
 import { note } from "../console/output.ts";
-import { homePaths, writeHomeFile } from "../home/home.ts";
+import { homePaths, makeHomeDirectory, writeHomeFile } from "../home/home.ts";
 import { Passphrase } from "../passphrase/passphrase.ts";
 import { OwnerLedger } from "./ledger.ts";
 import { showRecoveryKey } from "./recovery-key.ts";
@@ -76,7 +75,7 @@ export async function openOwner(passphrase: Passphrase): Promise<Owner> {
 /** Makes the owner key, which is kept sealed, and the recovery owner's key, which is shown and not kept. */
 export async function createOwner(passphrase: Passphrase): Promise<Owner> {
   // The directory comes first, so that nothing is shown if nothing can be written.
-  await mkdir(homePaths.owner(), { recursive: true, mode: 0o700 });
+  await makeHomeDirectory(homePaths.owner());
   const key = generateKeyPair();
   const recovery = generateKeyPair();
   const words = await passphrase.forNewKey();

@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
+import { userHome } from "@cmdop/kit";
 import { CmdopError } from "@cmdop/sdk";
 import type { UnitScope } from "./unit-words.ts";
 
@@ -34,7 +34,7 @@ export function systemdManager(scope: UnitScope, unit: string): Manager {
 function unitDirectory(scope: UnitScope): string {
   if (scope === "system") return "/etc/systemd/system";
   const config = process.env.XDG_CONFIG_HOME;
-  return path.join(config ? config : path.join(os.homedir(), ".config"), "systemd", "user");
+  return path.join(config ? config : path.join(userHome() ?? "/", ".config"), "systemd", "user");
 }
 
 async function systemctl(scope: UnitScope, unit: string, args: readonly string[]): Promise<void> {

@@ -3,9 +3,11 @@ import { startUnderInit } from "../agent/init-process.ts";
 import { parsePort } from "../console/arguments.ts";
 import { jsonLine } from "../console/json-line.ts";
 import { note } from "../console/output.ts";
+import type { ReadyHow } from "../mcp/config.ts";
 import { passphraseFdOption } from "../owner/options.ts";
 import { passphraseFromEnvironment } from "../passphrase/environment.ts";
 import { DEFAULT_RELAY_PORT } from "../relay/default-port.ts";
+import type { UpReady } from "./bring-up.ts";
 
 interface UpCommandOptions {
   name?: string;
@@ -57,6 +59,14 @@ instead. After that it needs the passphrase only when its own key is about to en
           import("../passphrase/start-over.ts"),
           import("../console/signals.ts"),
         ]);
+      const { runningUp, startingUp } = await import("./running.ts");
+      const say = (ready: UpReady, how?: ReadyHow): void => {
+        process.stdout.write(options.json ? jsonLine(ready) : readyText(ready, how));
+        if (options.json) note(powerOf());
+      };
+      // One that is to be installed, or moved to another relay, takes the place of the one that runs.
+      const running = options.install || options.relay !== undefined ? undefined : await runningUp();
+      if (running !== undefined) return say(running, "running");
       if (options.install) await (await import("./install.ts")).makeWay(options);
       const isSigned = options.signed === true;
       const hasPassphrase = options.passphraseFd !== undefined || passphraseFromEnvironment() !== undefined;
@@ -64,28 +74,27 @@ instead. After that it needs the passphrase only when its own key is about to en
       if (isSigned || !hasPassphrase) startUnderInit();
       const stop = signals.terminationSignal();
       const mustSign = !isSigned && passphraseFromEnvironment() !== undefined;
-      const up = mustSign ? undefined : await bringUp(options, isSigned);
+      const up = mustSign ? undefined : await bringUp(options, isSigned).catch(startingUp);
+      if (up !== undefined && !("shutdown" in up)) return say(up, "running");
       if (up === undefined) {
         if (isSigned) throw new TypeError("what was signed is not there");
-        await signForUp(options, new Passphrase(options.passphraseFd, stop));
+        const passphrase = new Passphrase(options.passphraseFd, stop);
+        const other = await signForUp(options, passphrase).catch(startingUp);
+        if (other !== undefined) return say(other, "running");
         // Neither this memory nor the environment that this process was started with is for an agent's jobs to read.
         startOver("--signed");
         return;
       }
-      const say = (): void => {
-        process.stdout.write(options.json ? jsonLine(up.ready) : readyText(up.ready, options.install));
-        if (options.json) note(powerOf());
-      };
       if (options.install) {
         // It has been shown to run; from here on systemd runs it.
         await up.shutdown();
         const { installUp } = await import("./install.ts");
-        note(await installUp(options));
-        say();
+        note((await installUp(options)).trimEnd());
+        say(up.ready, "service");
         return;
       }
       try {
-        say();
+        say(up.ready);
         await signals.aborted(stop);
       } finally {
         await up.shutdown();

@@ -97,6 +97,7 @@ export class SqliteStore implements Store {
           cause: thrown,
         });
       }
+      if (thrown instanceof CmdopError && thrown.code === "AlreadyExists") throw thrown;
       throw new CmdopError(
         "InvalidArgument",
         `The relay's store ${file} can't be opened: ${String(thrown)}.`,
