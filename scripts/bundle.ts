@@ -22,16 +22,17 @@ const nameSchema = z.object({ name: z.string() });
 export interface Built {
   readonly commit: string;
   readonly committedAt: number;
-  readonly releaseKey: string;
+  /** Null where no release key is to be known. */
+  readonly releaseKey: string | null;
 }
 
 /**
  * Makes one directory of the whole program: the command, and all that it starts
  * in processes and threads, each in a file of its own; what they share and what
  * only some commands need is in chunks. No path of this machine gets into it.
- * `addon`: the directory of the package with the compiled part that opens terminals.
+ * The compiled part, which opens terminals, is added by `copyAddon`.
  */
-export async function bundle(target: string, addon = installedAddon(), built?: Built): Promise<Metafile> {
+export async function bundle(target: string, built?: Built): Promise<Metafile> {
   const agentEntries = Object.values(AGENT_ENTRIES).map((entry) => [entry, `agent/src/${entry}.ts`]);
   const { metafile } = await build({
     absWorkingDir: ROOT,
@@ -54,7 +55,6 @@ export async function bundle(target: string, addon = installedAddon(), built?: B
     metafile: true,
     plugins: built === undefined ? [] : [buildInfo(built)],
   });
-  copyAddon(addon, target);
   return metafile;
 }
 
@@ -76,6 +76,7 @@ export async function buildProgram(): Promise<void> {
   const [fresh, old] = [path.join(scratch, "fresh"), path.join(scratch, "old")];
   try {
     await bundle(fresh);
+    copyAddon(installedAddon(), fresh);
     if (existsSync(PROGRAM)) renameSync(PROGRAM, old);
     renameSync(fresh, PROGRAM);
   } finally {
@@ -89,8 +90,8 @@ function installedAddon(): string {
   return path.dirname(agent.resolve(`@lydell/node-pty-${process.platform}-${process.arch}/package.json`));
 }
 
-/** Puts it where the program asks for it, by the name of its package. */
-function copyAddon(source: string, target: string): void {
+/** Puts the package with the compiled part where the program asks for it, by its name. */
+export function copyAddon(source: string, target: string): void {
   const { name } = nameSchema.parse(JSON.parse(readFileSync(path.join(source, "package.json"), "utf8")));
   const place = path.join(target, "node_modules", name);
   mkdirSync(place, { recursive: true });

@@ -51,7 +51,9 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   // Not before somebody wants more than to be told how it is used.
   program.hook("preAction", async (_program, command) => {
     applyOutputOptions(command);
-    if (command.name() !== "doctor") await refuseDistrusted();
+    // The doctor finds out itself whether the home may be trusted.
+    if (command.name() === "doctor") return;
+    await refuseDistrusted();
     await describeSettings();
   });
   try {
@@ -112,7 +114,7 @@ export function commandLine(): CliCommand {
   return program;
 }
 
-/** Every command reads the home, and trusts what it says; the doctor finds out whether it may. */
+/** Every other command reads the home, and trusts what it says. */
 async function refuseDistrusted(): Promise<void> {
   const [{ diskError }, { cmdopHome, CmdopError }] = await Promise.all([
     import("@cmdop/proto"),

@@ -79,6 +79,13 @@ it("a computer with its own relay that joined another showed two fleets, each to
   await again.process.stop();
 });
 
+it("a token made beside cmdop up's relay named 127.0.0.1, and other machines could not join with it", async () => {
+  const { stdout, stderr } = await runCmdop(["join-token", "web-3"], cluster.operatorEnv);
+  expect(stdout).toMatch(/^\S+\n$/);
+  expect(stderr).toMatch(/^warning: .* only this computer reaches, .*\nnext: .*--public-address HOST:PORT/m);
+  expect(stderr).not.toContain("--join");
+});
+
 it("the block for the client could not be had again, and a new key had to be put into it by hand", async () => {
   const args = ["keys", "create", "mine", "--scope", "terminal", "--scope", "machines:read"];
   const saved = await runCmdop([...args, "--machine", "web-1", "--save"], cluster.operatorEnv);

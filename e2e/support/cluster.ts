@@ -62,8 +62,14 @@ export class Cluster implements AsyncDisposable {
     this.relayId = ready.id;
   }
 
-  /** An operator and a relay; machines join with `addMachine`. `relayHome`: where the relay's is to be, and stay, beyond the cluster's directory. */
-  static async start({ relayHome }: { relayHome?: string } = {}): Promise<Cluster> {
+  /** An operator and a relay; machines join with `addMachine`. `relayHome`: where the relay's is to be, and stay, beyond the cluster's directory. `relayProgram`: an installed cmdop for it. */
+  static async start({
+    relayHome,
+    relayProgram,
+  }: {
+    relayHome?: string;
+    relayProgram?: string;
+  } = {}): Promise<Cluster> {
     const directory = await mkdtemp(path.join(os.tmpdir(), "cmdop-e2e-"));
     const { stdout, stderr } = await run(
       ["init", "--json"],
@@ -72,7 +78,7 @@ export class Cluster implements AsyncDisposable {
     const { owner } = ownerSchema.parse(JSON.parse(stdout));
     const [, recoveryKey = ""] = /^recovery key: (\S+)$/m.exec(stderr) ?? [];
     const home = relayHome ?? path.join(directory, "relay");
-    const started = await startRelay(home, owner, "0");
+    const started = await startRelay(home, owner, "0", relayProgram);
     const ready = relayReadySchema.parse(started.ready);
     return new Cluster(directory, { owner, recoveryKey }, started.process, home, ready);
   }
@@ -203,10 +209,9 @@ function scopeNamed(name: string): Scope {
   return scope;
 }
 
-function startRelay(home: string, owner: string, port: string) {
-  return CmdopProcess.start(["relay", "--owner", owner, "--host", "127.0.0.1", "--port", port, "--json"], {
-    CMDOP_HOME: home,
-  });
+function startRelay(home: string, owner: string, port: string, program?: string) {
+  const args = ["relay", "--owner", owner, "--host", "127.0.0.1", "--port", port, "--json"];
+  return CmdopProcess.start(args, { CMDOP_HOME: home }, { program });
 }
 
 function operatorEnvironment(home: string): Record<string, string> {

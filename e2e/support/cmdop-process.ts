@@ -21,6 +21,12 @@ export function cmdopEnvironment(variables: Readonly<Record<string, string>>): R
   return { ...Object.fromEntries(inherited.map(([name, value]) => [name, value ?? ""])), ...variables };
 }
 
+interface StartOptions {
+  readonly noTerminal?: boolean | undefined;
+  readonly shellLine?: string | undefined;
+  readonly program?: string | undefined;
+}
+
 /** A cmdop command that runs on: relay, agent, up, mcp. */
 export class CmdopProcess {
   readonly child: ChildProcess;
@@ -34,13 +40,14 @@ export class CmdopProcess {
   /**
    * Starts it and resolves with the line of JSON that says it is ready.
    * `shellLine`: what the shell does that starts it. `noTerminal`: it has no terminal, whoever runs the test.
+   * `program`: another cmdop than the one that is tested, such as an installed one.
    */
   static async start(
     args: readonly string[],
     env: Readonly<Record<string, string>>,
-    { noTerminal = false, shellLine }: { noTerminal?: boolean; shellLine?: string } = {},
+    { noTerminal = false, shellLine, program: cmdop }: StartOptions = {},
   ): Promise<{ process: CmdopProcess; ready: Record<string, unknown> }> {
-    const command = [process.execPath, CMDOP_MAIN, ...args];
+    const command = cmdop === undefined ? [process.execPath, CMDOP_MAIN, ...args] : [cmdop, ...args];
     const prepared = ["/bin/bash", "-c", `${shellLine}; ${AS_CHILD}`, "bash", ...command];
     const [program = "", ...programArgs] = shellLine !== undefined ? prepared : command;
     const child = spawn(program, programArgs, {
@@ -114,19 +121,20 @@ export function runCmdop(
   env: Readonly<Record<string, string>>,
   stdin: string | Uint8Array = "",
 ): Promise<Finished> {
-  return run(process.execPath, [CMDOP_MAIN, ...args], env, stdin);
+  return runProgram(process.execPath, [CMDOP_MAIN, ...args], env, stdin);
 }
 
 /** A line for bash in which "$NODE" "$MAIN" is cmdop. */
 export function runShell(line: string, env: Readonly<Record<string, string>>): Promise<Finished> {
-  return run("bash", ["-c", line], { ...env, NODE: process.execPath, MAIN: CMDOP_MAIN }, "");
+  return runProgram("bash", ["-c", line], { ...env, NODE: process.execPath, MAIN: CMDOP_MAIN });
 }
 
-async function run(
+/** Any program, to its end. It has no terminal. */
+export async function runProgram(
   program: string,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
-  stdin: string | Uint8Array,
+  stdin: string | Uint8Array = "",
 ): Promise<Finished> {
   const child = spawn(program, args, { env: cmdopEnvironment(env), detached: true });
   const stdout: Buffer[] = [];

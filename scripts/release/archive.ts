@@ -1,6 +1,6 @@
 import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { type Built, bundle } from "../bundle.ts";
+import { type Built, bundle, copyAddon } from "../bundle.ts";
 import { unpackLocked } from "../locked-tarball.ts";
 import { type Lockfile, ROOT } from "../lockfile.ts";
 import { type DebianPackage, fetchLibraries } from "./debian-libraries.ts";
@@ -46,7 +46,8 @@ export async function makeArchive(
   const offset = ownLibraries(path.join(inputs.node, "bin/node"), at("bin/node"), platform);
   inputs.libraries.copyTo(at("lib"));
   writeFileSync(at("lib/interpreter"), `${offset} ${INTERPRETER_BYTES} ${platform.loader}\n`);
-  const metafile = await bundle(at("program"), inputs.addon, built);
+  const metafile = await bundle(at("program"), built);
+  copyAddon(inputs.addon, at("program"));
   writeFileSync(
     at("package.json"),
     `${JSON.stringify({ name: "cmdop", version, type: "module", license: "MIT" }, null, 2)}\n`,

@@ -64,36 +64,56 @@ if [ ! -O "$prefix" ]; then fail "$prefix is somebody else's." "Set CMDOP_PREFIX
 chmod go-w "$prefix"
 mkdir -p "$prefix/versions"
 
-target=$prefix/versions/$version-$(printf %.8s "$hash")
-if [ ! -d "$target" ]; then
-  work=$(mktemp -d "$prefix/versions/.new-XXXXXX") || fail "there is no place below $prefix." "Make room, or set CMDOP_PREFIX."
-  trap 'rm -rf "$work"' EXIT
-  trap 'exit 1' HUP INT TERM
+# Fetches a file of the release into the working directory.
+fetch() {
   case $from in
     *://*)
-      if command -v curl > /dev/null; then curl -fsS -o "$work/$file" "$from/$file"
-      elif command -v wget > /dev/null; then wget -q -O "$work/$file" "$from/$file"
+      if command -v curl > /dev/null; then curl -fsS -o "$work/$1" "$from/$1"
+      elif command -v wget > /dev/null; then wget -q -O "$work/$1" "$from/$1"
       elif command -v bash > /dev/null; then
         # A bare Debian.
         at=${from#*://}
         host=${at%%/*}
         bash -c 'exec 3<>"/dev/tcp/$1/$2"; printf "GET /%s HTTP/1.0\r\n\r\n" "$3" >&3; LC_ALL=C sed "1,/^\r$/d" <&3 >"$4"' \
-          sh "${host%:*}" "${host##*:}" "${at#*/}/$file" "$work/$file"
-      else fail "there is neither curl nor wget nor bash." "Install one, or copy $file here and say sh install.sh DIRECTORY."
-      fi || fail "$from/$file can't be fetched." "Look whether this machine reaches it, and whether the disk is full."
+          sh "${host%:*}" "${host##*:}" "${at#*/}/$1" "$work/$1"
+      else fail "there is neither curl nor wget nor bash." "Install one, or copy $1 here and say sh install.sh DIRECTORY."
+      fi
       ;;
-    *) cp "$from/$file" "$work/$file" ;;
+    *) cp "$from/$1" "$work/$1" ;;
   esac
+}
+
+name=$version-$(printf %.8s "$hash")
+target=$prefix/versions/$name
+# What `cmdop relay` serves: a machine that only joins has no use for it.
+kept=$prefix/releases/$name
+[ $join = no ] || kept=
+if [ ! -d "$target" ] || { [ -n "$kept" ] && [ ! -d "$kept" ]; }; then
+  work=$(mktemp -d "$prefix/versions/.new-XXXXXX") || fail "there is no place below $prefix." "Make room, or set CMDOP_PREFIX."
+  trap 'rm -rf "$work"' EXIT
+  trap 'exit 1' HUP INT TERM
+  fetch "$file" || fail "$from/$file can't be fetched." "Look whether this machine reaches it, and whether the disk is full."
   got=$(sha256sum "$work/$file") || fail "the archive's hash can't be computed." "Install sha256sum (coreutils or busybox)."
   [ "${got%% *}" = "$hash" ] || fail "$file is not what was promised (SHA-256 ${got%% *}, not $hash): nothing is installed." "Find out who changed it."
+fi
+if [ ! -d "$target" ]; then
   gzip -dc "$work/$file" | tar -xf - -C "$work" || fail "$file can't be unpacked." "Look whether the disk is full: it needs 130 MB."
   sh "$work/${file%.tar.gz}/relocate.sh" "$target"
   # Synced before it has its name: a name that is there after a loss of power is of something whole.
   sync
   mv "$work/${file%.tar.gz}" "$target"
 fi
+if [ -n "$kept" ] && [ ! -d "$kept" ]; then
+  if fetch manifest.jws; then
+    mkdir -p "$work/release" "$prefix/releases"
+    mv "$work/$file" "$work/manifest.jws" "$work/release"
+    cp "$0" "$work/release/install.sh"
+    mv "$work/release" "$kept"
+  else echo "warning: $from has no manifest.jws: a relay of this machine will have no archive for machines that join" >&2
+  fi
+fi
 "$target/bin/cmdop" version > /dev/null || fail "cmdop does not start here." "Run $target/bin/cmdop version."
-ln -sfn "versions/${target##*/}" "$prefix/current"
+ln -sfn "versions/$name" "$prefix/current"
 mkdir -p "$bin"
 ln -sfn "$prefix/current/bin/cmdop" "$bin/cmdop"
 cmdop=$prefix/current/bin/cmdop

@@ -12,10 +12,11 @@ import {
   type ReleaseManifest,
   signManifest,
 } from "../../proto/src/release/manifest.ts";
+import { commitNow } from "../commit.ts";
 import { ROOT, readLockfile } from "../lockfile.ts";
 import { sbomOf } from "../sbom.ts";
 import { fetchInputs, makeArchive } from "./archive.ts";
-import { requirePrograms, run } from "./commands.ts";
+import { requirePrograms } from "./commands.ts";
 import type { DebianPackage } from "./debian-libraries.ts";
 import { placeInSystem, writeDeb } from "./debian-package.ts";
 import { installerText } from "./installer.ts";
@@ -67,13 +68,7 @@ async function release(): Promise<void> {
     fail(`platforms are ${PLATFORMS.map(({ name }) => name).join(", ")}.`);
   requirePrograms(["patchelf", "apt-get", "dpkg-deb", "tar", ...platforms.map(({ strip }) => strip)]);
   const version = versionOf();
-  const commit = run("git", ["rev-parse", "HEAD"], ROOT).trim();
-  if (run("git", ["status", "--porcelain"], ROOT) !== "") {
-    console.error(
-      "warning: there are changes that no commit has; the release will name the commit without them.",
-    );
-  }
-  const epochS = Number(run("git", ["show", "-s", "--format=%ct", "HEAD"], ROOT));
+  const { commit, committedAt: epochS } = commitNow();
   const built = { commit, committedAt: epochS, releaseKey: signer.publicKey };
   const lockfile = readLockfile();
   for (const place of [TARGET, WORK]) {

@@ -1,6 +1,4 @@
-import { CmdopError } from "@cmdop/proto";
 import type { Command } from "commander";
-import { EXIT_FAILURE, ExitWith, reportError } from "../console/exit.ts";
 import { jsonLine } from "../console/json-line.ts";
 import {
   addScopeOptions,
@@ -66,42 +64,39 @@ Exit codes: 0; 1 where it was not installed, or the relay can't reach the machin
         process.stdout.write(text);
         return;
       }
-      const [{ installUnit }, { joinFirst }, { linkedAgent }, { printable }] = await Promise.all([
-        import("../service/install.ts"),
-        import("./join-first.ts"),
-        import("../home/running-agent.ts"),
-        import("../console/printable.ts"),
-      ]);
+      const [{ installUnit }, { joinFirst }, { linkedAgent }, { printable }, { CmdopError }] =
+        await Promise.all([
+          import("../service/install.ts"),
+          import("./join-first.ts"),
+          import("../home/running-agent.ts"),
+          import("../console/printable.ts"),
+          import("@cmdop/sdk"),
+        ]);
       const manager = systemdManager(scope, UNIT_NAME);
       await joinFirst(home, options.join, manager);
       const kept = await environment.keepServiceEnvironment(home);
       const isStarted = await installUnit(manager, text, options.start);
-      const { unitFile } = manager;
+      const agent = isStarted ? await linkedAgent() : undefined;
       if (options.json) {
-        const agent = isStarted ? await linkedAgent() : undefined;
-        const { name = null, linked = false, linkError, linkNext } = agent ?? {};
-        const shown = { unitFile, started: isStarted, kept, machine: name, linked, linkError, linkNext };
-        process.stdout.write(jsonLine(shown));
-        if (isStarted && !linked) throw new ExitWith(EXIT_FAILURE);
-        return;
+        const { unitFile } = manager;
+        const { name: machine = null, linked = false } = agent ?? {};
+        process.stdout.write(jsonLine({ machine, unitFile, started: isStarted, linked, kept }));
+      } else {
+        process.stdout.write(`wrote ${manager.unitFile}\n`);
+        if (kept.length > 0) {
+          process.stdout.write(`kept ${kept.join(", ")} of this environment in ${environmentFile}\n`);
+        }
+        const look = `${systemctlWords(scope)} status ${UNIT_NAME}`;
+        if (agent?.linked) process.stdout.write(`machine ${printable(agent.name)} is online: ${look}\n`);
+        process.stdout.write((isStarted ? "" : howToStart(scope, manager)) + lingerText(scope));
       }
-      process.stdout.write(`wrote ${unitFile}\n`);
-      if (kept.length > 0) {
-        process.stdout.write(`kept ${kept.join(", ")} of this environment in ${environmentFile}\n`);
-      }
-      if (!isStarted) {
-        process.stdout.write(howToStart(scope, manager) + lingerText(scope));
-        return;
-      }
-      const { name, linked, linkError, linkNext } = await linkedAgent();
-      const look = `${systemctlWords(scope)} status ${UNIT_NAME}`;
-      if (linked) process.stdout.write(`machine ${printable(name)} is online: ${look}\n`);
-      else {
-        const why = `The agent of ${name} runs, but its relay can't reach it yet: ${linkError}`;
-        const next = `${linkNext || "It goes on trying."} See ${look}.`;
-        reportError(new CmdopError("MachineOffline", why, { next }));
-      }
-      process.stdout.write(lingerText(scope));
-      if (!linked) throw new ExitWith(EXIT_FAILURE);
+      if (agent === undefined || agent.linked) return;
+      throw new CmdopError(
+        "MachineOffline",
+        `The agent of ${agent.name} runs, but its relay can't reach it yet: ${agent.linkError}`,
+        {
+          next: `${agent.linkNext || "It goes on trying."} See ${systemctlWords(scope)} status ${UNIT_NAME}.`,
+        },
+      );
     });
 }

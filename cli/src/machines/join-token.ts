@@ -76,14 +76,23 @@ their names beyond that; cmdop machines rename gives others.`,
             ? "the machine"
             : name;
       if (isLoopback(splitAddress(relay.address).host)) {
-        warn(
-          `the token names the relay ${relay.address}, which only this computer reaches. For other machines, start the relay with --public-address HOST:PORT, and make the token with --relay.`,
-        );
+        warn(onlyHere(where, relay.address));
+        return;
       }
       note(
         line instanceof CmdopError
-          ? `On ${where}: cmdop agent install --join - (and paste it), or to try it: cmdop agent --join -\nThere is no line that installs cmdop, too: ${line.message}`
+          ? `${byHand(where)}There is no line that installs cmdop, too: ${line.message}`
           : `On ${where}, as root or as the user whose commands it shall run, this installs cmdop, joins and starts it:\n\n${line}\n`,
       );
     });
+}
+
+function byHand(name: string): string {
+  return `On ${name}: cmdop agent install --join - (and paste it), or to try it: cmdop agent --join -\n`;
+}
+
+/** A relay such as that of `cmdop up`: the token is good for agents on this computer alone. */
+function onlyHere(name: string, address: string): string {
+  return `the token is for the relay at ${address}, which only this computer reaches, so no other machine can join with it.
+next:    Where ${name} is another machine: start a relay that it reaches (cmdop relay install --owner OWNER_PUBLIC_KEY --public-address HOST:PORT; cmdop owner show has the key), and move this home there (cmdop up --relay and what that prints), or make only the token with --relay.`;
 }

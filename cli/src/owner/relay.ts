@@ -34,8 +34,6 @@ export async function rememberFirst(relay: RelayTarget): Promise<void> {
   const known = await rememberedRelay();
   if (known === undefined || parseRelayTarget(known).id === relay.id) await rememberRelay(relay);
   else {
-    note(
-      `note: this home's relay stays ${known}; cmdop owner relay ${relay.id}@${relay.address} changes that`,
-    );
+    note(`this home's relay stays ${known}; cmdop owner relay ${relay.id}@${relay.address} changes that`);
   }
 }

@@ -16,6 +16,7 @@ import { addRelayOptions, type RelayCommandOptions } from "./relay.ts";
 interface InstallCommandOptions extends RelayCommandOptions, ScopeOptions {
   start: boolean;
   dryRun?: boolean;
+  json?: boolean;
 }
 
 export function registerRelayInstall(relay: Command): void {
@@ -23,7 +24,7 @@ export function registerRelayInstall(relay: Command): void {
     .description("let systemd run the relay: writes a unit, enables and starts it")
     .option("--no-start", "write the unit only")
     .option("--dry-run", "print the unit only")
-    .option("--json", "print one line of JSON: unitFile, started, target")
+    .option("--json", "print one line of JSON: relay, unitFile, started")
     .addHelpText(
       "after",
       `
@@ -64,29 +65,29 @@ with other options or for another version: the relay is started anew, and links 
         return;
       }
       const manager = systemdManager(scope, RELAY_UNIT);
+      const { unitFile } = manager;
       if (options.start && manager.isRunning) {
         const [{ startUnit }, { readyText }] = await Promise.all([
           import("./start-unit.ts"),
           import("./ready.ts"),
         ]);
         const { id, address } = await startUnit(manager, text, options);
-        if (options.json) {
-          const { unitFile } = manager;
-          process.stdout.write(jsonLine({ unitFile, started: true, target: `${id}@${address}` }));
-          return;
-        }
-        process.stdout.write(`wrote ${manager.unitFile}\n${readyText(`${id}@${address}`)}\n`);
-        process.stdout.write(`Its state: ${systemctlWords(scope)} status ${RELAY_UNIT}\n`);
-      } else {
-        const { installUnit } = await import("../service/install.ts");
-        await installUnit(manager, text, false);
-        if (options.json) {
-          process.stdout.write(jsonLine({ unitFile: manager.unitFile, started: false, target: null }));
-          return;
-        }
-        process.stdout.write(`wrote ${manager.unitFile}\n${howToStart(scope, manager)}`);
+        const relay = `${id}@${address}`;
+        const look = `Its state: ${systemctlWords(scope)} status ${RELAY_UNIT}\n`;
+        process.stdout.write(
+          options.json
+            ? jsonLine({ relay, unitFile, started: true })
+            : `wrote ${unitFile}\n${readyText(relay)}\n${look}${lingerText(scope)}`,
+        );
+        return;
       }
-      process.stdout.write(lingerText(scope));
+      const { installUnit } = await import("../service/install.ts");
+      await installUnit(manager, text, false);
+      process.stdout.write(
+        options.json
+          ? jsonLine({ relay: null, unitFile, started: false })
+          : `wrote ${unitFile}\n${howToStart(scope, manager)}${lingerText(scope)}`,
+      );
     });
 }
 

@@ -3,6 +3,7 @@ import type { Log, RelayOptions } from "@cmdop/relay";
 import { usageError } from "../console/exit.ts";
 import { homePaths } from "../home/home.ts";
 import { readOwner } from "../owner/owner.ts";
+import { ownRelease } from "./own-release.ts";
 import type { RelayCommandOptions } from "./relay.ts";
 
 /** What a relay is made with, from the options of its command. */
@@ -18,7 +19,7 @@ export async function relayOptions(options: RelayCommandOptions, log: Log): Prom
     proxyProtocol: options.proxyProtocol,
     certFile: options.cert,
     keyFile: options.key,
-    archivesDir: options.archives,
+    archivesDir: options.archives ?? ownRelease(),
     log,
   };
 }

@@ -37,7 +37,10 @@ export function addRelayOptions(command: Command): Command {
     .option("--metrics <port>", "loopback port of /metrics, for Prometheus; off unless given", parsePort)
     .option("--cert <file>", "public certificate chain (PEM); without it the relay makes its own CA")
     .option("--key <file>", "private key of --cert (PEM)")
-    .option("--archives <dir>", "serve this release (npm run release) to machines that have no cmdop yet")
+    .option(
+      "--archives <dir>",
+      "serve this release (npm run release) to machines that have no cmdop yet; unless given, that of an installed cmdop",
+    )
     .option(
       "--proxy-protocol <cidr...>",
       "load balancers that pass TLS on and speak the PROXY protocol (v1 or v2), by address or CIDR block",

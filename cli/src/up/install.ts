@@ -49,5 +49,5 @@ export async function installUp({ host, port }: UpOptions): Promise<string> {
       },
     );
   }
-  return `wrote ${manager.unitFile}: ${systemctlWords(scope)} status ${UNIT_NAME}\n${lingerText(scope)}`;
+  return `wrote ${manager.unitFile}: ${systemctlWords(scope)} status ${UNIT_NAME}\n${lingerText(scope)}`.trimEnd();
 }

@@ -3,6 +3,7 @@ import type { PublicKey, RelayTarget } from "@cmdop/proto";
 import { Relay } from "@cmdop/relay";
 import { logSettings, stderrLog } from "../console/log.ts";
 import { homePaths } from "../home/home.ts";
+import { ownRelease } from "../relay/own-release.ts";
 import type { UpOptions } from "./bring-up.ts";
 
 /** The relay that `cmdop up` uses: this home's own, which runs until the shutdown, or one elsewhere. */
@@ -24,6 +25,7 @@ export async function startUpRelay(
     ownerPublicKey: owner,
     host,
     port,
+    archivesDir: ownRelease(),
     log: upLog(options),
   });
   await relay.listen();

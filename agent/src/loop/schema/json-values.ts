@@ -12,48 +12,78 @@ const MAX_STRING_DEPTH = 2;
 
 const FENCED = /(?:```|~~~)[\w-]*[ \t]*\r?\n([\s\S]*?)(?:```|~~~|$)/g;
 
+/** A thought that some models write among their words: what stands in it is a draft. */
+const THOUGHT = /<(think|thinking|thought|reasoning)>[\s\S]*?(?:<\/\1>|$)/gi;
+
+/** A value, and where it began. */
+interface Found {
+  readonly value: unknown;
+  readonly at: number;
+}
+
 /**
  * Returns the JSON values that an answer may mean, the likeliest first: the whole answer; the contents of
  * code fences; objects and arrays among other words. Of several, the last comes first, since drafts come
- * before answers; empty objects come last.
+ * before answers; then what stands in a thought, and empty objects last. JSON is read as a person would
+ * (`parsed`).
  */
 export function jsonValues(answer: string, depth = 0): unknown[] {
   const text = answer.replace(/^\ufeff/, "").trim();
   const whole = parsed(text);
   if (typeof whole === "string") return depth < MAX_STRING_DEPTH ? jsonValues(whole, depth + 1) : [whole];
   if (whole !== undefined) return [whole];
-  const fenced = [...text.matchAll(FENCED)]
-    .map(([, content = ""]) => parsed(content))
-    .filter((value) => value !== undefined);
-  const found = [...fenced.reverse(), ...embedded(text).reverse()];
-  return [...found.filter((value) => !isEmpty(value)), ...found.filter(isEmpty)].slice(0, MAX_VALUES);
+  const found = [...fenced(text).reverse(), ...embedded(text).reverse()];
+  const thoughts = [...text.matchAll(THOUGHT)].map(({ index, 0: { length } }) => [index, index + length]);
+  const isDraft = ({ at }: Found): boolean => thoughts.some(([from = 0, to = 0]) => at >= from && at < to);
+  const rank = (one: Found): number => (isEmpty(one.value) ? 2 : 0) + (isDraft(one) ? 1 : 0);
+  return found
+    .toSorted((one, other) => rank(one) - rank(other))
+    .slice(0, MAX_VALUES)
+    .map(({ value }) => value);
+}
+
+/** Returns the contents of code fences. */
+function fenced(text: string): Found[] {
+  return [...text.matchAll(FENCED)]
+    .map(({ index, 1: content = "" }) => ({ value: parsed(content), at: index }))
+    .filter(({ value }) => value !== undefined);
 }
 
 /** Returns the outermost objects and arrays in a text. */
-function embedded(text: string): unknown[] {
-  const values: unknown[] = [];
+function embedded(text: string): Found[] {
+  const values: Found[] = [];
   let at = text.search(/[{[]/);
   for (let tried = 0; at !== -1 && tried < MAX_TRIED; tried += 1) {
-    const end = endOfValue(text, at);
-    const value = end === undefined ? undefined : parsed(text.slice(at, end));
-    if (value !== undefined) values.push(value);
-    const from = value === undefined || end === undefined ? at + 1 : end;
+    const found = valueAt(text, at, STRICT_QUOTES) ?? valueAt(text, at, LOOSE_QUOTES);
+    if (found !== undefined) values.push({ value: found.value, at });
+    const from = found?.end ?? at + 1;
     const next = text.slice(from).search(/[{[]/);
     at = next === -1 ? -1 : from + next;
   }
   return values;
 }
 
+/** Quotes of strings: an apostrophe is one only where nothing else makes sense. */
+const STRICT_QUOTES = '"';
+const LOOSE_QUOTES = `"'`;
+
+/** Returns the value whose bracket opens at `from`, and the index behind it. */
+function valueAt(text: string, from: number, quotes: string): { value: unknown; end: number } | undefined {
+  const end = endOfValue(text, from, quotes);
+  const value = end === undefined ? undefined : parsed(text.slice(from, end));
+  return end === undefined || value === undefined ? undefined : { value, end };
+}
+
 /** Returns the index after the bracket that closes the one at `from`; undefined if there is none. */
-function endOfValue(text: string, from: number): number | undefined {
+function endOfValue(text: string, from: number, quotes: string): number | undefined {
   let depth = 0;
-  let isString = false;
+  let open: string | undefined;
   for (let at = from; at < text.length; at += 1) {
-    const character = text[at];
-    if (isString) {
+    const character = text[at] ?? "";
+    if (open !== undefined) {
       if (character === "\\") at += 1;
-      else if (character === '"') isString = false;
-    } else if (character === '"') isString = true;
+      else if (character === open) open = undefined;
+    } else if (quotes.includes(character)) open = character;
     else if (character === "{" || character === "[") depth += 1;
     else if (character === "}" || character === "]") {
       depth -= 1;
@@ -63,14 +93,35 @@ function endOfValue(text: string, from: number): number | undefined {
   return undefined;
 }
 
-/** Parses JSON; returns undefined for invalid JSON, since no JSON value is undefined. */
+/**
+ * Parses JSON, and what models write for it: a comma before a closing bracket, strings in apostrophes, and
+ * Python's True, False and None. Returns undefined for anything else, since no JSON value is undefined.
+ */
 function parsed(text: string): unknown {
+  const value = parsedStrictly(text);
+  return value === undefined && /^\s*[{[]/.test(text) ? parsedStrictly(asJson(text)) : value;
+}
+
+function parsedStrictly(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (thrown) {
     if (thrown instanceof SyntaxError) return undefined;
     throw thrown;
   }
+}
+
+/** A string in either kind of quotes, a comma before a closing bracket, or a word of Python's. */
+const LOOSE = /"(?:[^"\\]|\\.)*"|'((?:[^'\\]|\\.)*)'|,(?=\s*[}\]])|\b(True|False|None)\b/gs;
+
+const PYTHON_WORDS: Readonly<Record<string, string>> = { True: "true", False: "false", None: "null" };
+
+function asJson(text: string): string {
+  return text.replace(LOOSE, (token: string, single: string | undefined, word: string | undefined) => {
+    if (word !== undefined) return PYTHON_WORDS[word] ?? word;
+    if (single !== undefined) return `"${single.replaceAll("\\'", "'").replaceAll(/(?<!\\)"/g, '\\"')}"`;
+    return token === "," ? "" : token;
+  });
 }
 
 function isEmpty(value: unknown): boolean {
