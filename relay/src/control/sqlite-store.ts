@@ -308,9 +308,10 @@ export class SqliteStore implements Store {
 
 /** Returns the first of a machine's names that no other machine has. */
 function freeName(prepare: Prepare, { id, name }: JoinUse["machine"], otherNames: Iterable<string>): string {
-  const taken = prepare("SELECT 1 FROM machines WHERE name = ? AND id <> ?");
-  if (taken.get(name, id) === undefined) return name;
-  for (const other of otherNames) if (taken.get(other, id) === undefined) return other;
+  const others = prepare("SELECT name FROM machines WHERE id <> ?").all(id);
+  const taken = new Set(others.map((row) => row.name));
+  if (!taken.has(name)) return name;
+  for (const other of otherNames) if (!taken.has(other)) return other;
   return name;
 }
 

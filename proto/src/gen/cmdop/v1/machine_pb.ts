@@ -189,13 +189,15 @@ export type MachineHealth = Message<"cmdop.v1.MachineHealth"> & {
   linked: boolean;
 
   /**
-   * Why not, and what to do next; empty while it is linked.
+   * Why not; empty while it is linked.
    *
    * @generated from field: string link_error = 3;
    */
   linkError: string;
 
   /**
+   * What to do next about it; empty while it is linked.
+   *
    * @generated from field: string link_next = 4;
    */
   linkNext: string;
@@ -257,13 +259,15 @@ export type MachineHealth = Message<"cmdop.v1.MachineHealth"> & {
   model: string;
 
   /**
-   * Why there is none, and what to do next; empty where there is one.
+   * Why there is none; empty where there is one.
    *
    * @generated from field: string model_error = 13;
    */
   modelError: string;
 
   /**
+   * What to do next about it; empty where there is one.
+   *
    * @generated from field: string model_next = 14;
    */
   modelNext: string;
@@ -318,25 +322,29 @@ export type DiskSpace = Message<"cmdop.v1.DiskSpace"> & {
   purpose: string;
 
   /**
-   * Bytes that its user can still write, and all that it has.
+   * Bytes that its user can still write.
    *
    * @generated from field: uint64 free_bytes = 3;
    */
   freeBytes: bigint;
 
   /**
+   * Bytes of all of it.
+   *
    * @generated from field: uint64 total_bytes = 4;
    */
   totalBytes: bigint;
 
   /**
-   * Files that can still be made; 0 of 0 where the file system does not count them.
+   * Files that can still be made; 0 where the file system does not count them.
    *
    * @generated from field: uint64 free_files = 5;
    */
   freeFiles: bigint;
 
   /**
+   * Files that it can hold; 0 where the file system does not count them.
+   *
    * @generated from field: uint64 total_files = 6;
    */
   totalFiles: bigint;

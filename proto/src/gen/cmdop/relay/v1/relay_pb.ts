@@ -228,13 +228,15 @@ export type KeysWhoAmIResponse = Message<"cmdop.relay.v1.KeysWhoAmIResponse"> & 
   machines: MachineSummary[];
 
   /**
-   * The relay's clock, in milliseconds since 1970, and its version.
+   * The relay's clock, in milliseconds since 1970.
    *
    * @generated from field: double relay_time_ms = 7;
    */
   relayTimeMs: number;
 
   /**
+   * The relay's version.
+   *
    * @generated from field: string relay_version = 8;
    */
   relayVersion: string;
