@@ -123,7 +123,19 @@ describe("cmdop run", () => {
     const args = ["run", "web-1", "For ever.", "--max-steps", "2", "--json"];
     const { exitCode, stdout, stderr } = await cmdop(...args);
     expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/cmdop: the run failed\nerror: .+maxSteps.+\nnext: .+\n.+cmdop logs web-1 /);
+    // With --json every line is JSON.
+    const said = stderr
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    const error = {
+      code: "BudgetSpent",
+      message: expect.stringContaining("maxSteps"),
+      next: expect.any(String),
+    };
+    expect(said).toContainEqual({ note: "the run failed" });
+    expect(said).toContainEqual({ error });
+    expect(stderr).toContain("cmdop logs web-1 ");
     expect(lineSchema.parse(JSON.parse(stdout))).toMatchObject({
       outcome: "failed",
       output: null,
@@ -245,7 +257,9 @@ describe("cmdop model test", () => {
       model: "openai-compatible:scripted",
       error: { code: "ModelFailed" },
     });
-    expect(stderr).toMatch(/did not answer\nerror: .*401.*that is no key\nnext: +Check the machine's model/);
+    const { error } = JSON.parse(stderr.trimEnd().split("\n").at(-1) ?? "");
+    expect(error.message).toMatch(/401.*that is no key/);
+    expect(error.next).toMatch(/^Check the machine's model/);
   });
 
   it("without a model says exactly what to set, and so does run", async () => {

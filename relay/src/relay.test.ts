@@ -71,9 +71,7 @@ it("has no id before it listens, and refuses what it can't start with", () =>
     taken.close();
     // The failed start left nothing open, so this one gets the store, and there is no second one beside it.
     await relay.listen();
-    expect(await refusal(new Relay({ stateDir: dir, ownerPublicKey: owner }).listen())).toBe(
-      "InvalidArgument",
-    );
+    expect(await refusal(new Relay({ stateDir: dir, ownerPublicKey: owner }).listen())).toBe("AlreadyExists");
     await relay.shutdown();
   }));
 
