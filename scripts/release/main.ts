@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
@@ -47,7 +47,8 @@ const { values, positionals } = parseArgs({
   },
 });
 
-const TARGET = path.resolve(values.to);
+// npm runs this at the root of the repository: a path is meant from where the command was typed.
+const TARGET = path.resolve(process.env.INIT_CWD ?? process.cwd(), values.to);
 const WORK = `${TARGET}-work`;
 
 if (values.help) console.log(HELP);
@@ -73,6 +74,7 @@ async function release(): Promise<void> {
   const { commit, committedAt: epochS } = commitNow();
   const built = { commit, committedAt: epochS, releaseKey: signer.publicKey };
   const lockfile = readLockfile();
+  refuseOthers(TARGET);
   for (const place of [TARGET, WORK]) {
     rmSync(place, { recursive: true, force: true });
     mkdirSync(place, { recursive: true });
@@ -156,4 +158,12 @@ function versionOf(): string {
 function fail(why: string): never {
   console.error(`error: ${why}\n${HELP}`);
   process.exit(2);
+}
+
+/** What is in the target is removed, so it must be a release, or nothing. */
+function refuseOthers(target: string): void {
+  const isDefault = target === path.join(ROOT, "dist/release");
+  if (isDefault || !existsSync(target) || readdirSync(target).length === 0) return;
+  if (existsSync(path.join(target, MANIFEST_FILE))) return;
+  fail(`${target} holds something other than a release: name a new or an empty directory.`);
 }

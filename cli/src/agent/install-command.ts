@@ -64,23 +64,26 @@ Exit codes: 0; 1 where it was not installed, or the relay can't reach the machin
         process.stdout.write(text);
         return;
       }
-      const [{ installUnit }, { joinFirst }, { linkedAgent }, { printable }, { CmdopError }] =
+      const [{ installUnit }, { joinFirst }, { inPlaceOf }, { linkedAgent }, { printable }, { CmdopError }] =
         await Promise.all([
           import("../service/install.ts"),
           import("./join-first.ts"),
+          import("./stop-managed.ts"),
           import("../home/running-agent.ts"),
           import("../console/printable.ts"),
           import("@cmdop/sdk"),
         ]);
       const manager = systemdManager(scope, UNIT_NAME);
-      await joinFirst(home, options.join, manager);
+      const startAgain = await joinFirst(home, options.join, manager);
       const kept = await environment.keepServiceEnvironment(home);
-      const isStarted = await installUnit(manager, text, options.start);
+      const isStarted = await inPlaceOf(startAgain, () => installUnit(manager, text, options.start));
+      if (!isStarted) await startAgain();
       const agent = isStarted ? await linkedAgent() : undefined;
       if (options.json) {
         const { unitFile } = manager;
-        const { name: machine = null, linked = false } = agent ?? {};
-        process.stdout.write(jsonLine({ machine, unitFile, started: isStarted, linked, kept }));
+        const { name: machine = null, linked = false, linkError = "", linkNext = "" } = agent ?? {};
+        const shown = { machine, unitFile, started: isStarted, linked, linkError, linkNext, kept };
+        process.stdout.write(jsonLine(shown));
       } else {
         process.stdout.write(`wrote ${manager.unitFile}\n`);
         if (kept.length > 0) {

@@ -5,19 +5,29 @@ import { ownRelayId } from "../home/own-relay.ts";
 import type { Manager } from "../service/manager.ts";
 import { VERSION } from "../version.ts";
 import { joinToken } from "./join-input.ts";
-import { stopManaged, whoRunsAgent } from "./stop-managed.ts";
+import { inPlaceOf, stopManaged, whoRunsAgent } from "./stop-managed.ts";
 
 /**
  * Runs the agent until the relay has welcomed this machine, where there is a
  * token, so that a bad token, policy or relay is found before anything is
  * installed. One that runs already as the unit has shown that they are good; for
- * a new token it is stopped first.
+ * a new token it is stopped first, and runs again where that fails. Returns a
+ * function that starts again what was stopped.
  */
-export async function joinFirst(home: string, option: string | undefined, manager: Manager): Promise<void> {
+export async function joinFirst(
+  home: string,
+  option: string | undefined,
+  manager: Manager,
+): Promise<() => Promise<void>> {
   const token = await joinToken(option);
   await refuseOwnRelay(home);
-  if (token === undefined && (await whoRunsAgent()) === "unit") return;
-  await stopManaged(manager);
+  if (token === undefined && (await whoRunsAgent()) === "unit") return async () => undefined;
+  const startAgain = await stopManaged(manager);
+  await inPlaceOf(startAgain, () => tryAgent(home, token));
+  return startAgain;
+}
+
+async function tryAgent(home: string, token: string | undefined): Promise<void> {
   const agent = new Agent({
     home,
     joinToken: token,
@@ -25,9 +35,9 @@ export async function joinFirst(home: string, option: string | undefined, manage
     version: VERSION,
     log: stderrLog(logSettings({}, "warn")),
   });
-  // It has joined before: the unit's agent will find its relay when there is one to be found.
   await agent.start();
   try {
+    // Without a token it has joined before: the unit's agent will find its relay when there is one to be found.
     if (token !== undefined) await agent.linked();
   } finally {
     await agent.shutdown();

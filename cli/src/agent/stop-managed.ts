@@ -1,4 +1,5 @@
 import { CMDOPClient, CmdopError } from "@cmdop/sdk";
+import { warn } from "../console/output.ts";
 import { runsAgent } from "../home/running-agent.ts";
 import type { Manager } from "../service/manager.ts";
 
@@ -9,12 +10,33 @@ export async function whoRunsAgent(): Promise<"unit" | "somebody" | "nobody"> {
   return (await client.health()).managed ? "unit" : "somebody";
 }
 
-/** Makes room for another start of this home's agent: stops the unit. @throws CmdopError where somebody else runs it */
-export async function stopManaged(manager: Manager): Promise<void> {
+/**
+ * Makes room for another start of this home's agent: stops the unit if it runs. Returns a function that starts
+ * it again. @throws CmdopError where somebody else runs the agent
+ */
+export async function stopManaged(manager: Manager): Promise<() => Promise<void>> {
   const who = await whoRunsAgent();
-  if (who === "unit") await manager.systemctl("stop", manager.unit);
-  if (who !== "somebody") return;
-  throw new CmdopError("AlreadyExists", "An agent of this home runs already, and systemd did not start it.", {
-    next: "End it first: Ctrl-C or SIGTERM where it was started (cmdop agent, cmdop up).",
-  });
+  if (who === "nobody") return async () => undefined;
+  if (who === "somebody") {
+    throw new CmdopError(
+      "AlreadyExists",
+      "An agent of this home runs already, and systemd did not start it.",
+      {
+        next: "End it first: Ctrl-C or SIGTERM where it was started (cmdop agent, cmdop up).",
+      },
+    );
+  }
+  await manager.systemctl("stop", manager.unit);
+  return () => manager.systemctl("start", manager.unit);
+}
+
+/** Does something in place of the unit's agent; where it fails, the unit runs again, so that the machine can be reached. */
+export async function inPlaceOf<T>(startAgain: () => Promise<void>, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    // What failed first is what has to be told.
+    await startAgain().catch((failed: unknown) => warn(CmdopError.from(failed).message));
+    throw thrown;
+  }
 }

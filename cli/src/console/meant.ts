@@ -39,10 +39,12 @@ export interface Sought {
  */
 export function meant<T extends Identified>(text: string, among: readonly T[], sought: Sought): T {
   const { noun, listedBy } = sought;
+  const exact = among.find(({ id }) => id === text);
+  if (exact !== undefined) return exact;
   const found = among.filter(({ id }) => id.startsWith(text));
   const [only, another] = found;
-  if (only !== undefined && (only.id === text || text.length >= MIN_PREFIX_CHARS)) {
-    if (another === undefined || only.id === text) return only;
+  if (only !== undefined && text.length >= MIN_PREFIX_CHARS) {
+    if (another === undefined) return only;
     const shown = found.slice(0, MAX_SHOWN).map(described).join(", ");
     throw new CmdopError(
       sought.ambiguous,

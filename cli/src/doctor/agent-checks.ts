@@ -3,7 +3,8 @@ import { existsSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import { machineState } from "@cmdop/agent";
-import { agentStateDir, splitAddress } from "@cmdop/proto";
+import { isErrno } from "@cmdop/kit";
+import { agentStateDir, CALLER_ALPN, connectToRelay, type RelayTarget, splitAddress } from "@cmdop/proto";
 import { CMDOPClient, CmdopError, parseRelayTarget } from "@cmdop/sdk";
 import { UNIT_NAME } from "../agent/unit.ts";
 import { homePaths } from "../home/home.ts";
@@ -14,11 +15,14 @@ import { systemdManager } from "../service/manager.ts";
 import { type Finding, failed, failedBy, ok, warning } from "./finding.ts";
 import { examineMachine } from "./machine-checks.ts";
 
+/** Longest wait for a relay on this computer, in milliseconds. */
+const OWN_RELAY_TIMEOUT_MS = 2_000;
+
 /** Checks the agent of this home; nothing where this computer is no machine. */
 export async function examineAgent(relayTimeMs: number | undefined): Promise<Finding[]> {
   const home = homePaths.home();
   if (!existsSync(path.join(agentStateDir(home), "membership.json"))) {
-    return existsSync(path.join(homePaths.relay(), "ca.pem")) ? [await examinePort()] : [];
+    return existsSync(path.join(homePaths.relay(), "ca.pem")) ? [await examineOwnRelay()] : [];
   }
   try {
     const { name, relay } = await machineState(home);
@@ -59,7 +63,7 @@ async function examineRunning(
     return [
       failed("agent", `This computer is the machine ${name}, but its agent does not run.`, start),
       service,
-      ...(isOwnRelay ? [await examinePort()] : []),
+      ...(isOwnRelay ? [await examineOwnRelay()] : []),
     ];
   }
 }
@@ -81,27 +85,48 @@ function examineService(): Finding {
 /** The script that the installer writes where OpenRC runs. */
 const OPENRC_SCRIPT = "/etc/init.d/cmdop-agent";
 
-/** Tries the port that this home's own relay has had. */
-async function examinePort(): Promise<Finding> {
+/** Checks this home's own relay: whether it answers, and if not, who has its port. */
+async function examineOwnRelay(): Promise<Finding> {
+  const id = ownRelayId();
+  const port = await ownRelayPort(id);
+  if (id !== undefined && (await answers({ id, address: `127.0.0.1:${port}` }))) {
+    return ok("own relay", `this home's own relay answers at port ${port}`);
+  }
   const server = net.createServer();
-  const port = await ownRelayPort();
   try {
     server.listen(port, "127.0.0.1");
     await once(server, "listening");
-    return failed("port", "This home has a relay of its own, and it does not run.", "Run cmdop up.");
-  } catch (thrown) {
-    const why = thrown instanceof Error ? thrown.message : String(thrown);
     return failed(
-      "port",
-      `Another program has the port ${port} of this home's own relay (${why}).`,
-      `See which: ss -ltnp 'sport = :${port}'. End it, or run cmdop up --port PORT.`,
+      "own relay",
+      "This home has a relay of its own, and it does not run.",
+      "Run cmdop up, or cmdop relay.",
+    );
+  } catch (thrown) {
+    if (!isErrno(thrown, "EADDRINUSE")) return failedBy("own relay", thrown);
+    return failed(
+      "own relay",
+      `Another program has the port ${port} of this home's own relay.`,
+      `See which: ss -ltnp 'sport = :${port}'. End it, or choose another port: cmdop up --port PORT.`,
     );
   } finally {
     server.close();
   }
 }
 
-async function ownRelayPort(): Promise<number> {
+async function answers(relay: RelayTarget): Promise<boolean> {
+  try {
+    (await connectToRelay({ relay, alpn: CALLER_ALPN, timeoutMs: OWN_RELAY_TIMEOUT_MS })).destroy();
+    return true;
+  } catch (thrown) {
+    const { code } = CmdopError.from(thrown);
+    if (code === "RelayUnreachable" || code === "RelayUntrusted") return false;
+    throw thrown;
+  }
+}
+
+/** The port that it had last; the usual one where this home's commands go to another relay. */
+async function ownRelayPort(id: string | undefined): Promise<number> {
   const target = await rememberedRelay();
-  return target === undefined ? DEFAULT_RELAY_PORT : splitAddress(parseRelayTarget(target).address).port;
+  const relay = target === undefined ? undefined : parseRelayTarget(target);
+  return relay === undefined || relay.id !== id ? DEFAULT_RELAY_PORT : splitAddress(relay.address).port;
 }

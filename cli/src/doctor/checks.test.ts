@@ -1,14 +1,17 @@
 import { once } from "node:events";
-import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import net from "node:net";
 import os from "node:os";
 import path from "node:path";
-import type { MachineDescription, MachineHealth } from "@cmdop/sdk";
+import { generateKeyPair } from "@cmdop/proto";
+import { Relay } from "@cmdop/relay";
+import { CmdopError, type MachineDescription, type MachineHealth } from "@cmdop/sdk";
 import { expect, it, onTestFinished, test, vi } from "vitest";
+import { rememberRelay } from "../owner/relay.ts";
 import { VERSION } from "../version.ts";
 import { examineAgent } from "./agent-checks.ts";
 import { examineComputer, examineNode, examineSpace } from "./computer.ts";
-import type { Finding } from "./finding.ts";
+import { type Finding, failedBy } from "./finding.ts";
 import { examineMachine } from "./machine-checks.ts";
 import { examineClock, examineVersion } from "./relay-checks.ts";
 import { reportText } from "./report.ts";
@@ -99,7 +102,13 @@ test.for<[string, Partial<MachineHealth & MachineDescription>, string, string]>(
 });
 
 it("shows nothing of a machine's words as its own lines or as control characters", () => {
-  const text = reportText(examineMachine({ ...HEALTHY, shell: "/bin/x\nok  all\u001b[2J" }, NOW_MS));
+  const evil = "x\nok  all is well\u001b[2J";
+  const said = Object.fromEntries(
+    Object.entries(HEALTHY).map(([name, value]) => [name, typeof value === "string" ? evil : value]),
+  );
+  const disks = HEALTHY.disks.map((disk) => ({ ...disk, purpose: evil, path: evil }));
+  const machine = examineMachine({ ...HEALTHY, ...said, disks, linked: false }, NOW_MS);
+  const text = reportText([...machine, failedBy("relay", new CmdopError("Internal", evil, { next: evil }))]);
   expect(text).not.toContain("\u001b");
   expect(text).not.toContain("\nok  all");
 });
@@ -118,39 +127,40 @@ test("versions, clocks and disks at their bounds", () => {
 
 it("says of a home that others may write into why nothing in it can be relied on", async () => {
   const home = await newHome();
-  expect(bad(examineComputer())).toEqual([]);
+  const badHomes = () => bad(examineComputer()).filter(([check]) => check === "home");
+  expect(badHomes()).toEqual([]);
   vi.stubEnv("CMDOP_HOME", path.join(home, "none"));
-  expect(bad(examineComputer())).toEqual([["home", "warning"]]);
+  expect(badHomes()).toEqual([["home", "warning"]]);
   const open = path.join(home, "open");
   await mkdir(open, { mode: 0o777 });
   await chmod(open, 0o777);
   vi.stubEnv("CMDOP_HOME", open);
-  expect(bad(examineComputer())).toEqual([["home", "failed"]]);
+  expect(badHomes()).toEqual([["home", "failed"]]);
 });
 
-it("tells a relay of this home that does not run from a port that another program has", async () => {
+it("tells that another program has the port of this home's own relay, and that the relay itself has it", async () => {
   const home = await newHome();
   expect(await examineAgent(undefined)).toEqual([]);
-  for (const name of ["relay", "owner"]) await mkdir(path.join(home, name), { mode: 0o700 });
-  await writeFile(path.join(home, "relay", "ca.pem"), "");
-  const other = net.createServer().listen(0, "127.0.0.1");
+  const relay = new Relay({
+    stateDir: path.join(home, "relay"),
+    ownerPublicKey: generateKeyPair().publicKey,
+  });
+  await relay.listen();
+  const { id, address: itsAddress } = relay;
+  await rememberRelay({ id, address: itsAddress });
+  expect(await examineAgent(undefined)).toMatchObject([{ check: "own relay", verdict: "ok" }]);
+  await relay.shutdown();
+  const other = net.createServer((socket) => socket.destroy()).listen(0, "127.0.0.1");
   onTestFinished(() => void other.close());
   await once(other, "listening");
   const address = other.address();
   if (address === null || typeof address === "string") throw new TypeError("no TCP port");
-  const { port } = address;
-  await writeFile(path.join(home, "owner", "relay"), `${"A".repeat(43)}@127.0.0.1:${port}\n`, {
-    mode: 0o600,
-  });
+  await rememberRelay({ id, address: `127.0.0.1:${address.port}` });
   expect(await examineAgent(undefined)).toMatchObject([
     {
-      check: "port",
+      check: "own relay",
       verdict: "failed",
-      text: expect.stringContaining(`Another program has the port ${port}`),
+      text: expect.stringContaining(`Another program has the port ${address.port}`),
     },
-  ]);
-  await new Promise((resolve) => other.close(resolve));
-  expect(await examineAgent(undefined)).toMatchObject([
-    { check: "port", verdict: "failed", next: "Run cmdop up." },
   ]);
 });

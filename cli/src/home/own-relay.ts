@@ -1,5 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import path from "node:path";
+import { machineState } from "@cmdop/agent";
 import { type RelayTarget, readPrivateFile, relayIdOf } from "@cmdop/proto";
 import { CmdopError, parseRelayTarget } from "@cmdop/sdk";
 import { rememberedRelay } from "../owner/relay.ts";
@@ -21,12 +22,18 @@ export function ownRelayId(): string | undefined {
 }
 
 /**
- * The relay elsewhere that this home belongs to: the named one, else the one that
- * its commands use. Undefined where it is this home's own, or there is none yet.
+ * The relay elsewhere that this home's machine belongs to: the named one, else the one that it has joined,
+ * else the one that the owner's commands use. Undefined where it is this home's own, or there is none yet.
  */
 export async function relayElsewhere(named: string | undefined): Promise<RelayTarget | undefined> {
-  const text = named ?? (await rememberedRelay());
-  if (text === undefined) return undefined;
-  const target = parseRelayTarget(text);
-  return target.id === ownRelayId() ? undefined : target;
+  const target = named === undefined ? await relayHere() : parseRelayTarget(named);
+  return target === undefined || target.id === ownRelayId() ? undefined : target;
+}
+
+async function relayHere(): Promise<RelayTarget | undefined> {
+  const { relay } = await machineState(homePaths.home());
+  const remembered = await rememberedRelay();
+  const known = remembered === undefined ? undefined : parseRelayTarget(remembered);
+  // The same relay may have moved since the machine joined.
+  return relay === undefined || relay.id === known?.id ? known : relay;
 }

@@ -35,12 +35,16 @@ const ENDS: Readonly<Record<ReadyHow, readonly string[]>> = {
   running: [],
 };
 
-/** The text that `cmdop up` prints for a person. */
-export function readyText({ relay, machine, profile, mcp }: UpReady, how: ReadyHow = "here"): string {
+/** The text that `cmdop up` prints for a person. `power`: see powerOf. */
+export function readyText(
+  { relay, machine, profile, mcp }: UpReady,
+  power: string,
+  how: ReadyHow = "here",
+): string {
   return [
     `machine ${machine.name} is online through the relay at ${relay}`,
     `profile ${profile}`,
-    powerOf(),
+    power,
     "",
     pasteText(mcp),
     "",
@@ -50,9 +54,15 @@ export function readyText({ relay, machine, profile, mcp }: UpReady, how: ReadyH
   ].join("\n");
 }
 
-/** Says in one line what a holder of the profile's key can do. */
-export function powerOf(): string {
-  return `The key in it, which the MCP server uses, can run any command on this machine as ${userName()} unless policy.json narrows that; it can't make keys, join machines or answer approvals.`;
+/**
+ * Says in one line what a holder of the profile's key can do. `isElsewhere`: the relay is not this home's own;
+ * the key that is made for it reaches all of the owner's machines.
+ */
+export function powerOf(isElsewhere: boolean): string {
+  const others = isElsewhere
+    ? ", and on every other machine of its owner at this relay if cmdop up made it"
+    : "";
+  return `The key in it, which the MCP server uses, can run any command on this machine as ${userName()} unless policy.json narrows that${others}; it can't make keys, join machines or answer approvals.`;
 }
 
 /** The block as each client wants it. */

@@ -31,9 +31,15 @@ export async function rememberRelay({ id, address }: RelayTarget): Promise<void>
  * would show other machines than the other half.
  */
 export async function rememberFirst(relay: RelayTarget): Promise<void> {
+  const other = await rememberUnlessOther(relay);
+  if (other === undefined) return;
+  note(`this home's relay stays ${other}; cmdop owner relay ${relay.id}@${relay.address} changes that`);
+}
+
+/** Makes a relay this home's, unless it has another one, which is returned then. */
+export async function rememberUnlessOther(relay: RelayTarget): Promise<string | undefined> {
   const known = await rememberedRelay();
-  if (known === undefined || parseRelayTarget(known).id === relay.id) await rememberRelay(relay);
-  else {
-    note(`this home's relay stays ${known}; cmdop owner relay ${relay.id}@${relay.address} changes that`);
-  }
+  if (known !== undefined && parseRelayTarget(known).id !== relay.id) return known;
+  await rememberRelay(relay);
+  return undefined;
 }

@@ -6,7 +6,7 @@ import { relayElsewhere } from "../home/own-relay.ts";
 import { goodKey, writeProfile } from "../home/profile.ts";
 import { type McpServerBlock, mcpServerBlock } from "../mcp/config.ts";
 import { readOwner } from "../owner/owner.ts";
-import { rememberRelay } from "../owner/relay.ts";
+import { rememberUnlessOther } from "../owner/relay.ts";
 import { VERSION } from "../version.ts";
 import { startUpRelay, upLog } from "./relay.ts";
 
@@ -66,7 +66,8 @@ export async function bringUp(options: UpOptions, isSigned: boolean): Promise<Up
       await shutdown();
       return undefined;
     }
-    await rememberRelay(relay.target);
+    // The owner may have said that other commands go elsewhere (cmdop owner relay).
+    await rememberUnlessOther(relay.target);
     agent = new Agent({
       home: homePaths.home(),
       relayAddress: relay.target.address,

@@ -50,54 +50,71 @@ nowhere. A passphrase that is given, by --passphrase-fd or in CMDOP_OWNER_PASSPH
 instead. After that it needs the passphrase only when its own key is about to end.`,
     )
     .action(async (options: UpCommandOptions) => {
-      const [{ bringUp }, { signForUp }, { powerOf, readyText }, { Passphrase }, { startOver }, signals] =
-        await Promise.all([
-          import("./bring-up.ts"),
-          import("./signing.ts"),
-          import("../mcp/config.ts"),
-          import("../passphrase/passphrase.ts"),
-          import("../passphrase/start-over.ts"),
-          import("../console/signals.ts"),
-        ]);
-      const { runningUp, startingUp } = await import("./running.ts");
-      const say = (ready: UpReady, how?: ReadyHow): void => {
-        process.stdout.write(options.json ? jsonLine(ready) : readyText(ready, how));
-        if (options.json) note(powerOf());
-      };
-      // One that is to be installed, or moved to another relay, takes the place of the one that runs.
-      const running = options.install || options.relay !== undefined ? undefined : await runningUp();
-      if (running !== undefined) return say(running, "running");
-      if (options.install) await (await import("./install.ts")).makeWay(options);
-      const isSigned = options.signed === true;
-      const hasPassphrase = options.passphraseFd !== undefined || passphraseFromEnvironment() !== undefined;
-      // Process 1 stays, and is to have no passphrase in its environment.
-      if (isSigned || !hasPassphrase) startUnderInit();
-      const stop = signals.terminationSignal();
-      const mustSign = !isSigned && passphraseFromEnvironment() !== undefined;
-      const up = mustSign ? undefined : await bringUp(options, isSigned).catch(startingUp);
-      if (up !== undefined && !("shutdown" in up)) return say(up, "running");
-      if (up === undefined) {
-        if (isSigned) throw new TypeError("what was signed is not there");
-        const passphrase = new Passphrase(options.passphraseFd, stop);
-        const other = await signForUp(options, passphrase).catch(startingUp);
-        if (other !== undefined) return say(other, "running");
-        // Neither this memory nor the environment that this process was started with is for an agent's jobs to read.
-        startOver("--signed");
-        return;
-      }
-      if (options.install) {
-        // It has been shown to run; from here on systemd runs it.
-        await up.shutdown();
-        const { installUp } = await import("./install.ts");
-        note((await installUp(options)).trimEnd());
-        say(up.ready, "service");
-        return;
-      }
-      try {
-        say(up.ready);
-        await signals.aborted(stop);
-      } finally {
-        await up.shutdown();
-      }
+      if (!options.install) return runUp(options);
+      const [{ stopInstalled }, { inPlaceOf }] = await Promise.all([
+        import("./install.ts"),
+        import("../agent/stop-managed.ts"),
+      ]);
+      const startAgain = await stopInstalled(options);
+      await inPlaceOf(startAgain, () => runUp(options));
     });
+}
+
+/** Shows the one that runs, or brings everything up and stays; with `install`, systemd runs it from then on. */
+async function runUp(options: UpCommandOptions): Promise<void> {
+  const [{ bringUp }, { signForUp }, { powerOf, readyText }, { Passphrase }, { startOver }, signals] =
+    await Promise.all([
+      import("./bring-up.ts"),
+      import("./signing.ts"),
+      import("../mcp/config.ts"),
+      import("../passphrase/passphrase.ts"),
+      import("../passphrase/start-over.ts"),
+      import("../console/signals.ts"),
+    ]);
+  const [{ runningUp, startingUp }, { relayElsewhere }] = await Promise.all([
+    import("./running.ts"),
+    import("../home/own-relay.ts"),
+  ]);
+  const say = async (ready: UpReady, how?: ReadyHow): Promise<void> => {
+    const power = powerOf((await relayElsewhere(undefined)) !== undefined);
+    process.stdout.write(options.json ? jsonLine(ready) : readyText(ready, power, how));
+    if (options.json) note(power);
+  };
+  // One that is to be installed, or moved to another relay, takes the place of the one that runs.
+  const running = options.install || options.relay !== undefined ? undefined : await runningUp();
+  if (running !== undefined) return say(running, "running");
+  if (options.relay !== undefined && !options.install && !options.signed) {
+    await (await import("./move.ts")).refuseBesideAgent(options.relay);
+  }
+  const isSigned = options.signed === true;
+  const hasPassphrase = options.passphraseFd !== undefined || passphraseFromEnvironment() !== undefined;
+  // Process 1 stays, and is to have no passphrase in its environment.
+  if (isSigned || !hasPassphrase) startUnderInit();
+  const stop = signals.terminationSignal();
+  const mustSign = !isSigned && passphraseFromEnvironment() !== undefined;
+  const up = mustSign ? undefined : await bringUp(options, isSigned).catch(startingUp);
+  if (up !== undefined && !("shutdown" in up)) return say(up, "running");
+  if (up === undefined) {
+    if (isSigned) throw new TypeError("what was signed is not there");
+    const passphrase = new Passphrase(options.passphraseFd, stop);
+    const other = await signForUp(options, passphrase).catch(startingUp);
+    if (other !== undefined) return say(other, "running");
+    // Neither this memory nor the environment that this process was started with is for an agent's jobs to read.
+    startOver("--signed");
+    return;
+  }
+  if (options.install) {
+    // It has been shown to run; from here on systemd runs it.
+    await up.shutdown();
+    const { installUp } = await import("./install.ts");
+    note((await installUp(options)).trimEnd());
+    await say(up.ready, "service");
+    return;
+  }
+  try {
+    await say(up.ready);
+    await signals.aborted(stop);
+  } finally {
+    await up.shutdown();
+  }
 }

@@ -111,8 +111,8 @@ function parsedStrictly(text: string): unknown {
   }
 }
 
-/** A string in either kind of quotes, a comma before a closing bracket, or a word of Python's. */
-const LOOSE = /"(?:[^"\\]|\\.)*"|'((?:[^'\\]|\\.)*)'|,(?=\s*[}\]])|\b(True|False|None)\b/gs;
+/** A string in either kind of quotes (an open one goes to the end: each is looked at once), a comma before a closing bracket, or a word of Python's. */
+const LOOSE = /"(?:[^"\\]|\\.)*(?:"|\\?$)|'((?:[^'\\]|\\.)*)(?:'|\\?$)|,(?=\s*[}\]])|\b(True|False|None)\b/gs;
 
 const PYTHON_WORDS: Readonly<Record<string, string>> = { True: "true", False: "false", None: "null" };
 
