@@ -72,6 +72,11 @@ it("a computer with its own relay that joined another showed two fleets, each to
     expect(await runCmdop(["exec", machine, "echo hi"], env)).toMatchObject({ stdout: "hi\n" });
   }
   expect((await runCmdop(["owner", "relay"], env)).stdout).toBe(`${target}\n`);
+  // A move beside its running agent would leave that at its relay, and the home half moved.
+  const elsewhere = `${"A".repeat(43)}@127.0.0.1:1`;
+  const beside = await runCmdop(["up", "--relay", elsewhere], env);
+  expect(beside).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("would stay at its relay") });
+  expect((await runCmdop(["owner", "relay"], env)).stdout).toBe(`${target}\n`);
   await up.process.stop();
   // From now on that is so without being said, and without the passphrase.
   const again = await CmdopProcess.start(["up", "--json"], { CMDOP_HOME: cluster.operatorHome });

@@ -68,7 +68,7 @@ Exit codes: 0; 1 where it was not installed, or the relay can't reach the machin
         await Promise.all([
           import("../service/install.ts"),
           import("./join-first.ts"),
-          import("./stop-managed.ts"),
+          import("../service/in-place-of.ts"),
           import("../home/running-agent.ts"),
           import("../console/printable.ts"),
           import("@cmdop/sdk"),

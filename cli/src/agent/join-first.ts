@@ -2,10 +2,11 @@ import { Agent, machineState } from "@cmdop/agent";
 import { CmdopError } from "@cmdop/sdk";
 import { logSettings, stderrLog } from "../console/log.ts";
 import { ownRelayId } from "../home/own-relay.ts";
+import { inPlaceOf } from "../service/in-place-of.ts";
 import type { Manager } from "../service/manager.ts";
 import { VERSION } from "../version.ts";
 import { joinToken } from "./join-input.ts";
-import { inPlaceOf, stopManaged, whoRunsAgent } from "./stop-managed.ts";
+import { stopManaged, whoRunsAgent } from "./stop-managed.ts";
 
 /**
  * Runs the agent until the relay has welcomed this machine, where there is a

@@ -1,9 +1,8 @@
 import { CMDOPClient, CmdopError } from "@cmdop/sdk";
-import { warn } from "../console/output.ts";
 import { runsAgent } from "../home/running-agent.ts";
 import type { Manager } from "../service/manager.ts";
 
-/** Who runs this home's agent: its unit, somebody by hand, or nobody. */
+/** Tells whether this home's agent runs, and whether its unit runs it or somebody by hand. */
 export async function whoRunsAgent(): Promise<"unit" | "somebody" | "nobody"> {
   if (!(await runsAgent())) return "nobody";
   await using client = CMDOPClient.local();
@@ -28,15 +27,4 @@ export async function stopManaged(manager: Manager): Promise<() => Promise<void>
   }
   await manager.systemctl("stop", manager.unit);
   return () => manager.systemctl("start", manager.unit);
-}
-
-/** Does something in place of the unit's agent; where it fails, the unit runs again, so that the machine can be reached. */
-export async function inPlaceOf<T>(startAgain: () => Promise<void>, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (thrown) {
-    // What failed first is what has to be told.
-    await startAgain().catch((failed: unknown) => warn(CmdopError.from(failed).message));
-    throw thrown;
-  }
 }

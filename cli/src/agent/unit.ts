@@ -1,4 +1,5 @@
 import { AGENT_UNIT } from "@cmdop/proto";
+import { NO_KERNEL, NO_PRIVILEGES } from "../service/hardening.ts";
 import { assignment, commandWord, fileName, type UnitScope } from "../service/unit-words.ts";
 
 /** Name of the unit, in both managers. */
@@ -71,7 +72,7 @@ LimitCORE=0:infinity
 LogRateLimitIntervalSec=30s
 LogRateLimitBurst=500
 
-${hardened ? HARDENED + (isSystem ? HARDENED_SYSTEM : "") : OPEN}
+${hardened ? HARDENED + (isSystem ? NO_KERNEL : "") : OPEN}
 [Install]
 WantedBy=${isSystem ? "multi-user.target" : "default.target"}
 `;
@@ -96,20 +97,4 @@ const OPEN = `# Jobs are children of the agent and inherit what is set below her
 const HARDENED = `# Installed with --hardened: for a policy that withholds terminal and agent. Commands and sessions
 # would inherit all of this and fail in strange ways. Left out, since files calls are to see the
 # machine as it is: ProtectSystem, ProtectHome, PrivateTmp (bind them with roots in policy.json).
-NoNewPrivileges=yes
-RestrictSUIDSGID=yes
-LockPersonality=yes
-RestrictRealtime=yes
-RestrictNamespaces=yes
-RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
-SystemCallArchitectures=native
-`;
-
-/** Settings that only the machine's systemd may make. */
-const HARDENED_SYSTEM = `ProtectKernelTunables=yes
-ProtectKernelModules=yes
-ProtectKernelLogs=yes
-ProtectControlGroups=yes
-ProtectClock=yes
-ProtectHostname=yes
-`;
+${NO_PRIVILEGES}`;

@@ -27,7 +27,7 @@ const FILES: readonly string[] = ["FILE", "DIR"];
 /** Placeholders that stand for files of this computer or, behind `MACHINE:`, of a machine. */
 const COPY_ENDS: readonly string[] = ["SOURCE", "DESTINATION"];
 
-/** What may stand in the place of the last word. */
+/** Returns the words that may stand in the place of the last one. */
 export async function complete(
   program: Command,
   words: readonly string[],

@@ -1,7 +1,7 @@
 import { Argument, type Command } from "commander";
 import { SCRIPTS, SHELLS, type Shell } from "./scripts.ts";
 
-/** How long a person who has pressed Tab waits, in milliseconds: a relay that is away costs no more. */
+/** Longest wait after Tab was pressed, in milliseconds: a relay that is away costs no more. */
 const COMPLETION_LIMIT_MS = 2_000;
 
 /** Most candidates that are printed: no shell shows more. */

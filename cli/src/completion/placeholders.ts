@@ -1,6 +1,6 @@
 import type { Command, Option } from "commander";
 
-/** What stands for a word in a command's usage. */
+/** A word of a command's usage that stands for what a person types. */
 export interface Placeholder {
   /** In capitals: `MACHINE`. */
   readonly name: string;
@@ -8,9 +8,9 @@ export interface Placeholder {
   readonly isVariadic: boolean;
 }
 
-/** What the operands of a command are, as its usage says it: what help shows is what is completed. */
+/** Returns the placeholders of a command's operands from its usage, so that completion follows the help. */
 export function placeholdersOf(command: Command): Placeholder[] {
-  // What comes after a | is another form of the same.
+  // Another form of the same comes after a |.
   const [usage = ""] = command.usage().split("|");
   return usage
     .split(/\s+/)
@@ -22,7 +22,7 @@ export function placeholdersOf(command: Command): Placeholder[] {
     });
 }
 
-/** What a command's next operand may be: several where one may be left out, or has come already. */
+/** Returns the placeholders of a command's next operand: several where one may be left out, or has come already. */
 export function nextPlaceholders(command: Command, operands: readonly string[]): string[] {
   const all = placeholdersOf(command);
   const variadic = all.findIndex(({ isVariadic }) => isVariadic);
@@ -35,7 +35,7 @@ export function nextPlaceholders(command: Command, operands: readonly string[]):
   return names;
 }
 
-/** What the value of an option is: `FILE` for `--join <file>`. */
+/** Returns the placeholder of an option's value: `FILE` for `--join <file>`. */
 export function valuePlaceholder(option: Option): string {
   const [, name = ""] = /[<[]([a-z]+)/.exec(option.flags) ?? [];
   return name.toUpperCase();

@@ -1,6 +1,6 @@
 import type { Command, Option } from "commander";
 
-/** Where the cursor is in a command line: what may come next. */
+/** The cursor's place in a command line, which decides what may come next. */
 export interface Position {
   readonly command: Command;
   /** Words of the command before the cursor that are no options. */
@@ -11,7 +11,7 @@ export interface Position {
   readonly isBehindDashes: boolean;
   /** The word at the cursor, as far as it is typed: of `--option=value` the value. */
   readonly word: string;
-  /** What of that word stands before it: `--option=`. */
+  /** The part of that word before the text to complete: `--option=`. */
   readonly before: string;
 }
 

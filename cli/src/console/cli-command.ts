@@ -32,7 +32,7 @@ export class CliCommand extends Command {
     return super.error(message + this.#suggestion(options?.code, message), options);
   }
 
-  /** What commander does not suggest itself. */
+  /** Returns a hint where commander has none of its own. */
   #suggestion(code: string | undefined, message: string): string {
     // A command that does something itself, or for its group, takes the name of another for a word too many.
     const [word] = this.args;

@@ -18,8 +18,11 @@ import { examineMachine } from "./machine-checks.ts";
 /** Longest wait for a relay on this computer, in milliseconds. */
 const OWN_RELAY_TIMEOUT_MS = 2_000;
 
+/** Tells the relay's time by now; undefined where it is not known. */
+type RelayClock = () => number | undefined;
+
 /** Checks the agent of this home; nothing where this computer is no machine. */
-export async function examineAgent(relayTimeMs: number | undefined): Promise<Finding[]> {
+export async function examineAgent(relayTimeMs: RelayClock): Promise<Finding[]> {
   const home = homePaths.home();
   if (!existsSync(path.join(agentStateDir(home), "membership.json"))) {
     return existsSync(path.join(homePaths.relay(), "ca.pem")) ? [await examineOwnRelay()] : [];
@@ -44,7 +47,7 @@ export async function examineAgent(relayTimeMs: number | undefined): Promise<Fin
 async function examineRunning(
   name: string,
   relayId: string | undefined,
-  relayTimeMs: number | undefined,
+  relayTimeMs: RelayClock,
 ): Promise<Finding[]> {
   const service = examineService();
   try {
@@ -53,7 +56,7 @@ async function examineRunning(
     return [
       ok("agent", `the agent of ${machine.name} runs here`),
       service,
-      ...examineMachine(machine, relayTimeMs),
+      ...examineMachine(machine, relayTimeMs()),
     ];
   } catch (thrown) {
     const { code } = CmdopError.from(thrown);

@@ -140,7 +140,7 @@ it("says of a home that others may write into why nothing in it can be relied on
 
 it("tells that another program has the port of this home's own relay, and that the relay itself has it", async () => {
   const home = await newHome();
-  expect(await examineAgent(undefined)).toEqual([]);
+  expect(await examineAgent(() => undefined)).toEqual([]);
   const relay = new Relay({
     stateDir: path.join(home, "relay"),
     ownerPublicKey: generateKeyPair().publicKey,
@@ -148,7 +148,7 @@ it("tells that another program has the port of this home's own relay, and that t
   await relay.listen();
   const { id, address: itsAddress } = relay;
   await rememberRelay({ id, address: itsAddress });
-  expect(await examineAgent(undefined)).toMatchObject([{ check: "own relay", verdict: "ok" }]);
+  expect(await examineAgent(() => undefined)).toMatchObject([{ check: "own relay", verdict: "ok" }]);
   await relay.shutdown();
   const other = net.createServer((socket) => socket.destroy()).listen(0, "127.0.0.1");
   onTestFinished(() => void other.close());
@@ -156,7 +156,7 @@ it("tells that another program has the port of this home's own relay, and that t
   const address = other.address();
   if (address === null || typeof address === "string") throw new TypeError("no TCP port");
   await rememberRelay({ id, address: `127.0.0.1:${address.port}` });
-  expect(await examineAgent(undefined)).toMatchObject([
+  expect(await examineAgent(() => undefined)).toMatchObject([
     {
       check: "own relay",
       verdict: "failed",

@@ -1,4 +1,5 @@
-import { CMDOPClient } from "@cmdop/sdk";
+import { CMDOPClient, type MachineStatus } from "@cmdop/sdk";
+import { machineMeant } from "../machines/on-machine.ts";
 import { examineAgent } from "./agent-checks.ts";
 import { examineComputer } from "./computer.ts";
 import { findKey } from "./find-key.ts";
@@ -14,7 +15,7 @@ export async function examineHere(): Promise<Finding[]> {
   if ("verdict" in key) findings.push(key);
   const relay = "verdict" in key ? undefined : await examineRelay(key.apiKey);
   findings.push(...(relay?.findings ?? []));
-  const agent = await examineAgent(relay?.who?.relayTimeMs);
+  const agent = await examineAgent(relay?.relayTimeMs ?? (() => undefined));
   return [...findings, ...agent];
 }
 
@@ -22,34 +23,20 @@ export async function examineHere(): Promise<Finding[]> {
 export async function examineAfar(name: string): Promise<Finding[]> {
   const key = findKey();
   if ("verdict" in key) return [key];
-  const { findings, who } = await examineRelay(key.apiKey);
+  const { findings, who, relayTimeMs } = await examineRelay(key.apiKey);
   if (who === undefined) return [...findings];
   // The other machines are not asked for.
   const way = findings.filter(({ check }) => check !== "machines");
-  const found = who.machines.filter((machine) => machine.name === name || machine.id === name);
-  const [machine] = found;
-  if (machine === undefined) {
-    const names = who.machines.slice(0, 10).map((other) => other.name);
+  const found = machinesMeant(name, who.machines);
+  if (!Array.isArray(found)) return [...way, found];
+  const [machine, another] = found;
+  if (machine === undefined || another !== undefined) {
+    const rename = "Name it by its id, and give each a name of its own: cmdop machines rename ID NAME.";
     return [
       ...way,
-      failed(
-        "machine",
-        `The key reaches no machine that is called ${JSON.stringify(name)}.`,
-        names.length === 0
-          ? "It reaches none at all."
-          : `It reaches ${names.join(", ")}${who.machines.length > names.length ? ", …" : ""}.`,
-      ),
+      failed("machine", `${found.length} machines are called ${JSON.stringify(name)}.`, rename),
     ];
   }
-  if (found.length > 1)
-    return [
-      ...way,
-      failed(
-        "machine",
-        `${found.length} machines are called ${JSON.stringify(name)}.`,
-        "Name it by its id (cmdop machines --json), and give each a name of its own: cmdop machines rename ID NAME.",
-      ),
-    ];
   if (!machine.online) {
     return [
       ...way,
@@ -65,8 +52,18 @@ export async function examineAfar(name: string): Promise<Finding[]> {
     const startedAt = performance.now();
     const health = await client.machine(machine.id).health();
     const answered = ok("machine", `${name} answers, in ${Math.round(performance.now() - startedAt)} ms`);
-    return [...way, answered, ...examineMachine(health, who.relayTimeMs)];
+    return [...way, answered, ...examineMachine(health, relayTimeMs())];
   } catch (thrown) {
     return [...way, failedBy("machine", thrown)];
+  }
+}
+
+/** The machines that a person means, as every other command finds them; a finding where there is none. */
+function machinesMeant(text: string, machines: readonly MachineStatus[]): MachineStatus[] | Finding {
+  try {
+    const meant = machineMeant(text, machines);
+    return machines.filter(({ id, name }) => name === meant || id === meant);
+  } catch (thrown) {
+    return failedBy("machine", thrown);
   }
 }

@@ -1,5 +1,4 @@
 import type { MachineDescription, MachineHealth } from "@cmdop/sdk";
-import { printable } from "../console/printable.ts";
 import { examineNode, examineSpace } from "./computer.ts";
 import { type Finding, failed, ok, warning } from "./finding.ts";
 import { examineClock, examineVersion } from "./relay-checks.ts";
@@ -21,8 +20,8 @@ export function examineMachine(
       ? ok(of("link"), `linked with ${machine.relay}`)
       : failed(
           of("link"),
-          `The relay can't reach the machine: ${printable(machine.linkError)}`,
-          printable(machine.linkNext) || "Look at the agent's log.",
+          `The relay can't reach the machine: ${machine.linkError}`,
+          machine.linkNext || "Look at the agent's log.",
         ),
     ...(relayTimeMs === undefined
       ? []
@@ -34,14 +33,14 @@ export function examineMachine(
       ? ok(of("state"), "the agent's state is on disk")
       : failed(
           of("state"),
-          `The agent can't write its state: ${printable(machine.diskError)}`,
+          `The agent can't write its state: ${machine.diskError}`,
           "Make room, or mount the disk for writing: until then a restart loses what is only in memory.",
         ),
     machine.policyError === ""
-      ? ok(of("policy"), `jobs run as ${printable(machine.user)}`)
+      ? ok(of("policy"), `jobs run as ${machine.user}`)
       : failed(
           of("policy"),
-          `The policy file is broken, and an older policy is in force: ${printable(machine.policyError)}`,
+          `The policy file is broken, and an older policy is in force: ${machine.policyError}`,
           "On the machine: cmdop policy check.",
         ),
     limit(
@@ -64,14 +63,10 @@ export function examineMachine(
           "The policy allows no shell that runs lines.",
           "Add one to shells in policy.json, or send commands as lists of words.",
         )
-      : ok(of("shell"), `lines run in ${printable(machine.shell)}`),
+      : ok(of("shell"), `lines run in ${machine.shell}`),
     machine.model === ""
-      ? warning(
-          of("model"),
-          printable(machine.modelError),
-          printable(machine.modelNext) || "Set CMDOP_MODEL for the agent.",
-        )
-      : ok(of("model"), printable(machine.model)),
+      ? warning(of("model"), machine.modelError, machine.modelNext || "Set CMDOP_MODEL for the agent.")
+      : ok(of("model"), machine.model),
   ];
 }
 

@@ -8,7 +8,6 @@ import {
   splitAddress,
 } from "@cmdop/proto";
 import { CMDOPClient, CmdopError, type MachineStatus, type WhoAmI } from "@cmdop/sdk";
-import { printable } from "../console/printable.ts";
 import { isoTime } from "../console/time.ts";
 import { VERSION } from "../version.ts";
 import { type Finding, failed, failedBy, ok, warning } from "./finding.ts";
@@ -27,7 +26,11 @@ export interface RelayReport {
   readonly findings: readonly Finding[];
   /** Undefined where the relay did not answer the key. */
   readonly who: WhoAmI | undefined;
+  /** The relay's clock by now, in milliseconds since 1970; undefined where it did not answer. */
+  relayTimeMs(): number | undefined;
 }
+
+const NO_TIME = (): undefined => undefined;
 
 /** Checks the way from here to the relay of a key, and the key. */
 export async function examineRelay(apiKey: string): Promise<RelayReport> {
@@ -35,13 +38,14 @@ export async function examineRelay(apiKey: string): Promise<RelayReport> {
   try {
     relay = targetOf(apiKey);
   } catch (thrown) {
-    return { findings: [failedBy("key", thrown)], who: undefined };
+    return { findings: [failedBy("key", thrown)], who: undefined, relayTimeMs: NO_TIME };
   }
   const way = await examineWay(relay);
-  if (way.verdict === "failed") return { findings: [way], who: undefined };
+  if (way.verdict === "failed") return { findings: [way], who: undefined, relayTimeMs: NO_TIME };
   try {
     await using client = CMDOPClient.remote({ apiKey });
     const who = await client.whoAmI();
+    const answeredAt = performance.now();
     return {
       findings: [
         way,
@@ -51,9 +55,10 @@ export async function examineRelay(apiKey: string): Promise<RelayReport> {
         examineMachines(who),
       ],
       who,
+      relayTimeMs: () => who.relayTimeMs + (performance.now() - answeredAt),
     };
   } catch (thrown) {
-    return { findings: [way, refusedKey(thrown)], who: undefined };
+    return { findings: [way, refusedKey(thrown)], who: undefined, relayTimeMs: NO_TIME };
   }
 }
 
@@ -106,12 +111,12 @@ export function examineClock(
 
 function examineKey({ name, scopes, expiresAtMs, owner }: WhoAmI): Finding {
   if (owner || expiresAtMs === null) return ok("key", "an owner's key");
-  const until = `${printable(name)}: ${scopes.join(", ")}; until ${isoTime(expiresAtMs)}`;
+  const until = `${name}: ${scopes.join(", ")}; until ${isoTime(expiresAtMs)}`;
   if (expiresAtMs - Date.now() > KEY_WARNING_MS) return ok("key", until);
   return warning(
     "key",
     `The key ends soon. ${until}`,
-    `Where the owner key is: cmdop keys rotate ${printable(name)}. A key of cmdop up is renewed when it starts.`,
+    `Where the owner key is: cmdop keys rotate ${name}. A key of cmdop up is renewed when it starts.`,
   );
 }
 
@@ -120,7 +125,7 @@ export function examineVersion(check: string, whose: string, version: string): F
   if (version === VERSION) return ok(check, `${whose} is of version ${version}, as this cmdop`);
   return warning(
     check,
-    `${whose} is of version ${printable(version)}, this cmdop of version ${VERSION}.`,
+    `${whose} is of version ${version}, this cmdop of version ${VERSION}.`,
     "Bring both to the same version: until then, newer calls may fail.",
   );
 }
@@ -148,6 +153,6 @@ function examineMachines({ machines, owner }: WhoAmI): Finding {
 
 /** Names a machine that is away, and since when. */
 export function awayText({ name, lastSeenMs, quarantinedSinceMs }: MachineStatus): string {
-  if (quarantinedSinceMs !== null) return `${printable(name)} (quarantined)`;
-  return `${printable(name)} (${lastSeenMs === null ? "never seen" : `last seen ${isoTime(lastSeenMs)}`})`;
+  if (quarantinedSinceMs !== null) return `${name} (quarantined)`;
+  return `${name} (${lastSeenMs === null ? "never seen" : `last seen ${isoTime(lastSeenMs)}`})`;
 }

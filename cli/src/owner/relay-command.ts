@@ -14,7 +14,7 @@ Examples:
   cmdop owner relay
   cmdop owner relay ID@relay.example:7443
 
-The owner's commands and cmdop up use it. The profile's key is for the relay that it was made at: a key
+The owner's commands use it, and cmdop up where this machine has not joined another. The profile's key is for the relay that it was made at: a key
 for another one is made with cmdop keys create NAME --save. cmdop up --relay does all of it at once.`,
     )
     .action(async (target: string | undefined, { json }: { json?: boolean }) => {

@@ -4,7 +4,8 @@ import { CALLER_ALPN, connectToRelay, type RelayTarget, splitAddress } from "@cm
 import { Relay } from "@cmdop/relay";
 import { CmdopError } from "@cmdop/sdk";
 import { logSettings, stderrLog } from "../console/log.ts";
-import { installUnit } from "../service/install.ts";
+import { inPlaceOf } from "../service/in-place-of.ts";
+import { installUnit, refuseForeignUnit } from "../service/install.ts";
 import type { Manager } from "../service/manager.ts";
 import { outwardAddress } from "./ready.ts";
 import type { RelayCommandOptions } from "./relay.ts";
@@ -27,17 +28,18 @@ export async function startUnit(
   text: string,
   options: RelayCommandOptions,
 ): Promise<RelayTarget> {
-  const ranBefore = existsSync(manager.unitFile);
-  if (ranBefore) await manager.systemctl("stop", manager.unit);
-  try {
+  // Before another home's is stopped.
+  await refuseForeignUnit(manager, text);
+  const isInstalled = existsSync(manager.unitFile);
+  if (isInstalled) await manager.systemctl("stop", manager.unit);
+  const startAgain = async (): Promise<void> =>
+    isInstalled ? manager.systemctl("start", manager.unit) : undefined;
+  return inPlaceOf(startAgain, async () => {
     const target = await tryRelay(options);
     await installUnit(manager, text, true);
     await answers({ ...target, address: `${dialable(options.host)}:${options.port}` });
     return target;
-  } catch (thrown) {
-    if (ranBefore) await manager.systemctl("start", manager.unit);
-    throw thrown;
-  }
+  });
 }
 
 async function tryRelay(options: RelayCommandOptions): Promise<RelayTarget> {

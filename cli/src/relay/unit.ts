@@ -1,3 +1,4 @@
+import { NO_KERNEL, NO_PRIVILEGES } from "../service/hardening.ts";
 import { assignment, commandWord, type UnitScope } from "../service/unit-words.ts";
 
 /** Name of the relay's unit. */
@@ -40,14 +41,7 @@ LimitNOFILE=1048576
 LimitCORE=0
 
 # A relay starts no programs, and needs no file but its own home and what its options name.
-NoNewPrivileges=yes
-RestrictSUIDSGID=yes
-LockPersonality=yes
-RestrictRealtime=yes
-RestrictNamespaces=yes
-RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
-SystemCallArchitectures=native
-${isSystem ? SYSTEM : ""}
+${NO_PRIVILEGES}${isSystem ? SYSTEM : ""}
 [Install]
 WantedBy=${isSystem ? "multi-user.target" : "default.target"}
 `;
@@ -59,10 +53,4 @@ AmbientCapabilities=CAP_NET_BIND_SERVICE
 ProtectSystem=full
 PrivateTmp=yes
 PrivateDevices=yes
-ProtectKernelTunables=yes
-ProtectKernelModules=yes
-ProtectKernelLogs=yes
-ProtectControlGroups=yes
-ProtectClock=yes
-ProtectHostname=yes
-`;
+${NO_KERNEL}`;

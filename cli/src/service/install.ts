@@ -5,8 +5,8 @@ import { CmdopError } from "@cmdop/sdk";
 import type { Manager } from "./manager.ts";
 import { homeOfUnit } from "./unit-words.ts";
 
-/** Writes the unit, and enables and starts it where systemd runs. Returns whether it did. */
-export async function installUnit(manager: Manager, text: string, isToStart: boolean): Promise<boolean> {
+/** Refuses to replace a unit of another home, or one that cmdop has not written. */
+export async function refuseForeignUnit(manager: Manager, text: string): Promise<void> {
   const found = await readUnit(manager.unitFile);
   const home = homeOfUnit(text);
   if (found !== undefined && homeOfUnit(found) !== home) {
@@ -14,6 +14,11 @@ export async function installUnit(manager: Manager, text: string, isToStart: boo
       next: `systemctl disable --now ${manager.unit} ends it, rm ${manager.unitFile} removes it; its state stays where it is.`,
     });
   }
+}
+
+/** Writes the unit, and enables and starts it where systemd runs. Returns whether it did. */
+export async function installUnit(manager: Manager, text: string, isToStart: boolean): Promise<boolean> {
+  await refuseForeignUnit(manager, text);
   await mkdir(path.dirname(manager.unitFile), { recursive: true });
   const aside = `${manager.unitFile}.new`;
   await writeFile(aside, text, { mode: 0o644 });

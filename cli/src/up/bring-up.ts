@@ -92,7 +92,7 @@ export async function bringUp(options: UpOptions, isSigned: boolean): Promise<Up
 }
 
 /** `up` signs as this home's owner, and there is none. */
-function notItsOwner({ address }: RelayTarget): CmdopError {
+export function notItsOwner({ address }: RelayTarget): CmdopError {
   return new CmdopError(
     "Unauthenticated",
     `This computer has joined the relay ${address} as a machine of another owner.`,

@@ -5,7 +5,8 @@ import { note, warn } from "../console/output.ts";
 import { homePaths } from "../home/home.ts";
 import { linkedAgent, runsAgent } from "../home/running-agent.ts";
 import { mcpServerBlock } from "../mcp/config.ts";
-import type { UpReady } from "./bring-up.ts";
+import { readOwner } from "../owner/owner.ts";
+import { notItsOwner, type UpReady } from "./bring-up.ts";
 
 /** How long another start in this home is waited for, in milliseconds: it has the files before its agent answers. */
 const START_WAIT_MS = 15_000;
@@ -18,6 +19,7 @@ export async function runningUp(): Promise<UpReady | undefined> {
   if (!(await runsAgent())) return undefined;
   const { id, name, relay } = await machineState(homePaths.home());
   if (name === undefined || relay === undefined) return undefined;
+  if ((await readOwner()) === undefined) throw notItsOwner(relay);
   note(`An agent runs in ${homePaths.home()} already, and one home has one: nothing was started.`);
   await linkedAgent().then(
     ({ linked, linkError }) => linked || warn(`its relay can't reach it: ${linkError}`),

@@ -5,9 +5,9 @@ import { type CMDOPClient, CmdopError } from "@cmdop/sdk";
 import { homePaths } from "../home/home.ts";
 import { relayElsewhere } from "../home/own-relay.ts";
 import { goodKey, writeProfile } from "../home/profile.ts";
-import { OwnerLedger } from "../owner/ledger.ts";
+import { carryRevocations } from "../owner/carry-revocations.ts";
 import { clientOf, createOwner, openOwner, readOwner } from "../owner/owner.ts";
-import { rememberRelay } from "../owner/relay.ts";
+import { rememberRelay, rememberUnlessOther } from "../owner/relay.ts";
 import type { Passphrase } from "../passphrase/passphrase.ts";
 import type { UpOptions } from "./bring-up.ts";
 import { startUpRelay } from "./relay.ts";
@@ -40,19 +40,11 @@ export async function signForUp(options: UpOptions, passphrase: Passphrase): Pro
       (await goodKey(relay.target)) ??
       (await newKey(client, machine, elsewhere === undefined ? found.id : EVERY_MACHINE));
     await writeProfile({ apiKey, machine });
-    await rememberRelay(relay.target);
+    // A key that is made anew for the same relay changes nothing that the owner has said (cmdop owner relay).
+    await (options.relay === undefined ? rememberUnlessOther : rememberRelay)(relay.target);
   } finally {
     await relay.shutdown();
   }
-}
-
-/** What was revoked at the machine's former relay stays revoked: a grant names no relay. */
-async function carryRevocations(owner: CMDOPClient, formerRelayId: string): Promise<void> {
-  const former = (await OwnerLedger.open(formerRelayId)).revokedKeys();
-  const { revoked } = await owner.roster.get();
-  const missing = former.filter((keyId) => !revoked.includes(keyId));
-  if (missing.length > 0)
-    await owner.roster.change((now) => ({ revoked: [...new Set([...now.revoked, ...missing])] }));
 }
 
 /** A relay elsewhere is for more than this machine, and so is the key. */

@@ -53,7 +53,7 @@ instead. After that it needs the passphrase only when its own key is about to en
       if (!options.install) return runUp(options);
       const [{ stopInstalled }, { inPlaceOf }] = await Promise.all([
         import("./install.ts"),
-        import("../agent/stop-managed.ts"),
+        import("../service/in-place-of.ts"),
       ]);
       const startAgain = await stopInstalled(options);
       await inPlaceOf(startAgain, () => runUp(options));
